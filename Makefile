@@ -1,0 +1,51 @@
+# demo · test · check · bench · compile: each builds .venv first if it is missing.
+# Nothing else is needed but Python >= 3.11 and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check lint types contracts drift unit crash soak bench compile clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+## demo: kill a job three times and watch it finish
+demo: $(STAMP)
+	$(BIN)/python examples/stdlib_report.py demo
+
+## test: everything that CI runs
+test: $(STAMP) lint types contracts drift
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: lint types contracts drift
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+drift: $(STAMP)
+	$(BIN)/milepost compile --check
+
+## compile: regenerate the tables and diagrams from statemachine.yaml
+compile: $(STAMP)
+	$(BIN)/milepost compile
+
+## bench: paired ratios against named floors and peers
+bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python bench/run.py
+
+clean:
+	rm -rf $(VENV) dist build

@@ -1,0 +1,181 @@
+"""The commands `milepost compile` and `milepost explain`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from milepost_codegen.compiler import compile_definition
+from milepost_codegen.explanations import explain
+from milepost_codegen.findings import DefinitionError, Finding, render
+from milepost_codegen.outputs import Output, outputs
+from milepost_codegen.project import ProjectProblem, Target, find_project
+from milepost_codegen.render_svg import RendererMissing
+from milepost_codegen.write import diff, drift, orphans, shown, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["compile_command", "explain_command"]
+
+_SCHEMA: Final = "milepost.compile/1"
+_DIFF_LINES: Final = 100
+_DIFFERS: Final = 1
+_TROUBLE: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What one run compiles; `sources` limits which orphans are its business."""
+
+    root: Path
+    targets: tuple[Target, ...]
+    sources: tuple[str, ...] | None
+
+
+@click.command("compile")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write everything to this folder.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change.")
+@click.option("--diff", "show_diff", is_flag=True, help="Write nothing; show what would change.")
+@click.option("--json", "as_json", is_flag=True, help="Findings as JSON on standard output.")
+@click.pass_context
+def compile_command(
+    context: click.Context,
+    *,
+    file: Path | None,
+    out: Path | None,
+    check: bool,
+    show_diff: bool,
+    as_json: bool,
+) -> None:
+    """Generate tables, diagrams and reference pages from lifecycle definitions.
+
+    Without FILE, every lifecycle that [tool.milepost] of the nearest pyproject.toml lists.
+    """
+    try:
+        work = _work(file, out)
+        made, findings = _compiled(work, as_json=as_json)
+    except (ProjectProblem, OSError) as problem:
+        click.echo(f"milepost compile: {problem}", err=True)
+        context.exit(_TROUBLE)
+    failed = any(finding.severity == "error" for finding in findings)
+    if not failed and (check or show_diff):
+        if any(output.text is None for output in made):
+            click.echo(f"note: drawings are not checked: {RendererMissing()}", err=True)
+        found = _differences(made, work, limit=None if show_diff else _DIFF_LINES, quiet=as_json)
+        findings += found
+        failed = bool(found)
+        if not as_json:
+            click.echo(render(found, ()), err=True, nl=False)
+    elif not failed:
+        if any(output.text is None for output in made):
+            click.echo(f"milepost compile: {RendererMissing()}", err=True)
+            context.exit(_TROUBLE)
+        for path in write(made):
+            click.echo(f"wrote {shown(path, work.root)}", err=True)
+    if as_json:
+        click.echo(json.dumps({"schema": _SCHEMA, "findings": [_as_json(f) for f in findings]}))
+    context.exit(_DIFFERS if failed else 0)
+
+
+@click.command("explain")
+@click.argument("code")
+@click.pass_context
+def explain_command(context: click.Context, *, code: str) -> None:
+    """Say what a finding's CODE means and how to mend it."""
+    try:
+        text = explain(code.upper())
+    except KeyError:
+        click.echo(f"milepost explain: there is no finding '{code}'", err=True)
+        context.exit(_TROUBLE)
+    click.echo(text, nl=False)
+
+
+def _work(file: Path | None, out: Path | None) -> _Work:
+    """What is to be compiled: FILE alone, or the whole project."""
+    here = Path.cwd()
+    if file is not None and out is not None:
+        return _Work(
+            root=here,
+            targets=(Target(source=file, name=file.name, python=out, diagrams=out, reference=out),),
+            sources=(file.name,),
+        )
+    project = find_project((file or here / "here").resolve().parent)
+    if file is None and out is None:
+        return _Work(root=project.root, targets=project.targets, sources=None)
+    if file is None:
+        targets = tuple(
+            Target(source=one.source, name=one.name, python=out, diagrams=out, reference=out)
+            for one in project.targets
+        )
+        return _Work(root=here, targets=targets, sources=tuple(one.name for one in targets))
+    chosen = tuple(one for one in project.targets if one.source.resolve() == file.resolve())
+    if not chosen:
+        raise ProjectProblem(f"{file} is not listed in [tool.milepost]; say where with --out DIR")
+    return _Work(root=project.root, targets=chosen, sources=tuple(one.name for one in chosen))
+
+
+def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[Finding]]:
+    """The outputs of all targets, and all findings about their definitions, also printed."""
+    made: list[Output] = []
+    findings: list[Finding] = []
+    for target in work.targets:
+        content = target.source.read_bytes()
+        lines: Sequence[str] = ()
+        found: tuple[Finding, ...] = ()
+        try:
+            compiled = compile_definition(content, target.name)
+            found, lines = compiled.warnings, compiled.lines
+            made.extend(outputs(compiled.lifecycle, target, content))
+        except DefinitionError as problem:
+            found, lines = problem.findings, problem.lines
+        if not as_json:
+            click.echo(render(found, lines), err=True, nl=False)
+        findings.extend(found)
+    return made, findings
+
+
+def _differences(
+    made: Sequence[Output], work: _Work, *, limit: int | None, quiet: bool
+) -> list[Finding]:
+    """How the files on disk differ from `made`; prints a diff of at most `limit` lines."""
+    found: list[Finding] = []
+    changes: list[str] = []
+    for output in made:
+        finding = drift(output, work.root)
+        if finding:
+            found.append(finding)
+            changes.extend(diff(output, work.root))
+    found.extend(orphans(made, work.sources, work.root))
+    if not quiet:
+        _print_cut(changes, limit)
+    return found
+
+
+def _print_cut(lines: Iterable[str], limit: int | None) -> None:
+    listed = list(lines)
+    for line in listed[:limit]:
+        click.echo(line)
+    if limit is not None and len(listed) > limit:
+        click.echo(f"... {len(listed) - limit} more lines: milepost compile --diff", err=True)
+
+
+def _as_json(finding: Finding) -> dict[str, str | int]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "file": finding.place.file,
+        "line": finding.place.line,
+        "column": finding.place.column,
+        "message": finding.message,
+        "hint": finding.hint,
+    }

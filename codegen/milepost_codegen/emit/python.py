@@ -1,0 +1,18 @@
+"""The generated Python module as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milepost_codegen.emit.templates import render
+from milepost_codegen.plan import module_plan
+
+if TYPE_CHECKING:
+    from milepost_codegen.model import Lifecycle
+
+__all__ = ["emit_python"]
+
+
+def emit_python(lifecycle: Lifecycle) -> str:
+    """The module for `lifecycle` without its header, formatted as `ruff format` leaves it."""
+    return render("module.py.jinja", plan=module_plan(lifecycle))

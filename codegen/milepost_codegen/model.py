@@ -1,0 +1,281 @@
+"""The resolved lifecycle: frozen, every name bound, every row expanded to single transitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from milepost_codegen.expressions.tree import GuardUse, Read, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from milepost_codegen.expressions import Expression, Type
+    from milepost_codegen.findings import Place
+
+__all__ = [
+    "Assignment",
+    "Collection",
+    "Enum",
+    "Event",
+    "Field",
+    "Group",
+    "Guard",
+    "History",
+    "Invariant",
+    "Json",
+    "Lifecycle",
+    "Machine",
+    "MemberEvent",
+    "Progress",
+    "State",
+    "Transition",
+    "Variable",
+    "guards_in",
+    "reads_in",
+]
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enum:
+    """A declared enum."""
+
+    type: Type
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A state; `perpetual` ones need no way to a final state."""
+
+    name: str
+    doc: str
+    final: bool
+    perpetual: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A context variable; `initial` is a param's default. None means that there is none."""
+
+    name: str
+    type: Type
+    doc: str
+    param: bool
+    initial: int | bool | str | None
+    where: Expression | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A field of a payload; `default` counts only where the field is not `required`."""
+
+    name: str
+    type: Type
+    doc: str
+    required: bool
+    default: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An event with the fields of its payload."""
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """A named guard."""
+
+    name: str
+    body: Expression
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A named set of states, in the order of the machine's states."""
+
+    name: str
+    states: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the machine remembers of a group: the state that was left last."""
+
+    group: str
+    states: tuple[str, ...]
+    initial: str
+
+    @property
+    def entry(self) -> str:
+        """The name of its context entry."""
+        return f"history.{self.group}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """Members that a machine owns; `accepts` maps owner states to members' events."""
+
+    name: str
+    machine: str
+    states: tuple[str, ...]
+    accepts: tuple[tuple[str, tuple[str, ...]], ...]
+    place: Place
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The names of its context entries: a count for each state and the total."""
+        return (*(f"{self.name}.{state}" for state in self.states), f"{self.name}.total")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberEvent:
+    """An event that every member of `collection` in `state` takes with its owner's."""
+
+    collection: str
+    state: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A context entry and the value that it gets."""
+
+    name: str
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One transition: one source, one event, one target.
+
+    `written` is the guard without what expansion added: None for none, and for `otherwise` the
+    negation of the pair's other guards. `guard` is `written` and, if the target is remembered,
+    the condition on the history. `history` is the group whose remembered state the target is,
+    or `""`; `history_default` says that the row names a default for it. `row` is the row's index
+    in the definition, shared by all transitions that it was expanded to, or None for what
+    `ignored` lists.
+    """
+
+    id: str
+    source: str
+    event: str
+    target: str
+    written: Expression | None
+    guard: Expression | None
+    otherwise: bool
+    assignments: tuple[Assignment, ...]
+    members: tuple[MemberEvent, ...]
+    history: str
+    history_default: bool
+    ignored: bool
+    partial: bool
+    doc: str
+    row: int | None
+    place: Place
+    guard_place: Place
+
+    @property
+    def uses_payload(self) -> bool:
+        """True if the guard or an assigned value reads the payload."""
+        trees = [assignment.value for assignment in self.assignments]
+        if self.guard is not None:
+            trees.append(self.guard)
+        return any(isinstance(node, Read) and node.payload for tree in trees for node in walk(tree))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invariant:
+    """What must hold in `states`; everywhere if that is None."""
+
+    name: str
+    states: tuple[str, ...] | None
+    holds: Expression
+    doc: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The measures that every cycle without an `excepted` event decreases, lexicographically."""
+
+    decreases: tuple[Expression, ...]
+    excepted: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One machine; every tuple is in definition order, `ignored` transitions last."""
+
+    name: str
+    doc: str
+    initial: str
+    states: tuple[State, ...]
+    events: tuple[Event, ...]
+    variables: tuple[Variable, ...]
+    guards: tuple[Guard, ...]
+    groups: tuple[Group, ...]
+    histories: tuple[History, ...]
+    collections: tuple[Collection, ...]
+    transitions: tuple[Transition, ...]
+    invariants: tuple[Invariant, ...]
+    progress: Progress | None
+    place: Place
+
+    @property
+    def final(self) -> tuple[str, ...]:
+        """The names of the final states."""
+        return tuple(state.name for state in self.states if state.final)
+
+    @property
+    def pairs(self) -> dict[tuple[str, str], tuple[Transition, ...]]:
+        """The transitions of each (state, event), by state, then event, in definition order."""
+        found: dict[tuple[str, str], tuple[Transition, ...]] = {}
+        for transition in self.transitions:
+            pair = transition.source, transition.event
+            found[pair] = (*found.get(pair, ()), transition)
+        order = {state.name: index for index, state in enumerate(self.states)}
+        events = {event.name: index for index, event in enumerate(self.events)}
+        return dict(sorted(found.items(), key=lambda one: (order[one[0][0]], events[one[0][1]])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """A whole lifecycle."""
+
+    name: str
+    version: int
+    doc: str
+    enums: tuple[Enum, ...]
+    machines: tuple[Machine, ...]
+
+
+def reads_in(tree: Expression | None) -> tuple[str, ...]:
+    """What `tree` reads, through guards too, by first appearance; fields as `event.NAME`."""
+    if tree is None:
+        return ()
+    reads = (node for node in walk(tree) if isinstance(node, Read))
+    return _distinct(f"event.{node.name}" if node.payload else node.name for node in reads)
+
+
+def guards_in(tree: Expression | None) -> tuple[str, ...]:
+    """The named guards that `tree` uses, through guards too, by first appearance."""
+    if tree is None:
+        return ()
+    return _distinct(node.name for node in walk(tree) if isinstance(node, GuardUse))
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,129 @@
+"""The whole generated module, put together from its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milepost_codegen.digest import digest_of_meaning
+from milepost_codegen.layout import WIDTH, Bracketed, Code, Text, lay_out, literal
+from milepost_codegen.names import constant_name, public_names, sorted_names
+from milepost_codegen.plan.declarations import (
+    declared_enum,
+    guards,
+    interface,
+    invariants,
+    machine_enums,
+    payload,
+    wheres,
+)
+from milepost_codegen.plan.docs import docstring
+from milepost_codegen.plan.parts import ConstantPlan, MachinePlan, ModulePlan
+from milepost_codegen.plan.tables import (
+    Names,
+    assignments,
+    call,
+    mapping,
+    selections,
+    tables,
+    transitions,
+)
+
+if TYPE_CHECKING:
+    from milepost_codegen.model import Lifecycle, Machine
+
+__all__ = ["module_plan"]
+
+
+def module_plan(lifecycle: Lifecycle) -> ModulePlan:
+    """The plan of the module for `lifecycle`, whose public names do not clash."""
+    taken: set[str] = set()
+    names = [name for name, _, _ in public_names(lifecycle)]
+    exports: tuple[Code, ...] = tuple(literal(name) for name in sorted_names(["LIFECYCLE", *names]))
+    return ModulePlan(
+        doc=docstring(f"Lifecycle {lifecycle.name}, version {lifecycle.version}", lifecycle.doc),
+        imports=_imports(lifecycle),
+        exports=lay_out(Bracketed(opening="[", items=exports, closing="]"), before="__all__ = "),
+        enums=tuple(declared_enum(enum) for enum in lifecycle.enums),
+        machines=tuple(_machine(machine, taken) for machine in lifecycle.machines),
+        lifecycle=_lifecycle(lifecycle),
+    )
+
+
+def _imports(lifecycle: Lifecycle) -> tuple[str, ...]:
+    """The import lines, of nothing but what the module uses."""
+    machines = lifecycle.machines
+    events = [event for machine in machines for event in machine.events]
+    fields = [field for event in events for field in event.fields]
+    rows = [one for machine in machines for one in machine.transitions]
+    used = {
+        "Collection": any(machine.collections for machine in machines),
+        "Event": events,
+        "Field": fields,
+        "Lifecycle": True,
+        "Machine": True,
+        "MemberEvent": any(one.members for one in rows),
+        "Select": True,
+        "State": True,
+        "Step": True,
+        "Transition": rows,
+        "Values": True,
+        "Variable": any(machine.variables for machine in machines),
+        "frozen": True,
+    }
+    factories = any(isinstance(field.default, (dict, list)) for field in fields)
+    lines = ["from collections.abc import Mapping"]
+    if fields:
+        lines.append("from dataclasses import dataclass" + (", field" if factories else ""))
+    lines += ["from enum import StrEnum", "from typing import Final", ""]
+    names = [name for name, needed in used.items() if needed]
+    flat = f"from milepost.machine import {', '.join(names)}"
+    if len(flat) <= WIDTH:
+        return (*lines, flat)
+    return (*lines, "from milepost.machine import (", *(f"    {name}," for name in names), ")")
+
+
+def _machine(machine: Machine, taken: set[str]) -> MachinePlan:
+    names = Names(machine, taken)
+    return MachinePlan(
+        enums=machine_enums(machine),
+        payloads=tuple(payload(machine.name, event) for event in machine.events if event.fields),
+        conditions=(
+            *guards(machine),
+            *wheres(machine, names.wheres),
+            *invariants(machine, names.invariants),
+        ),
+        assignments=assignments(machine, names),
+        transitions=_together(transitions(machine, names)),
+        selections=selections(machine, names),
+        tables=_together(tables(machine, names)),
+        interface=interface(machine),
+    )
+
+
+def _together(constants: tuple[ConstantPlan, ...]) -> tuple[ConstantPlan, ...]:
+    """The constants as one block, or nothing."""
+    text = "\n".join(constant.text for constant in constants)
+    return (ConstantPlan(text=text),) if constants else ()
+
+
+def _lifecycle(lifecycle: Lifecycle) -> ConstantPlan:
+    enums: dict[str, Code] = {
+        enum.type.name: Bracketed(
+            opening="(",
+            items=tuple(literal(member) for member in enum.type.members),
+            closing=")",
+            comma=True,
+        )
+        for enum in lifecycle.enums
+    }
+    machines: dict[str, Code] = {one.name: constant_name(one.name) for one in lifecycle.machines}
+    value = call(
+        "Lifecycle",
+        name=literal(lifecycle.name),
+        version=str(lifecycle.version),
+        digest=literal(digest_of_meaning(lifecycle)),
+        doc=Text(value=lifecycle.doc),
+        enums=mapping(enums),
+        machines=mapping(machines),
+    )
+    return ConstantPlan(text=lay_out(value, before="LIFECYCLE: Final = "))

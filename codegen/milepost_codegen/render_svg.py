@@ -1,0 +1,54 @@
+"""DOT to SVG by the pinned renderer, so that a drawing is the same bytes everywhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+__all__ = ["RendererMissing", "find_renderer", "render_svg"]
+
+_PROGRAM: Final = "graphviz-pure"
+_TIMEOUT_S: Final = 120
+_PREAMBLE: Final = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
+_GENERATOR: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+
+
+class RendererMissing(Exception):
+    """The renderer is not installed."""
+
+    def __str__(self) -> str:
+        return f"{_PROGRAM} is not installed; say: pip install 'milepost[draw]'"
+
+
+def find_renderer() -> Path | None:
+    """The renderer beside the running Python, else on the path, else None."""
+    beside = Path(sys.executable).parent / _PROGRAM
+    if beside.is_file():
+        return beside
+    found = shutil.which(_PROGRAM)
+    return Path(found) if found else None
+
+
+def render_svg(dot: str) -> str:
+    """The drawing of `dot`, without declarations and comments.
+
+    Raises RendererMissing, or ValueError where the renderer fails. Starts one process.
+    """
+    renderer = find_renderer()
+    if renderer is None:
+        raise RendererMissing
+    done = subprocess.run(  # noqa: S603  # a fixed program, the drawing on its standard input
+        [str(renderer), "-Tsvg"],
+        input=dot.encode(),
+        capture_output=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    svg = done.stdout.decode(errors="replace")
+    if done.returncode != 0 or "<svg" not in svg:
+        raise ValueError(f"{_PROGRAM} failed: {done.stderr.decode(errors='replace').strip()}")
+    return _GENERATOR.sub("", _PREAMBLE.sub("", svg)).replace("\r\n", "\n")

@@ -1,0 +1,97 @@
+"""Milepost: the durable state of long-running jobs that run by a compiled lifecycle.
+
+Names are loaded when they are first used, so that a generated module, which needs nothing but
+`milepost.machine`, costs nothing but that.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from milepost.aio import AsyncStateManager
+    from milepost.errors import (
+        JobAbsent,
+        JobExists,
+        LeaseHeld,
+        LeaseLost,
+        MilepostError,
+        RecordConflict,
+        StateError,
+        TransitionRefused,
+    )
+    from milepost.fold import JobState, Progress
+    from milepost.inputs import Item
+    from milepost.state.checkpoint import Checkpoint, CheckpointPolicy
+    from milepost.state.history import StateEvent
+    from milepost.state.lease import Lease
+    from milepost.state.manager import JobSummary, StateManager
+    from milepost.state.persistence import StateStore
+    from milepost.state.recovery import RecoveryPlan
+    from milepost.state.transitions import ItemEvent, JobEvent
+
+__all__ = [
+    "AsyncStateManager",
+    "Checkpoint",
+    "CheckpointPolicy",
+    "Item",
+    "ItemEvent",
+    "JobAbsent",
+    "JobEvent",
+    "JobExists",
+    "JobState",
+    "JobSummary",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLost",
+    "MilepostError",
+    "Progress",
+    "RecordConflict",
+    "RecoveryPlan",
+    "StateError",
+    "StateEvent",
+    "StateManager",
+    "StateStore",
+    "TransitionRefused",
+]
+
+_HOMES: Final = {
+    "AsyncStateManager": "milepost.aio",
+    "Checkpoint": "milepost.state.checkpoint",
+    "CheckpointPolicy": "milepost.state.checkpoint",
+    "Item": "milepost.inputs",
+    "ItemEvent": "milepost.state.transitions",
+    "JobAbsent": "milepost.errors",
+    "JobEvent": "milepost.state.transitions",
+    "JobExists": "milepost.errors",
+    "JobState": "milepost.fold",
+    "JobSummary": "milepost.state.manager",
+    "Lease": "milepost.state.lease",
+    "LeaseHeld": "milepost.errors",
+    "LeaseLost": "milepost.errors",
+    "MilepostError": "milepost.errors",
+    "Progress": "milepost.fold",
+    "RecordConflict": "milepost.errors",
+    "RecoveryPlan": "milepost.state.recovery",
+    "StateError": "milepost.errors",
+    "StateEvent": "milepost.state.history",
+    "StateManager": "milepost.state.manager",
+    "StateStore": "milepost.state.persistence",
+    "TransitionRefused": "milepost.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public name, from the module that defines it."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

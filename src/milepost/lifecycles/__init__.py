@@ -1,0 +1,1 @@
+"""Compiled lifecycles. Generated: edit the definition and run `milepost compile`."""

@@ -1,0 +1,474 @@
+"""The types of compiled lifecycles, the step they take and the refusals they raise: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, TypeAlias
+
+__all__ = [
+    "Collection",
+    "ContextInvalid",
+    "Event",
+    "Field",
+    "GuardRefusal",
+    "Lifecycle",
+    "Machine",
+    "MemberEvent",
+    "MilepostError",
+    "Payload",
+    "PayloadInvalid",
+    "Select",
+    "State",
+    "Step",
+    "Transition",
+    "TransitionRefused",
+    "Values",
+    "Variable",
+    "frozen",
+]
+
+# Any: the values are typed by the lifecycle (int, bool, enum, JSON, ...), which Python's
+# checkers cannot follow through a mapping; they are checked where they enter.
+Values: TypeAlias = Mapping[str, Any]
+
+_MISSING: Final = object()
+_CONSTANT_TYPES: Final[Mapping[str, type]] = {"int": int, "bool": bool, "str": str, "bytes": bytes}
+
+
+def frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A read-only view of a copy of `values`."""
+    return MappingProxyType(dict(values))
+
+
+class MemberEvent(NamedTuple):
+    """An event that every member of `collection` in `state` takes as part of its owner's step."""
+
+    collection: str
+    state: str
+    event: str
+
+
+class Step(NamedTuple):
+    """What one event did: the state and context after it, and by which transition.
+
+    `members` holds the events that the owner's members take in the same step, in the order
+    of the definition.
+    """
+
+    state: str
+    context: Values
+    transition: str
+    members: tuple[MemberEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of an event's payload.
+
+    `type` is `bool`, `int`, `str`, `json`, `bytes`, `timestamp` or the name of an enum, whose
+    `members` are then given. Guards may read a field only if it is a bool, an int or an enum.
+    """
+
+    name: str
+    type: str
+    members: tuple[str, ...] = ()
+    default: object = _MISSING
+    doc: str = ""
+
+    @property
+    def required(self) -> bool:
+        """True if a payload must give the field."""
+        return self.default is _MISSING
+
+    @property
+    def readable(self) -> bool:
+        """True if guards may read the field; the others are carried and never looked at."""
+        return bool(self.members) or self.type in ("bool", "int")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event of a machine, with the fields of its payload in definition order."""
+
+    name: str
+    doc: str = ""
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One state of a machine."""
+
+    name: str
+    doc: str = ""
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One context variable of a machine: a `param` is fixed at creation, others only `set` changes.
+
+    `where` is the source text of the condition on a param, `holds` the same as a function of
+    the whole context.
+    """
+
+    name: str
+    type: str
+    members: tuple[str, ...] = ()
+    param: bool = False
+    initial: object = _MISSING
+    where: str = ""
+    holds: Callable[[Values], bool] | None = None
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One row of the table: in `source`, on `event`, if `guard` allows, to `target`.
+
+    `guard` is source text, `""` where none; `guards` names the named guards in it and `reads`
+    the context entries and `event.` fields that it reads. `assign` gives the context after the
+    row, from the context and payload before it; None where nothing changes. `history` is the
+    group whose remembered member decided the target. `ignored` rows change nothing.
+    `uses_payload` says that the guard or what is assigned depends on the payload.
+    """
+
+    id: str
+    source: str
+    event: str
+    target: str
+    guard: str = ""
+    guards: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    members: tuple[MemberEvent, ...] = ()
+    history: str = ""
+    ignored: bool = False
+    uses_payload: bool = False
+    assign: Callable[[Values, Values], Values] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """The members that a machine owns: which machine they run by, and what the owner accepts.
+
+    `accepts` maps a state of the owner to the members' events that are legal in it.
+    """
+
+    name: str
+    machine: str
+    accepts: Mapping[str, tuple[str, ...]]
+
+
+class Payload(Protocol):
+    """A generated payload dataclass: its fields are those of the event's payload."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # Any: as the standard library declares it
+
+    @property
+    def event(self) -> str:
+        """The event's name."""
+        ...
+
+
+class GuardRefusal(NamedTuple):
+    """A row that would have answered the event, had its guard allowed it."""
+
+    transition: str
+    guard: str
+    values: Values
+
+
+class MilepostError(Exception):
+    """The root of every error that Milepost raises on purpose: each is built from named data."""
+
+    code: ClassVar[str] = "milepost"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive a trip between processes, notes included."""
+        return (_rebuild, (type(self), dict(self.__dict__)))
+
+
+def _rebuild(kind: type[MilepostError], details: dict[str, object]) -> MilepostError:
+    error = kind.__new__(kind)
+    error.__dict__.update(details)
+    return error
+
+
+@dataclass(eq=False, kw_only=True)
+class TransitionRefused(MilepostError):
+    """An event that is not legal now; nothing has changed.
+
+    `allowed` lists the events that the state has rows for, in definition order, and `guards`
+    the rows whose guards said no, with the values that they read. `subject` says whose event it
+    was where the caller knows (a job, an item of a job).
+    """
+
+    code: ClassVar[str] = "transition-refused"
+    machine: str
+    state: str
+    event: str
+    allowed: tuple[str, ...]
+    guards: tuple[GuardRefusal, ...] = ()
+    reason: str = ""
+    subject: str = ""
+
+    def __str__(self) -> str:
+        allowed = ", ".join(self.allowed) or "nothing"
+        why = f": {self.reason}" if self.reason else ""
+        for refusal in self.guards:
+            read = ", ".join(f"{name}={value}" for name, value in refusal.values.items())
+            why += f"; {refusal.transition} needs {refusal.guard}"
+            why += f" (now {read})" if read else ""
+        return (
+            f"{self.subject or self.machine}: '{self.event}' is not allowed in '{self.state}'{why}"
+            f" (allowed: {allowed})"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class PayloadInvalid(MilepostError, ValueError):
+    """A payload that does not have the fields that its event declares; nothing has changed."""
+
+    code: ClassVar[str] = "payload-invalid"
+    machine: str
+    event: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}: payload of '{self.event}': {self.problem}"
+
+
+@dataclass(eq=False, kw_only=True)
+class ContextInvalid(MilepostError, ValueError):
+    """Parameters that a machine cannot be created with."""
+
+    code: ClassVar[str] = "context-invalid"
+    machine: str
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}: parameter '{self.name}': {self.problem}"
+
+
+Select: TypeAlias = Callable[[Values, Values], Transition | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Machine:
+    """One machine of a compiled lifecycle.
+
+    `states`, `events` and `final` are names in definition order. `rows` maps a state and an
+    event to the generated function that picks the transition, or None where its guards refuse.
+    Instances are shared and hold nothing about any job: a state and a context are all that a
+    running machine is.
+    """
+
+    name: str
+    doc: str
+    initial: str
+    final: tuple[str, ...]
+    states: tuple[str, ...]
+    events: tuple[str, ...]
+    state_specs: Mapping[str, State]
+    event_specs: Mapping[str, Event]
+    variables: tuple[Variable, ...]
+    guards: Mapping[str, str]
+    groups: Mapping[str, tuple[str, ...]]
+    collections: Mapping[str, Collection]
+    transitions: tuple[Transition, ...]
+    rows: Mapping[str, Mapping[str, Select]]
+    entries: Mapping[str, object]  # initial values that are no variables: members' counts, history
+    invariants: Mapping[str, Callable[[str, Values], bool]]
+    owned: tuple[str, ...] = field(init=False)  # the variables that are no parameters
+    _by_pair: Mapping[tuple[str, str], tuple[Transition, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        pairs: dict[tuple[str, str], tuple[Transition, ...]] = {}
+        for row in self.transitions:
+            pairs[row.source, row.event] = (*pairs.get((row.source, row.event), ()), row)
+        owned = tuple(variable.name for variable in self.variables if not variable.param)
+        object.__setattr__(self, "owned", owned)
+        object.__setattr__(self, "_by_pair", pairs)
+
+    def context(self, **params: object) -> Values:
+        """The initial context: the parameters given, defaults for the rest, initial values.
+
+        Raises ContextInvalid where a parameter is unknown, missing, of a wrong type or refused
+        by its `where`.
+        """
+        values: dict[str, object] = {}
+        known = {variable.name: variable for variable in self.variables if variable.param}
+        for name in params:
+            if name not in known:
+                listed = ", ".join(known) or "none"
+                raise ContextInvalid(
+                    machine=self.name,
+                    name=name,
+                    problem=f"no such parameter (there are: {listed})",
+                )
+        for variable in self.variables:
+            value = params.get(variable.name, variable.initial)
+            if value is _MISSING:
+                raise self._param(variable, "is missing and has no default")
+            problem = _type_problem(variable.type, variable.members, value)
+            if problem:
+                raise self._param(variable, problem)
+            values[variable.name] = str(value) if variable.members else value
+        values.update(self.entries)
+        for variable in self.variables:
+            if variable.holds is not None and not variable.holds(values):
+                raise self._param(
+                    variable, f"{values[variable.name]!r} does not satisfy {variable.where}"
+                )
+        return values
+
+    def payload(self, event: str, given: Values | Payload | None = None) -> Values:
+        """`given` as a checked payload of `event`, defaults filled in, in definition order.
+
+        `given` may be a mapping or a generated payload dataclass. Raises PayloadInvalid. That a
+        `json` field really holds JSON is for the codec to check.
+        """
+        spec = self.event_specs.get(event)
+        if spec is None:
+            return {}  # `select` refuses the event itself
+        if given is None:
+            if not spec.fields:
+                return {}
+            given = {}
+        elif not isinstance(given, Mapping):
+            named = getattr(given, "event", None)
+            if named != event:
+                raise self._field(event, f"{type(given).__name__} is a payload of '{named}'")
+            given = {part.name: getattr(given, part.name) for part in fields(given)}
+        checked: dict[str, object] = {}
+        for part in spec.fields:
+            if part.name in given:
+                value = given[part.name]
+            elif part.required:
+                raise self._field(event, f"field '{part.name}' is missing")
+            else:
+                value = deepcopy(part.default)
+            problem = _type_problem(part.type, part.members, value)
+            if problem:
+                raise self._field(event, f"field '{part.name}' {problem}")
+            checked[part.name] = str(value) if part.members else value
+        unknown = [name for name in given if name not in checked]
+        if unknown:
+            listed = ", ".join(checked) or "none"
+            raise self._field(event, f"no such field '{unknown[0]}' (there are: {listed})")
+        return checked
+
+    def allowed(self, state: str) -> tuple[str, ...]:
+        """The events that have a row in `state`, in definition order; their guards may refuse."""
+        rows = self.rows.get(state, {})
+        return tuple(event for event in self.events if event in rows)
+
+    def enabled(self, state: str, context: Values) -> tuple[str, ...]:
+        """The events that `state` would take now, guards included, in definition order.
+
+        An event whose guards read its payload counts as enabled.
+        """
+        return tuple(
+            event
+            for event in self.allowed(state)
+            if self.uses_payload(state, event) or self.rows[state][event](context, {}) is not None
+        )
+
+    def of_pair(self, state: str, event: str) -> tuple[Transition, ...]:
+        """The transitions of `state` and `event`, in definition order; none if it is illegal."""
+        return self._by_pair.get((state, event), ())
+
+    def uses_payload(self, state: str, event: str) -> bool:
+        """True if what `event` does in `state` depends on its payload."""
+        return any(row.uses_payload for row in self.of_pair(state, event))
+
+    def select(self, state: str, event: str, context: Values, payload: Values) -> Transition:
+        """The one transition that `event` takes in `state`. Raises TransitionRefused; O(1)."""
+        try:
+            decide = self.rows[state][event]
+        except KeyError:
+            raise self.refusal(state, event, context, payload) from None
+        row = decide(context, payload)
+        if row is None:
+            raise self.refusal(state, event, context, payload)
+        return row
+
+    def step(self, state: str, event: str, context: Values, payload: Values) -> Step:
+        """What `event` does in `state`. Raises TransitionRefused; O(1), changes nothing given."""
+        try:
+            decide = self.rows[state][event]
+        except KeyError:
+            raise self.refusal(state, event, context, payload) from None
+        row = decide(context, payload)
+        if row is None:
+            raise self.refusal(state, event, context, payload)
+        assign = row.assign
+        after = context if assign is None else assign(context, payload)
+        return Step(row.target, after, row.id, row.members)
+
+    def refusal(
+        self, state: str, event: str, context: Values, payload: Values, reason: str = ""
+    ) -> TransitionRefused:
+        """The error that says why `event` is refused in `state`."""
+        guards = tuple(
+            GuardRefusal(row.id, row.guard, _read(row, context, payload))
+            for row in self.of_pair(state, event)
+        )
+        if not reason and state not in self.state_specs:
+            reason = "there is no such state"
+        elif not reason and event not in self.event_specs:
+            reason = "there is no such event"
+        return TransitionRefused(
+            machine=self.name,
+            state=state,
+            event=event,
+            allowed=self.allowed(state),
+            guards=guards,
+            reason=reason,
+        )
+
+    def _param(self, variable: Variable, problem: str) -> ContextInvalid:
+        return ContextInvalid(machine=self.name, name=variable.name, problem=problem)
+
+    def _field(self, event: str, problem: str) -> PayloadInvalid:
+        return PayloadInvalid(machine=self.name, event=event, problem=problem)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lifecycle:
+    """A compiled lifecycle; `digest` is of its definition's meaning, in hexadecimal."""
+
+    name: str
+    version: int
+    digest: str
+    doc: str
+    enums: Mapping[str, tuple[str, ...]]
+    machines: Mapping[str, Machine]
+
+
+def _read(row: Transition, context: Values, payload: Values) -> Values:
+    return {
+        name: payload.get(name[6:]) if name.startswith("event.") else context.get(name)
+        for name in row.reads
+    }
+
+
+def _type_problem(type_name: str, members: tuple[str, ...], value: object) -> str:
+    """What is wrong with `value` as a `type_name`, or `""`."""
+    if members:
+        if isinstance(value, str) and value in members:
+            return ""
+        return f"is {value!r}, not one of {', '.join(members)}"
+    if type_name == "timestamp":
+        wanted: type = int  # microseconds since 1970, UTC
+    elif type_name in _CONSTANT_TYPES:
+        wanted = _CONSTANT_TYPES[type_name]
+    else:
+        return ""  # json: the codec checks it as it encodes
+    if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
+        return ""
+    return f"is {value!r}, not of type {type_name}"

@@ -1,0 +1,79 @@
+"""YAML as the compiler reads it: scalars, places, and what is refused."""
+
+import pytest
+
+from milepost_codegen.findings import Findings
+from milepost_codegen.source import Source, read_source
+
+
+def read(text: str) -> Source:
+    findings = Findings()
+    source = read_source(text.encode(), "f.yaml", findings)
+    assert source is not None
+    assert not findings.found
+    return source
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("true", True),
+        ("false", False),
+        ("null", None),
+        ("", None),
+        ("0", 0),
+        ("-17", -17),
+        ("+3", 3),
+        ("yes", "yes"),
+        ("no", "no"),
+        ("on", "on"),
+        ("True", "True"),
+        ("~", "~"),
+        ("12:30", "12:30"),
+        ("1.0", "1.0"),
+        ("1e3", "1e3"),
+        ("0x10", "0x10"),
+        ("017", "017"),
+        ("1_000", "1_000"),
+        ("2024-01-01", "2024-01-01"),
+        ("'true'", "true"),
+        ('"12"', "12"),
+        ("=", "="),
+        ("9" * 19, "9" * 19),
+    ],
+)
+def test_scalars_have_our_own_rules(written: str, value: object) -> None:
+    """Only true, false, null and decimal integers are anything but text."""
+    found = read(f"a: {written}\n").data
+    assert found == {"a": value}
+    assert type(found["a"]) is type(value)
+
+
+def test_keys_are_always_text() -> None:
+    """`on` and `1` are names as keys."""
+    assert read("on: 1\n1: 2\ntrue: 3\n").data == {"on": 1, "1": 2, "true": 3}
+
+
+def test_every_part_has_its_place() -> None:
+    """Keys, values, and the characters within quoted text."""
+    source = read("a:\n  - b: \"x y\"\n    c: 'it''s'\n")
+    assert (source.key_at("a", 0, "b").line, source.key_at("a", 0, "b").column) == (2, 5)
+    assert source.at("a", 0, "b").column == 8
+    assert source.within(("a", 0, "b"), 2).column == 11
+    assert source.within(("a", 0, "c"), 4) == source.at("a", 0, "c")
+    assert source.at("a", 0, "nothing", "here") == source.at("a", 0)
+
+
+def test_a_byte_order_mark_and_other_line_ends_do_not_move_places() -> None:
+    """Places count as editors do."""
+    findings = Findings()
+    source = read_source(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n", "f.yaml", findings)
+    assert source is not None
+    assert (source.key_at("b").line, source.key_at("b").column) == (2, 1)
+
+
+def test_a_large_file_is_refused_before_it_is_parsed() -> None:
+    """More than a mebibyte is a finding."""
+    findings = Findings()
+    assert read_source(b"a: b\n" * 300_000, "f.yaml", findings) is None
+    assert [finding.code for finding in findings.found] == ["E002"]
