@@ -1,0 +1,300 @@
+"""How facts become bytes and come back: strict JSON, bounded compression, the digest chain.
+
+A row has a head (the facts), a body (the values that the fold never reads) and the tally after
+it. Digests are of the uncompressed bytes, so that a row may be stored more tightly later without
+changing what the chain attests. Source of the chaining: Haber and Stornetta, 1991.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import sys
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from milepost.errors import LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
+from milepost.facts import FORMAT, Commit, Draft, Fact, Snapshot
+from milepost.rows import Row
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = [
+    "DIGEST_BYTES",
+    "MAX_BLOCK_BYTES",
+    "Tally",
+    "chain_start",
+    "content_key",
+    "decode_body",
+    "decode_commit",
+    "decode_facts",
+    "decode_snapshot",
+    "decode_tally",
+    "digest_of",
+    "encode_row",
+    "encode_snapshot",
+    "encode_value",
+    "pack",
+    "unpack",
+    "value_digest",
+]
+
+DIGEST_BYTES: Final = 16
+MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
+"""The most that one head, body, snapshot or block of inputs may hold, uncompressed."""
+
+_COMPRESS_FROM_BYTES: Final = 512  # smaller ones stay JSON that a person can read
+_LEVEL: Final = 3
+_MAX_DEPTH: Final = 200
+_FRAME: Final = struct.Struct(">QQQQQQQ")
+
+_json_encoder: Final = msgspec.json.Encoder()
+_canonical_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_json_decoder: Final = msgspec.json.Decoder()
+_facts_decoder: Final = msgspec.json.Decoder(tuple[Fact, ...])
+_snapshot_encoder: Final = msgspec.msgpack.Encoder()
+_snapshot_decoder: Final = msgspec.msgpack.Decoder(Snapshot)
+
+
+class Tally(msgspec.Struct, frozen=True, array_like=True):
+    """Where the job stood after a row: its phase, and its items by state in definition order."""
+
+    phase: str
+    items: tuple[int, ...]
+
+
+_tally_decoder: Final = msgspec.json.Decoder(Tally)
+
+
+def digest_of(*parts: bytes) -> bytes:
+    """The digest of `parts`, one after the other."""
+    state = blake2b(digest_size=DIGEST_BYTES)
+    for part in parts:
+        state.update(part)
+    return state.digest()
+
+
+def chain_start(job_id: str) -> bytes:
+    """What the first digest of a job's log is chained to."""
+    return digest_of(b"milepost log\0", job_id.encode())
+
+
+def encode_value(value: object, what: str) -> bytes:
+    """`value` as JSON that decodes to an equal value. Raises ValueInvalid with the place in it.
+
+    Tuples are taken for lists. Not JSON: NaN and infinities, keys that are not text, dates,
+    bytes and any other object.
+    """
+    try:
+        encoded = _json_encoder.encode(value)
+        if _json_decoder.decode(encoded) == value:
+            return encoded
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        pass  # the walk below says what it was
+    _walk(value, what, "$", 0)
+    try:
+        return _json_encoder.encode(value)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise ValueInvalid(what=what, path="$", problem=f"is not JSON: {error}") from error
+
+
+def _walk(value: object, what: str, path: str, depth: int) -> None:
+    """Raise ValueInvalid at the first thing in `value` that would not come back from JSON."""
+    problem = _scalar_problem(value)
+    if depth > _MAX_DEPTH:
+        problem = f"is nested deeper than {_MAX_DEPTH} levels"
+    if problem:
+        raise ValueInvalid(what=what, path=path, problem=problem)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str) or _scalar_problem(key):
+                problem = f"has the key {key!r} of type {type(key).__name__}: JSON keys are text"
+                raise ValueInvalid(what=what, path=path, problem=problem)
+            _walk(inner, what, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            _walk(inner, what, f"{path}[{index}]", depth + 1)
+
+
+def _scalar_problem(value: object) -> str:
+    """Why `value` itself is not JSON, whatever is in it; `""` if it is."""
+    match value:
+        case None | bool() | int() | dict() | list() | tuple():
+            return ""
+        case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return "is text with a lone surrogate, which has no encoding"
+            return ""
+        case float():
+            finite = math.isfinite(value)
+            return "" if finite else f"is {value}, which JSON cannot hold: use null or text"
+        case _:
+            return f"is of type {type(value).__name__}, which is not JSON"
+
+
+def value_digest(encoded: bytes) -> str:
+    """The digest of an encoded value, in hexadecimal: the same for values equal as JSON."""
+    return digest_of(_canonical_encoder.encode(_json_decoder.decode(encoded))).hex()
+
+
+def content_key(encoded: bytes) -> str:
+    """The key of an item that has none of its own: the digest of its value."""
+    return value_digest(encoded)
+
+
+def pack(raw: bytes, what: str) -> tuple[str, bytes]:
+    """The codec letter and the stored form of `raw`. Raises ValueInvalid beyond the limit."""
+    if len(raw) < _COMPRESS_FROM_BYTES:
+        return "j", raw
+    if len(raw) > MAX_BLOCK_BYTES:
+        raise ValueInvalid(
+            what=what,
+            path="$",
+            problem=f"takes {len(raw):,} bytes and at most {MAX_BLOCK_BYTES:,} are stored at once:"
+            " record less at once, or store a reference",
+        )
+    return "z", zstd.compress(raw, _LEVEL)
+
+
+def unpack(letter: str, stored: bytes) -> bytes:
+    """What `pack` was given. Raises ValueError if it is damaged or larger than the limit."""
+    if letter == "j":
+        return stored
+    if letter != "z":
+        raise ValueError(f"unknown codec {letter!r}")
+    decompressor = zstd.ZstdDecompressor()
+    try:
+        raw = decompressor.decompress(stored, max_length=MAX_BLOCK_BYTES + 1)
+    except zstd.ZstdError as error:
+        raise ValueError(f"does not decompress: {error}") from error
+    if len(raw) > MAX_BLOCK_BYTES:
+        raise ValueError(f"decompresses to more than {MAX_BLOCK_BYTES:,} bytes")
+    if not decompressor.eof or decompressor.unused_data:
+        raise ValueError("is cut short or followed by other bytes")
+    return raw
+
+
+def _chained(
+    previous: bytes, numbers: tuple[int, ...], head: bytes, after: bytes, body_digest: bytes
+) -> bytes:
+    return digest_of(
+        previous, _FRAME.pack(*numbers, len(head), len(after)), head, after, body_digest
+    )
+
+
+def encode_row(
+    previous: bytes,
+    *,
+    seq: int,
+    fence: int,
+    at_us: int,
+    drafts: Sequence[Draft],
+    tally: Tally,
+    count: int,
+) -> Row:
+    """The row that stores `drafts` behind the row whose digest is `previous`.
+
+    Raises ValueInvalid where head or body would be larger than the limit.
+    """
+    head = _json_encoder.encode([draft.fact for draft in drafts])
+    body = b""
+    if any(draft.body is not None for draft in drafts):
+        body = _json_encoder.encode([draft.body for draft in drafts])
+    after = _json_encoder.encode(tally)
+    body_digest = digest_of(body) if body else b""
+    head_codec, stored_head = pack(head, "the facts of one commit")
+    body_codec, stored_body = pack(body, "the payloads of one commit")
+    return Row(
+        seq=seq,
+        fence=fence,
+        at_us=at_us,
+        count=count,
+        format=FORMAT,
+        codec=head_codec + body_codec,
+        head=stored_head,
+        after=after,
+        body=stored_body,
+        body_digest=body_digest,
+        digest=_chained(previous, (seq, fence, at_us, count, FORMAT), head, after, body_digest),
+    )
+
+
+def decode_commit(row: Row, *, previous: bytes, url: str, job_id: str) -> Commit:
+    """The commit of `row`, checked against the digest before it; its body is not looked at.
+
+    Raises LogCorrupt, and StoreNewer where a newer version wrote the row.
+    """
+    if row.format > FORMAT:
+        raise StoreNewer(
+            url=url,
+            problem=f"job {job_id}, commit {row.seq} is of format {row.format} and this version"
+            f" reads up to {FORMAT}: install a newer milepost",
+        )
+    try:
+        head = unpack(row.codec[:1], row.head)
+        numbers = (row.seq, row.fence, row.at_us, row.count, row.format)
+        expected = _chained(previous, numbers, head, row.after, row.body_digest)
+        if expected != row.digest:
+            raise ValueError("its digest does not follow from it and the commit before")
+        facts = _facts_decoder.decode(head)
+    except (ValueError, struct.error, msgspec.MsgspecError) as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+    return Commit(seq=row.seq, fence=row.fence, at_us=row.at_us, facts=facts, digest=row.digest)
+
+
+def decode_facts(row: Row, *, url: str, job_id: str) -> tuple[Fact, ...]:
+    """The facts of a row whose place in the chain was checked before. Raises LogCorrupt."""
+    try:
+        return _facts_decoder.decode(unpack(row.codec[:1], row.head))
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+
+
+def decode_body(row: Row, *, url: str, job_id: str) -> list[Any]:
+    """The bodies of the row's facts, None where a fact has none; an empty list if none has.
+
+    Raises LogCorrupt where the body is not the one that the row attests.
+    """
+    if not row.body_digest:
+        return []
+    try:
+        body = unpack(row.codec[1:], row.body)
+        if digest_of(body) != row.body_digest:
+            raise ValueError("its body does not match its digest")
+        decoded: list[Any] = msgspec.json.decode(body, type=list[Any])
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+    return decoded
+
+
+def decode_tally(row: Row, *, url: str, job_id: str) -> Tally:
+    """Where the job stood after `row`. Raises LogCorrupt."""
+    try:
+        return _tally_decoder.decode(row.after)
+    except msgspec.MsgspecError as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """`snapshot` as compressed bytes. Raises ValueInvalid beyond the limit."""
+    letter, stored = pack(_snapshot_encoder.encode(snapshot), "a checkpoint")
+    return letter.encode() + stored
+
+
+def decode_snapshot(stored: bytes) -> Snapshot:
+    """What `encode_snapshot` was given. Raises StoreUnreadable, StoreNewer, with an empty url."""
+    try:
+        snapshot = _snapshot_decoder.decode(unpack(stored[:1].decode("ascii"), stored[1:]))
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise StoreUnreadable(url="", problem=f"the checkpoint {error}") from error
+    if snapshot.format > FORMAT:
+        raise StoreNewer(url="", problem=f"the checkpoint is of format {snapshot.format}")
+    return snapshot

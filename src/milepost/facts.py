@@ -1,0 +1,181 @@
+"""What is stored of a job: the facts, each the least that the fold needs, and their commits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from milepost.errors import JobIdInvalid
+
+__all__ = [
+    "FORMAT",
+    "CheckpointTaken",
+    "Commit",
+    "Draft",
+    "Fact",
+    "ItemsFired",
+    "JobCreated",
+    "JobFired",
+    "LeaseReleased",
+    "LeaseTaken",
+    "Rewound",
+    "Snapshot",
+    "SnapshotCell",
+    "WriteRejected",
+    "check_job_id",
+]
+
+FORMAT: Final = 1
+"""The version of everything below; raised when a reader of the old could misread the new."""
+
+_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def check_job_id(job_id: str) -> str:
+    """`job_id` itself. Raises JobIdInvalid unless it matches: ids become rows and file names."""
+    if not isinstance(job_id, str) or _JOB_ID.fullmatch(job_id) is None:
+        raise JobIdInvalid(job_id=job_id)
+    return job_id
+
+
+class _Fact(msgspec.Struct, frozen=True, array_like=True):
+    """A fact is stored as a JSON array that its tag begins."""
+
+
+class JobCreated(_Fact, tag="created", frozen=True):
+    """The first fact of every log: by which lifecycle the job runs, and over what.
+
+    `fingerprint` is the digest of the item list: keys and values, in order.
+    """
+
+    lifecycle: str
+    version: int
+    digest: str
+    job_params: dict[str, Any]
+    item_params: dict[str, Any]
+    variables: dict[str, Any]
+    item_count: int
+    fingerprint: str
+
+
+class JobFired(_Fact, tag="job", frozen=True):
+    """The job took `event`. `payload` holds the fields that the fold needs; the body the rest."""
+
+    event: str
+    payload: dict[str, Any]
+
+
+class ItemsFired(_Fact, tag="items", frozen=True):
+    """Each item took `event`. `payloads` are what guards may read of them, None if nothing."""
+
+    event: str
+    ordinals: list[int]
+    payloads: list[dict[str, Any]] | None = None
+
+
+class LeaseTaken(_Fact, tag="lease", frozen=True):
+    """`owner` holds the job from here on. `reason` says why it took it over, if it did."""
+
+    owner: str
+    fence: int
+    reason: str = ""
+
+
+class LeaseReleased(_Fact, tag="released", frozen=True):
+    """The holder gave the job back."""
+
+    owner: str
+
+
+class CheckpointTaken(_Fact, tag="checkpoint", frozen=True):
+    """A checkpoint of the state at `seq` was written; `digest` is of its bytes."""
+
+    seq: int
+    digest: str
+    reason: str
+
+
+class Rewound(_Fact, tag="rewound", frozen=True):
+    """Phase, context, variables and items are again as at `to_seq`: `snapshot` is that state."""
+
+    to_seq: int
+    snapshot: bytes
+    reason: str
+
+
+class WriteRejected(_Fact, tag="rejected", frozen=True):
+    """A write that was refused and is kept for the record; it changed nothing.
+
+    `code` is that of the error its writer met; the body holds the payloads that were refused.
+    """
+
+    code: str
+    owner: str
+    fence: int
+    event: str
+    ordinals: list[int]
+
+
+Fact: TypeAlias = (
+    JobCreated
+    | JobFired
+    | ItemsFired
+    | LeaseTaken
+    | LeaseReleased
+    | CheckpointTaken
+    | Rewound
+    | WriteRejected
+)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A fact about to be stored, with its body: the values that the fold never reads."""
+
+    fact: Fact
+    body: object = None
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """One row of a job's log, head only: its facts hold legally one after the other.
+
+    `at_us` is in microseconds since 1970 and never falls along a log, nor does `fence`.
+    """
+
+    seq: int
+    fence: int
+    at_us: int
+    facts: tuple[Fact, ...]
+    digest: bytes
+
+
+class SnapshotCell(msgspec.Struct, frozen=True, array_like=True):
+    """The members that share a state and context: `members` is a serialised roaring bitmap."""
+
+    state: str
+    values: tuple[Any, ...]
+    members: bytes
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All that the fold knows at `seq`, and nothing of any result."""
+
+    format: int
+    job_id: str
+    seq: int
+    fence: int
+    digest: bytes
+    created: JobCreated
+    created_at_us: int
+    updated_at_us: int
+    phase: str
+    context: dict[str, Any]
+    variables: dict[str, Any]
+    cells: list[SnapshotCell]
+    owner: str | None
+    orphaned: bool
+    rewinds: list[tuple[int, int]]
+    checkpoint: CheckpointTaken | None
+    checkpoint_at_us: int
+    rejected_count: int

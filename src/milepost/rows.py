@@ -1,0 +1,76 @@
+"""The rows that every store keeps: plain data that no store looks into."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["InputBlock", "Row", "StoredCheckpoint", "StoredJob", "StoredLease", "Tip"]
+
+
+class StoredJob(msgspec.Struct, frozen=True):
+    """A job's entry: `number` is the store's own, `job_id` the user's.
+
+    `lifecycle` is the digest of the lifecycle that it runs by.
+    """
+
+    number: int
+    job_id: str
+    created_at_us: int
+    lifecycle: str
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One commit as stored. `codec` has a letter for head and body: `j` JSON, `z` zstd of JSON.
+
+    `after` is the tally: where the job stood after the commit. A reader of heads may leave `body`
+    empty; `body_digest` says what it must be.
+    """
+
+    seq: int
+    fence: int
+    at_us: int
+    count: int
+    format: int
+    codec: str
+    head: bytes
+    after: bytes
+    body: bytes
+    body_digest: bytes
+    digest: bytes
+
+
+class Tip(msgspec.Struct, frozen=True):
+    """A job and the newest row of its log."""
+
+    job: StoredJob
+    row: Row
+
+
+class InputBlock(msgspec.Struct, frozen=True):
+    """Items from ordinal `first` on. `codec` has a letter for keys and values, as in a Row."""
+
+    first: int
+    count: int
+    codec: str
+    keys: bytes
+    values: bytes
+    digest: bytes
+
+
+class StoredCheckpoint(msgspec.Struct, frozen=True):
+    """A snapshot of the fold at `seq`; `chain` is the digest of the row that it stands on."""
+
+    seq: int
+    at_us: int
+    reason: str
+    chain: bytes
+    digest: bytes
+    snapshot: bytes
+
+
+class StoredLease(msgspec.Struct, frozen=True):
+    """Until when the holder of `fence` may be taken for alive."""
+
+    owner: str
+    fence: int
+    expires_at_us: int

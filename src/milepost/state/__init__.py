@@ -1,0 +1,1 @@
+"""The state of jobs: decisions, checkpoints, leases and recovery over one log."""

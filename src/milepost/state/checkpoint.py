@@ -1,0 +1,113 @@
+"""Checkpoints: immutable, checksummed snapshots of the fold, and the policy for taking them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from milepost.clock import instant
+from milepost.codec import digest_of
+from milepost.errors import CheckpointAbsent, StateError
+from milepost.facts import CheckpointTaken, Draft
+from milepost.fold import JobState
+from milepost.inputs import KeySet
+from milepost.rows import StoredCheckpoint, StoredJob
+from milepost.state.append import Decision, Moment
+from milepost.state.loading import Loader
+from milepost.state.persistence import Reader
+
+__all__ = ["Checkpoint", "CheckpointPolicy", "find", "take"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """The state of a job after commit `seq`, as it was put aside. It holds no results.
+
+    `checksum` is of its bytes, in hexadecimal; `size_bytes` is how many there are.
+    """
+
+    seq: int
+    reason: str
+    taken_at: datetime
+    checksum: str
+    size_bytes: int
+    state: JobState
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.state.id
+
+    @property
+    def phase(self) -> str:
+        """The phase that the job was in."""
+        return self.state.phase
+
+    @property
+    def items_processed(self) -> KeySet:
+        """The keys of the items whose results had been recorded."""
+        return self.state.processed_items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointPolicy:
+    """When an executor takes a checkpoint: after so many settled items, or after so long.
+
+    A checkpoint saves replaying the log before it, so it is worth as much as that log is long.
+    """
+
+    items: int = 10_000
+    seconds: float = 60.0
+
+    def due(self, *, settled_items: int, elapsed_s: float) -> bool:
+        """True if that much since the last checkpoint calls for another."""
+        return settled_items >= self.items or (settled_items > 0 and elapsed_s >= self.seconds)
+
+
+def take(reason: str) -> Decision:
+    """The decision that puts aside the job's state at its newest commit."""
+
+    def decision(moment: Moment) -> Iterator[Draft]:
+        state = moment.committed
+        snapshot = state.snapshot()
+        digest = digest_of(snapshot)
+        moment.writer.put_checkpoint(
+            moment.job.number,
+            StoredCheckpoint(
+                seq=state.seq,
+                at_us=moment.now_us,
+                reason=reason,
+                chain=state.digest,
+                digest=digest,
+                snapshot=snapshot,
+            ),
+        )
+        yield Draft(fact=CheckpointTaken(seq=state.seq, digest=digest.hex(), reason=reason))
+
+    return decision
+
+
+def find(loader: Loader, reader: Reader, job: StoredJob, seq: int | None) -> Checkpoint:
+    """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
+    problems: list[str] = []
+    for stored in reader.checkpoints(job.number):
+        if seq in (None, stored.seq):
+            try:
+                state = loader.verified(reader, job, stored)
+            except StateError as error:
+                problems.append(str(error))
+            else:
+                return _checkpoint(stored, state)
+    raise CheckpointAbsent(job_id=job.job_id, seq=seq, problems=tuple(problems))
+
+
+def _checkpoint(stored: StoredCheckpoint, state: JobState) -> Checkpoint:
+    return Checkpoint(
+        seq=stored.seq,
+        reason=stored.reason,
+        taken_at=instant(stored.at_us),
+        checksum=stored.digest.hex(),
+        size_bytes=len(stored.snapshot),
+        state=state,
+    )

@@ -1,0 +1,178 @@
+"""A job's state from the store: the newest checkpoint that verifies, and the log after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
+from milepost.errors import (
+    JobAbsent,
+    LifecycleChanged,
+    LogCorrupt,
+    StateError,
+    StoreUnreadable,
+    TransitionRefused,
+)
+from milepost.facts import Commit, Fact, JobCreated, check_job_id
+from milepost.fold import JobState, advance, begin, changed, restore
+from milepost.inputs import Inputs
+from milepost.machine import Lifecycle
+from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
+from milepost.state.persistence import Reader, StateStore
+
+__all__ = ["Loader", "Loading"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """A job's state, and what had to be passed over to get at it: empty if nothing was."""
+
+    state: JobState
+    fallbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Reads jobs of one lifecycle from one store."""
+
+    store: StateStore
+    lifecycle: Lifecycle
+
+    def job(self, reader: Reader, job_id: str) -> StoredJob:
+        """The job's entry. Raises JobIdInvalid, JobAbsent."""
+        job = reader.job(check_job_id(job_id))
+        if job is None:
+            raise JobAbsent(job_id=job_id, url=self.store.url)
+        return job
+
+    def load(self, reader: Reader, job: StoredJob, known: JobState | None = None) -> Loading:
+        """The state at the tip of the log.
+
+        `known` is a state of the same log that was loaded before. Costs one query for the rows
+        since then; without it, the newest checkpoint and the rows since that one. Raises
+        LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
+        """
+        fallbacks: list[str] = []
+        state = known
+        if state is None:
+            state = self._newest_checkpoint(reader, job, fallbacks)
+        if state is None:
+            state = self.origin(reader, job)
+        newest: Row | None = None
+        for row, after in self.replay(reader, job, state):
+            newest, state = row, after
+        if newest is not None and self.tally(job, newest) != state.tally:
+            raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
+        return Loading(state=state, fallbacks=tuple(fallbacks))
+
+    def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
+        """The state after commit `seq`. Raises ValueError if the log has no such commit."""
+        start = self.origin(reader, job)
+        for checkpoint in reader.checkpoints(job.number):
+            if checkpoint.seq <= seq:
+                try:
+                    start = self.verified(reader, job, checkpoint)
+                except StateError:
+                    continue  # an older one, or the log, gives the same state
+                break
+        state = start
+        for _, after in self.replay(reader, job, start, upto=seq):
+            state = after
+        if state.seq != seq or seq < 1:
+            tip = reader.tip(job.number)
+            last = tip.seq if tip else 0
+            raise ValueError(f"job {job.job_id}: there is no seq {seq}, only 1 to {last}")
+        return state
+
+    def replay(
+        self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
+    ) -> Iterator[tuple[Row, JobState]]:
+        """Each row after `state`, checked against the chain, with the state after it."""
+        for row in reader.rows(job.number, state.seq, upto):
+            commit = self.commit(job, row, state.digest)
+            try:
+                state = advance(state, commit)
+            except (TransitionRefused, ValueError, KeyError) as error:  # INV-LEGAL
+                raise self.corrupt(job, row.seq, f"it is not legal: {error}") from error
+            yield row, state
+
+    def origin(self, reader: Reader, job: StoredJob) -> JobState:
+        """The state before the first commit."""
+        for row in reader.rows(job.number, 0, 1):
+            commit = self.commit(job, row, chain_start(job.job_id))
+            created = commit.facts[0] if commit.facts else None
+            if not isinstance(created, JobCreated):
+                raise self.corrupt(job, 1, "it does not say what the job is")
+            self._same_lifecycle(job, created)
+            inputs = self.inputs(job, created.item_count)
+            state = begin(job.job_id, created, self.lifecycle, inputs)
+            return changed(state, digest=chain_start(job.job_id))
+        raise self.corrupt(job, 1, "it is missing")
+
+    def commit(self, job: StoredJob, row: Row, previous: bytes) -> Commit:
+        """The commit of `row`. Raises LogCorrupt, StoreNewer."""
+        return decode_commit(row, previous=previous, url=self.store.url, job_id=job.job_id)
+
+    def facts(self, job: StoredJob, row: Row) -> tuple[Fact, ...]:
+        """The facts of a row whose place in the chain was checked before."""
+        return decode_facts(row, url=self.store.url, job_id=job.job_id)
+
+    def verified(self, reader: Reader, job: StoredJob, checkpoint: StoredCheckpoint) -> JobState:
+        """The state of a checkpoint whose bytes and place in the chain are what they must be."""
+        name = f"the checkpoint at seq {checkpoint.seq} of job {job.job_id}"
+        if digest_of(checkpoint.snapshot) != checkpoint.digest:
+            raise StoreUnreadable(url=self.store.url, problem=f"{name} does not match its digest")
+        rows = list(reader.rows(job.number, checkpoint.seq - 1, checkpoint.seq))
+        if not rows or rows[0].digest != checkpoint.chain:
+            raise StoreUnreadable(url=self.store.url, problem=f"{name} is not of this log")
+        try:
+            state = restore(checkpoint.snapshot, self.lifecycle, self.inputs(job, 0))
+        except (StateError, ValueError) as error:
+            raise StoreUnreadable(url=self.store.url, problem=f"{name}: {error}") from error
+        if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
+            raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
+        self._same_lifecycle(job, state.created)
+        return changed(state, inputs=self.inputs(job, state.items.count))
+
+    def tally(self, job: StoredJob, row: Row) -> Tally:
+        """Where the job stood after `row`, by the row's own word."""
+        return decode_tally(row, url=self.store.url, job_id=job.job_id)
+
+    def corrupt(self, job: StoredJob, seq: int, problem: str) -> LogCorrupt:
+        """The error for a commit that does not verify."""
+        return LogCorrupt(url=self.store.url, job_id=job.job_id, seq=seq, problem=problem)
+
+    def inputs(self, job: StoredJob, count: int) -> Inputs:
+        """The job's items, read from the store when they are first asked for."""
+
+        def block_at(ordinal: int) -> InputBlock:
+            with self.store.reading() as reader:
+                for block in reader.inputs(job.number, ordinal):
+                    if block.first <= ordinal < block.first + block.count:
+                        return block
+            raise StoreUnreadable(
+                url=self.store.url, problem=f"item {ordinal} of job {job.job_id} is missing"
+            )
+
+        return Inputs(self.store.url, count, block_at)
+
+    def _newest_checkpoint(
+        self, reader: Reader, job: StoredJob, fallbacks: list[str]
+    ) -> JobState | None:
+        for checkpoint in reader.checkpoints(job.number):
+            try:
+                return self.verified(reader, job, checkpoint)
+            except StoreUnreadable as error:
+                fallbacks.append(f"{error.problem}; an older one, or the log, was used")
+        return None
+
+    def _same_lifecycle(self, job: StoredJob, created: JobCreated) -> None:
+        stored = (created.lifecycle, created.version, created.digest)
+        current = (self.lifecycle.name, self.lifecycle.version, self.lifecycle.digest)
+        if stored != current:
+            raise LifecycleChanged(
+                job_id=job.job_id,
+                stored="{} version {} ({:.12})".format(*stored),
+                current="{} version {} ({:.12})".format(*current),
+            )

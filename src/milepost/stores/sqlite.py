@@ -1,0 +1,498 @@
+"""The SQLite store: one file, one writer at a time, readers that neither block nor are blocked.
+
+Rows of one job stand side by side: their id is `job << 40 | seq`, so that a log is one range of
+one B-tree and appending to it touches one page.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import apsw
+
+from milepost.errors import (
+    CommitUnknown,
+    StoreAbsent,
+    StoreError,
+    StoreForeign,
+    StoreLocked,
+    StoreNewer,
+    StoreReadOnly,
+    StoreUnreadable,
+)
+from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "Durability", "SqliteStore"]
+
+Durability: TypeAlias = Literal["full", "process"]
+
+APPLICATION_ID: Final = 0x4D504F53
+"""What tells our files from those of other programs (PRAGMA application_id): "MPOS"."""
+
+SCHEMA_VERSION: Final = 1
+
+_SHIFT: Final = 40
+_LAST: Final = (1 << _SHIFT) - 1
+_SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
+    "full": ("FULL", 2),
+    "process": ("NORMAL", 1),
+}
+
+_SCHEMA: Final = f"""
+CREATE TABLE jobs (
+    number        INTEGER PRIMARY KEY,
+    job_id        TEXT NOT NULL UNIQUE,
+    created_at_us INTEGER NOT NULL,
+    lifecycle     TEXT NOT NULL           -- the digest of the one that the job runs by
+) STRICT;
+
+-- INV-FOLD: the state of a job is the fold of these rows, in order, and nothing else.
+CREATE TABLE commits (
+    id          INTEGER PRIMARY KEY,      -- job << {_SHIFT} | seq
+    fence       INTEGER NOT NULL,
+    at_us       INTEGER NOT NULL,
+    count       INTEGER NOT NULL,         -- events in it
+    format      INTEGER NOT NULL,
+    codec       TEXT NOT NULL,            -- of head and body: j JSON, z zstd of JSON
+    head        BLOB NOT NULL,            -- the facts
+    after       BLOB NOT NULL,            -- the tally: phase and items by state
+    body        BLOB NOT NULL,            -- payloads that the fold never reads
+    body_digest BLOB NOT NULL,
+    digest      BLOB NOT NULL,            -- INV-CHAIN
+    job         INTEGER GENERATED ALWAYS AS (id >> {_SHIFT}) VIRTUAL,
+    seq         INTEGER GENERATED ALWAYS AS (id & {_LAST}) VIRTUAL,
+    CHECK (id & {_LAST} > 0)
+) STRICT;
+
+CREATE TRIGGER commits_follow BEFORE INSERT ON commits WHEN NEW.id & {_LAST} > 1 BEGIN
+    SELECT RAISE(ABORT, 'INV-GAPLESS, INV-FENCE')
+    WHERE NOT EXISTS (SELECT 1 FROM commits WHERE id = NEW.id - 1 AND fence <= NEW.fence);
+END;
+
+CREATE TRIGGER commits_stay BEFORE UPDATE ON commits BEGIN
+    SELECT RAISE(ABORT, 'a log is only ever appended to');
+END;
+
+CREATE TABLE inputs (
+    id     INTEGER PRIMARY KEY,           -- job << {_SHIFT} | first ordinal
+    count  INTEGER NOT NULL,
+    codec  TEXT NOT NULL,
+    keys   BLOB NOT NULL,
+    "values" BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
+
+-- Derived: can be dropped and made anew from the log.
+CREATE TABLE checkpoints (
+    id       INTEGER PRIMARY KEY,         -- job << {_SHIFT} | seq
+    at_us    INTEGER NOT NULL,
+    reason   TEXT NOT NULL,
+    chain    BLOB NOT NULL,               -- the digest of the commit that it stands on
+    digest   BLOB NOT NULL,
+    snapshot BLOB NOT NULL
+) STRICT;
+
+-- Until when a holder may be taken for alive; who holds which fence is in the log.
+CREATE TABLE leases (
+    job           INTEGER PRIMARY KEY,
+    owner         TEXT NOT NULL,
+    fence         INTEGER NOT NULL,
+    expires_at_us INTEGER NOT NULL
+) STRICT;
+"""
+
+_INSERT_COMMIT: Final = (
+    "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
+    " digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
+
+
+class _Reader:
+    """Queries within one transaction; every answer is of the same moment."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute = connection.execute
+
+    def job(self, job_id: str) -> StoredJob | None:
+        """The job of that id. One index look-up."""
+        for row in self._execute(
+            "SELECT number, job_id, created_at_us, lifecycle FROM jobs WHERE job_id = ?", (job_id,)
+        ):
+            return StoredJob(*row)
+        return None
+
+    def job_ids(self, prefix: str) -> list[str]:
+        """The ids that begin with `prefix`, in order."""
+        rows = self._execute(
+            "SELECT job_id FROM jobs WHERE substr(job_id, 1, ?) = ? ORDER BY job_id",
+            (len(prefix), prefix),
+        )
+        return [job_id for (job_id,) in rows]
+
+    def tips(self) -> Iterator[Tip]:
+        """Every job with its newest row, bodies left out, in order of creation."""
+        rows = self._execute(
+            f"SELECT number, job_id, created_at_us, lifecycle, {_HEAD}, x'', body_digest, digest"
+            " FROM jobs JOIN commits ON id = (SELECT max(id) FROM commits"
+            f" WHERE id BETWEEN number << {_SHIFT} AND (number << {_SHIFT}) + {_LAST})"
+            " ORDER BY number"
+        )
+        for row in rows:
+            yield Tip(StoredJob(*row[:4]), Row(*row[4:]))
+
+    def tip(self, job: int) -> Row | None:
+        """The newest row of the job's log, its body left out. One B-tree descent."""
+        for row in self._execute(
+            f"SELECT {_HEAD}, x'', body_digest, digest FROM commits"
+            " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        ):
+            return Row(*row)
+        return None
+
+    def rows(
+        self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
+    ) -> Iterator[Row]:
+        """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
+        body = "body" if bodies else "x''"
+        last = _LAST if upto is None else upto
+        for row in self._execute(
+            f"SELECT {_HEAD}, {body}, body_digest, digest FROM commits"
+            " WHERE id BETWEEN ? AND ? ORDER BY id",
+            ((job << _SHIFT) + after + 1, (job << _SHIFT) + last),
+        ):
+            yield Row(*row)
+
+    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `ordinal` on, in order."""
+        base = job << _SHIFT
+        for row in self._execute(
+            f'SELECT id & {_LAST}, count, codec, keys, "values", digest FROM inputs'
+            " WHERE id >= (SELECT max(id) FROM inputs WHERE id BETWEEN ? AND ?) AND id <= ?"
+            " ORDER BY id",
+            (base, base + ordinal, base + _LAST),
+        ):
+            yield InputBlock(*row)
+
+    def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
+        """The job's checkpoints, newest first."""
+        for row in self._execute(
+            f"SELECT id & {_LAST}, at_us, reason, chain, digest, snapshot FROM checkpoints"
+            " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        ):
+            yield StoredCheckpoint(*row)
+
+    def lease(self, job: int) -> StoredLease | None:
+        """The job's newest lease, expired or not."""
+        for row in self._execute(
+            "SELECT owner, fence, expires_at_us FROM leases WHERE job = ?", (job,)
+        ):
+            return StoredLease(*row)
+        return None
+
+
+class _Writer(_Reader):
+    """Queries and changes within one transaction, which holds the store's write lock."""
+
+    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
+        """A new entry; the caller has seen that there is none of that id."""
+        for (number,) in self._execute(
+            "INSERT INTO jobs (job_id, created_at_us, lifecycle) VALUES (?, ?, ?) RETURNING number",
+            (job_id, created_at_us, lifecycle),
+        ):
+            return StoredJob(number, job_id, created_at_us, lifecycle)
+        raise AssertionError("an INSERT … RETURNING gives its row")
+
+    def add_inputs(self, job: int, block: InputBlock) -> None:
+        """One block of a new job's items."""
+        self._execute(
+            'INSERT INTO inputs (id, count, codec, keys, "values", digest)'
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + block.first,
+                block.count,
+                block.codec,
+                block.keys,
+                block.values,
+                block.digest,
+            ),
+        )
+
+    def add_row(self, job: int, row: Row) -> None:
+        """The next row of the job's log."""
+        self._execute(
+            _INSERT_COMMIT,
+            (
+                (job << _SHIFT) + row.seq,
+                row.fence,
+                row.at_us,
+                row.count,
+                row.format,
+                row.codec,
+                row.head,
+                row.after,
+                row.body,
+                row.body_digest,
+                row.digest,
+            ),
+        )
+
+    def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
+        """A checkpoint; one at the same seq is replaced."""
+        self._execute(
+            "INSERT OR REPLACE INTO checkpoints (id, at_us, reason, chain, digest, snapshot)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + checkpoint.seq,
+                checkpoint.at_us,
+                checkpoint.reason,
+                checkpoint.chain,
+                checkpoint.digest,
+                checkpoint.snapshot,
+            ),
+        )
+
+    def put_lease(self, job: int, lease: StoredLease) -> None:
+        """The job's lease; the one before it is replaced."""
+        self._execute(
+            "INSERT OR REPLACE INTO leases (job, owner, fence, expires_at_us) VALUES (?, ?, ?, ?)",
+            (job, lease.owner, lease.fence, lease.expires_at_us),
+        )
+
+
+class SqliteStore:
+    """A store in one SQLite file. Safe for any number of threads and processes.
+
+    `busy_timeout_s` is how long a writer waits for its turn. With durability `full` a commit has
+    reached the disk when it returns; with `process` it survives the process, not the power.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        durability: Durability = "full",
+        busy_timeout_s: float = 30.0,
+        vfs: str | None = None,
+    ) -> None:
+        self.url = f"sqlite:///{path}"
+        self.read_only = read_only
+        self._path = path
+        self._durability: Durability = durability
+        self._busy_timeout_ms = int(busy_timeout_s * 1000)
+        self._vfs = vfs
+        self._turn = threading.Lock()
+        self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
+        self._closed = False
+        self._writer: apsw.Connection | None = None
+        with self._translated():
+            self._writer = self._open(create=create and not read_only)
+
+    def close(self) -> None:
+        """Close every connection; the store cannot be used afterwards. Closing twice is fine."""
+        with self._turn:
+            self._closed = True
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            while True:
+                try:
+                    self._readers.get_nowait().close()
+                except queue.Empty:
+                    return
+
+    @contextmanager
+    def reading(self) -> Iterator[_Reader]:
+        """Queries of one moment. Never waits for a writer."""
+        with self._translated():
+            connection = self._reader()
+            try:
+                connection.execute("BEGIN")
+                yield _Reader(connection)
+            finally:
+                self._give_back(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[_Writer]:
+        """The store's write lock, until the block ends: then it is one commit, or none of it.
+
+        Raises StoreLocked, StoreReadOnly, and CommitUnknown where the outcome cannot be told.
+        """
+        if self.read_only:
+            raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
+        with self._turn, self._translated():
+            connection = self._writer
+            if connection is None:
+                raise StoreError(url=self.url, problem="it has been closed")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield _Writer(connection)
+            except BaseException:
+                self._roll_back(connection)
+                raise
+            try:
+                connection.execute("COMMIT")
+            except apsw.Error as error:
+                self._roll_back(connection)
+                raise CommitUnknown(
+                    url=self.url, problem=f"the outcome of a commit is unknown: {error}"
+                ) from error
+
+    def check(self) -> list[str]:
+        """What SQLite finds wrong with the file as a file; nothing if it is sound."""
+        with self._translated():
+            connection = self._reader()
+            try:
+                found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+            except apsw.CorruptError as error:
+                return [str(error)]
+            finally:
+                self._give_back(connection)
+        return [] if found == ["ok"] else found
+
+    def _roll_back(self, connection: apsw.Connection) -> None:
+        with suppress(apsw.Error):  # SQLite may have rolled back by itself
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _reader(self) -> apsw.Connection:
+        if self._closed:
+            raise StoreError(url=self.url, problem="it has been closed")
+        try:
+            return self._readers.get_nowait()
+        except queue.Empty:
+            connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+            connection.execute("PRAGMA query_only = ON")
+            return connection
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        self._roll_back(connection)
+        if self._closed:
+            connection.close()
+        else:
+            self._readers.put(connection)
+
+    def _connect(self, flags: int) -> apsw.Connection:
+        connection = apsw.Connection(str(self._path), flags=flags, vfs=self._vfs)
+        connection.set_busy_timeout(self._busy_timeout_ms)
+        return connection
+
+    def _open(self, *, create: bool) -> apsw.Connection | None:
+        """The writer's connection, once the file has been looked at."""
+        self._look(create=create)
+        if self.read_only:
+            connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+            self._identify(connection, create=False)
+            self._readers.put(connection)
+            return None
+        connection = self._connect(apsw.SQLITE_OPEN_READWRITE)
+        try:
+            self._identify(connection, create=create)
+            self._set(connection, "journal_mode", "WAL", "wal")
+            self._set(connection, "synchronous", *_SYNCHRONOUS[self._durability])
+            self._set(connection, "fullfsync", "1", 1)
+            self._set(connection, "trusted_schema", "0", 0)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _look(self, *, create: bool) -> None:
+        """Tell absent, foreign and unreadable files apart before SQLite touches any."""
+        if self._path.is_dir():
+            raise StoreForeign(url=self.url, problem="it is a folder: name a file in it")
+        try:
+            with self._path.open("rb") as file:
+                start = file.read(16)
+        except FileNotFoundError as error:
+            if not self._path.parent.is_dir():
+                problem = f"the folder {self._path.parent} does not exist: make it first"
+                raise StoreAbsent(url=self.url, problem=problem) from error
+            if not create:
+                problem = "there is no such file: check the path, or create a job in it"
+                raise StoreAbsent(url=self.url, problem=problem) from error
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            return
+        except OSError as error:
+            raise StoreUnreadable(url=self.url, problem=f"cannot be read: {error}") from error
+        if start and start != b"SQLite format 3\0":
+            problem = "it is not a SQLite database; it was left alone"
+            raise StoreForeign(url=self.url, problem=problem)
+        if not start and not create:
+            raise StoreAbsent(url=self.url, problem="the file is empty")
+
+    def _identify(self, connection: apsw.Connection, *, create: bool) -> None:
+        """Make sure that the file is ours and of a version that we read, or new and made ours."""
+        if create and self._is_new(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if self._is_new(connection):  # nobody was faster
+                    connection.execute(_SCHEMA)
+                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+        if _pragma(connection, "application_id") != APPLICATION_ID:
+            problem = "it is a database of another program; it was left alone"
+            raise StoreForeign(url=self.url, problem=problem)
+        version = _pragma(connection, "user_version")
+        if version > SCHEMA_VERSION:
+            problem = (
+                f"its format is {version} and this version reads up to {SCHEMA_VERSION}:"
+                " install a newer milepost"
+            )
+            raise StoreNewer(url=self.url, problem=problem)
+
+    def _is_new(self, connection: apsw.Connection) -> bool:
+        tables = list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
+        return not tables and _pragma(connection, "application_id") == 0
+
+    def _set(self, connection: apsw.Connection, pragma: str, value: str, expected: object) -> None:
+        """Set and read back: a setting that did not take would break what is promised (INV-ACK)."""
+        list(connection.execute(f"PRAGMA {pragma} = {value}"))
+        found = _pragma(connection, pragma)
+        if found != expected:
+            raise StoreError(
+                url=self.url,
+                problem=f"{pragma} is {found} and {value} was asked for: durability cannot be"
+                " promised here; use a local disk",
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's errors as ours."""
+        try:
+            yield
+        except (apsw.BusyError, apsw.LockedError) as error:
+            waited = self._busy_timeout_ms / 1000
+            raise StoreLocked(
+                url=self.url, problem=f"others kept it busy for {waited:g} s: try again"
+            ) from error
+        except apsw.NotADBError as error:
+            raise StoreForeign(url=self.url, problem=f"{error}; it was left alone") from error
+        except apsw.CorruptError as error:
+            raise StoreUnreadable(
+                url=self.url, problem=f"SQLite finds it damaged: {error}; restore a backup"
+            ) from error
+        except apsw.ReadOnlyError as error:
+            raise StoreReadOnly(url=self.url, problem=str(error)) from error
+        except apsw.Error as error:
+            raise StoreError(url=self.url, problem=f"SQLite: {error}") from error
+
+
+def _pragma(connection: apsw.Connection, name: str) -> Any:  # Any: each pragma has its own type
+    for row in connection.execute(f"PRAGMA {name}"):
+        return row[0]
+    return None

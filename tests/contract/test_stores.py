@@ -1,0 +1,235 @@
+"""One suite for every store: what StateStore promises, and the manager on top of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from milepost import ItemEvent, StateManager, StateStore, TransitionRefused
+from milepost.errors import StoreError
+from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredLease
+from milepost.state.persistence import open_store
+from milepost.testing import FakeClock
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlite-process"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+    """Every store that there is."""
+    if request.param == "memory":
+        opened = open_store("memory:")
+    else:
+        durability = "process" if request.param == "sqlite-process" else "full"
+        opened = open_store(tmp_path / "jobs.db", durability=durability)
+    yield opened
+    opened.close()
+
+
+def row(seq: int, fence: int = 0, body: bytes = b"") -> Row:
+    return Row(
+        seq=seq,
+        fence=fence,
+        at_us=seq,
+        count=1,
+        format=1,
+        codec="jj",
+        head=b"[]",
+        after=b"[]",
+        body=body,
+        body_digest=b"",
+        digest=bytes([seq]),
+    )
+
+
+def test_a_commit_is_seen_whole_or_not_at_all(store: StateStore) -> None:
+    """What a writer did is there after the block, and gone if the block raised."""
+    with store.writing() as writer:
+        job = writer.add_job("one", 5, "digest")
+        writer.add_row(job.number, row(1))
+    with pytest.raises(RuntimeError), store.writing() as writer:
+        writer.add_job("two", 6, "digest")
+        writer.add_row(job.number, row(2))
+        raise RuntimeError
+    with store.reading() as reader:
+        assert reader.job("one") == job
+        assert reader.job("two") is None
+        assert [r.seq for r in reader.rows(job.number)] == [1]
+        assert reader.tip(job.number) == row(1)
+
+
+def test_rows_are_read_back_in_order_and_in_ranges(store: StateStore) -> None:
+    """Rows come by seq, from after one to upto another, bodies when asked for."""
+    with store.writing() as writer:
+        job, other = (
+            writer.add_job("one", 5, "digest").number,
+            writer.add_job("two", 5, "digest").number,
+        )
+        for seq in range(1, 6):
+            writer.add_row(job, row(seq, body=b"b"))
+            writer.add_row(other, row(seq))
+    with store.reading() as reader:
+        assert [r.seq for r in reader.rows(job, 2, 4)] == [3, 4]
+        assert [r.seq for r in reader.rows(job, 4)] == [5]
+        assert [r.body for r in reader.rows(job, 0, 1, bodies=True)] == [b"b"]
+        assert [tip.job.job_id for tip in reader.tips()] == ["one", "two"]
+        assert [tip.row.seq for tip in reader.tips()] == [5, 5]
+        assert reader.job_ids("t") == ["two"]
+        assert reader.job_ids("") == ["one", "two"]
+
+
+@pytest.mark.parametrize("bad", [row(3), row(1), row(2, fence=0)], ids=["gap", "again", "fence"])
+def test_a_row_that_does_not_follow_is_refused(store: StateStore, bad: Row) -> None:
+    """INV-GAPLESS and INV-FENCE are the store's too."""
+    with store.writing() as writer:
+        job = writer.add_job("one", 5, "digest").number
+        writer.add_row(job, row(1, fence=1))
+    with pytest.raises(StoreError), store.writing() as writer:
+        writer.add_row(job, bad)
+    with store.reading() as reader:
+        assert [r.seq for r in reader.rows(job)] == [1]
+
+
+def test_inputs_are_found_by_ordinal(store: StateStore) -> None:
+    """The block that holds an ordinal comes first, then those after it."""
+    blocks = [InputBlock(n * 10, 10, "jj", b"k", b"v", b"d") for n in range(3)]
+    with store.writing() as writer:
+        job = writer.add_job("one", 5, "digest").number
+        other = writer.add_job("two", 5, "digest").number
+        for block in blocks:
+            writer.add_inputs(job, block)
+        writer.add_inputs(other, blocks[0])
+    with store.reading() as reader:
+        assert list(reader.inputs(job)) == blocks
+        assert list(reader.inputs(job, 10)) == blocks[1:]
+        assert list(reader.inputs(job, 29)) == blocks[2:]
+
+
+def test_checkpoints_come_newest_first_and_leases_are_replaced(store: StateStore) -> None:
+    """What is derived is kept by job, and replaced in place."""
+    with store.writing() as writer:
+        job = writer.add_job("one", 5, "digest").number
+        for seq in (3, 7, 3):
+            checkpoint = StoredCheckpoint(seq, 1, "test", b"c", b"d", bytes([seq]))
+            writer.put_checkpoint(job, checkpoint)
+        writer.put_lease(job, StoredLease("a", 1, 10))
+        writer.put_lease(job, StoredLease("b", 2, 20))
+    with store.reading() as reader:
+        assert [c.seq for c in reader.checkpoints(job)] == [7, 3]
+        assert reader.lease(job) == StoredLease("b", 2, 20)
+        assert store.check() == []
+
+
+def test_a_reader_sees_one_moment_and_never_waits(store: StateStore) -> None:
+    """INV-READ: rows written after a reader began do not show, and it does not wait for them."""
+    with store.writing() as writer:
+        job = writer.add_job("one", 5, "digest").number
+        writer.add_row(job, row(1))
+    with store.reading() as reader:
+        assert reader.tip(job) == row(1)
+        with store.writing() as writer:
+            writer.add_row(job, row(2))
+            assert [r.seq for r in reader.rows(job)] == [1]
+        assert [r.seq for r in reader.rows(job)] == [1]
+    with store.reading() as reader:
+        assert [r.seq for r in reader.rows(job)] == [1, 2]
+
+
+def together(count: int, work: Callable[[int], None]) -> None:
+    """Run `work` in `count` threads that start at once; errors are raised here."""
+    errors: list[BaseException] = []
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        try:
+            gate.wait()
+            work(number)
+        except BaseException as error:  # noqa: BLE001 raised again below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def test_threads_that_record_at_once_are_all_acknowledged_once(store: StateStore) -> None:
+    """64 threads, two managers: every result is there once."""
+    managers = [StateManager(store, clock=FakeClock()) for _ in range(2)]
+    count, each = 64, 4
+    managers[0].create_job([f"{n}" for n in range(count * each)], job_id="j")
+    managers[0].fire("j", "start_map")
+
+    def work(number: int) -> None:
+        for n in range(number * each, (number + 1) * each):
+            manager = managers[n % 2]
+            manager.record("j", [ItemEvent(n, "start")])
+            state = manager.record("j", [ItemEvent(n, "succeed", {"result": {"n": n}})])
+            assert state.items.member(n)[0] == "done"
+
+    together(count, work)
+    found = dict(managers[1].results("j"))
+    assert found == {f"{n}": {"n": n} for n in range(count * each)}
+    state = managers[0].get_state("j")
+    assert state.progress.done == count * each
+    assert managers[0].verify("j")[0].sound
+
+
+def test_those_who_wait_share_one_commit(store: StateStore) -> None:
+    """While one commit is under way the others queue up, and then need just one more."""
+    manager = StateManager(store, clock=FakeClock())
+    manager.create_job([f"{n}" for n in range(20)], job_id="j")
+    manager.fire("j", "start_map")
+    work = [
+        threading.Thread(target=manager.record, args=("j", [ItemEvent(n, "start")]))
+        for n in range(20)
+    ]
+    with store.writing():  # nobody's commit can end before all of them wait
+        for thread in work:
+            thread.start()
+        while len(manager._appender._queue) < 19:
+            os.sched_yield()
+    for thread in work:
+        thread.join()
+    state = manager.get_state("j")
+    assert state.progress.running == 20
+    assert state.seq == 2 + 2  # the first to come, then all the others
+    assert manager.verify("j")[0].sound
+
+
+def test_a_request_that_is_refused_does_not_spoil_those_beside_it(store: StateStore) -> None:
+    """In one shared commit each request stands for itself."""
+    manager = StateManager(store, clock=FakeClock())
+    manager.create_job([f"{n}" for n in range(32)], job_id="j")
+    manager.fire("j", "start_map")
+    refused: list[int] = []
+
+    def work(number: int) -> None:
+        events = [ItemEvent(number // 2, "start")]
+        try:
+            manager.record("j", events)
+        except TransitionRefused:
+            refused.append(number)
+
+    together(32, work)
+    state = manager.get_state("j")
+    assert len(refused) == 16  # of each two that wanted the same item, one
+    assert state.progress.running == 16
+    assert manager.verify("j")[0].sound
+
+
+def test_what_one_manager_wrote_another_reads(store: StateStore) -> None:
+    """States are equal wherever they are read."""
+    one, two = (StateManager(store, clock=FakeClock()) for _ in range(2))
+    one.create_job({"a": 1, "b": 2}, job_id="j", variables={"x": [1, 2]})
+    two.fire("j", "start_map", {"variables": {"y": None}})
+    two.record("j", [ItemEvent("a", "start")])
+    assert one.get_state("j") == two.get_state("j")
+    assert dict(one.get_state("j").variables) == {"x": [1, 2], "y": None}
+    assert one.state_at("j", 1).phase == "setup"
+    assert [e.event for e in one.get_state_history("j")] == ["created", "start_map", "start"]

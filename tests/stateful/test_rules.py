@@ -1,0 +1,381 @@
+"""The real manager on SQLite against the reference interpreter, under random rules."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from milepost import (
+    ItemEvent,
+    JobEvent,
+    Lease,
+    LeaseHeld,
+    LeaseLost,
+    RecordConflict,
+    StateError,
+    StateManager,
+    TransitionRefused,
+)
+from milepost.errors import PlanStale
+from milepost.testing import FakeClock
+
+from .observing import check_partition, crash_image, folded_from_nothing, observed
+from .reference import ITEM, JOB, ReferenceJob, Refused
+
+JOB_ID = "job"
+ITEMS = 4
+TTL_S = 10.0
+
+managers = st.integers(0, 1)
+ordinals = st.integers(0, ITEMS - 1)
+results = st.sampled_from([{"n": 1}, {"n": 2}, [1, "two", None]])
+
+
+def payload_of(event: str, result: Any) -> dict[str, Any]:
+    """A payload with all that any event may ask for, cut down to what this one does."""
+    return {
+        "succeed": {"result": result},
+        "fail": {"cause": "timeout", "message": "no answer"},
+        "start_map": {"variables": {"from": "setup"}},
+        "finish_reduce": {"result": result},
+        "set_variables": {"variables": {"n": result}},
+    }.get(event, {})
+
+
+class Jobs(RuleBasedStateMachine):
+    """Two managers on one store, their leases, and a reference that is told the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp(prefix="milepost-stateful-"))
+        self.clock = FakeClock()
+        self.database = self.root / "0" / "jobs.db"
+        self.database.parent.mkdir()
+        self.crashes = 0
+        self.managers = [self.open(), self.open()]
+        self.leases: list[tuple[Lease, AbstractContextManager[Lease]] | None] = [None, None]
+        self.stale: list[Lease] = []
+        self.gone: list[AbstractContextManager[Lease]] = []
+        self.moments: list[tuple[int, dict[str, Any], ReferenceJob]] = []
+        self.reference: ReferenceJob
+
+    def open(self) -> StateManager:
+        return StateManager.open(self.database, durability="process", clock=self.clock)
+
+    @initialize(
+        max_attempts=st.integers(1, 2), max_dead=st.integers(0, 1), has_reduce=st.booleans()
+    )
+    def create(self, max_attempts: int, max_dead: int, has_reduce: bool) -> None:
+        params = {"max_attempts": max_attempts, "max_dead": max_dead, "has_reduce": has_reduce}
+        items = [f"item-{n}" for n in range(ITEMS)]
+        self.managers[0].create_job(items, job_id=JOB_ID, config=params)
+        self.reference = ReferenceJob(ITEMS, params)
+
+    # What happens to the job and its items
+
+    @rule(who=managers, event=st.sampled_from(JOB.events), result=results)
+    def fire(self, who: int, event: str, result: Any) -> None:
+        self.fire_one(who, event, result)
+
+    def fire_one(self, who: int, event: str, result: Any) -> None:
+        payload = payload_of(event, result)
+        self.write(
+            who,
+            lambda manager: manager.fire(JOB_ID, event, payload),
+            lambda reference: reference.fire(event, payload),
+        )
+
+    @rule(
+        who=managers,
+        events=st.lists(
+            st.tuples(ordinals, st.sampled_from(ITEM.events), results), min_size=1, max_size=5
+        ),
+    )
+    def record(self, who: int, events: list[tuple[int, str, Any]]) -> None:
+        self.batch(who, [(ordinal, event, payload_of(event, r)) for ordinal, event, r in events])
+
+    @rule(who=managers, picks=st.lists(st.tuples(ordinals, st.integers(0, 8), results), max_size=6))
+    def work(self, who: int, picks: list[tuple[int, int, Any]]) -> None:
+        """A batch that is legal throughout, as executors write: random events seldom are."""
+        trial, events = self.reference.copy(), []
+        for ordinal, pick, result in picks:
+            legal = [e for e in ITEM.events if self.legal(trial, ordinal, e)]
+            if legal:
+                event = legal[pick % len(legal)]
+                events.append((ordinal, event, payload_of(event, result)))
+                trial.record(events[-1:])
+        if events:
+            self.batch(who, events)
+
+    def legal(self, trial: ReferenceJob, ordinal: int, event: str) -> bool:
+        try:
+            trial.copy().record([(ordinal, event, payload_of(event, 1))])
+        except Refused:
+            return False
+        return True
+
+    @rule(who=managers, pick=st.integers(0, 9), result=results)
+    def move(self, who: int, pick: int, result: Any) -> None:
+        """An event that the job takes: first of all one that leads on."""
+        legal = sorted(self.enabled(), key=JOB.events.index)
+        if legal:
+            self.fire_one(who, legal[min(pick // 3, len(legal) - 1)], result)
+
+    def batch(self, who: int, events: list[tuple[int, str, dict[str, Any]]]) -> None:
+        wanted = [ItemEvent(f"item-{o}", event, payload) for o, event, payload in events]
+        if self.held_against(who) or not self.reference.conflict(events):
+            self.write(
+                who,
+                lambda manager: manager.record(JOB_ID, wanted),
+                lambda reference: reference.record(events),
+            )
+            return
+        with pytest.raises(RecordConflict):
+            self.managers[who].record(JOB_ID, wanted)
+        self.reference.rejected += 1
+
+    @rule(who=managers, event=st.sampled_from(ITEM.events), result=results)
+    def update(self, who: int, event: str, result: Any) -> None:
+        """An updater that fires an event at every item for which it is legal."""
+        payload = payload_of(event, result)
+        if self.held_against(who):
+            return
+        legal = self.managers[who].get_state(JOB_ID).items.enabled(event)
+        self.write(
+            who,
+            lambda manager: manager.update_state(
+                JOB_ID,
+                lambda state: [ItemEvent(o, event, payload) for o in state.items.enabled(event)],
+            ),
+            lambda reference: reference.record([(o, event, payload) for o in legal]),
+        )
+
+    @rule(who=managers, first=st.sampled_from(JOB.events), then=st.sampled_from(JOB.events))
+    def update_twice(self, who: int, first: str, then: str) -> None:
+        """Two job events in one commit: both, or none."""
+
+        def told(reference: ReferenceJob) -> None:
+            trial = reference.copy()
+            trial.fire(first, payload_of(first, 1))
+            trial.fire(then, payload_of(then, 1))
+            reference.__dict__.update(trial.__dict__)
+
+        wanted = [JobEvent(event, payload_of(event, 1)) for event in (first, then)]
+        self.write(who, lambda manager: manager.update_state(JOB_ID, lambda _: wanted), told)
+
+    def write(self, who: int, real: Any, reference: Any) -> None:
+        """Do the same to both; what is refused must be refused by both, with the way out."""
+        manager = self.managers[who]
+        if self.held_against(who):
+            with pytest.raises(LeaseHeld) as held:
+                real(manager)
+            assert held.value.owner == self.reference.owner
+            return
+        try:
+            reference(self.reference)
+        except Refused:
+            with pytest.raises(TransitionRefused) as refused:
+                real(manager)
+            assert "allowed:" in str(refused.value)
+        else:
+            real(manager)
+
+    def held_against(self, who: int) -> bool:
+        return self.leases[who] is None and self.reference.alive(self.clock.now_us())
+
+    # Leases
+
+    @rule(who=managers, takeover=st.booleans())
+    def take_lease(self, who: int, takeover: bool) -> None:
+        owner = f"executor-{who}"
+        reason = "it hangs" if takeover else ""
+        held = self.managers[who].lease(JOB_ID, owner, TTL_S, takeover=reason, renewed=False)
+        if self.reference.alive(self.clock.now_us()) and not takeover:
+            with pytest.raises(LeaseHeld) as error, held:
+                pass
+            assert error.value.owner == self.reference.owner
+            return
+        self.drop_leases()
+        lease = held.__enter__()
+        if self.reference.owner is not None:
+            self.reference.orphaned = True
+        self.reference.fence += 1
+        self.reference.owner = owner
+        self.reference.expires_at_us = self.clock.now_us() + int(TTL_S * 1e6)
+        self.leases[who] = (lease, held)
+        assert lease.fence == self.reference.fence
+
+    def drop_leases(self) -> None:
+        """Whoever holds a lease now will hold a stale one: keep the handle for later."""
+        for who, entry in enumerate(self.leases):
+            if entry is not None:
+                self.stale.append(entry[0])
+                self.gone.append(entry[1])
+                self.leases[who] = None
+                self.managers[who]._leases.pop(JOB_ID, None)
+
+    @rule(who=managers)
+    def give_back(self, who: int) -> None:
+        entry = self.leases[who]
+        if entry is None:
+            return
+        entry[1].__exit__(None, None, None)
+        self.leases[who] = None
+        self.reference.owner = None
+
+    @rule(seconds=st.sampled_from([1.0, TTL_S]))
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @precondition(lambda self: self.late())
+    @rule(who=managers, event=st.sampled_from(ITEM.events), data=st.data())
+    def write_late(self, who: int, event: str, data: st.DataObject) -> None:
+        """A stale holder's write is refused and leaves nothing but an audit entry (INV-FENCE)."""
+        lease = data.draw(st.sampled_from(self.late()))
+        late = ItemEvent("item-0", event, payload_of(event, 3))
+        with pytest.raises(LeaseLost) as lost:
+            self.managers[who].record(JOB_ID, [late], lease=lease)
+        assert lost.value.current_fence == self.reference.fence
+        self.reference.rejected += 1
+        last = self.managers[who].get_state_history(JOB_ID)[-1]
+        assert (last.kind, last.payload["code"]) == ("rejected", "lease-lost")
+
+    def late(self) -> list[Lease]:
+        """Handles that others, or their own holders, have overtaken."""
+        reference = self.reference
+        return [
+            lease
+            for lease in self.stale
+            if lease.fence < reference.fence or reference.owner is None
+        ]
+
+    # Checkpoints, crashes, recovery
+
+    @rule(who=managers)
+    def checkpoint(self, who: int) -> None:
+        taken = self.managers[who].create_checkpoint(JOB_ID)
+        results_then = dict(self.managers[who].results(JOB_ID))
+        assert observed(taken.state, results_then) == self.reference.observed()
+        self.moments.append((taken.seq, self.reference.observed(), self.reference.copy()))
+
+    @rule()
+    def crash(self) -> None:
+        """Both processes are gone with their memory; what is on the disk is all there is."""
+        self.crashes += 1
+        image = crash_image(self.database, self.root / str(self.crashes))
+        self.drop_leases()
+        for manager in self.managers:
+            manager.close()
+        shutil.rmtree(self.database.parent)
+        self.database = image
+        self.managers = [self.open(), self.open()]
+
+    @rule(who=managers)
+    def reopen(self, who: int) -> None:
+        """One process ends in good order and starts again."""
+        self.give_back(who)
+        self.managers[who].close()
+        self.managers[who] = self.open()
+
+    @rule(who=managers)
+    def recover(self, who: int) -> None:
+        self.apply_plan(who, self.managers[who].recover_from_checkpoint(JOB_ID), None)
+
+    @precondition(lambda self: self.moments)
+    @rule(who=managers, rewind=st.booleans(), data=st.data())
+    def recover_from_older(self, who: int, rewind: bool, data: st.DataObject) -> None:
+        seq, then, reference = data.draw(st.sampled_from(self.moments))
+        taken = self.managers[who].get_checkpoint(JOB_ID, seq)
+        plan = self.managers[who].recover_from_checkpoint(taken, rewind=rewind, reason="a test")
+        assert plan.state.phase == (then["state"] if rewind else self.reference.state)
+        self.apply_plan(who, plan, reference if rewind else None)
+
+    def apply_plan(self, who: int, plan: Any, base: ReferenceJob | None) -> None:
+        if self.held_against(who):
+            with pytest.raises(LeaseHeld):
+                self.managers[who].apply(plan)
+            return
+        after = self.managers[who].apply(plan)
+        if base is not None:
+            for name in ("state", "context", "history", "items", "variables"):
+                setattr(self.reference, name, getattr(base.copy(), name))
+        self.reference.recover()
+        assert after.phase == plan.resume_phase
+        if not plan.changes_nothing:
+            with pytest.raises((PlanStale, LeaseHeld)):
+                self.managers[1 - who].apply(plan, lease=self.managers[who]._leases.get(JOB_ID))
+
+    # What must hold after every rule
+
+    @invariant()
+    def agree(self) -> None:
+        """State = fold(log) = reference, the chain verifies, the plan is a partition."""
+        if not hasattr(self, "reference"):
+            return
+        expected = self.reference.observed()
+        for manager in self.managers:
+            state = manager.get_state(JOB_ID)
+            assert observed(state, dict(manager.results(JOB_ID))) == expected
+            assert set(state.allowed()) == self.enabled()
+            check_partition(manager, JOB_ID)
+        assert folded_from_nothing(str(self.database), JOB_ID) == state
+        (verification,) = manager.verify()
+        assert verification.sound, verification.problems
+
+    def enabled(self) -> set[str]:
+        """The job events that the reference would take now."""
+        found = set()
+        for event in JOB.events:
+            try:
+                self.reference.copy().fire(event, {})
+            except Refused:
+                continue
+            found.add(event)
+        return found
+
+    def teardown(self) -> None:
+        self.drop_leases()
+        for held in self.gone:  # of managers that are closed, or of leases long lost
+            with suppress(StateError):
+                held.__exit__(None, None, None)
+        for manager in self.managers:
+            manager.close()
+        shutil.rmtree(self.root)
+
+
+RULES = settings(
+    max_examples=120,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_random_rules_agree_with_the_reference() -> None:
+    """Whatever two managers do, crashes included, state = fold(log) = reference."""
+    run_state_machine_as_test(Jobs, settings=RULES)
+
+
+def test_the_rules_find_a_reference_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: a table with one wrong row is found."""
+    rows = [dict(row) for row in ITEM.rows]
+    wrong = next(row for row in rows if (row["from"], row["on"]) == ("running", "release"))
+    del wrong["set"]
+    monkeypatch.setattr(ITEM, "rows", rows)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Jobs, settings=settings(RULES, phases=[Phase.generate]))

@@ -1,0 +1,70 @@
+"""The item ledger against a list of items that are stepped one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost.items import Ledger, MemberRefusedError
+from milepost.lifecycles import mapreduce
+from milepost.machine import TransitionRefused
+
+COUNT = 12
+EVENTS = mapreduce.ITEM.events
+batches = st.lists(
+    st.tuples(st.sampled_from(EVENTS), st.lists(st.integers(0, COUNT - 1), unique=True)),
+    max_size=40,
+)
+
+
+def one_by_one(items: list[tuple[str, Any]], event: str, ordinals: list[int]) -> None:
+    after = list(items)
+    for ordinal in ordinals:
+        step = mapreduce.ITEM.step(*after[ordinal][:1], event, after[ordinal][1], {})
+        after[ordinal] = (step.state, step.context)
+    items[:] = after
+
+
+@given(batches=batches, most=st.integers(1, 3))
+def test_a_batch_does_what_each_item_would(batches: list[tuple[str, list[int]]], most: int) -> None:
+    """Stepping cells is stepping members; a refused batch changes nothing, nor does the past."""
+    ledger = Ledger.create(mapreduce.ITEM, {"max_attempts": most}, COUNT)
+    items = [("pending", mapreduce.ITEM.context(max_attempts=most)) for _ in range(COUNT)]
+    for event, ordinals in batches:
+        before, past = ledger, ledger.dump()
+        try:
+            one_by_one(items, event, ordinals)
+        except TransitionRefused as refused:
+            with pytest.raises(MemberRefusedError) as raised:
+                ledger.moves(event, ordinals, None)
+            assert raised.value.refusal.event == refused.event
+            assert raised.value.ordinal in ordinals
+        else:
+            ledger = ledger.after(ledger.moves(event, ordinals, None))
+        assert before.dump() == past
+        assert [ledger.member(n) for n in range(COUNT)] == items
+        assert sum(ledger.counts()) == COUNT
+        again = Ledger.restore(mapreduce.ITEM, ledger.params, COUNT, ledger.dump())
+        assert again == ledger
+
+
+def test_restoring_what_is_no_partition_is_refused() -> None:
+    """A lost and a doubled item are both found."""
+    ledger = Ledger.create(mapreduce.ITEM, {}, 5)
+    cells = ledger.dump()
+    with pytest.raises(ValueError, match="partition"):
+        Ledger.restore(mapreduce.ITEM, ledger.params, 6, cells)
+    with pytest.raises(ValueError, match="partition"):
+        Ledger.restore(mapreduce.ITEM, ledger.params, 5, [*cells, *cells[:1]][:0])
+
+
+def test_an_item_listed_twice_or_unknown_is_refused() -> None:
+    """A batch names each item once, and only items that there are."""
+    ledger = Ledger.create(mapreduce.ITEM, {}, 5)
+    with pytest.raises(ValueError, match="twice"):
+        ledger.moves("start", [1, 1], None)
+    with pytest.raises(KeyError):
+        ledger.moves("start", [1, 5], None)
