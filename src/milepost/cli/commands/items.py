@@ -1,0 +1,61 @@
+"""`milepost items`: where the items of a job are, and why."""
+
+from __future__ import annotations
+
+import click
+
+from milepost.cli.options import examples, job_argument, limit_option, with_store
+from milepost.cli.output import note
+from milepost.cli.session import find_job, session_of
+from milepost.inspect import pages, queries
+from milepost.lifecycles.mapreduce import ITEM
+
+__all__ = ["items"]
+
+_FAILED = ("failed", "dead")
+
+
+@click.command(
+    "items",
+    epilog=examples(
+        "milepost items nightly --db jobs.db --failed",
+        "milepost items nightly --db jobs.db --state pending --key 'eu/*' --json",
+    ),
+)
+@job_argument
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(ITEM.states),
+    help="Only the items in this state; may be given more than once.",
+)
+@click.option("--failed", is_flag=True, help="Only the items that failed or are dead.")
+@click.option("--key", metavar="GLOB", help="Only the items whose key fits: *, ? and [a-z].")
+@limit_option("items")
+@with_store
+@click.pass_context
+def items(
+    context: click.Context,
+    *,
+    job: str,
+    states: tuple[str, ...],
+    failed: bool,
+    key: str | None,
+    limit: int | None,
+) -> None:
+    """List the items of a job with their last failures.
+
+    In the order in which the job was given them. JOB is the job's id, or a beginning of it that no
+    other job has.
+    """
+    wanted = (*states, *_FAILED) if failed else states
+    session = session_of(context)
+    with session.reading() as manager:
+        job_id = find_job(manager, job)
+        view = queries.items(manager, job_id, states=wanted, key=key, limit=limit)
+    session.answer(view, lambda: pages.items_page(view))
+    if len(view.items) < view.matched:
+        note(f"{len(view.items)} of {view.matched} items; --limit 0 lists all")
+    elif not view.matched:
+        note(f"none of the {view.total} items")

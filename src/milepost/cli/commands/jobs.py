@@ -1,0 +1,42 @@
+"""`milepost jobs`: which jobs there are, and how far they are."""
+
+from __future__ import annotations
+
+import click
+
+from milepost.cli.options import examples, limit_option, with_store
+from milepost.cli.output import note
+from milepost.cli.session import session_of
+from milepost.fold import JOB
+from milepost.inspect import pages, queries
+from milepost.lifecycles.mapreduce import LIFECYCLE
+
+__all__ = ["jobs"]
+
+
+@click.command(
+    "jobs",
+    epilog=examples(
+        "milepost jobs --db jobs.db",
+        "milepost jobs --db jobs.db --phase failed --json",
+    ),
+)
+@click.option(
+    "--phase",
+    type=click.Choice(LIFECYCLE.machines[JOB].states),
+    help="Only the jobs in this phase.",
+)
+@click.option("--prefix", default="", metavar="TEXT", help="Only the jobs whose id begins so.")
+@limit_option("jobs")
+@with_store
+@click.pass_context
+def jobs(context: click.Context, *, phase: str | None, prefix: str, limit: int | None) -> None:
+    """List the jobs of a store, newest first."""
+    session = session_of(context)
+    with session.reading() as manager:
+        view = queries.jobs(manager, phase=phase, prefix=prefix, limit=limit)
+    session.answer(view, lambda: pages.jobs_page(view))
+    if len(view.jobs) < view.total:
+        note(f"{len(view.jobs)} of {view.total} jobs; --limit 0 lists all")
+    elif not view.total:
+        note("no such job" if phase or prefix else "no jobs")

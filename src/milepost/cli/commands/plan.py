@@ -1,0 +1,42 @@
+"""`milepost plan`: what is left to do of a job, and what taking it up again would do."""
+
+from __future__ import annotations
+
+import click
+
+from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.session import find_job, session_of
+from milepost.inspect import pages, queries
+
+__all__ = ["keys_option", "plan"]
+
+keys_option = click.option(
+    "--keys",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="How many item keys of each part to name.",
+)
+
+
+@click.command(
+    "plan",
+    epilog=examples(
+        "milepost plan nightly --db jobs.db",
+        "milepost plan nightly --db jobs.db --keys 100 --json",
+    ),
+)
+@job_argument
+@keys_option
+@with_store
+@click.pass_context
+def plan(context: click.Context, *, job: str, keys: int) -> None:
+    """Show what is left to do of a job, and why. Nothing is changed.
+
+    JOB is the job's id, or a beginning of it that no other job has.
+    """
+    session = session_of(context)
+    with session.reading() as manager:
+        recovery = manager.recover_from_checkpoint(find_job(manager, job))
+        view = queries.plan_view(recovery, keys=keys)
+    session.answer(view, lambda: pages.plan_page(view))

@@ -1,0 +1,88 @@
+"""`milepost recover`: take a job up again from where it was left; only with --apply."""
+
+from __future__ import annotations
+
+import click
+
+from milepost.cli.commands.plan import keys_option
+from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.session import find_job, session_of
+from milepost.inspect import pages, queries
+from milepost.inspect.views import RecoverView
+from milepost.state.lease import default_owner
+from milepost.state.manager import StateManager
+from milepost.state.recovery import RecoveryPlan
+
+__all__ = ["recover"]
+
+_REASON = "by hand"
+
+
+@click.command(
+    "recover",
+    epilog=examples(
+        "milepost recover nightly --db jobs.db --apply",
+        "milepost recover nightly --db jobs.db --rewind 40 --apply --take-over 'worker-1 hangs'",
+    ),
+)
+@job_argument
+@click.option("--apply", is_flag=True, help="Do what the plan says; without it nothing changes.")
+@click.option(
+    "--take-over",
+    metavar="REASON",
+    help="Take the job from a holder that still seems alive; the reason is kept.",
+)
+@click.option(
+    "--rewind",
+    type=click.IntRange(min=1),
+    metavar="SEQ",
+    help="Go back to exactly the checkpoint at this commit.",
+)
+@keys_option
+@with_store
+@click.pass_context
+def recover(
+    context: click.Context,
+    *,
+    job: str,
+    apply: bool,
+    take_over: str | None,
+    rewind: int | None,
+    keys: int,
+) -> None:
+    """Take a job up again from where it was left.
+
+    What was in flight or failed is retried, or given up where no attempt is left. Without --apply
+    the plan is shown and nothing is changed. With it the job is leased meanwhile, so that an
+    executor that held it before can write no more. JOB is the job's id, or a beginning of it that
+    no other job has.
+    """
+    if take_over is not None and not take_over.strip():
+        raise click.BadParameter("say why the job is taken over", param_hint="--take-over")
+    session = session_of(context)
+    with session.writing() if apply else session.reading() as manager:
+        job_id = find_job(manager, job)
+        reason = take_over or _REASON
+        recovery = _plan(manager, job_id, rewind, reason)
+        after = recovery.state
+        applied = apply and not recovery.changes_nothing
+        if applied:
+            with manager.lease(
+                job_id, f"{default_owner()} (recover)", takeover=take_over or "", renewed=False
+            ):
+                recovery = _plan(manager, job_id, rewind, reason)
+                after = manager.apply(recovery)
+        view = RecoverView(
+            applied=applied,
+            seq=after.seq if applied else recovery.seq,
+            phase=after.phase,
+            plan=queries.plan_view(recovery, keys=keys),
+        )
+    session.answer(view, lambda: pages.recover_page(view))
+
+
+def _plan(manager: StateManager, job_id: str, rewind: int | None, reason: str) -> RecoveryPlan:
+    if rewind is None:
+        return manager.recover_from_checkpoint(job_id, reason=reason)
+    checkpoint = manager.get_checkpoint(job_id, rewind)
+    return manager.recover_from_checkpoint(checkpoint, rewind=True, reason=reason)

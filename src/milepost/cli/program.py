@@ -1,0 +1,175 @@
+"""The program: its own commands, those that other packages bring, and the edge of the process."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from milepost.cli.commands.checkpoint import checkpoint
+from milepost.cli.commands.diagram import diagram
+from milepost.cli.commands.history import history
+from milepost.cli.commands.items import items
+from milepost.cli.commands.jobs import jobs
+from milepost.cli.commands.plan import plan
+from milepost.cli.commands.recover import recover
+from milepost.cli.commands.show import show
+from milepost.cli.commands.verify import verify
+from milepost.cli.options import debug_option, examples, store_option
+from milepost.cli.session import DEBUG
+from milepost.cli.trouble import TROUBLE, Trouble, nearest
+from milepost.errors import MilepostError
+from milepost.facts import FORMAT
+from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.stores.sqlite import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["Program", "main"]
+
+_COMMANDS: Final = (jobs, show, history, items, checkpoint, plan, recover, verify, diagram)
+_GROUP: Final = "milepost.commands"
+_INTERRUPTED: Final = 130
+
+
+class Program(click.Group):
+    """A click group whose commands other packages may add to, by name, loaded when they are run.
+
+    Every error that a command meets ends here, as one message and an exit code.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's
+        """Its own commands, then those of other packages."""
+        own = list(self.commands)
+        return own + sorted(name for name in _foreign() if name not in own)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, loaded if it is another package's. Raises Trouble."""
+        own = super().get_command(ctx, cmd_name)
+        entry = None if own else _foreign().get(cmd_name)
+        return _load(entry) if entry else own
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with. Raises UsageError with the nearest name."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            advice = nearest(name, self.list_commands(ctx))
+            if name in ("compile", "check", "explain", "diff"):
+                advice = f": it comes with the package milepost_codegen, as an entry point {_GROUP}"
+            raise click.UsageError(f"no command {name!r}{advice}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 click's
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands; those of other packages without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(64)) for name, command in self.commands.items()]
+            )
+        foreign = {name: entry for name, entry in _foreign().items() if name not in self.commands}
+        if foreign:
+            with formatter.section("Commands of other packages"):
+                formatter.write_dl(
+                    [(name, f"from {entry.module}") for name, entry in sorted(foreign.items())]
+                )
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what it raises becomes a message on stderr and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            raise click.exceptions.Exit(_INTERRUPTED) from None
+        except click.ClickException as error:
+            _trace(ctx)
+            error.show()
+            raise click.exceptions.Exit(TROUBLE) from error
+        except (MilepostError, OSError) as error:
+            _trace(ctx)
+            raise Trouble(_message(error)) from error
+        except Exception as error:
+            _trace(ctx)
+            told = f"{type(error).__name__}: {error}"
+            raise Trouble(
+                f"unexpected, a defect of milepost: {told}; --debug shows where"
+            ) from error
+
+
+def _foreign() -> dict[str, EntryPoint]:
+    """The commands that installed packages bring, by name; none of them is imported."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 slow, and seldom needed
+
+    return {entry.name: entry for entry in entry_points(group=_GROUP)}
+
+
+def _load(entry: EntryPoint) -> click.Command:
+    try:
+        command = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise Trouble(
+            f"the command {entry.name!r} is {entry.value} and cannot be loaded: {error};"
+            " install that package again"
+        ) from error
+    if not isinstance(command, click.Command):
+        raise Trouble(f"the command {entry.name!r} is {entry.value}, which is no click command")
+    return command
+
+
+def _message(error: MilepostError | OSError) -> str:
+    return "\n".join((str(error), *getattr(error, "__notes__", ())))
+
+
+def _trace(ctx: click.Context) -> None:
+    """Show where the error that is being handled came from, if that was asked for."""
+    if ctx.meta.get(DEBUG):
+        traceback.print_exc(file=sys.stderr)
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 click's
+    """Print the versions of the package, of what it stores and of its lifecycle."""
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version  # noqa: PLC0415 slow, and seldom needed
+
+    click.echo(
+        f"milepost {version('milepost')}\n"
+        f"store format {FORMAT}, SQLite schema {SCHEMA_VERSION}\n"
+        f"lifecycle {LIFECYCLE.name} version {LIFECYCLE.version} ({LIFECYCLE.digest:.12})"
+    )
+    ctx.exit()
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples("milepost jobs --db jobs.db", "milepost show nightly --db jobs.db"),
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the versions of the package, of what it stores and of its lifecycle.",
+)
+@debug_option(envvar="MILEPOST_DEBUG")
+@store_option(envvar="MILEPOST_DB")
+def main() -> None:
+    """Look at the durable state of jobs, and take them up again after a crash.
+
+    Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
+    or trouble, 130 interrupted. Only `checkpoint` and `recover --apply` change anything.
+    """
+
+
+for _command in _COMMANDS:
+    main.add_command(_command)

@@ -1,0 +1,102 @@
+"""A session: what the options of one call say, the store that they name, and the jobs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import click
+
+from milepost.cli.output import write_json, write_page
+from milepost.cli.trouble import Trouble, nearest
+from milepost.clock import Clock, SystemClock, instant
+from milepost.inspect.page import Page
+from milepost.inspect.views import View
+from milepost.state.manager import StateManager
+
+__all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of"]
+
+STORE: Final = "milepost.store"
+"""Where a click context keeps the store that was named."""
+
+AS_JSON: Final = "milepost.json"
+"""Where it keeps whether the answer is wanted as JSON."""
+
+DEBUG: Final = "milepost.debug"
+"""Where it keeps whether tracebacks are wanted."""
+
+_LISTED: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One call of a command. `clock` says what time it is; stores are opened as it goes."""
+
+    store: str
+    as_json: bool
+    clock: Clock
+
+    @contextmanager
+    def reading(self) -> Iterator[StateManager]:
+        """The store, opened for reading alone; it must exist."""
+        with StateManager.open(
+            self.store, create=False, read_only=True, clock=self.clock
+        ) as manager:
+            yield manager
+
+    @contextmanager
+    def writing(self) -> Iterator[StateManager]:
+        """The store, opened for commands that were told to change something; it must exist."""
+        with StateManager.open(self.store, create=False, clock=self.clock) as manager:
+            yield manager
+
+    def now(self) -> datetime:
+        """The time by the session's clock, aware UTC."""
+        return instant(self.clock.now_us())
+
+    def answer(self, view: View, page: Callable[[], Page]) -> None:
+        """Write `view` as JSON if that was asked for, else the page of it."""
+        if self.as_json:
+            write_json(view)
+        else:
+            write_page(page())
+
+
+def session_of(context: click.Context) -> Session:
+    """The session that the options of `context` ask for. A Clock as its `obj` stands for time.
+
+    Raises UsageError if no store was named.
+    """
+    store: str | None = context.meta.get(STORE)
+    if not store:
+        raise click.UsageError(
+            "which store? Name it with --db, or in the variable MILEPOST_DB.", context
+        )
+    return Session(
+        store=store,
+        as_json=context.meta.get(AS_JSON, False),
+        clock=context.obj if context.obj is not None else SystemClock(),
+    )
+
+
+def find_job(manager: StateManager, wanted: str) -> str:
+    """The id of the job that `wanted` names: by all of its id, or by a beginning no other has.
+
+    Raises Trouble, which lists the candidates, or the nearest ids where there is none.
+    """
+    found = manager.job_ids(wanted)
+    if wanted in found:
+        return wanted
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(found[:_LISTED]) + (", …" if len(found) > _LISTED else "")
+        raise Trouble(f"{len(found)} jobs begin with {wanted!r}: {listed}")
+    known = manager.job_ids()
+    advice = nearest(wanted, known) or (
+        ": `milepost jobs` lists those there are" if known else ": there are no jobs in it"
+    )
+    raise Trouble(f"no job {wanted!r} in {manager.url}{advice}")

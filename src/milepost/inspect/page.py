@@ -1,0 +1,64 @@
+"""What an answer looks like before anybody draws it: notes, fields and tables of plain cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Badge", "Block", "Cell", "Column", "Fields", "Note", "Page", "Table", "printable"]
+
+
+class Badge(NamedTuple):
+    """The name of a state, which may be drawn with its colour and glyph."""
+
+    machine: str
+    state: str
+
+
+Cell: TypeAlias = str | Badge
+
+
+class Column(NamedTuple):
+    """A column's heading, and whether its cells are numbers, which stand to the right."""
+
+    name: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of as many cells as there are columns. Without rows, `empty` stands for it."""
+
+    title: str = ""
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """Names and what they are, one a line."""
+
+    title: str = ""
+    entries: tuple[tuple[str, Cell], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line of text."""
+
+    text: str
+
+
+Block: TypeAlias = Table | Fields | Note
+
+Page: TypeAlias = tuple[Block, ...]
+
+
+def printable(text: str) -> str:
+    """`text` on one line: what could move a terminal's cursor is written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

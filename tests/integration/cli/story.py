@@ -1,0 +1,62 @@
+"""A store with a story: one job left behind by an executor that died, and two that wait."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from milepost import ItemEvent, StateManager
+from milepost.testing import FakeClock
+
+JOB = "nightly"
+
+
+def tell(folder: Path, clock: FakeClock) -> Path:
+    """`jobs.db` in `folder`, as it was when the executor of `nightly` died with its lease held."""
+    alive, left = folder / "alive.db", folder / "jobs.db"
+    with StateManager.open(alive, clock=clock) as manager:
+        manager.create_job(
+            {f"eu/{n}": {"n": n} for n in range(8)},
+            job_id=JOB,
+            config={"max_attempts": 2},
+            variables={"day": "2023-11-14"},
+        )
+        for waiting in ("weekly-1", "weekly-2"):
+            clock.advance(1)
+            manager.create_job(["a", "b"], job_id=waiting)
+        with manager.lease(JOB, "worker-1", renewed=False):
+            _work(manager, clock)
+            for suffix in ("", "-wal"):
+                shutil.copy(f"{alive}{suffix}", f"{left}{suffix}")
+    for rest in folder.glob("alive.db*"):
+        rest.unlink()
+    StateManager.open(left).close()
+    clock.advance(90)
+    return left
+
+
+def _work(manager: StateManager, clock: FakeClock) -> None:
+    clock.advance(2)
+    manager.fire(JOB, "start_map")
+    clock.advance(1.5)
+    manager.record(JOB, [ItemEvent(f"eu/{n}", "start") for n in range(6)])
+    clock.advance(2)
+    succeeded = [ItemEvent(f"eu/{n}", "succeed", {"result": n}) for n in (0, 1)]
+    failed = ItemEvent("eu/2", "fail", {"cause": "error", "message": "HTTP 500\n\x1b[31mred"})
+    manager.record(JOB, [*succeeded, failed])
+    manager.create_checkpoint(JOB)
+    clock.advance(2)
+    timeout = {"cause": "timeout", "message": "no answer in 30 s"}
+    manager.record(
+        JOB,
+        [
+            ItemEvent("eu/2", "retry"),
+            ItemEvent("eu/2", "start"),
+            ItemEvent("eu/2", "fail", timeout),
+            ItemEvent("eu/2", "give_up"),
+            ItemEvent("eu/3", "fail", timeout),
+        ],
+    )
+    manager.fire(JOB, "pause")
+    clock.advance(12)
+    manager.fire(JOB, "resume")

@@ -1,0 +1,65 @@
+"""The commands that change a job when they are told to: checkpoint and recover."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from milepost import StateManager
+from tests.integration.cli.conftest import CommandLine
+
+
+def test_checkpoint_takes_one_and_lists_all(milepost: CommandLine) -> None:
+    """The new one comes first, with its reason."""
+    taken = milepost("checkpoint", "nightly", "--reason", "before the upgrade")
+    assert "before the upgrade" in taken.stdout.splitlines()[1]
+    assert taken.stderr == "milepost: checkpoint of nightly taken at seq 9\n"
+    listed = milepost.json("checkpoint", "nightly", "--list")
+    assert (listed["taken"], [one["seq"] for one in listed["checkpoints"]]) == (None, [9, 5])
+    assert milepost.json("checkpoint", "nightly")["taken"] == 10
+    assert "has no checkpoints" in milepost("checkpoint", "weekly-1", "--list").stderr
+
+
+def test_recover_shows_and_changes_nothing(milepost: CommandLine, store: Path) -> None:
+    """Without --apply it is a plan."""
+    before = store.read_bytes()
+    answer = milepost.json("recover", "nightly")
+    assert (answer["applied"], answer["seq"], answer["plan"]["job"]) == (False, 9, "nightly")
+    assert "nothing was changed: --apply does it" in milepost("recover", "nightly").stdout
+    assert store.read_bytes() == before
+
+
+def test_recover_applies_under_a_lease(milepost: CommandLine, store: Path) -> None:
+    """With --apply the plan is carried out, and who held the job before is fenced off."""
+    answer = milepost.json("recover", "nightly", "--apply")
+    assert (answer["applied"], answer["phase"]) == (True, "map")
+    with StateManager.open(store, read_only=True) as manager:
+        state = manager.get_state("nightly")
+    assert (state.fence, state.owner, state.orphaned) == (2, None, False)
+    assert (state.progress.running, state.progress.failed, state.progress.pending) == (0, 0, 5)
+    again = milepost("recover", "nightly", "--apply")
+    assert again.stdout.endswith("nothing to change\n")
+    assert milepost.json("show", "nightly")["fence"] == 2
+
+
+def test_recover_asks_for_a_reason_to_take_over(milepost: CommandLine) -> None:
+    """A holder that seems alive keeps the job, unless somebody says why it should not."""
+    milepost.clock.advance(-85)
+    held = milepost("recover", "nightly", "--apply", exit_code=2)
+    assert "nightly is held by worker-1 until" in held.stderr
+    milepost("recover", "nightly", "--apply", "--take-over", " ", exit_code=2)
+    milepost("recover", "nightly", "--apply", "--take-over", "it hangs")
+    assert "reason=it hangs" in milepost("history", "nightly").stdout
+
+
+def test_recover_rewinds_to_a_checkpoint(milepost: CommandLine) -> None:
+    """What was recorded after the checkpoint is undone, and stays in the history."""
+    planned = milepost.json("recover", "nightly", "--rewind", "5")
+    assert (planned["plan"]["rewinds_to"], planned["applied"]) == (5, False)
+    milepost("recover", "nightly", "--rewind", "5", "--apply")
+    shown = milepost.json("show", "nightly")
+    assert shown["progress"]["dead"] == 0
+    assert [to for _, to in shown["rewinds"]] == [5]
+    assert (
+        "no checkpoint at seq 6"
+        in milepost("recover", "nightly", "--rewind", "6", exit_code=2).stderr
+    )

@@ -1,0 +1,204 @@
+"""The commands that only look: jobs, show, history, items, plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import CommandLine
+
+READING = [
+    ("jobs",),
+    ("show", "nightly"),
+    ("history", "nightly"),
+    ("items", "nightly"),
+    ("checkpoint", "nightly", "--list"),
+    ("plan", "nightly"),
+    ("recover", "nightly"),
+    ("verify",),
+    ("diagram", "nightly"),
+    ("diagram", "nightly", "--machine", "item", "--mermaid"),
+]
+
+
+@pytest.mark.parametrize("args", READING, ids=" ".join)
+def test_reading_changes_no_byte_of_the_store(
+    milepost: CommandLine, store: Path, args: tuple[str, ...]
+) -> None:
+    """A command that only looks leaves the file as it was, as text and as JSON."""
+    before = store.read_bytes()
+    milepost(*args)
+    milepost.json(*args)
+    assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize("args", READING, ids=" ".join)
+def test_plain_text_has_no_colour_and_no_loose_ends(
+    milepost: CommandLine, args: tuple[str, ...]
+) -> None:
+    """What is not written to a terminal has no escapes and no blanks at the ends of its lines."""
+    out = milepost(*args).stdout
+    assert "\x1b" not in out
+    assert out.endswith("\n")
+    if args[0] != "diagram":
+        assert all(line == line.rstrip() for line in out.splitlines())
+
+
+def test_jobs_lists_newest_first(milepost: CommandLine) -> None:
+    """Each job has a line that says where it is."""
+    lines = milepost("jobs").stdout.splitlines()
+    assert lines[0].split() == ["JOB", "PHASE", "DONE", "LEFT", "DEAD", "ITEMS", "SEQ", "UPDATED"]
+    assert [line.split()[0] for line in lines[1:]] == ["weekly-2", "weekly-1", "nightly"]
+    assert lines[3].split()[1:7] == ["map", "2", "5", "1", "8", "9"]
+    assert lines[3].endswith("2023-11-14T22:13:41Z")
+
+
+def test_jobs_can_be_narrowed(milepost: CommandLine) -> None:
+    """By phase and by the beginning of the id; that there is none is no error."""
+    assert [job["id"] for job in milepost.json("jobs", "--phase", "map")["jobs"]] == ["nightly"]
+    assert len(milepost.json("jobs", "--prefix", "weekly")["jobs"]) == 2
+    nothing = milepost("jobs", "--phase", "failed")
+    assert (nothing.stdout, nothing.stderr) == ("", "milepost: no such job\n")
+
+
+def test_a_list_that_is_cut_says_so_on_stderr(milepost: CommandLine) -> None:
+    """Data stays data: what was left out is told aside."""
+    cut = milepost("jobs", "--limit", "1")
+    assert len(cut.stdout.splitlines()) == 2
+    assert cut.stderr == "milepost: 1 of 3 jobs; --limit 0 lists all\n"
+    assert "3 of 8 items" in milepost("items", "nightly", "--limit", "3").stderr
+    assert "the newest 2 events" in milepost("history", "nightly", "--limit", "2").stderr
+    assert milepost("jobs", "--limit", "0").stderr == ""
+
+
+def test_show_says_where_a_job_is(milepost: CommandLine) -> None:
+    """Phase and since when, progress, holder, checkpoint, failures."""
+    answer = milepost.json("show", "nightly")
+    assert (answer["job"], answer["phase"], answer["seq"]) == ("nightly", "map", 9)
+    assert answer["entered"] == {
+        "at": "2023-11-14T22:13:41.500000Z",
+        "event": "resume",
+        "payload": {},
+        "seq": 9,
+    }
+    assert answer["progress"]["done"] == 2
+    assert answer["lease"] == {
+        "expired": True,
+        "expires_at": "2023-11-14T22:13:52Z",
+        "fence": 1,
+        "owner": "worker-1",
+    }
+    assert answer["checkpoint"]["seq"] == 5
+    assert answer["context"]["history.active"] == "map"
+    assert answer["variables"] == {"day": "2023-11-14"}
+    assert answer["failure_count"] == 3
+    assert answer["failures"][-1] == {
+        "cause": "timeout",
+        "key": "eu/3",
+        "message": "no answer in 30 s",
+        "seq": 7,
+    }
+
+
+def test_show_tells_a_holder_that_is_alive(milepost: CommandLine) -> None:
+    """Before the lease expires, show says until when it runs."""
+    milepost.clock.advance(-85)
+    assert milepost.json("show", "nightly")["lease"]["expired"] is False
+    assert "worker-1, until 2023-11-14T22:13:52Z (in " in milepost("show", "nightly").stdout
+
+
+def test_show_says_what_a_job_would_take_and_why_not(milepost: CommandLine) -> None:
+    """Allowed events with what they need; refused ones with guard, meaning and values read."""
+    answer = milepost.json("show", "nightly")
+    fail = next(event for event in answer["allowed"] if event["event"] == "fail")
+    assert (fail["targets"], fail["fields"]) == (["failed"], ["cause", "message"])
+    finish = next(event for event in answer["refused"] if event["event"] == "finish_map")
+    guard = finish["guards"][0]
+    assert guard["guard"] == "settled and within_dead_limit and has_reduce"
+    assert guard["definitions"]["settled"] == "items.pending + items.running + items.failed == 0"
+    assert guard["values"]["items.running"] == 2
+    retry = next(event for event in answer["refused"] if event["event"] == "retry")
+    assert (retry["guards"], retry["reason"]) == ([], "'map' has no such transition")
+    text = milepost("show", "nightly").stdout
+    assert "items.pending=2, items.running=2, items.failed=1" in text
+    assert "no transition from map: start_map, finish_reduce, resume, retry" in text
+
+
+def test_what_could_move_a_cursor_is_escaped(milepost: CommandLine) -> None:
+    """A message from elsewhere cannot write to the terminal of who reads it."""
+    assert r"HTTP 500\n\x1b[31mred" in milepost("show", "nightly").stdout
+
+
+def test_history_is_the_log_in_order(milepost: CommandLine) -> None:
+    """Every event with its phases, its items and the time since the one before."""
+    events = milepost.json("history", "nightly", "--limit", "0")["events"]
+    assert events[0]["event"] == "created"
+    assert events[0]["elapsed_s"] is None
+    assert [e["seq"] for e in events] == sorted(e["seq"] for e in events)
+    resumed = events[-1]
+    assert (resumed["source"], resumed["target"]) == ("paused", "map")
+    assert resumed["elapsed_s"] == 12
+    assert resumed["transitions"] == {"job:paused.resume.2": 1}
+    assert "setup → map" in milepost("history", "nightly").stdout
+
+
+def test_history_of_a_range(milepost: CommandLine) -> None:
+    """`--after` and `--upto` cut by commit; the newest of what is left stay with `--limit`."""
+    whole = milepost.json("history", "nightly", "--limit", "0")["events"]
+    part = milepost.json("history", "nightly", "--after", "3", "--upto", "7")
+    assert part["cut"] is False
+    assert part["events"] == [event for event in whole if 3 < event["seq"] <= 7]
+    newest = milepost.json("history", "nightly", "--upto", "7", "--limit", "2")
+    assert newest["cut"] is True
+    assert newest["events"] == part["events"][-2:]
+    beyond = milepost("history", "nightly", "--after", "99")
+    assert (beyond.stdout, "at seq 9" in beyond.stderr) == ("", True)
+
+
+def test_items_with_their_attempts_and_failures(milepost: CommandLine) -> None:
+    """Each item has its state, its attempts and what went wrong last."""
+    answer = milepost.json("items", "nightly")
+    assert (answer["total"], answer["matched"], answer["max_attempts"]) == (8, 8, 2)
+    dead = answer["items"][2]
+    assert (dead["key"], dead["state"], dead["attempts"], dead["failures"]) == (
+        "eu/2",
+        "dead",
+        2,
+        2,
+    )
+    assert dead["last_failure"]["cause"] == "timeout"
+    assert answer["items"][0]["last_failure"] is None
+
+
+def test_items_can_be_narrowed(milepost: CommandLine) -> None:
+    """By state, by failure and by key; filters combine."""
+
+    def keys(*args: str) -> list[str]:
+        return [item["key"] for item in milepost.json("items", "nightly", *args)["items"]]
+
+    assert keys("--state", "pending") == ["eu/6", "eu/7"]
+    assert keys("--failed") == ["eu/2", "eu/3"]
+    assert keys("--state", "done", "--state", "pending", "--key", "eu/[17]") == ["eu/1", "eu/7"]
+    assert milepost("items", "nightly", "--key", "us/*").stderr == "milepost: none of the 8 items\n"
+
+
+def test_plan_is_a_partition_with_reasons(milepost: CommandLine) -> None:
+    """Every item is in one part; the keys that are named are as many as was asked for."""
+    answer = milepost.json("plan", "nightly", "--keys", "1")
+    assert sum(part["count"] for part in answer["parts"]) == 8
+    parts = {part["name"]: part for part in answer["parts"]}
+    assert (parts["in_flight"]["count"], parts["in_flight"]["keys"]) == (2, ["eu/4"])
+    assert parts["dead"]["reason"] == "is in the dead letter queue"
+    assert (answer["events"], answer["to_work_on"]) == (["recover"], 5)
+    assert "eu/4, …" in milepost("plan", "nightly", "--keys", "1").stdout
+
+
+def test_beginnings_of_ids_name_jobs(milepost: CommandLine) -> None:
+    """As in git: a beginning that no other job has; else the candidates are listed."""
+    assert milepost.json("show", "ni")["job"] == "nightly"
+    ambiguous = milepost("show", "week", exit_code=2)
+    assert ambiguous.stderr == "milepost: 2 jobs begin with 'week': weekly-1, weekly-2\n"
+    assert ambiguous.stdout == ""
+    assert "did you mean nightly?" in milepost("plan", "nihgtly", exit_code=2).stderr
+    assert "`milepost jobs` lists" in milepost("items", "zzz", exit_code=2).stderr

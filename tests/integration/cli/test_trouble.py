@@ -1,0 +1,157 @@
+"""Trouble: one message on stderr, exit code 2, no traceback unless it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import apsw
+import click
+import pytest
+from click.testing import CliRunner
+
+from milepost.cli import main, program
+from milepost.cli.commands import jobs as jobs_command
+from tests.integration.cli.conftest import CommandLine
+
+
+def fails(*args: str, **env: str) -> str:
+    """What a command that cannot answer says on stderr."""
+    result = CliRunner().invoke(main, args, env={"MILEPOST_DB": None, **env})
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    return result.stderr
+
+
+def test_no_store_was_named() -> None:
+    """The message says how to name one."""
+    assert "--db, or in the variable MILEPOST_DB" in fails("jobs")
+
+
+def test_a_store_that_is_not_there(tmp_path: Path) -> None:
+    """It is not created, whether a command reads or writes."""
+    path = tmp_path / "none.db"
+    for command in (["jobs"], ["checkpoint", "j"], ["recover", "j", "--apply"]):
+        message = fails(*command, "--db", str(path))
+        assert message == (
+            f"milepost: sqlite:///{path}: there is no such file:"
+            " check the path, or create a job in it\n"
+        )
+    assert not path.exists()
+    assert "does not exist: make it first" in fails("jobs", "--db", str(tmp_path / "a" / "b.db"))
+
+
+def test_a_file_that_is_not_ours(tmp_path: Path) -> None:
+    """Neither text nor another program's database is touched."""
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database, only some words about one")
+    assert "it is not a SQLite database; it was left alone" in fails("jobs", "--db", str(text))
+    other = tmp_path / "other.db"
+    connection = apsw.Connection(str(other))
+    connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    assert "database of another program" in fails("checkpoint", "j", "--db", str(other))
+    assert "it is a folder" in fails("jobs", "--db", str(tmp_path))
+
+
+def test_a_file_that_is_damaged(store: Path) -> None:
+    """What SQLite finds damaged is called so."""
+    store.write_bytes(store.read_bytes()[:16] + b"\xff" * 4096)
+    assert fails("jobs", "--db", str(store)).startswith("milepost: sqlite:///")
+
+
+def test_a_url_that_names_no_store() -> None:
+    """The message shows the forms there are."""
+    assert "use a path, sqlite:///jobs.db" in fails("jobs", "--db", "mysql://x/y")
+
+
+def test_the_store_by_url_and_before_the_command(milepost: CommandLine, store: Path) -> None:
+    """`--db` is taken by the group and by its commands, as a path or a URL; the nearest counts."""
+    url = f"sqlite:///{store}"
+    answers = [
+        milepost("jobs").stdout,
+        milepost("--db", url, "jobs").stdout,
+        milepost("--db", "nowhere.db", "jobs", "--db", url).stdout,
+    ]
+    assert len(set(answers)) == 1
+
+
+def test_wrong_usage_exits_2() -> None:
+    """Unknown commands, options and values; the nearest name is offered."""
+    assert "no command 'verfy': did you mean verify" in fails("verfy")
+    assert "No such option" in fails("jobs", "--nope")
+    assert "'flying' is not one of 'setup', 'map'" in fails("jobs", "--phase", "flying")
+    assert "Missing argument 'JOB'" in fails("show")
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    """By option, before or after the command, or by variable; the message comes all the same."""
+    absent = str(tmp_path / "none.db")
+    told = [
+        fails("jobs", "--db", absent, "--debug"),
+        fails("--debug", "jobs", "--db", absent),
+        fails("jobs", "--db", absent, MILEPOST_DEBUG="1"),
+    ]
+    for stderr in told:
+        assert "Traceback" in stderr
+        assert stderr.splitlines()[-1].startswith("milepost: sqlite:///")
+
+
+def test_a_defect_is_named_as_one(milepost: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw is a message too."""
+    monkeypatch.setattr(jobs_command.queries, "jobs", lambda *_, **__: 1 / 0)
+    told = milepost("jobs", exit_code=2).stderr
+    assert told == (
+        "milepost: unexpected, a defect of milepost: ZeroDivisionError: division by zero;"
+        " --debug shows where\n"
+    )
+
+
+def test_an_interrupt_exits_130(milepost: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends a command without a word."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs_command.queries, "jobs", interrupted)
+    assert milepost("jobs", exit_code=130).output == ""
+
+
+@pytest.fixture
+def foreign(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, EntryPoint]]:
+    """The commands that other packages bring, as a test wants them."""
+    entries: dict[str, EntryPoint] = {}
+    monkeypatch.setattr(program, "_foreign", lambda: entries)
+    return entries
+
+
+@click.command("greet")
+@click.argument("name")
+def greet(name: str) -> None:
+    """A command of another package."""
+    click.echo(f"hello {name}")
+
+
+def test_commands_of_other_packages(
+    foreign: dict[str, EntryPoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They run by name, are listed without being loaded, and cannot replace our own."""
+    for name in ("greet", "jobs"):
+        foreign[name] = EntryPoint(name, f"{__name__}:greet", "milepost.commands")
+    assert CliRunner().invoke(main, ["greet", "you"]).output == "hello you\n"
+    assert "List the jobs" in CliRunner().invoke(main, ["jobs", "--help"]).output
+    foreign["broken"] = EntryPoint("broken", "no_such_package:command", "milepost.commands")
+    listed = CliRunner().invoke(main, ["--help"])
+    assert listed.exit_code == 0
+    assert "from no_such_package" in listed.output
+
+
+def test_commands_that_cannot_be_loaded(foreign: dict[str, EntryPoint]) -> None:
+    """The message names the entry point and what is wrong with it."""
+    foreign["broken"] = EntryPoint("broken", "no_such_package:command", "milepost.commands")
+    foreign["hollow"] = EntryPoint("hollow", f"{__name__}:nothing", "milepost.commands")
+    foreign["odd"] = EntryPoint("odd", f"{__name__}:fails", "milepost.commands")
+    assert "No module named 'no_such_package'; install that package again" in fails("broken")
+    assert f"'hollow' is {__name__}:nothing and cannot be loaded" in fails("hollow")
+    assert "which is no click command" in fails("odd")
+    assert "it comes with the package milepost_codegen" in fails("compile")
