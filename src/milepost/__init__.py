@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from milepost.inputs import Item
     from milepost.state.checkpoint import Checkpoint, CheckpointPolicy
     from milepost.state.history import StateEvent
+    from milepost.state.jobs import JobSummary
     from milepost.state.lease import Lease
-    from milepost.state.manager import JobSummary, StateManager
+    from milepost.state.manager import StateManager
     from milepost.state.persistence import StateStore
     from milepost.state.recovery import RecoveryPlan
     from milepost.state.transitions import ItemEvent, JobEvent
@@ -66,7 +67,7 @@ _HOMES: Final = {
     "JobEvent": "milepost.state.transitions",
     "JobExists": "milepost.errors",
     "JobState": "milepost.fold",
-    "JobSummary": "milepost.state.manager",
+    "JobSummary": "milepost.state.jobs",
     "Lease": "milepost.state.lease",
     "LeaseHeld": "milepost.errors",
     "LeaseLost": "milepost.errors",

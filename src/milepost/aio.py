@@ -17,8 +17,9 @@ from milepost.fold import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent
+from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
-from milepost.state.manager import JobSummary, StateManager
+from milepost.state.manager import StateManager
 from milepost.state.persistence import Durability
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
 from milepost.fold import CheckpointRef, Progress
-from milepost.state.manager import JobSummary
+from milepost.state.jobs import JobSummary
 from milepost.state.verification import Problem
 
 __all__ = [

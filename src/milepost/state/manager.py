@@ -6,28 +6,23 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import msgspec
-
 from milepost.clock import Clock, SystemClock, instant
-from milepost.codec import chain_start, encode_row, encode_value
-from milepost.errors import JobExists, UpdateConflict
-from milepost.facts import Draft, JobCreated, check_job_id
-from milepost.fold import ITEMS, JOB, CheckpointRef, JobState, Progress, begin
-from milepost.inputs import blocks_of
+from milepost.errors import UpdateConflict
+from milepost.facts import check_job_id
+from milepost.fold import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
-from milepost.rows import Tip
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent, history
+from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
@@ -36,25 +31,9 @@ from milepost.state.results import Failure, ResultReader
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
 from milepost.state.verification import Verification, verify_job
 
-__all__ = ["JobSummary", "StateManager"]
+__all__ = ["StateManager"]
 
 _log: Final = logging.getLogger("milepost.state")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSummary:
-    """One line about a job, as of its newest commit `seq`.
-
-    `progress` is None for a job that runs by another lifecycle than this code knows.
-    """
-
-    id: str
-    phase: str
-    progress: Progress | None
-    seq: int
-    fence: int
-    created_at: datetime
-    updated_at: datetime
 
 
 def _new_job_id() -> str:
@@ -150,37 +129,10 @@ class StateManager:
         ValueInvalid, ItemKeyDuplicate, ContextInvalid.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        blocks, listing = blocks_of(items)
-        job_params, item_params = self._params(config or {})
-        created = JobCreated(
-            lifecycle=self._lifecycle.name,
-            version=self._lifecycle.version,
-            digest=self._lifecycle.digest,
-            job_params=job_params,
-            item_params=item_params,
-            variables=msgspec.json.decode(encode_value(dict(variables or {}), "variables")),
-            item_count=listing.count,
-            fingerprint=listing.fingerprint,
-        )
-        now_us = self._clock.now_us()
+        new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {})
         with self._store.writing() as writer:
-            if writer.job(job_id) is not None:
-                raise JobExists(job_id=job_id, url=self._store.url)
-            job = writer.add_job(job_id, now_us, self._lifecycle.digest)
-            for block in blocks:
-                writer.add_inputs(job.number, block)
-            inputs = self._loader.inputs(job, listing.count)
-            row = encode_row(
-                chain_start(job_id),
-                seq=1,
-                fence=0,
-                at_us=now_us,
-                drafts=[Draft(fact=created)],
-                tally=begin(job_id, created, self._lifecycle, inputs).tally,
-                count=0,
-            )
-            writer.add_row(job.number, row)
-        _log.info("job %s created with %d items", job_id, listing.count)
+            new.store(self._loader, writer, job_id, self._clock.now_us())
+        _log.info("job %s created with %d items", job_id, new.created.item_count)
         return self.get_state(job_id)
 
     def get_state(self, job_id: str) -> JobState:
@@ -199,9 +151,7 @@ class StateManager:
         Cost: one row a job.
         """
         with self._store.reading() as reader:
-            found = [
-                self._summary(tip) for tip in reader.tips() if tip.job.job_id.startswith(prefix)
-            ]
+            found = list(summaries(self._loader, reader, prefix))
         found = [summary for summary in reversed(found) if phase in (None, summary.phase)]
         return found[:limit]
 
@@ -396,14 +346,8 @@ class StateManager:
 
         Cost: one pass over the tallies.
         """
-        entered, phase = 1, ""
         with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            for row in reader.rows(job.number, upto=seq):
-                tally = self._loader.tally(job, row)
-                if tally.phase != phase:
-                    entered, phase = row.seq, tally.phase
-        return entered
+            return phase_entered(self._loader, reader, job_id, seq)
 
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest holder may be taken for alive; None if there never was one."""
@@ -478,35 +422,3 @@ class StateManager:
         job = self._loader.job(reader, job_id)
         state = self._loader.load(reader, job, self._appender.known(job_id)).state
         return ResultReader(reader, job, state, self._store.url)
-
-    def _params(self, config: Values) -> tuple[dict[str, Any], dict[str, Any]]:
-        """`config` as the parameters of the job's machine and of its items'."""
-        machine = self._lifecycle.machines[JOB]
-        members = self._lifecycle.machines[machine.collections[ITEMS].machine]
-        names = {variable.name for variable in members.variables if variable.param}
-        of_items = {name: value for name, value in config.items() if name in names}
-        of_job = {name: value for name, value in config.items() if name not in names}
-        job_context = machine.context(**of_job)
-        item_context = members.context(**of_items)
-        return (
-            {v.name: job_context[v.name] for v in machine.variables if v.param},
-            {v.name: item_context[v.name] for v in members.variables if v.param},
-        )
-
-    def _summary(self, tip: Tip) -> JobSummary:
-        tally = self._loader.tally(tip.job, tip.row)
-        machine = self._lifecycle.machines[JOB]
-        members = self._lifecycle.machines[machine.collections[ITEMS].machine]
-        progress = None
-        if tip.job.lifecycle == self._lifecycle.digest:
-            counts = dict(zip(members.states, tally.items, strict=True))
-            progress = Progress(total=sum(tally.items), **counts)
-        return JobSummary(
-            id=tip.job.job_id,
-            phase=tally.phase,
-            progress=progress,
-            seq=tip.row.seq,
-            fence=tip.row.fence,
-            created_at=instant(tip.job.created_at_us),
-            updated_at=instant(tip.row.at_us),
-        )

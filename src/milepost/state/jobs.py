@@ -1,0 +1,141 @@
+"""Jobs as entries of a store: what a new one begins with, and the one line that tells of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from milepost.clock import instant
+from milepost.codec import chain_start, encode_row, encode_value
+from milepost.errors import JobExists
+from milepost.facts import Draft, JobCreated
+from milepost.fold import ITEMS, JOB, Progress, begin
+from milepost.inputs import blocks_of
+from milepost.machine import Lifecycle, Machine, Values
+from milepost.rows import InputBlock, Tip
+from milepost.state.loading import Loader
+from milepost.state.persistence import Reader, Writer
+
+__all__ = ["JobSummary", "NewJob", "phase_entered", "summaries"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """One line about a job, as of its newest commit `seq`.
+
+    `progress` is None for a job that runs by another lifecycle than this code knows.
+    """
+
+    id: str
+    phase: str
+    progress: Progress | None
+    seq: int
+    fence: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job that is ready to be stored: its first fact and its items, all of it checked."""
+
+    created: JobCreated
+    blocks: list[InputBlock]
+
+    @staticmethod
+    def prepare(
+        lifecycle: Lifecycle,
+        items: Iterable[object] | Mapping[str, object],
+        config: Values,
+        variables: Mapping[str, object],
+    ) -> NewJob:
+        """Read the items, check everything. Raises ValueInvalid, ItemKeyDuplicate, ContextInvalid.
+
+        `config` holds parameters of the job's machine and of its items'.
+        """
+        blocks, listing = blocks_of(items)
+        job, item = _machines(lifecycle)
+        names = {variable.name for variable in item.variables if variable.param}
+        job_params = _params(job, {n: v for n, v in config.items() if n not in names})
+        item_params = _params(item, {n: v for n, v in config.items() if n in names})
+        created = JobCreated(
+            lifecycle=lifecycle.name,
+            version=lifecycle.version,
+            digest=lifecycle.digest,
+            job_params=job_params,
+            item_params=item_params,
+            variables=msgspec.json.decode(encode_value(dict(variables), "variables")),
+            item_count=listing.count,
+            fingerprint=listing.fingerprint,
+        )
+        return NewJob(created, blocks)
+
+    def store(self, loader: Loader, writer: Writer, job_id: str, now_us: int) -> None:
+        """Write the entry, the items and the first row. Raises JobExists."""
+        if writer.job(job_id) is not None:
+            raise JobExists(job_id=job_id, url=loader.store.url)
+        job = writer.add_job(job_id, now_us, self.created.digest)
+        for block in self.blocks:
+            writer.add_inputs(job.number, block)
+        inputs = loader.inputs(job, self.created.item_count)
+        row = encode_row(
+            chain_start(job_id),
+            seq=1,
+            fence=0,
+            at_us=now_us,
+            drafts=[Draft(fact=self.created)],
+            tally=begin(job_id, self.created, loader.lifecycle, inputs).tally,
+            count=0,
+        )
+        writer.add_row(job.number, row)
+
+
+def summaries(loader: Loader, reader: Reader, prefix: str) -> Iterator[JobSummary]:
+    """The jobs whose id begins with `prefix`, in order of creation. One row a job."""
+    for tip in reader.tips():
+        if tip.job.job_id.startswith(prefix):
+            yield _summary(loader, tip)
+
+
+def phase_entered(loader: Loader, reader: Reader, job_id: str, seq: int) -> int:
+    """The commit at which the job came into the phase that it is in at `seq`: one pass."""
+    entered, phase = 1, ""
+    job = loader.job(reader, job_id)
+    for row in reader.rows(job.number, upto=seq):
+        tally = loader.tally(job, row)
+        if tally.phase != phase:
+            entered, phase = row.seq, tally.phase
+    return entered
+
+
+def _summary(loader: Loader, tip: Tip) -> JobSummary:
+    tally = loader.tally(tip.job, tip.row)
+    progress = None
+    if tip.job.lifecycle == loader.lifecycle.digest:
+        _, item = _machines(loader.lifecycle)
+        counts = dict(zip(item.states, tally.items, strict=True))
+        progress = Progress(total=sum(tally.items), **counts)
+    return JobSummary(
+        id=tip.job.job_id,
+        phase=tally.phase,
+        progress=progress,
+        seq=tip.row.seq,
+        fence=tip.row.fence,
+        created_at=instant(tip.job.created_at_us),
+        updated_at=instant(tip.row.at_us),
+    )
+
+
+def _params(machine: Machine, given: Values) -> dict[str, Any]:
+    context = machine.context(**given)
+    return {v.name: context[v.name] for v in machine.variables if v.param}
+
+
+def _machines(lifecycle: Lifecycle) -> tuple[Machine, Machine]:
+    """The machine that jobs run by, and that of their items."""
+    job = lifecycle.machines[JOB]
+    return job, lifecycle.machines[job.collections[ITEMS].machine]
