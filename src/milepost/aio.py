@@ -183,9 +183,11 @@ class AsyncStateManager:
         """As StateManager.lease_expires_at."""
         return await self._call(self.manager.lease_expires_at, job_id)
 
-    async def create_checkpoint(self, job_id: str, *, reason: str = "by hand") -> Checkpoint:
+    async def create_checkpoint(
+        self, job_id: str, *, reason: str = "by hand", lease: Lease | None = None
+    ) -> Checkpoint:
         """As StateManager.create_checkpoint."""
-        return await self._call(self.manager.create_checkpoint, job_id, reason=reason)
+        return await self._call(self.manager.create_checkpoint, job_id, reason=reason, lease=lease)
 
     async def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """As StateManager.get_checkpoint."""

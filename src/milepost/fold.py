@@ -26,7 +26,7 @@ from milepost.facts import (
     WriteRejected,
 )
 from milepost.inputs import Inputs, KeySet
-from milepost.items import Ledger, MemberRefusedError, Move
+from milepost.items import Ledger, MemberRefusedError, Move, bitmap
 from milepost.machine import Lifecycle, Machine, Step, TransitionRefused, Values, frozen
 
 if TYPE_CHECKING:
@@ -196,6 +196,18 @@ class JobState:
         """The events that the job would take now, guards included."""
         return self.machine.enabled(self.phase, self.guarded)
 
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The events of its items that the job takes in its phase."""
+        return self.machine.collections[ITEMS].accepts.get(self.phase, ())
+
+    def takers(self, event: str) -> BitMap:
+        """The ordinals of the items that would take `event` now, guards included.
+
+        What is left to do is asked for like this: of `start`, of `retry`, of `give_up`. O(cells).
+        """
+        return self.items.enabled(event) if event in self.accepted else bitmap()
+
     def snapshot(self) -> bytes:
         """The state as bytes, without inputs and results."""
         return encode_snapshot(
@@ -329,13 +341,12 @@ def apply(state: JobState, fact: Fact) -> JobState:
 def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
     """What a fired fact does to the job and its items. Raises as `apply` does."""
     if isinstance(fact, ItemsFired):
-        accepted = state.machine.collections[ITEMS].accepts.get(state.phase, ())
-        if fact.event not in accepted:
+        if fact.event not in state.accepted:
             raise TransitionRefused(
                 machine=state.items.machine.name,
                 state=state.phase,
                 event=fact.event,
-                allowed=accepted,
+                allowed=state.accepted,
                 reason="the job's phase accepts no such event of its items",
                 subject=f"items of job {state.id}",
             )

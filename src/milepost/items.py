@@ -108,12 +108,12 @@ class Ledger:
                 return state, self._context(values)
         raise KeyError(ordinal)
 
-    def enabled(self, event: str, among: BitMap | None = None) -> BitMap:
-        """The members (of `among`) that `event` is legal for now, guards included."""
+    def enabled(self, event: str) -> BitMap:
+        """The members that `event` is legal for now, guards included. O(cells)."""
         found = bitmap()
         for (state, values), members in self.cells.items():
             if event in self.machine.enabled(state, self._context(values)):
-                found = found | (members if among is None else members & among)
+                found = found | members
         return found
 
     def moves(

@@ -70,6 +70,8 @@ def test_a_stale_holder_writes_nothing_but_an_audit_entry(
             with pytest.raises(LeaseLost):
                 one.fire("j", "finish_map", lease=stale)
             with pytest.raises(LeaseLost):
+                one.create_checkpoint("j")
+            with pytest.raises(LeaseLost):
                 one.apply(one.recover_from_checkpoint("j"), lease=stale)
         assert two.verify("j")[0].sound
 

@@ -14,6 +14,7 @@ from milepost.fold import JobState
 from milepost.inputs import KeySet
 from milepost.rows import StoredCheckpoint, StoredJob
 from milepost.state.append import Decision, Moment
+from milepost.state.lease import Lease, check_lease
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
 
@@ -65,10 +66,14 @@ class CheckpointPolicy:
         return settled_items >= self.items or (settled_items > 0 and elapsed_s >= self.seconds)
 
 
-def take(reason: str) -> Decision:
-    """The decision that puts aside the job's state at its newest commit."""
+def take(reason: str, lease: Lease | None) -> Decision:
+    """The decision that puts aside the job's state at its newest commit.
+
+    Anybody may do that, but for a holder whose lease is lost, who writes nothing (LeaseLost).
+    """
 
     def decision(moment: Moment) -> Iterator[Draft]:
+        check_lease(moment, lease, operator=True, wants=lambda: ("checkpoint", []))
         state = moment.committed
         snapshot = state.snapshot()
         digest = digest_of(snapshot)

@@ -262,9 +262,15 @@ class StateManager:
 
     # Checkpoints and recovery
 
-    def create_checkpoint(self, job_id: str, *, reason: str = "by hand") -> Checkpoint:
-        """A checkpoint of the job's newest state, durable, with its place in the log."""
-        state = self._append(job_id, checkpoints.take(reason))
+    def create_checkpoint(
+        self, job_id: str, *, reason: str = "by hand", lease: Lease | None = None
+    ) -> Checkpoint:
+        """A checkpoint of the job's newest state, durable, with its place in the log.
+
+        Anybody may take one while others hold the job; raises LeaseLost if `lease`, or the one
+        that this manager holds, is no longer the job's.
+        """
+        state = self._append(job_id, checkpoints.take(reason, self._lease_for(job_id, lease)))
         taken = state.checkpoint_fact
         assert taken is not None, "the decision appended a CheckpointTaken"
         return self.get_checkpoint(job_id, taken.seq)

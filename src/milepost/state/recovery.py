@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pyroaring import BitMap
-
 from milepost.errors import PlanStale
 from milepost.facts import Draft, ItemsFired, JobFired, Rewound
-from milepost.fold import ITEMS, JobState, apply
+from milepost.fold import JobState, apply
 from milepost.inputs import Item, KeySet
-from milepost.items import bitmap
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import Lease, check_lease
 
@@ -129,7 +126,7 @@ def plan(
     running = _Recovering(state)
     drafts = running.drafts(reason)
     failed = state.items.members("failed")
-    retriable = state.items.enabled("retry", failed)
+    retriable = state.items.enabled("retry")
     members = {
         "pending": state.items.members("pending"),
         "in_flight": state.items.members("running"),
@@ -190,18 +187,12 @@ class _Recovering:
         active = self.state.phase in self.state.machine.groups["active"]
         if active and (self.state.orphaned or self.state.items.members("running")):
             self._take(JobFired("recover", {}), body)
-        accepted = self.state.machine.collections[ITEMS].accepts.get(self.state.phase, ())
-        failed = self.state.items.members("failed")
         for event in ("retry", "give_up"):
-            hit = self.state.items.enabled(event, failed) if event in accepted else bitmap()
+            hit = self.state.takers(event)
             if hit:
-                self._take(ItemsFired(event, _listed(hit)))
+                self._take(ItemsFired(event, list(hit)))
         return self._drafts
 
     def _take(self, fact: JobFired | ItemsFired, body: dict[str, Any] | None = None) -> None:
         self.state = apply(self.state, fact)
         self._drafts.append(Draft(fact=fact, body=body))
-
-
-def _listed(members: BitMap) -> list[int]:
-    return list(members)

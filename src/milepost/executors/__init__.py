@@ -1,0 +1,7 @@
+"""Executors: run a job on any `concurrent.futures` executor. They hold no state code at all."""
+
+from milepost.executors.local import RunOutcome, run
+from milepost.executors.pools import end_with_parent, process_pool
+from milepost.executors.waiting import wait_until_expired
+
+__all__ = ["RunOutcome", "end_with_parent", "process_pool", "run", "wait_until_expired"]

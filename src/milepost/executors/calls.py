@@ -1,0 +1,173 @@
+"""The calls that an executor is working on: handed out, waited for, given up."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, NamedTuple, TypeAlias
+
+from milepost.executors.attempts import Given, NotGiven, attempt, failure_of
+from milepost.inputs import Item
+from milepost.lifecycles.mapreduce import Cause, ItemEventName, ItemFail, ItemSucceed
+
+__all__ = ["Calls", "Ended", "ExecutorSource"]
+
+ExecutorSource: TypeAlias = Executor | Callable[[], Executor]
+"""An executor of the caller's, or what makes one: the run then owns it and may make another."""
+
+
+class Ended(NamedTuple):
+    """How the call for one item ended: the event that the item should take."""
+
+    ordinal: int
+    event: ItemEventName
+    payload: ItemSucceed | ItemFail | None = None
+    size_bytes: int = 0
+
+
+class _Call(NamedTuple):
+    ordinal: int
+    begun_at_s: float
+
+
+class Calls:
+    """The calls of `map_fn` that are under way on an executor.
+
+    Used from one thread; workers only ever touch the queue of futures that have ended. A call
+    that was given up still holds its worker, so it counts as `busy` until it really ends.
+    """
+
+    def __init__(
+        self,
+        source: ExecutorSource,
+        map_fn: Callable[[Item], object],
+        *,
+        timeout_s: float | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._source = source
+        self._map_fn = map_fn
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._ended: queue.SimpleQueue[Future[Given | NotGiven] | None] = queue.SimpleQueue()
+        self._calls: dict[Future[Given | NotGiven], _Call] = {}
+        self._given_up: set[Future[Given | NotGiven]] = set()
+        self._executor = source if isinstance(source, Executor) else source()
+        self.broken: RuntimeError | None = None
+        if isinstance(self._executor, ProcessPoolExecutor):
+            ForkingPickler.dumps(map_fn)  # better here than once for every item
+
+    @property
+    def workers(self) -> int | None:
+        """How many calls the executor says it runs at once, None if it does not say."""
+        return getattr(self._executor, "_max_workers", None)
+
+    @property
+    def ordinals(self) -> set[int]:
+        """The items whose calls are waited for."""
+        return {call.ordinal for call in self._calls.values()}
+
+    @property
+    def busy(self) -> int:
+        """How many calls the executor has that have not ended, those given up among them."""
+        return len(self._calls) + len(self._given_up)
+
+    def begin(self, ordinal: int, item: Item) -> None:
+        """Hand the item to a worker. On an executor that takes no more it counts as lost."""
+        try:
+            future = self._executor.submit(attempt, self._map_fn, item)
+        except RuntimeError as error:  # broken, or shut down by its owner
+            future = Future()
+            future.set_exception(BrokenExecutor(str(error)))
+        self._calls[future] = _Call(ordinal, self._clock())
+        future.add_done_callback(self._ended.put)
+
+    def wake(self) -> None:
+        """Make `wait` return; safe in a signal handler."""
+        self._ended.put(None)
+
+    def wait(self, longest_s: float) -> list[Ended]:
+        """The calls that ended since the last look, waiting for the first of them.
+
+        Returns with none after `longest_s`, and after a `wake`.
+        """
+        ended: list[Ended] = []
+        if self._timeout_s is not None and self._calls:
+            due = min(call.begun_at_s for call in self._calls.values()) + self._timeout_s
+            longest_s = min(longest_s, due - self._clock())
+        try:
+            future = self._ended.get(timeout=max(longest_s, 0))
+            while True:
+                ended.extend(self._end(future))
+                future = self._ended.get_nowait()
+        except queue.Empty:
+            return ended + self._overdue()
+
+    def cancel_waiting(self) -> None:
+        """Take back the calls that no worker has begun; `wait` gives them as released."""
+        for future in list(self._calls):
+            future.cancel()
+
+    def give_up(self) -> list[Ended]:
+        """Wait for no call any more: each is given as released, whatever becomes of it."""
+        released = [Ended(call.ordinal, ItemEventName.RELEASE) for call in self._calls.values()]
+        self._given_up.update(self._calls)
+        self._calls.clear()
+        return released
+
+    def replace_broken(self) -> bool:
+        """Make a fresh executor in place of the one that broke; False where the caller owns it."""
+        if isinstance(self._source, Executor):
+            return False
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor = self._source()
+        self._given_up.clear()
+        self.broken = None
+        return True
+
+    def close(self) -> None:
+        """Shut down an executor that was made here; a call that goes on is not waited for."""
+        self.cancel_waiting()
+        if not isinstance(self._source, Executor):
+            self._executor.shutdown(wait=not self.busy, cancel_futures=True)
+
+    def _end(self, future: Future[Given | NotGiven] | None) -> list[Ended]:
+        if future is None:
+            return []
+        call = self._calls.pop(future, None)
+        if call is None:
+            self._given_up.discard(future)
+            return []
+        if future.cancelled():
+            return [Ended(call.ordinal, ItemEventName.RELEASE)]
+        error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            self.broken = error
+            return [Ended(call.ordinal, ItemEventName.INTERRUPT)]
+        return [_recorded(call.ordinal, future.result() if error is None else failure_of(error))]
+
+    def _overdue(self) -> list[Ended]:
+        if self._timeout_s is None:
+            return []
+        now_s = self._clock()
+        late = [f for f, c in self._calls.items() if now_s - c.begun_at_s >= self._timeout_s]
+        ended: list[Ended] = []
+        for future in late:
+            if future.cancel():
+                continue  # it had not begun; its callback has queued it as released
+            self._given_up.add(future)
+            message = f"no result within {self._timeout_s:g} s"
+            failure = NotGiven(cause=Cause.TIMEOUT, message=message)
+            ended.append(_recorded(self._calls.pop(future).ordinal, failure))
+        return ended
+
+
+def _recorded(ordinal: int, outcome: Given | NotGiven) -> Ended:
+    payload: Any
+    if isinstance(outcome, Given):
+        payload = ItemSucceed(result=outcome.value)
+        return Ended(ordinal, payload.event, payload, outcome.size_bytes)
+    payload = ItemFail(cause=outcome.cause, message=outcome.message)
+    return Ended(ordinal, payload.event, payload)

@@ -1,0 +1,198 @@
+"""Run a job on a local executor: hand out its items, record what comes back, ask what follows."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from signal import Signals
+from typing import Final, TypeAlias
+
+from milepost.errors import LeaseHeld, PlanStale
+from milepost.executors.calls import Calls, ExecutorSource
+from milepost.executors.running import ReduceFn, Running, SetupFn, Window
+from milepost.executors.stopping import stop_signals
+from milepost.fold import JobState
+from milepost.inputs import Item
+from milepost.state.checkpoint import CheckpointPolicy
+from milepost.state.lease import Lease
+from milepost.state.manager import StateManager
+from milepost.state.recovery import RecoveryPlan
+
+__all__ = ["MapFn", "RunOutcome", "run"]
+
+_log: Final = logging.getLogger("milepost.executors")
+
+MapFn: TypeAlias = Callable[[Item], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """How a run ended, and what it did.
+
+    `state` is the job's as the run left it, `plan` the recovery plan that it began with.
+    `stopped_by` is the signal that stopped it, None where none did. `done_count` results were
+    recorded and `failure_count` attempts failed in this run.
+    """
+
+    state: JobState
+    plan: RecoveryPlan
+    stopped_by: Signals | None
+    done_count: int
+    failure_count: int
+
+    @property
+    def phase(self) -> str:
+        """The phase that the job is in now."""
+        return self.state.phase
+
+    @property
+    def interrupted(self) -> bool:
+        """True if a signal ended the run before the job had ended."""
+        return self.stopped_by is not None and not self.state.finished
+
+    @property
+    def done_before_count(self) -> int:
+        """Items whose results were there when the run began, and which it left alone."""
+        return len(self.plan.done)
+
+    @property
+    def redone_count(self) -> int:
+        """Items that somebody had begun and not ended when the run began."""
+        return len(self.plan.in_flight)
+
+
+def run(
+    manager: StateManager,
+    job_id: str,
+    map_fn: MapFn,
+    reduce_fn: ReduceFn | None = None,
+    *,
+    executor: ExecutorSource,
+    setup_fn: SetupFn | None = None,
+    workers: int | None = None,
+    ahead: int = 256,
+    timeout_s: float | None = None,
+    policy: CheckpointPolicy | None = None,
+    owner: str | None = None,
+    ttl_s: float = 30.0,
+    takeover: str = "",
+    wait: Callable[[LeaseHeld], None] | None = None,
+    on_progress: Callable[[JobState], None] | None = None,
+    grace_s: float = 10.0,
+    look_every_s: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> RunOutcome:
+    """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
+
+    `map_fn` gets a `milepost.Item`, with `key` and `value`, on a worker of `executor`; what it
+    returns is the item's result, and must be JSON. An exception, or another result, fails the
+    attempt; what then follows is the lifecycle's to say. `reduce_fn` gets `(key, result)` of the
+    items that are done, streamed in item order, in the calling thread, and returns the job's
+    result; without one the run ends where reduce begins, and a later run may go on from there.
+    `setup_fn` gets the new job's state and returns variables for it. If it or `reduce_fn` raises,
+    the job fails, and a later run tries that phase again.
+
+    `executor` is a `concurrent.futures.Executor`, or makes one when it is called: the run then
+    shuts it down, and replaces it if it breaks. The items that were running when it broke have
+    used an attempt; one after the other they are tried alone, so that one which kills its worker
+    takes no other with it. An executor of the caller's that breaks ends the run with its error,
+    once that is recorded.
+
+    `workers` is how many calls the executor runs at once, by default what it says of itself.
+    Results, failures and the items to begin next go into one commit, and each item is durably
+    running before its call begins. Twice `workers` are held to start with, and up to `ahead`
+    beyond that if calls end faster than commits: what is held when a process dies has used an
+    attempt. With `timeout_s` nothing is held ahead, and a call that takes longer fails with cause
+    `timeout`; Python cannot stop it, so its worker stays busy and what it returns is dropped.
+
+    The job is held under a lease, as `owner`, for `ttl_s` at a time. `takeover` is a reason for
+    taking it from another holder; `wait` is called with the LeaseHeld of one that is in the way,
+    before every new try, and raises to end it (see `wait_until_expired`). `policy` says when
+    checkpoints are taken, beside those at each new phase and before a shutdown.
+
+    SIGINT and SIGTERM stop a run in the main thread: no item begins, the calls under way have
+    `grace_s` to end, the rest are handed back unharmed, a checkpoint is taken, and
+    `RunOutcome.interrupted` is True. A second signal ends the wait, and ends `setup_fn` and
+    `reduce_fn` by a KeyboardInterrupt. A job that is paused, cancelled or failed by others is
+    noticed at the next commit, or within `look_every_s`; calls that cannot be recorded any more
+    are left to end by themselves.
+
+    `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
+
+    Raises LeaseHeld; LeaseLost as soon as another holds the job, with nothing more written; a
+    BrokenExecutor of the caller's own executor; and the store's errors. Whatever is raised, the
+    job is left so that another run takes it up.
+    """
+    with (
+        _held(manager, job_id, owner, ttl_s, takeover, wait) as lease,
+        closing(Calls(executor, map_fn, timeout_s=timeout_s, clock=clock)) as calls,
+        stop_signals(calls.wake) as stop,
+    ):
+        plan, state = _recovered(manager, job_id, takeover)
+        running = Running(
+            manager=manager,
+            lease=lease,
+            calls=calls,
+            stop=stop,
+            window=_window(workers or calls.workers or 1, None if timeout_s else ahead),
+            policy=policy or CheckpointPolicy(),
+            on_progress=on_progress or _untold,
+            grace_s=grace_s,
+            look_every_s=look_every_s,
+            clock=clock,
+            state=state,
+        )
+        running.go(setup_fn, reduce_fn)
+        return RunOutcome(
+            state=running.state,
+            plan=plan,
+            stopped_by=stop.signal,
+            done_count=running.done_count,
+            failure_count=running.failure_count,
+        )
+
+
+@contextmanager
+def _held(
+    manager: StateManager,
+    job_id: str,
+    owner: str | None,
+    ttl_s: float,
+    takeover: str,
+    wait: Callable[[LeaseHeld], None] | None,
+) -> Iterator[Lease]:
+    """The job's lease, once nobody else holds it; `wait` is called as long as somebody does."""
+    with ExitStack() as stack:
+        lease: Lease | None = None
+        while lease is None:
+            try:
+                lease = stack.enter_context(manager.lease(job_id, owner, ttl_s, takeover=takeover))
+            except LeaseHeld as held:
+                if wait is None:
+                    raise
+                _log.info("%s", held)
+                wait(held)
+        yield lease
+
+
+def _recovered(manager: StateManager, job_id: str, reason: str) -> tuple[RecoveryPlan, JobState]:
+    """The plan for the job, and its state once that is done."""
+    while True:
+        plan = manager.recover_from_checkpoint(job_id, reason=reason)
+        try:
+            return plan, manager.apply(plan)
+        except PlanStale as stale:  # somebody paused it, or the like, at this very moment
+            _log.info("%s", stale)
+
+
+def _window(workers: int, ahead: int | None) -> Window:
+    if ahead is None:
+        return Window(least=workers, most=workers)
+    return Window(least=workers * 2, most=workers * 2 + ahead)
+
+
+def _untold(state: JobState) -> None:
+    del state

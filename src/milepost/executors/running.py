@@ -1,0 +1,286 @@
+"""A run in progress: one turn after another, each asking the state what may happen next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from pyroaring import BitMap
+
+from milepost.errors import LeaseLost, MilepostError, RecordConflict, TransitionRefused
+from milepost.executors.attempts import Given, NotGiven, outcome_of
+from milepost.executors.calls import Calls, Ended
+from milepost.executors.stopping import Stop
+from milepost.executors.turns import Turn, in_commits, next_turn
+from milepost.fold import JobState
+from milepost.inputs import Item
+from milepost.items import bitmap
+from milepost.lifecycles.mapreduce import (
+    ItemEventName,
+    JobEventName,
+    JobFail,
+    JobFinishReduce,
+    JobStartMap,
+)
+from milepost.machine import Payload
+from milepost.state.checkpoint import CheckpointPolicy
+from milepost.state.lease import Lease
+from milepost.state.manager import StateManager
+
+__all__ = ["ReduceFn", "Running", "SetupFn", "Window"]
+
+_log: Final = logging.getLogger("milepost.executors")
+
+ReduceFn: TypeAlias = Callable[[Iterator[tuple[str, Any]]], object]  # Any: JSON
+SetupFn: TypeAlias = Callable[[JobState], Mapping[str, object] | None]
+
+
+class _Halt(BaseException):
+    """Leaves `reduce_fn` at its next result; no `except Exception` in it takes it for its own."""
+
+
+@dataclass(slots=True)
+class Window:
+    """How many calls are held at once: more as long as they end faster than commits are made."""
+
+    least: int
+    most: int
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = self.least
+
+    def adapt(self, *, held: int, ended: int) -> None:
+        """Learn from the last turn: `ended` of `held` calls had ended when it was looked at."""
+        if ended == held >= self.size:  # the workers had run dry
+            self.size = min(self.most, self.size * 2)
+        elif ended * 4 < self.size:
+            self.size = max(self.least, self.size // 2)
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """One run of one job, from where `state` is. Its methods are called from one thread."""
+
+    manager: StateManager
+    lease: Lease
+    calls: Calls
+    stop: Stop
+    window: Window
+    policy: CheckpointPolicy
+    on_progress: Callable[[JobState], None]
+    grace_s: float
+    look_every_s: float
+    clock: Callable[[], float]
+    state: JobState
+    done_count: int = 0
+    failure_count: int = 0
+    _last_begun: int = -1
+    _stalled: bool = False
+    _suspects: BitMap = field(default_factory=bitmap)
+    _checkpoint_phase: str = field(init=False)
+    _checkpoint_settled: int = field(init=False)
+    _checkpoint_at_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._begin_interval()
+
+    def go(self, setup_fn: SetupFn | None, reduce_fn: ReduceFn | None) -> None:
+        """Go on until the job has ended, waits for somebody else, or the run is to stop."""
+        while not self.stop.requested:
+            allowed = self.state.allowed()
+            if JobEventName.START_MAP in allowed:
+                self._set_up(setup_fn)
+            elif JobEventName.FINISH_MAP in allowed:
+                self._fire(JobEventName.FINISH_MAP)
+            elif ItemEventName.START in self.state.accepted:
+                self._work()
+            elif JobEventName.FINISH_REDUCE in allowed and reduce_fn is not None:
+                self._reduce(reduce_fn)
+            else:
+                break
+        self._hand_back()
+        if self.stop.requested and not self.state.finished:
+            self._take_checkpoint("shutdown")
+
+    def _set_up(self, setup_fn: SetupFn | None) -> None:
+        wanted = setup_fn or _nothing
+        given = self._user(lambda: dict(wanted(self.state) or {}), "the variables")
+        if isinstance(given, Given):
+            self._fire(JobEventName.START_MAP, JobStartMap(variables=given.value))
+        else:
+            self._fail(given)
+
+    def _reduce(self, reduce_fn: ReduceFn) -> None:
+        try:
+            with closing(self._results()) as results:
+                given = self._user(lambda: reduce_fn(results), "the result of reduce")
+        except _Halt as halt:
+            if isinstance(halt.__cause__, MilepostError):
+                raise halt.__cause__ from None
+            return
+        if isinstance(given, Given):
+            self._fire(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
+        else:
+            self._fail(given)
+
+    def _user(self, call: Callable[[], object], what: str) -> Given | NotGiven:
+        """What the user's code gives here, in the main thread: a second signal ends it."""
+        self.stop.interruptible = True
+        try:
+            return outcome_of(call, what)
+        finally:
+            self.stop.interruptible = False
+
+    def _results(self) -> Generator[tuple[str, Any], None, None]:
+        """The job's results, as long as the job is to be reduced; then _Halt."""
+        looked_at_s = self.clock()
+        phase = self.state.phase
+        try:
+            for entry in self.manager.results(self.state.id):
+                if self.clock() - looked_at_s >= self.look_every_s:
+                    self._look()
+                    looked_at_s = self.clock()
+                if self.stop.requested or self.state.phase != phase:
+                    raise _Halt
+                yield entry
+        except MilepostError as error:  # not the fault of reduce_fn
+            raise _Halt from error
+
+    def _work(self) -> None:
+        """One turn: wait for calls to end, record them, and begin others in the same commit."""
+        ended: list[Ended] = []
+        held = len(self.calls.ordinals)
+        if held or self._stalled:
+            ended = self.calls.wait(self.look_every_s)
+            self.window.adapt(held=held, ended=len(ended))
+        self._stalled = not self._commit(ended, begin=True)
+        if self.calls.broken is not None and not self.calls.ordinals:
+            self._replace_broken(self.calls.broken)
+
+    def _commit(self, ended: Sequence[Ended], *, begin: bool) -> bool:
+        """Record what ended, decide about what failed before, begin what there is room for.
+
+        What others did to the job since it was last looked at may refuse a commit: it is made
+        again from the newest state. False if there was nothing to do.
+        """
+        done = False
+        for batch, last in in_commits(ended):
+            turn = self._next_turn(batch, begin=begin and last)
+            while turn.events:
+                try:
+                    state = self.manager.record(self.state.id, turn.events, lease=self.lease)
+                except (TransitionRefused, RecordConflict) as refused:
+                    self._reload(refused)
+                    turn = self._next_turn(batch, begin=begin and last)
+                    continue
+                self._recorded(turn)
+                self._moved(state)
+                done = True
+                break
+        if not done:
+            self._look()
+        return done
+
+    def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
+        begins = begin and not self.stop.requested and self.calls.broken is None
+        return next_turn(
+            self.state,
+            ended,
+            room=self.window.size - self.calls.busy if begins else 0,
+            after=self._last_begun,
+            busy=self.calls.ordinals,
+            suspects=self._suspects,
+        )
+
+    def _recorded(self, turn: Turn) -> None:
+        """Follow up on a commit: count what it recorded, hand out what it began."""
+        for ordinal, event, _ in turn.events:
+            self.done_count += event == ItemEventName.SUCCEED
+            self.failure_count += event == ItemEventName.FAIL
+            if event == ItemEventName.INTERRUPT:
+                self._suspects = self._suspects | bitmap([int(ordinal)])
+        inputs = self.state.inputs
+        for ordinal in turn.begun:
+            self.calls.begin(ordinal, Item(key=inputs.key(ordinal), value=inputs.value(ordinal)))
+            self._last_begun = ordinal
+
+    def _replace_broken(self, error: RuntimeError) -> None:
+        if not self.calls.replace_broken():
+            error.add_note(
+                f"job {self.state.id}: the items that were running have used an attempt; run the"
+                " job again with another executor, or give a function that makes one"
+            )
+            raise error
+        _log.warning("job %s: a fresh executor goes on, after %s", self.state.id, error)
+
+    def _hand_back(self) -> None:
+        """Leave no item in anybody's hands: record the calls that end in time, release the rest."""
+        self.calls.cancel_waiting()
+        end_at_s = self.clock() + self.grace_s
+        while self.calls.ordinals and ItemEventName.SUCCEED in self.state.accepted:
+            left_s = end_at_s - self.clock()
+            if self.stop.hurried or left_s <= 0:
+                break
+            self._commit(self.calls.wait(min(left_s, self.look_every_s)), begin=False)
+        if self.calls.ordinals:
+            self._commit(self.calls.give_up(), begin=False)
+
+    def _fire(self, event: JobEventName, payload: Payload | None = None) -> None:
+        try:
+            state = self.manager.fire(self.state.id, event, payload, lease=self.lease)
+        except TransitionRefused as refused:
+            self._reload(refused)
+        else:
+            self._moved(state)
+
+    def _fail(self, why: NotGiven) -> None:
+        self._fire(JobEventName.FAIL, JobFail(cause=why.cause, message=why.message))
+
+    def _reload(self, refused: MilepostError) -> None:
+        """The newest state, in which what was refused can be decided anew."""
+        seq = self.state.seq
+        self._look()
+        if self.state.seq == seq:
+            raise refused
+
+    def _look(self) -> None:
+        """See what others did to the job. Raises LeaseLost if another holds it."""
+        self.state = self.manager.get_state(self.state.id)
+        if self.state.fence != self.lease.fence:
+            raise LeaseLost(
+                job_id=self.state.id,
+                owner=self.lease.owner,
+                fence=self.lease.fence,
+                current_owner=self.state.owner,
+                current_fence=self.state.fence,
+            )
+
+    def _moved(self, state: JobState) -> None:
+        """Take `state` for the job's, tell of it, and put it aside if that is due."""
+        self.state = state
+        self.on_progress(state)
+        if state.phase != self._checkpoint_phase:
+            self._take_checkpoint(f"phase {state.phase}")
+        elif self.policy.due(
+            settled_items=state.progress.settled - self._checkpoint_settled,
+            elapsed_s=self.clock() - self._checkpoint_at_s,
+        ):
+            self._take_checkpoint("policy")
+
+    def _take_checkpoint(self, reason: str) -> None:
+        self.manager.create_checkpoint(self.state.id, reason=reason)
+        self._begin_interval()
+
+    def _begin_interval(self) -> None:
+        self._checkpoint_phase = self.state.phase
+        self._checkpoint_settled = self.state.progress.settled
+        self._checkpoint_at_s = self.clock()
+
+
+def _nothing(state: JobState) -> None:
+    """The setup of a job that needs none."""
+    del state

@@ -1,0 +1,83 @@
+"""Runs on process pools: what crosses between processes, and what happens when a worker dies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from milepost import Item, StateManager
+from milepost.executors import process_pool, run
+
+from .test_run import create, double, total
+
+
+class HasNoCopyError(Exception):
+    """An exception that cannot be made anew from its arguments, as many cannot."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(text)
+        self.number = number
+
+
+def awkward(item: Item) -> object:
+    if item.value == 1:
+        raise HasNoCopyError(1, "odd")
+    return (x for x in "never sent") if item.value == 2 else item.value
+
+
+def deadly(item: Item) -> int:
+    if item.value == 5:
+        os._exit(1)
+    return item.value
+
+
+def test_a_job_on_a_process_pool(manager: StateManager) -> None:
+    job_id = create(manager, 100)
+    with process_pool(2) as pool:
+        outcome = run(manager, job_id, double, total, executor=pool)
+    assert (outcome.phase, manager.result(job_id)) == ("completed", sum(range(0, 200, 2)))
+
+
+def test_what_cannot_be_sent_between_processes_is_a_failure(manager: StateManager) -> None:
+    job_id = create(manager, 10, max_dead=2, max_attempts=1)
+    outcome = run(manager, job_id, awkward, total, executor=partial(process_pool, 2))
+    assert (outcome.phase, outcome.done_count) == ("completed", 8)
+    messages = {key: found[0].message for key, found in manager.failures(job_id).items()}
+    assert messages["item-0001"].endswith("HasNoCopyError: odd")
+    assert "of type generator, which is not JSON" in messages["item-0002"]
+
+
+def test_a_function_that_cannot_be_sent_is_refused_before_anything_begins(
+    manager: StateManager,
+) -> None:
+    job_id = create(manager, 10)
+    with process_pool(2) as pool, pytest.raises(AttributeError, match="pickle"):
+        run(manager, job_id, lambda item: item.value, total, executor=pool)
+    assert manager.get_state(job_id).phase == "setup"
+
+
+def test_an_item_that_kills_its_worker_dies_alone(manager: StateManager) -> None:
+    job_id = create(manager, 30, max_dead=1)
+    outcome = run(manager, job_id, deadly, total, executor=partial(process_pool, 2))
+    assert (outcome.phase, outcome.done_count) == ("completed", 29)
+    assert outcome.state.failed_items == ("item-0005",)
+    assert outcome.state.item("item-0005")[1]["attempts"] == 3
+    attempts = [outcome.state.item(item)[1]["attempts"] for item in outcome.state.processed_items]
+    assert max(attempts) <= 2, "the others lost one attempt at the most"
+
+
+def test_the_demo_ends_with_the_report_of_an_undisturbed_run() -> None:
+    demo = Path(__file__).parents[3] / "examples" / "stdlib_report.py"
+    ended = subprocess.run(
+        [sys.executable, demo, "demo"], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("killed process") == 3
+    assert "it is equal to that of the undisturbed run" in ended.stdout
+    assert "verified: sound" in ended.stdout
+    assert "Traceback" not in ended.stderr
