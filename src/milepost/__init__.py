@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         StateError,
         TransitionRefused,
     )
-    from milepost.fold import JobState, Progress
     from milepost.inputs import Item
+    from milepost.job import JobState, Progress
     from milepost.state.checkpoint import Checkpoint, CheckpointPolicy
     from milepost.state.history import StateEvent
     from milepost.state.jobs import JobSummary
@@ -66,13 +66,13 @@ _HOMES: Final = {
     "JobAbsent": "milepost.errors",
     "JobEvent": "milepost.state.transitions",
     "JobExists": "milepost.errors",
-    "JobState": "milepost.fold",
+    "JobState": "milepost.job",
     "JobSummary": "milepost.state.jobs",
     "Lease": "milepost.state.lease",
     "LeaseHeld": "milepost.errors",
     "LeaseLost": "milepost.errors",
     "MilepostError": "milepost.errors",
-    "Progress": "milepost.fold",
+    "Progress": "milepost.job",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
     "StateError": "milepost.errors",

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from milepost.clock import Clock
-from milepost.fold import CheckpointRef, JobState
+from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent

@@ -14,8 +14,8 @@ from milepost.errors import LeaseHeld, PlanStale
 from milepost.executors.calls import Calls, ExecutorSource
 from milepost.executors.running import ReduceFn, Running, SetupFn, Window
 from milepost.executors.stopping import stop_signals
-from milepost.fold import JobState
 from milepost.inputs import Item
+from milepost.job import JobState
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager

@@ -15,9 +15,9 @@ from milepost.executors.attempts import Given, NotGiven, outcome_of
 from milepost.executors.calls import Calls, Ended
 from milepost.executors.stopping import Stop
 from milepost.executors.turns import Turn, in_commits, next_turn
-from milepost.fold import JobState
 from milepost.inputs import Item
 from milepost.items import bitmap
+from milepost.job import JobState
 from milepost.lifecycles.mapreduce import (
     ItemEventName,
     JobEventName,

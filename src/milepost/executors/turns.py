@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from pyroaring import BitMap
 
 from milepost.executors.calls import Ended
-from milepost.fold import JobState
 from milepost.items import bitmap
+from milepost.job import JobState
 from milepost.lifecycles.mapreduce import ItemEventName
 from milepost.state.transitions import ItemEvent
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from milepost.fold import ITEMS, JOB, Progress
 from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Page, Table
 from milepost.inspect.views import (
     CheckpointView,
@@ -21,6 +20,7 @@ from milepost.inspect.views import (
     VerifyView,
 )
 from milepost.inspect.words import ago, duration, stamp, told, value
+from milepost.job import ITEMS, JOB, Progress
 
 __all__ = [
     "checkpoint_page",

@@ -9,7 +9,6 @@ from itertools import islice, pairwise
 from typing import Final
 
 from milepost.errors import StoreUnreadable
-from milepost.fold import ITEMS, JOB, JobState
 from milepost.inspect.views import (
     AllowedEvent,
     CheckpointView,
@@ -30,6 +29,7 @@ from milepost.inspect.views import (
     VerifiedJob,
     VerifyView,
 )
+from milepost.job import ITEMS, JOB, JobState
 from milepost.state.history import StateEvent
 from milepost.state.manager import StateManager
 from milepost.state.recovery import REASONS, RecoveryPlan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
-from milepost.fold import CheckpointRef, Progress
+from milepost.job import CheckpointRef, Progress
 from milepost.state.jobs import JobSummary
 from milepost.state.verification import Problem
 

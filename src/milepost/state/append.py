@@ -24,7 +24,8 @@ from milepost.errors import (
     ValueInvalid,
 )
 from milepost.facts import Draft, Fact, ItemsFired, JobFired
-from milepost.fold import JobState, apply, changed
+from milepost.fold import apply
+from milepost.job import JobState, changed
 from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer

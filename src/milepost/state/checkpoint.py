@@ -10,8 +10,8 @@ from milepost.clock import instant
 from milepost.codec import digest_of
 from milepost.errors import CheckpointAbsent, StateError
 from milepost.facts import CheckpointTaken, Draft
-from milepost.fold import JobState
 from milepost.inputs import KeySet
+from milepost.job import JobState
 from milepost.rows import StoredCheckpoint, StoredJob
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import Lease, check_lease

@@ -20,9 +20,10 @@ from milepost.facts import (
     Rewound,
     WriteRejected,
 )
-from milepost.fold import JobState, apply, trace
+from milepost.fold import apply, trace
 from milepost.inputs import KeySet
 from milepost.items import bitmap
+from milepost.job import JobState
 from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader

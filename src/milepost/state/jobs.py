@@ -13,8 +13,8 @@ from milepost.clock import instant
 from milepost.codec import chain_start, encode_row, encode_value
 from milepost.errors import JobExists
 from milepost.facts import Draft, JobCreated
-from milepost.fold import ITEMS, JOB, Progress, begin
 from milepost.inputs import blocks_of
+from milepost.job import ITEMS, JOB, Progress, begin
 from milepost.machine import Lifecycle, Machine, Values
 from milepost.rows import InputBlock, Tip
 from milepost.state.loading import Loader

@@ -15,8 +15,9 @@ from milepost.errors import (
     TransitionRefused,
 )
 from milepost.facts import Commit, Fact, JobCreated, check_job_id
-from milepost.fold import JobState, advance, begin, changed, restore
+from milepost.fold import advance
 from milepost.inputs import Inputs
+from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore

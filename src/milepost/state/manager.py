@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from milepost.clock import Clock, SystemClock, instant
 from milepost.errors import UpdateConflict
 from milepost.facts import check_job_id
-from milepost.fold import CheckpointRef, JobState
+from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
 from milepost.state import checkpoint as checkpoints

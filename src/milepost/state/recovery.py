@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from milepost.errors import PlanStale
 from milepost.facts import Draft, ItemsFired, JobFired, Rewound
-from milepost.fold import JobState, apply
+from milepost.fold import apply
 from milepost.inputs import Item, KeySet
+from milepost.job import JobState
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import Lease, check_lease
 

@@ -11,7 +11,7 @@ import msgspec
 from milepost.codec import chain_start, decode_body, decode_commit, decode_facts
 from milepost.errors import LogCorrupt
 from milepost.facts import Fact, ItemsFired, JobFired
-from milepost.fold import JobState
+from milepost.job import JobState
 from milepost.rows import Row, StoredJob
 from milepost.state.persistence import Reader
 

@@ -16,7 +16,7 @@ from milepost.errors import (
     ValueInvalid,
 )
 from milepost.facts import Draft, ItemsFired, JobFired, WriteRejected
-from milepost.fold import JobState
+from milepost.job import JobState
 from milepost.machine import Machine, Payload, Values
 from milepost.state.append import Decision, Moment, RefusedWithRecord
 from milepost.state.lease import Lease, check_lease

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from milepost.codec import decode_body
 from milepost.errors import LogCorrupt, MilepostError, StateError
-from milepost.fold import JobState
 from milepost.inputs import fingerprint_of
+from milepost.job import JobState
 from milepost.rows import StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader

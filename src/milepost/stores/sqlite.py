@@ -1,8 +1,4 @@
-"""The SQLite store: one file, one writer at a time, readers that neither block nor are blocked.
-
-Rows of one job stand side by side: their id is `job << 40 | seq`, so that a log is one range of
-one B-tree and appending to it touches one page.
-"""
+"""The SQLite store: one file, one writer at a time, readers that neither block nor are blocked."""
 
 from __future__ import annotations
 
@@ -26,7 +22,7 @@ from milepost.errors import (
     StoreReadOnly,
     StoreUnreadable,
 )
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.stores.sqlite_queries import SCHEMA, SqliteReader, SqliteWriter
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "Durability", "SqliteStore"]
 
@@ -37,235 +33,10 @@ APPLICATION_ID: Final = 0x4D504F53
 
 SCHEMA_VERSION: Final = 1
 
-_SHIFT: Final = 40
-_LAST: Final = (1 << _SHIFT) - 1
 _SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
     "full": ("FULL", 2),
     "process": ("NORMAL", 1),
 }
-
-_SCHEMA: Final = f"""
-CREATE TABLE jobs (
-    number        INTEGER PRIMARY KEY,
-    job_id        TEXT NOT NULL UNIQUE,
-    created_at_us INTEGER NOT NULL,
-    lifecycle     TEXT NOT NULL           -- the digest of the one that the job runs by
-) STRICT;
-
--- INV-FOLD: the state of a job is the fold of these rows, in order, and nothing else.
-CREATE TABLE commits (
-    id          INTEGER PRIMARY KEY,      -- job << {_SHIFT} | seq
-    fence       INTEGER NOT NULL,
-    at_us       INTEGER NOT NULL,
-    count       INTEGER NOT NULL,         -- events in it
-    format      INTEGER NOT NULL,
-    codec       TEXT NOT NULL,            -- of head and body: j JSON, z zstd of JSON
-    head        BLOB NOT NULL,            -- the facts
-    after       BLOB NOT NULL,            -- the tally: phase and items by state
-    body        BLOB NOT NULL,            -- payloads that the fold never reads
-    body_digest BLOB NOT NULL,
-    digest      BLOB NOT NULL,            -- INV-CHAIN
-    job         INTEGER GENERATED ALWAYS AS (id >> {_SHIFT}) VIRTUAL,
-    seq         INTEGER GENERATED ALWAYS AS (id & {_LAST}) VIRTUAL,
-    CHECK (id & {_LAST} > 0)
-) STRICT;
-
-CREATE TRIGGER commits_follow BEFORE INSERT ON commits WHEN NEW.id & {_LAST} > 1 BEGIN
-    SELECT RAISE(ABORT, 'INV-GAPLESS, INV-FENCE')
-    WHERE NOT EXISTS (SELECT 1 FROM commits WHERE id = NEW.id - 1 AND fence <= NEW.fence);
-END;
-
-CREATE TRIGGER commits_stay BEFORE UPDATE ON commits BEGIN
-    SELECT RAISE(ABORT, 'a log is only ever appended to');
-END;
-
-CREATE TABLE inputs (
-    id     INTEGER PRIMARY KEY,           -- job << {_SHIFT} | first ordinal
-    count  INTEGER NOT NULL,
-    codec  TEXT NOT NULL,
-    keys   BLOB NOT NULL,
-    "values" BLOB NOT NULL,
-    digest BLOB NOT NULL
-) STRICT;
-
--- Derived: can be dropped and made anew from the log.
-CREATE TABLE checkpoints (
-    id       INTEGER PRIMARY KEY,         -- job << {_SHIFT} | seq
-    at_us    INTEGER NOT NULL,
-    reason   TEXT NOT NULL,
-    chain    BLOB NOT NULL,               -- the digest of the commit that it stands on
-    digest   BLOB NOT NULL,
-    snapshot BLOB NOT NULL
-) STRICT;
-
--- Until when a holder may be taken for alive; who holds which fence is in the log.
-CREATE TABLE leases (
-    job           INTEGER PRIMARY KEY,
-    owner         TEXT NOT NULL,
-    fence         INTEGER NOT NULL,
-    expires_at_us INTEGER NOT NULL
-) STRICT;
-"""
-
-_INSERT_COMMIT: Final = (
-    "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
-    " digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
-
-
-class _Reader:
-    """Queries within one transaction; every answer is of the same moment."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._execute = connection.execute
-
-    def job(self, job_id: str) -> StoredJob | None:
-        """The job of that id. One index look-up."""
-        for row in self._execute(
-            "SELECT number, job_id, created_at_us, lifecycle FROM jobs WHERE job_id = ?", (job_id,)
-        ):
-            return StoredJob(*row)
-        return None
-
-    def job_ids(self, prefix: str) -> list[str]:
-        """The ids that begin with `prefix`, in order."""
-        rows = self._execute(
-            "SELECT job_id FROM jobs WHERE substr(job_id, 1, ?) = ? ORDER BY job_id",
-            (len(prefix), prefix),
-        )
-        return [job_id for (job_id,) in rows]
-
-    def tips(self) -> Iterator[Tip]:
-        """Every job with its newest row, bodies left out, in order of creation."""
-        rows = self._execute(
-            f"SELECT number, job_id, created_at_us, lifecycle, {_HEAD}, x'', body_digest, digest"
-            " FROM jobs JOIN commits ON id = (SELECT max(id) FROM commits"
-            f" WHERE id BETWEEN number << {_SHIFT} AND (number << {_SHIFT}) + {_LAST})"
-            " ORDER BY number"
-        )
-        for row in rows:
-            yield Tip(StoredJob(*row[:4]), Row(*row[4:]))
-
-    def tip(self, job: int) -> Row | None:
-        """The newest row of the job's log, its body left out. One B-tree descent."""
-        for row in self._execute(
-            f"SELECT {_HEAD}, x'', body_digest, digest FROM commits"
-            " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
-            (job << _SHIFT, (job << _SHIFT) + _LAST),
-        ):
-            return Row(*row)
-        return None
-
-    def rows(
-        self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
-    ) -> Iterator[Row]:
-        """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
-        body = "body" if bodies else "x''"
-        last = _LAST if upto is None else upto
-        for row in self._execute(
-            f"SELECT {_HEAD}, {body}, body_digest, digest FROM commits"
-            " WHERE id BETWEEN ? AND ? ORDER BY id",
-            ((job << _SHIFT) + after + 1, (job << _SHIFT) + last),
-        ):
-            yield Row(*row)
-
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
-        base = job << _SHIFT
-        for row in self._execute(
-            f'SELECT id & {_LAST}, count, codec, keys, "values", digest FROM inputs'
-            " WHERE id >= (SELECT max(id) FROM inputs WHERE id BETWEEN ? AND ?) AND id <= ?"
-            " ORDER BY id",
-            (base, base + ordinal, base + _LAST),
-        ):
-            yield InputBlock(*row)
-
-    def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
-        """The job's checkpoints, newest first."""
-        for row in self._execute(
-            f"SELECT id & {_LAST}, at_us, reason, chain, digest, snapshot FROM checkpoints"
-            " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
-            (job << _SHIFT, (job << _SHIFT) + _LAST),
-        ):
-            yield StoredCheckpoint(*row)
-
-    def lease(self, job: int) -> StoredLease | None:
-        """The job's newest lease, expired or not."""
-        for row in self._execute(
-            "SELECT owner, fence, expires_at_us FROM leases WHERE job = ?", (job,)
-        ):
-            return StoredLease(*row)
-        return None
-
-
-class _Writer(_Reader):
-    """Queries and changes within one transaction, which holds the store's write lock."""
-
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
-        """A new entry; the caller has seen that there is none of that id."""
-        for (number,) in self._execute(
-            "INSERT INTO jobs (job_id, created_at_us, lifecycle) VALUES (?, ?, ?) RETURNING number",
-            (job_id, created_at_us, lifecycle),
-        ):
-            return StoredJob(number, job_id, created_at_us, lifecycle)
-        raise AssertionError("an INSERT … RETURNING gives its row")
-
-    def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
-        self._execute(
-            'INSERT INTO inputs (id, count, codec, keys, "values", digest)'
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (job << _SHIFT) + block.first,
-                block.count,
-                block.codec,
-                block.keys,
-                block.values,
-                block.digest,
-            ),
-        )
-
-    def add_row(self, job: int, row: Row) -> None:
-        """The next row of the job's log."""
-        self._execute(
-            _INSERT_COMMIT,
-            (
-                (job << _SHIFT) + row.seq,
-                row.fence,
-                row.at_us,
-                row.count,
-                row.format,
-                row.codec,
-                row.head,
-                row.after,
-                row.body,
-                row.body_digest,
-                row.digest,
-            ),
-        )
-
-    def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
-        """A checkpoint; one at the same seq is replaced."""
-        self._execute(
-            "INSERT OR REPLACE INTO checkpoints (id, at_us, reason, chain, digest, snapshot)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (job << _SHIFT) + checkpoint.seq,
-                checkpoint.at_us,
-                checkpoint.reason,
-                checkpoint.chain,
-                checkpoint.digest,
-                checkpoint.snapshot,
-            ),
-        )
-
-    def put_lease(self, job: int, lease: StoredLease) -> None:
-        """The job's lease; the one before it is replaced."""
-        self._execute(
-            "INSERT OR REPLACE INTO leases (job, owner, fence, expires_at_us) VALUES (?, ?, ?, ?)",
-            (job, lease.owner, lease.fence, lease.expires_at_us),
-        )
 
 
 class SqliteStore:
@@ -312,18 +83,18 @@ class SqliteStore:
                     return
 
     @contextmanager
-    def reading(self) -> Iterator[_Reader]:
+    def reading(self) -> Iterator[SqliteReader]:
         """Queries of one moment. Never waits for a writer."""
         with self._translated():
             connection = self._reader()
             try:
                 connection.execute("BEGIN")
-                yield _Reader(connection)
+                yield SqliteReader(connection)
             finally:
                 self._give_back(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[_Writer]:
+    def writing(self) -> Iterator[SqliteWriter]:
         """The store's write lock, until the block ends: then it is one commit, or none of it.
 
         Raises StoreLocked, StoreReadOnly, and CommitUnknown where the outcome cannot be told.
@@ -336,7 +107,7 @@ class SqliteStore:
                 raise StoreError(url=self.url, problem="it has been closed")
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield _Writer(connection)
+                yield SqliteWriter(connection)
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -437,7 +208,7 @@ class SqliteStore:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 if self._is_new(connection):  # nobody was faster
-                    connection.execute(_SCHEMA)
+                    connection.execute(SCHEMA)
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 connection.execute("COMMIT")

@@ -9,10 +9,10 @@ import click
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.output import note, write
 from milepost.cli.session import find_job, session_of
-from milepost.fold import JOB
 from milepost.inspect import diagram as diagrams
 from milepost.inspect import queries
 from milepost.inspect.json import to_json
+from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 
 __all__ = ["diagram"]

@@ -7,8 +7,8 @@ import click
 from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import session_of
-from milepost.fold import JOB
 from milepost.inspect import pages, queries
+from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 
 __all__ = ["jobs"]
