@@ -93,10 +93,20 @@ def _taken(path: PathView, machine: Machine) -> list[_Taken]:
 
 
 def _mark_state(element: ET.Element, path: PathView, taken: list[_Taken]) -> None:
-    """Add classes to a state, how many are in it, and what was taken without leaving it."""
+    """Add classes to a state, how many are in it, and how often what its box lists was taken."""
     state = element.get("id", "").removeprefix("state-")
-    stayed = [one for one in taken if one.transition.source == one.transition.target == state]
-    _say(element, [state, *_counts(stayed)])
+    classes = element.get("class", "").split()
+    listed = [
+        one
+        for one in taken
+        if one.transition.source == state and f"t-{state}-{one.transition.event}" in classes
+    ]
+    _say(element, [state, *_counts(listed)])
+    for text in element.iter(f"{{{_SVG}}}text"):
+        event = "".join(text.itertext())
+        times = sum(one.times for one in listed if one.transition.event == event)
+        if times:
+            _add_count(text, times)
     if state not in path.visited:
         return
     _add_class(element, "visited")
@@ -130,8 +140,7 @@ def _mark_edge(element: ET.Element, taken: list[_Taken], machine: Machine) -> No
     for event, text in labels.items():
         times = sum(one.times for one in along if one.transition.event == event)
         if times:
-            span = ET.SubElement(text, f"{{{_SVG}}}tspan", {"class": "count"})
-            span.text = f" {_TIMES}{times}"
+            _add_count(text, times)
 
 
 def _labels(element: ET.Element, machine: Machine) -> dict[str, ET.Element]:
@@ -206,6 +215,11 @@ def _joins(
 
 def _counts(taken: list[_Taken]) -> list[str]:
     return [f"{one.transition.id}: {one.times}" for one in taken]
+
+
+def _add_count(text: ET.Element, times: int) -> None:
+    span = ET.SubElement(text, f"{{{_SVG}}}tspan", {"class": "count"})
+    span.text = f" {_TIMES}{times}"
 
 
 def _add_class(element: ET.Element, name: str) -> None:
