@@ -1,4 +1,4 @@
-# demo · test · check · bench · compile: each builds .venv first if it is missing.
+# demo · test · check · soak · bench · compile: each builds .venv first if it is missing.
 # Nothing else is needed but Python >= 3.11 and make.
 
 PYTHON ?= python3
@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check lint types contracts drift unit crash soak bench compile clean
+.PHONY: demo test check soak lint types contracts drift compile bench clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
@@ -23,6 +23,10 @@ test: $(STAMP) lint types contracts drift
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: lint types contracts drift
+
+## soak: the random tiers, twenty times as long
+soak: $(STAMP)
+	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/stateful tests/crash -n 2
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

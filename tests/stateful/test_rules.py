@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import AbstractContextManager, suppress
@@ -359,14 +360,19 @@ class Jobs(RuleBasedStateMachine):
 
 
 RULES = settings(
-    max_examples=120,
+    max_examples=120 * int(os.environ.get("MILEPOST_SOAK", "1")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 
 CONTROL = settings(
-    RULES, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True, database=None
+    RULES,
+    max_examples=120,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    derandomize=True,
+    database=None,
 )
 
 

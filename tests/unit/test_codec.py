@@ -99,16 +99,25 @@ def test_rows_are_readable_when_small_and_compressed_when_large() -> None:
 
 @given(data=st.data())
 def test_a_flipped_bit_is_found(data: st.DataObject) -> None:
-    """Damage anywhere in a row is an error, never another row (INV-CHAIN)."""
+    """Damage anywhere in a row is an error, or provably changes nothing (INV-CHAIN)."""
     row = stored(data.draw(st.sampled_from([1, 1000])))
     name = data.draw(st.sampled_from(["head", "after", "body", "body_digest", "digest"]))
     whole = bytearray(getattr(row, name))
     bit = data.draw(st.integers(0, len(whole) * 8 - 1))
     whole[bit // 8] ^= 1 << bit % 8
     damaged = msgspec.structs.replace(row, **{name: bytes(whole)})
-    with pytest.raises(LogCorrupt):
-        decode_commit(damaged, previous=b"before", url="u", job_id="j")
-        decode_body(damaged, url="u", job_id="j")
+
+    def read(stored: Row) -> tuple[Any, ...]:
+        commit = decode_commit(stored, previous=b"before", url="u", job_id="j")
+        return commit, decode_body(stored, url="u", job_id="j")
+
+    try:
+        found = read(damaged)
+    except LogCorrupt:
+        return
+    assert name in ("head", "body"), "only a compressed frame has bits that mean nothing"
+    assert row.codec == "zz"
+    assert found == read(row)
 
 
 @pytest.mark.parametrize("name", ["seq", "fence", "at_us", "count"])
