@@ -1,4 +1,4 @@
-"""The commands `milepost compile` and `milepost explain`."""
+"""The commands `milepost compile`, `milepost diff` and `milepost explain`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from milepost_codegen.compiler import compile_definition
+from milepost_codegen.diff import compare
+from milepost_codegen.diff.document import document
+from milepost_codegen.diff.dot import emit_diff
+from milepost_codegen.diff.text import render_text
 from milepost_codegen.explanations import explain
 from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Output, outputs
 from milepost_codegen.project import ProjectProblem, Target, find_project
-from milepost_codegen.render_svg import RendererMissing
+from milepost_codegen.render_svg import RendererMissing, render_svg
 from milepost_codegen.write import diff, drift, orphans, shown, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["compile_command", "explain_command"]
+    from milepost_codegen.model import Lifecycle
+
+__all__ = ["compile_command", "diff_command", "explain_command"]
 
 _SCHEMA: Final = "milepost.compile/1"
 _DIFF_LINES: Final = 100
@@ -87,6 +93,46 @@ def compile_command(
     context.exit(_DIFFERS if failed else 0)
 
 
+@click.command("diff")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON on standard output.")
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw both versions in one picture, to this file.",
+)
+@click.pass_context
+def diff_command(
+    context: click.Context, *, old: Path, new: Path, as_json: bool, svg: Path | None
+) -> None:
+    """Say what changed from OLD to NEW, and whether stored jobs survive it.
+
+    Exit codes: 0 compatible, or migrated by NEW's own migrations; 1 breaking; 2 a file cannot be
+    read, or is no definition.
+
+    \b
+    Examples:
+      milepost diff released.yaml statemachine.yaml
+      milepost diff released.yaml statemachine.yaml --svg changes.svg
+    """  # noqa: D301  # click's mark of a paragraph that is not to be wrapped
+    try:
+        before, after = _read(old), _read(new)
+        if before is None or after is None:
+            context.exit(_TROUBLE)
+        report = compare(before, after)
+        if svg is not None:
+            svg.write_text(render_svg(emit_diff(before, after)), encoding="utf-8")
+    except (OSError, RendererMissing) as problem:
+        click.echo(f"milepost diff: {problem}", err=True)
+        context.exit(_TROUBLE)
+    if as_json:
+        click.echo(json.dumps(document(report)))
+    else:
+        click.echo(render_text(report), nl=False)
+    context.exit(_DIFFERS if report.verdict == "breaking" else 0)
+
+
 @click.command("explain")
 @click.argument("code")
 @click.pass_context
@@ -98,6 +144,18 @@ def explain_command(context: click.Context, *, code: str) -> None:
         click.echo(f"milepost explain: there is no finding '{code}'", err=True)
         context.exit(_TROUBLE)
     click.echo(text, nl=False)
+
+
+def _read(file: Path) -> Lifecycle | None:
+    """The lifecycle in `file`, or None with its findings printed, if there are errors.
+
+    Warnings are another command's business.
+    """
+    try:
+        return compile_definition(file.read_bytes(), str(file)).lifecycle
+    except DefinitionError as problem:
+        click.echo(render(problem.findings, problem.lines), err=True, nl=False)
+        return None
 
 
 def _work(file: Path | None, out: Path | None) -> _Work:

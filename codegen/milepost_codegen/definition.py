@@ -25,6 +25,7 @@ __all__ = [
     "InvariantFile",
     "LifecycleFile",
     "MachineFile",
+    "MigrationFile",
     "ProgressFile",
     "RowFile",
     "StateFile",
@@ -87,6 +88,7 @@ class StateFile(_Part):
     """A state: `perpetual` ones need no way to a final state."""
 
     doc: str = ""
+    was: Name | None = None
     final: bool = False
     perpetual: bool = False
 
@@ -99,6 +101,7 @@ class VariableFile(_Part):
     default: Value | None = None
     param: bool = False
     where: Expression | None = None
+    was: Name | None = None
     doc: str = ""
 
 
@@ -107,6 +110,7 @@ class FieldFile(_Part):
 
     type: str
     default: Value | None = None
+    was: Name | None = None
     doc: str = ""
 
 
@@ -114,6 +118,7 @@ class EventFile(_Part):
     """An event and the fields that it carries."""
 
     doc: str = ""
+    was: Name | None = None
     payload: dict[Name, FieldFile] = {}
 
 
@@ -191,6 +196,18 @@ class MachineFile(_Part):
     progress: ProgressFile | None = None
 
 
+class MigrationFile(_Part):
+    """How jobs of an older version go on under this one; everything is given by machine."""
+
+    version: Annotated[int, Field(ge=1)] = Field(alias="from")
+    states: dict[Name, dict[Name, str]] = {}
+    context: dict[Name, dict[str, Expression]] = {}
+    events: dict[Name, dict[Name, str]] = {}
+    old: dict[Name, dict[Name, str]] = {}
+    retired: dict[Name, Names] = {}
+    doc: str = ""
+
+
 class LifecycleFile(_Part):
     """A whole definition file."""
 
@@ -199,6 +216,7 @@ class LifecycleFile(_Part):
     doc: str = ""
     enums: dict[EnumName, Annotated[list[Name], Field(min_length=1)]] = {}
     machines: dict[Name, MachineFile] = Field(min_length=1)
+    migrations: list[MigrationFile] = []
 
 
 _KINDS: Final[Mapping[str, str]] = {

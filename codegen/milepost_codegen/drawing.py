@@ -6,28 +6,59 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from milepost_codegen.expressions import to_text
+from milepost_codegen.folding import folded
 
 if TYPE_CHECKING:
-    from milepost_codegen.model import Group, Machine, Transition
+    from collections.abc import Sequence
 
-__all__ = ["Arrow", "Box", "Cluster", "Drawing", "Kind", "draw"]
+    from milepost_codegen.model import Collection, Group, Machine, State, Transition
+
+__all__ = ["Arrow", "Box", "Cluster", "Drawing", "Exit", "Kind", "Members", "draw"]
 
 Kind: TypeAlias = Literal["initial", "active", "final", "failed"]
 
 _SHORT: Final = 34  # a longer `otherwise` is not written out
+_BESIDE: Final = 4
 _FAILURES: Final = ("fail", "dead", "error", "cancel", "abort", "skip", "kill", "reject", "lost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A state; `internal` has a line for each event that stays in it."""
+    """A state; `internal` has a line for each event that stays in it.
+
+    `exits` are the events, with their guards, that lead to states to which no arrow is drawn,
+    and `entries` the states from which none is drawn to this one.
+    """
 
     state: str
     doc: str
     kind: Kind
     final: bool
     internal: tuple[str, ...]
+    exits: tuple[Exit, ...]
+    entries: tuple[str, ...]
     classes: tuple[str, ...]
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """What leads from a box to `target` without an arrow: a line for each event and guard."""
+
+    target: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """A collection that the machine owns, with the events that it accepts in each of its states.
+
+    States that accept the same stand together.
+    """
+
+    name: str
+    machine: str
+    accepts: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +99,7 @@ class Drawing:
     boxes: tuple[Box, ...]
     clusters: tuple[Cluster, ...]
     arrows: tuple[Arrow, ...]
+    members: tuple[Members, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +119,33 @@ def draw(machine: Machine) -> Drawing:
     moves = _moves(machine, {group.name for group in groups})
     for group in groups:
         moves = _lifted(moves, group)
+    members = {group.name: group.states for group in groups}
+    arrows = _arrows(moves)
+    lengths = {(arrow.source, arrow.target): _length(arrow) for arrow in arrows}
+    lines = folded(lengths, machine.initial, members)
+    kept = tuple(one for one in arrows if one.remembered or (one.source, one.target) not in lines)
+    gone = [one for one in arrows if not one.remembered and (one.source, one.target) in lines]
     return Drawing(
-        boxes=tuple(_box(machine, name, moves) for name in (one.name for one in machine.states)),
+        boxes=_boxes(machine, moves, gone),
         clusters=_nested(groups),
-        arrows=_arrows(moves),
+        arrows=kept,
+        members=tuple(_members(collection) for collection in machine.collections),
+    )
+
+
+def _length(arrow: Arrow) -> int:
+    """How far its ends are apart: what has a condition is seldom the main way."""
+    return _BESIDE if all(line.endswith("]") for line in arrow.lines) else 1
+
+
+def _members(collection: Collection) -> Members:
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for state, events in collection.accepts:
+        alike.setdefault(events, []).append(state)
+    return Members(
+        name=collection.name,
+        machine=collection.machine,
+        accepts=tuple((tuple(states), events) for events, states in alike.items()),
     )
 
 
@@ -153,37 +208,73 @@ def _lifted(moves: list[_Move], group: Group) -> list[_Move]:
     for move in moves:
         if move.source in group.states and move.target not in (*group.states, group.name):
             alike.setdefault((move.target, move.line), []).append(move)
-    lifted = list(moves)
-    for (target, line), same in alike.items():
-        if len(same) == len(group.states):
-            position = lifted.index(same[0])
-            lifted = [move for move in lifted if move not in same]
+    alike = {key: same for key, same in alike.items() if len(same) == len(group.states)}
+    lifted: list[_Move] = []
+    for move in moves:
+        same = alike.get((move.target, move.line), [])
+        if move.source not in group.states or not same:
+            lifted.append(move)
+        elif move is same[0]:
             together = _Move(
                 source=group.name,
-                target=target,
-                line=line,
-                remembered=any(move.remembered for move in same),
-                transitions=tuple(one for move in same for one in move.transitions),
+                target=move.target,
+                line=move.line,
+                remembered=any(one.remembered for one in same),
+                transitions=tuple(one for part in same for one in part.transitions),
             )
-            lifted.insert(position, together)
+            lifted.append(together)
     return lifted
 
 
-def _box(machine: Machine, name: str, moves: list[_Move]) -> Box:
-    state = next(one for one in machine.states if one.name == name)
-    inside = [move for move in moves if move.source == move.target == name]
-    kind: Kind = "final" if state.final else "active"
-    if any(part in name for part in _FAILURES):
-        kind = "failed"
-    elif name == machine.initial:
-        kind = "initial"
+def _boxes(machine: Machine, moves: Sequence[_Move], gone: Sequence[Arrow]) -> tuple[Box, ...]:
+    """The states, with what stays in them and what the arrows that are not drawn stand for."""
+    inside: dict[str, list[_Move]] = {}
+    for move in moves:
+        if move.source == move.target:
+            inside.setdefault(move.source, []).append(move)
+    leaving: dict[str, list[Arrow]] = {}
+    entering: dict[str, list[str]] = {}
+    for arrow in gone:
+        leaving.setdefault(arrow.source, []).append(arrow)
+        entering.setdefault(arrow.target, []).append(arrow.source)
+    return tuple(
+        _box(
+            state,
+            _kind(machine, state),
+            inside.get(state.name, ()),
+            leaving.get(state.name, ()),
+            entering.get(state.name, ()),
+        )
+        for state in machine.states
+    )
+
+
+def _kind(machine: Machine, state: State) -> Kind:
+    if any(part in state.name for part in _FAILURES):
+        return "failed"
+    if state.name == machine.initial:
+        return "initial"
+    return "final" if state.final else "active"
+
+
+def _box(
+    state: State,
+    kind: Kind,
+    inside: Sequence[_Move],
+    leaving: Sequence[Arrow],
+    entering: Sequence[str],
+) -> Box:
+    classes = (*_classes(inside), *(name for arrow in leaving for name in arrow.classes))
     return Box(
-        state=name,
+        state=state.name,
         doc=state.doc,
         kind=kind,
         final=state.final,
         internal=tuple(dict.fromkeys(move.line for move in inside)),
-        classes=_classes(inside),
+        exits=tuple(Exit(target=arrow.target, lines=arrow.lines) for arrow in leaving),
+        entries=tuple(entering),
+        classes=tuple(dict.fromkeys(classes)),
+        details=tuple(line for arrow in leaving for line in arrow.details),
     )
 
 
@@ -205,7 +296,7 @@ def _arrows(moves: list[_Move]) -> tuple[Arrow, ...]:
     )
 
 
-def _classes(moves: list[_Move]) -> tuple[str, ...]:
+def _classes(moves: Sequence[_Move]) -> tuple[str, ...]:
     pairs = (f"t-{one.source}-{one.event}" for move in moves for one in move.transitions)
     return tuple(dict.fromkeys(pairs))
 

@@ -49,7 +49,7 @@ most 39 characters; enums may begin with a capital and hold more. Names that exp
 cannot be words of the expression language, such as `not` or `event`.
 """,
     "E201": """\
-A collection names a machine that the file does not define.
+A collection or a migration names a machine that the file does not define.
 """,
     "E202": """\
 The machine, or the members' machine, has no event of that name. Declare it under `events`, or
@@ -86,7 +86,8 @@ group, a guard and a variable, an enum and a type, a member twice in one enum, a
 """,
     "E211": """\
 Generated Python would use one name for two things, or a name that Python keeps for itself.
-Classes are called after machine and event in capitals, functions after machine and guard.
+Classes are called after machine and event, or state and machine; functions after machine and
+guard.
 """,
     "E301": """\
 The text is no expression: something is missing or stands where it cannot.
@@ -107,7 +108,7 @@ large with all the guards that it uses. Split it into named guards, or simplify 
     "E305": """\
 The name exists, but cannot be read here: named guards, invariants and measures have no event,
 `where` reads parameters only, and payload fields of type `str`, `json`, `bytes` and `timestamp`
-are carried but never looked at.
+are carried but never looked at. Values in a migration read what the older version had.
 """,
     "E306": """\
 Parameters are fixed when a machine is created. Use a variable if it must change.
@@ -183,6 +184,19 @@ No variable and no payload field has the enum as its type.
 """,
     "E505": """\
 Nothing uses the group: no row, no history, no invariant, no other group.
+""",
+    "E601": """\
+A migration says how jobs of an older version go on under this one, so `from` must be lower than
+the file's own `version`. Raise the version with every change of meaning.
+""",
+    "E602": """\
+Each migration leads from one older version straight to this one, so a version has one. Put all
+answers for it together.
+""",
+    "E603": """\
+`was` says by which name an earlier version knew a state, event, variable or payload field. That
+cannot be its present name, nor one that something else claims or still has. Swapped names are
+fine: then both say what they were.
 """,
     "W401": """\
 All rows of the pair have guards, and these may all say no: the event is then refused. If that is

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from milepost_codegen.findings import Place
 
 __all__ = [
+    "Answers",
     "Assignment",
     "Collection",
     "Enum",
@@ -27,6 +28,7 @@ __all__ = [
     "Lifecycle",
     "Machine",
     "MemberEvent",
+    "Migration",
     "Progress",
     "State",
     "Transition",
@@ -48,9 +50,13 @@ class Enum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A state; `perpetual` ones need no way to a final state."""
+    """A state; `perpetual` ones need no way to a final state.
+
+    `was` is its name in an earlier version, or `""`, as for events, variables and fields.
+    """
 
     name: str
+    was: str
     doc: str
     final: bool
     perpetual: bool
@@ -62,6 +68,7 @@ class Variable:
     """A context variable; `initial` is a param's default. None means that there is none."""
 
     name: str
+    was: str
     type: Type
     doc: str
     param: bool
@@ -75,6 +82,7 @@ class Field:
     """A field of a payload; `default` counts only where the field is not `required`."""
 
     name: str
+    was: str
     type: Type
     doc: str
     required: bool
@@ -86,6 +94,7 @@ class Event:
     """An event with the fields of its payload."""
 
     name: str
+    was: str
     doc: str
     fields: tuple[Field, ...]
     place: Place
@@ -252,6 +261,31 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """How what is stored of one machine goes on: old names to those of this version.
+
+    `values` are computed from the old context, by its own names; `old` are the types of those
+    variables that this version does not tell. `retired` are ids of old transitions.
+    """
+
+    machine: str
+    states: tuple[tuple[str, str], ...]
+    events: tuple[tuple[str, str], ...]
+    values: tuple[Assignment, ...]
+    old: tuple[tuple[str, Type], ...]
+    retired: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """What jobs of version `version` need to go on under this one."""
+
+    version: int
+    answers: tuple[Answers, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
     """A whole lifecycle."""
 
@@ -260,6 +294,7 @@ class Lifecycle:
     doc: str
     enums: tuple[Enum, ...]
     machines: tuple[Machine, ...]
+    migrations: tuple[Migration, ...]
 
 
 def reads_in(tree: Expression | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -13,26 +14,49 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMPORTED",
+    "OF_CONTEXTS",
+    "OF_STATES",
+    "any_event",
+    "any_state",
+    "attribute",
     "constant_name",
+    "context_class",
     "context_function",
+    "counts_class",
     "enum_class",
     "event_enum",
     "guard_function",
+    "handle_function",
+    "handlers_class",
+    "history_attribute",
+    "legal_events",
+    "member_event_class",
+    "new_function",
+    "of_function",
+    "open_state",
+    "open_states",
+    "own_class",
     "payload_class",
     "public_names",
     "sorted_names",
+    "state_class",
     "state_enum",
     "step_function",
+    "take_function",
 ]
 
 IMPORTED: Final = frozenset(
     {
-        "Collection", "Event", "Field", "Final", "LIFECYCLE", "Lifecycle", "Machine", "Mapping",
-        "MemberEvent", "Select", "State", "Step", "StrEnum", "Transition", "Values", "Variable",
+        "Callable", "Collection", "Event", "Field", "Final", "LIFECYCLE", "Lifecycle", "Literal",
+        "Machine", "Mapping", "MemberEvent", "NamedTuple", "Select", "Signal", "State", "Step",
+        "StrEnum", "Transition", "TypeAlias", "TypedContext", "TypedState", "Values", "Variable",
         "bool", "bytes", "dataclass", "dict", "field", "frozen", "int", "list", "object",
         "property", "str",
     }
 )  # fmt: skip
+# What typed states have of their own, and what typed contexts are written with.
+OF_STATES: Final = frozenset({"context", "members", "name", "transition", "values"})
+OF_CONTEXTS: Final = frozenset({"bool", "int", "property"})
 
 
 def enum_class(name: str) -> str:
@@ -51,8 +75,96 @@ def event_enum(machine: str) -> str:
 
 
 def payload_class(machine: str, event: str) -> str:
-    """The dataclass of an event's payload."""
+    """The class of an event, with the fields of its payload."""
     return _pascal(machine) + _pascal(event)
+
+
+def state_class(machine: str, state: str) -> str:
+    """The class of a machine that is in a state: a pending item is no event, so the state leads."""
+    return _pascal(state) + _pascal(machine)
+
+
+def own_class(machine: str, role: str) -> str:
+    """A class that the module keeps to itself."""
+    return f"_{_pascal(machine)}{_pascal(role)}"
+
+
+def context_class(machine: str) -> str:
+    """The typed view of a machine's context."""
+    return f"{_pascal(machine)}Context"
+
+
+def counts_class(machine: str, collection: str) -> str:
+    """The typed view of how many members are in each state."""
+    return _pascal(machine) + _pascal(collection)
+
+
+def member_event_class(machine: str, collection: str) -> str:
+    """The event that a step sends to the members of a collection."""
+    return f"{counts_class(machine, collection)}Event"
+
+
+def any_state(machine: str) -> str:
+    """The union of all states' classes."""
+    return f"Any{_pascal(machine)}"
+
+
+def any_event(machine: str) -> str:
+    """The union of all events' classes."""
+    return f"{any_state(machine)}Event"
+
+
+def open_state(machine: str) -> str:
+    """The union of the states that need a handler."""
+    return f"{_pascal(machine)}OpenState"
+
+
+def legal_events(machine: str, state: str) -> str:
+    """The union of the events that are legal in a state."""
+    return f"{state_class(machine, state)}Event"
+
+
+def handlers_class(machine: str) -> str:
+    """The table of one handler per open state."""
+    return f"{_pascal(machine)}Handlers"
+
+
+def new_function(machine: str) -> str:
+    """The function that gives a new machine in its initial state."""
+    return f"{machine}_new"
+
+
+def of_function(machine: str) -> str:
+    """The function that turns a state's name and a context into a typed state."""
+    return f"{machine}_of"
+
+
+def take_function(machine: str) -> str:
+    """The function that gives an event, whichever it is, to a state, whichever it is."""
+    return f"{machine}_take"
+
+
+def handle_function(machine: str) -> str:
+    """The function that takes one step as a handler answers."""
+    return f"{machine}_handle"
+
+
+def attribute(name: str, kept: frozenset[str]) -> str:
+    """`name` as an attribute, with `_` after it if it is one of `kept` or a keyword."""
+    return f"{name}_" if keyword.iskeyword(name) or name in kept else name
+
+
+def history_attribute(group: str) -> str:
+    """The attribute of a context that says which state of a group was left last."""
+    return f"history_{group}"
+
+
+def open_states(machine: Machine) -> tuple[str, ...]:
+    """The states that are not final and have a legal event: each needs a handler."""
+    answering = {source for source, _ in machine.pairs}
+    return tuple(
+        state.name for state in machine.states if not state.final and state.name in answering
+    )
 
 
 def guard_function(machine: str, guard: str) -> str:
@@ -90,13 +202,35 @@ def _machine_names(machine: Machine) -> Iterator[tuple[str, str, Place]]:
     yield event_enum(name), f"the events of '{name}'", place
     yield step_function(name), f"the step of '{name}'", place
     yield context_function(name), f"the context of '{name}'", place
+    yield context_class(name), f"the typed context of '{name}'", place
+    yield any_state(name), f"the union of the states of '{name}'", place
+    yield new_function(name), f"the way to a new '{name}'", place
+    yield of_function(name), f"the way to a typed '{name}'", place
+    if machine.events:
+        yield any_event(name), f"the union of the events of '{name}'", place
+        yield take_function(name), f"the way to give any event to '{name}'", place
+    if open_states(machine):
+        yield open_state(name), f"the union of the open states of '{name}'", place
+        yield handlers_class(name), f"the handlers of '{name}'", place
+        yield handle_function(name), f"the handled step of '{name}'", place
     for event in machine.events:
-        if event.fields:
-            what = f"the payload of '{event.name}' of '{name}'"
-            yield payload_class(name, event.name), what, event.place
+        what = "payload of" if event.fields else "event"
+        yield payload_class(name, event.name), f"the {what} '{event.name}' of '{name}'", event.place
     for guard in machine.guards:
         what = f"the guard '{guard.name}' of '{name}'"
         yield guard_function(name, guard.name), what, guard.place
+    waiting = frozenset(open_states(machine))
+    for state in machine.states:
+        what = f"the state '{state.name}' of '{name}'"
+        yield state_class(name, state.name), what, state.place
+        if state.name in waiting:
+            what = f"the events that are legal in '{state.name}' of '{name}'"
+            yield legal_events(name, state.name), what, state.place
+    for collection in machine.collections:
+        what = f"'{collection.name}' of '{name}'"
+        yield counts_class(name, collection.name), f"the collection {what}", collection.place
+        what = f"an event sent to {what}"
+        yield member_event_class(name, collection.name), what, collection.place
 
 
 def sorted_names(names: list[str]) -> list[str]:

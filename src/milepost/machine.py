@@ -21,10 +21,13 @@ __all__ = [
     "Payload",
     "PayloadInvalid",
     "Select",
+    "Signal",
     "State",
     "Step",
     "Transition",
     "TransitionRefused",
+    "TypedContext",
+    "TypedState",
     "Values",
     "Variable",
     "frozen",
@@ -162,6 +165,58 @@ class Collection:
     accepts: Mapping[str, tuple[str, ...]]
 
 
+@dataclass(slots=True, init=False, repr=False, match_args=False)
+class TypedContext:
+    """A context with typed attributes, which generated classes add: a read-only view.
+
+    Views are equal if their classes and whole contexts are. `values` is kept, not copied, and must
+    not change any more. Private slots behind properties cost as little to fill as plain
+    attributes, and cannot be assigned from outside.
+    """
+
+    _values: Values
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self._values)!r})"
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+
+@dataclass(slots=True, init=False, repr=False, match_args=False)
+class TypedState:
+    """A state with its context, whose legal events generated classes add as methods: immutable.
+
+    States are equal if their classes and contexts are; `transition` is the id of the row that led
+    here, `""` in a state that no step led to. `values` is kept, not copied, and must not change.
+    """
+
+    _values: Values
+    _row: Transition | None = field(compare=False)
+
+    def __init__(self, values: Values, row: Transition | None = None) -> None:
+        self._values = values
+        self._row = row
+
+    def values(self) -> Values:
+        """The context as the generic surface has it, read-only."""
+        return MappingProxyType(self._values)
+
+    @property
+    def transition(self) -> str:
+        """The id of the transition that led here, or `""`."""
+        return "" if self._row is None else self._row.id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self._values)!r})"
+
+    def __hash__(self) -> int:
+        return hash((type(self), frozenset(self._values.items())))
+
+
 class Payload(Protocol):
     """A generated payload dataclass: its fields are those of the event's payload."""
 
@@ -171,6 +226,11 @@ class Payload(Protocol):
     def event(self) -> str:
         """The event's name."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What the generated classes of events without payload share: they carry nothing."""
 
 
 class GuardRefusal(NamedTuple):
@@ -408,7 +468,7 @@ class Machine:
             raise self.refusal(state, event, context, payload)
         assign = row.assign
         after = context if assign is None else assign(context, payload)
-        return Step(row.target, after, row.id, row.members)
+        return tuple.__new__(Step, (row.target, after, row.id, row.members))  # a third cheaper
 
     def refusal(
         self, state: str, event: str, context: Values, payload: Values, reason: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milepost_codegen.checks.determinism import check_determinism
+from milepost_codegen.checks.earlier import check_earlier_names
 from milepost_codegen.checks.generated import check_generated
 from milepost_codegen.checks.reachability import check_reachability
 from milepost_codegen.checks.structure import (
@@ -35,6 +36,7 @@ def check(
         check_ids(machine, findings)
         check_groups(machine, findings)
         check_defaults(machine, findings)
+        check_earlier_names(machine, source, findings)
     check_ownership(resolution.lifecycle, findings)
     check_usage(written, resolution, findings)
     check_generated(resolution.lifecycle, source, findings)

@@ -5,11 +5,20 @@ from __future__ import annotations
 import keyword
 from typing import TYPE_CHECKING
 
-from milepost_codegen.names import IMPORTED, public_names
+from milepost_codegen.names import (
+    IMPORTED,
+    OF_CONTEXTS,
+    OF_STATES,
+    attribute,
+    history_attribute,
+    public_names,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from milepost_codegen.findings import Findings, Place
-    from milepost_codegen.model import Lifecycle
+    from milepost_codegen.model import Lifecycle, Machine
     from milepost_codegen.source import Source
 
 __all__ = ["check_generated"]
@@ -32,6 +41,7 @@ def check_generated(lifecycle: Lifecycle, source: Source, findings: Findings) ->
             )
         taken.setdefault(name, (what, place))
     for machine in lifecycle.machines:
+        _check_attributes(machine, findings)
         for event in machine.events:
             for field in event.fields:
                 kept = keyword.iskeyword(field.name) or field.name in IMPORTED
@@ -51,3 +61,34 @@ def check_generated(lifecycle: Lifecycle, source: Source, findings: Findings) ->
                     f"no parameter can be called '{variable.name}' in Python",
                     "rename it",
                 )
+
+
+def _check_attributes(machine: Machine, findings: Findings) -> None:
+    """Report names that would be one attribute of the machine's typed states or of its context."""
+    events = ((event.name, event.place) for event in machine.events)
+    _check_distinct(events, OF_STATES, "a typed state", findings)
+    entries = [
+        *((variable.name, variable.place) for variable in machine.variables),
+        *((collection.name, collection.place) for collection in machine.collections),
+        *((history_attribute(group.group), machine.place) for group in machine.histories),
+    ]
+    _check_distinct(entries, OF_CONTEXTS, "the typed context", findings)
+    for collection in machine.collections:
+        states = ((state, collection.place) for state in collection.states)
+        _check_distinct(states, OF_CONTEXTS, "the typed counts", findings)
+
+
+def _check_distinct(
+    names: Iterable[tuple[str, Place]], kept: frozenset[str], where: str, findings: Findings
+) -> None:
+    taken: set[str] = set()
+    for name, place in names:
+        called = attribute(name, kept)
+        if called in taken:
+            findings.report(
+                "E211",
+                place,
+                f"'{name}' would be the attribute '{called}' of {where}, which is there already",
+                "rename it",
+            )
+        taken.add(called)

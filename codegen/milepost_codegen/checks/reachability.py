@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from milepost_codegen.findings import Findings
-    from milepost_codegen.model import Machine, State
+    from milepost_codegen.model import Machine, State, Transition
     from milepost_codegen.resolve import Doubts
 
 __all__ = ["check_reachability"]
@@ -38,16 +38,18 @@ def check_reachability(machine: Machine, doubts: Doubts, findings: Findings) -> 
 
 def _check_final(machine: Machine, findings: Findings) -> None:
     final = set(machine.final)
-    for row in dict.fromkeys(one.row for one in machine.transitions if one.row is not None):
-        leaving = [one for one in machine.transitions if one.row == row and one.source in final]
-        if leaving:
-            states = " and ".join(f"'{one}'" for one in dict.fromkeys(x.source for x in leaving))
-            findings.report(
-                "E403",
-                leaving[0].place,
-                f"a row out of the final state {states}",
-                f"list '{leaving[0].event}' under 'ignored' if it shall have no effect",
-            )
+    by_row: dict[int, list[Transition]] = {}
+    for one in machine.transitions:
+        if one.row is not None and one.source in final:
+            by_row.setdefault(one.row, []).append(one)
+    for leaving in by_row.values():
+        states = " and ".join(f"'{one}'" for one in dict.fromkeys(x.source for x in leaving))
+        findings.report(
+            "E403",
+            leaving[0].place,
+            f"a row out of the final state {states}",
+            f"list '{leaving[0].event}' under 'ignored' if it shall have no effect",
+        )
 
 
 def _check_ends(

@@ -36,6 +36,9 @@ def check_usage(written: LifecycleFile, resolution: Resolution, findings: Findin
             *(field.type for event in machine.events.values() for field in event.payload.values()),
         )
     }
+    for migration in written.migrations:
+        for kinds in migration.old.values():
+            types.update(kinds.values())
     for enum in resolution.lifecycle.enums:
         if enum.type.name not in types:
             findings.report(

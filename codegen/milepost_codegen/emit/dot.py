@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from graphviz import Digraph
 
-from milepost_codegen.drawing import Arrow, Box, Cluster, Drawing, Kind, draw
+from milepost_codegen.drawing import Arrow, Box, Cluster, Drawing, Kind, Members, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from milepost_codegen.model import Lifecycle, Machine
 
@@ -24,6 +25,12 @@ _FILLS: Final[Mapping[Kind, tuple[str, str]]] = {  # fill and border
     "final": ("#e8f5e9", "#43a047"),
     "failed": ("#fdecea", "#d9736b"),
 }
+_FEW: Final = 4  # more events that stay in a state share lines
+_LISTED: Final = 36  # where lists in a box are broken
+_SHEET: Final = 72  # and in the sheet of a collection
+_BOUND: Final = "\0"  # in the place of a blank at which a line is not to be broken
+_GUARD: Final = 30  # a longer label has its guard on a line of its own;
+_AMONG_MANY: Final = 48  # among many, or in a box, only one that is longer than this
 _WRAP: Final = 16  # a label's line is broken at the next `and` or `or` after so many characters
 
 
@@ -86,6 +93,8 @@ def emit_dot(lifecycle: Lifecycle, machine: Machine) -> str:
     )
     for arrow in drawing.arrows:
         _edge(graph, arrow, drawing)
+    for members in drawing.members:
+        _collection(graph, members)
     return str(graph.source)
 
 
@@ -120,33 +129,84 @@ def _node(graph: Digraph, box: Box) -> None:
         fillcolor=fill,
         color=border,
         peripheries="2" if box.final else "1",
-        tooltip=_ascii(box.doc or box.state),
+        tooltip=_ascii("\\n".join((box.doc or box.state, *box.details))),
         **{"class": " ".join(("state", box.kind, *box.classes))},
     )
 
 
 def _node_label(box: Box) -> str:
-    """The state's name, and below it the events that stay in it."""
-    if not box.internal:
+    """The state's name, and below it what stays in it and what has no arrows of its own."""
+    exits = "".join(_pair(f"-> {one.target}", _listed(one.lines)) for one in box.exits)
+    entries = _pair("from", _listed(box.entries)) if box.entries else ""
+    parts = [part for part in (_internal(box), exits, entries) if part]
+    if not parts:
         return box.state
-    rows = "".join(
-        f'<tr><td align="left"><font point-size="10">{html.escape(line)}</font></td></tr>'
-        for label in box.internal
-        for line in _wrapped(label)
-    )
-    name = f"<tr><td>{box.state}</td></tr>"
+    name = f'<tr><td colspan="2">{box.state}</td></tr>'
     table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="1">'
-    return f"<{table}{name}<hr/>{rows}</table>>"
+    return f"<{table}{name}{''.join(f'<hr/>{part}' for part in parts)}</table>>"
+
+
+def _internal(box: Box) -> str:
+    """The events that stay in the box, one to a line if they are few."""
+    lines = _listed(box.internal)
+    if len(box.internal) <= _FEW:
+        lines = [line.strip() for label in box.internal for line in _wrapped(label, _AMONG_MANY)]
+    return "".join(
+        f'<tr><td colspan="2" align="left">{_small(html.escape(line))}</td></tr>' for line in lines
+    )
+
+
+def _pair(name: str, lines: Sequence[str]) -> str:
+    return f"<tr>{_cell([f'{name}  '])}{_cell(lines)}</tr>"
+
+
+def _cell(lines: Sequence[str]) -> str:
+    text = "".join(f'{html.escape(line)}<br align="left"/>' for line in lines)
+    return f'<td align="left" valign="top">{_small(text)}</td>'
+
+
+def _small(text: str) -> str:
+    return f'<font point-size="10">{text}</font>'
+
+
+def _listed(names: Sequence[str], width: int = _LISTED) -> list[str]:
+    """Names with commas, in lines that are not too wide; a guard stays with its event."""
+    text = ", ".join(name.replace(" ", _BOUND) for name in names)
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_BOUND, " ") for line in lines]
+
+
+def _collection(graph: Digraph, members: Members) -> None:
+    """A sheet beside the states: what members may do while their owner is where."""
+    rows = "".join(
+        f"<tr>{_cell(_listed(states))}{_cell(_listed(events, _SHEET))}</tr>"
+        for states, events in members.accepts
+    )
+    heading = f'<tr><td colspan="2">{members.name}: {members.machine}</td></tr>'
+    table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
+    graph.node(
+        f"collection-{members.name}",
+        id=f"collection-{members.name}",
+        label=f"<{table}{heading}{'<hr/>' if rows else ''}{rows}</table>>",
+        shape="note",
+        style="filled",
+        fillcolor="#f5f5f5",
+        color="#b0bec5",
+        tooltip=f"the events that members of {members.name} may take, by the owner's state",
+        **{"class": "collection"},
+    )
 
 
 def _edge(graph: Digraph, arrow: Arrow, drawing: Drawing) -> None:
     tail, tail_cluster = _end(arrow.source, drawing, -1)
     head, head_cluster = _end(arrow.target, drawing, 0)
     remembered_state = arrow.remembered and not head_cluster  # a plain arrow may lead there too
+    width = _GUARD if len(arrow.lines) < _FEW else _AMONG_MANY
+    lines = [line for label in arrow.lines for line in _wrapped(label, width)]
     attributes = {
         "id": f"edge-{arrow.source}-{arrow.target}{'-history' if remembered_state else ''}",
         "class": " ".join(("transition", *arrow.classes)),
-        "label": "".join(f"  {line}\\l" for label in arrow.lines for line in _wrapped(label)),
+        "label": "".join(f"  {line}\\l" for line in lines),
         "tooltip": _ascii("\\n".join(arrow.details)),
         "labeltooltip": _ascii("\\n".join(arrow.details)),
     }
@@ -177,14 +237,17 @@ def _node_name(state: str) -> str:
     return f"state-{state}"
 
 
-def _wrapped(label: str) -> list[str]:
-    """A label in lines, broken before `and` and `or`."""
-    lines = [""]
-    for word in label.split(" "):
+def _wrapped(label: str, width: int) -> list[str]:
+    """A label in lines: a long one is broken before its guard, and that before `and` and `or`."""
+    event, bracket, guard = label.partition(" [")
+    if len(label) <= width or not bracket:
+        return [label]
+    lines = [event, f"    [{guard.split(' ')[0]}"]
+    for word in guard.split(" ")[1:]:
         if word in ("and", "or") and len(lines[-1]) >= _WRAP:
             lines.append(f"    {word}")
         else:
-            lines[-1] += f" {word}" if lines[-1] else word
+            lines[-1] += f" {word}"
     return lines
 
 

@@ -28,8 +28,9 @@ def emit_mermaid(machine: Machine) -> str:
     for cluster in drawing.clusters:
         lines += _cluster(cluster, "    ")
     for box in drawing.boxes:
-        if box.internal or _id(box.state) != box.state:
-            lines.append(f"    {_id(box.state)}: {_label((box.state, *box.internal))}")
+        inside = (*box.internal, *(f"{', '.join(one.lines)} -> {one.target}" for one in box.exits))
+        if inside or _id(box.state) != box.state:
+            lines.append(f"    {_id(box.state)}: {_label((box.state, *inside))}")
     for arrow in drawing.arrows:
         lines.append(f"    {_id(arrow.source)} --> {_id(arrow.target)}: {_label(arrow.lines)}")
     lines += [f"    {_id(box.state)} --> [*]" for box in drawing.boxes if box.final]

@@ -18,7 +18,7 @@ from milepost_codegen.names import (
 )
 from milepost_codegen.plan.docs import docstring, note
 from milepost_codegen.plan.parts import EnumMemberPlan, EnumPlan, FunctionPlan, PayloadPlan
-from milepost_codegen.plan.statements import statement
+from milepost_codegen.plan.statements import signature, statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,6 +33,7 @@ __all__ = [
     "invariants",
     "json_literal",
     "machine_enums",
+    "parameters",
     "payload",
     "returned_truth",
     "wheres",
@@ -67,11 +68,16 @@ def machine_enums(machine: Machine) -> tuple[EnumPlan, EnumPlan]:
 
 
 def payload(machine: str, event: Event) -> PayloadPlan:
-    """The dataclass of an event's payload."""
+    """The class of an event, with the fields of its payload."""
     described = tuple(f"{field.name}: {field.doc}" for field in event.fields if field.doc)
     return PayloadPlan(
         name=payload_class(machine, event.name),
-        doc=docstring(f"Payload of `{event.name}`", event.doc, indent=4, below=described),
+        doc=docstring(
+            f"{'Payload of' if event.fields else 'Event'} `{event.name}`",
+            event.doc,
+            indent=4,
+            below=described,
+        ),
         fields=tuple(_field(field) for field in event.fields),
         event_class=event_enum(machine),
         event=constant_name(event.name),
@@ -82,7 +88,9 @@ def guards(machine: Machine) -> tuple[FunctionPlan, ...]:
     """One function for each named guard."""
     return tuple(
         FunctionPlan(
-            signature=f"def {guard_function(machine.name, guard.name)}(context: Values) -> bool:",
+            signature=signature(
+                guard_function(machine.name, guard.name), ("context: Values",), "bool"
+            ),
             doc=docstring("Whether this holds", f"`{to_text(guard.body)}`", indent=4),
             body=returned_truth(guard.body),
         )
@@ -94,7 +102,7 @@ def wheres(machine: Machine, names: Mapping[str, str]) -> tuple[FunctionPlan, ..
     """One function for each parameter with a `where`, called as `names` says."""
     return tuple(
         FunctionPlan(
-            signature=f"def {names[variable.name]}(context: Values) -> bool:",
+            signature=signature(names[variable.name], ("context: Values",), "bool"),
             doc="",
             body=returned_truth(variable.where),
         )
@@ -114,7 +122,9 @@ def invariants(machine: Machine, names: Mapping[str, str]) -> tuple[FunctionPlan
             elsewhere = lay_out(test, before="if ", after=":", indent=4) + "\n        return True\n"
         plans.append(
             FunctionPlan(
-                signature=f"def {names[invariant.name]}({state}: str, context: Values) -> bool:",
+                signature=signature(
+                    names[invariant.name], (f"{state}: str", "context: Values"), "bool"
+                ),
                 doc="",
                 body=elsewhere + returned_truth(invariant.holds),
             )
@@ -126,17 +136,10 @@ def interface(machine: Machine) -> tuple[FunctionPlan, FunctionPlan]:
     """The typed way to a machine's initial context, and its typed step."""
     constant = constant_name(machine.name)
     params = [variable for variable in machine.variables if variable.param]
-    parameters: tuple[Code, ...] = tuple(
-        f"{param.name}: {_annotation(param.type)}"
-        + ("" if param.initial is None else f" = {_default(param.type, param.initial)}")
-        for param in params
-    )
     passed: tuple[Code, ...] = tuple(f"{param.name}={param.name}" for param in params)
     return (
         FunctionPlan(
-            signature=_signature(
-                context_function(machine.name), ("*", *parameters) if params else (), "Values"
-            ),
+            signature=signature(context_function(machine.name), parameters(machine), "Values"),
             doc=docstring(f"The context of a new {machine.name}", indent=4),
             body=lay_out(
                 Bracketed(opening=f"{constant}.context(", items=passed, closing=")"),
@@ -145,7 +148,7 @@ def interface(machine: Machine) -> tuple[FunctionPlan, FunctionPlan]:
             ),
         ),
         FunctionPlan(
-            signature=_signature(
+            signature=signature(
                 step_function(machine.name),
                 (
                     f"state: {state_enum(machine.name)}",
@@ -159,6 +162,17 @@ def interface(machine: Machine) -> tuple[FunctionPlan, FunctionPlan]:
             body=f"    return {constant}.step(state, event, context, payload)",
         ),
     )
+
+
+def parameters(machine: Machine) -> tuple[Code, ...]:
+    """What a new machine is created with, as a function takes it: by name only."""
+    found = tuple(
+        f"{param.name}: {_annotation(param.type)}"
+        + ("" if param.initial is None else f" = {_default(param.type, param.initial)}")
+        for param in machine.variables
+        if param.param
+    )
+    return ("*", *found) if found else ()
 
 
 def returned_truth(tree: Expression) -> str:
@@ -211,7 +225,7 @@ def _field(field: Field) -> str:
     if field.required:
         return f"    {line}"
     if isinstance(default, (dict, list)):
-        factory: Code = type(default).__name__
+        factory: Code = "dict[str, object]" if isinstance(default, dict) else "list[object]"
         if default:
             factory = Prefixed(prefix="lambda: ", inner=json_literal(default))
         call = Bracketed(
@@ -231,13 +245,6 @@ def _default(kind: Type, value: Json) -> str:
     if kind.members:
         return f"{enum_class(kind.name)}.{constant_name(str(value))}"
     return literal(value) if isinstance(value, str) else repr(value)
-
-
-def _signature(name: str, parameters: tuple[Code, ...], returns: str) -> str:
-    """A `def`; one parameter a line where it does not fit on one."""
-    return lay_out(
-        Bracketed(opening=f"def {name}(", items=parameters, closing=")"), after=f" -> {returns}:"
-    )
 
 
 def _not_among(states: tuple[str, ...]) -> Code:

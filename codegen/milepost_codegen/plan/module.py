@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from milepost_codegen.digest import digest_of_meaning
 from milepost_codegen.layout import WIDTH, Bracketed, Code, Text, lay_out, literal
-from milepost_codegen.names import constant_name, public_names, sorted_names
+from milepost_codegen.names import constant_name, open_states, public_names, sorted_names
 from milepost_codegen.plan.declarations import (
     declared_enum,
     guards,
     interface,
     invariants,
     machine_enums,
+    parameters,
     payload,
     wheres,
 )
 from milepost_codegen.plan.docs import docstring
+from milepost_codegen.plan.handling import functions, handlers, states_by_name, unions
 from milepost_codegen.plan.parts import ConstantPlan, MachinePlan, ModulePlan
+from milepost_codegen.plan.states import base_class, outcome_unions, state_classes
 from milepost_codegen.plan.tables import (
     Names,
     assignments,
@@ -27,9 +30,11 @@ from milepost_codegen.plan.tables import (
     tables,
     transitions,
 )
+from milepost_codegen.plan.views import context_views, member_event, sent_union
 
 if TYPE_CHECKING:
     from milepost_codegen.model import Lifecycle, Machine
+    from milepost_codegen.plan.parts import ClassPlan, FunctionPlan
 
 __all__ = ["module_plan"]
 
@@ -55,26 +60,33 @@ def _imports(lifecycle: Lifecycle) -> tuple[str, ...]:
     events = [event for machine in machines for event in machine.events]
     fields = [field for event in events for field in event.fields]
     rows = [one for machine in machines for one in machine.transitions]
+    owners = any(machine.collections for machine in machines)
+    handled = any(open_states(machine) for machine in machines)
     used = {
-        "Collection": any(machine.collections for machine in machines),
+        "Collection": owners,
         "Event": events,
         "Field": fields,
         "Lifecycle": True,
         "Machine": True,
-        "MemberEvent": any(one.members for one in rows),
+        "MemberEvent": owners,
         "Select": True,
+        "Signal": any(not event.fields for event in events),
         "State": True,
         "Step": True,
         "Transition": rows,
+        "TypedContext": True,
+        "TypedState": True,
         "Values": True,
         "Variable": any(machine.variables for machine in machines),
         "frozen": True,
     }
     factories = any(isinstance(field.default, (dict, list)) for field in fields)
-    lines = ["from collections.abc import Mapping"]
-    if fields:
+    lines = ["from __future__ import annotations", ""]
+    lines.append(f"from collections.abc import {'Callable, ' if handled else ''}Mapping")
+    if fields or handled:
         lines.append("from dataclasses import dataclass" + (", field" if factories else ""))
-    lines += ["from enum import StrEnum", "from typing import Final", ""]
+    typing = "Final, Literal, NamedTuple, TypeAlias" if owners else "Final, TypeAlias"
+    lines += ["from enum import StrEnum", f"from typing import {typing}", ""]
     names = [name for name, needed in used.items() if needed]
     flat = f"from milepost.machine import {', '.join(names)}"
     if len(flat) <= WIDTH:
@@ -86,7 +98,7 @@ def _machine(machine: Machine, taken: set[str]) -> MachinePlan:
     names = Names(machine, taken)
     return MachinePlan(
         enums=machine_enums(machine),
-        payloads=tuple(payload(machine.name, event) for event in machine.events if event.fields),
+        payloads=tuple(payload(machine.name, event) for event in machine.events),
         conditions=(
             *guards(machine),
             *wheres(machine, names.wheres),
@@ -97,6 +109,30 @@ def _machine(machine: Machine, taken: set[str]) -> MachinePlan:
         selections=selections(machine, names),
         tables=_together(tables(machine, names)),
         interface=interface(machine),
+        typed=_typed(machine, names),
+    )
+
+
+def _typed(machine: Machine, names: Names) -> tuple[ClassPlan | ConstantPlan | FunctionPlan, ...]:
+    """The typed surface: views, states, unions, handlers and functions."""
+    sent = (member_event(machine, names),) if machine.collections else ()
+    return (
+        *context_views(machine),
+        *sent,
+        base_class(machine, names),
+        *state_classes(machine, names),
+        ConstantPlan(
+            text="\n".join(
+                (
+                    *unions(machine),
+                    *sent_union(machine, names),
+                    *outcome_unions(machine, names),
+                    *states_by_name(machine, names),
+                )
+            )
+        ),
+        *handlers(machine),
+        *functions(machine, names, parameters(machine)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "ClassPlan",
     "ConstantPlan",
     "EnumMemberPlan",
     "EnumPlan",
@@ -44,7 +45,7 @@ class EnumPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadPlan:
-    """A payload's dataclass: `fields` are whole lines, `event` a member of `event_class`."""
+    """An event's class, a dataclass if it has `fields`; `event` is a member of `event_class`."""
 
     name: str
     doc: str
@@ -55,17 +56,43 @@ class PayloadPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionPlan:
-    """A function: its `def`, its docstring or `""`, and its body, indented."""
+    """A function: its `def`, its docstring or `""`, and its body, indented.
+
+    A method's `indent` is 4, by which its `def` and its body are indented already.
+    """
 
     signature: str
     doc: str
     body: str
+    indent: int = 0
 
     @property
     def text(self) -> str:
         """The whole function."""
-        doc = f"    {self.doc}\n" if self.doc else ""
+        doc = f"{' ' * self.indent}    {self.doc}\n" if self.doc else ""
         return f"{self.signature}\n{doc}{self.body}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassPlan:
+    """A class: what stands above `class`, that line, its docstring and its members, indented.
+
+    `attributes` stand together in front of `methods`.
+    """
+
+    signature: str
+    doc: str
+    attributes: tuple[str, ...] = ()
+    methods: tuple[FunctionPlan, ...] = ()
+    decorator: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole class."""
+        parts = [f"    {self.doc}", "\n".join(f"    {line}" for line in self.attributes)]
+        parts += [method.text for method in self.methods]
+        above = f"{self.decorator}\n" if self.decorator else ""
+        return f"{above}{self.signature}\n" + "\n\n".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +114,7 @@ class MachinePlan:
     selections: tuple[FunctionPlan, ...]
     tables: tuple[ConstantPlan, ...]
     interface: tuple[FunctionPlan, ...]
+    typed: tuple[ClassPlan | ConstantPlan | FunctionPlan, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from milepost_codegen.layout import Code, Joined, Parenthesised, lay_out
+from milepost_codegen.layout import Bracketed, Code, Joined, Parenthesised, lay_out
 
-__all__ = ["statement"]
+__all__ = ["signature", "statement", "union"]
 
 
 def statement(code: Code, *, before: str, after: str = "", part: str = "part") -> str:
@@ -29,3 +29,17 @@ def statement(code: Code, *, before: str, after: str = "", part: str = "part") -
         operands.append(name)
     short = Joined(operands=tuple(operands), operators=code.operators)
     return "\n".join((*lines, lay_out(short, before=before, after=after, indent=4)))
+
+
+def signature(name: str, parameters: tuple[Code, ...], returns: str, *, indent: int = 0) -> str:
+    """A `def`; one parameter a line where it does not fit on one."""
+    call = Bracketed(opening=f"{name}(", items=parameters, closing=")")
+    return lay_out(call, before="def ", after=f" -> {returns}:", indent=indent)
+
+
+def union(name: str, members: tuple[str, ...]) -> str:
+    """An alias for a union of types."""
+    code: Code = members[0]
+    if len(members) > 1:
+        code = Joined(operands=members, operators=("|",) * (len(members) - 1))
+    return lay_out(code, before=f"{name}: TypeAlias = ")

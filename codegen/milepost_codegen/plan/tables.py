@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions import to_python, to_text
-from milepost_codegen.layout import Bracketed, Code, Prefixed, Text, lay_out, literal
+from milepost_codegen.layout import WIDTH, Bracketed, Code, Prefixed, Text, lay_out, literal
 from milepost_codegen.model import guards_in, reads_in
-from milepost_codegen.names import constant_name
+from milepost_codegen.names import constant_name, own_class
 from milepost_codegen.plan.declarations import json_literal
 from milepost_codegen.plan.parts import ConstantPlan, FunctionPlan
-from milepost_codegen.plan.statements import statement
+from milepost_codegen.plan.statements import signature, statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,16 @@ if TYPE_CHECKING:
         Variable,
     )
 
-__all__ = ["Names", "assignments", "call", "mapping", "selections", "tables", "transitions"]
+__all__ = [
+    "Names",
+    "assignments",
+    "call",
+    "certain",
+    "mapping",
+    "selections",
+    "tables",
+    "transitions",
+]
 
 
 class Names:
@@ -44,7 +53,10 @@ class Names:
             invariant.name: self._new(f"{prefix}_invariant_{invariant.name}")
             for invariant in machine.invariants
         }
-        self.pairs = {pair: self._new(f"{prefix}_{'_'.join(pair)}") for pair in machine.pairs}
+        self.pairs = {
+            pair: self._new(_of_pair(prefix, pair, number))
+            for number, pair in enumerate(machine.pairs, start=1)
+        }
         self.transitions = {
             one.id: self._new(f"{self.pairs[pair]}{number}".upper())
             for pair, rows in machine.pairs.items()
@@ -57,11 +69,33 @@ class Names:
                 name = self.transitions[one.id].lower()
                 self.assignments[body] = self._new(f"{name}_assign")
 
+        self.state = self._new(own_class(machine.name, "state"))
+        self.states = self._new(f"{prefix}_states".upper())
+        self.classes = self._new(own_class(machine.name, "classes"))
+        self.sent = self._new(own_class(machine.name, "sent"))
+        self.member_event = self._new(f"{prefix}_member_event")
+        self.outcomes = {
+            pair: self._new(own_class(machine.name, f"{'_'.join(pair)}_outcome"))
+            for pair in machine.pairs
+        }
+
+    def assigning(self, one: Transition) -> str:
+        """The function that gives the context after a transition, or `""`."""
+        return self.assignments.get(_assigning(one), "")
+
     def _new(self, name: str) -> str:
         while name in self._taken:
             name += "_"
         self._taken.add(name)
         return name
+
+
+def _of_pair(prefix: str, pair: tuple[str, str], number: int) -> str:
+    """The name of a pair's function: its state and event, or its number if lines would overflow."""
+    name = f"{prefix}_{'_'.join(pair)}"
+    entry = f"        {literal(pair[1])}: {name},"
+    constant = f"{name}_{number}: Final = Transition("
+    return name if max(len(entry), len(constant)) <= WIDTH else f"{prefix}_pair_{number}"
 
 
 def _numbers(count: int) -> tuple[str, ...]:
@@ -76,8 +110,11 @@ def assignments(machine: Machine, names: Names) -> tuple[FunctionPlan, ...]:
         if body and body not in plans:
             payload = "payload" if "payload[" in body else "_payload"
             plans[body] = FunctionPlan(
-                signature=f"def {names.assignments[body]}"
-                f"(context: Values, {payload}: Values) -> Values:",
+                signature=signature(
+                    names.assignments[body],
+                    ("context: Values", f"{payload}: Values"),
+                    "Values",
+                ),
                 doc="",
                 body=body,
             )
@@ -96,30 +133,33 @@ def selections(machine: Machine, names: Names) -> tuple[FunctionPlan, ...]:
     plans: list[FunctionPlan] = []
     for pair, rows in machine.pairs.items():
         lines: list[str] = []
-        certain = False
         for one in rows:
-            if one.guard is None or (one.otherwise and not one.history and one is rows[-1]):
+            if one.guard is None or _unguarded(one, rows):
                 lines.append(f"    return {names.transitions[one.id]}")
-                certain = True
                 break
             lines.append(statement(to_python(one.guard), before="if ", after=":"))
             lines.append(f"        return {names.transitions[one.id]}")
-        if not certain:
+        if not certain(rows):
             lines.append("    return None")
         body = "\n".join(lines)
-        parameters = ", ".join(
+        parameters = tuple(
             f"{name if f'{name}[' in body else f'_{name}'}: Values"
             for name in ("context", "payload")
         )
-        returns = "Transition" if certain else "Transition | None"
+        returns = "Transition" if certain(rows) else "Transition | None"
         plans.append(
             FunctionPlan(
-                signature=f"def {names.pairs[pair]}({parameters}) -> {returns}:",
+                signature=signature(names.pairs[pair], parameters, returns),
                 doc="",
                 body=body,
             )
         )
     return tuple(plans)
+
+
+def certain(rows: tuple[Transition, ...]) -> bool:
+    """True if one of the rows of a pair is taken whatever the context and the payload."""
+    return any(_unguarded(one, rows) for one in rows)
 
 
 def tables(machine: Machine, names: Names) -> tuple[ConstantPlan, ConstantPlan]:
@@ -155,6 +195,10 @@ def mapping(entries: Mapping[str, Code]) -> Code:
     """A read-only mapping."""
     inner = _dict(entries)
     return Bracketed(opening="frozen(", items=(inner,), closing=")") if entries else "frozen({})"
+
+
+def _unguarded(one: Transition, rows: tuple[Transition, ...]) -> bool:
+    return one.guard is None or (one.otherwise and not one.history and one is rows[-1])
 
 
 def _constant(name: str, value: Code) -> ConstantPlan:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from milepost_codegen.expressions import Type
 from milepost_codegen.model import Enum, Lifecycle
 from milepost_codegen.resolve.machine import resolve_machine
+from milepost_codegen.resolve.migrations import resolve_migrations
 from milepost_codegen.resolve.outline import OPAQUE, one_line, outline
 from milepost_codegen.resolve.reporter import Doubts, Reporter
 
@@ -52,6 +53,7 @@ def resolve(written: LifecycleFile, source: Source, findings: Findings) -> Resol
             Enum(type=kind, place=source.key_at("enums", name)) for name, kind in types.items()
         ),
         machines=machines,
+        migrations=resolve_migrations(written, machines, types, reporters),
     )
     return Resolution(lifecycle=lifecycle, doubts=doubts)
 

@@ -126,6 +126,7 @@ def _variables(
         found.append(
             Variable(
                 name=name,
+                was=part.was or "",
                 type=kind,
                 doc=one_line(part.doc),
                 param=part.param,

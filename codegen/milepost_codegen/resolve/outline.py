@@ -55,6 +55,7 @@ def outline(
     states = tuple(
         State(
             name=state,
+            was=part.was or "",
             doc=one_line(part.doc),
             final=part.final,
             perpetual=part.perpetual,
@@ -66,6 +67,7 @@ def outline(
     events = tuple(
         Event(
             name=event,
+            was=part.was or "",
             doc=one_line(part.doc),
             fields=_fields(name, event, part, types, reporter),
             place=source.key_at("machines", name, "events", event),
@@ -186,6 +188,7 @@ def _fields(
         found.append(
             Field(
                 name=name,
+                was=part.was or "",
                 type=kind or Type(name="json"),
                 doc=one_line(part.doc),
                 required=part.default is None,

@@ -65,6 +65,14 @@ def test_the_drawing_has_stable_ids(lifecycle: Lifecycle, batch: Machine) -> Non
     assert {"t-idle-rest", "transition"} <= set(groups["edge-working-away"].split())
 
 
+def test_collections_are_drawn(lifecycle: Lifecycle, batch: Machine) -> None:
+    """A sheet says what members may do in which of the owner's states."""
+    (parts,) = draw(batch).members
+    assert (parts.name, parts.machine) == ("parts", "part_1")
+    assert parts.accepts == ((("idle",), ("note",)), (("busy", "hot"), ("finish", "note")))
+    assert '"collection-parts" [' in emit_dot(lifecycle, batch)
+
+
 def test_mermaid_has_every_state(batch: Machine) -> None:
     """States, clusters and ends are there, in ASCII."""
     text = emit_mermaid(batch)

@@ -1,0 +1,1 @@
+"""The compiler on the lifecycles of real schedulers."""
