@@ -109,7 +109,7 @@ class Ledger:
         raise KeyError(ordinal)
 
     def enabled(self, event: str) -> BitMap:
-        """The members that `event` is legal for now, guards included. O(cells)."""
+        """The members that would take `event`, guards included. O(cells)."""
         found = bitmap()
         for (state, values), members in self.cells.items():
             if event in self.machine.enabled(state, self._context(values)):
