@@ -11,7 +11,7 @@ import pytest
 from milepost import JobState, StateManager
 from tests.crash.nursery import Nursery
 from tests.crash.trial import Trial
-from tests.crash.work import gate_beside
+from tests.crash.work import gate_beside, lines_of
 
 
 def state_of(trial: Trial) -> JobState:
@@ -20,8 +20,7 @@ def state_of(trial: Trial) -> JobState:
 
 
 def words(trial: Trial, word: str) -> set[str]:
-    lines = (line.split() for line in trial.journal.read_text().splitlines())
-    return {line[1] for line in lines if line[0] == word}
+    return {words[1] for words in lines_of(trial.journal) if words[0] == word}
 
 
 @pytest.mark.parametrize("pool", ["threads", "processes"])

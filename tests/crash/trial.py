@@ -15,7 +15,7 @@ import apsw
 from milepost import Item, StateManager
 from milepost.state.recovery import REASONS
 from tests.crash.nursery import Fate, Nursery
-from tests.crash.work import Spec
+from tests.crash.work import Spec, lines_of
 
 PARTS = {
     "taking the job up": ("open", "lease", "recover"),
@@ -86,8 +86,7 @@ class Trial:
     def check_what_was_promised(self) -> None:
         """Each acknowledged result is recorded, once and as acknowledged; nothing is run again."""
         acknowledged: dict[str, Any] = {}
-        for line in self.journal.read_text().splitlines():
-            word, key, *rest = line.split(" ", 2)
+        for word, key, *rest in lines_of(self.journal):
             assert word in ("call", "ack")
             assert key not in acknowledged, f"{word} of {key} after it was acknowledged"
             if word == "ack":

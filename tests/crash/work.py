@@ -2,7 +2,8 @@
 
 The journal is a file of its own, appended to by one system call a line, so that what was written
 before the process was killed is there. `call KEY` says that an item is worked on, `ack KEY RESULT`
-that its record was acknowledged.
+that its record was acknowledged. A kill may tear a line where it crosses a page of the file, so a
+line ends in a full stop, and one without it was never written to its end.
 """
 
 from __future__ import annotations
@@ -55,10 +56,16 @@ class Journal:
         fcntl.flock(self._fd, fcntl.LOCK_SH)
 
     def write(self, *words: str) -> None:
-        os.write(self._fd, (" ".join(words) + "\n").encode())
+        os.write(self._fd, f"\n{' '.join(words)} .\n".encode())
 
 
 journal_at = cache(Journal)
+
+
+def lines_of(path: Path) -> list[list[str]]:
+    """The words of each whole line of a journal."""
+    lines = (line.split() for line in path.read_text().splitlines())
+    return [words[:-1] for words in lines if words and words[-1] == "."]
 
 
 def wait_until_alone(path: str) -> None:
