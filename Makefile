@@ -48,7 +48,7 @@ compile: $(STAMP)
 
 ## bench: paired ratios against named floors and peers
 bench: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	$(BIN)/python bench/run.py
 
 clean:

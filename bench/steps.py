@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -175,8 +177,117 @@ def cost_of_transitions() -> Callable[[int], float]:
     return measure
 
 
+def cost_of_python_statemachine() -> Callable[[int], float]:
+    """Events as methods, which its documentation shows first and which are faster than `send`."""
+    from statemachine import State, StateMachine  # noqa: PLC0415 the peer may not be installed
+
+    class ItemMachine(StateMachine):
+        pending = State(initial=True)
+        running = State()
+        failed = State()
+        dead = State()
+        done = State(final=True)
+        skipped = State(final=True)
+
+        start = pending.to(running, on="count_attempt")
+        succeed = running.to(done)
+        fail = running.to(failed)
+        interrupt = running.to(pending, cond="attempts_left") | running.to(
+            failed, unless="attempts_left"
+        )
+        retry = failed.to(pending, cond="attempts_left")
+        give_up = failed.to(dead, unless="attempts_left")
+        requeue = dead.to(pending, on="forget_attempts")
+        skip = pending.to(skipped) | running.to(skipped) | failed.to(skipped) | dead.to(skipped)
+
+    item = Item()
+    machine = ItemMachine(item)
+    fires = [getattr(machine, event) for event in LIFE] * SLOW_LIVES
+
+    def measure(_turn: int) -> float:
+        began = perf_counter()
+        for fire in fires:
+            fire()
+        cost = (perf_counter() - began) / len(fires) * 1e9
+        assert (item.state, item.attempts) == ("pending", 0), "a life ends where it began"
+        return cost
+
+    return measure
+
+
+def cost_of_xstate_statemachine() -> Callable[[int], float]:
+    """The synchronous interpreter, which takes a list of events at once faster than one by one."""
+    from xstate_statemachine import (  # noqa: PLC0415 the peer may not be installed
+        MachineLogic,
+        SyncInterpreter,
+        assign,
+        create_machine,
+    )
+
+    actions = {
+        "pending.start": assign({"attempts": lambda read: read["context"]["attempts"] + 1}),
+        "dead.requeue": assign({"attempts": lambda _: 0}),
+    }
+    states: dict[str, Any] = {
+        state: {"type": "final"} if state in mapreduce.ITEM.final else {"on": {}}
+        for state in mapreduce.ITEM.states
+    }
+    for row in mapreduce.ITEM.transitions:
+        if row.id == "running.release":
+            continue
+        arrow = {"target": row.target, "actions": actions.get(row.id, [])}
+        if row.guard:
+            arrow["guard"] = "attempts_left" if row.guard == "attempts_left" else "no_attempt_left"
+        states[row.source]["on"].setdefault(row.event, []).append(arrow)
+    machine = create_machine(
+        {
+            "id": "item",
+            "initial": mapreduce.ITEM.initial,
+            "context": {"attempts": 0, "max_attempts": 3},
+            "states": states,
+        },
+        logic=MachineLogic(
+            guards={
+                "attempts_left": lambda context, _: attempts_left(context),
+                "no_attempt_left": lambda context, _: no_attempt_left(context),
+            }
+        ),
+    )
+    item = SyncInterpreter(machine).start()
+    events = list(LIFE) * SLOW_LIVES
+
+    def measure(_turn: int) -> float:
+        began = perf_counter()
+        item.send_events(events)
+        cost = (perf_counter() - began) / len(events) * 1e9
+        ended = (item.current_state_ids, item.context["attempts"])
+        assert ended == ({"item.pending"}, 0), "a life ends where it began"
+        return cost
+
+    return measure
+
+
+PEERS: Final[dict[str, Callable[[], Callable[[int], float]]]] = {
+    "python-statemachine": cost_of_python_statemachine,
+    "xstate-statemachine": cost_of_xstate_statemachine,
+}
+"""Packages that are measured where they are installed, beside transitions, which always is."""
+
+
+def peers() -> dict[str, Callable[[int], float]]:
+    """The measurements of the peers that are installed, by name and version."""
+    found: dict[str, Callable[[int], float]] = {}
+    for name, prepare in PEERS.items():
+        try:
+            found[f"{name} {version(name)}"] = prepare()
+        except ImportError:
+            print(f"steps: {name} is not installed and is left out: make bench", file=sys.stderr)
+    return found
+
+
 def figures(_settings: Settings) -> Iterator[Figure]:
-    select, step, pair, floor, full_floor, peer = in_turn(
+    also = peers()
+    select, step, pair, floor, full_floor, peer, *others_also = in_turn(
         ROUNDS,
         cost_of(mapreduce.ITEM.select),
         cost_of(mapreduce.ITEM.step),
@@ -184,6 +295,7 @@ def figures(_settings: Settings) -> Iterator[Figure]:
         cost_of(by_hand),
         cost_of(by_hand_in_full),
         cost_of_transitions(),
+        *also.values(),
     )
     by_name = {"machine.select": select, "machine.step": step, "pair function": pair}
     lookup = ("dict lookup + guard call, gives the target", floor)
@@ -194,3 +306,6 @@ def figures(_settings: Settings) -> Iterator[Figure]:
     yield ratios("machine.step", step, in_full, unit="ns", budget=at_most(1.3))
     for name, costs in by_name.items():
         yield ratios(name, costs, others, unit="ns", budget=at_least(40), speed=True)
+    for other in zip(also, others_also, strict=True):
+        yield ratios("machine.select", select, other, unit="ns", speed=True)
+        yield ratios("machine.step", step, other, unit="ns", speed=True)

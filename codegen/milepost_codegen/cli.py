@@ -1,4 +1,4 @@
-"""The commands `milepost compile`, `milepost diff` and `milepost explain`."""
+"""The commands `milepost compile`, `milepost diff`, `milepost explain`, `milepost schema`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Output, outputs
 from milepost_codegen.project import ProjectProblem, Target, find_project
 from milepost_codegen.render_svg import RendererMissing, render_svg
+from milepost_codegen.schema import schema_text
 from milepost_codegen.write import diff, drift, orphans, shown, write
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from milepost_codegen.model import Lifecycle
 
-__all__ = ["compile_command", "diff_command", "explain_command"]
+__all__ = ["compile_command", "diff_command", "explain_command", "schema_command"]
 
 _SCHEMA: Final = "milepost.compile/1"
 _DIFF_LINES: Final = 100
@@ -144,6 +145,12 @@ def explain_command(context: click.Context, *, code: str) -> None:
         click.echo(f"milepost explain: there is no finding '{code}'", err=True)
         context.exit(_TROUBLE)
     click.echo(text, nl=False)
+
+
+@click.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of lifecycle definitions, for editors."""
+    click.echo(schema_text(), nl=False)
 
 
 def _read(file: Path) -> Lifecycle | None:

@@ -134,7 +134,8 @@ class Transition:
 
     `guard` is source text, `""` where none; `guards` names the named guards in it and `reads`
     the context entries and `event.` fields that it reads. `assign` gives the context after the
-    row, from the context and payload before it; None where nothing changes. `history` is the
+    row, from the context and payload before it; None where nothing changes; `sets` says the same
+    as source text, entry by entry. `history` is the
     group whose remembered member decided the target. `ignored` rows change nothing.
     `uses_payload` says that the guard or what is assigned depends on the payload.
     """
@@ -150,6 +151,7 @@ class Transition:
     history: str = ""
     ignored: bool = False
     uses_payload: bool = False
+    sets: tuple[tuple[str, str], ...] = ()
     assign: Callable[[Values, Values], Values] | None = None
 
 

@@ -231,6 +231,14 @@ def _transition(one: Transition, names: Names) -> Code:
         )
         for sent in one.members
     )
+    sets = tuple(
+        Bracketed(
+            opening="(",
+            items=(literal(entry.name), Text(value=to_text(entry.value))),
+            closing=")",
+        )
+        for entry in one.assignments
+    )
     assign = _assigning(one)
     guard = "" if one.guard is None else to_text(one.guard)
     return call(
@@ -246,6 +254,7 @@ def _transition(one: Transition, names: Names) -> Code:
         history=literal(one.history) if one.history else None,
         ignored="True" if one.ignored else None,
         uses_payload="True" if one.uses_payload else None,
+        sets=_tuple(sets),
         assign=names.assignments[assign] if assign else None,
     )
 

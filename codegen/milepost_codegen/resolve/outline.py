@@ -130,7 +130,9 @@ def value_problem(kind: Type, value: object) -> str:
     wanted = {"bool": bool, "str": str}.get(kind.name, int)
     if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
         return ""
-    shown = {True: "true", False: "false", None: "null"}.get(value, value)  # type: ignore[call-overload]  # any value may be asked for
+    if isinstance(value, list | dict):
+        return f"a {'list' if isinstance(value, list) else 'mapping'} is not of type {kind.name}"
+    shown = "null" if value is None else str(value).lower() if value in (True, False) else value
     return f"'{shown}' is not of type {kind.name}"
 
 

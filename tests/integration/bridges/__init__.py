@@ -1,0 +1,1 @@
+"""Compiled machines in the forms of other tools, against the machines themselves."""
