@@ -12,6 +12,7 @@ from typing import Final
 __all__ = ["RendererMissing", "find_renderer", "render_svg"]
 
 _PROGRAM: Final = "graphviz-pure"
+_VERSION: Final = "0.2.2"  # as pyproject.toml pins it
 _TIMEOUT_S: Final = 120
 _PREAMBLE: Final = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
 _GENERATOR: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
@@ -21,7 +22,7 @@ class RendererMissing(Exception):
     """The renderer is not installed."""
 
     def __str__(self) -> str:
-        return f"{_PROGRAM} is not installed; say: pip install 'milepost[draw]'"
+        return f"{_PROGRAM} is not installed; say: pip install {_PROGRAM}=={_VERSION}"
 
 
 def find_renderer() -> Path | None:

@@ -68,7 +68,6 @@ def test_the_hooks_are_what_pre_commit_wants() -> None:
     for hook in HOOKS.values():
         assert hook["language"] == "python"
         assert hook["pass_filenames"] is False
-        assert hook["additional_dependencies"] == [".[draw]"]
         assert hook["entry"].startswith("milepost compile")
         assert hook["name"]
         assert hook["description"].endswith(".")

@@ -162,7 +162,7 @@ def test_without_the_renderer_drawings_are_not_checked(
     (tmp_path / "made" / "small.py").unlink()
     done = run()
     assert done.exit_code == 2
-    assert "milepost[draw]" in done.stderr
+    assert "pip install graphviz-pure==" in done.stderr
     assert not (tmp_path / "made" / "small.py").exists()
 
 
