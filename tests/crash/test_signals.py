@@ -28,7 +28,7 @@ def words(trial: Trial, word: str) -> set[str]:
 def test_a_signal_ends_a_run_in_order(
     trials: Callable[..., Trial], nursery: Nursery, number: signal.Signals, pool: str
 ) -> None:
-    trial = trials(pool=pool)
+    trial = trials(pool=pool, items=60, spin=20_000)  # long enough for a signal to find it at work
     fate = nursery.raise_child(trial.spec(), at="record", nth=5, delay_s=0, signals=[number])
     assert fate.doing == f"stopped by {number.name}"
     state = state_of(trial)
