@@ -41,13 +41,17 @@ def test_a_run_stops_when_the_job_is_paused_or_failed(
     job_id = create(manager, 50)
     operator = another(manager)
     payload = {"cause": "error", "message": "the disk is full"} if event == "fail" else {}
+    fired = threading.Event()
 
     def map_fn(item: Item) -> int:
         if item.value == 10:
             operator.fire(job_id, event, payload, operator=True)
+            fired.set()
+        elif item.value > 10:
+            assert fired.wait(30)
         return item.value
 
-    # nothing is held ahead, or all of it might be done before the run looks again
+    # few are held, and those after the tenth wait: the last ones have not begun when it happens
     outcome = run(manager, job_id, map_fn, total, executor=pool, ahead=0)
     assert outcome.phase == {"pause": "paused", "fail": "failed"}[event]
     assert not outcome.interrupted
@@ -139,14 +143,18 @@ def test_an_item_skipped_by_others_is_not_recorded(
 ) -> None:
     job_id = create(manager, 50)
     operator = another(manager)
+    skipped = threading.Event()
 
     def map_fn(item: Item) -> int:
         if item.value == 10:
             events = [ItemEvent("item-0010", "skip"), ItemEvent("item-0049", "skip")]
             operator.record(job_id, events, operator=True)
+            skipped.set()
+        elif item.value > 10:
+            assert skipped.wait(30)
         return item.value
 
-    outcome = run(manager, job_id, map_fn, total, executor=pool)
+    outcome = run(manager, job_id, map_fn, total, executor=pool, ahead=0)
     assert (outcome.phase, outcome.done_count) == ("completed", 48)
     assert list(outcome.state.keys_in("skipped")) == ["item-0010", "item-0049"]
     operator.close()
