@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from milepost import ItemEvent, StateManager, StateStore, TransitionRefused
-from milepost.errors import StoreError
+from milepost import ItemEvent, StateManager, StateStore, TransitionRefused, codec
+from milepost.errors import StoreError, ValueInvalid
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredLease
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
@@ -199,6 +199,39 @@ def test_those_who_wait_share_one_commit(store: StateStore) -> None:
     state = manager.get_state("j")
     assert state.progress.running == 20
     assert state.seq == 2 + 2  # the first to come, then all the others
+    assert manager.verify("j")[0].sound
+
+
+def test_requests_too_large_together_are_written_one_by_one(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is on a commit; what fits into one alone is never refused for its neighbours."""
+    monkeypatch.setattr(codec, "MAX_BLOCK_BYTES", 4_000)
+    manager = StateManager(store, clock=FakeClock())
+    manager.create_job([f"{n}" for n in range(6)], job_id="j")
+    manager.fire("j", "start_map")
+    manager.record("j", [ItemEvent(n, "start") for n in range(6)])
+    sizes = [3_000, 3_000, 3_000, 9_000, 3_000, 3_000]
+    refused: list[int] = []
+
+    def work(number: int) -> None:
+        result = {"result": "x" * sizes[number]}
+        try:
+            manager.record("j", [ItemEvent(number, "succeed", result)])
+        except ValueInvalid:
+            refused.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    with store.writing():
+        for thread in threads:
+            thread.start()
+        while len(manager._appender._queue) < 5:
+            os.sched_yield()
+    for thread in threads:
+        thread.join()
+    assert refused == [3]
+    assert set(dict(manager.results("j"))) == {"0", "1", "2", "4", "5"}
+    assert StateManager(store).get_state("j") == manager.get_state("j")
     assert manager.verify("j")[0].sound
 
 

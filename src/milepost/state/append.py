@@ -174,7 +174,8 @@ class Appender:
         """Decide the requests for one job in order; what they accept becomes one row."""
         try:
             job = self._loader.job(writer, job_id)
-            before = self._loader.load(writer, job, self.known(job_id)).state
+            known = next((s for j, s in reversed(written) if j == job), self.known(job_id))
+            before = self._loader.load(writer, job, known).state
         except MilepostError as error:
             return self._fail(tickets, error)
         now_us = max(self._clock.now_us(), before.updated_at_us)
@@ -206,7 +207,12 @@ class Appender:
             try:
                 row = _row(before, state, drafts, now_us)
             except ValueInvalid as error:  # too much for one commit
-                return self._fail(tickets, error)
+                if len(tickets) == 1:
+                    return self._fail(tickets, error)
+                for ticket in tickets:  # so it is a commit each, and none spoils another's
+                    ticket.error = None
+                    self._decide(writer, job_id, [ticket], written)
+                return None
             writer.add_row(job.number, row)
             state = changed(state, digest=row.digest)
             written.append((job, state))
