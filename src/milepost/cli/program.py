@@ -23,7 +23,7 @@ from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.errors import MilepostError
 from milepost.facts import FORMAT
 from milepost.lifecycles.mapreduce import LIFECYCLE
-from milepost.stores.sqlite import SCHEMA_VERSION
+from milepost.stores.sqlite_schema import VERSION
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -142,7 +142,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # no
 
     click.echo(
         f"milepost {version('milepost')}\n"
-        f"store format {FORMAT}, SQLite schema {SCHEMA_VERSION}\n"
+        f"store format {FORMAT}, SQLite schema {VERSION}\n"
         f"lifecycle {LIFECYCLE.name} version {LIFECYCLE.version} ({LIFECYCLE.digest:.12})"
     )
     ctx.exit()

@@ -22,16 +22,15 @@ from milepost.errors import (
     StoreReadOnly,
     StoreUnreadable,
 )
-from milepost.stores.sqlite_queries import SCHEMA, SqliteReader, SqliteWriter
+from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
+from milepost.stores.sqlite_schema import STEPS, VERSION
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "Durability", "SqliteStore"]
+__all__ = ["APPLICATION_ID", "Durability", "SqliteStore"]
 
 Durability: TypeAlias = Literal["full", "process"]
 
 APPLICATION_ID: Final = 0x4D504F53
 """What tells our files from those of other programs (PRAGMA application_id): "MPOS"."""
-
-SCHEMA_VERSION: Final = 1
 
 _SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
     "full": ("FULL", 2),
@@ -143,6 +142,7 @@ class SqliteStore:
             return self._readers.get_nowait()
         except queue.Empty:
             connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+            self._stand_in(connection)
             connection.execute("PRAGMA query_only = ON")
             return connection
 
@@ -164,7 +164,7 @@ class SqliteStore:
         if self.read_only:
             connection = self._connect(apsw.SQLITE_OPEN_READONLY)
             self._identify(connection, create=False)
-            self._readers.put(connection)
+            connection.close()
             return None
         connection = self._connect(apsw.SQLITE_OPEN_READWRITE)
         try:
@@ -204,27 +204,42 @@ class SqliteStore:
 
     def _identify(self, connection: apsw.Connection, *, create: bool) -> None:
         """Make sure that the file is ours and of a version that we read, or new and made ours."""
-        if create and self._is_new(connection):
+        if not (create and self._is_new(connection)):
+            if _pragma(connection, "application_id") != APPLICATION_ID:
+                problem = "it is a database of another program; it was left alone"
+                raise StoreForeign(url=self.url, problem=problem)
+            self._check_version(connection)
+        if not self.read_only:
+            self._migrate(connection)
+
+    def _check_version(self, connection: apsw.Connection) -> int:
+        version: int = _pragma(connection, "user_version")
+        if version > VERSION:
+            problem = (
+                f"its format is {version} and this version reads up to {VERSION}:"
+                " install a newer milepost"
+            )
+            raise StoreNewer(url=self.url, problem=problem)
+        return version
+
+    def _migrate(self, connection: apsw.Connection) -> None:
+        """Take the file to the newest format, one transaction a step; others may do so too."""
+        while self._check_version(connection) < VERSION:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                if self._is_new(connection):  # nobody was faster
-                    connection.execute(SCHEMA)
+                for step in STEPS[self._check_version(connection) :][:1]:  # none: others did it
+                    connection.execute(step.sql)
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                    connection.execute(f"PRAGMA user_version = {step.version}")
                 connection.execute("COMMIT")
             except BaseException:
                 self._roll_back(connection)
                 raise
-        if _pragma(connection, "application_id") != APPLICATION_ID:
-            problem = "it is a database of another program; it was left alone"
-            raise StoreForeign(url=self.url, problem=problem)
-        version = _pragma(connection, "user_version")
-        if version > SCHEMA_VERSION:
-            problem = (
-                f"its format is {version} and this version reads up to {SCHEMA_VERSION}:"
-                " install a newer milepost"
-            )
-            raise StoreNewer(url=self.url, problem=problem)
+
+    def _stand_in(self, connection: apsw.Connection) -> None:
+        """Let an older file be read as it is: what it lacks is there, empty, beside it."""
+        for step in STEPS[self._check_version(connection) :]:
+            connection.execute(step.absent)
 
     def _is_new(self, connection: apsw.Connection) -> bool:
         tables = list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))

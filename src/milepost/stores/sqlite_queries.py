@@ -1,8 +1,4 @@
-"""The SQLite store's schema and queries: every statement that is run on a store is here.
-
-Rows of one job stand side by side: their id is `job << 40 | seq`, so that a log is one range of
-one B-tree and appending to it touches one page.
-"""
+"""The SQLite store's queries: every statement on its rows is here, and no other module's."""
 
 from __future__ import annotations
 
@@ -12,73 +8,10 @@ from typing import Final
 import apsw
 
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.stores.sqlite_schema import LAST as _LAST
+from milepost.stores.sqlite_schema import SHIFT as _SHIFT
 
-__all__ = ["SCHEMA", "SqliteReader", "SqliteWriter"]
-
-_SHIFT: Final = 40
-_LAST: Final = (1 << _SHIFT) - 1
-SCHEMA: Final = f"""
-CREATE TABLE jobs (
-    number        INTEGER PRIMARY KEY,
-    job_id        TEXT NOT NULL UNIQUE,
-    created_at_us INTEGER NOT NULL,
-    lifecycle     TEXT NOT NULL           -- the digest of the one that the job runs by
-) STRICT;
-
--- INV-FOLD: the state of a job is the fold of these rows, in order, and nothing else.
-CREATE TABLE commits (
-    id          INTEGER PRIMARY KEY,      -- job << {_SHIFT} | seq
-    fence       INTEGER NOT NULL,
-    at_us       INTEGER NOT NULL,
-    count       INTEGER NOT NULL,         -- events in it
-    format      INTEGER NOT NULL,
-    codec       TEXT NOT NULL,            -- of head and body: j JSON, z zstd of JSON
-    head        BLOB NOT NULL,            -- the facts
-    after       BLOB NOT NULL,            -- the tally: phase and items by state
-    body        BLOB NOT NULL,            -- payloads that the fold never reads
-    body_digest BLOB NOT NULL,
-    digest      BLOB NOT NULL,            -- INV-CHAIN
-    job         INTEGER GENERATED ALWAYS AS (id >> {_SHIFT}) VIRTUAL,
-    seq         INTEGER GENERATED ALWAYS AS (id & {_LAST}) VIRTUAL,
-    CHECK (id & {_LAST} > 0)
-) STRICT;
-
-CREATE TRIGGER commits_follow BEFORE INSERT ON commits WHEN NEW.id & {_LAST} > 1 BEGIN
-    SELECT RAISE(ABORT, 'INV-GAPLESS, INV-FENCE')
-    WHERE NOT EXISTS (SELECT 1 FROM commits WHERE id = NEW.id - 1 AND fence <= NEW.fence);
-END;
-
-CREATE TRIGGER commits_stay BEFORE UPDATE ON commits BEGIN
-    SELECT RAISE(ABORT, 'a log is only ever appended to');
-END;
-
-CREATE TABLE inputs (
-    id     INTEGER PRIMARY KEY,           -- job << {_SHIFT} | first ordinal
-    count  INTEGER NOT NULL,
-    codec  TEXT NOT NULL,
-    keys   BLOB NOT NULL,
-    "values" BLOB NOT NULL,
-    digest BLOB NOT NULL
-) STRICT;
-
--- Derived: can be dropped and made anew from the log.
-CREATE TABLE checkpoints (
-    id       INTEGER PRIMARY KEY,         -- job << {_SHIFT} | seq
-    at_us    INTEGER NOT NULL,
-    reason   TEXT NOT NULL,
-    chain    BLOB NOT NULL,               -- the digest of the commit that it stands on
-    digest   BLOB NOT NULL,
-    snapshot BLOB NOT NULL
-) STRICT;
-
--- Until when a holder may be taken for alive; who holds which fence is in the log.
-CREATE TABLE leases (
-    job           INTEGER PRIMARY KEY,
-    owner         TEXT NOT NULL,
-    fence         INTEGER NOT NULL,
-    expires_at_us INTEGER NOT NULL
-) STRICT;
-"""
+__all__ = ["SqliteReader", "SqliteWriter"]
 
 _INSERT_COMMIT: Final = (
     "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"

@@ -1,0 +1,98 @@
+"""The SQLite store's tables: numbered steps, each of which takes a file one format further.
+
+Rows of one job stand side by side: their id is `job << 40 | seq`, so that a log is one range of
+one B-tree and appending to it touches one page.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+__all__ = ["LAST", "SHIFT", "STEPS", "VERSION", "Step"]
+
+SHIFT: Final = 40
+LAST: Final = (1 << SHIFT) - 1
+"""The largest seq, and the largest ordinal: what is left of an id beside the job's number."""
+
+
+class Step(NamedTuple):
+    """What leads from the format before to `version`.
+
+    `sql` is run in one transaction with the new version. `absent` is run, in the temporary
+    schema, by those who read an older file and may not change it: it stands in for what the
+    step adds.
+    """
+
+    version: int
+    title: str
+    sql: str
+    absent: str = ""
+
+
+_FIRST: Final = f"""
+CREATE TABLE jobs (
+    number        INTEGER PRIMARY KEY,
+    job_id        TEXT NOT NULL UNIQUE,
+    created_at_us INTEGER NOT NULL,
+    lifecycle     TEXT NOT NULL           -- the digest of the one that the job runs by
+) STRICT;
+
+-- INV-FOLD: the state of a job is the fold of these rows, in order, and nothing else.
+CREATE TABLE commits (
+    id          INTEGER PRIMARY KEY,      -- job << {SHIFT} | seq
+    fence       INTEGER NOT NULL,
+    at_us       INTEGER NOT NULL,
+    count       INTEGER NOT NULL,         -- events in it
+    format      INTEGER NOT NULL,
+    codec       TEXT NOT NULL,            -- of head and body: j JSON, z zstd of JSON
+    head        BLOB NOT NULL,            -- the facts
+    after       BLOB NOT NULL,            -- the tally: phase and items by state
+    body        BLOB NOT NULL,            -- payloads that the fold never reads
+    body_digest BLOB NOT NULL,
+    digest      BLOB NOT NULL,            -- INV-CHAIN
+    job         INTEGER GENERATED ALWAYS AS (id >> {SHIFT}) VIRTUAL,
+    seq         INTEGER GENERATED ALWAYS AS (id & {LAST}) VIRTUAL,
+    CHECK (id & {LAST} > 0)
+) STRICT;
+
+CREATE TRIGGER commits_follow BEFORE INSERT ON commits WHEN NEW.id & {LAST} > 1 BEGIN
+    SELECT RAISE(ABORT, 'INV-GAPLESS, INV-FENCE')
+    WHERE NOT EXISTS (SELECT 1 FROM commits WHERE id = NEW.id - 1 AND fence <= NEW.fence);
+END;
+
+CREATE TRIGGER commits_stay BEFORE UPDATE ON commits BEGIN
+    SELECT RAISE(ABORT, 'a log is only ever appended to');
+END;
+
+CREATE TABLE inputs (
+    id     INTEGER PRIMARY KEY,           -- job << {SHIFT} | first ordinal
+    count  INTEGER NOT NULL,
+    codec  TEXT NOT NULL,
+    keys   BLOB NOT NULL,
+    "values" BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
+
+-- Derived: can be dropped and made anew from the log.
+CREATE TABLE checkpoints (
+    id       INTEGER PRIMARY KEY,         -- job << {SHIFT} | seq
+    at_us    INTEGER NOT NULL,
+    reason   TEXT NOT NULL,
+    chain    BLOB NOT NULL,               -- the digest of the commit that it stands on
+    digest   BLOB NOT NULL,
+    snapshot BLOB NOT NULL
+) STRICT;
+
+-- Until when a holder may be taken for alive; who holds which fence is in the log.
+CREATE TABLE leases (
+    job           INTEGER PRIMARY KEY,
+    owner         TEXT NOT NULL,
+    fence         INTEGER NOT NULL,
+    expires_at_us INTEGER NOT NULL
+) STRICT;
+"""
+
+STEPS: Final = (Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),)
+"""Every format that there was, in order. A step that has been released is never changed."""
+
+VERSION: Final = STEPS[-1].version
