@@ -11,7 +11,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ RecordConflict              an item's result is recorded already, and differs
-   ├─ LifecycleChanged            the job runs by another lifecycle than this code
+   ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
@@ -236,18 +236,22 @@ class RecordConflict(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class LifecycleChanged(StateError):
-    """The job was created under another lifecycle than the one that this code was compiled with."""
+    """The job runs by another version of its lifecycle, and cannot go on under that of this code.
+
+    `problem` says why and what to do; `report` is that of `milepost diff` where the change is
+    breaking, and empty otherwise.
+    """
 
     code: ClassVar[str] = "lifecycle-changed"
     job_id: str
     stored: str
     current: str
+    problem: str
+    report: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"job {self.job_id} runs by {self.stored} and this code by {self.current}:"
-            " finish the job with the version that began it"
-        )
+        told = f"job {self.job_id} runs by {self.stored} and this code by {self.current}"
+        return f"{told}: {self.problem}" + (f"\n{self.report}" if self.report else "")
 
 
 @dataclass(eq=False, kw_only=True)

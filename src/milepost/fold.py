@@ -16,6 +16,7 @@ from milepost.facts import (
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    Migrated,
     Rewound,
     WriteRejected,
 )
@@ -68,6 +69,8 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return changed(state, checkpoint_fact=fact, checkpoint_at_us=state.updated_at_us)
         case Rewound():
             return _rewound(state, fact)
+        case Migrated():
+            return _migrated(state, fact)
         case WriteRejected():
             return changed(state, rejected_count=state.rejected_count + 1)
         case JobCreated():
@@ -135,9 +138,11 @@ def _moves(
 
 
 def _rewound(state: JobState, fact: Rewound) -> JobState:
-    then = restore(fact.snapshot, state.lifecycle, state.inputs)
+    then = restore(fact.snapshot, state.tables, state.inputs)
     if then.id != state.id or then.seq != fact.to_seq or not 0 < fact.to_seq < state.seq:
         raise ValueError(f"the snapshot in it is not of seq {fact.to_seq} of this job")
+    if then.lifecycle is not state.lifecycle:
+        raise ValueError("the snapshot in it is of another version of the lifecycle")
     return changed(
         state,
         phase=then.phase,
@@ -145,4 +150,20 @@ def _rewound(state: JobState, fact: Rewound) -> JobState:
         variables=then.variables,
         items=then.items,
         rewinds=(*state.rewinds, (state.seq, fact.to_seq)),
+    )
+
+
+def _migrated(state: JobState, fact: Migrated) -> JobState:
+    then = restore(fact.snapshot, state.tables, state.inputs)
+    if then.id != state.id or then.seq != state.seq - 1:
+        raise ValueError(f"the snapshot in it is not of seq {state.seq - 1} of this job")
+    if then.lifecycle.digest != fact.digest:
+        raise ValueError("the snapshot in it is of another version than it says")
+    return changed(
+        state,
+        lifecycle=then.lifecycle,
+        phase=then.phase,
+        context=then.context,
+        items=then.items,
+        as_logged=None,
     )

@@ -105,14 +105,14 @@ class Ledger:
         """The state and context of one member. O(cells); raises KeyError if there is none."""
         for (state, values), members in self.cells.items():
             if ordinal in members:
-                return state, self._context(values)
+                return state, self.context(values)
         raise KeyError(ordinal)
 
     def enabled(self, event: str) -> BitMap:
         """The members that would take `event`, guards included. O(cells)."""
         found = bitmap()
         for (state, values), members in self.cells.items():
-            if event in self.machine.enabled(state, self._context(values)):
+            if event in self.machine.enabled(state, self.context(values)):
                 found = found | members
         return found
 
@@ -161,7 +161,7 @@ class Ledger:
 
     def _move(self, cell: Cell, event: str, members: BitMap, payload: Values) -> Move:
         state, values = cell
-        context = self._context(values)
+        context = self.context(values)
         try:
             step = self.machine.step(state, event, context, payload)
         except TransitionRefused as refusal:
@@ -170,5 +170,6 @@ class Ledger:
             values = tuple(step.context[name] for name in self.machine.owned)
         return Move(cell, (step.state, values), step.transition, members)
 
-    def _context(self, values: tuple[Any, ...]) -> Values:
+    def context(self, values: tuple[Any, ...]) -> Values:
+        """The context of the members of a cell with these values, parameters included."""
         return {**self.params, **dict(zip(self.machine.owned, values, strict=True))}

@@ -29,6 +29,7 @@ from milepost.job import JobState, changed
 from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer
+from milepost.upgrade import migration
 
 __all__ = ["Appender", "Decision", "Moment", "RefusedWithRecord"]
 
@@ -204,6 +205,9 @@ class Appender:
                 state = after
                 drafts.extend(wanted)
         if drafts:
+            opening = migration(before)
+            if opening is not None:
+                drafts.insert(0, opening)
             try:
                 row = _row(before, state, drafts, now_us)
             except ValueInvalid as error:  # too much for one commit
@@ -214,6 +218,8 @@ class Appender:
                     self._decide(writer, job_id, [ticket], written)
                 return None
             writer.add_row(job.number, row)
+            if opening is not None:
+                writer.set_lifecycle(job.number, state.lifecycle.digest)
             state = changed(state, digest=row.digest)
             written.append((job, state))
         for ticket in tickets:
@@ -257,7 +263,10 @@ def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
     if not drafts:
         return state
     if state.digest:  # the first of this commit: open it
-        state = changed(state, seq=state.seq + 1, updated_at_us=now_us, digest=b"")
+        opening = migration(state)
+        drafts = drafts if opening is None else [opening, *drafts]
+        logged = state.as_logged or state
+        state = changed(logged, seq=logged.seq + 1, updated_at_us=now_us, digest=b"")
     for draft in drafts:
         try:
             state = apply(state, draft.fact)

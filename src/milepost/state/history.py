@@ -17,6 +17,7 @@ from milepost.facts import (
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    Migrated,
     Rewound,
     WriteRejected,
 )
@@ -31,7 +32,7 @@ from milepost.state.persistence import Reader
 __all__ = ["Kind", "StateEvent", "history"]
 
 Kind: TypeAlias = Literal[
-    "created", "job", "items", "lease", "released", "checkpoint", "rewound", "rejected"
+    "created", "job", "items", "lease", "released", "checkpoint", "rewound", "migrated", "rejected"
 ]
 
 
@@ -66,7 +67,7 @@ def history(
 
     Cost: the log up to there is folded. Raises LogCorrupt, after everything before it was given.
     """
-    state = loader.state_at(reader, job, after) if after else loader.origin(reader, job)
+    state = loader.logged_at(reader, job, after) if after else loader.origin(reader, job)
     rows = loader.replay(reader, job, state, upto)
     for row, folded in rows:
         bodies = _job_bodies(loader, reader, job, row)
@@ -124,6 +125,14 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         case Rewound():
             kind = "rewound"
             payload = {"to_seq": fact.to_seq, "reason": fact.reason}
+        case Migrated():
+            kind = "migrated"
+            payload = {
+                "lifecycle": fact.lifecycle,
+                "version": fact.version,
+                "digest": fact.digest,
+                "from_version": state.lifecycle.version,
+            }
         case WriteRejected():
             kind = "rejected"
             touched = bitmap(fact.ordinals)

@@ -14,13 +14,15 @@ from milepost.errors import (
     StoreUnreadable,
     TransitionRefused,
 )
-from milepost.facts import Commit, Fact, JobCreated, check_job_id
+from milepost.facts import Commit, Fact, JobCreated, Migrated, check_job_id
 from milepost.fold import advance
 from milepost.inputs import Inputs
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
+from milepost.upgrade import upgraded
+from milepost.versions import Tables
 
 __all__ = ["Loader", "Loading"]
 
@@ -35,10 +37,19 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Reads jobs of one lifecycle from one store."""
+    """Reads jobs from one store: those of this version of a lifecycle, and of earlier ones.
+
+    What is in a log is read by the tables of the version that it was written under; what is given
+    to others is as it stands under this one.
+    """
 
     store: StateStore
-    lifecycle: Lifecycle
+    tables: Tables
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """The version of this code."""
+        return next(iter(self.tables.values()))
 
     def job(self, reader: Reader, job_id: str) -> StoredJob:
         """The job's entry. Raises JobIdInvalid, JobAbsent."""
@@ -55,7 +66,7 @@ class Loader:
         LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
         fallbacks: list[str] = []
-        state = known
+        state = (known.as_logged or known) if known else None
         if state is None:
             state = self._newest_checkpoint(reader, job, fallbacks)
         if state is None:
@@ -65,10 +76,17 @@ class Loader:
             newest, state = row, after
         if newest is not None and self.tally(job, newest) != state.tally:
             raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
-        return Loading(state=state, fallbacks=tuple(fallbacks))
+        return Loading(state=self.current(state), fallbacks=tuple(fallbacks))
 
-    def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
-        """The state after commit `seq`. Raises ValueError if the log has no such commit."""
+    def current(self, state: JobState) -> JobState:
+        """A state of the log as it stands under this version. Raises LifecycleChanged."""
+        return upgraded(state, self.lifecycle)
+
+    def logged_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
+        """The state after commit `seq`, by the version that it was written under.
+
+        Raises ValueError if the log has no such commit.
+        """
         start = self.origin(reader, job)
         for checkpoint in reader.checkpoints(job.number):
             if checkpoint.seq <= seq:
@@ -99,17 +117,29 @@ class Loader:
             yield row, state
 
     def origin(self, reader: Reader, job: StoredJob) -> JobState:
-        """The state before the first commit."""
-        for row in reader.rows(job.number, 0, 1):
-            commit = self.commit(job, row, chain_start(job.job_id))
-            created = commit.facts[0] if commit.facts else None
-            if not isinstance(created, JobCreated):
+        """The state before the first commit that the tables at hand can read.
+
+        That is the first of all, or the one that took the job to a version that is at hand. Costs
+        one row, or the heads up to there. Raises LifecycleChanged where there is no such commit.
+        """
+        previous = chain_start(job.job_id)
+        unread: LifecycleChanged | None = None
+        for row in reader.rows(job.number):
+            commit = self.commit(job, row, previous)
+            first = commit.facts[0] if commit.facts else None
+            try:
+                if isinstance(first, JobCreated):
+                    inputs = self.inputs(job, first.item_count)
+                    return changed(begin(job.job_id, first, self.tables, inputs), digest=previous)
+                if isinstance(first, Migrated):
+                    state = restore(first.snapshot, self.tables, self.inputs(job, 0))
+                    return changed(state, inputs=self.inputs(job, state.items.count))
+            except LifecycleChanged as error:
+                unread = error
+            if row.seq == 1 and not isinstance(first, JobCreated):
                 raise self.corrupt(job, 1, "it does not say what the job is")
-            self._same_lifecycle(job, created)
-            inputs = self.inputs(job, created.item_count)
-            state = begin(job.job_id, created, self.lifecycle, inputs)
-            return changed(state, digest=chain_start(job.job_id))
-        raise self.corrupt(job, 1, "it is missing")
+            previous = row.digest
+        raise unread or self.corrupt(job, 1, "it is missing")
 
     def commit(self, job: StoredJob, row: Row, previous: bytes) -> Commit:
         """The commit of `row`. Raises LogCorrupt, StoreNewer."""
@@ -128,12 +158,13 @@ class Loader:
         if not rows or rows[0].digest != checkpoint.chain:
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is not of this log")
         try:
-            state = restore(checkpoint.snapshot, self.lifecycle, self.inputs(job, 0))
+            state = restore(checkpoint.snapshot, self.tables, self.inputs(job, 0))
+        except LifecycleChanged:
+            raise
         except (StateError, ValueError) as error:
             raise StoreUnreadable(url=self.store.url, problem=f"{name}: {error}") from error
         if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
-        self._same_lifecycle(job, state.created)
         return changed(state, inputs=self.inputs(job, state.items.count))
 
     def tally(self, job: StoredJob, row: Row) -> Tally:
@@ -164,16 +195,8 @@ class Loader:
         for checkpoint in reader.checkpoints(job.number):
             try:
                 return self.verified(reader, job, checkpoint)
+            except LifecycleChanged:
+                return None  # the log tells whether it was taken to a version at hand
             except StoreUnreadable as error:
                 fallbacks.append(f"{error.problem}; an older one, or the log, was used")
         return None
-
-    def _same_lifecycle(self, job: StoredJob, created: JobCreated) -> None:
-        stored = (created.lifecycle, created.version, created.digest)
-        current = (self.lifecycle.name, self.lifecycle.version, self.lifecycle.digest)
-        if stored != current:
-            raise LifecycleChanged(
-                job_id=job.job_id,
-                stored="{} version {} ({:.12})".format(*stored),
-                current="{} version {} ({:.12})".format(*current),
-            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from milepost.state.recovery import RecoveryPlan, carry_out, plan
 from milepost.state.results import Failure, ResultReader
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
 from milepost.state.verification import Verification, verify_job
+from milepost.versions import tables_of
 
 __all__ = ["StateManager"]
 
@@ -52,6 +53,7 @@ class StateManager:
         store: StateStore,
         *,
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+        earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
     ) -> None:
@@ -59,7 +61,7 @@ class StateManager:
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
-        self._loader = Loader(store, lifecycle)
+        self._loader = Loader(store, tables_of(lifecycle, earlier))
         self._appender = Appender(self._loader, self._clock)
         self._leases: dict[str, Lease] = {}
 
@@ -72,14 +74,18 @@ class StateManager:
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+        earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
         `create` makes a file that does not exist. With durability `full` what was acknowledged
         survives power loss, with `process` it survives kill -9 (INV-ACK). A writer waits up to
-        `busy_timeout_s` for its turn. Raises StoreAbsent, StoreForeign, StoreNewer,
-        StoreUnreadable, StoreLocked.
+        `busy_timeout_s` for its turn. New jobs run by `lifecycle`; with the tables of `earlier`
+        versions of it, jobs that were left under those go on under it, as far as its upgrades
+        lead: reading shows them so, and the first write records the change. Raises StoreAbsent,
+        StoreForeign, StoreNewer, StoreUnreadable, StoreLocked.
         """
         store = open_store(
             url,
@@ -88,7 +94,7 @@ class StateManager:
             durability=durability,
             busy_timeout_s=busy_timeout_s,
         )
-        return cls(store, clock=clock)
+        return cls(store, lifecycle=lifecycle, earlier=earlier, clock=clock)
 
     @property
     def url(self) -> str:
@@ -343,9 +349,13 @@ class StateManager:
             return list(history(self._loader, reader, job, after, upto))
 
     def state_at(self, job_id: str, seq: int) -> JobState:
-        """The state after commit `seq`. Raises ValueError if the log has none such."""
+        """The state after commit `seq`, as it stands under this version of the lifecycle.
+
+        Raises ValueError if the log has none such, LifecycleChanged.
+        """
         with self._store.reading() as reader:
-            return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
+            job = self._loader.job(reader, job_id)
+            return self._loader.current(self._loader.logged_at(reader, job, seq))
 
     def phase_entered(self, job_id: str, seq: int) -> int:
         """The commit at which the job came into the phase that it is in at `seq`.

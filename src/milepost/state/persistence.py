@@ -61,6 +61,10 @@ class Writer(Reader, Protocol):
         """A new entry; the caller has seen that there is none of that id."""
         ...
 
+    def set_lifecycle(self, job: int, lifecycle: str) -> None:
+        """Note by which lifecycle the job runs from now on; the log is what decides."""
+        ...
+
     def add_inputs(self, job: int, block: InputBlock) -> None:
         """One block of a new job's items."""
         ...

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from milepost.errors import StoreError
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
 
@@ -72,6 +74,11 @@ class _Transaction:
         job = StoredJob(len(self.logs) + 1, job_id, created_at_us, lifecycle)
         self.logs[job_id] = _Log(job)
         return job
+
+    def set_lifecycle(self, job: int, lifecycle: str) -> None:
+        """Note by which lifecycle the job runs from now on."""
+        log = self._log(job)
+        self._put(replace(log, job=msgspec.structs.replace(log.job, lifecycle=lifecycle)))
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
         """One block of a new job's items."""

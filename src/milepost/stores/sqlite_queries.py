@@ -117,6 +117,10 @@ class SqliteWriter(SqliteReader):
             return StoredJob(number, job_id, created_at_us, lifecycle)
         raise AssertionError("an INSERT … RETURNING gives its row")
 
+    def set_lifecycle(self, job: int, lifecycle: str) -> None:
+        """Note by which lifecycle the job runs from now on."""
+        self._execute("UPDATE jobs SET lifecycle = ? WHERE number = ?", (lifecycle, job))
+
     def add_inputs(self, job: int, block: InputBlock) -> None:
         """One block of a new job's items."""
         self._execute(
