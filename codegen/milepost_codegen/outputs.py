@@ -52,7 +52,7 @@ def outputs(
     """
     _check_versions(definition, earlier)
     made = [
-        _output(definition, path, body, earlier)
+        _output(definition, path, body, earlier if path.suffix == ".py" else ())
         for path, body in _bodies(definition.lifecycle, target, [one.lifecycle for one in earlier])
     ]
     if target.python:
