@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
 from milepost.errors import (
@@ -19,10 +21,13 @@ from milepost.fold import advance
 from milepost.inputs import Inputs
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
+from milepost.metrics import Metrics
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
 
 __all__ = ["Loader", "Loading"]
+
+_log: Final = logging.getLogger("milepost.recovery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class Loader:
 
     store: StateStore
     lifecycle: Lifecycle
+    metrics: Metrics = field(default_factory=Metrics)
 
     def job(self, reader: Reader, job_id: str) -> StoredJob:
         """The job's entry. Raises JobIdInvalid, JobAbsent."""
@@ -56,6 +62,7 @@ class Loader:
         """
         fallbacks: list[str] = []
         state = known
+        began_s = self.metrics.began() if known is None else None
         if state is None:
             state = self._newest_checkpoint(reader, job, fallbacks)
         if state is None:
@@ -65,6 +72,7 @@ class Loader:
             newest, state = row, after
         if newest is not None and self.tally(job, newest) != state.tally:
             raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
+        self.metrics.folded(began_s, len(fallbacks))
         return Loading(state=state, fallbacks=tuple(fallbacks))
 
     def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
@@ -166,6 +174,7 @@ class Loader:
                 return self.verified(reader, job, checkpoint)
             except StoreUnreadable as error:
                 fallbacks.append(f"{error.problem}; an older one, or the log, was used")
+                _log.warning("job %s: %s", job.job_id, fallbacks[-1])
         return None
 
     def _same_lifecycle(self, job: StoredJob, created: JobCreated) -> None:

@@ -17,6 +17,7 @@ from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
+from milepost.metrics import Metrics
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state.append import Appender, Decision
@@ -34,6 +35,8 @@ from milepost.state.verification import Verification, verify_job
 __all__ = ["StateManager"]
 
 _log: Final = logging.getLogger("milepost.state")
+_recovery_log: Final = logging.getLogger("milepost.recovery")
+_lease_log: Final = logging.getLogger("milepost.lease")
 
 
 def _new_job_id() -> str:
@@ -54,12 +57,14 @@ class StateManager:
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
-        self._loader = Loader(store, lifecycle)
+        self._metrics = metrics or Metrics()
+        self._loader = Loader(store, lifecycle, self._metrics)
         self._appender = Appender(self._loader, self._clock)
         self._leases: dict[str, Lease] = {}
 
@@ -132,6 +137,7 @@ class StateManager:
         new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {})
         with self._store.writing() as writer:
             new.store(self._loader, writer, job_id, self._clock.now_us())
+        self._metrics.began_job("created")
         _log.info("job %s created with %d items", job_id, new.created.item_count)
         return self.get_state(job_id)
 
@@ -177,7 +183,9 @@ class StateManager:
         is refused while another executor holds the job, unless an `operator` asks (to pause, to
         cancel). Raises TransitionRefused, PayloadInvalid, LeaseHeld, LeaseLost.
         """
-        return self._request(job_id, [JobEvent(event, payload)], lease, operator=operator)
+        state = self._request(job_id, [JobEvent(event, payload)], lease, operator=operator)
+        _log.info("job %s took %s: in %s at seq %d", job_id, event, state.phase, state.seq)
+        return state
 
     def record(
         self,
@@ -250,6 +258,7 @@ class StateManager:
         state = self._append(job_id, leases.take(who, ttl_s, takeover))
         lease = Lease(job_id, who, state.fence, ttl_s)
         self._leases[job_id] = lease
+        _lease_log.info("%r", lease)
         renewer = leases.Renewer(self._loader, lease, self._clock) if renewed else None
         try:
             yield lease
@@ -270,10 +279,13 @@ class StateManager:
         Anybody may take one while others hold the job; raises LeaseLost if `lease`, or the one
         that this manager holds, is no longer the job's.
         """
+        began_s = self._metrics.began()
         state = self._append(job_id, checkpoints.take(reason, self._lease_for(job_id, lease)))
         taken = state.checkpoint_fact
         assert taken is not None, "the decision appended a CheckpointTaken"
-        return self.get_checkpoint(job_id, taken.seq)
+        checkpoint = self.get_checkpoint(job_id, taken.seq)
+        self._metrics.checkpoint(began_s, checkpoint.size_bytes)
+        return checkpoint
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
@@ -329,7 +341,11 @@ class StateManager:
         lease = self._lease_for(recovery.job_id, lease)
         decision = carry_out(recovery, lease=lease, operator=operator)
         state = self._append(recovery.job_id, decision)
-        _log.info("job %s recovered: %s", state.id, recovery.events or "nothing to do")
+        if not recovery.changes_nothing:
+            self._metrics.recovered(rewound=recovery.rewinds_to is not None)
+            back = "" if recovery.rewinds_to is None else f"back to seq {recovery.rewinds_to}, "
+            events = ", ".join(recovery.events) or "no event"
+            _recovery_log.info("job %s recovered: %s%s; in %s", state.id, back, events, state.phase)
         return state
 
     # Looking back

@@ -14,7 +14,7 @@ from rich.console import Console
 from milepost.cli.terminal import draw
 from milepost.inspect.page import Badge, Column, Fields, Note, Table
 
-SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen")
+SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen", "opentelemetry")
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
