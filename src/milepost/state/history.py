@@ -12,6 +12,7 @@ from milepost.codec import decode_body
 from milepost.facts import (
     CheckpointTaken,
     Fact,
+    Forked,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -31,7 +32,7 @@ from milepost.state.persistence import Reader
 __all__ = ["Kind", "StateEvent", "history"]
 
 Kind: TypeAlias = Literal[
-    "created", "job", "items", "lease", "released", "checkpoint", "rewound", "rejected"
+    "created", "job", "items", "lease", "released", "checkpoint", "rewound", "forked", "rejected"
 ]
 
 
@@ -124,6 +125,9 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         case Rewound():
             kind = "rewound"
             payload = {"to_seq": fact.to_seq, "reason": fact.reason}
+        case Forked():
+            kind = "forked"
+            payload = {"from_job": fact.from_job, "from_seq": fact.from_seq, "reason": fact.reason}
         case WriteRejected():
             kind = "rejected"
             touched = bitmap(fact.ordinals)

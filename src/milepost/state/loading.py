@@ -9,6 +9,7 @@ from typing import Final
 
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
 from milepost.errors import (
+    CommitAbsent,
     JobAbsent,
     LifecycleChanged,
     LogCorrupt,
@@ -76,7 +77,7 @@ class Loader:
         return Loading(state=state, fallbacks=tuple(fallbacks))
 
     def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
-        """The state after commit `seq`. Raises ValueError if the log has no such commit."""
+        """The state after commit `seq`. Raises CommitAbsent."""
         start = self.origin(reader, job)
         for checkpoint in reader.checkpoints(job.number):
             if checkpoint.seq <= seq:
@@ -91,7 +92,7 @@ class Loader:
         if state.seq != seq or seq < 1:
             tip = reader.tip(job.number)
             last = tip.seq if tip else 0
-            raise ValueError(f"job {job.job_id}: there is no seq {seq}, only 1 to {last}")
+            raise CommitAbsent(job_id=job.job_id, wanted=seq, last=last)
         return state
 
     def replay(

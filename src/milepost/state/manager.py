@@ -20,6 +20,7 @@ from milepost.machine import Lifecycle, Payload, Values
 from milepost.metrics import Metrics
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
+from milepost.state import travel
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent, history
@@ -30,6 +31,7 @@ from milepost.state.persistence import Durability, Reader, StateStore, open_stor
 from milepost.state.recovery import RecoveryPlan, carry_out, plan
 from milepost.state.results import Failure, ResultReader
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
+from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification, verify_job
 
 __all__ = ["StateManager"]
@@ -334,6 +336,21 @@ class StateManager:
             loading = self._loader.load(reader, job, known)
         return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
 
+    def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
+        """The plan that goes back to commit `seq` and takes the job up from there.
+
+        Any commit will do, checkpoint or not. What was recorded after it is undone, and stays in
+        the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
+        CommitAbsent.
+        """
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            loading = self._loader.load(reader, job)
+            base = None
+            if seq != loading.state.seq:
+                base = self._loader.state_at(reader, job, seq)
+        return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
+
     def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
     ) -> JobState:
@@ -359,9 +376,46 @@ class StateManager:
             return list(history(self._loader, reader, job, after, upto))
 
     def state_at(self, job_id: str, seq: int) -> JobState:
-        """The state after commit `seq`. Raises ValueError if the log has none such."""
+        """The state after commit `seq`. Raises CommitAbsent if the log has none such."""
         with self._store.reading() as reader:
             return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
+
+    def seq_at(self, job_id: str, at: datetime) -> int:
+        """The newest commit that is not after `at`, which is aware. O(log commits) look-ups.
+
+        Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
+        """
+        with self._store.reading() as reader:
+            return travel.seq_at(reader, self._loader.job(reader, job_id), at)
+
+    def diff(self, job_id: str, before: int, after: int) -> StateDiff:
+        """What is different after commit `after` against after commit `before`.
+
+        Cost: both states are folded, from the checkpoints before them, and the heads of the rows
+        between are read. Raises CommitAbsent, ValueError if `before` is the later one.
+        """
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            return travel.diff(self._loader, reader, job, before, after)
+
+    def fork(
+        self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
+    ) -> JobState:
+        """A new job that stands as `job_id` stood at `seq`; all of it is stored, or nothing.
+
+        It has the items, the history up to there and the results in it as its own, so that it
+        outlives its source; nobody holds it, and it has no checkpoint. The source is not changed,
+        whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
+        other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
+        """
+        new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
+        now_us = self._clock.now_us()
+        with self._store.writing() as writer:
+            source = self._loader.job(writer, job_id)
+            travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
+        self._metrics.began_job("forked")
+        _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
+        return self.get_state(new_job_id)
 
     def phase_entered(self, job_id: str, seq: int) -> int:
         """The commit at which the job came into the phase that it is in at `seq`.
