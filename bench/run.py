@@ -17,6 +17,7 @@ import apsw
 import batches
 import flatness
 import imports
+import measuring
 import plans
 import records
 import steps
@@ -26,6 +27,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "steps": steps.figures,
     "imports": imports.figures,
     "records": records.figures,
+    "measuring": measuring.figures,
     "batches": batches.figures,
     "plans": plans.figures,
     "flatness": flatness.figures,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from milepost.state.persistence import StateStore
     from milepost.state.recovery import RecoveryPlan
     from milepost.state.transitions import ItemEvent, JobEvent
+    from milepost.state.travel import StateDiff
 
 __all__ = [
     "AsyncStateManager",
@@ -50,6 +51,7 @@ __all__ = [
     "Progress",
     "RecordConflict",
     "RecoveryPlan",
+    "StateDiff",
     "StateError",
     "StateEvent",
     "StateManager",
@@ -75,6 +77,7 @@ _HOMES: Final = {
     "Progress": "milepost.job",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
+    "StateDiff": "milepost.state.travel",
     "StateError": "milepost.errors",
     "StateEvent": "milepost.state.history",
     "StateManager": "milepost.state.manager",

@@ -24,6 +24,7 @@ from milepost.state.persistence import Durability
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
 from milepost.state.transitions import ItemEvent, Updater
+from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification
 
 __all__ = ["AsyncStateManager"]
@@ -205,6 +206,10 @@ class AsyncStateManager:
             self.manager.recover_from_checkpoint, checkpoint, rewind=rewind, reason=reason
         )
 
+    async def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
+        """As StateManager.plan_rewind."""
+        return await self._call(self.manager.plan_rewind, job_id, seq, reason=reason)
+
     async def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
     ) -> JobState:
@@ -220,6 +225,20 @@ class AsyncStateManager:
     async def state_at(self, job_id: str, seq: int) -> JobState:
         """As StateManager.state_at."""
         return await self._call(self.manager.state_at, job_id, seq)
+
+    async def seq_at(self, job_id: str, at: datetime) -> int:
+        """As StateManager.seq_at."""
+        return await self._call(self.manager.seq_at, job_id, at)
+
+    async def diff(self, job_id: str, before: int, after: int) -> StateDiff:
+        """As StateManager.diff."""
+        return await self._call(self.manager.diff, job_id, before, after)
+
+    async def fork(
+        self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
+    ) -> JobState:
+        """As StateManager.fork."""
+        return await self._call(self.manager.fork, job_id, seq, new_job_id, reason=reason)
 
     async def results(self, job_id: str) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
         """As StateManager.results; read a slice at a time."""

@@ -41,6 +41,7 @@ __all__ = [
     "encode_snapshot",
     "encode_value",
     "pack",
+    "rechained",
     "unpack",
     "value_digest",
 ]
@@ -225,6 +226,23 @@ def encode_row(
         body_digest=body_digest,
         digest=_chained(previous, (seq, fence, at_us, count, FORMAT), head, after, body_digest),
     )
+
+
+def rechained(row: Row, *, previous: bytes, facts: Sequence[Fact] | None = None) -> Row:
+    """`row` behind another digest: its numbers, tally and body as they are, its head too.
+
+    Other `facts` than the row's own may take the place of its head. The body is not looked at:
+    if it does not match the digest that the row has of it, it still does not.
+    """
+    codec, stored, version = row.codec, row.head, row.format
+    head = unpack(codec[:1], stored)
+    if facts is not None:
+        head = _json_encoder.encode(facts)
+        letter, stored = pack(head, "the facts of one commit")
+        codec, version = letter + codec[1:], FORMAT
+    numbers = (row.seq, row.fence, row.at_us, row.count, version)
+    digest = _chained(previous, numbers, head, row.after, row.body_digest)
+    return msgspec.structs.replace(row, format=version, codec=codec, head=stored, digest=digest)
 
 
 def decode_commit(row: Row, *, previous: bytes, url: str, job_id: str) -> Commit:

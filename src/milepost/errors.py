@@ -9,6 +9,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  ├─ ValueInvalid             a value that is not JSON, or too large
    │  └─ ItemKeyDuplicate         two items with one key
    ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
+   ├─ CommitAbsent                a log that does not reach there
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointAbsent",
+    "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
     "InputInvalid",
@@ -172,6 +174,21 @@ class CheckpointAbsent(StateError, LookupError):
         which = "no checkpoint" if self.seq is None else f"no checkpoint at seq {self.seq}"
         found = f" ({'; '.join(self.problems)})" if self.problems else ""
         return f"job {self.job_id}: {which} that verifies{found}: recover from the log instead"
+
+
+@dataclass(eq=False, kw_only=True)
+class CommitAbsent(StateError, ValueError):
+    """The job's log, of commits 1 to `last`, has no commit `wanted`, or none as early as that."""
+
+    code: ClassVar[str] = "commit-absent"
+    job_id: str
+    wanted: int | datetime
+    last: int
+
+    def __str__(self) -> str:
+        if isinstance(self.wanted, int):
+            return f"job {self.job_id}: there is no commit {self.wanted}, only 1 to {self.last}"
+        return f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -15,6 +15,7 @@ __all__ = [
     "Commit",
     "Draft",
     "Fact",
+    "Forked",
     "ItemsFired",
     "JobCreated",
     "JobFired",
@@ -118,6 +119,18 @@ class Migrated(_Fact, tag="migrated", frozen=True):
     snapshot: bytes
 
 
+class Forked(_Fact, tag="forked", frozen=True):
+    """All before it is the log of another job up to its commit `from_seq`, of that digest.
+
+    From here on the job is its own: nobody holds it, and it has no checkpoint.
+    """
+
+    from_job: str
+    from_seq: int
+    from_digest: str
+    reason: str = ""
+
+
 class WriteRejected(_Fact, tag="rejected", frozen=True):
     """A write that was refused and is kept for the record; it changed nothing.
 
@@ -140,6 +153,7 @@ Fact: TypeAlias = (
     | CheckpointTaken
     | Rewound
     | Migrated
+    | Forked
     | WriteRejected
 )
 

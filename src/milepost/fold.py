@@ -11,6 +11,7 @@ from milepost.facts import (
     CheckpointTaken,
     Commit,
     Fact,
+    Forked,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -71,6 +72,8 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return _rewound(state, fact)
         case Migrated():
             return _migrated(state, fact)
+        case Forked():
+            return _forked(state, fact)
         case WriteRejected():
             return changed(state, rejected_count=state.rejected_count + 1)
         case JobCreated():
@@ -135,6 +138,20 @@ def _moves(
         refusal = refused.refusal
         refusal.subject = f"job {state.id}, item {state.inputs.key(refused.ordinal)!r}"
         raise refusal from None
+
+
+def _forked(state: JobState, fact: Forked) -> JobState:
+    """What the log says was another job's; its holder and its checkpoints stay with that one."""
+    if fact.from_seq != state.seq - 1:
+        raise ValueError(f"what is before it was forked at seq {fact.from_seq}")
+    return changed(
+        state,
+        owner=None,
+        orphaned=state.orphaned or state.owner is not None,
+        checkpoint_fact=None,
+        checkpoint_at_us=0,
+        created_at_us=state.updated_at_us,
+    )
 
 
 def _rewound(state: JobState, fact: Rewound) -> JobState:

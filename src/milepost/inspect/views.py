@@ -13,8 +13,11 @@ from milepost.state.verification import Problem
 
 __all__ = [
     "AllowedEvent",
+    "ChangedItems",
+    "ChangesView",
     "CheckpointView",
     "Entered",
+    "ForkView",
     "Guarding",
     "HistoryLine",
     "HistoryView",
@@ -23,12 +26,15 @@ __all__ = [
     "ItemLine",
     "ItemsView",
     "JobsView",
+    "Moment",
     "PathView",
     "PlanPart",
     "PlanView",
     "RecoverView",
     "RefusedEvent",
+    "RewindView",
     "ShowView",
+    "ValueChange",
     "VerifiedJob",
     "VerifyView",
     "View",
@@ -262,6 +268,80 @@ class RecoverView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RewindView(RecoverView):
+    """As RecoverView, of a plan that goes back to a commit."""
+
+    SCHEMA: ClassVar[str] = "milepost.rewind/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Where a job stood after commit `seq`, written at `at`."""
+
+    seq: int
+    at: datetime
+    phase: str
+    owner: str | None
+    fence: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueChange:
+    """What became of one value: `added`, `removed` or `changed`; None stands for what is not."""
+
+    name: str
+    change: str
+    before: Any  # Any: JSON, or typed by the lifecycle
+    after: Any  # Any: as before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedItems:
+    """Items whose `name` went from one value to another: how many, the keys of the first."""
+
+    name: str
+    before: Any  # Any: a state, or typed by the lifecycle
+    after: Any  # Any: as before
+    count: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesView:
+    """What is different in a job between two moments; `commits` and `events` count what is between.
+
+    `items` holds the items by what changed: `state`, or a variable of theirs (`attempts`).
+    `rewinds` are those between: at which commit, back to which.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.changes/1"
+
+    job: str
+    before: Moment
+    after: Moment
+    commits: int
+    events: int
+    elapsed_s: float
+    context: tuple[ValueChange, ...]
+    variables: tuple[ValueChange, ...]
+    items: tuple[ChangedItems, ...]
+    rewinds: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkView:
+    """A job that stands, or would stand, as `source` did; `applied` says which of them."""
+
+    SCHEMA: ClassVar[str] = "milepost.fork/1"
+
+    job: str
+    applied: bool
+    source: str
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedJob:
     """What was checked of one job, and what does not hold."""
 
@@ -312,6 +392,8 @@ View: TypeAlias = (
     | CheckpointView
     | PlanView
     | RecoverView
+    | ChangesView
+    | ForkView
     | VerifyView
     | PathView
 )

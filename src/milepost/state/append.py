@@ -7,11 +7,12 @@ one fsync serves all. No thread is kept for it. Source: group commit, DeWitt et 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from milepost.clock import Clock
 from milepost.codec import encode_row
@@ -32,6 +33,8 @@ from milepost.state.persistence import Writer
 from milepost.upgrade import migration
 
 __all__ = ["Appender", "Decision", "Moment", "RefusedWithRecord"]
+
+_log: Final = logging.getLogger("milepost.store")
 
 
 class Moment(NamedTuple):
@@ -69,6 +72,7 @@ class _Ticket:
     decision: Decision
     ready: threading.Lock = field(default_factory=threading.Lock)
     leads: bool = False
+    drafts: list[Draft] = field(default_factory=list)
     state: JobState | None = None
     error: BaseException | None = None
 
@@ -132,6 +136,7 @@ class Appender:
         """Serve all that wait, then hand the lead to the first of those that came meanwhile."""
         with self._lock:
             served, self._queue = self._queue, []
+        began_s = self._loader.metrics.began()
         try:
             self._serve(served)
         finally:
@@ -143,6 +148,8 @@ class Appender:
             if heir is not None:
                 heir.leads = True
                 heir.ready.release()
+        if began_s is not None:
+            self._loader.metrics.served(began_s, served)
 
     def _serve(self, tickets: list[_Ticket]) -> None:
         by_job: dict[str, list[_Ticket]] = {}
@@ -204,6 +211,7 @@ class Appender:
             if wanted:
                 state = after
                 drafts.extend(wanted)
+                ticket.drafts = wanted
         if drafts:
             opening = migration(before)
             if opening is not None:
@@ -214,7 +222,7 @@ class Appender:
                 if len(tickets) == 1:
                     return self._fail(tickets, error)
                 for ticket in tickets:  # so it is a commit each, and none spoils another's
-                    ticket.error = None
+                    ticket.error, ticket.drafts = None, []
                     self._decide(writer, job_id, [ticket], written)
                 return None
             writer.add_row(job.number, row)
@@ -229,7 +237,7 @@ class Appender:
     def _fail(self, tickets: list[_Ticket], error: MilepostError) -> None:
         """Answer with `error` those that have no answer of their own yet."""
         for ticket in tickets:
-            ticket.error = ticket.error or error
+            ticket.error, ticket.drafts = ticket.error or error, []
             self.forget(ticket.job_id)
 
     def _settle(
@@ -250,9 +258,11 @@ class Appender:
             )
         except StoreError:
             problem = error.problem  # still unknown
+        _log.warning("%s: %s", error, "it took place" if took_place else problem)
         for ticket in tickets:
             self.forget(ticket.job_id)
             if not took_place:
+                ticket.drafts = []
                 failure = CommitUnknown(url=error.url, problem=problem)
                 failure.__cause__ = error
                 ticket.error = ticket.error or failure

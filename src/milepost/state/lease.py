@@ -90,9 +90,11 @@ def renew(loader: Loader, lease: Lease, clock: Clock) -> bool:
         tip = writer.tip(job.number)
         if stored is None or tip is None or not stored.fence == tip.fence == lease.fence:
             lease.lost.set()
+            loader.metrics.lease("lost")
             return False
         expires_at_us = clock.now_us() + int(lease.ttl_s * 1_000_000)
         writer.put_lease(job.number, StoredLease(lease.owner, lease.fence, expires_at_us))
+    loader.metrics.lease("renewed")
     return True
 
 
@@ -163,6 +165,7 @@ class Renewer:
                     _log.warning("%r: another holds the job now", self._lease)
                     return
             except StateError as error:  # the next turn may succeed; the fence protects the job
+                self._loader.metrics.lease("not_renewed")
                 _log.warning("%r could not be renewed: %s", self._lease, error)
 
 

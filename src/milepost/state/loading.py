@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
 from milepost.errors import (
+    CommitAbsent,
     JobAbsent,
     LifecycleChanged,
     LogCorrupt,
@@ -19,12 +22,15 @@ from milepost.fold import advance
 from milepost.inputs import Inputs
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
+from milepost.metrics import Metrics
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
 from milepost.upgrade import upgraded
 from milepost.versions import Tables
 
 __all__ = ["Loader", "Loading"]
+
+_log: Final = logging.getLogger("milepost.recovery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +51,7 @@ class Loader:
 
     store: StateStore
     tables: Tables
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -67,6 +74,7 @@ class Loader:
         """
         fallbacks: list[str] = []
         state = (known.as_logged or known) if known else None
+        began_s = self.metrics.began() if known is None else None
         if state is None:
             state = self._newest_checkpoint(reader, job, fallbacks)
         if state is None:
@@ -76,6 +84,7 @@ class Loader:
             newest, state = row, after
         if newest is not None and self.tally(job, newest) != state.tally:
             raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
+        self.metrics.folded(began_s, len(fallbacks))
         return Loading(state=self.current(state), fallbacks=tuple(fallbacks))
 
     def current(self, state: JobState) -> JobState:
@@ -85,7 +94,7 @@ class Loader:
     def logged_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
         """The state after commit `seq`, by the version that it was written under.
 
-        Raises ValueError if the log has no such commit.
+        Raises CommitAbsent.
         """
         start = self.origin(reader, job)
         for checkpoint in reader.checkpoints(job.number):
@@ -101,8 +110,12 @@ class Loader:
         if state.seq != seq or seq < 1:
             tip = reader.tip(job.number)
             last = tip.seq if tip else 0
-            raise ValueError(f"job {job.job_id}: there is no seq {seq}, only 1 to {last}")
+            raise CommitAbsent(job_id=job.job_id, wanted=seq, last=last)
         return state
+
+    def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
+        """The state after commit `seq` as it stands under this version. Raises CommitAbsent."""
+        return self.current(self.logged_at(reader, job, seq))
 
     def replay(
         self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
@@ -199,4 +212,5 @@ class Loader:
                 return None  # the log tells whether it was taken to a version at hand
             except StoreUnreadable as error:
                 fallbacks.append(f"{error.problem}; an older one, or the log, was used")
+                _log.warning("job %s: %s", job.job_id, fallbacks[-1])
         return None

@@ -17,8 +17,10 @@ from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
+from milepost.metrics import Metrics
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
+from milepost.state import travel
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent, history
@@ -29,12 +31,15 @@ from milepost.state.persistence import Durability, Reader, StateStore, open_stor
 from milepost.state.recovery import RecoveryPlan, carry_out, plan
 from milepost.state.results import Failure, ResultReader
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
+from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification, verify_job
 from milepost.versions import tables_of
 
 __all__ = ["StateManager"]
 
 _log: Final = logging.getLogger("milepost.state")
+_recovery_log: Final = logging.getLogger("milepost.recovery")
+_lease_log: Final = logging.getLogger("milepost.lease")
 
 
 def _new_job_id() -> str:
@@ -56,12 +61,14 @@ class StateManager:
         earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
-        self._loader = Loader(store, tables_of(lifecycle, earlier))
+        self._metrics = metrics or Metrics()
+        self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics)
         self._appender = Appender(self._loader, self._clock)
         self._leases: dict[str, Lease] = {}
 
@@ -138,6 +145,7 @@ class StateManager:
         new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {})
         with self._store.writing() as writer:
             new.store(self._loader, writer, job_id, self._clock.now_us())
+        self._metrics.began_job("created")
         _log.info("job %s created with %d items", job_id, new.created.item_count)
         return self.get_state(job_id)
 
@@ -183,7 +191,9 @@ class StateManager:
         is refused while another executor holds the job, unless an `operator` asks (to pause, to
         cancel). Raises TransitionRefused, PayloadInvalid, LeaseHeld, LeaseLost.
         """
-        return self._request(job_id, [JobEvent(event, payload)], lease, operator=operator)
+        state = self._request(job_id, [JobEvent(event, payload)], lease, operator=operator)
+        _log.info("job %s took %s: in %s at seq %d", job_id, event, state.phase, state.seq)
+        return state
 
     def record(
         self,
@@ -256,6 +266,7 @@ class StateManager:
         state = self._append(job_id, leases.take(who, ttl_s, takeover))
         lease = Lease(job_id, who, state.fence, ttl_s)
         self._leases[job_id] = lease
+        _lease_log.info("%r", lease)
         renewer = leases.Renewer(self._loader, lease, self._clock) if renewed else None
         try:
             yield lease
@@ -276,10 +287,13 @@ class StateManager:
         Anybody may take one while others hold the job; raises LeaseLost if `lease`, or the one
         that this manager holds, is no longer the job's.
         """
+        began_s = self._metrics.began()
         state = self._append(job_id, checkpoints.take(reason, self._lease_for(job_id, lease)))
         taken = state.checkpoint_fact
         assert taken is not None, "the decision appended a CheckpointTaken"
-        return self.get_checkpoint(job_id, taken.seq)
+        checkpoint = self.get_checkpoint(job_id, taken.seq)
+        self._metrics.checkpoint(began_s, checkpoint.size_bytes)
+        return checkpoint
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
@@ -328,6 +342,21 @@ class StateManager:
             loading = self._loader.load(reader, job, known)
         return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
 
+    def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
+        """The plan that goes back to commit `seq` and takes the job up from there.
+
+        Any commit will do, checkpoint or not. What was recorded after it is undone, and stays in
+        the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
+        CommitAbsent.
+        """
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            loading = self._loader.load(reader, job)
+            base = None
+            if seq != loading.state.seq:
+                base = self._loader.state_at(reader, job, seq)
+        return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
+
     def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
     ) -> JobState:
@@ -335,7 +364,11 @@ class StateManager:
         lease = self._lease_for(recovery.job_id, lease)
         decision = carry_out(recovery, lease=lease, operator=operator)
         state = self._append(recovery.job_id, decision)
-        _log.info("job %s recovered: %s", state.id, recovery.events or "nothing to do")
+        if not recovery.changes_nothing:
+            self._metrics.recovered(rewound=recovery.rewinds_to is not None)
+            back = "" if recovery.rewinds_to is None else f"back to seq {recovery.rewinds_to}, "
+            events = ", ".join(recovery.events) or "no event"
+            _recovery_log.info("job %s recovered: %s%s; in %s", state.id, back, events, state.phase)
         return state
 
     # Looking back
@@ -351,11 +384,47 @@ class StateManager:
     def state_at(self, job_id: str, seq: int) -> JobState:
         """The state after commit `seq`, as it stands under this version of the lifecycle.
 
-        Raises ValueError if the log has none such, LifecycleChanged.
+        Raises CommitAbsent if the log has none such, LifecycleChanged.
+        """
+        with self._store.reading() as reader:
+            return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
+
+    def seq_at(self, job_id: str, at: datetime) -> int:
+        """The newest commit that is not after `at`, which is aware. O(log commits) look-ups.
+
+        Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
+        """
+        with self._store.reading() as reader:
+            return travel.seq_at(reader, self._loader.job(reader, job_id), at)
+
+    def diff(self, job_id: str, before: int, after: int) -> StateDiff:
+        """What is different after commit `after` against after commit `before`.
+
+        Cost: both states are folded, from the checkpoints before them, and the heads of the rows
+        between are read. Raises CommitAbsent, ValueError if `before` is the later one.
         """
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
-            return self._loader.current(self._loader.logged_at(reader, job, seq))
+            return travel.diff(self._loader, reader, job, before, after)
+
+    def fork(
+        self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
+    ) -> JobState:
+        """A new job that stands as `job_id` stood at `seq`; all of it is stored, or nothing.
+
+        It has the items, the history up to there and the results in it as its own, so that it
+        outlives its source; nobody holds it, and it has no checkpoint. The source is not changed,
+        whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
+        other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
+        """
+        new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
+        now_us = self._clock.now_us()
+        with self._store.writing() as writer:
+            source = self._loader.job(writer, job_id)
+            travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
+        self._metrics.began_job("forked")
+        _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
+        return self.get_state(new_job_id)
 
     def phase_entered(self, job_id: str, seq: int) -> int:
         """The commit at which the job came into the phase that it is in at `seq`.

@@ -63,3 +63,58 @@ def test_recover_rewinds_to_a_checkpoint(milepost: CommandLine) -> None:
         "no checkpoint at seq 6"
         in milepost("recover", "nightly", "--rewind", "6", exit_code=2).stderr
     )
+
+
+def test_rewind_goes_back_to_any_commit(milepost: CommandLine, store: Path) -> None:
+    """Not to checkpoints alone; without --apply nothing changes."""
+    before = store.read_bytes()
+    planned = milepost.json("rewind", "nightly", "-5")
+    assert (planned["plan"]["rewinds_to"], planned["applied"], planned["seq"]) == (4, False, 9)
+    assert store.read_bytes() == before
+    answer = milepost.json("rewind", "nightly", "4", "--apply", "--reason", "the wrong model")
+    assert (answer["applied"], answer["phase"]) == (True, "map")
+    shown = milepost.json("show", "nightly")
+    assert (shown["progress"]["done"], [to for _, to in shown["rewinds"]]) == (0, [4])
+    assert (shown["fence"], shown["lease"]) == (2, None)
+    assert "reason=the wrong model" in milepost("history", "nightly").stdout
+    assert milepost("verify", "nightly").stdout.endswith(": sound\n")
+
+
+def test_rewind_asks_for_a_reason_to_take_over(milepost: CommandLine) -> None:
+    """As recover does."""
+    milepost.clock.advance(-85)
+    held = milepost("rewind", "nightly", "4", "--apply", exit_code=2)
+    assert "nightly is held by worker-1 until" in held.stderr
+    milepost("rewind", "nightly", "4", "--apply", "--take-over", " ", exit_code=2)
+    milepost("rewind", "nightly", "4", "--apply", "--take-over", "it hangs")
+    assert "reason=it hangs" in milepost("history", "nightly").stdout
+
+
+def test_fork_makes_a_job_only_if_it_is_told_to(milepost: CommandLine, store: Path) -> None:
+    """The new job has what the other had at the commit; the other is as it was."""
+    before = store.read_bytes()
+    planned = milepost.json("fork", "nightly", "5", "again")
+    assert (planned["applied"], planned["job"], planned["source"]) == (False, "again", "nightly")
+    assert (planned["moment"]["seq"], planned["moment"]["progress"]["done"]) == (5, 2)
+    assert "nothing was changed: --apply does it" in milepost("fork", "nightly", "5", "x").stdout
+    assert store.read_bytes() == before
+    shown = milepost.json("show", "nightly")
+    done = milepost("fork", "nightly", "5", "again", "--apply", "--reason", "another model")
+    assert done.stdout.endswith("again is there, held by nobody\n")
+    assert milepost.json("show", "nightly") == shown
+    forked = milepost.json("show", "again")
+    assert (forked["seq"], forked["lease"], forked["checkpoint"]) == (6, None, None)
+    assert forked["progress"] == planned["moment"]["progress"]
+    last = milepost.json("history", "again")["events"][-1]
+    assert last["payload"] == {"from_job": "nightly", "from_seq": 5, "reason": "another model"}
+    assert milepost("verify").exit_code == 0
+
+
+def test_fork_says_what_is_in_the_way(milepost: CommandLine) -> None:
+    """An id that is taken, one that is none, a commit that is not there: with --apply or not."""
+    for apply in ((), ("--apply",)):
+        taken = milepost("fork", "nightly", "5", "weekly-1", *apply, exit_code=2)
+        assert "job 'weekly-1' exists" in taken.stderr
+        assert "job id 'a b'" in milepost("fork", "nightly", "5", "a b", *apply, exit_code=2).stderr
+        absent = milepost("fork", "nightly", "10", "again", *apply, exit_code=2)
+        assert absent.stderr == "milepost: job nightly: there is no commit 10: it has 1 to 9\n"

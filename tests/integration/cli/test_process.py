@@ -15,7 +15,7 @@ from milepost.cli.terminal import draw
 from milepost.facts import FORMAT
 from milepost.inspect.page import Badge, Column, Fields, Note, Table
 
-SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen")
+SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen", "opentelemetry")
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
 import click
 
 from milepost.cli.commands.plan import keys_option
@@ -13,9 +16,23 @@ from milepost.state.lease import default_owner
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
 
-__all__ = ["recover"]
+__all__ = ["CarriedOut", "carried_out", "recover", "take_over_option"]
 
-_REASON = "by hand"
+_REASON: Final = "by hand"
+
+
+def _said(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("say why the job is taken over", param_hint="--take-over")
+    return value
+
+
+take_over_option = click.option(
+    "--take-over",
+    metavar="REASON",
+    callback=_said,
+    help="Take the job from a holder that still seems alive; the reason is kept.",
+)
 
 
 @click.command(
@@ -27,11 +44,7 @@ _REASON = "by hand"
 )
 @job_argument
 @click.option("--apply", is_flag=True, help="Do what the plan says; without it nothing changes.")
-@click.option(
-    "--take-over",
-    metavar="REASON",
-    help="Take the job from a holder that still seems alive; the reason is kept.",
-)
+@take_over_option
 @click.option(
     "--rewind",
     type=click.IntRange(min=1),
@@ -57,28 +70,54 @@ def recover(
     executor that held it before can write no more. JOB is the job's id, or a beginning of it that
     no other job has.
     """
-    if take_over is not None and not take_over.strip():
-        raise click.BadParameter("say why the job is taken over", param_hint="--take-over")
     session = session_of(context)
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
         reason = take_over or _REASON
-        recovery = _plan(manager, job_id, rewind, reason)
-        after = recovery.state
-        applied = apply and not recovery.changes_nothing
-        if applied:
-            with manager.lease(
-                job_id, f"{default_owner()} (recover)", takeover=take_over or "", renewed=False
-            ):
-                recovery = _plan(manager, job_id, rewind, reason)
-                after = manager.apply(recovery)
+        done = carried_out(
+            manager,
+            lambda: _plan(manager, job_id, rewind, reason),
+            apply=apply,
+            take_over=take_over,
+        )
         view = RecoverView(
-            applied=applied,
-            seq=after.seq if applied else recovery.seq,
-            phase=after.phase,
-            plan=queries.plan_view(recovery, keys=keys),
+            applied=done.applied,
+            seq=done.seq,
+            phase=done.phase,
+            plan=queries.plan_view(done.plan, keys=keys),
         )
     session.answer(view, lambda: pages.recover_page(view))
+
+
+class CarriedOut(NamedTuple):
+    """A plan, whether it was carried out, and where the job stands now or would stand."""
+
+    plan: RecoveryPlan
+    applied: bool
+    seq: int
+    phase: str
+
+
+def carried_out(
+    manager: StateManager,
+    make: Callable[[], RecoveryPlan],
+    *,
+    apply: bool,
+    take_over: str | None,
+) -> CarriedOut:
+    """The plan that `make` gives, carried out if that is asked for and it changes anything.
+
+    The job is leased meanwhile, and the plan made again under the lease.
+    """
+    wanted = make()
+    if not apply or wanted.changes_nothing:
+        return CarriedOut(wanted, False, wanted.seq, wanted.state.phase)
+    command = click.get_current_context().info_name
+    owner = f"{default_owner()} ({command})"
+    with manager.lease(wanted.job_id, owner, takeover=take_over or "", renewed=False):
+        wanted = make()
+        after = manager.apply(wanted)
+    return CarriedOut(wanted, True, after.seq, after.phase)
 
 
 def _plan(manager: StateManager, job_id: str, rewind: int | None, reason: str) -> RecoveryPlan:
