@@ -271,11 +271,14 @@ def test_both_spellings_alone_in_a_queue(tmp_path: Path) -> None:
     assert [(item.old_id, len(item.history)) for item in items] == [("item_3", 3), ("item-4", 1)]
 
 
-def test_the_later_of_two_letters_counts_and_the_history_of_both(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("first", "second"), [("resume", "normal"), ("normal", "resume")])
+def test_the_later_of_two_letters_counts_and_the_history_of_both(
+    tmp_path: Path, first: str, second: str
+) -> None:
     old = letter("item_0", MadeItem(value="a", message="first", attempts=2), at=10)
     new = letter("item_0", MadeItem(value="a", message="again"), at=90, agent="z")
-    write_letter(tmp_path, old, depth="resume")
-    write_letter(tmp_path, new, depth="normal")
+    write_letter(tmp_path, old, depth=first)
+    write_letter(tmp_path, new, depth=second)
     [item] = only(tmp_path).items
     assert [attempt.message for attempt in item.history] == ["first", "first", "again"]
     assert item.dead_letter is not None
@@ -438,6 +441,43 @@ def test_attempts_of_different_agents_stay_apart(tmp_path: Path) -> None:
     write_letter(tmp_path, letter("item_0", MadeItem(value="a"), at=3, agent="z"))
     [item] = only(tmp_path).items
     assert [attempt.agent_id for attempt in item.history] == ["x", "y", "z"]
+
+
+def test_one_log_tells_of_each_attempt_once(tmp_path: Path) -> None:
+    """The same agent, the same words, a second later: two attempts all the same."""
+    write_events(tmp_path, events(started("x"), failed("x"), started("x"), failed("x")))
+    [item] = only(tmp_path).items
+    assert (item.attempts, len(item.history)) == (2, 2)
+
+
+def test_a_failure_without_words_is_not_the_success_after_it(tmp_path: Path) -> None:
+    write_state(tmp_path, job_state([DONE]))
+    write_events(tmp_path, events(started("x"), failed("x", "")))
+    [item] = only(tmp_path).items
+    assert {attempt.outcome for attempt in item.history} == {
+        AttemptOutcome.FAILED,
+        AttemptOutcome.SUCCEEDED,
+    }
+
+
+def test_an_item_that_was_tried_all_day(tmp_path: Path) -> None:
+    told = [step for n in range(1500) for step in (started("x", attempt=n), failed("x", f"{n}"))]
+    write_events(tmp_path, events(*told))
+    write_letter(
+        tmp_path, letter("item_0", MadeItem(value="a", message="1499"), at=2999, agent="x")
+    )
+    [item] = only(tmp_path).items
+    assert (item.attempts, len(item.history)) == (1500, 1500)
+    assert item.history[-1].cause == "CommandFailed"
+
+
+def test_two_agents_at_one_item_end_each_its_own_attempt(tmp_path: Path) -> None:
+    write_events(tmp_path, events(started("x"), started("y"), failed("x")))
+    [item] = only(tmp_path).items
+    assert [(attempt.agent_id, attempt.outcome) for attempt in item.history] == [
+        ("y", AttemptOutcome.UNFINISHED),
+        ("x", AttemptOutcome.FAILED),
+    ]
 
 
 # What is carried beside the items

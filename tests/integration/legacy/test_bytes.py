@@ -9,6 +9,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import lz4.block
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,12 +115,19 @@ def test_what_unpacks_to_more_than_the_limit_is_not_unpacked(
     assert codes(job) & {Code.FILE_TOO_LARGE, Code.BYTES_DAMAGED}
 
 
-def test_an_lz4_size_of_four_gigabytes_is_refused_before_anything_is_set_aside(
-    tmp_path: Path,
+@pytest.mark.parametrize(("size", "limit"), [(0xFFFFFFFF, 1 << 40), (100_000, 99_999)])
+def test_an_lz4_size_that_cannot_be_is_refused_before_anything_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, limit: int
 ) -> None:
+    """Whether it is beyond what so few bytes can hold, or beyond the limit."""
     path = write_checkpoint(tmp_path, checkpoint([DONE]), packing="lz4")
-    path.write_bytes(b"\xff\xff\xff\xff" + path.read_bytes()[4:])
-    assert Code.BYTES_DAMAGED in codes(only(tmp_path))
+    path.write_bytes(size.to_bytes(4, "little") + path.read_bytes()[4:])
+
+    def never(block: bytes) -> bytes:
+        raise AssertionError("memory was about to be set aside")
+
+    monkeypatch.setattr(lz4.block, "decompress", never)
+    assert Code.BYTES_DAMAGED in codes(only(tmp_path, Limits(max_bytes=limit)))
 
 
 def test_a_file_beyond_the_limit_is_not_read_and_one_below_is(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ __all__ = ["merge_attempts"]
 
 _SAME_WORDS: Final = timedelta(seconds=60)
 _ANY_WORDS: Final = timedelta(seconds=2)
+_LOOK_BACK: Final = 100
 _LATE: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -21,11 +22,12 @@ def merge_attempts(told: Iterable[OldAttempt]) -> tuple[OldAttempt, ...]:
     What comes earlier in `told` counts more where two accounts of one attempt differ. One source
     never tells of an attempt twice. Two sources tell of the same one if no agent speaks against
     it, it ended the same way, and it has the same words or number within a minute, or any words
-    within two seconds: attempts at one item follow each other.
+    within two seconds: attempts at one item follow each other. It is looked for among the last
+    hundred only, so that a log of a million attempts costs no square of that.
     """
     merged: list[OldAttempt] = []
     for attempt in told:
-        for number in reversed(range(len(merged))):
+        for number in reversed(range(max(0, len(merged) - _LOOK_BACK), len(merged))):
             if _same(merged[number], attempt):
                 merged[number] = _joined(merged[number], attempt)
                 break
