@@ -99,6 +99,8 @@ class Ledger:
     def members(self, *states: str) -> BitMap:
         """The ordinals of the members in any of `states`."""
         found = [members for (state, _), members in self.cells.items() if state in states]
+        if len(found) == 1:
+            return found[0].copy()
         return BitMap.union(*found) if found else bitmap()
 
     def member(self, ordinal: int) -> tuple[str, Values]:
@@ -133,7 +135,7 @@ class Ledger:
         for cell, members in self.cells.items():
             if not members.intersect(asked):
                 continue
-            hit = members & asked
+            hit = asked if asked <= members else members & asked
             found += len(hit)
             if payloads is not None and self.machine.uses_payload(cell[0], event):
                 of = dict(zip(ordinals, payloads, strict=True))

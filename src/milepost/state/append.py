@@ -3,14 +3,19 @@
 Threads that come while a commit is under way queue up; the first of them then leads: it takes the
 store's write lock once, decides everybody's request in order and writes one commit a job, so that
 one fsync serves all. No thread is kept for it. Source: group commit, DeWitt et al., 1984.
+
+Requests that are alike are decided as one, and one by one only if that is refused. What this
+appender wrote last is not read again while the store's mark says that nobody wrote since.
 """
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
 from milepost.clock import Clock
@@ -30,7 +35,7 @@ from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer
 
-__all__ = ["Appender", "Decision", "Moment", "RefusedWithRecord"]
+__all__ = ["Appender", "Decision", "Joinable", "Moment", "RefusedWithRecord"]
 
 
 class Moment(NamedTuple):
@@ -49,6 +54,28 @@ class Moment(NamedTuple):
 
 Decision: TypeAlias = Callable[[Moment], Iterable[Draft]]
 """Gives the facts to append, or raises; it may write what is derived through the writer, last."""
+
+
+class Joinable(ABC):
+    """A decision that can be taken with others of its kind, as if one caller had asked for all.
+
+    Joined they must give what they would give one after the other, or refuse.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def kind(self) -> object:
+        """Equal for decisions that can be joined; None for one that stands alone."""
+
+    @abstractmethod
+    def joined(self, others: Sequence[Decision]) -> Decision:
+        """The decision that wants all of it, in order. `others` are of the same kind."""
+
+    @abstractmethod
+    def __call__(self, moment: Moment) -> Iterable[Draft]:
+        """As a Decision."""
 
 
 class RefusedWithRecord(Exception):
@@ -83,6 +110,9 @@ class Appender:
         self._queue: list[_Ticket] = []
         self._busy = False
         self._known: OrderedDict[str, JobState] = OrderedDict()
+        # The leader's alone: what is newest as long as the store has the mark that was left with it.
+        self._newest: dict[str, tuple[StoredJob, JobState]] = {}
+        self._mark: int | None = None
 
     def append(self, job_id: str, decision: Decision) -> JobState:
         """Decide under the write lock and append; the state of which the facts are a durable part.
@@ -109,8 +139,7 @@ class Appender:
 
     def known(self, job_id: str) -> JobState | None:
         """The newest state that this appender has seen of the job; others may have moved it on."""
-        with self._lock:
-            return self._known.get(job_id)
+        return self._known.get(job_id)
 
     def remember(self, state: JobState) -> None:
         """Keep a state that was loaded, unless a newer one is kept already."""
@@ -148,8 +177,11 @@ class Appender:
         for ticket in tickets:
             by_job.setdefault(ticket.job_id, []).append(ticket)
         written: list[tuple[StoredJob, JobState]] = []
+        mark, self._mark = self._mark, None
         try:
             with self._loader.store.writing() as writer:
+                if writer.mark != mark or len(self._newest) > self._remembered:
+                    self._newest.clear()
                 for job_id, of_job in by_job.items():
                     self._decide(writer, job_id, of_job, written)
         except CommitUnknown as error:
@@ -161,6 +193,7 @@ class Appender:
             self._fail(tickets, CommitUnknown(url=self._loader.store.url, problem=problem))
             raise
         else:
+            self._mark = writer.mark
             for _, state in written:
                 self.remember(state)
 
@@ -173,36 +206,16 @@ class Appender:
     ) -> None:
         """Decide the requests for one job in order; what they accept becomes one row."""
         try:
-            job = self._loader.job(writer, job_id)
-            known = next((s for j, s in reversed(written) if j == job), self.known(job_id))
-            before = self._loader.load(writer, job, known).state
+            job, before = self._read(writer, job_id)
         except MilepostError as error:
             return self._fail(tickets, error)
         now_us = max(self._clock.now_us(), before.updated_at_us)
         state = before
         drafts: list[Draft] = []
-        for ticket in tickets:
-            moment = Moment(
-                writer=writer,
-                url=self._loader.store.url,
-                job=job,
-                committed=before,
-                state=state,
-                now_us=now_us,
-            )
-            try:
-                wanted = list(ticket.decision(moment))
-                after = _applied(state, wanted, now_us)
-            except RefusedWithRecord as refused:
-                ticket.error = refused.error
-                wanted = [refused.draft]
-                after = _applied(state, wanted, now_us)
-            except MilepostError as error:
-                ticket.error = error
-                continue
-            if wanted:
-                state = after
-                drafts.extend(wanted)
+        for alike in _alike(tickets):
+            moment = Moment(writer, self._loader.store.url, job, before, state, now_us)
+            state, accepted = _decided(moment, alike)
+            drafts += accepted
         if drafts:
             try:
                 row = _row(before, state, drafts, now_us)
@@ -216,9 +229,19 @@ class Appender:
             writer.add_row(job.number, row)
             state = changed(state, digest=row.digest)
             written.append((job, state))
+            self._newest[job_id] = job, state
         for ticket in tickets:
             ticket.state = state
         return None
+
+    def _read(self, writer: Writer, job_id: str) -> tuple[StoredJob, JobState]:
+        """The job and its newest state, under the write lock; no query if it is known to be."""
+        newest = self._newest.get(job_id)
+        if newest is None:
+            job = self._loader.job(writer, job_id)
+            newest = job, self._loader.load(writer, job, self.known(job_id)).state
+            self._newest[job_id] = newest
+        return newest
 
     def _fail(self, tickets: list[_Ticket], error: MilepostError) -> None:
         """Answer with `error` those that have no answer of their own yet."""
@@ -250,6 +273,45 @@ class Appender:
                 failure = CommitUnknown(url=error.url, problem=problem)
                 failure.__cause__ = error
                 ticket.error = ticket.error or failure
+
+
+def _alike(tickets: list[_Ticket]) -> Iterable[list[_Ticket]]:
+    """Neighbours that can be decided together, in order; each other ticket by itself."""
+    if len(tickets) == 1:
+        return [tickets]
+    groups: list[list[_Ticket]] = []
+    for kind, neighbours in groupby(tickets, _kind):
+        groups += [[one] for one in neighbours] if kind is None else [list(neighbours)]
+    return groups
+
+
+def _kind(ticket: _Ticket) -> object:
+    return ticket.decision.kind if isinstance(ticket.decision, Joinable) else None
+
+
+def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Draft]]:
+    """What alike tickets want, and the state after it; a refusal becomes its ticket's error."""
+    first, *others = tickets
+    decision = first.decision
+    if others and isinstance(decision, Joinable):
+        decision = decision.joined([other.decision for other in others])
+    try:
+        drafts = list(decision(moment))
+        return _applied(moment.state, drafts, moment.now_us), drafts
+    except RefusedWithRecord as refused:
+        if not others:
+            first.error = refused.error
+            drafts = [refused.draft]
+            return _applied(moment.state, drafts, moment.now_us), drafts
+    except MilepostError as error:
+        if not others:
+            first.error = error
+            return moment.state, []
+    state, drafts = moment.state, []  # one of them is refused: each for itself
+    for ticket in tickets:
+        state, accepted = _decided(moment._replace(state=state), [ticket])
+        drafts += accepted
+    return state, drafts
 
 
 def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
