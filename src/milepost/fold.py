@@ -99,9 +99,7 @@ def _item_moves(state: JobState, fact: ItemsFired) -> list[Move]:
     return _moves(state, fact.event, fact.ordinals, fact.payloads)
 
 
-def _job_step(
-    state: JobState, fact: JobFired
-) -> tuple[Step, tuple[tuple[str, list[Move]], ...]]:
+def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[tuple[str, list[Move]], ...]]:
     try:
         step = state.machine.step(state.phase, fact.event, state.guarded, fact.payload)
     except TransitionRefused as refusal:

@@ -149,16 +149,16 @@ class Ledger:
     def after(self, moves: Iterable[Move]) -> Ledger:
         """The ledger after `moves` that it gave itself."""
         cells = dict(self.cells)
-        for move in moves:
-            if move.before == move.after:
+        for before, after, _, members in moves:
+            if before == after:
                 continue
-            left = cells[move.before] - move.members
+            left = cells[before] - members
             if left:
-                cells[move.before] = left
+                cells[before] = left
             else:
-                del cells[move.before]
-            there = cells.get(move.after)
-            cells[move.after] = move.members if there is None else there | move.members
+                del cells[before]
+            there = cells.get(after)
+            cells[after] = members if there is None else there | members
         return Ledger(machine=self.machine, params=self.params, count=self.count, cells=cells)
 
     def _move(self, cell: Cell, event: str, members: BitMap, payload: Values) -> Move:

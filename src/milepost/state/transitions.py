@@ -213,20 +213,21 @@ def _ordinal(state: JobState, item: str | int) -> int:
 
 
 def _checked(state: JobState, request: Request) -> _Checked:
-    machine = state.machine if isinstance(request, JobEvent) else state.items.machine
+    of_item = isinstance(request, ItemEvent)
+    machine = state.items.machine if of_item else state.machine
     event = str(request.event)
     payload = machine.payload(event, request.payload)
     readable: dict[str, Any] = {}
     body: dict[str, msgspec.Raw] = {}
     for part in machine.event_specs[event].fields if payload else ():
-        name, value = part.name, payload[part.name]
-        if name == "variables" and isinstance(request, JobEvent):
-            readable[name] = _variables(machine, event, value)
-        elif part.readable:
-            readable[name] = value
+        name = part.name
+        if part.readable:
+            readable[name] = payload[name]
+        elif name == "variables" and not of_item:
+            readable[name] = _variables(machine, event, payload[name])
         else:
             try:
-                body[name] = msgspec.Raw(encode_value(value, name))
+                body[name] = msgspec.Raw(encode_value(payload[name], name))
             except ValueInvalid as error:
                 whose = f" of item {request.item!r}" if isinstance(request, ItemEvent) else ""
                 error.what = f"payload of '{event}'{whose}, field '{name}'"
