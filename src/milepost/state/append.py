@@ -110,7 +110,7 @@ class Appender:
         self._queue: list[_Ticket] = []
         self._busy = False
         self._known: OrderedDict[str, JobState] = OrderedDict()
-        # The leader's alone: what is newest as long as the store has the mark that was left with it.
+        # The leader's alone: what is newest while the store has the mark that was left with it.
         self._newest: dict[str, tuple[StoredJob, JobState]] = {}
         self._mark: int | None = None
 
@@ -275,13 +275,14 @@ class Appender:
                 ticket.error = ticket.error or failure
 
 
-def _alike(tickets: list[_Ticket]) -> Iterable[list[_Ticket]]:
+def _alike(tickets: list[_Ticket]) -> list[list[_Ticket]]:
     """Neighbours that can be decided together, in order; each other ticket by itself."""
     if len(tickets) == 1:
         return [tickets]
     groups: list[list[_Ticket]] = []
     for kind, neighbours in groupby(tickets, _kind):
-        groups += [[one] for one in neighbours] if kind is None else [list(neighbours)]
+        together = list(neighbours)
+        groups += [together] if kind is not None else [[one] for one in together]
     return groups
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -81,7 +81,6 @@ def decide(
     if it is not (INV-ONCE). A lease that is not the job's any more gives LeaseLost, and leaves
     its trace in the log too (INV-FENCE).
     """
-
     return _Decision(wanted, lease, operator, seq)
 
 
@@ -107,7 +106,7 @@ class _Decision(Joinable):
             wanted += other.wanted
         return _Decision(wanted, self.lease, self.operator, None)
 
-    def __call__(self, moment: Moment) -> Iterator[Draft]:
+    def __call__(self, moment: Moment) -> Iterable[Draft]:
         """As a Decision."""
         wanted, seq = self.wanted, self.seq
         wants = partial(_rejection, moment, wanted)
