@@ -15,6 +15,7 @@ from typing import Final
 import apsw
 
 import batches
+import durable_peers
 import flatness
 import imports
 import plans
@@ -27,6 +28,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "imports": imports.figures,
     "records": records.figures,
     "batches": batches.figures,
+    "peers": durable_peers.figures,
     "plans": plans.figures,
     "flatness": flatness.figures,
 }
