@@ -14,7 +14,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
@@ -32,6 +32,7 @@ from milepost.facts import Draft, Fact, ItemsFired, JobFired
 from milepost.fold import apply
 from milepost.job import JobState, changed
 from milepost.rows import Row, StoredJob
+from milepost.state.line import Line, Place
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer
 
@@ -87,14 +88,12 @@ class RefusedWithRecord(Exception):
         super().__init__(error, draft)
 
 
-@dataclass(slots=True)
-class _Ticket:
-    """One caller's request, and its answer once `ready` is released."""
+@dataclass(slots=True, eq=False)
+class _Ticket(Place):
+    """One caller's request, and its answer once it was served."""
 
     job_id: str
     decision: Decision
-    ready: threading.Lock = field(default_factory=threading.Lock)
-    leads: bool = False
     state: JobState | None = None
     error: BaseException | None = None
 
@@ -106,9 +105,8 @@ class Appender:
         self._loader = loader
         self._clock = clock
         self._remembered = remembered
-        self._lock = threading.Lock()  # of the three below; never held during I/O
-        self._queue: list[_Ticket] = []
-        self._busy = False
+        self._line = Line(self._serve)
+        self._lock = threading.Lock()  # of what is known; never held during I/O
         self._known: OrderedDict[str, JobState] = OrderedDict()
         # The leader's alone: what is newest while the store has the mark that was left with it.
         self._newest: dict[str, tuple[StoredJob, JobState]] = {}
@@ -122,16 +120,7 @@ class Appender:
         what a RefusedWithRecord asked for.
         """
         ticket = _Ticket(job_id, decision)
-        ticket.ready.acquire()
-        with self._lock:
-            self._queue.append(ticket)
-            leads = not self._busy
-            self._busy = True
-        if not leads:
-            ticket.ready.acquire()
-            leads = ticket.leads
-        if leads:
-            self._lead()
+        self._line.stand(ticket)
         if ticket.error is not None:
             raise ticket.error
         assert ticket.state is not None, "a ticket that was served has a state or an error"
@@ -156,23 +145,8 @@ class Appender:
         with self._lock:
             self._known.pop(job_id, None)
 
-    def _lead(self) -> None:
-        """Serve all that wait, then hand the lead to the first of those that came meanwhile."""
-        with self._lock:
-            served, self._queue = self._queue, []
-        try:
-            self._serve(served)
-        finally:
-            with self._lock:
-                heir = self._queue[0] if self._queue else None
-                self._busy = heir is not None
-            for ticket in served:
-                ticket.ready.release()
-            if heir is not None:
-                heir.leads = True
-                heir.ready.release()
-
     def _serve(self, tickets: list[_Ticket]) -> None:
+        """One commit for all of them; each is left with a state or an error of its own."""
         by_job: dict[str, list[_Ticket]] = {}
         for ticket in tickets:
             by_job.setdefault(ticket.job_id, []).append(ticket)
