@@ -20,7 +20,9 @@ import flatness
 import imports
 import plans
 import records
+import sizes
 import steps
+import whole_state
 from pairing import Figure, Settings
 
 BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
@@ -31,6 +33,8 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "peers": durable_peers.figures,
     "plans": plans.figures,
     "flatness": flatness.figures,
+    "sizes": sizes.figures,
+    "whole": whole_state.figures,
 }
 
 
