@@ -57,7 +57,9 @@ def apply(state: JobState, fact: Fact) -> JobState:
     not have, ValueError where the fact does not fit the log.
     """
     match fact:
-        case ItemsFired() | JobFired():
+        case ItemsFired():
+            return changed(state, items=state.items.after(_item_moves(state, fact)))
+        case JobFired():
             return _fired(state, fact)
         case LeaseTaken():
             if fact.fence != state.fence + 1:
@@ -85,41 +87,44 @@ def apply(state: JobState, fact: Fact) -> JobState:
 def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
     """What a fired fact does to the job and its items. Raises as `apply` does."""
     if isinstance(fact, ItemsFired):
-        if fact.event not in state.accepted:
-            raise TransitionRefused(
-                machine=state.items.machine.name,
-                state=state.phase,
-                event=fact.event,
-                allowed=state.accepted,
-                reason="the job's phase accepts no such event of its items",
-                subject=f"items of job {state.id}",
-            )
-        moves = _moves(state, fact.event, fact.ordinals, fact.payloads)
-        return Trace(step=None, moves=((fact.event, moves),))
+        return Trace(step=None, moves=((fact.event, _item_moves(state, fact)),))
+    step, moves = _job_step(state, fact)
+    return Trace(step=step, moves=moves)
+
+
+def _item_moves(state: JobState, fact: ItemsFired) -> list[Move]:
+    if fact.event not in state.accepted:
+        raise TransitionRefused(
+            machine=state.items.machine.name,
+            state=state.phase,
+            event=fact.event,
+            allowed=state.accepted,
+            reason="the job's phase accepts no such event of its items",
+            subject=f"items of job {state.id}",
+        )
+    return _moves(state, fact.event, fact.ordinals, fact.payloads)
+
+
+def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[tuple[str, list[Move]], ...]]:
     try:
         step = state.machine.step(state.phase, fact.event, state.guarded, fact.payload)
     except TransitionRefused as refusal:
         refusal.subject = f"job {state.id}"
         raise
     members = [(m.event, state.items.members(m.state)) for m in step.members]
-    return Trace(
-        step=step,
-        moves=tuple((event, _moves(state, event, hit, None)) for event, hit in members if hit),
-    )
+    return step, tuple((event, _moves(state, event, hit, None)) for event, hit in members if hit)
 
 
-def _fired(state: JobState, fact: JobFired | ItemsFired) -> JobState:
-    taken = trace(state, fact)
-    items = state.items.after(move for _, moves in taken.moves for move in moves)
-    if taken.step is None or isinstance(fact, ItemsFired):
-        return changed(state, items=items)
+def _fired(state: JobState, fact: JobFired) -> JobState:
+    step, taken = _job_step(state, fact)
+    items = state.items.after(move for _, moves in taken for move in moves)
     variables = state.variables
     if fact.payload.get("variables"):
         variables = frozen({**variables, **fact.payload["variables"]})
     return changed(
         state,
-        phase=taken.step.state,
-        context=own_context(taken.step.context),
+        phase=step.state,
+        context=own_context(step.context),
         items=items,
         variables=variables,
         orphaned=state.orphaned and fact.event != "recover",

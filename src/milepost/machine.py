@@ -404,7 +404,7 @@ class Machine:
             if not spec.fields:
                 return {}
             given = {}
-        elif not isinstance(given, Mapping):
+        elif type(given) is not dict and not isinstance(given, Mapping):
             named = getattr(given, "event", None)
             if named != event:
                 raise self._field(event, f"{type(given).__name__} is a payload of '{named}'")
@@ -421,10 +421,10 @@ class Machine:
             if problem:
                 raise self._field(event, f"field '{part.name}' {problem}")
             checked[part.name] = str(value) if part.members else value
-        unknown = [name for name in given if name not in checked]
-        if unknown:
+        if not given.keys() <= checked.keys():
+            unknown = next(name for name in given if name not in checked)
             listed = ", ".join(checked) or "none"
-            raise self._field(event, f"no such field '{unknown[0]}' (there are: {listed})")
+            raise self._field(event, f"no such field '{unknown}' (there are: {listed})")
         return checked
 
     def allowed(self, state: str) -> tuple[str, ...]:

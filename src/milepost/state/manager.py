@@ -486,7 +486,7 @@ class StateManager:
         return self._append(job_id, decision)
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
-        return self._appender.append(check_job_id(job_id), decision)
+        return self._appender.append(job_id, decision)
 
     def _lease_for(self, job_id: str, lease: Lease | None) -> Lease | None:
         return lease or self._leases.get(job_id)

@@ -57,6 +57,14 @@ class Reader(Protocol):
 class Writer(Reader, Protocol):
     """Queries and changes that take place together or not at all, one writer at a time."""
 
+    @property
+    def mark(self) -> int:
+        """Names what the store holds: as this writer found it, and after its block, as it left it.
+
+        Where a writer finds the mark that another left, nobody wrote in between: in no process.
+        """
+        ...
+
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id."""
         ...

@@ -31,6 +31,7 @@ class _Transaction:
     """A moment of the store: the logs as they were when it began, and as this writer left them."""
 
     logs: dict[str, _Log] = field(default_factory=dict)
+    mark: int = 0
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id, or None."""
@@ -118,6 +119,7 @@ class MemoryStore:
         self.read_only = False
         self._turn = threading.Lock()
         self._logs: dict[str, _Log] = {}
+        self._commits = 0
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
@@ -128,9 +130,11 @@ class MemoryStore:
     def writing(self) -> Iterator[_Transaction]:
         """One commit: what it leaves replaces what was, unless the block raises."""
         with self._turn:
-            transaction = _Transaction(dict(self._logs))
+            transaction = _Transaction(dict(self._logs), mark=self._commits)
             yield transaction
             self._logs = transaction.logs
+            self._commits += 1
+            transaction.mark = self._commits
 
     def check(self) -> list[str]:
         """Memory is sound."""

@@ -106,7 +106,15 @@ class SqliteReader:
 
 
 class SqliteWriter(SqliteReader):
-    """Queries and changes within one transaction, which holds the store's write lock."""
+    """Queries and changes within one transaction, which holds the store's write lock.
+
+    `mark` is SQLite's data version, by which SQLite itself knows whether its page cache still
+    holds: every commit changes it, whichever connection or process made it.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self.mark: int = connection.data_version("main")
 
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id."""
