@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from milepost.state.manager import StateManager
     from milepost.state.persistence import StateStore
     from milepost.state.recovery import RecoveryPlan
+    from milepost.state.scope import Scope
     from milepost.state.transitions import ItemEvent, JobEvent
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Progress",
     "RecordConflict",
     "RecoveryPlan",
+    "Scope",
     "StateError",
     "StateEvent",
     "StateManager",
@@ -75,6 +77,7 @@ _HOMES: Final = {
     "Progress": "milepost.job",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
+    "Scope": "milepost.state.scope",
     "StateError": "milepost.errors",
     "StateEvent": "milepost.state.history",
     "StateManager": "milepost.state.manager",

@@ -23,6 +23,7 @@ from milepost.state.manager import StateManager
 from milepost.state.persistence import Durability
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
+from milepost.state.scope import Scope
 from milepost.state.transitions import ItemEvent, Updater
 from milepost.state.verification import Verification
 
@@ -198,11 +199,20 @@ class AsyncStateManager:
         return await self._call(self.manager.list_checkpoints, job_id)
 
     async def recover_from_checkpoint(
-        self, checkpoint: Checkpoint | str, *, rewind: bool = False, reason: str = ""
+        self,
+        checkpoint: Checkpoint | str,
+        *,
+        rewind: bool = False,
+        reason: str = "",
+        scope: Scope | None = None,
     ) -> RecoveryPlan:
         """As StateManager.recover_from_checkpoint."""
         return await self._call(
-            self.manager.recover_from_checkpoint, checkpoint, rewind=rewind, reason=reason
+            self.manager.recover_from_checkpoint,
+            checkpoint,
+            rewind=rewind,
+            reason=reason,
+            scope=scope,
         )
 
     async def apply(

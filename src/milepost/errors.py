@@ -13,6 +13,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job runs by another lifecycle than this code
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
+   ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
       ├─ StoreLocked              busy for longer than the time allowed
@@ -52,6 +53,7 @@ __all__ = [
     "PayloadInvalid",
     "PlanStale",
     "RecordConflict",
+    "ScopeInvalid",
     "StateError",
     "StoreAbsent",
     "StoreError",
@@ -276,6 +278,17 @@ class PlanStale(StateError):
             f"job {self.job_id}: the plan was made at seq {self.plan_seq} and the job is at"
             f" {self.seq}: make a new plan"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class ScopeInvalid(StateError, ValueError):
+    """A scope whose parts do not fit together, or that names what the job does not have."""
+
+    code: ClassVar[str] = "scope-invalid"
+    problem: str
+
+    def __str__(self) -> str:
+        return f"scope: {self.problem}"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -220,6 +220,15 @@ class Inputs:
             self._ordinals = {self.key(ordinal): ordinal for ordinal in range(self.count)}
         return self._ordinals[key]
 
+    def blocks_of_keys(self, wanted: BitMap) -> Iterator[tuple[int, list[str]]]:
+        """First ordinal and keys of each block that holds one of `wanted`, in order, not kept."""
+        ordinal = wanted.min() if wanted else self.count
+        while ordinal < self.count:
+            block = self._block_at(ordinal)
+            yield block.first, read_keys(block, self._url)
+            later = wanted.iter_equal_or_larger(block.first + block.count)
+            ordinal = next(later, self.count)
+
     def value(self, ordinal: int) -> Any:  # Any: JSON
         """The value of the item. Raises KeyError. Fast for ordinals in ascending order."""
         if not 0 <= ordinal < self.count:

@@ -13,6 +13,7 @@ from milepost.inspect.views import (
     HistoryView,
     ItemsView,
     JobsView,
+    PlanPart,
     PlanView,
     RecoverView,
     ShowView,
@@ -296,14 +297,32 @@ def _read(guarding: Guarding) -> str:
 def _taking_up(view: PlanView) -> Iterator[tuple[str, Cell]]:
     yield "job", view.job
     yield "as of", f"seq {view.seq}"
+    yield "scope", view.scope
+    yield "phase", Badge(JOB, view.phase)
     if view.rewinds_to is not None:
         yield "goes back to", f"seq {view.rewinds_to}: what was recorded after it is undone"
-    yield "phase", Badge(JOB, view.phase)
+        yield "undoes", _undone(view)
     yield "resumes in", Badge(JOB, view.resume_phase)
-    yield "takes", ", ".join(view.events) or "no event"
+    yield "job takes", ", ".join(view.events) or "no event"
+    taken = (f"{event} ({count})" for event, count in view.item_events.items())
+    yield "items take", ", ".join(taken) or "no event"
     yield f"{ITEMS} to do", str(view.to_work_on)
     for fallback in view.fallbacks:
         yield "passed over", fallback
+
+
+def _undone(view: PlanView) -> str:
+    """What going back takes away, the items' results first."""
+    count = view.undone.count
+    results = f"{count} result{'' if count == 1 else 's'}"
+    if count:
+        results += f" ({_named(view.undone)})"
+    variables = "".join(f", variable {name}" for name in view.undone_variables)
+    return f"{results}{', the result of reduce' if view.undoes_result else ''}{variables}"
+
+
+def _named(part: PlanPart) -> str:
+    return ", ".join(part.keys) + (", …" if part.keys and part.count > len(part.keys) else "")
 
 
 def _parts(view: PlanView) -> Iterator[Block]:
@@ -319,7 +338,7 @@ def _parts(view: PlanView) -> Iterator[Block]:
                 part.name,
                 str(part.count),
                 part.reason,
-                ", ".join(part.keys) + (", …" if part.keys and part.count > len(part.keys) else ""),
+                _named(part),
             )
             for part in view.parts
             if part.count

@@ -9,6 +9,7 @@ from itertools import islice, pairwise
 from typing import Final
 
 from milepost.errors import StoreUnreadable
+from milepost.inputs import KeySet
 from milepost.inspect.views import (
     AllowedEvent,
     CheckpointView,
@@ -153,20 +154,27 @@ def plan_view(plan: RecoveryPlan, *, keys: int) -> PlanView:
     return PlanView(
         job=plan.job_id,
         seq=plan.seq,
-        phase=plan.state.phase,
+        fence=plan.fence,
+        scope=str(plan.scope),
+        phase=plan.phase,
         resume_phase=plan.resume_phase,
         events=plan.events,
+        item_events=dict(plan.item_events),
         rewinds_to=plan.rewinds_to,
         changes_nothing=plan.changes_nothing,
-        to_work_on=len(plan.after.items.members("pending")),
-        parts=tuple(
-            PlanPart(
-                name=name, reason=REASONS[name], count=len(part), keys=tuple(islice(part, keys))
-            )
-            for name, part in plan.parts.items()
-        ),
+        to_work_on=len(plan.to_do),
+        parts=tuple(_part(name, REASONS[name], part, keys) for name, part in plan.parts.items()),
+        undone=_part("undone", "its result is undone", plan.undone, keys),
+        undone_variables=plan.undone_variables,
+        undoes_result=plan.undoes_result,
+        variables=dict(plan.variables),
+        results_available=len(plan.results_available),
         fallbacks=plan.fallbacks,
     )
+
+
+def _part(name: str, reason: str, part: KeySet, keys: int) -> PlanPart:
+    return PlanPart(name=name, reason=reason, count=len(part), keys=tuple(islice(part, keys)))
 
 
 def verify(

@@ -233,19 +233,31 @@ class PlanPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """What is left to do of a job, and what taking it up again does: `events`, in order."""
+    """What is left to do of a job, and what taking it up again does: `events`, in order.
+
+    `undone` are items whose results are undone, `variables` and `results_available` what is left
+    of the phases before once the plan is applied; `undone_variables` names those that are undone.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.plan/1"
 
     job: str
     seq: int
+    fence: int
+    scope: str
     phase: str
     resume_phase: str
     events: tuple[str, ...]
+    item_events: Mapping[str, int]
     rewinds_to: int | None
     changes_nothing: bool
     to_work_on: int
     parts: tuple[PlanPart, ...]
+    undone: PlanPart
+    undone_variables: tuple[str, ...]
+    undoes_result: bool
+    variables: Mapping[str, Any]  # Any: JSON
+    results_available: int
     fallbacks: tuple[str, ...]
 
 

@@ -26,8 +26,9 @@ from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
-from milepost.state.recovery import RecoveryPlan, carry_out, plan
+from milepost.state.recovery import RecoveryPlan, carry_out, draw_up
 from milepost.state.results import Failure, ResultReader
+from milepost.state.scope import Scope
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
 from milepost.state.verification import Verification, verify_job
 
@@ -300,27 +301,29 @@ class StateManager:
         *,
         rewind: bool = False,
         reason: str = "",
+        scope: Scope | None = None,
     ) -> RecoveryPlan:
         """What is left to do of a job, and what taking it up again will do; nothing is changed.
 
         Of a job id, the newest checkpoint that verifies is used, with the log after it; of a
         checkpoint, that one with the log after it, so that nothing recorded is lost. With
         `rewind` the plan goes back to exactly the checkpoint, and what was recorded after it is
-        undone (and stays in the history). Raises JobAbsent, CheckpointAbsent (only to rewind),
-        LogCorrupt.
+        undone (and stays in the history). `scope` says which items the plan is about (all, unless
+        it is given), or which phase is done again. Raises JobAbsent, CheckpointAbsent (of a
+        checkpoint that was named), ScopeInvalid, ItemAbsent, LogCorrupt.
         """
-        job_id = checkpoint if isinstance(checkpoint, str) else checkpoint.job_id
-        base: JobState | None = None
+        wanted = scope or Scope.all()
         with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            known = None
             if isinstance(checkpoint, Checkpoint):
-                known = checkpoints.find(self._loader, reader, job, checkpoint.seq).state
-                base = known if rewind else None
-            elif rewind:
-                base = checkpoints.find(self._loader, reader, job, None).state
-            loading = self._loader.load(reader, job, known)
-        return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
+                job_id = checkpoint.job_id
+                wanted &= Scope.checkpoint(checkpoint.seq, exactly=rewind)
+            else:
+                job_id = checkpoint
+                if rewind:
+                    job = self._loader.job(reader, job_id)
+                    seq = checkpoints.find(self._loader, reader, job, wanted.seq).seq
+                    wanted &= Scope.checkpoint(seq, exactly=True)
+            return draw_up(self._loader, reader, job_id, wanted, reason=reason)
 
     def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False

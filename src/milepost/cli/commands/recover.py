@@ -6,12 +6,14 @@ import click
 
 from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import pages, queries
 from milepost.inspect.views import RecoverView
 from milepost.state.lease import default_owner
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
+from milepost.state.scope import Scope
 
 __all__ = ["recover"]
 
@@ -36,8 +38,9 @@ _REASON = "by hand"
     "--rewind",
     type=click.IntRange(min=1),
     metavar="SEQ",
-    help="Go back to exactly the checkpoint at this commit.",
+    help="Go back to exactly the checkpoint at this commit, as --from-checkpoint SEQ --exactly.",
 )
+@with_scope
 @keys_option
 @with_store
 @click.pass_context
@@ -54,23 +57,24 @@ def recover(
 
     What was in flight or failed is retried, or given up where no attempt is left. Without --apply
     the plan is shown and nothing is changed. With it the job is leased meanwhile, so that an
-    executor that held it before can write no more. JOB is the job's id, or a beginning of it that
-    no other job has.
+    executor that held it before can write no more. Options that choose items add up. JOB is the
+    job's id, or a beginning of it that no other job has.
     """
     if take_over is not None and not take_over.strip():
         raise click.BadParameter("say why the job is taken over", param_hint="--take-over")
     session = session_of(context)
+    scope = scope_of(context)
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
         reason = take_over or _REASON
-        recovery = _plan(manager, job_id, rewind, reason)
+        recovery = _plan(manager, job_id, scope, rewind, reason)
         after = recovery.state
         applied = apply and not recovery.changes_nothing
         if applied:
             with manager.lease(
                 job_id, f"{default_owner()} (recover)", takeover=take_over or "", renewed=False
             ):
-                recovery = _plan(manager, job_id, rewind, reason)
+                recovery = _plan(manager, job_id, scope, rewind, reason)
                 after = manager.apply(recovery)
         view = RecoverView(
             applied=applied,
@@ -81,8 +85,9 @@ def recover(
     session.answer(view, lambda: pages.recover_page(view))
 
 
-def _plan(manager: StateManager, job_id: str, rewind: int | None, reason: str) -> RecoveryPlan:
-    if rewind is None:
-        return manager.recover_from_checkpoint(job_id, reason=reason)
-    checkpoint = manager.get_checkpoint(job_id, rewind)
-    return manager.recover_from_checkpoint(checkpoint, rewind=True, reason=reason)
+def _plan(
+    manager: StateManager, job_id: str, scope: Scope, rewind: int | None, reason: str
+) -> RecoveryPlan:
+    if rewind is not None:
+        scope &= Scope.checkpoint(rewind, exactly=True)
+    return manager.recover_from_checkpoint(job_id, scope=scope, reason=reason)
