@@ -16,6 +16,7 @@ from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.comparing import InputComparison
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
@@ -111,6 +112,12 @@ class AsyncStateManager:
     async def job_ids(self, prefix: str = "") -> list[str]:
         """As StateManager.job_ids."""
         return await self._call(self.manager.job_ids, prefix)
+
+    async def compare_inputs(
+        self, job_id: str, items: Iterable[object] | Mapping[str, object]
+    ) -> InputComparison:
+        """As StateManager.compare_inputs; the items are read in a thread."""
+        return await self._call(self.manager.compare_inputs, job_id, items)
 
     async def fire(
         self,

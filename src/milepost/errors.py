@@ -12,6 +12,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job runs by another lifecycle than this code
+   ├─ InputChanged                the items given are not those of the job
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
    ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    └─ StoreError                  the place where state is kept
@@ -39,6 +40,7 @@ __all__ = [
     "CheckpointAbsent",
     "CommitUnknown",
     "ContextInvalid",
+    "InputChanged",
     "InputInvalid",
     "ItemAbsent",
     "ItemKeyDuplicate",
@@ -249,6 +251,22 @@ class LifecycleChanged(StateError):
         return (
             f"job {self.job_id} runs by {self.stored} and this code by {self.current}:"
             " finish the job with the version that began it"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class InputChanged(StateError):
+    """The items given are not those that the job was created with; `verdict` is how they differ."""
+
+    code: ClassVar[str] = "input-changed"
+    job_id: str
+    verdict: str
+    difference: str
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: {self.difference}: say on_changed='keep' to go on with the items"
+            " that the job has, or create another job"
         )
 
 

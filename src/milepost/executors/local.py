@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from signal import Signals
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from milepost.errors import LeaseHeld, PlanStale
+from milepost.errors import InputChanged, LeaseHeld, PlanStale
 from milepost.executors.calls import Calls, ExecutorSource
 from milepost.executors.running import ReduceFn, Running, SetupFn, Window
 from milepost.executors.stopping import stop_signals
 from milepost.inputs import Item
 from milepost.job import JobState
 from milepost.state.checkpoint import CheckpointPolicy
+from milepost.state.comparing import InputComparison
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
@@ -32,13 +33,15 @@ MapFn: TypeAlias = Callable[[Item], object]
 class RunOutcome:
     """How a run ended, and what it did.
 
-    `state` is the job's as the run left it, `plan` the recovery plan that it began with.
-    `stopped_by` is the signal that stopped it, None where none did. `done_count` results were
-    recorded and `failure_count` attempts failed in this run.
+    `state` is the job's as the run left it, `plan` the recovery plan that it began with, `inputs`
+    how the items that it was given differ from the job's, if it was given any. `stopped_by` is
+    the signal that stopped it, None where none did. `done_count` results were recorded and
+    `failure_count` attempts failed in this run.
     """
 
     state: JobState
     plan: RecoveryPlan
+    inputs: InputComparison | None
     stopped_by: Signals | None
     done_count: int
     failure_count: int
@@ -83,6 +86,8 @@ def run(
     on_progress: Callable[[JobState], None] | None = None,
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
+    items: Iterable[object] | Mapping[str, object] | None = None,
+    on_changed: Literal["refuse", "keep"] = "refuse",
     clock: Callable[[], float] = time.monotonic,
 ) -> RunOutcome:
     """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
@@ -120,17 +125,24 @@ def run(
     noticed at the next commit, or within `look_every_s`; calls that cannot be recorded any more
     are left to end by themselves.
 
+    `items` are those that the caller has now: they are compared with the job's, and where they
+    differ the run is refused (InputChanged), unless `on_changed` is `keep`: the job then goes on
+    with the items that it has, and `RunOutcome.inputs` says what differs.
+
     `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
 
-    Raises LeaseHeld; LeaseLost as soon as another holds the job, with nothing more written; a
-    BrokenExecutor of the caller's own executor; and the store's errors. Whatever is raised, the
-    job is left so that another run takes it up.
+    Raises LeaseHeld; InputChanged; LeaseLost as soon as another holds the job, with nothing more
+    written; a BrokenExecutor of the caller's own executor; and the store's errors. Whatever is
+    raised, the job is left so that another run takes it up.
     """
     with (
         _held(manager, job_id, owner, ttl_s, takeover, wait) as lease,
         closing(Calls(executor, map_fn, timeout_s=timeout_s, clock=clock)) as calls,
         stop_signals(calls.wake) as stop,
     ):
+        inputs = None if items is None else manager.compare_inputs(job_id, items)
+        if inputs is not None and inputs.verdict != "same" and on_changed != "keep":
+            raise InputChanged(job_id=job_id, verdict=inputs.verdict, difference=str(inputs))
         plan, state = _recovered(manager, job_id, takeover)
         running = Running(
             manager=manager,
@@ -149,6 +161,7 @@ def run(
         return RunOutcome(
             state=running.state,
             plan=plan,
+            inputs=inputs,
             stopped_by=stop.signal,
             done_count=running.done_count,
             failure_count=running.failure_count,

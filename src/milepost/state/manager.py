@@ -21,6 +21,7 @@ from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.comparing import InputComparison, compare
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
@@ -160,6 +161,16 @@ class StateManager:
         """The ids of the jobs that begin with `prefix`, in order."""
         with self._store.reading() as reader:
             return reader.job_ids(prefix)
+
+    def compare_inputs(
+        self, job_id: str, items: Iterable[object] | Mapping[str, object]
+    ) -> InputComparison:
+        """How `items`, read once as `create_job` reads them, differ from those of the job.
+
+        The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
+        held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
+        """
+        return compare(self.get_state(job_id), items)
 
     # Events
 
