@@ -17,6 +17,7 @@ from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.comparing import InputComparison
+from milepost.state.dead_letters import DeadLetter
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
@@ -227,6 +228,26 @@ class AsyncStateManager:
     ) -> JobState:
         """As StateManager.apply."""
         return await self._call(self.manager.apply, recovery, lease=lease, operator=operator)
+
+    async def dead_letters(
+        self, job_id: str, scope: Scope | None = None
+    ) -> AsyncIterator[DeadLetter]:
+        """As StateManager.dead_letters; read a slice at a time."""
+        letters = self.manager.dead_letters(job_id, scope)
+        while batch := await self._call(_slice, letters):
+            for letter in batch:
+                yield letter
+
+    async def requeue(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """As StateManager.requeue."""
+        return await self._call(self.manager.requeue, job_id, scope, lease=lease, operator=operator)
 
     async def get_state_history(
         self, job_id: str, *, after: int = 0, upto: int | None = None

@@ -8,6 +8,8 @@ from typing import Any
 from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Page, Table
 from milepost.inspect.views import (
     CheckpointView,
+    DeadLine,
+    DeadView,
     Guarding,
     HistoryLine,
     HistoryView,
@@ -16,6 +18,7 @@ from milepost.inspect.views import (
     PlanPart,
     PlanView,
     RecoverView,
+    RequeueView,
     ShowView,
     VerifiedJob,
     VerifyView,
@@ -25,11 +28,13 @@ from milepost.job import ITEMS, JOB, Progress
 
 __all__ = [
     "checkpoint_page",
+    "dead_page",
     "history_page",
     "items_page",
     "jobs_page",
     "plan_page",
     "recover_page",
+    "requeue_page",
     "show_page",
     "verify_page",
 ]
@@ -183,6 +188,48 @@ def recover_page(view: RecoverView) -> Page:
     else:
         outcome = "nothing was changed: --apply does it"
     return (*plan_page(view.plan), Note(outcome))
+
+
+def dead_page(view: DeadView) -> Page:
+    """A line for each dead letter, or, of one, a line for each failed attempt."""
+    if view.detailed:
+        return tuple(block for letter in view.letters for block in _letter(letter))
+    columns = (
+        Column("ITEM"),
+        Column("ATTEMPTS", numeric=True),
+        Column("FAILURES", numeric=True),
+        Column("LAST AT"),
+        Column("CAUSE"),
+        Column("LAST FAILURE"),
+    )
+    rows = tuple(
+        (letter.key, str(letter.attempts), str(len(letter.failures)), *_last(letter))
+        for letter in view.letters
+    )
+    return (Table(columns=columns, rows=rows),) if rows else ()
+
+
+def requeue_page(view: RequeueView) -> Page:
+    """Which dead letters go back, and what became of it."""
+    count = view.requeued.count
+    entries: list[tuple[str, Cell]] = [
+        ("job", view.job),
+        ("scope", view.scope),
+        ("phase", Badge(JOB, view.phase)),
+        ("requeue", f"{count} ({_named(view.requeued)})" if count else "none"),
+        ("stay dead", str(view.left)),
+    ]
+    if view.applied:
+        outcome = f"applied: they wait for an attempt, with all attempts, at seq {view.seq}"
+        if view.phase == "failed":
+            outcome += "; recover, or a run, takes the job up again"
+    elif not count:
+        outcome = "nothing to change"
+    elif not view.accepted:
+        outcome = f"a job in {view.phase} takes no item back: recover, or begin a phase again"
+    else:
+        outcome = "nothing was changed: --apply does it"
+    return (Fields(entries=tuple(entries)), Note(outcome))
 
 
 def verify_page(view: VerifyView) -> Page:
@@ -344,6 +391,30 @@ def _parts(view: PlanView) -> Iterator[Block]:
             if part.count
         ),
         empty="the job has no items",
+    )
+
+
+def _last(letter: DeadLine) -> tuple[str, str, str]:
+    if not letter.failures:
+        return ("", "executor_lost", "")
+    last = letter.failures[-1]
+    return (stamp(last.at), last.cause, last.message)
+
+
+def _letter(letter: DeadLine) -> Iterator[Block]:
+    yield Fields(
+        entries=(
+            ("item", letter.key),
+            ("ordinal", str(letter.ordinal)),
+            ("value", value(letter.value)),
+            ("attempts", str(letter.attempts)),
+        )
+    )
+    yield Table(
+        title="failed attempts",
+        columns=(Column("SEQ", numeric=True), Column("AT"), Column("CAUSE"), Column("MESSAGE")),
+        rows=tuple((str(f.seq), stamp(f.at), f.cause, f.message) for f in letter.failures),
+        empty="no failed attempt: its executors were lost",
     )
 
 

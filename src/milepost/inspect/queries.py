@@ -13,6 +13,8 @@ from milepost.inputs import KeySet
 from milepost.inspect.views import (
     AllowedEvent,
     CheckpointView,
+    DeadLine,
+    DeadView,
     Entered,
     Guarding,
     HistoryLine,
@@ -26,6 +28,7 @@ from milepost.inspect.views import (
     PlanPart,
     PlanView,
     RefusedEvent,
+    RequeueView,
     ShowView,
     VerifiedJob,
     VerifyView,
@@ -35,9 +38,22 @@ from milepost.state.history import StateEvent
 from milepost.state.manager import StateManager
 from milepost.state.recovery import REASONS, RecoveryPlan
 from milepost.state.results import Failure
+from milepost.state.scope import Scope
 from milepost.state.verification import Problem
 
-__all__ = ["checkpoints", "history", "items", "jobs", "path", "plan_view", "show", "verify"]
+__all__ = [
+    "checkpoints",
+    "dead",
+    "dead_lines",
+    "history",
+    "items",
+    "jobs",
+    "path",
+    "plan_view",
+    "requeue",
+    "show",
+    "verify",
+]
 
 _KEYS_NAMED: Final = 3
 
@@ -177,6 +193,66 @@ def _part(name: str, reason: str, part: KeySet, keys: int) -> PlanPart:
     return PlanPart(name=name, reason=reason, count=len(part), keys=tuple(islice(part, keys)))
 
 
+def dead(
+    manager: StateManager,
+    job_id: str,
+    *,
+    scope: Scope,
+    limit: int | None = None,
+    detailed: bool = False,
+) -> DeadView:
+    """The first `limit` dead letters in `scope`, with their failures.
+
+    Cost: the commits in which they failed. Raises JobAbsent, ScopeInvalid, ItemAbsent.
+    """
+    state = manager.get_state(job_id)
+    found = list(dead_lines(manager, job_id, scope=scope))
+    return DeadView(
+        job=state.id,
+        seq=state.seq,
+        total=state.progress.dead,
+        matched=len(found),
+        detailed=detailed,
+        letters=tuple(found[:limit]),
+    )
+
+
+def dead_lines(manager: StateManager, job_id: str, *, scope: Scope) -> Iterator[DeadLine]:
+    """All dead letters in `scope`, streamed. Raises JobAbsent, ScopeInvalid, ItemAbsent."""
+    for letter in manager.dead_letters(job_id, scope):
+        yield DeadLine(
+            ordinal=letter.ordinal,
+            key=letter.key,
+            value=letter.value,
+            attempts=letter.attempts,
+            failures=tuple(_failure(letter.key, failure) for failure in letter.failures),
+        )
+
+
+def requeue(
+    manager: StateManager, job_id: str, *, scope: Scope, keys: int, apply: bool
+) -> RequeueView:
+    """The dead letters in `scope`, requeued if `apply` says so.
+
+    Raises as StateManager.requeue does, and TransitionRefused only if they are to be requeued.
+    """
+    plan = manager.recover_from_checkpoint(job_id, scope=scope)
+    state = plan.state
+    accepted = "requeue" in state.accepted
+    if apply and plan.dead:
+        state = manager.requeue(job_id, scope, operator=True)
+    return RequeueView(
+        applied=apply and bool(plan.dead),
+        job=state.id,
+        seq=state.seq,
+        phase=state.phase,
+        scope=str(scope),
+        accepted=accepted,
+        requeued=_part("requeued", "goes back with all attempts", plan.dead, keys),
+        left=state.progress.dead if apply else state.progress.dead - len(plan.dead),
+    )
+
+
 def verify(
     manager: StateManager, job_ids: Iterable[str], problems: Sequence[str] = ()
 ) -> VerifyView:
@@ -252,7 +328,9 @@ def _failures(manager: StateManager, state: JobState) -> dict[str, list[ItemFail
 
 
 def _failure(key: str, failure: Failure) -> ItemFailure:
-    return ItemFailure(key=key, seq=failure.seq, cause=failure.cause, message=failure.message)
+    return ItemFailure(
+        key=key, seq=failure.seq, cause=failure.cause, message=failure.message, at=failure.at
+    )
 
 
 def _allowed(state: JobState) -> Iterator[AllowedEvent]:

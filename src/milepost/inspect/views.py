@@ -14,6 +14,8 @@ from milepost.state.verification import Problem
 __all__ = [
     "AllowedEvent",
     "CheckpointView",
+    "DeadLine",
+    "DeadView",
     "Entered",
     "Guarding",
     "HistoryLine",
@@ -28,6 +30,7 @@ __all__ = [
     "PlanView",
     "RecoverView",
     "RefusedEvent",
+    "RequeueView",
     "ShowView",
     "VerifiedJob",
     "VerifyView",
@@ -73,6 +76,7 @@ class ItemFailure:
     seq: int
     cause: str
     message: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +278,53 @@ class RecoverView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLine:
+    """One dead letter: the item, and every failed attempt at it, oldest first."""
+
+    ordinal: int
+    key: str
+    value: Any  # Any: JSON
+    attempts: int
+    failures: tuple[ItemFailure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadView:
+    """Dead letters: the first of `matched` that were asked for, of `total` in the job.
+
+    `detailed` says that one was asked for by its key.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.dead/1"
+
+    job: str
+    seq: int
+    total: int
+    matched: int
+    detailed: bool
+    letters: tuple[DeadLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequeueView:
+    """Dead letters that go back to be tried again, and whether they did.
+
+    `accepted` says that the job's `phase` takes them; `seq` is as of after it.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.requeue/1"
+
+    applied: bool
+    job: str
+    seq: int
+    phase: str
+    scope: str
+    accepted: bool
+    requeued: PlanPart
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedJob:
     """What was checked of one job, and what does not hold."""
 
@@ -324,6 +375,8 @@ View: TypeAlias = (
     | CheckpointView
     | PlanView
     | RecoverView
+    | DeadView
+    | RequeueView
     | VerifyView
     | PathView
 )

@@ -22,6 +22,7 @@ from milepost.state import lease as leases
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.comparing import InputComparison, compare
+from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
@@ -345,6 +346,37 @@ class StateManager:
         state = self._append(recovery.job_id, decision)
         _log.info("job %s recovered: %s", state.id, recovery.events or "nothing to do")
         return state
+
+    def dead_letters(self, job_id: str, scope: Scope | None = None) -> Iterator[DeadLetter]:
+        """The items in the dead letter queue, in item order, with their values and failures.
+
+        Of `scope`, all unless it is given; streamed, as of the moment of the first step. Raises
+        JobAbsent, ScopeInvalid, ItemAbsent.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+            yield from dead_letters(results.state, members, results)
+
+    def requeue(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """Give the dead letters in `scope` (all, unless it is given) all their attempts again.
+
+        One durable commit; those that are dead no more by then are passed over. Leases are as in
+        `fire`. Raises TransitionRefused where the phase takes no item back, ScopeInvalid,
+        ItemAbsent, LeaseHeld, LeaseLost.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+        decision = requeue(members, lease=self._lease_for(job_id, lease), operator=operator)
+        return self._append(job_id, decision)
 
     # Looking back
 

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from pyroaring import BitMap
 
 from milepost.clock import instant
 from milepost.codec import chain_start, decode_body, decode_commit, decode_facts
 from milepost.errors import LogCorrupt
 from milepost.facts import Fact, ItemsFired, JobFired
+from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.rows import Row, StoredJob
 from milepost.state.persistence import Reader
@@ -49,6 +51,11 @@ class ResultReader:
         self._url = url
         self._bodies: OrderedDict[int, list[tuple[Fact, Any]]] = OrderedDict()
 
+    @property
+    def state(self) -> JobState:
+        """The state as of which is read."""
+        return self._state
+
     def encoded(self, ordinal: int) -> bytes | None:
         """The result of one item as JSON, None if it has none."""
         seq = self._where().get(ordinal)
@@ -63,17 +70,23 @@ class ResultReader:
         for ordinal in self._state.items.members("done"):
             yield ordinal, self._result(where[ordinal], ordinal)
 
-    def failures(self) -> dict[int, list[Failure]]:
-        """The failed attempts by ordinal, oldest first, of the items that had any."""
+    def failures(self, members: BitMap | None = None) -> dict[int, list[Failure]]:
+        """The failed attempts by ordinal, oldest first, of the items that had any.
+
+        Of `members` only, if they are given.
+        """
         found: dict[int, list[Failure]] = {}
         for row, facts in self._commits():
-            if not any(isinstance(fact, ItemsFired) and fact.event == "fail" for fact in facts):
+            failing = [f for f in facts if isinstance(f, ItemsFired) and f.event == "fail"]
+            if not any(members is None or members.intersect(bitmap(f.ordinals)) for f in failing):
                 continue
             for fact, body in self._pairs(row.seq):
                 if isinstance(fact, ItemsFired) and fact.event == "fail":
                     readable = fact.payloads or [{}] * len(fact.ordinals)
                     opaque = body or [None] * len(fact.ordinals)
                     for ordinal, read, told in zip(fact.ordinals, readable, opaque, strict=True):
+                        if members is not None and ordinal not in members:
+                            continue
                         payload = {"cause": "", "message": "", **read, **(told or {})}
                         failure = Failure(
                             row.seq, payload["cause"], payload["message"], instant(row.at_us)
