@@ -71,6 +71,10 @@ class AsyncStateManager:
         )
         return cls(manager, threads=threads)
 
+    async def now_us(self) -> int:
+        """As StateManager.now_us."""
+        return self.manager.now_us()
+
     async def close(self) -> None:
         """As StateManager.close, after what is under way."""
         await self._call(self.manager.close)

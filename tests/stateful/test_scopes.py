@@ -34,6 +34,7 @@ steps = st.tuples(
 filters = st.one_of(
     st.just(Scope.all()),
     st.just(Scope.failed()),
+    st.sets(st.sampled_from(["pending", "failed", "done"])).map(lambda s: Scope.states(*s)),
     st.sets(st.sampled_from(KEYS)).map(lambda keys: Scope.keys(*keys)),
     st.lists(st.sampled_from(GLOBS)).map(lambda globs: Scope.globs(*globs)),
     st.sets(st.integers(0, len(KEYS) - 1)).map(Scope.ordinals),
@@ -110,6 +111,8 @@ def _fits(played: Played, ordinal: int, one: Filter) -> bool:
     match type(one).__name__, tuple(one):
         case "_Failed", _:
             return failed
+        case "_States", (states,):
+            return state in states
         case "_Keys", (keys,):
             return KEYS[ordinal] in keys
         case "_Globs", (globs,):

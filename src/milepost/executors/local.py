@@ -12,15 +12,18 @@ from typing import Final, Literal, TypeAlias
 
 from milepost.errors import InputChanged, LeaseHeld, PlanStale
 from milepost.executors.calls import Calls, ExecutorSource
+from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import ReduceFn, Running, SetupFn, Window
 from milepost.executors.stopping import stop_signals
 from milepost.inputs import Item
 from milepost.job import JobState
+from milepost.lifecycles.mapreduce import ITEM
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.comparing import InputComparison
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
+from milepost.state.scope import Scope
 
 __all__ = ["MapFn", "RunOutcome", "run"]
 
@@ -88,6 +91,7 @@ def run(
     look_every_s: float = 1.0,
     items: Iterable[object] | Mapping[str, object] | None = None,
     on_changed: Literal["refuse", "keep"] = "refuse",
+    retry: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunOutcome:
     """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
@@ -125,6 +129,10 @@ def run(
     noticed at the next commit, or within `look_every_s`; calls that cannot be recorded any more
     are left to end by themselves.
 
+    With `retry` an item that failed waits in `failed` until its backoff is over, or is given up
+    for its cause. Waits are counted by the clock of the store from the commit that says that it
+    failed, so that a restart does not begin them anew. Without it, items are tried again at once.
+
     `items` are those that the caller has now: they are compared with the job's, and where they
     differ the run is refused (InputChanged), unless `on_changed` is `keep`: the job then goes on
     with the items that it has, and `RunOutcome.inputs` says what differs.
@@ -143,7 +151,7 @@ def run(
         inputs = None if items is None else manager.compare_inputs(job_id, items)
         if inputs is not None and inputs.verdict != "same" and on_changed != "keep":
             raise InputChanged(job_id=job_id, verdict=inputs.verdict, difference=str(inputs))
-        plan, state = _recovered(manager, job_id, takeover)
+        plan, state = _recovered(manager, job_id, takeover, retry)
         running = Running(
             manager=manager,
             lease=lease,
@@ -156,6 +164,7 @@ def run(
             look_every_s=look_every_s,
             clock=clock,
             state=state,
+            waiting=None if retry is None else Waiting(retry, lambda: manager.failures(job_id)),
         )
         running.go(setup_fn, reduce_fn)
         return RunOutcome(
@@ -191,10 +200,14 @@ def _held(
         yield lease
 
 
-def _recovered(manager: StateManager, job_id: str, reason: str) -> tuple[RecoveryPlan, JobState]:
-    """The plan for the job, and its state once that is done."""
+def _recovered(
+    manager: StateManager, job_id: str, reason: str, retry: RetryPolicy | None
+) -> tuple[RecoveryPlan, JobState]:
+    """The plan for the job, and its state once that is done; with a policy, what failed waits."""
+    states = (state for state in ITEM.states if state != "failed")
+    scope = Scope.all() if retry is None else Scope.states(*states)
     while True:
-        plan = manager.recover_from_checkpoint(job_id, reason=reason)
+        plan = manager.recover_from_checkpoint(job_id, reason=reason, scope=scope)
         try:
             return plan, manager.apply(plan)
         except PlanStale as stale:  # somebody paused it, or the like, at this very moment

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from milepost.errors import LeaseLost, MilepostError, RecordConflict, TransitionRefused
 from milepost.executors.attempts import Given, NotGiven, outcome_of
 from milepost.executors.calls import Calls, Ended
+from milepost.executors.retries import Waiting, longest_wait_s
 from milepost.executors.stopping import Stop
 from milepost.executors.turns import Turn, in_commits, next_turn
 from milepost.inputs import Item
@@ -20,6 +21,7 @@ from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.lifecycles.mapreduce import (
     ItemEventName,
+    ItemFail,
     JobEventName,
     JobFail,
     JobFinishReduce,
@@ -76,6 +78,7 @@ class Running:
     look_every_s: float
     clock: Callable[[], float]
     state: JobState
+    waiting: Waiting | None
     done_count: int = 0
     failure_count: int = 0
     _last_begun: int = -1
@@ -155,11 +158,17 @@ class Running:
         ended: list[Ended] = []
         held = len(self.calls.ordinals)
         if held or self._stalled:
-            ended = self.calls.wait(self.look_every_s)
+            ended = self.calls.wait(self._longest_s())
             self.window.adapt(held=held, ended=len(ended))
         self._stalled = not self._commit(ended, begin=True)
         if self.calls.broken is not None and not self.calls.ordinals:
             self._replace_broken(self.calls.broken)
+
+    def _longest_s(self) -> float:
+        """How long to wait for calls: until an item is due again, or it is time to look."""
+        if self.waiting is None:
+            return self.look_every_s
+        return longest_wait_s(self.look_every_s, self.waiting.next_due_us, self.manager.now_us())
 
     def _commit(self, ended: Sequence[Ended], *, begin: bool) -> bool:
         """Record what ended, decide about what failed before, begin what there is room for.
@@ -177,7 +186,7 @@ class Running:
                     self._reload(refused)
                     turn = self._next_turn(batch, begin=begin and last)
                     continue
-                self._recorded(turn)
+                self._recorded(turn, state)
                 self._moved(state)
                 done = True
                 break
@@ -186,6 +195,9 @@ class Running:
         return done
 
     def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
+        decided = None
+        if self.waiting is not None:
+            decided = self.waiting.decide(self.state, self.manager.now_us())
         begins = begin and not self.stop.requested and self.calls.broken is None
         return next_turn(
             self.state,
@@ -194,15 +206,20 @@ class Running:
             after=self._last_begun,
             busy=self.calls.ordinals,
             suspects=self._suspects,
+            decided=decided,
         )
 
-    def _recorded(self, turn: Turn) -> None:
+    def _recorded(self, turn: Turn, state: JobState) -> None:
         """Follow up on a commit: count what it recorded, hand out what it began."""
-        for ordinal, event, _ in turn.events:
-            self.done_count += event == ItemEventName.SUCCEED
-            self.failure_count += event == ItemEventName.FAIL
-            if event == ItemEventName.INTERRUPT:
-                self._suspects = self._suspects | bitmap([int(ordinal)])
+        for ended in turn.recorded:
+            self.done_count += ended.event == ItemEventName.SUCCEED
+            if ended.event == ItemEventName.INTERRUPT:
+                self._suspects = self._suspects | bitmap([ended.ordinal])
+            if isinstance(ended.payload, ItemFail):
+                self.failure_count += 1
+                if self.waiting is not None:
+                    cause = ended.payload.cause.value
+                    self.waiting.failed(state, ended.ordinal, cause, state.updated_at_us)
         inputs = self.state.inputs
         for ordinal in turn.begun:
             self.calls.begin(ordinal, Item(key=inputs.key(ordinal), value=inputs.value(ordinal)))

@@ -98,6 +98,10 @@ class StateManager:
         """Where the state is kept."""
         return self._store.url
 
+    def now_us(self) -> int:
+        """The time by the clock that commits and leases go by, in microseconds since 1970."""
+        return self._clock.now_us()
+
     def close(self) -> None:
         """Close the store; the manager cannot be used afterwards."""
         self._store.close()

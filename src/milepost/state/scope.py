@@ -24,6 +24,10 @@ class _Failed(NamedTuple):
     """Items that failed, or are in the dead letter queue."""
 
 
+class _States(NamedTuple):
+    states: frozenset[str]
+
+
 class _Keys(NamedTuple):
     keys: frozenset[str]
 
@@ -49,7 +53,9 @@ class _AttemptsBelow(NamedTuple):
     attempts: int
 
 
-Filter: TypeAlias = _Failed | _Keys | _Globs | _Ordinals | _Span | _Causes | _AttemptsBelow
+Filter: TypeAlias = (
+    _Failed | _States | _Keys | _Globs | _Ordinals | _Span | _Causes | _AttemptsBelow
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,11 @@ class Scope:
     def failed() -> Scope:
         """The items that failed or are in the dead letter queue."""
         return Scope((_Failed(),))
+
+    @staticmethod
+    def states(*states: str) -> Scope:
+        """The items in any of these states; a plan raises ScopeInvalid for one there is not."""
+        return Scope((_States(frozenset(states)),))
 
     @staticmethod
     def keys(*keys: str) -> Scope:
@@ -187,6 +198,11 @@ def _members(
     match one:
         case _Failed():
             return state.items.members(*_FAILED)
+        case _States(states):
+            known = state.items.machine.states
+            for name in sorted(states.difference(known)):
+                raise ScopeInvalid(problem=f"items have no state {name!r}, only {', '.join(known)}")
+            return state.items.members(*states)
         case _Ordinals(ordinals):
             for ordinal in ordinals:
                 if not 0 <= ordinal < state.items.count:
@@ -249,6 +265,8 @@ def _told(one: Filter) -> str:
     match one:
         case _Failed():
             return "failed or dead"
+        case _States(states):
+            return f"state {_or(sorted(states))}"
         case _Keys(keys):
             return f"key {_or(sorted(keys))}"
         case _Globs(globs):

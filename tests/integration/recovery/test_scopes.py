@@ -61,6 +61,7 @@ def check_partition(plan: RecoveryPlan) -> bool:
     [
         (Scope.all(), KEYS),
         (Scope.failed(), ["img/1", "img/2", "txt/2", "txt/3"]),
+        (Scope.states("pending", "running"), ["img/3", "txt/4"]),
         (Scope.keys("img/1", "txt/4"), ["img/1", "txt/4"]),
         (Scope.keys(), []),
         (Scope.globs("img/*"), ["img/1", "img/2", "img/3"]),
@@ -250,6 +251,7 @@ def test_scopes_that_mean_nothing_are_refused_when_they_are_made(
         (Scope.keys("img/1", "img/9"), ItemAbsent, "'img/9'"),
         (Scope.ordinals([7]), ItemAbsent, "ordinal 7"),
         (Scope.causes("bad luck"), ScopeInvalid, "only error, timeout, executor_lost"),
+        (Scope.states("lost"), ScopeInvalid, "items have no state 'lost'"),
         (Scope.again("paused"), ScopeInvalid, "no phase that can be done again"),
         (Scope.again("reduce"), ScopeInvalid, "has not been in 'reduce' yet"),
     ],
