@@ -13,8 +13,10 @@ from typing import Final, Literal, TypeAlias
 from milepost.errors import InputChanged, LeaseHeld, PlanStale
 from milepost.executors.calls import Calls, ExecutorSource
 from milepost.executors.retries import RetryPolicy, Waiting
-from milepost.executors.running import ReduceFn, Running, SetupFn, Window
+from milepost.executors.running import Running
+from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import stop_signals
+from milepost.executors.window import Window
 from milepost.inputs import Item
 from milepost.job import JobState
 from milepost.lifecycles.mapreduce import ITEM
@@ -102,7 +104,8 @@ def run(
     items that are done, streamed in item order, in the calling thread, and returns the job's
     result; without one the run ends where reduce begins, and a later run may go on from there.
     `setup_fn` gets the new job's state and returns variables for it. If it or `reduce_fn` raises,
-    the job fails, and a later run tries that phase again.
+    the job fails, and a later run tries that phase again. Either may take a second argument, the
+    `Steps`: what `steps.step(name, call)` gives is recorded, and not called for again.
 
     `executor` is a `concurrent.futures.Executor`, or makes one when it is called: the run then
     shuts it down, and replaces it if it breaks. The items that were running when it broke have

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+import msgspec
 from pyroaring import BitMap
 
-from milepost.errors import LeaseLost, MilepostError, RecordConflict, TransitionRefused
+from milepost.codec import encode_value
+from milepost.errors import (
+    LeaseLost,
+    MilepostError,
+    RecordConflict,
+    TransitionRefused,
+    ValueInvalid,
+)
 from milepost.executors.attempts import Given, NotGiven, outcome_of
 from milepost.executors.calls import Calls, Ended
 from milepost.executors.retries import Waiting, longest_wait_s
+from milepost.executors.steps import ReduceFn, SetupFn, Steps, call_reduce, call_setup
 from milepost.executors.stopping import Stop
 from milepost.executors.turns import Turn, in_commits, next_turn
+from milepost.executors.window import Window
 from milepost.inputs import Item
 from milepost.items import bitmap
 from milepost.job import JobState
@@ -25,6 +35,7 @@ from milepost.lifecycles.mapreduce import (
     JobEventName,
     JobFail,
     JobFinishReduce,
+    JobSetVariables,
     JobStartMap,
 )
 from milepost.machine import Payload
@@ -32,35 +43,13 @@ from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 
-__all__ = ["ReduceFn", "Running", "SetupFn", "Window"]
+__all__ = ["Running"]
 
 _log: Final = logging.getLogger("milepost.executors")
-
-ReduceFn: TypeAlias = Callable[[Iterator[tuple[str, Any]]], object]  # Any: JSON
-SetupFn: TypeAlias = Callable[[JobState], Mapping[str, object] | None]
 
 
 class _Halt(BaseException):
     """Leaves `reduce_fn` at its next result; no `except Exception` in it takes it for its own."""
-
-
-@dataclass(slots=True)
-class Window:
-    """How many calls are held at once: more as long as they end faster than commits are made."""
-
-    least: int
-    most: int
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.size = self.least
-
-    def adapt(self, *, held: int, ended: int) -> None:
-        """Learn from the last turn: `ended` of `held` calls had ended when it was looked at."""
-        if ended == held >= self.size:  # the workers had run dry
-            self.size = min(self.most, self.size * 2)
-        elif ended * 4 < self.size:
-            self.size = max(self.least, self.size // 2)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,24 +100,61 @@ class Running:
 
     def _set_up(self, setup_fn: SetupFn | None) -> None:
         wanted = setup_fn or _nothing
-        given = self._user(lambda: dict(wanted(self.state) or {}), "the variables")
-        if isinstance(given, Given):
-            self._fire(JobEventName.START_MAP, JobStartMap(variables=given.value))
-        else:
-            self._fail(given)
+        steps = Steps("setup", self._perform)
+        with self._unless_halted():
+            given = self._user(lambda: call_setup(wanted, self.state, steps), "the variables")
+            if isinstance(given, Given):
+                self._fire(JobEventName.START_MAP, JobStartMap(variables=given.value))
+            else:
+                self._fail(given)
 
     def _reduce(self, reduce_fn: ReduceFn) -> None:
-        try:
+        steps = Steps("reduce", self._perform)
+        what = "the result of reduce"
+        with self._unless_halted():
             with closing(self._results()) as results:
-                given = self._user(lambda: reduce_fn(results), "the result of reduce")
+                given = self._user(lambda: call_reduce(reduce_fn, results, steps), what)
+            if isinstance(given, Given):
+                self._fire(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
+            else:
+                self._fail(given)
+
+    @contextmanager
+    def _unless_halted(self) -> Iterator[None]:
+        """A phase of the user's code, which _Halt leaves; the error that halted it is raised."""
+        try:
+            yield
         except _Halt as halt:
             if isinstance(halt.__cause__, MilepostError):
                 raise halt.__cause__ from None
-            return
-        if isinstance(given, Given):
-            self._fire(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
-        else:
-            self._fail(given)
+
+    def _perform(self, name: str, call: Callable[[], object]) -> Any:  # Any: JSON
+        """What the step gave, from the log or from a call that is recorded; or _Halt."""
+        if name not in self.state.variables:
+            phase = self.state.phase
+            if self.stop.requested:
+                raise _Halt
+            output = call()
+            self.stop.interruptible = False  # not while it is written
+            try:
+                self._moved(self._record_step(name, output))
+            finally:
+                self.stop.interruptible = True
+            if self.state.phase != phase:
+                raise _Halt
+        return msgspec.json.decode(encode_value(self.state.variables[name], name))
+
+    def _record_step(self, name: str, output: object) -> JobState:
+        payload = JobSetVariables(variables={name: output})
+        try:
+            return self.manager.fire(self.state.id, payload.event, payload, lease=self.lease)
+        except ValueInvalid:  # the fault of the step
+            raise
+        except TransitionRefused:
+            self._look()
+            raise _Halt from None
+        except MilepostError as error:
+            raise _Halt from error
 
     def _user(self, call: Callable[[], object], what: str) -> Given | NotGiven:
         """What the user's code gives here, in the main thread: a second signal ends it."""
