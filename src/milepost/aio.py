@@ -23,6 +23,7 @@ from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 from milepost.state.persistence import Durability
+from milepost.state.reaping import StuckJob
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
 from milepost.state.scope import Scope
@@ -232,6 +233,14 @@ class AsyncStateManager:
     ) -> JobState:
         """As StateManager.apply."""
         return await self._call(self.manager.apply, recovery, lease=lease, operator=operator)
+
+    async def stuck_jobs(self) -> list[StuckJob]:
+        """As StateManager.stuck_jobs."""
+        return await self._call(self.manager.stuck_jobs)
+
+    async def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
+        """As StateManager.reap."""
+        return await self._call(self.manager.reap, job_id, owner=owner, reason=reason)
 
     async def dead_letters(
         self, job_id: str, scope: Scope | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Page, Table
@@ -17,14 +18,17 @@ from milepost.inspect.views import (
     JobsView,
     PlanPart,
     PlanView,
+    ReapView,
     RecoverView,
     RequeueView,
     ShowView,
+    StuckView,
     VerifiedJob,
     VerifyView,
 )
 from milepost.inspect.words import ago, duration, stamp, told, value
 from milepost.job import ITEMS, JOB, Progress
+from milepost.state.reaping import StuckJob
 
 __all__ = [
     "checkpoint_page",
@@ -33,9 +37,11 @@ __all__ = [
     "items_page",
     "jobs_page",
     "plan_page",
+    "reap_page",
     "recover_page",
     "requeue_page",
     "show_page",
+    "stuck_page",
     "verify_page",
 ]
 
@@ -63,6 +69,49 @@ def jobs_page(view: JobsView) -> Page:
             stamp(job.updated_at),
         )
         for job in view.jobs
+    )
+    return (Table(columns=columns, rows=rows),) if rows else ()
+
+
+def stuck_page(view: StuckView) -> Page:
+    """A line for each job whose holder has gone quiet."""
+    return _stuck(view.jobs, view.as_of)
+
+
+def reap_page(view: ReapView) -> Page:
+    """The stuck jobs, and what became of them."""
+    if not view.jobs:
+        return (Note("no lease has expired"),)
+    if not view.applied:
+        outcome = "nothing was changed: --apply frees them"
+    else:
+        freed = len(view.jobs) - len(view.alive)
+        outcome = f"applied: {freed} freed for another executor"
+    alive = tuple(Note(f"left alone, its holder is alive: {job}") for job in view.alive)
+    return (*_stuck(view.jobs, view.as_of), *alive, Note(outcome))
+
+
+def _stuck(jobs: tuple[StuckJob, ...], now: datetime) -> Page:
+    columns = (
+        Column("JOB"),
+        Column("PHASE"),
+        Column("HELD BY"),
+        Column("FENCE", numeric=True),
+        Column("EXPIRED"),
+        Column("LAST WRITE"),
+        Column("IN FLIGHT", numeric=True),
+    )
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            job.id,
+            Badge(JOB, job.phase),
+            job.owner,
+            str(job.fence),
+            ago(job.expired_at, now),
+            stamp(job.updated_at),
+            str(job.running),
+        )
+        for job in jobs
     )
     return (Table(columns=columns, rows=rows),) if rows else ()
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import islice, pairwise
 from typing import Final
 
-from milepost.errors import StoreUnreadable
+from milepost.errors import LeaseHeld, StoreUnreadable
 from milepost.inputs import KeySet
 from milepost.inspect.views import (
     AllowedEvent,
@@ -27,9 +27,11 @@ from milepost.inspect.views import (
     PathView,
     PlanPart,
     PlanView,
+    ReapView,
     RefusedEvent,
     RequeueView,
     ShowView,
+    StuckView,
     VerifiedJob,
     VerifyView,
 )
@@ -50,8 +52,10 @@ __all__ = [
     "jobs",
     "path",
     "plan_view",
+    "reap",
     "requeue",
     "show",
+    "stuck",
     "verify",
 ]
 
@@ -64,6 +68,23 @@ def jobs(
     """The newest `limit` jobs, those in `phase` whose id begins with `prefix`."""
     found = manager.list_jobs(phase=phase, prefix=prefix)
     return JobsView(jobs=tuple(found[:limit]), total=len(found))
+
+
+def stuck(manager: StateManager, *, now: datetime) -> StuckView:
+    """The jobs whose lease has expired and was not given back."""
+    return StuckView(as_of=now, jobs=tuple(manager.stuck_jobs()))
+
+
+def reap(manager: StateManager, *, now: datetime, reason: str, apply: bool) -> ReapView:
+    """The stuck jobs, freed for another executor if `apply` says so."""
+    found = manager.stuck_jobs()
+    alive: list[str] = []
+    for job in found if apply else ():
+        try:
+            manager.reap(job.id, reason=reason)
+        except LeaseHeld:  # its holder has renewed it meanwhile
+            alive.append(job.id)
+    return ReapView(applied=apply, as_of=now, jobs=tuple(found), alive=tuple(alive))
 
 
 def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5) -> ShowView:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from milepost.job import CheckpointRef, Progress
 from milepost.state.jobs import JobSummary
+from milepost.state.reaping import StuckJob
 from milepost.state.verification import Problem
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "PathView",
     "PlanPart",
     "PlanView",
+    "ReapView",
     "RecoverView",
     "RefusedEvent",
     "RequeueView",
     "ShowView",
+    "StuckView",
     "VerifiedJob",
     "VerifyView",
     "View",
@@ -46,6 +49,28 @@ class JobsView:
 
     jobs: tuple[JobSummary, ...]
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckView:
+    """The jobs whose lease has expired and was not given back, as of `as_of`."""
+
+    SCHEMA: ClassVar[str] = "milepost.jobs.stuck/1"
+
+    as_of: datetime
+    jobs: tuple[StuckJob, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReapView:
+    """The stuck jobs, and whether they were freed; `alive` are those whose holders came back."""
+
+    SCHEMA: ClassVar[str] = "milepost.recover.expired/1"
+
+    applied: bool
+    as_of: datetime
+    jobs: tuple[StuckJob, ...]
+    alive: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,6 +401,8 @@ View: TypeAlias = (
     | PlanView
     | RecoverView
     | DeadView
+    | StuckView
+    | ReapView
     | RequeueView
     | VerifyView
     | PathView

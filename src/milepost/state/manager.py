@@ -28,6 +28,7 @@ from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
+from milepost.state.reaping import StuckJob, expired, reap
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up
 from milepost.state.results import Failure, ResultReader
 from milepost.state.scope import Scope
@@ -349,6 +350,46 @@ class StateManager:
         decision = carry_out(recovery, lease=lease, operator=operator)
         state = self._append(recovery.job_id, decision)
         _log.info("job %s recovered: %s", state.id, recovery.events or "nothing to do")
+        return state
+
+    def stuck_jobs(self) -> list[StuckJob]:
+        """The jobs whose lease has expired and was not given back, in order of creation.
+
+        Cost: one look-up a job; the state of each that may be stuck.
+        """
+        now_us = self.now_us()
+        with self._store.reading() as reader:
+            quiet = [
+                (tip, lease)
+                for tip in reader.tips()
+                if (lease := expired(self._loader, reader, tip, now_us)) is not None
+            ]
+        found = [(self.get_state(tip.job.job_id), lease) for tip, lease in quiet]
+        return [
+            StuckJob(
+                id=state.id,
+                phase=state.phase,
+                seq=state.seq,
+                owner=state.owner,
+                fence=state.fence,
+                expired_at=instant(lease.expires_at_us),
+                updated_at=state.updated_at,
+                running=state.progress.running,
+            )
+            for state, lease in found
+            if state.owner is not None and state.fence == lease.fence
+        ]
+
+    def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
+        """Free a job whose lease has expired: one commit, after which anybody may take it.
+
+        It is taken over as `owner` with a new fence, so that its holder can write no more; what
+        was in flight is interrupted, with `reason` in the history; and it is given back. A job
+        that nobody holds is left as it is. Raises LeaseHeld if the holder is alive.
+        """
+        who = owner or f"{leases.default_owner()} (reaper)"
+        state = self._append(job_id, reap(who, reason))
+        _log.info("job %s freed by %s", job_id, who)
         return state
 
     def dead_letters(self, job_id: str, scope: Scope | None = None) -> Iterator[DeadLetter]:

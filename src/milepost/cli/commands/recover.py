@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from milepost.cli.commands.plan import keys_option
-from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.options import examples, with_store
 from milepost.cli.scoping import scope_of, with_scope
-from milepost.cli.session import find_job, session_of
+from milepost.cli.session import Session, find_job, session_of
 from milepost.inspect import pages, queries
 from milepost.inspect.views import RecoverView
 from milepost.state.lease import default_owner
@@ -24,10 +24,15 @@ _REASON = "by hand"
     "recover",
     epilog=examples(
         "milepost recover nightly --db jobs.db --apply",
-        "milepost recover nightly --db jobs.db --rewind 40 --apply --take-over 'worker-1 hangs'",
+        "milepost recover --expired --db jobs.db --apply",
     ),
 )
-@job_argument
+@click.argument("job", metavar="[JOB]", required=False)
+@click.option(
+    "--expired",
+    is_flag=True,
+    help="In place of JOB: free all jobs whose lease has expired for another executor.",
+)
 @click.option("--apply", is_flag=True, help="Do what the plan says; without it nothing changes.")
 @click.option(
     "--take-over",
@@ -47,7 +52,8 @@ _REASON = "by hand"
 def recover(
     context: click.Context,
     *,
-    job: str,
+    job: str | None,
+    expired: bool,
     apply: bool,
     take_over: str | None,
     rewind: int | None,
@@ -57,13 +63,21 @@ def recover(
 
     What was in flight or failed is retried, or given up where no attempt is left. Without --apply
     the plan is shown and nothing is changed. With it the job is leased meanwhile, so that an
-    executor that held it before can write no more. Options that choose items add up. JOB is the
-    job's id, or a beginning of it that no other job has.
+    executor that held it before can write no more. With --expired nothing is retried: a job that
+    was left is only taken from its holder, and what was in flight is interrupted. Options that
+    choose items add up. JOB is the job's id, or a beginning of it that no other job has.
     """
     if take_over is not None and not take_over.strip():
         raise click.BadParameter("say why the job is taken over", param_hint="--take-over")
     session = session_of(context)
     scope = scope_of(context)
+    if expired:
+        if job is not None or rewind is not None or scope != Scope.all():
+            told = "--expired is about all jobs as they stand: leave JOB and scopes out"
+            raise click.UsageError(told, context)
+        return _free(session, reason=take_over or "", apply=apply)
+    if job is None:
+        raise click.UsageError("which job? Name it, or say --expired", context)
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
         reason = take_over or _REASON
@@ -83,6 +97,14 @@ def recover(
             plan=queries.plan_view(recovery, keys=keys),
         )
     session.answer(view, lambda: pages.recover_page(view))
+    return None
+
+
+def _free(session: Session, *, reason: str, apply: bool) -> None:
+    """Free the jobs whose lease has expired: taken over, interrupted, given back."""
+    with session.writing() if apply else session.reading() as manager:
+        view = queries.reap(manager, now=session.now(), reason=reason, apply=apply)
+    session.answer(view, lambda: pages.reap_page(view))
 
 
 def _plan(
