@@ -8,13 +8,11 @@ from fnmatch import fnmatchcase
 from itertools import islice, pairwise
 from typing import Final
 
-from milepost.errors import LeaseHeld, StoreUnreadable
+from milepost.errors import StoreUnreadable
 from milepost.inputs import KeySet
 from milepost.inspect.views import (
     AllowedEvent,
     CheckpointView,
-    DeadLine,
-    DeadView,
     Entered,
     Guarding,
     HistoryLine,
@@ -27,11 +25,8 @@ from milepost.inspect.views import (
     PathView,
     PlanPart,
     PlanView,
-    ReapView,
     RefusedEvent,
-    RequeueView,
     ShowView,
-    StuckView,
     VerifiedJob,
     VerifyView,
 )
@@ -40,22 +35,18 @@ from milepost.state.history import StateEvent
 from milepost.state.manager import StateManager
 from milepost.state.recovery import REASONS, RecoveryPlan
 from milepost.state.results import Failure
-from milepost.state.scope import Scope
 from milepost.state.verification import Problem
 
 __all__ = [
     "checkpoints",
-    "dead",
-    "dead_lines",
+    "failure_view",
     "history",
     "items",
     "jobs",
     "path",
+    "plan_part",
     "plan_view",
-    "reap",
-    "requeue",
     "show",
-    "stuck",
     "verify",
 ]
 
@@ -68,23 +59,6 @@ def jobs(
     """The newest `limit` jobs, those in `phase` whose id begins with `prefix`."""
     found = manager.list_jobs(phase=phase, prefix=prefix)
     return JobsView(jobs=tuple(found[:limit]), total=len(found))
-
-
-def stuck(manager: StateManager, *, now: datetime) -> StuckView:
-    """The jobs whose lease has expired and was not given back."""
-    return StuckView(as_of=now, jobs=tuple(manager.stuck_jobs()))
-
-
-def reap(manager: StateManager, *, now: datetime, reason: str, apply: bool) -> ReapView:
-    """The stuck jobs, freed for another executor if `apply` says so."""
-    found = manager.stuck_jobs()
-    alive: list[str] = []
-    for job in found if apply else ():
-        try:
-            manager.reap(job.id, reason=reason)
-        except LeaseHeld:  # its holder has renewed it meanwhile
-            alive.append(job.id)
-    return ReapView(applied=apply, as_of=now, jobs=tuple(found), alive=tuple(alive))
 
 
 def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5) -> ShowView:
@@ -200,8 +174,10 @@ def plan_view(plan: RecoveryPlan, *, keys: int) -> PlanView:
         rewinds_to=plan.rewinds_to,
         changes_nothing=plan.changes_nothing,
         to_work_on=len(plan.to_do),
-        parts=tuple(_part(name, REASONS[name], part, keys) for name, part in plan.parts.items()),
-        undone=_part("undone", "its result is undone", plan.undone, keys),
+        parts=tuple(
+            plan_part(name, REASONS[name], part, keys) for name, part in plan.parts.items()
+        ),
+        undone=plan_part("undone", "its result is undone", plan.undone, keys),
         undone_variables=plan.undone_variables,
         undoes_result=plan.undoes_result,
         variables=dict(plan.variables),
@@ -210,68 +186,9 @@ def plan_view(plan: RecoveryPlan, *, keys: int) -> PlanView:
     )
 
 
-def _part(name: str, reason: str, part: KeySet, keys: int) -> PlanPart:
+def plan_part(name: str, reason: str, part: KeySet, keys: int) -> PlanPart:
+    """A part of a plan, with the first `keys` of its keys."""
     return PlanPart(name=name, reason=reason, count=len(part), keys=tuple(islice(part, keys)))
-
-
-def dead(
-    manager: StateManager,
-    job_id: str,
-    *,
-    scope: Scope,
-    limit: int | None = None,
-    detailed: bool = False,
-) -> DeadView:
-    """The first `limit` dead letters in `scope`, with their failures.
-
-    Cost: the commits in which they failed. Raises JobAbsent, ScopeInvalid, ItemAbsent.
-    """
-    state = manager.get_state(job_id)
-    found = list(dead_lines(manager, job_id, scope=scope))
-    return DeadView(
-        job=state.id,
-        seq=state.seq,
-        total=state.progress.dead,
-        matched=len(found),
-        detailed=detailed,
-        letters=tuple(found[:limit]),
-    )
-
-
-def dead_lines(manager: StateManager, job_id: str, *, scope: Scope) -> Iterator[DeadLine]:
-    """All dead letters in `scope`, streamed. Raises JobAbsent, ScopeInvalid, ItemAbsent."""
-    for letter in manager.dead_letters(job_id, scope):
-        yield DeadLine(
-            ordinal=letter.ordinal,
-            key=letter.key,
-            value=letter.value,
-            attempts=letter.attempts,
-            failures=tuple(_failure(letter.key, failure) for failure in letter.failures),
-        )
-
-
-def requeue(
-    manager: StateManager, job_id: str, *, scope: Scope, keys: int, apply: bool
-) -> RequeueView:
-    """The dead letters in `scope`, requeued if `apply` says so.
-
-    Raises as StateManager.requeue does, and TransitionRefused only if they are to be requeued.
-    """
-    plan = manager.recover_from_checkpoint(job_id, scope=scope)
-    state = plan.state
-    accepted = "requeue" in state.accepted
-    if apply and plan.dead:
-        state = manager.requeue(job_id, scope, operator=True)
-    return RequeueView(
-        applied=apply and bool(plan.dead),
-        job=state.id,
-        seq=state.seq,
-        phase=state.phase,
-        scope=str(scope),
-        accepted=accepted,
-        requeued=_part("requeued", "goes back with all attempts", plan.dead, keys),
-        left=state.progress.dead if apply else state.progress.dead - len(plan.dead),
-    )
 
 
 def verify(
@@ -343,12 +260,13 @@ def _holder(manager: StateManager, state: JobState, now: datetime) -> Holder | N
 def _failures(manager: StateManager, state: JobState) -> dict[str, list[ItemFailure]]:
     """The failed attempts by item key, oldest first, as of `state`."""
     return {
-        key: [_failure(key, failure) for failure in failures if failure.seq <= state.seq]
+        key: [failure_view(key, failure) for failure in failures if failure.seq <= state.seq]
         for key, failures in manager.failures(state.id).items()
     }
 
 
-def _failure(key: str, failure: Failure) -> ItemFailure:
+def failure_view(key: str, failure: Failure) -> ItemFailure:
+    """A failed attempt at the item of that key."""
     return ItemFailure(
         key=key, seq=failure.seq, cause=failure.cause, message=failure.message, at=failure.at
     )

@@ -7,7 +7,7 @@ import click
 from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import pages, queries, repair_pages, repair_queries
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 
@@ -56,8 +56,8 @@ def jobs(
 
 def _stuck(session: Session) -> None:
     with session.reading() as manager:
-        view = queries.stuck(manager, now=session.now())
-    session.answer(view, lambda: pages.stuck_page(view))
+        view = repair_queries.stuck(manager, now=session.now())
+    session.answer(view, lambda: repair_pages.stuck_page(view))
     if view.jobs:
         note("`milepost recover --expired --apply` frees them for another executor")
     else:

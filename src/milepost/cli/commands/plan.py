@@ -7,7 +7,7 @@ import click
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import queries, repair_pages
 
 __all__ = ["keys_option", "plan"]
 
@@ -42,4 +42,4 @@ def plan(context: click.Context, *, job: str, keys: int) -> None:
     with session.reading() as manager:
         recovery = manager.recover_from_checkpoint(find_job(manager, job), scope=scope_of(context))
         view = queries.plan_view(recovery, keys=keys)
-    session.answer(view, lambda: pages.plan_page(view))
+    session.answer(view, lambda: repair_pages.plan_page(view))

@@ -8,7 +8,7 @@ from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, with_store
 from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import Session, find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import queries, repair_pages, repair_queries
 from milepost.inspect.views import RecoverView
 from milepost.state.lease import default_owner
 from milepost.state.manager import StateManager
@@ -96,15 +96,15 @@ def recover(
             phase=after.phase,
             plan=queries.plan_view(recovery, keys=keys),
         )
-    session.answer(view, lambda: pages.recover_page(view))
+    session.answer(view, lambda: repair_pages.recover_page(view))
     return None
 
 
 def _free(session: Session, *, reason: str, apply: bool) -> None:
     """Free the jobs whose lease has expired: taken over, interrupted, given back."""
     with session.writing() if apply else session.reading() as manager:
-        view = queries.reap(manager, now=session.now(), reason=reason, apply=apply)
-    session.answer(view, lambda: pages.reap_page(view))
+        view = repair_queries.reap(manager, now=session.now(), reason=reason, apply=apply)
+    session.answer(view, lambda: repair_pages.reap_page(view))
 
 
 def _plan(
