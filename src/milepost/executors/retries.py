@@ -96,22 +96,25 @@ class Waiting:
         self._known = bitmap()
         self._due = bitmap()
         self._hopeless: dict[int, str] = {}
-        self._queue: list[tuple[int, int]] = []
+        self._until: dict[int, int] = {}
+        self._queue: list[tuple[int, int]] = []  # also of items that wait no more
 
     @property
     def next_due_us(self) -> int | None:
         """When the next of those that wait is due, None if none waits."""
+        while self._queue and self._until.get(self._queue[0][1]) != self._queue[0][0]:
+            heapq.heappop(self._queue)
         return self._queue[0][0] if self._queue else None
 
     def failed(self, state: JobState, ordinal: int, cause: str, at_us: int) -> None:
         """Take note that the item failed at `at_us`; `state` is from just after that."""
+        self._forget(bitmap([ordinal]))
         self._known.add(ordinal)
-        self._due.discard(ordinal)
-        self._hopeless.pop(ordinal, None)
         rule = self._policy.rule(cause)
         if isinstance(rule, Backoff):
             attempts = state.items.member(ordinal)[1]["attempts"]
             wait_us = rule.wait_us(state.id, state.inputs.key(ordinal), attempts)
+            self._until[ordinal] = at_us + wait_us
             heapq.heappush(self._queue, (at_us + wait_us, ordinal))
         elif rule == "give up":
             self._hopeless[ordinal] = cause
@@ -125,8 +128,9 @@ class Waiting:
         unknown = retriable - self._known
         if unknown:
             self._learn(state, unknown)
-        while self._queue and self._queue[0][0] <= now_us:
+        while (due_us := self.next_due_us) is not None and due_us <= now_us:
             _, ordinal = heapq.heappop(self._queue)
+            del self._until[ordinal]
             self._due.add(ordinal)
         return Decided(self._due & retriable, dict(self._hopeless))
 
@@ -144,15 +148,11 @@ class Waiting:
 
     def _forget(self, gone: BitMap) -> None:
         """Drop what is known of items that somebody has decided about."""
-        if not gone:
-            return
         self._known -= gone
         self._due -= gone
         for ordinal in gone:
             self._hopeless.pop(ordinal, None)
-        if any(ordinal in gone for _, ordinal in self._queue):
-            self._queue = [entry for entry in self._queue if entry[1] not in gone]
-            heapq.heapify(self._queue)
+            self._until.pop(ordinal, None)
 
 
 def longest_wait_s(look_every_s: float, next_due_us: int | None, now_us: int) -> float:

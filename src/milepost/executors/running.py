@@ -125,7 +125,7 @@ class Running:
         try:
             yield
         except _Halt as halt:
-            if isinstance(halt.__cause__, MilepostError):
+            if halt.__cause__ is not None:
                 raise halt.__cause__ from None
 
     def _perform(self, name: str, call: Callable[[], object]) -> Any:  # Any: JSON
@@ -137,24 +137,32 @@ class Running:
             output = call()
             self.stop.interruptible = False  # not while it is written
             try:
-                self._moved(self._record_step(name, output))
+                self._record_step(name, output)
             finally:
                 self.stop.interruptible = True
             if self.state.phase != phase:
                 raise _Halt
         return msgspec.json.decode(encode_value(self.state.variables[name], name))
 
-    def _record_step(self, name: str, output: object) -> JobState:
+    def _record_step(self, name: str, output: object) -> None:
+        """Make the output durable; what goes wrong with the run itself leaves the user's code."""
         payload = JobSetVariables(variables={name: output})
         try:
-            return self.manager.fire(self.state.id, payload.event, payload, lease=self.lease)
+            self._moved(self.manager.fire(self.state.id, payload.event, payload, lease=self.lease))
         except ValueInvalid:  # the fault of the step
             raise
-        except TransitionRefused:
-            self._look()
-            raise _Halt from None
-        except MilepostError as error:
+        except TransitionRefused as refused:
+            raise _Halt from self._trouble_of(refused)
+        except Exception as error:
             raise _Halt from error
+
+    def _trouble_of(self, refused: TransitionRefused) -> Exception | None:
+        """None if the job was only moved on by others; else why it cannot be gone on with."""
+        try:
+            self._reload(refused)
+        except MilepostError as error:
+            return error
+        return None
 
     def _user(self, call: Callable[[], object], what: str) -> Given | NotGiven:
         """What the user's code gives here, in the main thread: a second signal ends it."""

@@ -44,14 +44,19 @@ def dead(
     Cost: the commits in which they failed. Raises JobAbsent, ScopeInvalid, ItemAbsent.
     """
     state = manager.get_state(job_id)
-    found = list(dead_lines(manager, job_id, scope=scope))
+    letters: list[DeadLine] = []
+    matched = 0
+    for line in dead_lines(manager, job_id, scope=scope):
+        matched += 1
+        if limit is None or len(letters) < limit:
+            letters.append(line)
     return DeadView(
         job=state.id,
         seq=state.seq,
         total=state.progress.dead,
-        matched=len(found),
+        matched=matched,
         detailed=detailed,
-        letters=tuple(found[:limit]),
+        letters=tuple(letters),
     )
 
 

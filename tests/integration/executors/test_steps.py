@@ -166,6 +166,29 @@ def test_a_step_that_is_cancelled_or_fenced_off_is_not_recorded(
     assert "reduce/s" not in manager.get_state("k").variables
 
 
+def test_the_trouble_of_the_run_is_no_failure_of_reduce(
+    manager: StateManager, pool: ThreadPoolExecutor
+) -> None:
+    """What `on_progress` raises in the middle of a step ends the run; the step is recorded."""
+
+    def on_progress(state: JobState) -> None:
+        if "reduce/s" in state.variables:
+            raise RuntimeError("the screen is gone")
+
+    def reduce_fn(results: Results, steps: Steps) -> object:
+        try:
+            return steps.step("s", lambda: 1)
+        except Exception:  # noqa: BLE001 as users do
+            return "swallowed"
+
+    manager.create_job(["a"], job_id="j")
+    with pytest.raises(RuntimeError, match="the screen is gone"):
+        run(manager, "j", one, reduce_fn, executor=pool, on_progress=on_progress)
+    assert manager.get_state("j").phase == "reduce"
+    assert run(manager, "j", one, reduce_fn, executor=pool).phase == "completed"
+    assert manager.result("j") == 1
+
+
 def test_a_function_with_a_default_gets_no_steps(
     manager: StateManager, pool: ThreadPoolExecutor
 ) -> None:
