@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from milepost.state.manager import StateManager
     from milepost.state.persistence import StateStore
     from milepost.state.recovery import RecoveryPlan
+    from milepost.state.scope import Scope
     from milepost.state.transitions import ItemEvent, JobEvent
     from milepost.state.travel import StateDiff
 
@@ -51,6 +52,7 @@ __all__ = [
     "Progress",
     "RecordConflict",
     "RecoveryPlan",
+    "Scope",
     "StateDiff",
     "StateError",
     "StateEvent",
@@ -77,6 +79,7 @@ _HOMES: Final = {
     "Progress": "milepost.job",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
+    "Scope": "milepost.state.scope",
     "StateDiff": "milepost.state.travel",
     "StateError": "milepost.errors",
     "StateEvent": "milepost.state.history",

@@ -13,7 +13,9 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
+   ├─ InputChanged                the items given are not those of the job
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
+   ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
       ├─ StoreLocked              busy for longer than the time allowed
@@ -40,6 +42,7 @@ __all__ = [
     "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
+    "InputChanged",
     "InputInvalid",
     "ItemAbsent",
     "ItemKeyDuplicate",
@@ -54,6 +57,7 @@ __all__ = [
     "PayloadInvalid",
     "PlanStale",
     "RecordConflict",
+    "ScopeInvalid",
     "StateError",
     "StoreAbsent",
     "StoreError",
@@ -272,6 +276,22 @@ class LifecycleChanged(StateError):
 
 
 @dataclass(eq=False, kw_only=True)
+class InputChanged(StateError):
+    """The items given are not those that the job was created with; `verdict` is how they differ."""
+
+    code: ClassVar[str] = "input-changed"
+    job_id: str
+    verdict: str
+    difference: str
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: {self.difference}: say on_changed='keep' to go on with the items"
+            " that the job has, or create another job"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
 class UpdateConflict(StateError):
     """Others changed the job each time that an updater looked at it; nothing of it was written."""
 
@@ -297,6 +317,17 @@ class PlanStale(StateError):
             f"job {self.job_id}: the plan was made at seq {self.plan_seq} and the job is at"
             f" {self.seq}: make a new plan"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class ScopeInvalid(StateError, ValueError):
+    """A scope whose parts do not fit together, or that names what the job does not have."""
+
+    code: ClassVar[str] = "scope-invalid"
+    problem: str
+
+    def __str__(self) -> str:
+        return f"scope: {self.problem}"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -10,6 +10,7 @@ import click
 
 from milepost.cli.commands.changes import changes
 from milepost.cli.commands.checkpoint import checkpoint
+from milepost.cli.commands.dead import dead
 from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.fork import fork
 from milepost.cli.commands.history import history
@@ -17,6 +18,7 @@ from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
+from milepost.cli.commands.requeue import requeue
 from milepost.cli.commands.rewind import rewind
 from milepost.cli.commands.show import show
 from milepost.cli.commands.verify import verify
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Program", "main"]
 
 _COMMANDS: Final = (
-    *(jobs, show, history, items, changes, checkpoint, plan, recover, rewind, fork),
+    *(jobs, show, history, items, changes, checkpoint),
+    *(plan, recover, rewind, fork, dead, requeue),
     *(verify, diagram),
 )
 _GROUP: Final = "milepost.commands"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from milepost.job import CheckpointRef, Progress
 from milepost.state.jobs import JobSummary
@@ -37,7 +37,6 @@ __all__ = [
     "ValueChange",
     "VerifiedJob",
     "VerifyView",
-    "View",
 ]
 
 
@@ -79,6 +78,7 @@ class ItemFailure:
     seq: int
     cause: str
     message: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,19 +239,31 @@ class PlanPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """What is left to do of a job, and what taking it up again does: `events`, in order."""
+    """What is left to do of a job, and what taking it up again does: `events`, in order.
+
+    `undone` are items whose results are undone, `variables` and `results_available` what is left
+    of the phases before once the plan is applied; `undone_variables` names those that are undone.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.plan/1"
 
     job: str
     seq: int
+    fence: int
+    scope: str
     phase: str
     resume_phase: str
     events: tuple[str, ...]
+    item_events: Mapping[str, int]
     rewinds_to: int | None
     changes_nothing: bool
     to_work_on: int
     parts: tuple[PlanPart, ...]
+    undone: PlanPart
+    undone_variables: tuple[str, ...]
+    undoes_result: bool
+    variables: Mapping[str, Any]  # Any: JSON
+    results_available: int
     fallbacks: tuple[str, ...]
 
 
@@ -382,18 +394,3 @@ class PathView:
     visited: tuple[str, ...]
     current: Mapping[str, int]
     transitions: Mapping[str, int]
-
-
-View: TypeAlias = (
-    JobsView
-    | ShowView
-    | HistoryView
-    | ItemsView
-    | CheckpointView
-    | PlanView
-    | RecoverView
-    | ChangesView
-    | ForkView
-    | VerifyView
-    | PathView
-)

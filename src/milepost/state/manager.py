@@ -23,13 +23,18 @@ from milepost.state import lease as leases
 from milepost.state import travel
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.comparing import InputComparison, compare
+from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
-from milepost.state.recovery import RecoveryPlan, carry_out, plan
+from milepost.state.reaping import StuckJob, expired, reap
+from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
 from milepost.state.results import Failure, ResultReader
+from milepost.state.rewinding import WayBack
+from milepost.state.scope import Scope
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
 from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification, verify_job
@@ -108,6 +113,10 @@ class StateManager:
         """Where the state is kept."""
         return self._store.url
 
+    def now_us(self) -> int:
+        """The time by the clock that commits and leases go by, in microseconds since 1970."""
+        return self._clock.now_us()
+
     def close(self) -> None:
         """Close the store; the manager cannot be used afterwards."""
         self._store.close()
@@ -173,6 +182,16 @@ class StateManager:
         """The ids of the jobs that begin with `prefix`, in order."""
         with self._store.reading() as reader:
             return reader.job_ids(prefix)
+
+    def compare_inputs(
+        self, job_id: str, items: Iterable[object] | Mapping[str, object]
+    ) -> InputComparison:
+        """How `items`, read once as `create_job` reads them, differ from those of the job.
+
+        The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
+        held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
+        """
+        return compare(self.get_state(job_id), items)
 
     # Events
 
@@ -320,27 +339,29 @@ class StateManager:
         *,
         rewind: bool = False,
         reason: str = "",
+        scope: Scope | None = None,
     ) -> RecoveryPlan:
         """What is left to do of a job, and what taking it up again will do; nothing is changed.
 
         Of a job id, the newest checkpoint that verifies is used, with the log after it; of a
         checkpoint, that one with the log after it, so that nothing recorded is lost. With
         `rewind` the plan goes back to exactly the checkpoint, and what was recorded after it is
-        undone (and stays in the history). Raises JobAbsent, CheckpointAbsent (only to rewind),
-        LogCorrupt.
+        undone (and stays in the history). `scope` says which items the plan is about (all, unless
+        it is given), or which phase is done again. Raises JobAbsent, CheckpointAbsent (of a
+        checkpoint that was named), ScopeInvalid, ItemAbsent, LogCorrupt.
         """
-        job_id = checkpoint if isinstance(checkpoint, str) else checkpoint.job_id
-        base: JobState | None = None
+        wanted = scope or Scope.all()
         with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            known = None
             if isinstance(checkpoint, Checkpoint):
-                known = checkpoints.find(self._loader, reader, job, checkpoint.seq).state
-                base = known if rewind else None
-            elif rewind:
-                base = checkpoints.find(self._loader, reader, job, None).state
-            loading = self._loader.load(reader, job, known)
-        return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
+                job_id = checkpoint.job_id
+                wanted &= Scope.checkpoint(checkpoint.seq, exactly=rewind)
+            else:
+                job_id = checkpoint
+                if rewind:
+                    job = self._loader.job(reader, job_id)
+                    seq = checkpoints.find(self._loader, reader, job, wanted.seq).seq
+                    wanted &= Scope.checkpoint(seq, exactly=True)
+            return draw_up(self._loader, reader, job_id, wanted, reason=reason)
 
     def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
         """The plan that goes back to commit `seq` and takes the job up from there.
@@ -352,10 +373,10 @@ class StateManager:
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             loading = self._loader.load(reader, job)
-            base = None
+            back = None
             if seq != loading.state.seq:
-                base = self._loader.state_at(reader, job, seq)
-        return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
+                back = WayBack(self._loader.state_at(reader, job, seq))
+        return plan(loading.state, way_back=back, reason=reason, fallbacks=loading.fallbacks)
 
     def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
@@ -370,6 +391,77 @@ class StateManager:
             events = ", ".join(recovery.events) or "no event"
             _recovery_log.info("job %s recovered: %s%s; in %s", state.id, back, events, state.phase)
         return state
+
+    def stuck_jobs(self) -> list[StuckJob]:
+        """The jobs whose lease has expired and was not given back, in order of creation.
+
+        Cost: one look-up a job; the state of each that may be stuck.
+        """
+        now_us = self.now_us()
+        with self._store.reading() as reader:
+            quiet = [
+                (tip, lease)
+                for tip in reader.tips()
+                if (lease := expired(self._loader, reader, tip, now_us)) is not None
+            ]
+        found = [(self.get_state(tip.job.job_id), lease) for tip, lease in quiet]
+        return [
+            StuckJob(
+                id=state.id,
+                phase=state.phase,
+                seq=state.seq,
+                owner=state.owner,
+                fence=state.fence,
+                expired_at=instant(lease.expires_at_us),
+                updated_at=state.updated_at,
+                running=state.progress.running,
+            )
+            for state, lease in found
+            if state.owner is not None and state.fence == lease.fence
+        ]
+
+    def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
+        """Free a job whose lease has expired: one commit, after which anybody may take it.
+
+        It is taken over as `owner` with a new fence, so that its holder can write no more; what
+        was in flight is interrupted, with `reason` in the history; and it is given back. A job
+        that nobody holds is left as it is. Raises LeaseHeld if the holder is alive.
+        """
+        who = owner or f"{leases.default_owner()} (reaper)"
+        state = self._append(job_id, reap(who, reason))
+        _log.info("job %s freed by %s", job_id, who)
+        return state
+
+    def dead_letters(self, job_id: str, scope: Scope | None = None) -> Iterator[DeadLetter]:
+        """The items in the dead letter queue, in item order, with their values and failures.
+
+        Of `scope`, all unless it is given; streamed, as of the moment of the first step. Raises
+        JobAbsent, ScopeInvalid, ItemAbsent.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+            yield from dead_letters(results.state, members, results)
+
+    def requeue(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """Give the dead letters in `scope` (all, unless it is given) all their attempts again.
+
+        One durable commit; those that are dead no more by then are passed over. Leases are as in
+        `fire`. Raises TransitionRefused where the phase takes no item back, ScopeInvalid,
+        ItemAbsent, LeaseHeld, LeaseLost.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+        decision = requeue(members, lease=self._lease_for(job_id, lease), operator=operator)
+        return self._append(job_id, decision)
 
     # Looking back
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from milepost import StateManager
@@ -118,3 +119,25 @@ def test_fork_says_what_is_in_the_way(milepost: CommandLine) -> None:
         assert "job id 'a b'" in milepost("fork", "nightly", "5", "a b", *apply, exit_code=2).stderr
         absent = milepost("fork", "nightly", "10", "again", *apply, exit_code=2)
         assert absent.stderr == "milepost: job nightly: there is no commit 10: it has 1 to 9\n"
+
+
+def test_expired_leases_are_listed_and_freed(milepost: CommandLine) -> None:
+    """All jobs at once; without --apply nothing is changed."""
+    stuck = json.loads(milepost("jobs", "--stuck", "--json").stdout)
+    assert stuck["schema"] == "milepost.jobs.stuck/1"
+    assert [(job["id"], job["owner"]) for job in stuck["jobs"]] == [("nightly", "worker-1")]
+    assert json.loads(milepost("recover", "--expired", "--json").stdout)["applied"] is False
+    assert milepost.json("show", "nightly")["lease"]["expired"]
+    freed = milepost("recover", "--expired", "--apply").stdout
+    assert "applied: 1 freed" in freed
+    shown = milepost.json("show", "nightly")
+    assert (shown["lease"], shown["fence"], shown["progress"]["failed"]) == (None, 2, 1)
+    assert "the lease of worker-1 had expired" in milepost("history", "nightly").stdout
+    assert "no lease has expired" in milepost("jobs", "--stuck").stderr
+    assert "no lease has expired" in milepost("recover", "--expired", "--apply").stdout
+    for wrong in (
+        ["recover"],
+        ["recover", "nightly", "--expired"],
+        ["jobs", "--stuck", "--prefix", "n"],
+    ):
+        assert milepost(*wrong, exit_code=2).stderr

@@ -98,6 +98,7 @@ def test_show_says_where_a_job_is(milepost: CommandLine) -> None:
     assert answer["variables"] == {"day": "2023-11-14"}
     assert answer["failure_count"] == 3
     assert answer["failures"][-1] == {
+        "at": "2023-11-14T22:13:29.500000Z",
         "cause": "timeout",
         "key": "eu/3",
         "message": "no answer in 30 s",

@@ -9,7 +9,7 @@ from milepost.cli.commands.recover import carried_out, take_over_option
 from milepost.cli.moments import seq_of
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import queries, repair_pages
 from milepost.inspect.views import RewindView
 
 __all__ = ["rewind"]
@@ -63,4 +63,4 @@ def rewind(
             phase=done.phase,
             plan=queries.plan_view(done.plan, keys=keys),
         )
-    session.answer(view, lambda: pages.recover_page(view))
+    session.answer(view, lambda: repair_pages.recover_page(view))
