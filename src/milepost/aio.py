@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
+from milepost.rows import StoreFormat
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
@@ -243,6 +244,10 @@ class AsyncStateManager:
     async def check_store(self) -> list[str]:
         """As StateManager.check_store."""
         return await self._call(self.manager.check_store)
+
+    async def store_format(self) -> StoreFormat:
+        """As StateManager.store_format."""
+        return await self._call(self.manager.store_format)
 
     async def _call(self, method: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         loop = asyncio.get_running_loop()

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["InputBlock", "Row", "StoredCheckpoint", "StoredJob", "StoredLease", "Tip"]
+__all__ = [
+    "FormatStep",
+    "InputBlock",
+    "Row",
+    "StoreFormat",
+    "StoredCheckpoint",
+    "StoredJob",
+    "StoredLease",
+    "Tip",
+]
 
 
 class StoredJob(msgspec.Struct, frozen=True):
@@ -74,3 +83,19 @@ class StoredLease(msgspec.Struct, frozen=True):
     owner: str
     fence: int
     expires_at_us: int
+
+
+class FormatStep(msgspec.Struct, frozen=True):
+    """What leads a store from the format before to `version`; `statements` is what it runs."""
+
+    version: int
+    title: str
+    statements: str
+
+
+class StoreFormat(msgspec.Struct, frozen=True):
+    """The format that a store has, the newest that this code knows, and the steps between them."""
+
+    version: int
+    newest: int
+    pending: tuple[FormatStep, ...]

@@ -13,6 +13,7 @@ from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.history import history
 from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
+from milepost.cli.commands.migrate import migrate
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
 from milepost.cli.commands.show import show
@@ -30,7 +31,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Program", "main"]
 
-_COMMANDS: Final = (jobs, show, history, items, checkpoint, plan, recover, verify, diagram)
+_COMMANDS: Final = (
+    jobs,
+    show,
+    history,
+    items,
+    checkpoint,
+    plan,
+    recover,
+    verify,
+    diagram,
+    migrate,
+)
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
 
@@ -167,7 +179,8 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint` and `recover --apply` change anything.
+    or trouble, 130 interrupted. Only `checkpoint` and what is told to
+    `--apply` changes anything.
     """
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
+from milepost.inspect.upkeep import MigrateView
 from milepost.job import CheckpointRef, Progress
 from milepost.state.jobs import JobSummary
 from milepost.state.verification import Problem
@@ -314,4 +315,5 @@ View: TypeAlias = (
     | RecoverView
     | VerifyView
     | PathView
+    | MigrateView
 )

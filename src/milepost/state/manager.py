@@ -17,6 +17,7 @@ from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
+from milepost.rows import StoreFormat
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state.append import Appender, Decision
@@ -391,6 +392,13 @@ class StateManager:
     def check_store(self) -> list[str]:
         """What is wrong with the medium itself; nothing if it is sound."""
         return self._store.check()
+
+    def store_format(self) -> StoreFormat:
+        """The format of the store, the newest that this version knows, and the steps between.
+
+        Opening a store for writing takes them all; one opened for reading stays as it is.
+        """
+        return self._store.format()
 
     # Within
 

@@ -9,7 +9,15 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    InputBlock,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    StoreFormat,
+    Tip,
+)
 from milepost.stores.memory import MemoryStore
 from milepost.stores.sqlite import Durability, SqliteStore
 
@@ -106,6 +114,10 @@ class StateStore(Protocol):
 
     def check(self) -> list[str]:
         """What is wrong with the medium itself; nothing if it is sound."""
+        ...
+
+    def format(self) -> StoreFormat:
+        """The format that the store has, and the steps that an open for writing would take."""
         ...
 
     def close(self) -> None:

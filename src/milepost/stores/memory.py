@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    InputBlock,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    StoreFormat,
+    Tip,
+)
 
 __all__ = ["MemoryStore"]
 
@@ -128,6 +136,10 @@ class MemoryStore:
     def check(self) -> list[str]:
         """Memory is sound."""
         return []
+
+    def format(self) -> StoreFormat:
+        """Memory outlives no version: it always has the one format that there is."""
+        return StoreFormat(version=0, newest=0, pending=())
 
     def close(self) -> None:
         """Nothing to give back."""
