@@ -19,6 +19,7 @@ import flatness
 import imports
 import plans
 import records
+import spaces
 import steps
 from pairing import Figure, Settings
 
@@ -29,6 +30,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "batches": batches.figures,
     "plans": plans.figures,
     "flatness": flatness.figures,
+    "spaces": spaces.figures,
 }
 
 

@@ -17,6 +17,7 @@ from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.rows import StoreFormat
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.compaction import Compaction
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
@@ -244,6 +245,10 @@ class AsyncStateManager:
     async def check_store(self) -> list[str]:
         """As StateManager.check_store."""
         return await self._call(self.manager.check_store)
+
+    async def compact(self, job_id: str, *, dry_run: bool = False) -> Compaction:
+        """As StateManager.compact."""
+        return await self._call(self.manager.compact, job_id, dry_run=dry_run)
 
     async def store_format(self) -> StoreFormat:
         """As StateManager.store_format."""

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import math
 import struct
-import sys
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 
+from milepost.compression import decompress, zstd
 from milepost.errors import LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
 from milepost.facts import FORMAT, Commit, Draft, Fact, Snapshot
 from milepost.rows import Row
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 __all__ = [
     "DIGEST_BYTES",
     "MAX_BLOCK_BYTES",
     "Tally",
     "chain_start",
+    "check_body",
     "content_key",
     "decode_body",
     "decode_commit",
@@ -170,16 +166,7 @@ def unpack(letter: str, stored: bytes) -> bytes:
         return stored
     if letter != "z":
         raise ValueError(f"unknown codec {letter!r}")
-    decompressor = zstd.ZstdDecompressor()
-    try:
-        raw = decompressor.decompress(stored, max_length=MAX_BLOCK_BYTES + 1)
-    except zstd.ZstdError as error:
-        raise ValueError(f"does not decompress: {error}") from error
-    if len(raw) > MAX_BLOCK_BYTES:
-        raise ValueError(f"decompresses to more than {MAX_BLOCK_BYTES:,} bytes")
-    if not decompressor.eof or decompressor.unused_data:
-        raise ValueError("is cut short or followed by other bytes")
-    return raw
+    return decompress(stored, MAX_BLOCK_BYTES)
 
 
 def _chained(
@@ -258,6 +245,22 @@ def decode_facts(row: Row, *, url: str, job_id: str) -> tuple[Fact, ...]:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
 
 
+def check_body(row: Row, *, url: str, job_id: str) -> None:
+    """Raise LogCorrupt unless the body is the one that the row attests."""
+    try:
+        _attested(row)
+    except ValueError as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+
+
+def _attested(row: Row) -> bytes:
+    """The body, uncompressed. Raises ValueError where it is not the one that the row attests."""
+    body = unpack(row.codec[1:], row.body)
+    if (digest_of(body) if body else b"") != row.body_digest:
+        raise ValueError("its body does not match its digest")
+    return body
+
+
 def decode_body(row: Row, *, url: str, job_id: str) -> list[Any]:
     """The bodies of the row's facts, None where a fact has none; an empty list if none has.
 
@@ -266,9 +269,7 @@ def decode_body(row: Row, *, url: str, job_id: str) -> list[Any]:
     if not row.body_digest:
         return []
     try:
-        body = unpack(row.codec[1:], row.body)
-        if digest_of(body) != row.body_digest:
-            raise ValueError("its body does not match its digest")
+        body = _attested(row)
         decoded: list[Any] = msgspec.json.decode(body, type=list[Any])
     except (ValueError, msgspec.MsgspecError) as error:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 __all__ = [
+    "Block",
     "FormatStep",
     "InputBlock",
     "Row",
@@ -46,6 +47,19 @@ class Row(msgspec.Struct, frozen=True):
     body: bytes
     body_digest: bytes
     digest: bytes
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The rows from seq `first` to `last`, to be stored together; `digest` is that of the last.
+
+    `heads` and `bodies` are as `milepost.blocks` makes them.
+    """
+
+    first: int
+    last: int
+    digest: bytes
+    heads: bytes
+    bodies: bytes
 
 
 class Tip(msgspec.Struct, frozen=True):

@@ -51,6 +51,7 @@ def tell(manager: StateManager, clock: FakeClock) -> None:
         )
         manager.record("left", [ItemEvent(2, "fail", {"cause": "error", "message": "HTTP 500"})])
     manager.create_job({"a": 1}, job_id="waiting")
+    assert manager.compact("whole").blocks == 1
 
 
 def holds(manager: StateManager) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from milepost.cli.commands.checkpoint import checkpoint
+from milepost.cli.commands.compact import compact
 from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.history import history
 from milepost.cli.commands.items import items
@@ -42,6 +43,7 @@ _COMMANDS: Final = (
     verify,
     diagram,
     migrate,
+    compact,
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130

@@ -1,4 +1,4 @@
-"""What is told of a store's upkeep, as data and as pages: its format."""
+"""What is told of a store's upkeep, as data and as pages: its format, how tightly it is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import ClassVar
 
 from milepost.inspect.page import Block, Column, Note, Page, Table
 
-__all__ = ["MigrateView", "MigrationStep", "migrate_page"]
+__all__ = [
+    "CompactView",
+    "CompactedJob",
+    "MigrateView",
+    "MigrationStep",
+    "compact_page",
+    "migrate_page",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,63 @@ class MigrateView:
     newest: int
     applied: bool
     steps: tuple[MigrationStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactedJob:
+    """What was merged of one job's log; `problem` is why nothing more was, None if all is well."""
+
+    job: str
+    commits: int
+    merged: int
+    blocks: int
+    bytes_before: int
+    bytes_after: int
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactView:
+    """What was merged of each job's log, or would be, unless `applied`."""
+
+    SCHEMA: ClassVar[str] = "milepost.compact/1"
+
+    applied: bool
+    jobs: tuple[CompactedJob, ...]
+
+
+def compact_page(view: CompactView) -> Page:
+    """A line for each job, what kept us from one, and what became of it all."""
+    columns = (
+        Column("JOB"),
+        Column("COMMITS", numeric=True),
+        Column("MERGED", numeric=True),
+        Column("BLOCKS", numeric=True),
+        Column("BYTES BEFORE", numeric=True),
+        Column("BYTES AFTER", numeric=True),
+    )
+    rows = tuple(
+        (
+            job.job,
+            *(
+                str(number)
+                for number in (
+                    job.commits,
+                    job.merged,
+                    job.blocks,
+                    job.bytes_before,
+                    job.bytes_after,
+                )
+            ),
+        )
+        for job in view.jobs
+    )
+    problems = tuple(Note(f"{job.job}: {job.problem}") for job in view.jobs if job.problem)
+    saved = sum(job.bytes_before - job.bytes_after for job in view.jobs)
+    outcome = "applied" if view.applied else "nothing was changed: --apply does it"
+    outcome = f"{saved} bytes less; {outcome}" if saved else "nothing to merge"
+    table = (Table(columns=columns, rows=rows),) if rows else ()
+    return (*table, *problems, Note(outcome))
 
 
 def migrate_page(view: MigrateView) -> Page:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
-from milepost.inspect.upkeep import MigrateView
+from milepost.inspect.upkeep import CompactView, MigrateView
 from milepost.job import CheckpointRef, Progress
 from milepost.state.jobs import JobSummary
 from milepost.state.verification import Problem
@@ -316,4 +316,5 @@ View: TypeAlias = (
     | VerifyView
     | PathView
     | MigrateView
+    | CompactView
 )

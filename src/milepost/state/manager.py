@@ -22,6 +22,7 @@ from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.compaction import Compaction, compact
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
@@ -392,6 +393,20 @@ class StateManager:
     def check_store(self) -> list[str]:
         """What is wrong with the medium itself; nothing if it is sound."""
         return self._store.check()
+
+    def compact(self, job_id: str, *, dry_run: bool = False) -> Compaction:
+        """Store the job's log more tightly: small commits merged into compressed blocks.
+
+        Nothing that can be read of the job changes; at any moment it is safe. Of a job that is
+        not finished, what does not fill a block is left. With `dry_run` the answer says what it
+        would be. The file does not shrink, but what is freed in it is used again. Raises
+        JobAbsent, and LogCorrupt at a commit that does not verify, which is left as it is. Cost:
+        the log is read and checked once, and one short commit of the store a block.
+        """
+        finished = self.get_state(job_id).finished
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+        return compact(self._loader, job, finished=finished, dry_run=dry_run)
 
     def store_format(self) -> StoreFormat:
         """The format of the store, the newest that this version knows, and the steps between.

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
 from milepost.rows import (
+    Block,
     InputBlock,
     Row,
     StoredCheckpoint,
@@ -49,6 +50,13 @@ class Reader(Protocol):
         """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
         ...
 
+    def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
+        """First and last seq of the rows that are stored as tightly as the store can.
+
+        In order, of those with a row past `after`. `rows` gives them like all others.
+        """
+        ...
+
     def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
         """The blocks of items from the one that holds `ordinal` on, in order."""
         ...
@@ -75,6 +83,14 @@ class Writer(Reader, Protocol):
 
     def add_row(self, job: int, row: Row) -> None:
         """The next row of the job's log. A store refuses one that leaves a gap (INV-GAPLESS)."""
+        ...
+
+    def put_block(self, job: int, block: Block) -> bool:
+        """Store a block in the place of its rows.
+
+        False, and nothing is changed, where they are no longer there as they were, and in a
+        store that keeps all rows as they are. A store refuses the newest row (INV-GAPLESS).
+        """
         ...
 
     def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from milepost.errors import StoreError
 from milepost.rows import (
+    Block,
     InputBlock,
     Row,
     StoredCheckpoint,
@@ -63,6 +64,11 @@ class _Transaction:
         del bodies
         return iter(self._log(job).rows[after:upto])
 
+    def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
+        """All rows at once: memory has nothing tighter than it has already."""
+        count = len(self._log(job).rows)
+        return iter([(1, count)] if count > after else [])
+
     def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
         """The blocks of items from the one that holds `ordinal` on, in order."""
         return (b for b in self._log(job).inputs if b.first + b.count > ordinal)
@@ -93,6 +99,11 @@ class _Transaction:
         if row.seq != len(log.rows) + 1 or row.fence < fence:
             raise StoreError(url="memory:", problem="INV-GAPLESS, INV-FENCE")
         self._put(replace(log, rows=(*log.rows, row)))
+
+    def put_block(self, job: int, block: Block) -> bool:
+        """Never: rows stay as they are."""
+        del job, block
+        return False
 
     def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
         """A checkpoint; one at the same seq is replaced."""

@@ -95,7 +95,7 @@ class SqliteStore:
             try:
                 connection.execute("BEGIN")
                 stand_in(connection, self.url)
-                yield SqliteReader(connection)
+                yield SqliteReader(connection, self.url)
             finally:
                 self._give_back(connection)
 
@@ -115,7 +115,7 @@ class SqliteStore:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 stored_version(connection, self.url)
-                yield SqliteWriter(connection)
+                yield SqliteWriter(connection, self.url)
             except BaseException:
                 self._roll_back(connection)
                 raise
