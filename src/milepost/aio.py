@@ -22,7 +22,7 @@ from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
-from milepost.state.persistence import Durability
+from milepost.state.persistence import Create, Durability
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
 from milepost.state.transitions import ItemEvent, Updater
@@ -49,10 +49,11 @@ class AsyncStateManager:
         cls,
         url: str | Path,
         *,
-        create: bool = True,
+        create: Create = True,
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        allow_network: bool = False,
         clock: Clock | None = None,
         threads: int = 32,
     ) -> AsyncStateManager:
@@ -65,6 +66,7 @@ class AsyncStateManager:
                 read_only=read_only,
                 durability=durability,
                 busy_timeout_s=busy_timeout_s,
+                allow_network=allow_network,
                 clock=clock,
             )
         )

@@ -27,7 +27,7 @@ from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
-from milepost.state.persistence import Durability, Reader, StateStore, open_store
+from milepost.state.persistence import Create, Durability, Reader, StateStore, open_store
 from milepost.state.recovery import RecoveryPlan, carry_out, plan
 from milepost.state.results import Failure, ResultReader
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
@@ -70,18 +70,20 @@ class StateManager:
         cls,
         url: str | Path,
         *,
-        create: bool = True,
+        create: Create = True,
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        allow_network: bool = False,
         clock: Clock | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
-        `create` makes a file that does not exist. With durability `full` what was acknowledged
-        survives power loss, with `process` it survives kill -9 (INV-ACK). A writer waits up to
-        `busy_timeout_s` for its turn. Raises StoreAbsent, StoreForeign, StoreNewer,
-        StoreUnreadable, StoreLocked.
+        `create` makes a file that does not exist, and `"folders"` also those that lead to it. A
+        network file system is refused unless `allow_network`. With durability `full` what was
+        acknowledged survives power loss, with `process` it survives kill -9 (INV-ACK). A writer
+        waits up to `busy_timeout_s` for its turn. Raises StoreAbsent, StoreForeign, StoreNewer,
+        StoreUnreadable, StoreUnsafe, StoreLocked.
         """
         store = open_store(
             url,
@@ -89,6 +91,7 @@ class StateManager:
             read_only=read_only,
             durability=durability,
             busy_timeout_s=busy_timeout_s,
+            allow_network=allow_network,
         )
         return cls(store, clock=clock)
 

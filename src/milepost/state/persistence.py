@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
@@ -20,9 +20,12 @@ from milepost.rows import (
     Tip,
 )
 from milepost.stores.memory import MemoryStore
-from milepost.stores.sqlite import Durability, SqliteStore
+from milepost.stores.sqlite import Create, Durability, SqliteStore
 
-__all__ = ["Durability", "Reader", "StateStore", "Writer", "open_store"]
+__all__ = ["Create", "Durability", "Reader", "StateStore", "Writer", "open_store"]
+
+
+_ALLOW_NETWORK: Final = "allow_network=1"
 
 
 class Reader(Protocol):
@@ -144,20 +147,24 @@ class StateStore(Protocol):
 def open_store(
     url: str | Path,
     *,
-    create: bool = True,
+    create: Create = True,
     read_only: bool = False,
     durability: Durability = "full",
     busy_timeout_s: float = 30.0,
+    allow_network: bool = False,
 ) -> StateStore:
     """The store at `url`: a path, `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory:`.
 
-    Raises StoreAbsent, StoreForeign, StoreNewer, StoreUnreadable or StoreLocked.
+    `?allow_network=1` at the end of a URL is as `allow_network`. Raises StoreAbsent,
+    StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe or StoreLocked.
     """
     text = str(url)
     if text in ("memory:", "memory://"):
         return MemoryStore()
+    path, allowed = _place(text)
     return SqliteStore(
-        _path(text),
+        path,
+        allow_network=allow_network or allowed,
         create=create,
         read_only=read_only,
         durability=durability,
@@ -165,14 +172,16 @@ def open_store(
     )
 
 
-def _path(text: str) -> Path:
+def _place(text: str) -> tuple[Path, bool]:
+    """The path that a URL names, and whether it may be on a network."""
     if "://" not in text:
-        return Path(text)
+        return Path(text), False
     parts = urlsplit(text)
-    if parts.scheme != "sqlite" or parts.netloc or parts.query or len(parts.path) < 2:
+    known = parts.query in ("", _ALLOW_NETWORK)
+    if parts.scheme != "sqlite" or parts.netloc or not known or len(parts.path) < 2:
         raise StoreError(
             url=text,
             problem="is no URL of a store: use a path, sqlite:///jobs.db, sqlite:////var/jobs.db"
             " or memory:",
         )
-    return Path(unquote(parts.path[1:]))
+    return Path(unquote(parts.path[1:])), parts.query == _ALLOW_NETWORK

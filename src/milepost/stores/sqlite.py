@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +21,7 @@ from milepost.errors import (
     StoreUnreadable,
 )
 from milepost.rows import StoreFormat
+from milepost.stores.sqlite_files import Create, make_ready, mount_table, refuse_network
 from milepost.stores.sqlite_migration import (
     APPLICATION_ID,
     format_of,
@@ -33,7 +32,7 @@ from milepost.stores.sqlite_migration import (
 from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
 from milepost.stores.sqlite_waiting import Patience
 
-__all__ = ["Durability", "SqliteStore"]
+__all__ = ["Create", "Durability", "SqliteStore"]
 
 Durability: TypeAlias = Literal["full", "process"]
 
@@ -47,7 +46,8 @@ class SqliteStore:
     """A store in one SQLite file. Safe for any number of threads and processes.
 
     `busy_timeout_s` is how long a writer waits for its turn; `patience` makes what waits, given
-    that time. With durability `full` a commit has reached the disk when it returns; with
+    that time. `mounts` gives the table of mounts; a network file system in it is refused unless
+    `allow_network`. With durability `full` a commit has reached the disk when it returns; with
     `process` it survives the process, not the power.
     """
 
@@ -55,10 +55,12 @@ class SqliteStore:
         self,
         path: Path,
         *,
-        create: bool = True,
+        create: Create = True,
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        allow_network: bool = False,
+        mounts: Callable[[], str] = mount_table,
         vfs: str | None = None,
         patience: Callable[[float], Patience] = Patience,
     ) -> None:
@@ -73,8 +75,11 @@ class SqliteStore:
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
         self._closed = False
         self._writer: apsw.Connection | None = None
+        if not allow_network:
+            refuse_network(path, self.url, mounts)
+        make_ready(path, self.url, create=create if not read_only else False)
         with self._translated():
-            self._writer = self._open(create=create and not read_only)
+            self._writer = self._open(create=bool(create) and not read_only)
 
     def close(self) -> None:
         """Close every connection; the store cannot be used afterwards. Closing twice is fine."""
@@ -181,7 +186,6 @@ class SqliteStore:
 
     def _open(self, *, create: bool) -> apsw.Connection | None:
         """The writer's connection, once the file has been looked at."""
-        self._look(create=create)
         if self.read_only:
             connection, patience = self._connect_patiently(apsw.SQLITE_OPEN_READONLY)
             try:
@@ -205,35 +209,6 @@ class SqliteStore:
         self._set(connection, "fullfsync", "1", 1)
         self._set(connection, "trusted_schema", "0", 0)
         migrate(connection, self.url)
-
-    def _look(self, *, create: bool) -> None:
-        """Tell absent, foreign and unreadable files apart before SQLite touches any.
-
-        The file is not opened to do so: to close it again would give up the locks that another
-        store of this process holds on it (POSIX), and its log could be deleted under it.
-        """
-        try:
-            found = self._path.stat()
-        except FileNotFoundError as error:
-            if not self._path.parent.is_dir():
-                problem = f"the folder {self._path.parent} does not exist: make it first"
-                raise StoreAbsent(url=self.url, problem=problem) from error
-            if not create:
-                problem = "there is no such file: check the path, or create a job in it"
-                raise StoreAbsent(url=self.url, problem=problem) from error
-            with suppress(FileExistsError):  # made by another meanwhile
-                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            return
-        except OSError as error:
-            raise StoreUnreadable(url=self.url, problem=f"cannot be read: {error}") from error
-        if stat.S_ISDIR(found.st_mode):
-            raise StoreForeign(url=self.url, problem="it is a folder: name a file in it")
-        if not stat.S_ISREG(found.st_mode):
-            raise StoreForeign(url=self.url, problem="it is no file; it was left alone")
-        if not os.access(self._path, os.R_OK):
-            raise StoreUnreadable(url=self.url, problem="cannot be read: permission denied")
-        if found.st_size == 0 and not create:
-            raise StoreAbsent(url=self.url, problem="the file is empty")
 
     def _identify(self, connection: apsw.Connection, *, create: bool) -> None:
         """Make sure that the file is ours and of a version that we read, or new."""
