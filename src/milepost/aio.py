@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
+from milepost.payloads import PayloadCodec
 from milepost.rows import StoreFormat
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.compaction import Compaction
@@ -55,6 +56,7 @@ class AsyncStateManager:
         busy_timeout_s: float = 30.0,
         allow_network: bool = False,
         clock: Clock | None = None,
+        payload_codec: PayloadCodec | None = None,
         threads: int = 32,
     ) -> AsyncStateManager:
         """As StateManager.open."""
@@ -68,6 +70,7 @@ class AsyncStateManager:
                 busy_timeout_s=busy_timeout_s,
                 allow_network=allow_network,
                 clock=clock,
+                payload_codec=payload_codec,
             )
         )
         return cls(manager, threads=threads)
@@ -236,9 +239,9 @@ class AsyncStateManager:
         """As StateManager.result."""
         return await self._call(self.manager.result, job_id)
 
-    async def failures(self, job_id: str) -> dict[str, list[Failure]]:
+    async def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
         """As StateManager.failures."""
-        return await self._call(self.manager.failures, job_id)
+        return await self._call(self.manager.failures, job_id, undecoded=undecoded)
 
     async def verify(self, job_id: str | None = None) -> list[Verification]:
         """As StateManager.verify."""

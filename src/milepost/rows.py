@@ -32,6 +32,8 @@ class StoredJob(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """One commit as stored. `codec` has a letter for head and body: `j` JSON, `z` zstd of JSON.
 
+    That of the body may end in `+` and the name of the payload codec that it then passed through.
+
     `after` is the tally: where the job stood after the commit. A reader of heads may leave `body`
     empty; `body_digest` says what it must be.
     """
@@ -70,7 +72,7 @@ class Tip(msgspec.Struct, frozen=True):
 
 
 class InputBlock(msgspec.Struct, frozen=True):
-    """Items from ordinal `first` on. `codec` has a letter for keys and values, as in a Row."""
+    """Items from ordinal `first` on. `codec` is for keys and values, as in a Row."""
 
     first: int
     count: int

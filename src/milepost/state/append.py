@@ -26,6 +26,7 @@ from milepost.errors import (
 from milepost.facts import Draft, Fact, ItemsFired, JobFired
 from milepost.fold import apply
 from milepost.job import JobState, changed
+from milepost.payloads import PayloadCodec
 from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer
@@ -45,6 +46,7 @@ class Moment(NamedTuple):
     committed: JobState
     state: JobState
     now_us: int
+    payloads: PayloadCodec | None = None
 
 
 Decision: TypeAlias = Callable[[Moment], Iterable[Draft]]
@@ -189,6 +191,7 @@ class Appender:
                 committed=before,
                 state=state,
                 now_us=now_us,
+                payloads=self._loader.payloads,
             )
             try:
                 wanted = list(ticket.decision(moment))
@@ -205,7 +208,7 @@ class Appender:
                 drafts.extend(wanted)
         if drafts:
             try:
-                row = _row(before, state, drafts, now_us)
+                row = _row(before, state, drafts, now_us, self._loader.payloads)
             except ValueInvalid as error:  # too much for one commit
                 if len(tickets) == 1:
                     return self._fail(tickets, error)
@@ -267,7 +270,13 @@ def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
     return state
 
 
-def _row(before: JobState, after: JobState, drafts: list[Draft], now_us: int) -> Row:
+def _row(
+    before: JobState,
+    after: JobState,
+    drafts: list[Draft],
+    now_us: int,
+    payloads: PayloadCodec | None,
+) -> Row:
     return encode_row(
         before.digest,
         seq=after.seq,
@@ -276,6 +285,7 @@ def _row(before: JobState, after: JobState, drafts: list[Draft], now_us: int) ->
         drafts=drafts,
         tally=after.tally,
         count=sum(_events(draft.fact) for draft in drafts),
+        payloads=payloads,
     )
 
 

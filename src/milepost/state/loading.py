@@ -19,6 +19,7 @@ from milepost.fold import advance
 from milepost.inputs import Inputs
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
+from milepost.payloads import PayloadCodec
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
 
@@ -35,10 +36,11 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Reads jobs of one lifecycle from one store."""
+    """Reads jobs of one lifecycle from one store; payloads pass through `payloads`."""
 
     store: StateStore
     lifecycle: Lifecycle
+    payloads: PayloadCodec | None = None
 
     def job(self, reader: Reader, job_id: str) -> StoredJob:
         """The job's entry. Raises JobIdInvalid, JobAbsent."""
@@ -156,7 +158,7 @@ class Loader:
                 url=self.store.url, problem=f"item {ordinal} of job {job.job_id} is missing"
             )
 
-        return Inputs(self.store.url, count, block_at)
+        return Inputs(self.store.url, count, block_at, self.payloads)
 
     def _newest_checkpoint(
         self, reader: Reader, job: StoredJob, fallbacks: list[str]

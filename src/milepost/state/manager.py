@@ -17,6 +17,7 @@ from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
+from milepost.payloads import PayloadCodec, codec_name
 from milepost.rows import StoreFormat
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
@@ -30,7 +31,16 @@ from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Create, Durability, Reader, StateStore, open_store
 from milepost.state.recovery import RecoveryPlan, carry_out, plan
 from milepost.state.results import Failure, ResultReader
-from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
+from milepost.state.transitions import (
+    ItemEvent,
+    JobEvent,
+    Request,
+    Updater,
+    Wanted,
+    decide,
+    prepare,
+    refuse_clear_text,
+)
 from milepost.state.verification import Verification, verify_job
 
 __all__ = ["StateManager"]
@@ -56,12 +66,15 @@ class StateManager:
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
+        payload_codec: PayloadCodec | None = None,
     ) -> None:
+        if payload_codec is not None:
+            codec_name(payload_codec)
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
-        self._loader = Loader(store, lifecycle)
+        self._loader = Loader(store, lifecycle, payload_codec)
         self._appender = Appender(self._loader, self._clock)
         self._leases: dict[str, Lease] = {}
 
@@ -76,13 +89,16 @@ class StateManager:
         busy_timeout_s: float = 30.0,
         allow_network: bool = False,
         clock: Clock | None = None,
+        payload_codec: PayloadCodec | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
         `create` makes a file that does not exist, and `"folders"` also those that lead to it. A
         network file system is refused unless `allow_network`. With durability `full` what was
         acknowledged survives power loss, with `process` it survives kill -9 (INV-ACK). A writer
-        waits up to `busy_timeout_s` for its turn. Raises StoreAbsent, StoreForeign, StoreNewer,
+        waits up to `busy_timeout_s` for its turn. Results, messages and item values pass through
+        `payload_codec`; all who read them need it. Raises ValueError for a codec whose name or
+        digest key is none. Raises StoreAbsent, StoreForeign, StoreNewer,
         StoreUnreadable, StoreUnsafe, StoreLocked.
         """
         store = open_store(
@@ -93,7 +109,11 @@ class StateManager:
             busy_timeout_s=busy_timeout_s,
             allow_network=allow_network,
         )
-        return cls(store, clock=clock)
+        try:
+            return cls(store, clock=clock, payload_codec=payload_codec)
+        except BaseException:
+            store.close()
+            raise
 
     @property
     def url(self) -> str:
@@ -134,7 +154,9 @@ class StateManager:
         ValueInvalid, ItemKeyDuplicate, ContextInvalid.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {})
+        new = NewJob.prepare(
+            self._lifecycle, items, config or {}, variables or {}, self._loader.payloads
+        )
         with self._store.writing() as writer:
             new.store(self._loader, writer, job_id, self._clock.now_us())
         _log.info("job %s created with %d items", job_id, new.created.item_count)
@@ -223,7 +245,7 @@ class StateManager:
                 return state
             if isinstance(wanted, JobEvent | ItemEvent):
                 wanted = [wanted]
-            prepared = prepare(state, wanted)
+            prepared = self._prepared(state, wanted)
             decision = decide(
                 prepared, lease=self._lease_for(job_id, lease), operator=operator, seq=state.seq
             )
@@ -380,10 +402,14 @@ class StateManager:
         with self._store.reading() as reader:
             return self._results(reader, job_id).job_result()
 
-    def failures(self, job_id: str) -> dict[str, list[Failure]]:
-        """The failed attempts by item key, oldest first, of the items that had any."""
+    def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
+        """The failed attempts by item key, oldest first, of the items that had any.
+
+        Raises CodecAbsent where their messages need another payload codec; with `undecoded`, the
+        message says so instead.
+        """
         with self._store.reading() as reader:
-            found = self._results(reader, job_id).failures()
+            found = self._results(reader, job_id).failures(undecoded=undecoded)
         inputs = self._known(job_id).inputs
         return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
 
@@ -428,9 +454,14 @@ class StateManager:
         *,
         operator: bool,
     ) -> JobState:
-        prepared = prepare(self._known(job_id), requests)
+        prepared = self._prepared(self._known(job_id), requests)
         decision = decide(prepared, lease=self._lease_for(job_id, lease), operator=operator)
         return self._append(job_id, decision)
+
+    def _prepared(self, state: JobState, requests: Iterable[Request]) -> Wanted:
+        wanted = prepare(state, requests)
+        refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
+        return wanted
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
         return self._appender.append(check_job_id(job_id), decision)
@@ -453,4 +484,4 @@ class StateManager:
     def _results(self, reader: Reader, job_id: str) -> ResultReader:
         job = self._loader.job(reader, job_id)
         state = self._loader.load(reader, job, self._appender.known(job_id)).state
-        return ResultReader(reader, job, state, self._store.url)
+        return ResultReader(reader, job, state, self._store.url, self._loader.payloads)
