@@ -95,21 +95,23 @@ def file_system_of(path: Path, mounts: str) -> str:
 
     `mounts` is in the form of /proc/self/mountinfo. Of two mounts on one place the last counts.
     """
-    place = Path(os.path.realpath(path))
+    place = os.path.realpath(path)
     found, depth = "", -1
     for line in mounts.splitlines():
         before, separator, after = line.partition(" - ")
         fields = before.split(" ")
         if not separator or len(fields) < 5:
             continue
-        mounted = Path(_unescaped(fields[4]))
-        if len(mounted.parts) >= depth and (place == mounted or mounted in place.parents):
-            found, depth = after.split(" ", 1)[0], len(mounted.parts)
+        mounted = _unescaped(fields[4]).rstrip("/")
+        if len(mounted) >= depth and (place == mounted or place.startswith(f"{mounted}/")):
+            found, depth = after.split(" ", 1)[0], len(mounted)
     return found
 
 
 def _unescaped(field: str) -> str:
     """A field with its octal escapes: blank, tab, line feed and backslash."""
+    if "\\" not in field:
+        return field
     for escape, char in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")):
         field = field.replace(escape, char)
     return field

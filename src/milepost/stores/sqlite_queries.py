@@ -35,8 +35,9 @@ class SqliteReader:
 
     def __init__(self, connection: apsw.Connection, url: str) -> None:
         self._execute = connection.execute
+        self._connection = connection
         self._url = url
-        self._blocks = BlockReader(connection, url)
+        self._block_reader: BlockReader | None = None
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id. One index look-up."""
@@ -92,15 +93,15 @@ class SqliteReader:
             ((job << _SHIFT) + wanted, (job << _SHIFT) + last),
         ):
             if row[0] != wanted:
-                yield from self._blocks.rows(job, wanted, row[0] - 1, bodies=bodies)
+                yield from self._blocks().rows(job, wanted, row[0] - 1, bodies=bodies)
             yield Row(*row)
             wanted = row[0] + 1
         if upto is not None and wanted <= upto:
-            yield from self._blocks.rows(job, wanted, upto, bodies=bodies)
+            yield from self._blocks().rows(job, wanted, upto, bodies=bodies)
 
     def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
         """First and last seq of each block that has a row past `after`, in order."""
-        return self._blocks.ranges(job, after)
+        return self._blocks().ranges(job, after)
 
     def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
         """The blocks of items from the one that holds `ordinal` on, in order."""
@@ -129,6 +130,12 @@ class SqliteReader:
         ):
             return StoredLease(*row)
         return None
+
+    def _blocks(self) -> BlockReader:
+        """Made when it is first needed: most moments look into no block."""
+        if self._block_reader is None:
+            self._block_reader = BlockReader(self._connection, self._url)
+        return self._block_reader
 
 
 class SqliteWriter(SqliteReader):
