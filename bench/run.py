@@ -22,6 +22,7 @@ import measuring
 import plans
 import records
 import sizes
+import spaces
 import steps
 import whole_state
 from pairing import Figure, Settings
@@ -37,6 +38,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "flatness": flatness.figures,
     "sizes": sizes.figures,
     "whole": whole_state.figures,
+    "spaces": spaces.figures,
 }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from milepost.inputs import Item
     from milepost.job import JobState, Progress
+    from milepost.payloads import PayloadCodec
     from milepost.state.checkpoint import Checkpoint, CheckpointPolicy
     from milepost.state.history import StateEvent
     from milepost.state.jobs import JobSummary
@@ -49,6 +50,7 @@ __all__ = [
     "LeaseHeld",
     "LeaseLost",
     "MilepostError",
+    "PayloadCodec",
     "Progress",
     "RecordConflict",
     "RecoveryPlan",
@@ -76,6 +78,7 @@ _HOMES: Final = {
     "LeaseHeld": "milepost.errors",
     "LeaseLost": "milepost.errors",
     "MilepostError": "milepost.errors",
+    "PayloadCodec": "milepost.payloads",
     "Progress": "milepost.job",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",

@@ -15,14 +15,17 @@ from typing import Any, ParamSpec, Self, TypeVar
 from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
+from milepost.payloads import PayloadCodec
+from milepost.rows import StoreFormat
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.compaction import Compaction
 from milepost.state.comparing import InputComparison
 from milepost.state.dead_letters import DeadLetter
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
-from milepost.state.persistence import Durability
+from milepost.state.persistence import Create, Durability
 from milepost.state.reaping import StuckJob
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
@@ -52,11 +55,13 @@ class AsyncStateManager:
         cls,
         url: str | Path,
         *,
-        create: bool = True,
+        create: Create = True,
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        allow_network: bool = False,
         clock: Clock | None = None,
+        payload_codec: PayloadCodec | None = None,
         threads: int = 32,
     ) -> AsyncStateManager:
         """As StateManager.open."""
@@ -68,7 +73,9 @@ class AsyncStateManager:
                 read_only=read_only,
                 durability=durability,
                 busy_timeout_s=busy_timeout_s,
+                allow_network=allow_network,
                 clock=clock,
+                payload_codec=payload_codec,
             )
         )
         return cls(manager, threads=threads)
@@ -302,9 +309,9 @@ class AsyncStateManager:
         """As StateManager.result."""
         return await self._call(self.manager.result, job_id)
 
-    async def failures(self, job_id: str) -> dict[str, list[Failure]]:
+    async def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
         """As StateManager.failures."""
-        return await self._call(self.manager.failures, job_id)
+        return await self._call(self.manager.failures, job_id, undecoded=undecoded)
 
     async def verify(self, job_id: str | None = None) -> list[Verification]:
         """As StateManager.verify."""
@@ -313,6 +320,14 @@ class AsyncStateManager:
     async def check_store(self) -> list[str]:
         """As StateManager.check_store."""
         return await self._call(self.manager.check_store)
+
+    async def compact(self, job_id: str, *, dry_run: bool = False) -> Compaction:
+        """As StateManager.compact."""
+        return await self._call(self.manager.compact, job_id, dry_run=dry_run)
+
+    async def store_format(self) -> StoreFormat:
+        """As StateManager.store_format."""
+        return await self._call(self.manager.store_format)
 
     async def _call(self, method: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         loop = asyncio.get_running_loop()

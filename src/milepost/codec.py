@@ -9,27 +9,24 @@ from __future__ import annotations
 
 import math
 import struct
-import sys
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 
-from milepost.errors import LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
+from milepost.compression import decompress, zstd
+from milepost.errors import CodecAbsent, LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
 from milepost.facts import FORMAT, Commit, Draft, Fact, Snapshot
+from milepost.payloads import PayloadCodec, coded, parted
 from milepost.rows import Row
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 __all__ = [
     "DIGEST_BYTES",
     "MAX_BLOCK_BYTES",
     "Tally",
     "chain_start",
+    "check_body",
     "content_key",
     "decode_body",
     "decode_commit",
@@ -42,6 +39,7 @@ __all__ = [
     "encode_value",
     "pack",
     "rechained",
+    "undo_codec",
     "unpack",
     "value_digest",
 ]
@@ -76,9 +74,9 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
 _tally_decoder: Final = msgspec.json.Decoder(Tally)
 
 
-def digest_of(*parts: bytes) -> bytes:
-    """The digest of `parts`, one after the other."""
-    state = blake2b(digest_size=DIGEST_BYTES)
+def digest_of(*parts: bytes, key: bytes = b"") -> bytes:
+    """The digest of `parts`, one after the other, keyed with `key`."""
+    state = blake2b(digest_size=DIGEST_BYTES, key=key)
     for part in parts:
         state.update(part)
     return state.digest()
@@ -144,14 +142,14 @@ def _scalar_problem(value: object) -> str:
             return f"is of type {type(value).__name__}, which is not JSON"
 
 
-def value_digest(encoded: bytes) -> str:
+def value_digest(encoded: bytes, key: bytes = b"") -> str:
     """The digest of an encoded value, in hexadecimal: the same for values equal as JSON."""
-    return digest_of(_canonical_encoder.encode(_json_decoder.decode(encoded))).hex()
+    return digest_of(_canonical_encoder.encode(_json_decoder.decode(encoded)), key=key).hex()
 
 
-def content_key(encoded: bytes) -> str:
+def content_key(encoded: bytes, key: bytes = b"") -> str:
     """The key of an item that has none of its own: the digest of its value."""
-    return value_digest(encoded)
+    return value_digest(encoded, key)
 
 
 def pack(raw: bytes, what: str) -> tuple[str, bytes]:
@@ -174,16 +172,30 @@ def unpack(letter: str, stored: bytes) -> bytes:
         return stored
     if letter != "z":
         raise ValueError(f"unknown codec {letter!r}")
-    decompressor = zstd.ZstdDecompressor()
+    return decompress(stored, MAX_BLOCK_BYTES)
+
+
+def undo_codec(
+    letter: str, stored: bytes, payloads: PayloadCodec | None, url: str
+) -> tuple[str, bytes]:
+    """Letter and bytes as they were packed. Raises CodecAbsent, and ValueError if damaged."""
+    own, name = parted(letter)
+    if not name:
+        return own, stored
+    if payloads is None or payloads.name != name:
+        given = f"the codec {payloads.name}" if payloads is not None else "none"
+        raise CodecAbsent(
+            url=url,
+            codec=name,
+            problem=f"payloads were encoded by the codec {name} and {given} was given:"
+            " open the store with payload_codec=…",
+        )
     try:
-        raw = decompressor.decompress(stored, max_length=MAX_BLOCK_BYTES + 1)
-    except zstd.ZstdError as error:
-        raise ValueError(f"does not decompress: {error}") from error
-    if len(raw) > MAX_BLOCK_BYTES:
-        raise ValueError(f"decompresses to more than {MAX_BLOCK_BYTES:,} bytes")
-    if not decompressor.eof or decompressor.unused_data:
-        raise ValueError("is cut short or followed by other bytes")
-    return raw
+        return own, payloads.decode(stored)
+    except ValueError as error:
+        raise ValueError(
+            f"the codec {name} cannot decode it, or has another key: {error}"
+        ) from error
 
 
 def _chained(
@@ -203,18 +215,30 @@ def encode_row(
     drafts: Sequence[Draft],
     tally: Tally,
     count: int,
+    payloads: PayloadCodec | None = None,
 ) -> Row:
     """The row that stores `drafts` behind the row whose digest is `previous`.
 
-    Raises ValueInvalid where head or body would be larger than the limit.
+    The body passes through `payloads`; its digest is then of what came out, so that nothing in
+    the row tells what went in. Raises ValueInvalid where head or body would be larger than the
+    limit, or the codec cannot encode the body.
     """
     head = _json_encoder.encode([draft.fact for draft in drafts])
     bodies = [draft.body for draft in drafts]
     body = b"" if bodies.count(None) == len(bodies) else _json_encoder.encode(bodies)
     after = _json_encoder.encode(tally)
-    body_digest = digest_of(body) if body else b""
     head_codec, stored_head = pack(head, "the facts of one commit")
     body_codec, stored_body = pack(body, "the payloads of one commit")
+    if payloads is not None and body:
+        try:
+            body_codec, stored_body = coded(payloads, body_codec, stored_body)
+        except ValueError as error:
+            problem = f"cannot be encoded by the codec {payloads.name}: {error}"
+            raise ValueInvalid(
+                what="the payloads of one commit", path="$", problem=problem
+            ) from error
+        body = stored_body
+    body_digest = digest_of(body) if body else b""
     return Row(
         seq=seq,
         fence=fence,
@@ -278,17 +302,40 @@ def decode_facts(row: Row, *, url: str, job_id: str) -> tuple[Fact, ...]:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
 
 
-def decode_body(row: Row, *, url: str, job_id: str) -> list[Any]:
+def check_body(row: Row, *, url: str, job_id: str) -> None:
+    """Raise LogCorrupt unless the body is the one that the row attests."""
+    try:
+        _attested(row)
+    except ValueError as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+
+
+def _attested(row: Row) -> bytes:
+    """The body, uncompressed; as it is stored, if it passed through a codec.
+
+    Raises ValueError where it is not the one that the row attests.
+    """
+    own, name = parted(row.codec[1:])
+    body = row.body if name else unpack(own, row.body)
+    if (digest_of(body) if body else b"") != row.body_digest:
+        raise ValueError("its body does not match its digest")
+    return body
+
+
+def decode_body(
+    row: Row, *, url: str, job_id: str, payloads: PayloadCodec | None = None
+) -> list[Any]:
     """The bodies of the row's facts, None where a fact has none; an empty list if none has.
 
-    Raises LogCorrupt where the body is not the one that the row attests.
+    Raises LogCorrupt where the body is not the one that the row attests, and CodecAbsent where
+    it passed through another codec than `payloads`.
     """
     if not row.body_digest:
         return []
     try:
-        body = unpack(row.codec[1:], row.body)
-        if digest_of(body) != row.body_digest:
-            raise ValueError("its body does not match its digest")
+        body = _attested(row)
+        if "+" in row.codec:
+            body = unpack(*undo_codec(row.codec[1:], body, payloads, url))
         decoded: list[Any] = msgspec.json.decode(body, type=list[Any])
     except (ValueError, msgspec.MsgspecError) as error:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error

@@ -23,6 +23,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
       ├─ StoreNewer               written by a newer version
       ├─ StoreUnreadable          damaged, or not readable by us
       │  └─ LogCorrupt            a job's log does not verify
+      ├─ CodecAbsent              payloads need a codec that was not given
+      ├─ StoreUnsafe              on a file system where it would be damaged
       ├─ StoreReadOnly            opened for reading, asked to write
       └─ CommitUnknown            an I/O error hides whether a commit took place
 """
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointAbsent",
+    "CodecAbsent",
     "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
@@ -66,6 +69,7 @@ __all__ = [
     "StoreNewer",
     "StoreReadOnly",
     "StoreUnreadable",
+    "StoreUnsafe",
     "TransitionRefused",
     "UpdateConflict",
     "ValueInvalid",
@@ -385,6 +389,25 @@ class LogCorrupt(StoreUnreadable):
             f"{self.url}: job {self.job_id}, commit {self.seq}: {self.problem}; commits before it"
             " are intact: `milepost verify` shows the whole, restore the file from a backup"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class CodecAbsent(StoreError):
+    """Payloads were encoded by the codec `codec`, which is not the one that was given, if any."""
+
+    code: ClassVar[str] = "codec-absent"
+    codec: str
+
+
+@dataclass(eq=False, kw_only=True)
+class StoreUnsafe(StoreError):
+    """The place is one where the store would be damaged; it was left alone.
+
+    `file_system` is the type of the file system that it is on.
+    """
+
+    code: ClassVar[str] = "store-unsafe"
+    file_system: str
 
 
 class StoreReadOnly(StoreError):

@@ -16,9 +16,11 @@ from milepost.codec import (
     digest_of,
     encode_value,
     pack,
+    undo_codec,
     unpack,
 )
 from milepost.errors import ItemKeyDuplicate, StoreUnreadable, ValueInvalid
+from milepost.payloads import PayloadCodec, coded, digest_key, parted
 from milepost.rows import InputBlock
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Listing",
     "block_of",
     "blocks_of",
+    "check_blocks",
     "fingerprint_of",
     "read_entries",
 ]
@@ -47,17 +50,30 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     value: Any = None  # Any: JSON
 
 
-def fingerprint_of(blocks: Iterable[InputBlock], url: str) -> tuple[int, str]:
+def check_blocks(blocks: Iterable[InputBlock], url: str) -> int:
+    """How many items stored blocks have. Raises StoreUnreadable where one is damaged."""
+    count = 0
+    for block in blocks:
+        _verify(block, url)
+        count += len(read_keys(block, url))
+    return count
+
+
+def fingerprint_of(
+    blocks: Iterable[InputBlock], url: str, payloads: PayloadCodec | None = None
+) -> tuple[int, str]:
     """Count and fingerprint of stored blocks, as the listing that made them gave them.
 
-    Raises StoreUnreadable where a block is damaged.
+    Raises StoreUnreadable where a block is damaged, CodecAbsent where its values need another
+    codec.
     """
-    identity = blake2b(digest_size=DIGEST_BYTES)
+    identity = blake2b(digest_size=DIGEST_BYTES, key=digest_key(payloads))
     count = 0
     for block in blocks:
         _verify(block, url)
         keys = read_keys(block, url)
-        values = _read(block, url, block.codec[1], block.values, list[msgspec.Raw])
+        letter, values_stored = _uncoded(block, url, payloads)
+        values = _read(block, url, letter, values_stored, list[msgspec.Raw])
         for key, value in zip(keys, values, strict=True):
             _identify(identity, key, bytes(value))
         count += block.count
@@ -73,14 +89,28 @@ def read_keys(block: InputBlock, url: str) -> list[str]:
     return _read(block, url, block.codec[0], block.keys, list[str])
 
 
-def read_values(block: InputBlock, url: str) -> list[Any]:  # Any: JSON
-    """The values of a block, in order. Raises StoreUnreadable where they are damaged."""
-    return _read(block, url, block.codec[1], block.values, list[Any])
+def read_values(
+    block: InputBlock, url: str, payloads: PayloadCodec | None = None
+) -> list[Any]:  # Any: JSON
+    """The values of a block, in order. Raises StoreUnreadable where damaged, CodecAbsent."""
+    letter, stored = _uncoded(block, url, payloads)
+    return _read(block, url, letter, stored, list[Any])
 
 
-def read_entries(block: InputBlock, url: str) -> Iterator[tuple[str, bytes]]:
-    """Keys and encoded values of a block. Raises StoreUnreadable where they are damaged."""
-    values = _read(block, url, block.codec[1], block.values, list[msgspec.Raw])
+def _uncoded(block: InputBlock, url: str, payloads: PayloadCodec | None) -> tuple[str, bytes]:
+    """The values as they were packed."""
+    try:
+        return undo_codec(block.codec[1:], block.values, payloads, url)
+    except ValueError as error:
+        raise _damaged(block, url, str(error)) from error
+
+
+def read_entries(
+    block: InputBlock, url: str, payloads: PayloadCodec | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Keys and encoded values of a block. Raises StoreUnreadable where damaged, CodecAbsent."""
+    letter, stored = _uncoded(block, url, payloads)
+    values = _read(block, url, letter, stored, list[msgspec.Raw])
     for key, value in zip(read_keys(block, url), values, strict=True):
         yield key, bytes(value)
 
@@ -89,7 +119,8 @@ def _verify(block: InputBlock, url: str) -> None:
     """Raise StoreUnreadable unless keys and values are those that were stored."""
     try:
         keys = unpack(block.codec[0], block.keys)
-        values = unpack(block.codec[1], block.values)
+        own, name = parted(block.codec[1:])
+        values = block.values if name else unpack(own, block.values)
     except ValueError as error:
         raise _damaged(block, url, str(error)) from error
     if digest_of(keys, values) != block.digest:
@@ -118,12 +149,17 @@ class Listing:
 
     A mapping gives keys and values. Of other iterables, an Item has its own key, a text of up to
     512 characters is its own key, and any other value is known by the digest of its content, so
-    that a key never depends on a position. Memory: the keys.
+    that a key never depends on a position. Values pass through `payloads`. Memory: the keys.
     """
 
-    def __init__(self, items: Iterable[object] | Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        items: Iterable[object] | Mapping[str, object],
+        payloads: PayloadCodec | None = None,
+    ) -> None:
         self._items = items
-        self._identity = blake2b(digest_size=DIGEST_BYTES)
+        self._payloads = payloads
+        self._identity = blake2b(digest_size=DIGEST_BYTES, key=digest_key(payloads))
         self.count = 0
 
     @property
@@ -145,10 +181,10 @@ class Listing:
             values.append(msgspec.Raw(encoded))
             self.count += 1
             if len(keys) == BLOCK_ITEMS:
-                yield block_of(self.count - len(keys), keys, values)
+                yield block_of(self.count - len(keys), keys, values, self._payloads)
                 keys, values = [], []
         if keys:
-            yield block_of(self.count - len(keys), keys, values)
+            yield block_of(self.count - len(keys), keys, values, self._payloads)
 
     def entries(self) -> Iterator[tuple[str, bytes]]:
         """Key and encoded value of each item, streamed; a key that comes twice is given twice."""
@@ -172,12 +208,14 @@ class Listing:
             if isinstance(item, str) and 0 < len(item) <= _KEY_CHARS:
                 yield _checked_key(item, what), encoded
             else:
-                yield content_key(encoded), encoded
+                yield content_key(encoded, digest_key(self._payloads)), encoded
 
 
-def blocks_of(items: Iterable[object] | Mapping[str, object]) -> tuple[list[InputBlock], Listing]:
+def blocks_of(
+    items: Iterable[object] | Mapping[str, object], payloads: PayloadCodec | None = None
+) -> tuple[list[InputBlock], Listing]:
     """All blocks of `items` at once, with the listing that knows their count and fingerprint."""
-    listing = Listing(items)
+    listing = Listing(items, payloads)
     return list(listing.blocks()), listing
 
 
@@ -189,12 +227,24 @@ def _checked_key(key: object, what: str) -> str:
     return key
 
 
-def block_of(first: int, keys: list[str], values: list[msgspec.Raw]) -> InputBlock:
+def block_of(
+    first: int,
+    keys: list[str],
+    values: list[msgspec.Raw],
+    payloads: PayloadCodec | None = None,
+) -> InputBlock:
     """The block of items from `first` on. Raises ValueInvalid where they are too large for one."""
     raw_keys, raw_values = _json.encode(keys), _json.encode(values)
     what = f"the items {first} to {first + len(keys) - 1}"
     key_codec, stored_keys = pack(raw_keys, what)
     value_codec, stored_values = pack(raw_values, what)
+    if payloads is not None:
+        try:
+            value_codec, stored_values = coded(payloads, value_codec, stored_values)
+        except ValueError as error:
+            problem = f"cannot be encoded by the codec {payloads.name}: {error}"
+            raise ValueInvalid(what=what, path="$", problem=problem) from error
+        raw_values = stored_values  # attested in their stead: nothing tells what they were
     return InputBlock(
         first=first,
         count=len(keys),
@@ -213,13 +263,28 @@ class Inputs:
     read the same block, and get the same.
     """
 
-    def __init__(self, url: str, count: int, block_at: Callable[[int], InputBlock]) -> None:
+    def __init__(
+        self,
+        url: str,
+        count: int,
+        block_at: Callable[[int], InputBlock],
+        payloads: PayloadCodec | None = None,
+    ) -> None:
         self.count = count
+        self._payloads = payloads
         self._url = url
         self._block_at = block_at
         self._keys: dict[int, list[str]] = {}
         self._ordinals: dict[str, int] | None = None
+        self._codec: str | None = None
         self._values: tuple[int, list[Any]] = (-1, [])
+
+    @property
+    def codec(self) -> str:
+        """The name of the payload codec that values passed through, "" if none; looked up once."""
+        if self._codec is None:
+            self._codec = parted(self._block_at(0).codec[1:])[1] if self.count else ""
+        return self._codec
 
     def key(self, ordinal: int) -> str:
         """The key of the item. Raises KeyError if there is no such ordinal."""
@@ -251,17 +316,17 @@ class Inputs:
         ordinal = 0
         while ordinal < self.count:
             block = self._block_at(ordinal)
-            yield from read_entries(block, self._url)
+            yield from read_entries(block, self._url, self._payloads)
             ordinal = block.first + block.count
 
     def value(self, ordinal: int) -> Any:  # Any: JSON
-        """The value of the item. Raises KeyError. Fast for ordinals in ascending order."""
+        """The value of the item. Raises KeyError, CodecAbsent. Fast for ascending ordinals."""
         if not 0 <= ordinal < self.count:
             raise KeyError(ordinal)
         number, offset = divmod(ordinal, BLOCK_ITEMS)
         held, values = self._values
         if held != number:
-            values = read_values(self._block_at(ordinal), self._url)
+            values = read_values(self._block_at(ordinal), self._url, self._payloads)
             self._values = (number, values)
         return values[offset]
 

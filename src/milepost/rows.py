@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["InputBlock", "Row", "StoredCheckpoint", "StoredJob", "StoredLease", "Tip"]
+__all__ = [
+    "Block",
+    "FormatStep",
+    "InputBlock",
+    "Row",
+    "StoreFormat",
+    "StoredCheckpoint",
+    "StoredJob",
+    "StoredLease",
+    "Tip",
+]
 
 
 class StoredJob(msgspec.Struct, frozen=True):
@@ -21,6 +31,8 @@ class StoredJob(msgspec.Struct, frozen=True):
 
 class Row(msgspec.Struct, frozen=True):
     """One commit as stored. `codec` has a letter for head and body: `j` JSON, `z` zstd of JSON.
+
+    That of the body may end in `+` and the name of the payload codec that it then passed through.
 
     `after` is the tally: where the job stood after the commit. A reader of heads may leave `body`
     empty; `body_digest` says what it must be.
@@ -39,6 +51,19 @@ class Row(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+class Block(msgspec.Struct, frozen=True):
+    """The rows from seq `first` to `last`, to be stored together; `digest` is that of the last.
+
+    `heads` and `bodies` are as `milepost.blocks` makes them.
+    """
+
+    first: int
+    last: int
+    digest: bytes
+    heads: bytes
+    bodies: bytes
+
+
 class Tip(msgspec.Struct, frozen=True):
     """A job and the newest row of its log."""
 
@@ -47,7 +72,7 @@ class Tip(msgspec.Struct, frozen=True):
 
 
 class InputBlock(msgspec.Struct, frozen=True):
-    """Items from ordinal `first` on. `codec` has a letter for keys and values, as in a Row."""
+    """Items from ordinal `first` on. `codec` is for keys and values, as in a Row."""
 
     first: int
     count: int
@@ -74,3 +99,19 @@ class StoredLease(msgspec.Struct, frozen=True):
     owner: str
     fence: int
     expires_at_us: int
+
+
+class FormatStep(msgspec.Struct, frozen=True):
+    """What leads a store from the format before to `version`; `statements` is what it runs."""
+
+    version: int
+    title: str
+    statements: str
+
+
+class StoreFormat(msgspec.Struct, frozen=True):
+    """The format that a store has, the newest that this code knows, and the steps between them."""
+
+    version: int
+    newest: int
+    pending: tuple[FormatStep, ...]

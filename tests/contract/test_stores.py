@@ -13,7 +13,7 @@ import pytest
 
 from milepost import ItemEvent, StateManager, StateStore, TransitionRefused, codec
 from milepost.errors import StoreError, ValueInvalid
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredLease
+from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredLease, Tip
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 
@@ -340,3 +340,34 @@ def test_a_mark_that_lies_is_met_by_the_log(store: StateStore) -> None:
     with pytest.raises(StoreError):
         one.record("j", [ItemEvent("a", "start")])
     assert one.record("j", [ItemEvent("b", "start")]).seq == 4, "it looked again"
+
+
+def test_a_log_reads_the_same_once_it_was_compacted(store: StateStore) -> None:
+    """A store that merges rows says how many; one that keeps them as they are says none."""
+    manager = StateManager(store, clock=FakeClock())
+    manager.create_job([f"{n}" for n in range(8)], job_id="j")
+    manager.fire("j", "start_map")
+    for n in range(8):
+        manager.record("j", [ItemEvent(n, "start")])
+        manager.record("j", [ItemEvent(n, "succeed", {"result": {"n": n}})])
+    manager.fire("j", "cancel")
+    before = manager.get_state("j"), dict(manager.results("j")), manager.state_at("j", 7)
+    planned, done = manager.compact("j", dry_run=True), manager.compact("j")
+    assert (planned.rows, planned.commits, done.commits) == (done.rows, 19, 19)
+    if store.url == "memory:":
+        assert (done.rows, done.blocks, done.bytes_before, done.bytes_after) == (0, 0, 0, 0)
+    else:
+        assert (done.rows, done.blocks) == (18, 1)
+        assert done.bytes_after < done.bytes_before
+    assert manager.compact("j").rows == 0
+    fresh = StateManager(store, clock=FakeClock())
+    found = fresh.get_state("j"), dict(fresh.results("j")), fresh.state_at("j", 7)
+    assert found == before
+    assert [tip.row.seq for tip in _tips(store)] == [19]
+    assert fresh.create_checkpoint("j").seq == 19
+    assert fresh.verify("j")[0].sound
+
+
+def _tips(store: StateStore) -> list[Tip]:
+    with store.reading() as reader:
+        return list(reader.tips())

@@ -138,5 +138,7 @@ class Trial:
     def _drop_the_last_commit(self) -> None:
         """What a disk does that says it has written and has not."""
         connection = apsw.Connection(self.url)
-        connection.execute("DELETE FROM commits WHERE id = (SELECT max(id) FROM commits)")
+        connection.execute(
+            "DELETE FROM commits WHERE id = (SELECT max(id) FROM commits) AND seq > 1"
+        )
         connection.close()

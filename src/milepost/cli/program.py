@@ -10,12 +10,14 @@ import click
 
 from milepost.cli.commands.changes import changes
 from milepost.cli.commands.checkpoint import checkpoint
+from milepost.cli.commands.compact import compact
 from milepost.cli.commands.dead import dead
 from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.fork import fork
 from milepost.cli.commands.history import history
 from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
+from milepost.cli.commands.migrate import migrate
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
 from milepost.cli.commands.requeue import requeue
@@ -38,7 +40,7 @@ __all__ = ["Program", "main"]
 _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
     *(plan, recover, rewind, fork, dead, requeue),
-    *(verify, diagram),
+    *(verify, migrate, compact, diagram),
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130

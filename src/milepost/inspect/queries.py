@@ -261,7 +261,7 @@ def _failures(manager: StateManager, state: JobState) -> dict[str, list[ItemFail
     """The failed attempts by item key, oldest first, as of `state`."""
     return {
         key: [failure_view(key, failure) for failure in failures if failure.seq <= state.seq]
-        for key, failures in manager.failures(state.id).items()
+        for key, failures in manager.failures(state.id, undecoded=True).items()
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
+from milepost.inspect.upkeep import CompactView, MigrateView
 from milepost.inspect.views import (
     ChangesView,
     CheckpointView,
@@ -110,5 +111,7 @@ View: TypeAlias = (
     | ChangesView
     | ForkView
     | VerifyView
+    | MigrateView
+    | CompactView
     | PathView
 )

@@ -32,6 +32,7 @@ from milepost.errors import (
 from milepost.facts import Draft, Fact, ItemsFired, JobFired
 from milepost.fold import apply
 from milepost.job import JobState, changed
+from milepost.payloads import PayloadCodec
 from milepost.rows import Row, StoredJob
 from milepost.state.line import Line, Place
 from milepost.state.loading import Loader
@@ -55,6 +56,7 @@ class Moment(NamedTuple):
     committed: JobState
     state: JobState
     now_us: int
+    payloads: PayloadCodec | None = None
 
 
 Decision: TypeAlias = Callable[[Moment], Iterable[Draft]]
@@ -194,7 +196,9 @@ class Appender:
         state = before
         drafts: list[Draft] = []
         for alike in _alike(tickets):
-            moment = Moment(writer, self._loader.store.url, job, before, state, now_us)
+            moment = Moment(
+                writer, self._loader.store.url, job, before, state, now_us, self._loader.payloads
+            )
             state, accepted = _decided(moment, alike)
             drafts += accepted
         if drafts:
@@ -202,7 +206,7 @@ class Appender:
             if opening is not None:
                 drafts.insert(0, opening)
             try:
-                row = _row(before, state, drafts, now_us)
+                row = _row(before, state, drafts, now_us, self._loader.payloads)
             except ValueInvalid as error:  # too much for one commit
                 if len(tickets) == 1:
                     return self._fail(tickets, error)
@@ -324,7 +328,13 @@ def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
     return state
 
 
-def _row(before: JobState, after: JobState, drafts: list[Draft], now_us: int) -> Row:
+def _row(
+    before: JobState,
+    after: JobState,
+    drafts: list[Draft],
+    now_us: int,
+    payloads: PayloadCodec | None,
+) -> Row:
     return encode_row(
         before.digest,
         seq=after.seq,
@@ -333,6 +343,7 @@ def _row(before: JobState, after: JobState, drafts: list[Draft], now_us: int) ->
         drafts=drafts,
         tally=after.tally,
         count=sum(_events(draft.fact) for draft in drafts),
+        payloads=payloads,
     )
 
 

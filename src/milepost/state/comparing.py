@@ -12,6 +12,7 @@ from milepost.codec import value_digest
 from milepost.inputs import BLOCK_ITEMS, Item, Listing, block_of, read_entries
 from milepost.items import bitmap
 from milepost.job import JobState
+from milepost.payloads import PayloadCodec
 from milepost.rows import InputBlock
 
 __all__ = ["InputComparison", "SomeKeys", "Verdict", "compare"]
@@ -73,7 +74,11 @@ class InputComparison:
         return f"the input {self.verdict}: {', '.join(told)}" if told else "the input is the same"
 
 
-def compare(state: JobState, items: Iterable[object] | Mapping[str, object]) -> InputComparison:
+def compare(
+    state: JobState,
+    items: Iterable[object] | Mapping[str, object],
+    payloads: PayloadCodec | None = None,
+) -> InputComparison:
     """How `items`, which are read once, differ from those of the job.
 
     Two values are the same if they are equal as JSON; the order of an object's members is of no
@@ -81,7 +86,7 @@ def compare(state: JobState, items: Iterable[object] | Mapping[str, object]) -> 
     stored items is all that is held. From the first that does not, the job's keys are, and eight
     bytes an item; of new items, their compressed blocks. Raises ValueInvalid, StoreUnreadable.
     """
-    listing = Listing(items)
+    listing = Listing(items, payloads)
     comparing = _Comparing(state)
     given = listing.entries()
     odd = comparing.in_order(given)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from milepost.clock import instant
 from milepost.codec import decode_body
+from milepost.errors import CodecAbsent
 from milepost.facts import (
     CheckpointTaken,
     Fact,
@@ -64,7 +65,8 @@ class StateEvent:
     `event` is the event's name; for what is no event of a machine, its kind. `source` and
     `target` are the job's phases before and after; `count` is how many items it touched and
     `items` which. `transitions` counts the transitions taken, by machine and id (`item:…`,
-    `job:…`). `payload` is what came with the event, results left out.
+    `job:…`). `payload` is what came with the event, results left out; what needs a codec that is
+    not at hand is left out as well, and `encoded_by` in it names the codec.
     """
 
     seq: int
@@ -107,7 +109,13 @@ def _job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> lis
     if not row.body_digest or not any(isinstance(fact, JobFired) for fact in commit_facts):
         return []
     whole = next(iter(reader.rows(job.number, row.seq - 1, row.seq, bodies=True)))
-    return decode_body(whole, url=loader.store.url, job_id=job.job_id)
+    try:
+        return decode_body(whole, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads)
+    except CodecAbsent as error:
+        return [
+            {"encoded_by": error.codec} if isinstance(fact, JobFired) else None
+            for fact in commit_facts
+        ]
 
 
 def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:

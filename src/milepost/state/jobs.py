@@ -16,6 +16,7 @@ from milepost.facts import Draft, JobCreated
 from milepost.inputs import blocks_of
 from milepost.job import ITEMS, JOB, Progress, begin
 from milepost.machine import Lifecycle, Machine, Values
+from milepost.payloads import PayloadCodec
 from milepost.rows import InputBlock, Tip
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader, Writer
@@ -53,12 +54,14 @@ class NewJob:
         items: Iterable[object] | Mapping[str, object],
         config: Values,
         variables: Mapping[str, object],
+        payloads: PayloadCodec | None = None,
     ) -> NewJob:
         """Read the items, check everything. Raises ValueInvalid, ItemKeyDuplicate, ContextInvalid.
 
-        `config` holds parameters of the job's machine and of its items'.
+        `config` holds parameters of the job's machine and of its items'; the items' values pass
+        through `payloads`.
         """
-        blocks, listing = blocks_of(items)
+        blocks, listing = blocks_of(items, payloads)
         job, item = _machines(lifecycle)
         names = {variable.name for variable in item.variables if variable.param}
         job_params = _params(job, {n: v for n, v in config.items() if n not in names})

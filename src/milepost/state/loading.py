@@ -23,6 +23,7 @@ from milepost.inputs import Inputs
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
+from milepost.payloads import PayloadCodec
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
 from milepost.upgrade import upgraded
@@ -46,12 +47,13 @@ class Loader:
     """Reads jobs from one store: those of this version of a lifecycle, and of earlier ones.
 
     What is in a log is read by the tables of the version that it was written under; what is given
-    to others is as it stands under this one.
+    to others is as it stands under this one. Payloads pass through `payloads`.
     """
 
     store: StateStore
     tables: Tables
     metrics: Metrics = field(default_factory=Metrics)
+    payloads: PayloadCodec | None = None
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -200,7 +202,7 @@ class Loader:
                 url=self.store.url, problem=f"item {ordinal} of job {job.job_id} is missing"
             )
 
-        return Inputs(self.store.url, count, block_at)
+        return Inputs(self.store.url, count, block_at, self.payloads)
 
     def _newest_checkpoint(
         self, reader: Reader, job: StoredJob, fallbacks: list[str]

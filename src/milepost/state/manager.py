@@ -18,24 +18,36 @@ from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
 from milepost.metrics import Metrics
+from milepost.payloads import PayloadCodec, codec_name
+from milepost.rows import StoreFormat
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state import travel
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.compaction import Compaction, compact
 from milepost.state.comparing import InputComparison, compare
 from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
-from milepost.state.persistence import Durability, Reader, StateStore, open_store
+from milepost.state.persistence import Create, Durability, Reader, StateStore, open_store
 from milepost.state.reaping import StuckJob, expired, reap
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
 from milepost.state.results import Failure, ResultReader
 from milepost.state.rewinding import WayBack
 from milepost.state.scope import Scope
-from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
+from milepost.state.transitions import (
+    ItemEvent,
+    JobEvent,
+    Request,
+    Updater,
+    Wanted,
+    decide,
+    prepare,
+    refuse_clear_text,
+)
 from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification, verify_job
 from milepost.versions import tables_of
@@ -67,13 +79,16 @@ class StateManager:
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
         metrics: Metrics | None = None,
+        payload_codec: PayloadCodec | None = None,
     ) -> None:
+        if payload_codec is not None:
+            codec_name(payload_codec)
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
         self._metrics = metrics or Metrics()
-        self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics)
+        self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics, payload_codec)
         self._appender = Appender(self._loader, self._clock)
         self._leases: dict[str, Lease] = {}
 
@@ -82,22 +97,27 @@ class StateManager:
         cls,
         url: str | Path,
         *,
-        create: bool = True,
+        create: Create = True,
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
         earlier: Sequence[Lifecycle] = (),
+        allow_network: bool = False,
         clock: Clock | None = None,
+        payload_codec: PayloadCodec | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
-        `create` makes a file that does not exist. With durability `full` what was acknowledged
-        survives power loss, with `process` it survives kill -9 (INV-ACK). A writer waits up to
-        `busy_timeout_s` for its turn. New jobs run by `lifecycle`; with the tables of `earlier`
-        versions of it, jobs that were left under those go on under it, as far as its upgrades
-        lead: reading shows them so, and the first write records the change. Raises StoreAbsent,
-        StoreForeign, StoreNewer, StoreUnreadable, StoreLocked.
+        `create` makes a file that does not exist, and `"folders"` also those that lead to it. A
+        network file system is refused unless `allow_network`. With durability `full` what was
+        acknowledged survives power loss, with `process` it survives kill -9 (INV-ACK). A writer
+        waits up to `busy_timeout_s` for its turn. New jobs run by `lifecycle`; with the tables of
+        `earlier` versions of it, jobs that were left under those go on under it, as far as its
+        upgrades lead: reading shows them so, and the first write records the change. Results,
+        messages and item values pass through `payload_codec`; all who read them need it. Raises
+        ValueError for a codec whose name or digest key is none, StoreAbsent, StoreForeign,
+        StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
         """
         store = open_store(
             url,
@@ -105,8 +125,19 @@ class StateManager:
             read_only=read_only,
             durability=durability,
             busy_timeout_s=busy_timeout_s,
+            allow_network=allow_network,
         )
-        return cls(store, lifecycle=lifecycle, earlier=earlier, clock=clock)
+        try:
+            return cls(
+                store,
+                lifecycle=lifecycle,
+                earlier=earlier,
+                clock=clock,
+                payload_codec=payload_codec,
+            )
+        except BaseException:
+            store.close()
+            raise
 
     @property
     def url(self) -> str:
@@ -151,7 +182,9 @@ class StateManager:
         ValueInvalid, ItemKeyDuplicate, ContextInvalid.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {})
+        new = NewJob.prepare(
+            self._lifecycle, items, config or {}, variables or {}, self._loader.payloads
+        )
         with self._store.writing() as writer:
             new.store(self._loader, writer, job_id, self._clock.now_us())
         self._metrics.began_job("created")
@@ -191,7 +224,7 @@ class StateManager:
         The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
         held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
         """
-        return compare(self.get_state(job_id), items)
+        return compare(self.get_state(job_id), items, self._loader.payloads)
 
     # Events
 
@@ -253,7 +286,7 @@ class StateManager:
                 return state
             if isinstance(wanted, JobEvent | ItemEvent):
                 wanted = [wanted]
-            prepared = prepare(state, wanted)
+            prepared = self._prepared(state, wanted)
             decision = decide(
                 prepared, lease=self._lease_for(job_id, lease), operator=operator, seq=state.seq
             )
@@ -546,10 +579,14 @@ class StateManager:
         with self._store.reading() as reader:
             return self._results(reader, job_id).job_result()
 
-    def failures(self, job_id: str) -> dict[str, list[Failure]]:
-        """The failed attempts by item key, oldest first, of the items that had any."""
+    def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
+        """The failed attempts by item key, oldest first, of the items that had any.
+
+        Raises CodecAbsent where their messages need another payload codec; with `undecoded`, the
+        message says so instead.
+        """
         with self._store.reading() as reader:
-            found = self._results(reader, job_id).failures()
+            found = self._results(reader, job_id).failures(undecoded=undecoded)
         inputs = self._known(job_id).inputs
         return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
 
@@ -563,6 +600,27 @@ class StateManager:
         """What is wrong with the medium itself; nothing if it is sound."""
         return self._store.check()
 
+    def compact(self, job_id: str, *, dry_run: bool = False) -> Compaction:
+        """Store the job's log more tightly: small commits merged into compressed blocks.
+
+        Nothing that can be read of the job changes; at any moment it is safe. Of a job that is
+        not finished, what does not fill a block is left. With `dry_run` the answer says what it
+        would be. The file does not shrink, but what is freed in it is used again. Raises
+        JobAbsent, and LogCorrupt at a commit that does not verify, which is left as it is. Cost:
+        the log is read and checked once, and one short commit of the store a block.
+        """
+        finished = self.get_state(job_id).finished
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+        return compact(self._loader, job, finished=finished, dry_run=dry_run)
+
+    def store_format(self) -> StoreFormat:
+        """The format of the store, the newest that this version knows, and the steps between.
+
+        Opening a store for writing takes them all; one opened for reading stays as it is.
+        """
+        return self._store.format()
+
     # Within
 
     def _request(
@@ -573,9 +631,14 @@ class StateManager:
         *,
         operator: bool,
     ) -> JobState:
-        prepared = prepare(self._known(job_id), requests)
+        prepared = self._prepared(self._known(job_id), requests)
         decision = decide(prepared, lease=self._lease_for(job_id, lease), operator=operator)
         return self._append(job_id, decision)
+
+    def _prepared(self, state: JobState, requests: Iterable[Request]) -> Wanted:
+        wanted = prepare(state, requests)
+        refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
+        return wanted
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
         return self._appender.append(job_id, decision)
@@ -598,4 +661,4 @@ class StateManager:
     def _results(self, reader: Reader, job_id: str) -> ResultReader:
         job = self._loader.job(reader, job_id)
         state = self._loader.load(reader, job, self._appender.known(job_id)).state
-        return ResultReader(reader, job, state, self._store.url)
+        return ResultReader(reader, job, state, self._store.url, self._loader.payloads)

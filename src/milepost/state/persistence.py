@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    Block,
+    InputBlock,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    StoreFormat,
+    Tip,
+)
 from milepost.stores.memory import MemoryStore
-from milepost.stores.sqlite import Durability, SqliteStore
+from milepost.stores.sqlite import Create, Durability, SqliteStore
 
-__all__ = ["Durability", "Reader", "StateStore", "Writer", "open_store"]
+__all__ = ["Create", "Durability", "Reader", "StateStore", "Writer", "open_store"]
+
+
+_ALLOW_NETWORK: Final = "allow_network=1"
 
 
 class Reader(Protocol):
@@ -39,6 +51,13 @@ class Reader(Protocol):
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
     ) -> Iterator[Row]:
         """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
+        ...
+
+    def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
+        """First and last seq of the rows that are stored as tightly as the store can.
+
+        In order, of those with a row past `after`. `rows` gives them like all others.
+        """
         ...
 
     def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
@@ -81,6 +100,14 @@ class Writer(Reader, Protocol):
         """The next row of the job's log. A store refuses one that leaves a gap (INV-GAPLESS)."""
         ...
 
+    def put_block(self, job: int, block: Block) -> bool:
+        """Store a block in the place of its rows.
+
+        False, and nothing is changed, where they are no longer there as they were, and in a
+        store that keeps all rows as they are. A store refuses the newest row (INV-GAPLESS).
+        """
+        ...
+
     def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
         """A checkpoint; one at the same seq is replaced."""
         ...
@@ -120,6 +147,10 @@ class StateStore(Protocol):
         """What is wrong with the medium itself; nothing if it is sound."""
         ...
 
+    def format(self) -> StoreFormat:
+        """The format that the store has, and the steps that an open for writing would take."""
+        ...
+
     def close(self) -> None:
         """Give everything back; closing twice is fine."""
         ...
@@ -128,20 +159,24 @@ class StateStore(Protocol):
 def open_store(
     url: str | Path,
     *,
-    create: bool = True,
+    create: Create = True,
     read_only: bool = False,
     durability: Durability = "full",
     busy_timeout_s: float = 30.0,
+    allow_network: bool = False,
 ) -> StateStore:
     """The store at `url`: a path, `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory:`.
 
-    Raises StoreAbsent, StoreForeign, StoreNewer, StoreUnreadable or StoreLocked.
+    `?allow_network=1` at the end of a URL is as `allow_network`. Raises StoreAbsent,
+    StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe or StoreLocked.
     """
     text = str(url)
     if text in ("memory:", "memory://"):
         return MemoryStore()
+    path, allowed = _place(text)
     return SqliteStore(
-        _path(text),
+        path,
+        allow_network=allow_network or allowed,
         create=create,
         read_only=read_only,
         durability=durability,
@@ -149,14 +184,16 @@ def open_store(
     )
 
 
-def _path(text: str) -> Path:
+def _place(text: str) -> tuple[Path, bool]:
+    """The path that a URL names, and whether it may be on a network."""
     if "://" not in text:
-        return Path(text)
+        return Path(text), False
     parts = urlsplit(text)
-    if parts.scheme != "sqlite" or parts.netloc or parts.query or len(parts.path) < 2:
+    known = parts.query in ("", _ALLOW_NETWORK)
+    if parts.scheme != "sqlite" or parts.netloc or not known or len(parts.path) < 2:
         raise StoreError(
             url=text,
             problem="is no URL of a store: use a path, sqlite:///jobs.db, sqlite:////var/jobs.db"
             " or memory:",
         )
-    return Path(unquote(parts.path[1:]))
+    return Path(unquote(parts.path[1:])), parts.query == _ALLOW_NETWORK

@@ -179,7 +179,7 @@ def draw_up(
         way_back = before_phase(loader, reader, job, tip, scope.phase)
     members = None
     if scope.filters:
-        failures = ResultReader(reader, job, tip, loader.store.url)
+        failures = ResultReader(reader, job, tip, loader.store.url, loader.payloads)
         members = select(scope, tip, failures.causes)
     return plan(
         tip,

@@ -12,10 +12,11 @@ from pyroaring import BitMap
 
 from milepost.clock import instant
 from milepost.codec import chain_start, decode_body, decode_commit, decode_facts
-from milepost.errors import LogCorrupt
+from milepost.errors import CodecAbsent, LogCorrupt
 from milepost.facts import Fact, ItemsFired, JobFired
 from milepost.items import bitmap
 from milepost.job import JobState
+from milepost.payloads import PayloadCodec
 from milepost.rows import Row, StoredJob
 from milepost.state.persistence import Reader
 
@@ -44,7 +45,15 @@ class ResultReader:
     asked for, and few are held at a time.
     """
 
-    def __init__(self, reader: Reader, job: StoredJob, state: JobState, url: str) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        job: StoredJob,
+        state: JobState,
+        url: str,
+        payloads: PayloadCodec | None = None,
+    ) -> None:
+        self._payloads = payloads
         self._reader = reader
         self._job = job
         self._state = state
@@ -70,24 +79,35 @@ class ResultReader:
         for ordinal in self._state.items.members("done"):
             yield ordinal, self._result(where[ordinal], ordinal)
 
-    def failures(self, members: BitMap | None = None) -> dict[int, list[Failure]]:
+    def failures(
+        self, members: BitMap | None = None, *, undecoded: bool = False
+    ) -> dict[int, list[Failure]]:
         """The failed attempts by ordinal, oldest first, of the items that had any.
 
-        Of `members` only, if they are given.
+        Of `members` only, if they are given. With `undecoded`, an attempt whose body needs a
+        codec that is not at hand says so in its message. Raises CodecAbsent otherwise.
         """
         found: dict[int, list[Failure]] = {}
         for row, facts in self._commits():
             failing = [f for f in facts if isinstance(f, ItemsFired) and f.event == "fail"]
             if not any(members is None or members.intersect(bitmap(f.ordinals)) for f in failing):
                 continue
-            for fact, body in self._pairs(row.seq):
+            told_instead: dict[str, str] = {}
+            try:
+                pairs = self._pairs(row.seq)
+            except CodecAbsent as error:
+                if not undecoded:
+                    raise
+                pairs = [(fact, None) for fact in facts]
+                told_instead = {"message": f"(encoded by {error.codec})"}
+            for fact, body in pairs:
                 if isinstance(fact, ItemsFired) and fact.event == "fail":
                     readable = fact.payloads or [{}] * len(fact.ordinals)
                     opaque = body or [None] * len(fact.ordinals)
                     for ordinal, read, told in zip(fact.ordinals, readable, opaque, strict=True):
                         if members is not None and ordinal not in members:
                             continue
-                        payload = {"cause": "", "message": "", **read, **(told or {})}
+                        payload = {"cause": "", "message": "", **read, **(told or told_instead)}
                         failure = Failure(
                             row.seq, payload["cause"], payload["message"], instant(row.at_us)
                         )
@@ -158,7 +178,7 @@ class ResultReader:
         return pairs
 
     def _body(self, row: Row, facts: tuple[Fact, ...]) -> list[Any]:
-        body = decode_body(row, url=self._url, job_id=self._job.job_id)
+        body = decode_body(row, url=self._url, job_id=self._job.job_id, payloads=self._payloads)
         return body or [None] * len(facts)
 
     def _commits(self) -> Iterator[tuple[Row, tuple[Fact, ...]]]:

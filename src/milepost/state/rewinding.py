@@ -70,7 +70,9 @@ def _entry(
     facts = loader.facts(job, row)
     if not any(isinstance(fact, JobFired) and fact.event in entering for fact in facts):
         return None
-    bodies = decode_body(row, url=loader.store.url, job_id=job.job_id) or [None] * len(facts)
+    bodies = decode_body(
+        row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads
+    ) or [None] * len(facts)
     drafts = [Draft(fact=fact, body=body) for fact, body in zip(facts, bodies, strict=True)]
     first, before = 0, seq - 1
     for index, fact in enumerate(facts):

@@ -11,6 +11,7 @@ import msgspec
 
 from milepost.codec import encode_value, value_digest
 from milepost.errors import (
+    CodecAbsent,
     ItemAbsent,
     PayloadInvalid,
     RecordConflict,
@@ -20,11 +21,21 @@ from milepost.errors import (
 from milepost.facts import Draft, ItemsFired, JobFired, WriteRejected
 from milepost.job import JobState
 from milepost.machine import Machine, Payload, Values
+from milepost.payloads import PayloadCodec, digest_key
 from milepost.state.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.lease import Lease, check_lease
 from milepost.state.results import ResultReader
 
-__all__ = ["ItemEvent", "JobEvent", "Request", "Updater", "Wanted", "decide", "prepare"]
+__all__ = [
+    "ItemEvent",
+    "JobEvent",
+    "Request",
+    "Updater",
+    "Wanted",
+    "decide",
+    "prepare",
+    "refuse_clear_text",
+]
 
 
 class JobEvent(NamedTuple):
@@ -65,6 +76,21 @@ def prepare(state: JobState, requests: Iterable[Request]) -> Wanted:
     Only the lifecycle of `state` is looked at, so it may be of any age.
     """
     return [_checked(state, request) for request in requests]
+
+
+def refuse_clear_text(
+    state: JobState, wanted: Wanted, payloads: PayloadCodec | None, url: str
+) -> None:
+    """Raise CodecAbsent if what is `wanted` would be stored in the clear, and the items are not."""
+    if payloads is not None or not any(checked.body for checked in wanted):
+        return
+    name = state.inputs.codec
+    if name:
+        problem = (
+            f"the payloads of job {state.id} are encoded by the codec {name} and none was given:"
+            " these would be stored in the clear; open the store with payload_codec=…"
+        )
+        raise CodecAbsent(url=url, codec=name, problem=problem)
 
 
 def decide(
@@ -166,11 +192,12 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
     body = checked.body or {}
     if "result" not in body:
         return False  # the table decides
-    reader = ResultReader(moment.writer, moment.job, state, moment.url)
+    reader = ResultReader(moment.writer, moment.job, state, moment.url, moment.payloads)
     recorded = reader.encoded(ordinal)
     if recorded is None:
         return False
-    digests = value_digest(recorded), value_digest(bytes(body["result"]))
+    key = digest_key(moment.payloads)
+    digests = value_digest(recorded, key), value_digest(bytes(body["result"]), key)
     if digests[0] == digests[1]:
         return True
     raise RefusedWithRecord(

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    Block,
+    InputBlock,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    StoreFormat,
+    Tip,
+)
 
 __all__ = ["MemoryStore"]
 
@@ -58,6 +67,11 @@ class _Transaction:
         del bodies
         return iter(self._log(job).rows[after:upto])
 
+    def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
+        """All rows at once: memory has nothing tighter than it has already."""
+        count = len(self._log(job).rows)
+        return iter([(1, count)] if count > after else [])
+
     def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
         """The blocks of items from the one that holds `ordinal` on, in order."""
         return (b for b in self._log(job).inputs if b.first + b.count > ordinal)
@@ -93,6 +107,11 @@ class _Transaction:
         if row.seq != len(log.rows) + 1 or row.fence < fence:
             raise StoreError(url="memory:", problem="INV-GAPLESS, INV-FENCE")
         self._put(replace(log, rows=(*log.rows, row)))
+
+    def put_block(self, job: int, block: Block) -> bool:
+        """Never: rows stay as they are."""
+        del job, block
+        return False
 
     def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
         """A checkpoint; one at the same seq is replaced."""
@@ -139,6 +158,10 @@ class MemoryStore:
     def check(self) -> list[str]:
         """Memory is sound."""
         return []
+
+    def format(self) -> StoreFormat:
+        """Memory outlives no version: it always has the one format that there is."""
+        return StoreFormat(version=0, newest=0, pending=())
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -19,19 +18,24 @@ from milepost.errors import (
     StoreError,
     StoreForeign,
     StoreLocked,
-    StoreNewer,
     StoreReadOnly,
     StoreUnreadable,
 )
+from milepost.rows import StoreFormat
+from milepost.stores.sqlite_files import Create, make_ready, mount_table, refuse_network
+from milepost.stores.sqlite_migration import (
+    APPLICATION_ID,
+    format_of,
+    migrate,
+    stand_in,
+    stored_version,
+)
 from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
-from milepost.stores.sqlite_schema import STEPS, VERSION
+from milepost.stores.sqlite_waiting import Patience
 
-__all__ = ["APPLICATION_ID", "Durability", "SqliteStore"]
+__all__ = ["Create", "Durability", "SqliteStore"]
 
 Durability: TypeAlias = Literal["full", "process"]
-
-APPLICATION_ID: Final = 0x4D504F53
-"""What tells our files from those of other programs (PRAGMA application_id): "MPOS"."""
 
 _SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
     "full": ("FULL", 2),
@@ -42,45 +46,52 @@ _SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
 class SqliteStore:
     """A store in one SQLite file. Safe for any number of threads and processes.
 
-    `busy_timeout_s` is how long a writer waits for its turn. With durability `full` a commit has
-    reached the disk when it returns; with `process` it survives the process, not the power.
+    `busy_timeout_s` is how long a writer waits for its turn; `patience` makes what waits, given
+    that time. `mounts` gives the table of mounts; a network file system in it is refused unless
+    `allow_network`. With durability `full` a commit has reached the disk when it returns; with
+    `process` it survives the process, not the power.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        create: bool = True,
+        create: Create = True,
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        allow_network: bool = False,
+        mounts: Callable[[], str] = mount_table,
         vfs: str | None = None,
+        patience: Callable[[float], Patience] = Patience,
     ) -> None:
         self.url = f"sqlite:///{path}"
         self.read_only = read_only
         self._path = path
         self._durability: Durability = durability
-        self._busy_timeout_ms = int(busy_timeout_s * 1000)
+        self._busy_timeout_s = busy_timeout_s
         self._vfs = vfs
+        self._patience = patience
         self._turn = threading.Lock()
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
         self._closed = False
         self._writer: apsw.Connection | None = None
+        if not allow_network:
+            refuse_network(path, self.url, mounts)
+        make_ready(path, self.url, create=create if not read_only else False)
         with self._translated():
-            self._writer = self._open(create=create and not read_only)
+            self._writer = self._open(create=bool(create) and not read_only)
 
     def close(self) -> None:
         """Close every connection; the store cannot be used afterwards. Closing twice is fine."""
         with self._turn:
             self._closed = True
-            if self._writer is not None:
+            with suppress(queue.Empty):
+                while True:
+                    self._readers.get_nowait().close()
+            if self._writer is not None:  # last, for it alone can tidy the file
                 self._writer.close()
                 self._writer = None
-            while True:
-                try:
-                    self._readers.get_nowait().close()
-                except queue.Empty:
-                    return
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReader]:
@@ -89,14 +100,16 @@ class SqliteStore:
             connection = self._reader()
             try:
                 connection.execute("BEGIN")
-                yield SqliteReader(connection)
+                stand_in(connection, self.url)
+                yield SqliteReader(connection, self.url)
             finally:
                 self._give_back(connection)
 
     def writing(self) -> AbstractContextManager[SqliteWriter]:
         """The store's write lock, until the block ends: then it is one commit, or none of it.
 
-        Raises StoreLocked, StoreReadOnly, and CommitUnknown where the outcome cannot be told.
+        Raises StoreLocked, StoreReadOnly, StoreNewer where another process took the file further,
+        and CommitUnknown where the outcome cannot be told.
         """
         if self.read_only:
             raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
@@ -116,6 +129,15 @@ class SqliteStore:
                 self._give_back(connection)
         return [] if found == ["ok"] else found
 
+    def format(self) -> StoreFormat:
+        """The format of the file as it is, and the steps that an open for writing would take."""
+        with self._translated():
+            connection = self._reader()
+            try:
+                return format_of(connection, self.url)
+            finally:
+                self._give_back(connection)
+
     def _reader(self) -> apsw.Connection:
         if self._closed:
             raise StoreError(url=self.url, problem="it has been closed")
@@ -123,7 +145,6 @@ class SqliteStore:
             return self._readers.get_nowait()
         except queue.Empty:
             connection = self._connect(apsw.SQLITE_OPEN_READONLY)
-            self._stand_in(connection)
             connection.execute("PRAGMA query_only = ON")
             return connection
 
@@ -135,92 +156,49 @@ class SqliteStore:
             self._readers.put(connection)
 
     def _connect(self, flags: int) -> apsw.Connection:
+        return self._connect_patiently(flags)[0]
+
+    def _connect_patiently(self, flags: int) -> tuple[apsw.Connection, Patience]:
         connection = apsw.Connection(str(self._path), flags=flags, vfs=self._vfs)
-        connection.set_busy_timeout(self._busy_timeout_ms)
-        return connection
+        patience = self._patience(self._busy_timeout_s)
+        connection.set_busy_handler(patience)
+        return connection, patience
 
     def _open(self, *, create: bool) -> apsw.Connection | None:
         """The writer's connection, once the file has been looked at."""
-        self._look(create=create)
         if self.read_only:
-            connection = self._connect(apsw.SQLITE_OPEN_READONLY)
-            self._identify(connection, create=False)
-            connection.close()
+            connection, patience = self._connect_patiently(apsw.SQLITE_OPEN_READONLY)
+            try:
+                patience.insist(lambda: self._identify(connection, create=False))
+            finally:
+                connection.close()
             return None
-        connection = self._connect(apsw.SQLITE_OPEN_READWRITE)
+        connection, patience = self._connect_patiently(apsw.SQLITE_OPEN_READWRITE)
         try:
-            self._identify(connection, create=create)
-            self._set(connection, "journal_mode", "WAL", "wal")
-            self._set(connection, "synchronous", *_SYNCHRONOUS[self._durability])
-            self._set(connection, "fullfsync", "1", 1)
-            self._set(connection, "trusted_schema", "0", 0)
+            patience.insist(lambda: self._prepare(connection, create=create))
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _look(self, *, create: bool) -> None:
-        """Tell absent, foreign and unreadable files apart before SQLite touches any."""
-        if self._path.is_dir():
-            raise StoreForeign(url=self.url, problem="it is a folder: name a file in it")
-        try:
-            with self._path.open("rb") as file:
-                start = file.read(16)
-        except FileNotFoundError as error:
-            if not self._path.parent.is_dir():
-                problem = f"the folder {self._path.parent} does not exist: make it first"
-                raise StoreAbsent(url=self.url, problem=problem) from error
-            if not create:
-                problem = "there is no such file: check the path, or create a job in it"
-                raise StoreAbsent(url=self.url, problem=problem) from error
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            return
-        except OSError as error:
-            raise StoreUnreadable(url=self.url, problem=f"cannot be read: {error}") from error
-        if start and start != b"SQLite format 3\0":
-            problem = "it is not a SQLite database; it was left alone"
-            raise StoreForeign(url=self.url, problem=problem)
-        if not start and not create:
-            raise StoreAbsent(url=self.url, problem="the file is empty")
+    def _prepare(self, connection: apsw.Connection, *, create: bool) -> None:
+        """Make the file ours and of the newest format, set as was promised. Can be done again."""
+        self._identify(connection, create=create)
+        self._set(connection, "journal_mode", "WAL", "wal")
+        self._set(connection, "synchronous", *_SYNCHRONOUS[self._durability])
+        self._set(connection, "fullfsync", "1", 1)
+        self._set(connection, "trusted_schema", "0", 0)
+        migrate(connection, self.url)
 
     def _identify(self, connection: apsw.Connection, *, create: bool) -> None:
-        """Make sure that the file is ours and of a version that we read, or new and made ours."""
-        if not (create and self._is_new(connection)):
-            if _pragma(connection, "application_id") != APPLICATION_ID:
-                problem = "it is a database of another program; it was left alone"
-                raise StoreForeign(url=self.url, problem=problem)
-            self._check_version(connection)
-        if not self.read_only:
-            self._migrate(connection)
-
-    def _check_version(self, connection: apsw.Connection) -> int:
-        version: int = _pragma(connection, "user_version")
-        if version > VERSION:
-            problem = (
-                f"its format is {version} and this version reads up to {VERSION}:"
-                " install a newer milepost"
-            )
-            raise StoreNewer(url=self.url, problem=problem)
-        return version
-
-    def _migrate(self, connection: apsw.Connection) -> None:
-        """Take the file to the newest format, one transaction a step; others may do so too."""
-        while self._check_version(connection) < VERSION:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                for step in STEPS[self._check_version(connection) :][:1]:  # none: others did it
-                    connection.execute(step.sql)
-                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                    connection.execute(f"PRAGMA user_version = {step.version}")
-                connection.execute("COMMIT")
-            except BaseException:
-                _roll_back(connection)
-                raise
-
-    def _stand_in(self, connection: apsw.Connection) -> None:
-        """Let an older file be read as it is: what it lacks is there, empty, beside it."""
-        for step in STEPS[self._check_version(connection) :]:
-            connection.execute(step.absent)
+        """Make sure that the file is ours and of a version that we read, or new."""
+        new = self._is_new(connection)
+        if new and not create:
+            raise StoreAbsent(url=self.url, problem="there is nothing in the file yet")
+        if not new and _pragma(connection, "application_id") != APPLICATION_ID:
+            problem = "it is a database of another program; it was left alone"
+            raise StoreForeign(url=self.url, problem=problem)
+        stored_version(connection, self.url)
 
     def _is_new(self, connection: apsw.Connection) -> bool:
         tables = list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
@@ -247,12 +225,15 @@ class SqliteStore:
 
     def _translation(self, error: apsw.Error) -> StoreError:
         match error:
-            case apsw.BusyError() | apsw.LockedError():
-                waited = self._busy_timeout_ms / 1000
+            case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
+                waited = self._busy_timeout_s
                 problem = f"others kept it busy for {waited:g} s: try again"
                 return StoreLocked(url=self.url, problem=problem)
             case apsw.NotADBError():
-                return StoreForeign(url=self.url, problem=f"{error}; it was left alone")
+                problem = "it is not a SQLite database; it was left alone"
+                return StoreForeign(url=self.url, problem=problem)
+            case apsw.CantOpenError():
+                return StoreUnreadable(url=self.url, problem=f"cannot be opened: {error}")
             case apsw.CorruptError():
                 problem = f"SQLite finds it damaged: {error}; restore a backup"
                 return StoreUnreadable(url=self.url, problem=problem)
@@ -287,7 +268,8 @@ class _Writing:
         self._turn.acquire()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._writer = SqliteWriter(self._connection)
+            stored_version(self._connection, self._url)
+            self._writer = SqliteWriter(self._connection, self._url)
         except BaseException as error:
             _roll_back(self._connection)
             self._turn.release()

@@ -1,4 +1,4 @@
-"""The SQLite store's queries: every statement on its rows is here, and no other module's."""
+"""The SQLite store's queries: every statement on its rows is here, but those on blocks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Final
 
 import apsw
 
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.errors import StoreError
+from milepost.rows import (
+    Block,
+    InputBlock,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    Tip,
+)
+from milepost.stores.sqlite_blocks import BlockReader
 from milepost.stores.sqlite_schema import LAST as _LAST
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
 
@@ -23,8 +33,11 @@ _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
 class SqliteReader:
     """Queries within one transaction; every answer is of the same moment."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, url: str) -> None:
         self._execute = connection.execute
+        self._connection = connection
+        self._url = url
+        self._block_reader: BlockReader | None = None
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id. One index look-up."""
@@ -66,15 +79,29 @@ class SqliteReader:
     def rows(
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
     ) -> Iterator[Row]:
-        """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
+        """The rows with `after < seq <= upto`, in order; their bodies only if asked for.
+
+        Blocks are looked for where rows are missing from commits, and only there: the newest row
+        of a job is never in a block.
+        """
         body = "body" if bodies else "x''"
         last = _LAST if upto is None else upto
+        wanted = after + 1
         for row in self._execute(
             f"SELECT {_HEAD}, {body}, body_digest, digest FROM commits"
             " WHERE id BETWEEN ? AND ? ORDER BY id",
-            ((job << _SHIFT) + after + 1, (job << _SHIFT) + last),
+            ((job << _SHIFT) + wanted, (job << _SHIFT) + last),
         ):
+            if row[0] != wanted:
+                yield from self._blocks().rows(job, wanted, row[0] - 1, bodies=bodies)
             yield Row(*row)
+            wanted = row[0] + 1
+        if upto is not None and wanted <= upto:
+            yield from self._blocks().rows(job, wanted, upto, bodies=bodies)
+
+    def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
+        """First and last seq of each block that has a row past `after`, in order."""
+        return self._blocks().ranges(job, after)
 
     def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
         """The blocks of items from the one that holds `ordinal` on, in order."""
@@ -104,6 +131,12 @@ class SqliteReader:
             return StoredLease(*row)
         return None
 
+    def _blocks(self) -> BlockReader:
+        """Made when it is first needed: most moments look into no block."""
+        if self._block_reader is None:
+            self._block_reader = BlockReader(self._connection, self._url)
+        return self._block_reader
+
 
 class SqliteWriter(SqliteReader):
     """Queries and changes within one transaction, which holds the store's write lock.
@@ -112,8 +145,8 @@ class SqliteWriter(SqliteReader):
     holds: every commit changes it, whichever connection or process made it.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: apsw.Connection, url: str) -> None:
+        super().__init__(connection, url)
         self.mark: int = connection.data_version("main")
 
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
@@ -162,6 +195,27 @@ class SqliteWriter(SqliteReader):
                 row.digest,
             ),
         )
+
+    def put_block(self, job: int, block: Block) -> bool:
+        """Put a block in the place of its rows; False if they are no longer there as they were."""
+        first, last = (job << _SHIFT) + block.first, (job << _SHIFT) + block.last
+        for found in self._execute(
+            "SELECT count(*), (SELECT digest FROM commits WHERE id = ?),"
+            " EXISTS (SELECT 1 FROM commits WHERE id = ?)"
+            " FROM commits WHERE id BETWEEN ? AND ?",
+            (last, last + 1, first, last),
+        ):
+            if found[:2] != (last - first + 1, block.digest):
+                return False
+            if not found[2]:  # what is appended next must find the row before it
+                problem = "INV-GAPLESS: the newest row of a log is never put into a block"
+                raise StoreError(url=self._url, problem=problem)
+        self._execute("DELETE FROM commits WHERE id BETWEEN ? AND ?", (first, last))
+        self._execute(
+            "INSERT INTO blocks (id, last, heads, bodies) VALUES (?, ?, ?, ?)",
+            (first, block.last, block.heads, block.bodies),
+        )
+        return True
 
     def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
         """A checkpoint; one at the same seq is replaced."""

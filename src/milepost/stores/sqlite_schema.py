@@ -92,7 +92,30 @@ CREATE TABLE leases (
 ) STRICT;
 """
 
-STEPS: Final = (Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),)
+# Rows of a log that are stored together. A row stands in one place: here, or in commits.
+_BLOCKS: Final = f"""
+CREATE TABLE blocks (
+    id     INTEGER PRIMARY KEY,           -- job << {SHIFT} | the seq of its first row
+    last   INTEGER NOT NULL,              -- the seq of its last row
+    heads  BLOB NOT NULL,                 -- zstd: the rows but for their bodies
+    bodies BLOB NOT NULL,                 -- zstd: the bodies, apart, so that heads are read alone
+    CHECK (last >= id & {LAST} AND id & {LAST} > 0)
+) STRICT;
+"""
+
+_NO_BLOCKS: Final = (
+    "CREATE TEMP TABLE blocks (id INTEGER PRIMARY KEY, last INTEGER, heads BLOB, bodies BLOB);"
+)
+
+STEPS: Final = (
+    Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
+    Step(
+        2,
+        "blocks of rows",
+        sql="\n".join((_BLOCKS,)),
+        absent="\n".join((_NO_BLOCKS,)),
+    ),
+)
 """Every format that there was, in order. A step that has been released is never changed."""
 
 VERSION: Final = STEPS[-1].version

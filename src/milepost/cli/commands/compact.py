@@ -1,0 +1,85 @@
+"""`milepost compact`: the small commits of jobs merged into blocks; only with --apply."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from milepost.cli.options import examples, with_store
+from milepost.cli.output import is_terminal
+from milepost.cli.session import find_job, session_of
+from milepost.errors import LifecycleChanged, LogCorrupt
+from milepost.inspect.upkeep import CompactedJob, CompactView, compact_page
+from milepost.job import JOB
+from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.state.manager import StateManager
+
+__all__ = ["compact"]
+
+_NOT_ALL = 1
+
+
+@click.command(
+    "compact",
+    epilog=examples(
+        "milepost compact nightly --db jobs.db",
+        "milepost compact --all --db jobs.db --apply",
+    ),
+)
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.option("--all", "finished", is_flag=True, help="Every job that is finished.")
+@click.option("--apply", is_flag=True, help="Merge; without it nothing changes.")
+@with_store
+@click.pass_context
+def compact(context: click.Context, *, jobs: tuple[str, ...], finished: bool, apply: bool) -> None:
+    """Merge the small commits of jobs into compressed blocks.
+
+    What can be read of a job stays the same. Without --apply what would be merged is shown. A
+    commit that does not verify is left as it is; then the exit code is 1. JOB is a job's id, or a
+    beginning of it that no other job has.
+    """
+    if bool(jobs) == finished:
+        raise click.UsageError("which jobs? Name them, or --all that are finished.", context)
+    session = session_of(context)
+    with session.writing() if apply else session.reading() as manager:
+        ids = _finished(manager) if finished else [find_job(manager, job) for job in jobs]
+        hidden = not is_terminal(sys.stderr)
+        with click.progressbar(
+            dict.fromkeys(ids), label="compacting", file=sys.stderr, hidden=hidden
+        ) as each:
+            compacted = tuple(_compacted(manager, job_id, apply=apply) for job_id in each)
+    view = CompactView(applied=apply, jobs=compacted)
+    session.answer(view, lambda: compact_page(view))
+    context.exit(_NOT_ALL if any(job.problem for job in compacted) else 0)
+
+
+def _finished(manager: StateManager) -> Iterator[str]:
+    """The jobs whose phase is one that nothing leads out of."""
+    final = LIFECYCLE.machines[JOB].final
+    return (job.id for job in manager.list_jobs() if job.phase in final)
+
+
+def _compacted(manager: StateManager, job_id: str, *, apply: bool) -> CompactedJob:
+    try:
+        done = manager.compact(job_id, dry_run=not apply)
+    except (LogCorrupt, LifecycleChanged) as error:
+        return CompactedJob(
+            job=job_id,
+            commits=0,
+            merged=0,
+            blocks=0,
+            bytes_before=0,
+            bytes_after=0,
+            problem=str(error),
+        )
+    return CompactedJob(
+        job=job_id,
+        commits=done.commits,
+        merged=done.rows,
+        blocks=done.blocks,
+        bytes_before=done.bytes_before,
+        bytes_after=done.bytes_after,
+        problem=None,
+    )

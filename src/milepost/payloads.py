@@ -1,0 +1,79 @@
+"""The payload codec: a hook that what jobs carry passes through on its way to the store and back.
+
+Payloads are the values that the fold never reads (results, messages) and the values of items.
+What the fold reads is stored as it is: events, item keys, parameters, variables of jobs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Protocol
+
+__all__ = ["PayloadCodec", "codec_name", "coded", "digest_key", "parted"]
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+_MAX_KEY_BYTES: Final = 64
+
+
+class PayloadCodec(Protocol):
+    """Turns payloads into other bytes and back: encryption, say. Used from several threads.
+
+    `name` is stored with every payload, so that a reader knows which codec it needs; it matches
+    `[a-z0-9][a-z0-9._-]{0,31}` and never changes. Keys may be rotated behind it, as long as
+    `decode` knows the older ones.
+    """
+
+    @property
+    def name(self) -> str:
+        """What payloads say they were encoded by."""
+        ...
+
+    @property
+    def digest_key(self) -> bytes:
+        """The secret, of up to 64 bytes, that digests of values are keyed with; none if empty.
+
+        The fingerprint of a job's items and the keys of items that have none of their own are
+        such digests, and are stored where anybody can read them. It is never rotated: with
+        another one, the same items have other keys.
+        """
+        ...
+
+    def encode(self, plain: bytes) -> bytes:
+        """The bytes to store. Raises ValueError if it cannot."""
+        ...
+
+    def decode(self, stored: bytes) -> bytes:
+        """What `encode` was given. Raises ValueError if `stored` is damaged or of another key."""
+        ...
+
+
+def codec_name(payloads: PayloadCodec) -> str:
+    """The codec's name. Raises ValueError unless name and digest key are what they must be."""
+    name, key = payloads.name, payloads.digest_key
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        raise ValueError(f"the name of a payload codec matches {_NAME.pattern}; {name!r} does not")
+    if not isinstance(key, bytes) or len(key) > _MAX_KEY_BYTES:
+        raise ValueError(f"the digest key of the payload codec {name} is no bytes of up to 64")
+    return name
+
+
+def digest_key(payloads: PayloadCodec | None) -> bytes:
+    """The key of digests that stand where anybody can read them."""
+    return payloads.digest_key if payloads is not None else b""
+
+
+def coded(payloads: PayloadCodec | None, letter: str, packed: bytes) -> tuple[str, bytes]:
+    """Letter and bytes of what was packed, once they have passed through the codec.
+
+    The letter of coded bytes ends in `+` and the codec's name. Nothing is coded if there is
+    nothing, or no codec. Raises ValueError.
+    """
+    if payloads is None or not packed:
+        return letter, packed
+    return f"{letter}+{payloads.name}", payloads.encode(packed)
+
+
+def parted(letter: str) -> tuple[str, str]:
+    """The letter of what was packed, and the name of the codec that it then passed through."""
+    own, _, name = letter.partition("+")
+    return own, name
