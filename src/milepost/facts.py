@@ -20,6 +20,7 @@ __all__ = [
     "JobFired",
     "LeaseReleased",
     "LeaseTaken",
+    "Repaired",
     "Rewound",
     "Snapshot",
     "SnapshotCell",
@@ -118,6 +119,21 @@ class WriteRejected(_Fact, tag="rejected", frozen=True):
     ordinals: list[int]
 
 
+class Repaired(_Fact, tag="repaired", frozen=True):
+    """The store was repaired; phase, items and variables are as the commits before left them.
+
+    The commits `lost_from` to `lost_upto` were lost, none where both are 0; `aside_count` rows
+    are in the quarantine. `fence` is above every one that was given out before, lost or not,
+    where commits were lost: whoever held the job then writes no more.
+    """
+
+    lost_from: int
+    lost_upto: int
+    fence: int
+    aside_count: int
+    reason: str
+
+
 Fact: TypeAlias = (
     JobCreated
     | JobFired
@@ -127,6 +143,7 @@ Fact: TypeAlias = (
     | CheckpointTaken
     | Rewound
     | WriteRejected
+    | Repaired
 )
 
 

@@ -16,6 +16,7 @@ from milepost.facts import (
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    Repaired,
     Rewound,
     WriteRejected,
 )
@@ -70,6 +71,13 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return _rewound(state, fact)
         case WriteRejected():
             return changed(state, rejected_count=state.rejected_count + 1)
+        case Repaired():
+            if fact.fence < state.fence:
+                raise ValueError(f"fence {fact.fence} follows {state.fence}")  # INV-FENCE
+            if fact.fence == state.fence:
+                return state
+            orphaned = state.orphaned or state.owner is not None
+            return changed(state, owner=None, fence=fact.fence, orphaned=orphaned)
         case JobCreated():
             if state.seq > 1:
                 raise ValueError("the job exists already")

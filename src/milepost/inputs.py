@@ -53,9 +53,8 @@ def fingerprint_of(blocks: Iterable[InputBlock], url: str) -> tuple[int, str]:
     identity = blake2b(digest_size=DIGEST_BYTES)
     count = 0
     for block in blocks:
-        _verify(block, url)
         keys = read_keys(block, url)
-        values = _read(block, url, block.codec[1], block.values, list[msgspec.Raw])
+        values = _read(block, url, _attested(block, url, 1), list[msgspec.Raw])
         for key, value in zip(keys, values, strict=True):
             _identify(identity, key, bytes(value))
         count += block.count
@@ -68,30 +67,40 @@ def _identify(identity: blake2b, key: str, encoded: bytes) -> None:
 
 def read_keys(block: InputBlock, url: str) -> list[str]:
     """The keys of a block, in order. Raises StoreUnreadable where they are damaged."""
-    return _read(block, url, block.codec[0], block.keys, list[str])
+    raw = _attested(block, url, 0)
+    return _read(block, url, raw, list[str])
 
 
 def read_values(block: InputBlock, url: str) -> list[Any]:  # Any: JSON
     """The values of a block, in order. Raises StoreUnreadable where they are damaged."""
-    return _read(block, url, block.codec[1], block.values, list[Any])
+    raw = _attested(block, url, 1)
+    return _read(block, url, raw, list[Any])
 
 
-def _verify(block: InputBlock, url: str) -> None:
-    """Raise StoreUnreadable unless keys and values are those that were stored."""
+def _attested(block: InputBlock, url: str, which: int) -> bytes:
+    """The keys (0) or the values (1) of a block, which must be those that were stored.
+
+    A digest is of the keys and then one of the values. One alone, as older versions wrote it, is
+    of both together, so that the one cannot be checked without the other.
+    """
+    parts = (block.keys, block.values)
     try:
-        keys = unpack(block.codec[0], block.keys)
-        values = unpack(block.codec[1], block.values)
+        raw = unpack(block.codec[which], parts[which])
+        if len(block.digest) == 2 * DIGEST_BYTES:
+            sound = digest_of(raw) == block.digest[which * DIGEST_BYTES :][:DIGEST_BYTES]
+        else:
+            both = (unpack(letter, part) for letter, part in zip(block.codec, parts, strict=True))
+            sound = digest_of(*both) == block.digest
     except ValueError as error:
         raise _damaged(block, url, str(error)) from error
-    if digest_of(keys, values) != block.digest:
+    if not sound:
         raise _damaged(block, url, "do not match their digest")
+    return raw
 
 
-def _read(
-    block: InputBlock, url: str, letter: str, stored: bytes, kind: type[list[Any]]
-) -> list[Any]:
+def _read(block: InputBlock, url: str, raw: bytes, kind: type[list[Any]]) -> list[Any]:
     try:
-        decoded: list[Any] = msgspec.json.decode(unpack(letter, stored), type=kind)
+        decoded: list[Any] = msgspec.json.decode(raw, type=kind)
         if len(decoded) != block.count:
             raise ValueError(f"are {len(decoded)} and not {block.count}")
     except (ValueError, msgspec.MsgspecError) as error:
@@ -184,7 +193,7 @@ def _block(first: int, keys: list[str], values: list[msgspec.Raw]) -> InputBlock
         codec=key_codec + value_codec,
         keys=stored_keys,
         values=stored_values,
-        digest=digest_of(raw_keys, raw_values),
+        digest=digest_of(raw_keys) + digest_of(raw_values),
     )
 
 

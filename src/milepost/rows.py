@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["InputBlock", "Row", "StoredCheckpoint", "StoredJob", "StoredLease", "Tip"]
+__all__ = [
+    "InputBlock",
+    "Quarantined",
+    "Row",
+    "StoredCheckpoint",
+    "StoredJob",
+    "StoredLease",
+    "Stray",
+    "Tip",
+]
 
 
 class StoredJob(msgspec.Struct, frozen=True):
@@ -74,3 +83,27 @@ class StoredLease(msgspec.Struct, frozen=True):
     owner: str
     fence: int
     expires_at_us: int
+
+
+class Stray(msgspec.Struct, frozen=True):
+    """Rows of the table `source` that say they are of job `number`, of which there is no entry."""
+
+    number: int
+    source: str
+    count: int
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A row that a repair took out of its place; `content` is the whole of it, as JSON.
+
+    `source` is the table that it was in, `key` its seq or first ordinal there, -1 where its job
+    is not known and `key` says nothing.
+    """
+
+    number: int
+    at_us: int
+    job_id: str
+    source: str
+    key: int
+    reason: str
+    content: bytes

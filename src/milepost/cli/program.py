@@ -15,6 +15,7 @@ from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
+from milepost.cli.commands.salvage import salvage
 from milepost.cli.commands.show import show
 from milepost.cli.commands.verify import verify
 from milepost.cli.options import debug_option, examples, store_option
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Program", "main"]
 
-_COMMANDS: Final = (jobs, show, history, items, checkpoint, plan, recover, verify, diagram)
+_COMMANDS: Final = (jobs, show, history, items, checkpoint, plan, recover, verify, salvage, diagram)
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
 
@@ -167,7 +168,8 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint` and `recover --apply` change anything.
+    or trouble, 130 interrupted. Only `checkpoint`, and what is told
+    to `--apply`, changes a store; `salvage` makes a new one.
     """
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from msgspec import structs
+
 from milepost.clock import instant
 from milepost.codec import decode_body
 from milepost.facts import (
@@ -17,6 +19,7 @@ from milepost.facts import (
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    Repaired,
     Rewound,
     WriteRejected,
 )
@@ -31,7 +34,15 @@ from milepost.state.persistence import Reader
 __all__ = ["Kind", "StateEvent", "history"]
 
 Kind: TypeAlias = Literal[
-    "created", "job", "items", "lease", "released", "checkpoint", "rewound", "rejected"
+    "created",
+    "job",
+    "items",
+    "lease",
+    "released",
+    "checkpoint",
+    "rewound",
+    "rejected",
+    "repaired",
 ]
 
 
@@ -77,6 +88,7 @@ def history(
             yield _event(state, fact, row, body)
             state = apply(state, fact)
         state = folded
+    loader.check_end(reader, job, state, upto)
 
 
 def _job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> list[Any]:
@@ -84,8 +96,10 @@ def _job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> lis
     commit_facts = loader.facts(job, row)
     if not row.body_digest or not any(isinstance(fact, JobFired) for fact in commit_facts):
         return []
-    whole = next(iter(reader.rows(job.number, row.seq - 1, row.seq, bodies=True)))
-    return decode_body(whole, url=loader.store.url, job_id=job.job_id)
+    for whole in reader.rows(job.number, row.seq - 1, row.seq, bodies=True):
+        attested = structs.replace(row, body=whole.body)
+        return decode_body(attested, url=loader.store.url, job_id=job.job_id)
+    raise loader.corrupt(job, row.seq, "it was there and is missing")
 
 
 def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
@@ -128,6 +142,14 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
             kind = "rejected"
             touched = bitmap(fact.ordinals)
             payload = {"code": fact.code, "owner": fact.owner, "event": fact.event}
+        case Repaired():
+            kind = "repaired"
+            payload = {
+                "lost_from": fact.lost_from,
+                "lost_upto": fact.lost_upto,
+                "aside_count": fact.aside_count,
+                "reason": fact.reason,
+            }
     after = apply(state, fact)
     return StateEvent(
         seq=row.seq,

@@ -19,7 +19,7 @@ from milepost.fold import advance
 from milepost.inputs import Inputs
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
+from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease
 from milepost.state.persistence import Reader, StateStore
 
 __all__ = ["Loader", "Loading"]
@@ -54,6 +54,8 @@ class Loader:
         since then; without it, the newest checkpoint and the rows since that one. Raises
         LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
+        if known is not None and not _precedes(known, reader.newest(job.number)):
+            known = None  # the log was repaired since
         fallbacks: list[str] = []
         state = known
         if state is None:
@@ -65,6 +67,7 @@ class Loader:
             newest, state = row, after
         if newest is not None and self.tally(job, newest) != state.tally:
             raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
+        self.check_end(reader, job, state)
         return Loading(state=state, fallbacks=tuple(fallbacks))
 
     def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
@@ -81,10 +84,39 @@ class Loader:
         for _, after in self.replay(reader, job, start, upto=seq):
             state = after
         if state.seq != seq or seq < 1:
-            tip = reader.tip(job.number)
-            last = tip.seq if tip else 0
+            newest = reader.newest(job.number)
+            last = newest[0] if newest else 0
+            if 0 < seq <= last:
+                raise self.cut_short(job, state.seq, newest)
             raise ValueError(f"job {job.job_id}: there is no seq {seq}, only 1 to {last}")
         return state
+
+    def check_end(
+        self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
+    ) -> None:
+        """Raise LogCorrupt unless `state` is that of the newest commit, or of commit `upto`.
+
+        A page that lost its last rows looks like a log that ends there.
+        """
+        newest = reader.newest(job.number)
+        if newest is not None and upto is not None and upto < newest[0]:
+            newest = (max(upto, state.seq), state.digest)
+        if (state.seq, state.digest) != newest:
+            raise self.cut_short(job, state.seq, newest)
+
+    def lease(self, reader: Reader, job: StoredJob, fence: int) -> StoredLease | None:
+        """The newest lease of a job whose log is at `fence`; None if it never had one.
+
+        Raises StoreUnreadable where it is not the one that the log tells of.
+        """
+        stored = reader.lease(job.number)
+        if (stored.fence if stored else 0) == fence:
+            return stored
+        found = (
+            f"fence {stored.fence} and not {fence}" if stored else f"none, and not fence {fence}"
+        )
+        problem = f"the lease of job {job.job_id} is of {found}, by its log: repair the store"
+        raise StoreUnreadable(url=self.store.url, problem=problem)
 
     def replay(
         self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
@@ -144,6 +176,14 @@ class Loader:
         """The error for a commit that does not verify."""
         return LogCorrupt(url=self.store.url, job_id=job.job_id, seq=seq, problem=problem)
 
+    def cut_short(self, job: StoredJob, last: int, newest: tuple[int, bytes] | None) -> LogCorrupt:
+        """The error for a log that ends at `last`, and not at the newest commit that was noted."""
+        noted = newest[0] if newest else 0
+        if noted == last:
+            return self.corrupt(job, last, "another commit of that seq was noted as the newest")
+        problem = f"the log ends at {last} and commit {noted} was noted as the newest"
+        return self.corrupt(job, last + 1, problem)
+
     def inputs(self, job: StoredJob, count: int) -> Inputs:
         """The job's items, read from the store when they are first asked for."""
 
@@ -177,3 +217,10 @@ class Loader:
                 stored="{} version {} ({:.12})".format(*stored),
                 current="{} version {} ({:.12})".format(*current),
             )
+
+
+def _precedes(known: JobState, newest: tuple[int, bytes] | None) -> bool:
+    """Whether a state loaded before can be of the log whose newest commit is `newest`."""
+    if newest is None or known.seq > newest[0]:
+        return False
+    return known.seq < newest[0] or known.digest == newest[1]

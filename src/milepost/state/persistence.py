@@ -9,15 +9,28 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    InputBlock,
+    Quarantined,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    Stray,
+    Tip,
+)
 from milepost.stores.memory import MemoryStore
 from milepost.stores.sqlite import Durability, SqliteStore
+from milepost.stores.sqlite_schema import LAST
 
 __all__ = ["Durability", "Reader", "StateStore", "Writer", "open_store"]
 
 
 class Reader(Protocol):
-    """Queries of one moment."""
+    """Queries of one moment.
+
+    What a store cannot vouch for it does not give out: it raises StoreUnreadable.
+    """
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id, or None."""
@@ -29,6 +42,14 @@ class Reader(Protocol):
 
     def tips(self) -> Iterator[Tip]:
         """Every job with its newest row, body left out, in order of creation."""
+        ...
+
+    def entries(self) -> list[StoredJob]:
+        """Every entry that can be had, whether it is vouched for or not: to look for damage."""
+        ...
+
+    def newest(self, job: int) -> tuple[int, bytes] | None:
+        """Seq and digest of the job's newest commit, kept apart from it; None if it has none."""
         ...
 
     def tip(self, job: int) -> Row | None:
@@ -53,6 +74,14 @@ class Reader(Protocol):
         """The job's newest lease, expired or not; None if it never had one."""
         ...
 
+    def strays(self) -> Iterator[Stray]:
+        """Rows of jobs of which there is no entry."""
+        ...
+
+    def quarantine(self) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first."""
+        ...
+
 
 class Writer(Reader, Protocol):
     """Queries and changes that take place together or not at all, one writer at a time."""
@@ -75,6 +104,32 @@ class Writer(Reader, Protocol):
 
     def put_lease(self, job: int, lease: StoredLease) -> None:
         """The job's lease; the one before it is replaced."""
+        ...
+
+    def put_job(self, job: StoredJob) -> None:
+        """The entry of that number as it should be. Only repairs and migrations change one."""
+        ...
+
+    def set_aside(
+        self,
+        number: int,
+        source: str,
+        *,
+        job_id: str,
+        reason: str,
+        at_us: int,
+        first: int = 0,
+        upto: int = LAST,
+    ) -> int:
+        """Move rows of a job from the table `source` into the quarantine; how many there were.
+
+        Those of the job numbered so whose seq or ordinal is from `first` to `upto`. Where that
+        takes the end of a log, the row before it is the newest from then on.
+        """
+        ...
+
+    def reseal(self, job: int) -> None:
+        """Note the newest row that there is as the job's newest."""
         ...
 
 

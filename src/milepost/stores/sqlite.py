@@ -17,13 +17,14 @@ from milepost.errors import (
     StoreAbsent,
     StoreError,
     StoreForeign,
-    StoreLocked,
     StoreNewer,
     StoreReadOnly,
     StoreUnreadable,
 )
+from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
 from milepost.stores.sqlite_schema import STEPS, VERSION
+from milepost.stores.sqlite_seals import enable
 
 __all__ = ["APPLICATION_ID", "Durability", "SqliteStore"]
 
@@ -88,7 +89,7 @@ class SqliteStore:
             connection = self._reader()
             try:
                 connection.execute("BEGIN")
-                yield SqliteReader(connection)
+                yield SqliteReader(connection, self.url)
             finally:
                 self._give_back(connection)
 
@@ -106,7 +107,7 @@ class SqliteStore:
                 raise StoreError(url=self.url, problem="it has been closed")
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield SqliteWriter(connection)
+                yield SqliteWriter(connection, self.url)
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -119,16 +120,24 @@ class SqliteStore:
                 ) from error
 
     def check(self) -> list[str]:
-        """What SQLite finds wrong with the file as a file; nothing if it is sound."""
-        with self._translated():
-            connection = self._reader()
-            try:
-                found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
-            except apsw.CorruptError as error:
-                return [str(error)]
-            finally:
-                self._give_back(connection)
-        return [] if found == ["ok"] else found
+        """What SQLite finds wrong with the file as a file; nothing if it is sound.
+
+        Cost: the file is read once.
+        """
+        try:
+            with self._translated():
+                connection = self._reader()
+                try:
+                    found = [
+                        str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")
+                    ]
+                    if _schema(connection) != _intended(self._check_version(connection)):
+                        found.append("its tables, indexes and triggers are not those we made")
+                finally:
+                    self._give_back(connection)
+        except StoreUnreadable as error:
+            return [error.problem]
+        return [problem for problem in found if problem != "ok"]
 
     def _roll_back(self, connection: apsw.Connection) -> None:
         with suppress(apsw.Error):  # SQLite may have rolled back by itself
@@ -156,6 +165,7 @@ class SqliteStore:
     def _connect(self, flags: int) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), flags=flags, vfs=self._vfs)
         connection.set_busy_timeout(self._busy_timeout_ms)
+        enable(connection)
         return connection
 
     def _open(self, *, create: bool) -> apsw.Connection | None:
@@ -261,24 +271,29 @@ class SqliteStore:
         """SQLite's errors as ours."""
         try:
             yield
-        except (apsw.BusyError, apsw.LockedError) as error:
-            waited = self._busy_timeout_ms / 1000
-            raise StoreLocked(
-                url=self.url, problem=f"others kept it busy for {waited:g} s: try again"
-            ) from error
-        except apsw.NotADBError as error:
-            raise StoreForeign(url=self.url, problem=f"{error}; it was left alone") from error
-        except apsw.CorruptError as error:
-            raise StoreUnreadable(
-                url=self.url, problem=f"SQLite finds it damaged: {error}; restore a backup"
-            ) from error
-        except apsw.ReadOnlyError as error:
-            raise StoreReadOnly(url=self.url, problem=str(error)) from error
-        except apsw.Error as error:
-            raise StoreError(url=self.url, problem=f"SQLite: {error}") from error
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise translate(error, self.url, self._busy_timeout_ms / 1000) from error
 
 
 def _pragma(connection: apsw.Connection, name: str) -> Any:  # Any: each pragma has its own type
     for row in connection.execute(f"PRAGMA {name}"):
         return row[0]
     return None
+
+
+def _schema(connection: apsw.Connection) -> list[tuple[Any, ...]]:  # Any: text, or NULL
+    """What the file says that it is made of, less the pages where things begin."""
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM main.sqlite_schema")
+    return sorted(rows, key=ascii)
+
+
+def _intended(version: int) -> list[tuple[Any, ...]]:  # Any: text, or NULL
+    """What a new file of that format is made of."""
+    connection = apsw.Connection(":memory:")
+    try:
+        enable(connection)
+        for step in STEPS[:version]:
+            connection.execute(step.sql)
+        return _schema(connection)
+    finally:
+        connection.close()
