@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
@@ -54,8 +55,12 @@ class Loader:
         since then; without it, the newest checkpoint and the rows since that one. Raises
         LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
-        if known is not None and not _precedes(known, reader.newest(job.number)):
-            known = None  # the log was repaired since
+        if known is not None and _precedes(known, reader.newest(job.number)):
+            with suppress(LogCorrupt):  # the log was repaired since; if not, it is said below
+                return self._load(reader, job, known)
+        return self._load(reader, job, None)
+
+    def _load(self, reader: Reader, job: StoredJob, known: JobState | None) -> Loading:
         fallbacks: list[str] = []
         state = known
         if state is None:

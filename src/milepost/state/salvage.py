@@ -100,5 +100,5 @@ def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:
 
 def describe(gap: Gap) -> str:
     """What a gap leaves out, in words."""
-    upto = "on" if gap.last >= LAST else f"to {gap.last}"
+    upto = "on, if there were any" if gap.last >= LAST else f"to {gap.last}"
     return f"{gap.source} from {gap.first} {upto}: {gap.problem}"

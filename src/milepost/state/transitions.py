@@ -134,7 +134,8 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
     body = checked.body or {}
     if "result" not in body:
         return False  # the table decides
-    reader = ResultReader(moment.writer, moment.job, state, moment.url)
+    # what others add to this commit has no row yet, so the log is read as of the one before
+    reader = ResultReader(moment.writer, moment.job, moment.committed, moment.url)
     recorded = reader.encoded(ordinal)
     if recorded is None:
         return False

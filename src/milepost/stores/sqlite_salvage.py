@@ -78,6 +78,8 @@ class _Source:
     def look(self, url: str) -> None:
         """Raise StoreError unless the file can be asked at all."""
         try:
+            # lets SQLite read a file that is shorter than its header says; nothing is written
+            self._connection.execute("PRAGMA writable_schema = ON")
             list(self._connection.execute("SELECT name FROM sqlite_schema"))
         except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, url) from error
@@ -190,6 +192,8 @@ def _copy(
     job_id = "" if entry is None else entry[1]
     if entry is not None:
         writer.copy_row("jobs", "number, job_id, created_at_us, lifecycle", entry)
+    newest = source.newest(number)
+    noted = newest[1] if newest and type(newest[1]) is int else LAST
     rows: dict[str, int] = {}
     gaps: list[Gap] = []
     aside = 0
@@ -199,7 +203,12 @@ def _copy(
         base = number if name == "leases" else number << SHIFT
         last = base if name == "leases" else base + LAST
         found, failed = source.rows(f"SELECT {columns} FROM {name}", key, base, last)
-        gaps += [Gap(name, first - base, upto - base, problem) for first, upto, problem in failed]
+        end = noted if name == "commits" else LAST
+        gaps += [
+            Gap(name, first - base, min(upto - base, end), problem)
+            for first, upto, problem in failed
+            if first - base <= end
+        ]
         rows[name] = 0
         for row in found:
             if entry is not None and writer.copy_row(name, columns, row):
@@ -208,5 +217,5 @@ def _copy(
             reason = "it was found without what it stands on, or is not what it should be"
             writer.copy_aside(name, columns, row, job_id=job_id, reason=reason, at_us=at_us)
             aside += 1
-    writer.seal_copies(number, source.newest(number))
+    writer.seal_copies(number, newest)
     return Copied(number, job_id, rows, aside, tuple(gaps))
