@@ -55,7 +55,10 @@ class Loader:
         since then; without it, the newest checkpoint and the rows since that one. Raises
         LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
-        if known is not None and _precedes(known, reader.newest(job.number)):
+        newest = reader.newest(job.number)
+        if known is not None and newest == (known.seq, known.digest):
+            return Loading(state=known)
+        if known is not None and newest is not None and known.seq < newest[0]:
             with suppress(LogCorrupt):  # the log was repaired since; if not, it is said below
                 return self._load(reader, job, known)
         return self._load(reader, job, None)
@@ -222,10 +225,3 @@ class Loader:
                 stored="{} version {} ({:.12})".format(*stored),
                 current="{} version {} ({:.12})".format(*current),
             )
-
-
-def _precedes(known: JobState, newest: tuple[int, bytes] | None) -> bool:
-    """Whether a state loaded before can be of the log whose newest commit is `newest`."""
-    if newest is None or known.seq > newest[0]:
-        return False
-    return known.seq < newest[0] or known.digest == newest[1]

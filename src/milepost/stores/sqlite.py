@@ -25,6 +25,7 @@ from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
 from milepost.stores.sqlite_schema import STEPS, VERSION
 from milepost.stores.sqlite_seals import enable
+from milepost.stores.sqlite_wal import passed_over
 
 __all__ = ["APPLICATION_ID", "Durability", "SqliteStore"]
 
@@ -133,6 +134,12 @@ class SqliteStore:
                     ]
                     if _schema(connection) != _intended(self._check_version(connection)):
                         found.append("its tables, indexes and triggers are not those we made")
+                    lost = passed_over(connection, self._path)
+                    if lost > 1:  # one may be what a crash cut short
+                        found.append(
+                            f"{lost} commits in its -wal file are passed over, since something"
+                            " before them is damaged: what they held is lost with the next write"
+                        )
                 finally:
                     self._give_back(connection)
         except StoreUnreadable as error:
