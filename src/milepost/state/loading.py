@@ -51,9 +51,10 @@ class Loader:
     def load(self, reader: Reader, job: StoredJob, known: JobState | None = None) -> Loading:
         """The state at the tip of the log.
 
-        `known` is a state of the same log that was loaded before. Costs one query for the rows
-        since then; without it, the newest checkpoint and the rows since that one. Raises
-        LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
+        `known` is a state of the same log that was loaded before. Costs one query where it is
+        the newest, else one for the rows since then; without it, the newest checkpoint and the
+        rows since that one. Raises LogCorrupt, also where the log ends before the commit that was
+        noted as its newest, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
         newest = reader.newest(job.number)
         if known is not None and newest == (known.seq, known.digest):
