@@ -16,7 +16,7 @@ from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.payloads import PayloadCodec
-from milepost.rows import StoreFormat
+from milepost.rows import StoreFormat, Stray
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.compaction import Compaction
 from milepost.state.comparing import InputComparison
@@ -26,8 +26,10 @@ from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 from milepost.state.persistence import Create, Durability
+from milepost.state.quarantine import QuarantinedRow
 from milepost.state.reaping import StuckJob
 from milepost.state.recovery import RecoveryPlan
+from milepost.state.repair import Repair
 from milepost.state.results import Failure
 from milepost.state.scope import Scope
 from milepost.state.transitions import ItemEvent, Updater
@@ -317,6 +319,10 @@ class AsyncStateManager:
         """As StateManager.verify."""
         return await self._call(self.manager.verify, job_id)
 
+    async def stored_ids(self) -> list[str]:
+        """As StateManager.stored_ids."""
+        return await self._call(self.manager.stored_ids)
+
     async def check_store(self) -> list[str]:
         """As StateManager.check_store."""
         return await self._call(self.manager.check_store)
@@ -328,6 +334,25 @@ class AsyncStateManager:
     async def store_format(self) -> StoreFormat:
         """As StateManager.store_format."""
         return await self._call(self.manager.store_format)
+
+    async def repair(self, job_id: str, *, apply: bool = False) -> Repair:
+        """As StateManager.repair."""
+        return await self._call(self.manager.repair, job_id, apply=apply)
+
+    async def list_strays(self) -> list[Stray]:
+        """As StateManager.list_strays."""
+        return await self._call(self.manager.list_strays)
+
+    async def set_strays_aside(self) -> list[Stray]:
+        """As StateManager.set_strays_aside."""
+        return await self._call(self.manager.set_strays_aside)
+
+    async def quarantine(self, job_id: str | None = None) -> AsyncIterator[QuarantinedRow]:
+        """As StateManager.quarantine; read a slice at a time."""
+        rows = self.manager.quarantine(job_id)
+        while batch := await self._call(_slice, rows):
+            for row in batch:
+                yield row
 
     async def _call(self, method: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         loop = asyncio.get_running_loop()

@@ -22,6 +22,7 @@ __all__ = [
     "LeaseReleased",
     "LeaseTaken",
     "Migrated",
+    "Repaired",
     "Rewound",
     "Snapshot",
     "SnapshotCell",
@@ -144,6 +145,21 @@ class WriteRejected(_Fact, tag="rejected", frozen=True):
     ordinals: list[int]
 
 
+class Repaired(_Fact, tag="repaired", frozen=True):
+    """The store was repaired; phase, items and variables are as the commits before left them.
+
+    The commits `lost_from` to `lost_upto` were lost, none where both are 0; `aside_count` rows
+    are in the quarantine. `fence` is above every one that was given out before, lost or not,
+    where commits were lost: whoever held the job then writes no more.
+    """
+
+    lost_from: int
+    lost_upto: int
+    fence: int
+    aside_count: int
+    reason: str
+
+
 Fact: TypeAlias = (
     JobCreated
     | JobFired
@@ -155,6 +171,7 @@ Fact: TypeAlias = (
     | Migrated
     | Forked
     | WriteRejected
+    | Repaired
 )
 
 

@@ -18,6 +18,7 @@ from milepost.facts import (
     LeaseReleased,
     LeaseTaken,
     Migrated,
+    Repaired,
     Rewound,
     WriteRejected,
 )
@@ -62,10 +63,7 @@ def apply(state: JobState, fact: Fact) -> JobState:
         case JobFired():
             return _fired(state, fact)
         case LeaseTaken():
-            if fact.fence != state.fence + 1:
-                raise ValueError(f"fence {fact.fence} follows {state.fence}")  # INV-FENCE
-            orphaned = state.orphaned or state.owner is not None
-            return changed(state, owner=fact.owner, fence=fact.fence, orphaned=orphaned)
+            return _taken(state, fact)
         case LeaseReleased():
             return changed(state, owner=None)
         case CheckpointTaken():
@@ -78,10 +76,28 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return _forked(state, fact)
         case WriteRejected():
             return changed(state, rejected_count=state.rejected_count + 1)
+        case Repaired():
+            return _repaired(state, fact)
         case JobCreated():
             if state.seq > 1:
                 raise ValueError("the job exists already")
             return state
+
+
+def _taken(state: JobState, fact: LeaseTaken) -> JobState:
+    if fact.fence != state.fence + 1:
+        raise ValueError(f"fence {fact.fence} follows {state.fence}")  # INV-FENCE
+    orphaned = state.orphaned or state.owner is not None
+    return changed(state, owner=fact.owner, fence=fact.fence, orphaned=orphaned)
+
+
+def _repaired(state: JobState, fact: Repaired) -> JobState:
+    if fact.fence < state.fence:
+        raise ValueError(f"fence {fact.fence} follows {state.fence}")  # INV-FENCE
+    if fact.fence == state.fence:
+        return state
+    orphaned = state.orphaned or state.owner is not None
+    return changed(state, owner=None, fence=fact.fence, orphaned=orphaned)
 
 
 def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:

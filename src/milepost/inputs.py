@@ -54,7 +54,7 @@ def check_blocks(blocks: Iterable[InputBlock], url: str) -> int:
     """How many items stored blocks have. Raises StoreUnreadable where one is damaged."""
     count = 0
     for block in blocks:
-        _verify(block, url)
+        _attested(block, url, 1)
         count += len(read_keys(block, url))
     return count
 
@@ -70,10 +70,8 @@ def fingerprint_of(
     identity = blake2b(digest_size=DIGEST_BYTES, key=digest_key(payloads))
     count = 0
     for block in blocks:
-        _verify(block, url)
         keys = read_keys(block, url)
-        letter, values_stored = _uncoded(block, url, payloads)
-        values = _read(block, url, letter, values_stored, list[msgspec.Raw])
+        values = _read(block, url, _values(block, url, payloads), list[msgspec.Raw])
         for key, value in zip(keys, values, strict=True):
             _identify(identity, key, bytes(value))
         count += block.count
@@ -86,52 +84,69 @@ def _identify(identity: blake2b, key: str, encoded: bytes) -> None:
 
 def read_keys(block: InputBlock, url: str) -> list[str]:
     """The keys of a block, in order. Raises StoreUnreadable where they are damaged."""
-    return _read(block, url, block.codec[0], block.keys, list[str])
+    raw = _attested(block, url, 0)
+    return _read(block, url, raw, list[str])
 
 
 def read_values(
     block: InputBlock, url: str, payloads: PayloadCodec | None = None
 ) -> list[Any]:  # Any: JSON
     """The values of a block, in order. Raises StoreUnreadable where damaged, CodecAbsent."""
-    letter, stored = _uncoded(block, url, payloads)
-    return _read(block, url, letter, stored, list[Any])
-
-
-def _uncoded(block: InputBlock, url: str, payloads: PayloadCodec | None) -> tuple[str, bytes]:
-    """The values as they were packed."""
-    try:
-        return undo_codec(block.codec[1:], block.values, payloads, url)
-    except ValueError as error:
-        raise _damaged(block, url, str(error)) from error
+    return _read(block, url, _values(block, url, payloads), list[Any])
 
 
 def read_entries(
     block: InputBlock, url: str, payloads: PayloadCodec | None = None
 ) -> Iterator[tuple[str, bytes]]:
     """Keys and encoded values of a block. Raises StoreUnreadable where damaged, CodecAbsent."""
-    letter, stored = _uncoded(block, url, payloads)
-    values = _read(block, url, letter, stored, list[msgspec.Raw])
+    values = _read(block, url, _values(block, url, payloads), list[msgspec.Raw])
     for key, value in zip(read_keys(block, url), values, strict=True):
         yield key, bytes(value)
 
 
-def _verify(block: InputBlock, url: str) -> None:
-    """Raise StoreUnreadable unless keys and values are those that were stored."""
+def _values(block: InputBlock, url: str, payloads: PayloadCodec | None) -> bytes:
+    """The values as they were before they were packed, once they are what was stored."""
+    attested = _attested(block, url, 1)
+    if not parted(block.codec[1:])[1]:
+        return attested
     try:
-        keys = unpack(block.codec[0], block.keys)
-        own, name = parted(block.codec[1:])
-        values = block.values if name else unpack(own, block.values)
+        letter, packed = undo_codec(block.codec[1:], block.values, payloads, url)
+        return unpack(letter, packed)
     except ValueError as error:
         raise _damaged(block, url, str(error)) from error
-    if digest_of(keys, values) != block.digest:
-        raise _damaged(block, url, "do not match their digest")
 
 
-def _read(
-    block: InputBlock, url: str, letter: str, stored: bytes, kind: type[list[Any]]
-) -> list[Any]:
+def _attested(block: InputBlock, url: str, which: int) -> bytes:
+    """The keys (0) or the values (1) of a block, which must be those that were stored.
+
+    A digest is of the keys and then one of the values. One alone, as older versions wrote it, is
+    of both together, so that the one cannot be checked without the other.
+    """
     try:
-        decoded: list[Any] = msgspec.json.decode(unpack(letter, stored), type=kind)
+        raw = _as_attested(block, which)
+        if len(block.digest) == 2 * DIGEST_BYTES:
+            sound = digest_of(raw) == block.digest[which * DIGEST_BYTES :][:DIGEST_BYTES]
+        else:
+            both = (_as_attested(block, part) for part in (0, 1))
+            sound = digest_of(*both) == block.digest
+    except ValueError as error:
+        raise _damaged(block, url, str(error)) from error
+    if not sound:
+        raise _damaged(block, url, "do not match their digest")
+    return raw
+
+
+def _as_attested(block: InputBlock, which: int) -> bytes:
+    """The bytes that a digest is of: unpacked, but for values that a payload codec gave."""
+    if which == 0:
+        return unpack(block.codec[:1], block.keys)
+    letter, name = parted(block.codec[1:])
+    return block.values if name else unpack(letter, block.values)
+
+
+def _read(block: InputBlock, url: str, raw: bytes, kind: type[list[Any]]) -> list[Any]:
+    try:
+        decoded: list[Any] = msgspec.json.decode(raw, type=kind)
         if len(decoded) != block.count:
             raise ValueError(f"are {len(decoded)} and not {block.count}")
     except (ValueError, msgspec.MsgspecError) as error:
@@ -251,7 +266,7 @@ def block_of(
         codec=key_codec + value_codec,
         keys=stored_keys,
         values=stored_values,
-        digest=digest_of(raw_keys, raw_values),
+        digest=digest_of(raw_keys) + digest_of(raw_values),
     )
 
 

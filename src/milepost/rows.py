@@ -8,11 +8,13 @@ __all__ = [
     "Block",
     "FormatStep",
     "InputBlock",
+    "Quarantined",
     "Row",
     "StoreFormat",
     "StoredCheckpoint",
     "StoredJob",
     "StoredLease",
+    "Stray",
     "Tip",
 ]
 
@@ -115,3 +117,27 @@ class StoreFormat(msgspec.Struct, frozen=True):
     version: int
     newest: int
     pending: tuple[FormatStep, ...]
+
+
+class Stray(msgspec.Struct, frozen=True):
+    """Rows of the table `source` that say they are of job `number`, of which there is no entry."""
+
+    number: int
+    source: str
+    count: int
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A row that a repair took out of its place; `content` is the whole of it, as JSON.
+
+    `source` is the table that it was in, `key` its seq or first ordinal there, -1 where its job
+    is not known and `key` says nothing.
+    """
+
+    number: int
+    at_us: int
+    job_id: str
+    source: str
+    key: int
+    reason: str
+    content: bytes

@@ -10,10 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from milepost import Item, StateManager
 from milepost.state.recovery import REASONS
+from milepost.stores.sqlite import SqliteStore
 from tests.crash.nursery import Fate, Nursery
 from tests.crash.work import Spec, lines_of
 
@@ -136,9 +135,14 @@ class Trial:
         )
 
     def _drop_the_last_commit(self) -> None:
-        """What a disk does that says it has written and has not."""
-        connection = apsw.Connection(self.url)
-        connection.execute(
-            "DELETE FROM commits WHERE id = (SELECT max(id) FROM commits) AND seq > 1"
-        )
-        connection.close()
+        """What a disk does that says it has written and has not: all of a commit is gone."""
+        store = SqliteStore(Path(self.url))
+        with store.writing() as writer:
+            job = writer.job(self.job_id)
+            assert job is not None
+            newest = writer.newest(job.number)
+            assert newest is not None
+            writer.set_aside(
+                job.number, "commits", job_id="", reason="dropped", at_us=0, first=newest[0]
+            )
+        store.close()

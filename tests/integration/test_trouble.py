@@ -7,6 +7,7 @@ import math
 import os
 import sqlite3
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
+from tests.stores.make import store_of
 
 
 def digest(path: Path) -> str:
@@ -105,6 +107,108 @@ def test_a_newer_format_is_refused(database: Path) -> None:
     with pytest.raises(StoreNewer, match="newer milepost"):
         StateManager.open(database)
     assert digest(database) == before
+
+
+def test_a_format_of_the_future_in_a_row_is_refused(database: Path) -> None:
+    """A row that a newer version wrote is newer, not damaged."""
+    change(database, "UPDATE commits SET format = 99 WHERE id & 1048575 = 5")
+    with StateManager.open(database) as manager, pytest.raises(StoreNewer, match="newer milepost"):
+        manager.state_at("job", 5)
+
+
+def test_an_empty_file_is_absent_to_readers_and_new_to_writers(tmp_path: Path) -> None:
+    """Nothing is in it, so nothing can be read, and nothing is lost by beginning in it."""
+    path = tmp_path / "empty.db"
+    path.touch()
+    for read_only in (True, False):
+        with pytest.raises(StoreAbsent, match="empty"):
+            StateManager.open(path, create=False, read_only=read_only)
+    assert path.stat().st_size == 0
+    with StateManager.open(path) as manager:
+        assert manager.create_job(["a"], job_id="job").phase == "setup"
+
+
+def test_a_zip_is_left_alone(tmp_path: Path) -> None:
+    """A file of another kind is foreign, whatever its name."""
+    path = tmp_path / "jobs.db"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("jobs.txt", "text " * 1000)
+    before = digest(path)
+    with pytest.raises(StoreForeign, match="left alone"):
+        StateManager.open(path)
+    assert digest(path) == before
+
+
+def test_a_log_ahead_without_its_database_is_absent(database: Path, tmp_path: Path) -> None:
+    """A -wal file alone is no store; reading makes none of it."""
+    alone = tmp_path / "alone.db"
+    Path(f"{alone}-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(4096))
+    with pytest.raises(StoreAbsent):
+        StateManager.open(alone, create=False)
+    assert not alone.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_we_may_not_read_is_unreadable(database: Path) -> None:
+    """Not absent, not damaged: the message says what the system says."""
+    database.chmod(0)
+    with pytest.raises(StoreUnreadable, match="Permission denied"):
+        StateManager.open(database)
+
+
+def test_what_the_system_refuses_is_unreadable(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, for those who may read everything: the refusal is put in."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise apsw.CantOpenError("unable to open database file")
+
+    monkeypatch.setattr("milepost.stores.sqlite.apsw.Connection", refuse)
+    with pytest.raises(StoreUnreadable, match="cannot be opened: unable to open"):
+        StateManager.open(database)
+
+
+def test_a_header_cut_short_is_no_empty_file(database: Path) -> None:
+    """What is left of a store is not overwritten with a new one."""
+    for size in (10, 50, 100):
+        os.truncate(database, size)
+        with pytest.raises((StoreForeign, StoreUnreadable)):
+            StateManager.open(database)
+        assert database.stat().st_size == size
+
+
+def test_a_file_that_another_holds_for_itself_is_locked(database: Path) -> None:
+    """Found out when it is opened, after the time allowed."""
+    other = apsw.Connection(str(database))
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreLocked, match=r"0\.05 s"):
+        StateManager.open(database, busy_timeout_s=0.05)
+    other.execute("ROLLBACK")
+    other.close()
+    with StateManager.open(database) as manager:
+        assert manager.get_state("job").phase == "map"
+
+
+def test_an_older_file_gets_its_seals_from_the_first_writer(tmp_path: Path) -> None:
+    """Format 1 had none: reading it changes nothing."""
+    path = tmp_path / "jobs.db"
+    path.write_bytes(store_of(1).read_bytes())
+    before = digest(path)
+    with StateManager.open(path, read_only=True) as manager:
+        jobs = [job.id for job in manager.list_jobs()]
+        assert all(verification.sound for verification in manager.verify())
+        assert list(manager.quarantine()) == []
+    assert digest(path) == before
+    with StateManager.open(path) as manager:
+        assert [job.id for job in manager.list_jobs()] == jobs
+        assert all(verification.sound for verification in manager.verify())
+    connection = apsw.Connection(str(path))
+    for table in ("jobs", "inputs", "leases", "tips"):
+        assert list(connection.execute(f"SELECT count(*) FROM {table} WHERE seal = x''")) == [(0,)]
+        assert list(connection.execute(f"SELECT count(*) > 0 FROM {table}")) == [(1,)]
+    connection.close()
 
 
 def test_a_url_that_is_none_is_refused() -> None:

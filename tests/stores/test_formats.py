@@ -14,6 +14,7 @@ from milepost import ItemEvent, StateManager
 from milepost.errors import StoreNewer
 from milepost.stores.sqlite_migration import APPLICATION_ID
 from milepost.stores.sqlite_schema import STEPS, VERSION
+from milepost.stores.sqlite_seals import enable
 from milepost.testing import FakeClock
 from tests.stores.make import EXPECTED, FOLDER, holds, store_of, write
 
@@ -60,6 +61,7 @@ def test_a_kept_store_has_the_tables_of_its_format(version: int, tmp_path: Path)
     """Or a step was changed after its store was written: make the newest anew, never an older."""
     fresh = tmp_path / "fresh.db"
     connection = apsw.Connection(str(fresh))
+    enable(connection)
     for step in STEPS[:version]:
         connection.execute(step.sql)
     connection.close()

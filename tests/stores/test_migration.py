@@ -15,6 +15,7 @@ from milepost import StateManager
 from milepost.errors import StoreNewer
 from milepost.stores.sqlite_migration import format_of, migrate, stored_version
 from milepost.stores.sqlite_schema import STEPS, VERSION, Step
+from milepost.stores.sqlite_seals import enable
 from milepost.testing import FakeClock
 from tests.integration.cli.conftest import CommandLine
 from tests.stores.make import holds, store_of
@@ -37,6 +38,8 @@ def tables(connection: apsw.Connection) -> set[str]:
 def test_two_connections_that_both_saw_the_older_format(first: Path) -> None:
     """The one that comes second finds the steps taken, and takes none."""
     one, two = (apsw.Connection(str(first)) for _ in range(2))
+    for each in (one, two):
+        enable(each)
     ran: list[str] = []
 
     def overtake(_cursor: apsw.Cursor, sql: str, _bindings: Any) -> bool:
@@ -58,6 +61,7 @@ def test_two_connections_that_both_saw_the_older_format(first: Path) -> None:
 def test_alone_it_does_run_the_steps(first: Path) -> None:
     """The negative control of the one before: the trace sees statements where there are some."""
     connection = apsw.Connection(str(first))
+    enable(connection)
     ran: list[str] = []
     connection.exec_trace = lambda _cursor, sql, _bindings: not ran.append(sql.strip())
     migrate(connection, "u")
@@ -70,6 +74,7 @@ def test_a_step_that_fails_leaves_the_format_before_it(first: Path) -> None:
     """Each step is a transaction of its own: those before it stay, nothing of it does."""
     broken = Step(AFTER.version, "broken", AFTER.sql + "INSERT INTO nowhere VALUES (1);")
     connection = apsw.Connection(str(first))
+    enable(connection)
     with pytest.raises(apsw.SQLError, match="nowhere"):
         migrate(connection, "u", (*STEPS, broken))
     assert stored_version(connection, "u") == VERSION

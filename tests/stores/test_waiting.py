@@ -13,6 +13,7 @@ import pytest
 
 from milepost.errors import StoreLocked
 from milepost.stores.sqlite import SqliteStore
+from milepost.stores.sqlite_seals import seal
 from milepost.stores.sqlite_waiting import Patience
 from tests.stores.make import store_of
 
@@ -112,7 +113,8 @@ def test_writing_waits_and_goes_on(database: Path, other: apsw.Connection) -> No
     """And what was committed meanwhile is seen: waiting never ends in a stale snapshot."""
 
     def commit() -> None:
-        other.execute("INSERT INTO jobs (job_id, created_at_us, lifecycle) VALUES ('x', 1, 'd')")
+        sealed = seal(1, "x", 1, "d")
+        other.execute("INSERT INTO jobs VALUES (1, 'x', 1, 'd', ?)", (sealed,))
         other.execute("COMMIT")
 
     naps = Naps(at=30, do=commit)

@@ -22,6 +22,7 @@ from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
 from milepost.cli.commands.requeue import requeue
 from milepost.cli.commands.rewind import rewind
+from milepost.cli.commands.salvage import salvage
 from milepost.cli.commands.show import show
 from milepost.cli.commands.verify import verify
 from milepost.cli.options import debug_option, examples, store_option
@@ -40,7 +41,7 @@ __all__ = ["Program", "main"]
 _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
     *(plan, recover, rewind, fork, dead, requeue),
-    *(verify, migrate, compact, diagram),
+    *(verify, salvage, migrate, compact, diagram),
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
@@ -178,7 +179,8 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint` and `--apply` change anything.
+    or trouble, 130 interrupted. Only `checkpoint` and what is told to
+    `--apply` changes a store; `salvage` makes a new one.
     """
 
 

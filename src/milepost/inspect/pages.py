@@ -14,8 +14,6 @@ from milepost.inspect.views import (
     ItemsView,
     JobsView,
     ShowView,
-    VerifiedJob,
-    VerifyView,
 )
 from milepost.inspect.words import ago, duration, stamp, told, value
 from milepost.job import JOB, Progress
@@ -26,7 +24,6 @@ __all__ = [
     "items_page",
     "jobs_page",
     "show_page",
-    "verify_page",
 ]
 
 _ITEM = "item"
@@ -164,43 +161,6 @@ def checkpoint_page(view: CheckpointView) -> Page:
     return (Table(columns=columns, rows=rows),) if rows else ()
 
 
-def verify_page(view: VerifyView) -> Page:
-    """The verdict on each job, and what was found wrong."""
-    columns = (
-        Column("JOB"),
-        Column("VERDICT"),
-        Column("COMMITS", numeric=True),
-        Column("CHECKPOINTS", numeric=True),
-        Column("ITEMS", numeric=True),
-    )
-    rows = tuple(
-        (
-            job.job,
-            "sound" if job.sound else "NOT SOUND",
-            str(job.commits),
-            str(job.checkpoints),
-            str(job.items),
-        )
-        for job in view.jobs
-    )
-    found = [("", "", "medium", problem) for problem in view.store_problems]
-    found += [problem for job in view.jobs for problem in _problems(job)]
-    return (
-        Table(columns=columns, rows=rows, empty="no jobs"),
-        Table(
-            title="problems",
-            columns=(
-                Column("JOB"),
-                Column("SEQ", numeric=True),
-                Column("BREAKS"),
-                Column("WHAT"),
-            ),
-            rows=tuple(found),
-        ),
-        Note(f"{view.store}: {'sound' if view.sound else 'NOT SOUND'}"),
-    )
-
-
 def _about(view: ShowView) -> Iterator[tuple[str, Cell]]:
     progress = view.progress
     yield "job", view.job
@@ -271,12 +231,6 @@ def _refusals(view: ShowView) -> Iterator[Block]:
 
 def _read(guarding: Guarding) -> str:
     return ", ".join(f"{name}={value(read)}" for name, read in guarding.values.items())
-
-
-def _problems(job: VerifiedJob) -> Iterator[tuple[str, str, str, str]]:
-    for problem in job.problems:
-        seq = "" if problem.seq is None else str(problem.seq)
-        yield job.job, seq, problem.invariant, problem.message
 
 
 def _phases(event: HistoryLine) -> str:

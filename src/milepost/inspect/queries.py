@@ -25,7 +25,9 @@ from milepost.inspect.views import (
     PathView,
     PlanPart,
     PlanView,
+    QuarantineView,
     RefusedEvent,
+    RepairView,
     ShowView,
     VerifiedJob,
     VerifyView,
@@ -46,6 +48,8 @@ __all__ = [
     "path",
     "plan_part",
     "plan_view",
+    "quarantine",
+    "repair",
     "show",
     "verify",
 ]
@@ -207,6 +211,31 @@ def verify(
         store_problems=found,
         jobs=checked,
     )
+
+
+def repair(manager: StateManager, job_ids: Sequence[str], *, apply: bool) -> RepairView:
+    """What a repair of these jobs, and of rows of no job, does; it is done only with `apply`.
+
+    Cost: each job is read some times. Raises StoreUnreadable where the medium itself is damaged
+    and `apply` is asked for.
+    """
+    repairs = tuple(manager.repair(job_id, apply=apply) for job_id in job_ids)
+    strays = tuple(manager.set_strays_aside() if apply else manager.list_strays())
+    problems = tuple(manager.check_store())
+    jobs_sound = all(one.sound for job_id in job_ids for one in manager.verify(job_id))
+    return RepairView(
+        store=manager.url,
+        applied=apply,
+        sound=jobs_sound and not problems,
+        repairs=repairs,
+        strays=strays,
+        store_problems=problems,
+    )
+
+
+def quarantine(manager: StateManager, job_id: str | None) -> QuarantineView:
+    """What repairs set aside, of one job or of all."""
+    return QuarantineView(store=manager.url, rows=tuple(manager.quarantine(job_id)))
 
 
 def path(manager: StateManager, job_id: str, *, machine: str = JOB) -> PathView:

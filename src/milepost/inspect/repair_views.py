@@ -18,7 +18,10 @@ from milepost.inspect.views import (
     PathView,
     PlanPart,
     PlanView,
+    QuarantineView,
     RecoverView,
+    RepairView,
+    SalvageView,
     ShowView,
     VerifyView,
 )
@@ -111,6 +114,9 @@ View: TypeAlias = (
     | ChangesView
     | ForkView
     | VerifyView
+    | RepairView
+    | QuarantineView
+    | SalvageView
     | MigrateView
     | CompactView
     | PathView

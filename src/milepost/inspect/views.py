@@ -8,7 +8,11 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from milepost.job import CheckpointRef, Progress
+from milepost.rows import Stray
 from milepost.state.jobs import JobSummary
+from milepost.state.quarantine import QuarantinedRow
+from milepost.state.repair import Repair
+from milepost.state.salvage import SalvagedJob
 from milepost.state.verification import Problem
 
 __all__ = [
@@ -30,9 +34,12 @@ __all__ = [
     "PathView",
     "PlanPart",
     "PlanView",
+    "QuarantineView",
     "RecoverView",
     "RefusedEvent",
+    "RepairView",
     "RewindView",
+    "SalvageView",
     "ShowView",
     "ValueChange",
     "VerifiedJob",
@@ -375,6 +382,45 @@ class VerifyView:
     sound: bool
     store_problems: tuple[str, ...]
     jobs: tuple[VerifiedJob, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairView:
+    """What a repair does, or did if `applied`: to each job, and to rows of no job.
+
+    `sound` is the verdict of `verify` on what is there now.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.repair/1"
+
+    store: str
+    applied: bool
+    sound: bool
+    repairs: tuple[Repair, ...]
+    strays: tuple[Stray, ...]
+    store_problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineView:
+    """What repairs took out of its place, oldest first."""
+
+    SCHEMA: ClassVar[str] = "milepost.quarantine/1"
+
+    store: str
+    rows: tuple[QuarantinedRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalvageView:
+    """What was copied of a damaged store into a new one, and what was lost; `whole`: nothing."""
+
+    SCHEMA: ClassVar[str] = "milepost.salvage/1"
+
+    old: str
+    new: str
+    whole: bool
+    jobs: tuple[SalvagedJob, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
+from msgspec import structs
+
 from milepost.clock import Clock
 from milepost.codec import encode_row
 from milepost.errors import (
@@ -216,7 +218,8 @@ class Appender:
                 return None
             writer.add_row(job.number, row)
             if opening is not None:
-                writer.set_lifecycle(job.number, state.lifecycle.digest)
+                job = structs.replace(job, lifecycle=state.lifecycle.digest)
+                writer.put_job(job)
             state = changed(state, digest=row.digest)
             written.append((job, state))
             self._newest[job_id] = job, state

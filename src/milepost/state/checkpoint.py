@@ -8,17 +8,17 @@ from datetime import datetime
 
 from milepost.clock import instant
 from milepost.codec import digest_of
-from milepost.errors import CheckpointAbsent, StateError
+from milepost.errors import CheckpointAbsent, StateError, StoreUnreadable
 from milepost.facts import CheckpointTaken, Draft
 from milepost.inputs import KeySet
-from milepost.job import JobState
+from milepost.job import CheckpointRef, JobState
 from milepost.rows import StoredCheckpoint, StoredJob
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import Lease, check_lease
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
 
-__all__ = ["Checkpoint", "CheckpointPolicy", "find", "take"]
+__all__ = ["Checkpoint", "CheckpointPolicy", "find", "listed", "take"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,19 +100,49 @@ def find(loader: Loader, reader: Reader, job: StoredJob, seq: int | None) -> Che
         if seq in (None, stored.seq):
             try:
                 state = loader.current(loader.verified(reader, job, stored))
+                told = _told(loader, reader, job, stored)
             except StateError as error:
                 problems.append(str(error))
             else:
-                return _checkpoint(stored, state)
+                return _checkpoint(told, stored, state)
     raise CheckpointAbsent(job_id=job.job_id, seq=seq, problems=tuple(problems))
 
 
-def _checkpoint(stored: StoredCheckpoint, state: JobState) -> Checkpoint:
+def listed(loader: Loader, reader: Reader, job: StoredJob) -> list[CheckpointRef]:
+    """The job's checkpoints, newest first, as the log tells of them; their bytes are not looked at.
+
+    Cost: two heads of the log each. Raises StoreUnreadable where the log tells of no such one.
+    """
+    return [_told(loader, reader, job, stored) for stored in reader.checkpoints(job.number)]
+
+
+def _told(
+    loader: Loader, reader: Reader, job: StoredJob, stored: StoredCheckpoint
+) -> CheckpointRef:
+    """What the commit after a checkpoint says of it."""
+    for row in reader.rows(job.number, stored.seq, stored.seq + 1):
+        for fact in loader.commit(job, row, stored.chain).facts:
+            if (
+                isinstance(fact, CheckpointTaken)
+                and (fact.seq, fact.digest) == (stored.seq, stored.digest.hex())
+                and (fact.reason, row.at_us) == (stored.reason, stored.at_us)
+            ):
+                return CheckpointRef(
+                    seq=fact.seq,
+                    reason=fact.reason,
+                    checksum=fact.digest,
+                    taken_at=instant(row.at_us),
+                )
+    name = f"the checkpoint at seq {stored.seq} of job {job.job_id}"
+    raise StoreUnreadable(url=loader.store.url, problem=f"{name} is not one that the log tells of")
+
+
+def _checkpoint(told: CheckpointRef, stored: StoredCheckpoint, state: JobState) -> Checkpoint:
     return Checkpoint(
-        seq=stored.seq,
-        reason=stored.reason,
-        taken_at=instant(stored.at_us),
-        checksum=stored.digest.hex(),
+        seq=told.seq,
+        reason=told.reason,
+        taken_at=told.taken_at,
+        checksum=told.checksum,
         size_bytes=len(stored.snapshot),
         state=state,
     )

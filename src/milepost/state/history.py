@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from msgspec import structs
+
 from milepost.clock import instant
 from milepost.codec import decode_body
 from milepost.errors import CodecAbsent
@@ -20,6 +22,7 @@ from milepost.facts import (
     LeaseReleased,
     LeaseTaken,
     Migrated,
+    Repaired,
     Rewound,
     WriteRejected,
 )
@@ -44,6 +47,7 @@ Kind: TypeAlias = Literal[
     "migrated",
     "forked",
     "rejected",
+    "repaired",
 ]
 
 Told: TypeAlias = (
@@ -55,6 +59,7 @@ Told: TypeAlias = (
     | Migrated
     | Forked
     | WriteRejected
+    | Repaired
 )
 
 
@@ -101,6 +106,7 @@ def history(
             yield _event(state, fact, row, body)
             state = apply(state, fact)
         state = folded
+    loader.check_end(reader, job, state, upto)
 
 
 def _job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> list[Any]:
@@ -108,14 +114,18 @@ def _job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> lis
     commit_facts = loader.facts(job, row)
     if not row.body_digest or not any(isinstance(fact, JobFired) for fact in commit_facts):
         return []
-    whole = next(iter(reader.rows(job.number, row.seq - 1, row.seq, bodies=True)))
-    try:
-        return decode_body(whole, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads)
-    except CodecAbsent as error:
-        return [
-            {"encoded_by": error.codec} if isinstance(fact, JobFired) else None
-            for fact in commit_facts
-        ]
+    for whole in reader.rows(job.number, row.seq - 1, row.seq, bodies=True):
+        attested = structs.replace(row, body=whole.body)
+        try:
+            return decode_body(
+                attested, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads
+            )
+        except CodecAbsent as error:
+            return [
+                {"encoded_by": error.codec} if isinstance(fact, JobFired) else None
+                for fact in commit_facts
+            ]
+    raise loader.corrupt(job, row.seq, "it was there and is missing")
 
 
 def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
@@ -183,3 +193,11 @@ def _told(state: JobState, fact: Told) -> tuple[Kind, dict[str, Any]]:
         case WriteRejected():
             payload = {"code": fact.code, "owner": fact.owner, "event": fact.event}
             return "rejected", payload
+        case Repaired():
+            payload = {
+                "lost_from": fact.lost_from,
+                "lost_upto": fact.lost_upto,
+                "aside_count": fact.aside_count,
+                "reason": fact.reason,
+            }
+            return "repaired", payload

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from milepost.clock import Clock, instant
-from milepost.errors import LeaseHeld, LeaseLost, StateError
+from milepost.errors import LeaseHeld, LeaseLost, StateError, StoreUnreadable
 from milepost.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected
 from milepost.rows import StoredLease
 from milepost.state.append import Decision, Moment, RefusedWithRecord
@@ -86,9 +86,9 @@ def renew(loader: Loader, lease: Lease, clock: Clock) -> bool:
     """Push the expiry out by the lease's ttl; False if it is no longer the job's. One commit."""
     with loader.store.writing() as writer:
         job = loader.job(writer, lease.job_id)
-        stored = writer.lease(job.number)
         tip = writer.tip(job.number)
-        if stored is None or tip is None or not stored.fence == tip.fence == lease.fence:
+        stored = None if tip is None else loader.lease(writer, job, tip.fence)
+        if stored is None or stored.fence != lease.fence:
             lease.lost.set()
             loader.metrics.lease("lost")
             return False
@@ -179,6 +179,9 @@ def _alive(moment: Moment) -> StoredLease | None:
     if state.owner is None:
         return None
     stored = moment.writer.lease(moment.job.number)
-    if stored is None or stored.fence != state.fence or stored.expires_at_us <= moment.now_us:
+    if stored is None or stored.fence < state.fence:
+        problem = f"the lease of job {state.id} is not the one that its log tells of: repair it"
+        raise StoreUnreadable(url=moment.url, problem=problem)
+    if stored.fence != state.fence or stored.expires_at_us <= moment.now_us:
         return None
     return stored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,7 +25,7 @@ from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
+from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease
 from milepost.state.persistence import Reader, StateStore
 from milepost.upgrade import upgraded
 from milepost.versions import Tables
@@ -70,10 +71,20 @@ class Loader:
     def load(self, reader: Reader, job: StoredJob, known: JobState | None = None) -> Loading:
         """The state at the tip of the log.
 
-        `known` is a state of the same log that was loaded before. Costs one query for the rows
-        since then; without it, the newest checkpoint and the rows since that one. Raises
-        LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
+        `known` is a state of the same log that was loaded before. Costs one query where it is
+        the newest, else one for the rows since then; without it, the newest checkpoint and the
+        rows since that one. Raises LogCorrupt, also where the log ends before the commit that was
+        noted as its newest, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
+        newest = reader.newest(job.number)
+        if known is not None and newest == (known.seq, known.digest):
+            return Loading(state=self.current(known))
+        if known is not None and newest is not None and known.seq < newest[0]:
+            with suppress(LogCorrupt):  # the log was repaired since; if not, it is said below
+                return self._load(reader, job, known)
+        return self._load(reader, job, None)
+
+    def _load(self, reader: Reader, job: StoredJob, known: JobState | None) -> Loading:
         fallbacks: list[str] = []
         state = (known.as_logged or known) if known else None
         began_s = self.metrics.began() if known is None else None
@@ -86,6 +97,7 @@ class Loader:
             newest, state = row, after
         if newest is not None and self.tally(job, newest) != state.tally:
             raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
+        self.check_end(reader, job, state)
         self.metrics.folded(began_s, len(fallbacks))
         return Loading(state=self.current(state), fallbacks=tuple(fallbacks))
 
@@ -110,14 +122,43 @@ class Loader:
         for _, after in self.replay(reader, job, start, upto=seq):
             state = after
         if state.seq != seq or seq < 1:
-            tip = reader.tip(job.number)
-            last = tip.seq if tip else 0
+            newest = reader.newest(job.number)
+            last = newest[0] if newest else 0
+            if 0 < seq <= last:
+                raise self.cut_short(job, state.seq, newest)
             raise CommitAbsent(job_id=job.job_id, wanted=seq, last=last)
         return state
 
     def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
         """The state after commit `seq` as it stands under this version. Raises CommitAbsent."""
         return self.current(self.logged_at(reader, job, seq))
+
+    def check_end(
+        self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
+    ) -> None:
+        """Raise LogCorrupt unless `state` is that of the newest commit, or of commit `upto`.
+
+        A page that lost its last rows looks like a log that ends there.
+        """
+        newest = reader.newest(job.number)
+        if newest is not None and upto is not None and upto < newest[0]:
+            newest = (max(upto, state.seq), state.digest)
+        if (state.seq, state.digest) != newest:
+            raise self.cut_short(job, state.seq, newest)
+
+    def lease(self, reader: Reader, job: StoredJob, fence: int) -> StoredLease | None:
+        """The newest lease of a job whose log is at `fence`; None if it never had one.
+
+        Raises StoreUnreadable where it is not the one that the log tells of.
+        """
+        stored = reader.lease(job.number)
+        if (stored.fence if stored else 0) == fence:
+            return stored
+        found = (
+            f"fence {stored.fence} and not {fence}" if stored else f"none, and not fence {fence}"
+        )
+        problem = f"the lease of job {job.job_id} is of {found}, by its log: repair the store"
+        raise StoreUnreadable(url=self.store.url, problem=problem)
 
     def replay(
         self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
@@ -189,6 +230,14 @@ class Loader:
     def corrupt(self, job: StoredJob, seq: int, problem: str) -> LogCorrupt:
         """The error for a commit that does not verify."""
         return LogCorrupt(url=self.store.url, job_id=job.job_id, seq=seq, problem=problem)
+
+    def cut_short(self, job: StoredJob, last: int, newest: tuple[int, bytes] | None) -> LogCorrupt:
+        """The error for a log that ends at `last`, and not at the newest commit that was noted."""
+        noted = newest[0] if newest else 0
+        if noted == last:
+            return self.corrupt(job, last, "another commit of that seq was noted as the newest")
+        problem = f"the log ends at {last} and commit {noted} was noted as the newest"
+        return self.corrupt(job, last + 1, problem)
 
     def inputs(self, job: StoredJob, count: int) -> Inputs:
         """The job's items, read from the store when they are first asked for."""

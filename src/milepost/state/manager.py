@@ -12,14 +12,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from milepost.clock import Clock, SystemClock, instant
-from milepost.errors import UpdateConflict
+from milepost.errors import StoreUnreadable, UpdateConflict
 from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec, codec_name
-from milepost.rows import StoreFormat
+from milepost.rows import StoreFormat, Stray
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state import travel
@@ -33,8 +33,10 @@ from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Create, Durability, Reader, StateStore, open_store
+from milepost.state.quarantine import QuarantinedRow, quarantined
 from milepost.state.reaping import StuckJob, expired, reap
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
+from milepost.state.repair import Repair, find_entry, repair_job, set_strays_aside, survey
 from milepost.state.results import Failure, ResultReader
 from milepost.state.rewinding import WayBack
 from milepost.state.scope import Scope
@@ -49,7 +51,7 @@ from milepost.state.transitions import (
     refuse_clear_text,
 )
 from milepost.state.travel import StateDiff
-from milepost.state.verification import Verification, verify_job
+from milepost.state.verification import Verification, store_problems, verify_job
 from milepost.versions import tables_of
 
 __all__ = ["StateManager"]
@@ -353,18 +355,9 @@ class StateManager:
             return checkpoints.find(self._loader, reader, self._loader.job(reader, job_id), seq)
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
-        """The job's checkpoints, newest first, unverified."""
+        """The job's checkpoints, newest first: when and why by the log, their bytes unverified."""
         with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            return [
-                CheckpointRef(
-                    seq=stored.seq,
-                    reason=stored.reason,
-                    checksum=stored.digest.hex(),
-                    taken_at=instant(stored.at_us),
-                )
-                for stored in reader.checkpoints(job.number)
-            ]
+            return checkpoints.listed(self._loader, reader, self._loader.job(reader, job_id))
 
     def recover_from_checkpoint(
         self,
@@ -562,7 +555,9 @@ class StateManager:
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest holder may be taken for alive; None if there never was one."""
         with self._store.reading() as reader:
-            lease = reader.lease(self._loader.job(reader, job_id).number)
+            job = self._loader.job(reader, job_id)
+            state = self._loader.load(reader, job, self._appender.known(job_id)).state
+            lease = self._loader.lease(reader, job, state.fence)
         return None if lease is None else instant(lease.expires_at_us)
 
     def results(self, job_id: str) -> Iterator[tuple[str, Any]]:  # Any: JSON
@@ -593,12 +588,66 @@ class StateManager:
     def verify(self, job_id: str | None = None) -> list[Verification]:
         """Everything that the job, or every job, promises, checked from the start."""
         with self._store.reading() as reader:
-            ids = reader.job_ids("") if job_id is None else [job_id]
-            return [verify_job(self._loader, reader, self._loader.job(reader, one)) for one in ids]
+            if job_id is not None:
+                jobs = [find_entry(reader, check_job_id(job_id), self._store.url)]
+            else:
+                jobs = reader.entries()
+            return [verify_job(self._loader, reader, job) for job in jobs]
+
+    def stored_ids(self) -> list[str]:
+        """The ids of all jobs that can be had from a damaged store too, in order of creation."""
+        with self._store.reading() as reader:
+            return [job.job_id for job in reader.entries()]
 
     def check_store(self) -> list[str]:
-        """What is wrong with the medium itself; nothing if it is sound."""
-        return self._store.check()
+        """What is wrong with the store as a whole: its medium, its entries, rows of no job."""
+        with self._store.reading() as reader:
+            return store_problems(self._loader, reader)
+
+    def repair(self, job_id: str, *, apply: bool = False) -> Repair:
+        """What a repair of the job would do, or, with `apply`, what it did, in one commit.
+
+        What is derived is made anew; the commits that the fold cannot reach are set aside, whole,
+        and a `repaired` event in the history says which. Raises JobAbsent, LifecycleChanged, and
+        StoreUnreadable where the medium itself is damaged: then salvage it into a new file.
+        """
+        check_job_id(job_id)
+        if not apply:
+            with self._store.reading() as reader:
+                job = find_entry(reader, job_id, self._store.url)
+                return survey(self._loader, reader, job)
+        self._refuse_damaged()
+        with self._store.writing() as writer:
+            job = find_entry(writer, job_id, self._store.url)
+            repair = repair_job(self._loader, writer, job, self._clock.now_us())
+        self._appender.forget(job_id)
+        _log.warning("job %s repaired: %s", job_id, repair.steps)
+        return repair
+
+    def list_strays(self) -> list[Stray]:
+        """The rows of jobs of which there is no entry. Cost: every id is read."""
+        with self._store.reading() as reader:
+            return list(reader.strays())
+
+    def set_strays_aside(self) -> list[Stray]:
+        """Move the rows of jobs of which there is no entry into the quarantine; which there were.
+
+        Raises StoreUnreadable where the medium itself is damaged.
+        """
+        self._refuse_damaged()
+        with self._store.writing() as writer:
+            return set_strays_aside(writer, self._clock.now_us())
+
+    def quarantine(self, job_id: str | None = None) -> Iterator[QuarantinedRow]:
+        """What repairs took out of its place, of one job or of all, oldest first, streamed."""
+        with self._store.reading() as reader:
+            yield from quarantined(self._loader, reader, job_id)
+
+    def _refuse_damaged(self) -> None:
+        problems = self._store.check()
+        if problems:
+            problem = f"{problems[0]}: salvage it into a new file, nothing was repaired"
+            raise StoreUnreadable(url=self._store.url, problem=problem)
 
     def compact(self, job_id: str, *, dry_run: bool = False) -> Compaction:
         """Store the job's log more tightly: small commits merged into compressed blocks.

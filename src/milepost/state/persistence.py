@@ -12,15 +12,18 @@ from milepost.errors import StoreError
 from milepost.rows import (
     Block,
     InputBlock,
+    Quarantined,
     Row,
     StoredCheckpoint,
     StoredJob,
     StoredLease,
     StoreFormat,
+    Stray,
     Tip,
 )
 from milepost.stores.memory import MemoryStore
 from milepost.stores.sqlite import Create, Durability, SqliteStore
+from milepost.stores.sqlite_schema import LAST
 
 __all__ = ["Create", "Durability", "Reader", "StateStore", "Writer", "open_store"]
 
@@ -29,7 +32,10 @@ _ALLOW_NETWORK: Final = "allow_network=1"
 
 
 class Reader(Protocol):
-    """Queries of one moment."""
+    """Queries of one moment.
+
+    What a store cannot vouch for it does not give out: it raises StoreUnreadable.
+    """
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id, or None."""
@@ -41,6 +47,14 @@ class Reader(Protocol):
 
     def tips(self) -> Iterator[Tip]:
         """Every job with its newest row, body left out, in order of creation."""
+        ...
+
+    def entries(self) -> list[StoredJob]:
+        """Every entry that can be had, whether it is vouched for or not: to look for damage."""
+        ...
+
+    def newest(self, job: int) -> tuple[int, bytes] | None:
+        """Seq and digest of the job's newest commit, kept apart from it; None if it has none."""
         ...
 
     def tip(self, job: int) -> Row | None:
@@ -72,6 +86,14 @@ class Reader(Protocol):
         """The job's newest lease, expired or not; None if it never had one."""
         ...
 
+    def strays(self) -> Iterator[Stray]:
+        """Rows of jobs of which there is no entry."""
+        ...
+
+    def quarantine(self) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first."""
+        ...
+
 
 class Writer(Reader, Protocol):
     """Queries and changes that take place together or not at all, one writer at a time."""
@@ -86,10 +108,6 @@ class Writer(Reader, Protocol):
 
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id."""
-        ...
-
-    def set_lifecycle(self, job: int, lifecycle: str) -> None:
-        """Note by which lifecycle the job runs from now on; the log is what decides."""
         ...
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
@@ -114,6 +132,32 @@ class Writer(Reader, Protocol):
 
     def put_lease(self, job: int, lease: StoredLease) -> None:
         """The job's lease; the one before it is replaced."""
+        ...
+
+    def put_job(self, job: StoredJob) -> None:
+        """The entry of that number as it should be. Only repairs and migrations change one."""
+        ...
+
+    def set_aside(
+        self,
+        number: int,
+        source: str,
+        *,
+        job_id: str,
+        reason: str,
+        at_us: int,
+        first: int = 0,
+        upto: int = LAST,
+    ) -> int:
+        """Move rows of a job from the table `source` into the quarantine; how many there were.
+
+        Those of the job numbered so whose seq or ordinal is from `first` to `upto`. Where that
+        takes the end of a log, the row before it is the newest from then on.
+        """
+        ...
+
+    def reseal(self, job: int) -> None:
+        """Note the newest row that there is as the job's newest."""
         ...
 
 

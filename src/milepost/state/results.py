@@ -169,13 +169,25 @@ class ResultReader:
         """The facts of one commit with their bodies."""
         pairs = self._bodies.get(seq)
         if pairs is None:
-            row = next(iter(self._reader.rows(self._job.number, seq - 1, seq, bodies=True)))
+            row = self._whole(seq)
             facts = decode_facts(row, url=self._url, job_id=self._job.job_id)
             pairs = list(zip(facts, self._body(row, facts), strict=True))
             self._bodies[seq] = pairs
             if len(self._bodies) > _BODIES_HELD:
                 self._bodies.popitem(last=False)
         return pairs
+
+    def _whole(self, seq: int) -> Row:
+        """One commit with its body, checked against the commit before it."""
+        previous = chain_start(self._job.job_id)
+        for before in self._reader.rows(self._job.number, seq - 2, seq - 1):
+            previous = before.digest
+        for row in self._reader.rows(self._job.number, seq - 1, seq, bodies=True):
+            decode_commit(row, previous=previous, url=self._url, job_id=self._job.job_id)
+            return row
+        raise LogCorrupt(
+            url=self._url, job_id=self._job.job_id, seq=seq, problem="it was there and is missing"
+        )
 
     def _body(self, row: Row, facts: tuple[Fact, ...]) -> list[Any]:
         body = decode_body(row, url=self._url, job_id=self._job.job_id, payloads=self._payloads)

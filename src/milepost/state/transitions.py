@@ -192,7 +192,8 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
     body = checked.body or {}
     if "result" not in body:
         return False  # the table decides
-    reader = ResultReader(moment.writer, moment.job, state, moment.url, moment.payloads)
+    # what others add to this commit has no row yet, so the log is read as of the one before
+    reader = ResultReader(moment.writer, moment.job, moment.committed, moment.url, moment.payloads)
     recorded = reader.encoded(ordinal)
     if recorded is None:
         return False

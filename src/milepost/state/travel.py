@@ -23,7 +23,7 @@ from milepost.inputs import KeySet
 from milepost.items import Ledger, bitmap
 from milepost.job import JobState
 from milepost.machine import Values
-from milepost.rows import StoredJob
+from milepost.rows import StoredJob, StoredLease
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader, Writer
 
@@ -114,8 +114,8 @@ def fork(
     """
     if writer.job(job_id) is not None:
         raise JobExists(job_id=job_id, url=loader.store.url)
-    state = loader.state_at(writer, source, seq)
-    job = writer.add_job(job_id, max(now_us, state.updated_at_us), source.lifecycle)
+    state = loader.logged_at(writer, source, seq)
+    job = writer.add_job(job_id, max(now_us, state.updated_at_us), state.lifecycle.digest)
     for block in writer.inputs(source.number):
         writer.add_inputs(job.number, block)
     went_back_to = {to_seq for _, to_seq in state.rewinds}
@@ -141,6 +141,8 @@ def fork(
         count=0,
     )
     writer.add_row(job.number, row)
+    if state.fence:  # the fence that the log tells of, held by nobody
+        writer.put_lease(job.number, StoredLease(state.owner or "", state.fence, 0))
 
 
 def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:

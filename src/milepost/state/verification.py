@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from milepost.codec import decode_body
-from milepost.errors import CodecAbsent, LogCorrupt, MilepostError, StateError
+from milepost.errors import CodecAbsent, LogCorrupt, MilepostError, StateError, StoreError
+from milepost.facts import Fact, ItemsFired
 from milepost.inputs import check_blocks, fingerprint_of
 from milepost.job import JobState
 from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
 
-__all__ = ["Problem", "Verification", "verify_job"]
+__all__ = ["Problem", "Verification", "entry_of", "store_problems", "verify_job"]
+
+NOTHING = "nothing: it is made anew from the log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that does not hold. `invariant` names which; `seq` is where, None if nowhere."""
+    """One thing that does not hold. `invariant` names which; `seq` is where, None if nowhere.
+
+    `lost` says what cannot be had any more because of it, and what can. `repairable` is False
+    for what no repair mends: bytes of which there is no second copy.
+    """
 
     invariant: str
     seq: int | None
     message: str
+    lost: str = ""
+    repairable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was checked of one job, and what was found wrong: nothing, if it is sound."""
+    """What was checked of one job, and what was found wrong: nothing, if it is sound.
+
+    `commits` and `items` are of the part of the log that verifies.
+    """
 
     job_id: str
     commits: int
@@ -41,83 +54,228 @@ class Verification:
         return not self.problems
 
 
+def store_problems(loader: Loader, reader: Reader) -> list[str]:
+    """What is wrong with the store as a whole: its medium, its entries, rows of no job.
+
+    Cost: the file is read once.
+    """
+    found = list(loader.store.check())
+    try:
+        listed = set(reader.job_ids(""))
+        found += [
+            f"the index of jobs does not lead to job {job.job_id}"
+            for job in reader.entries()
+            if job.job_id not in listed
+        ]
+        found += [
+            f"{stray.count} rows of {stray.source} are of the job numbered {stray.number},"
+            " of which there is no entry"
+            for stray in reader.strays()
+        ]
+    except StoreError as error:
+        found.append(error.problem)
+    return found
+
+
 def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
-    """Check the whole of one job.
+    """Check the whole of one job, and go on after a problem as far as that means something.
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
     each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint;
-    the inputs against the fingerprint. Values that need a codec that is not at hand are checked
-    against their digests alone. Cost: the job is read once, every value is decoded.
+    the inputs against the fingerprint; the entry and the lease against the log. Values that need
+    a codec that is not at hand are checked against their digests alone. Cost: the job is read
+    once, every value is decoded.
     """
-    problems: list[Problem] = []
-    checkpoints = {c.seq: c for c in reader.checkpoints(job.number)}
-    checked_checkpoints = 0
-    state: JobState | None = None
-    try:
-        state = loader.origin(reader, job)
-        for row, after in loader.replay(reader, job, state):
-            state = after
-            if loader.tally(job, row) != state.tally:
-                message = "the row states another tally than the fold gives"
-                problems.append(Problem(invariant="INV-FOLD", seq=row.seq, message=message))
-            stored = checkpoints.pop(row.seq, None)
-            if stored is not None:
-                checked_checkpoints += 1
-                try:
-                    if loader.verified(reader, job, stored) != state:
-                        message = "the checkpoint is not what the log folds to"
-                        problems.append(Problem(invariant="INV-FOLD", seq=row.seq, message=message))
-                except StateError as error:
-                    problem = Problem(invariant="INV-FOLD", seq=row.seq, message=str(error))
-                    problems.append(problem)
-        problems.extend(_bodies(loader, reader, job))
-        problems.extend(_inputs(loader, reader, job, state))
-    except LogCorrupt as error:
-        invariant = "INV-LEGAL" if "not legal" in error.problem else "INV-CHAIN"
-        problems.append(Problem(invariant=invariant, seq=error.seq, message=error.problem))
-    except MilepostError as error:
-        problems.append(Problem(invariant="readable", seq=None, message=str(error)))
-    else:
-        problems.extend(
-            Problem(invariant="INV-FOLD", seq=seq, message="a checkpoint of no commit of this log")
-            for seq in checkpoints
-        )
+    work = _Work(loader, reader, job)
+    work.log()
+    work.entry()
+    work.bodies()
+    work.inputs()
+    work.beside()
+    state = work.state
     return Verification(
         job_id=job.job_id,
         commits=state.seq if state else 0,
-        checkpoints=checked_checkpoints,
+        checkpoints=work.checkpoints,
         items=state.items.count if state else 0,
-        problems=tuple(problems),
+        problems=tuple(work.problems),
     )
 
 
-def _bodies(loader: Loader, reader: Reader, job: StoredJob) -> list[Problem]:
-    problems: list[Problem] = []
-    for row in reader.rows(job.number, bodies=True):
+def entry_of(job: StoredJob, state: JobState) -> StoredJob:
+    """What the entry of the job has to say, by its log."""
+    return StoredJob(job.number, job.job_id, state.created_at_us, state.lifecycle.digest)
+
+
+class _Work:
+    """The problems of one job, as they are found; `state` is the last that verifies."""
+
+    def __init__(self, loader: Loader, reader: Reader, job: StoredJob) -> None:
+        self._loader = loader
+        self._reader = reader
+        self._job = job
+        self.problems: list[Problem] = []
+        self.state: JobState | None = None
+        self.checkpoints = 0
+
+    def _add(
+        self, invariant: str, seq: int | None, message: str, lost: str, *, mends: bool = True
+    ) -> None:
+        problem = Problem(
+            invariant=invariant, seq=seq, message=message, lost=lost, repairable=mends
+        )
+        self.problems.append(problem)
+
+    def entry(self) -> None:
+        """The job is found by its id, and its entry says what the log does."""
         try:
-            body = _body(loader, job, row)
-            if body and len(body) != len(loader.facts(job, row)):
-                raise loader.corrupt(job, row.seq, "it has bodies for other facts")
+            found = self._reader.job(self._job.job_id)
+        except StoreError as error:
+            self._add("entry", None, error.problem, NOTHING)
+            return
+        if self.state is not None and found != entry_of(self._job, self.state):
+            self._add("entry", None, "the entry says otherwise than the log", NOTHING)
+
+    def log(self) -> None:
+        """The chain, the fold, and each checkpoint as the fold comes by it."""
+        loader, reader, job = self._loader, self._reader, self._job
+        checkpoints = {}
+        try:
+            checkpoints = {c.seq: c for c in reader.checkpoints(job.number)}
+        except StoreError as error:
+            self._add("INV-FOLD", None, error.problem, NOTHING)
+        try:
+            self.state = loader.origin(reader, job)
+            for row, after in loader.replay(reader, job, self.state):
+                self.state = after
+                if loader.tally(job, row) != after.tally:
+                    message = "the row states another tally than the fold gives"
+                    self._add("INV-FOLD", row.seq, message, "nothing: the fold is what counts")
+                stored = checkpoints.pop(row.seq, None)
+                if stored is None:
+                    continue
+                self.checkpoints += 1
+                try:
+                    if loader.verified(reader, job, stored) != after:
+                        message = "the checkpoint is not what the log folds to"
+                        self._add("INV-FOLD", row.seq, message, NOTHING)
+                except StateError as error:
+                    self._add("INV-FOLD", row.seq, str(error), NOTHING)
+            loader.check_end(reader, job, self.state)
         except LogCorrupt as error:
-            problems.append(Problem(invariant="INV-CHAIN", seq=row.seq, message=error.problem))
-    return problems
+            invariant = "INV-LEGAL" if "not legal" in error.problem else "INV-CHAIN"
+            lost = self._lost_from(error.seq)
+            self._add(invariant, error.seq, error.problem, lost, mends=error.seq > 1)
+        except MilepostError as error:
+            lost = self._lost_from(self.state.seq + 1) if self.state else ""
+            self._add("readable", None, str(error), lost, mends=self.state is not None)
+        else:
+            for seq in checkpoints:
+                self._add("INV-FOLD", seq, "a checkpoint of no commit of this log", NOTHING)
+
+    def _lost_from(self, seq: int) -> str:
+        """What cannot be folded any more from `seq` on."""
+        last, count = 0, 0
+        with suppress(StoreError):
+            for row in self._reader.rows(self._job.number, seq - 1):
+                last, count = row.seq, count + 1
+        with suppress(StoreError):
+            noted = self._reader.newest(self._job.number)
+            last = max(last, noted[0] if noted else 0)
+        kept = f"commits 1 to {seq - 1} are whole" if seq > 1 else "there is none before it"
+        return f"commits {seq} to {max(last, seq)}, {count} of them still there; {kept}"
+
+    def bodies(self) -> None:
+        """Each body that the log attests."""
+        last = self.state.seq if self.state else 0
+        reached = 0
+        try:
+            for row in self._reader.rows(self._job.number, 0, last, bodies=True):
+                reached = row.seq
+                facts = self._loader.facts(self._job, row)
+                try:
+                    self._body(row, facts)
+                except LogCorrupt as error:
+                    lost = self._told(facts)
+                    self._add("INV-CHAIN", row.seq, error.problem, lost, mends=False)
+        except StoreError as error:
+            lost = "what that commit carried"
+            self._add("INV-CHAIN", reached + 1, error.problem, lost, mends=False)
+
+    def _body(self, row: Row, facts: tuple[Fact, ...]) -> None:
+        loader = self._loader
+        try:
+            body = decode_body(
+                row, url=loader.store.url, job_id=self._job.job_id, payloads=loader.payloads
+            )
+        except CodecAbsent:
+            return  # it is what the row attests: more cannot be told
+        if body and len(body) != len(facts):
+            raise self._loader.corrupt(self._job, row.seq, "it has bodies for other facts")
+
+    def _told(self, facts: tuple[Fact, ...]) -> str:
+        """Whose payloads are in a body that cannot be read."""
+        lost = [
+            f"{_PAYLOADS.get(fact.event, 'what came with ' + fact.event)} of"
+            f" {_few(self._keys(fact))}"
+            for fact in facts
+            if isinstance(fact, ItemsFired)
+        ]
+        what = "; ".join(lost) or "what came with the job's own events"
+        return f"{what}; the state is whole"
+
+    def _keys(self, fact: ItemsFired) -> Iterator[str]:
+        for ordinal in fact.ordinals:
+            try:
+                assert self.state is not None, "a body is looked at once the log was replayed"
+                yield repr(self.state.inputs.key(ordinal))
+            except StateError:
+                yield f"item {ordinal}"
+
+    def inputs(self) -> None:
+        """The items: each block, and all of them against the fingerprint."""
+        if self.state is None:
+            return
+        lost = "the keys or values of these items; what was recorded of them is whole"
+        try:
+            url = self._loader.store.url
+            damaged = False
+            for block in self._reader.inputs(self._job.number):
+                try:
+                    check_blocks([block], url)
+                except StoreError as error:
+                    damaged = True
+                    self._add("inputs", None, error.problem, lost, mends=False)
+            if damaged:
+                return
+            found = fingerprint_of(
+                self._reader.inputs(self._job.number), url, self._loader.payloads
+            )
+        except CodecAbsent:
+            return  # each block is what its digest attests: more cannot be told
+        except StoreError as error:
+            self._add("inputs", None, error.problem, lost, mends=False)
+            return
+        if found != (self.state.items.count, self.state.created.fingerprint):
+            message = "the items are not those that the job was created with"
+            self._add("inputs", None, message, lost, mends=False)
+
+    def beside(self) -> None:
+        """The lease, against the log."""
+        if self.state is None:
+            return
+        try:
+            self._loader.lease(self._reader, self._job, self.state.fence)
+        except StoreError as error:
+            lost = "until when the holder may be taken for alive; who holds the job is in the log"
+            self._add("lease", None, error.problem, lost)
 
 
-def _body(loader: Loader, job: StoredJob, row: Row) -> list[Any]:
-    """The row's body; nothing if it needs a codec that is not at hand, once it is what it was."""
-    try:
-        return decode_body(row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads)
-    except CodecAbsent:
-        return []
+_PAYLOADS = {"succeed": "the results", "fail": "the causes of failure"}
+_FEW = 5
 
 
-def _inputs(loader: Loader, reader: Reader, job: StoredJob, state: JobState) -> list[Problem]:
-    expected = state.items.count, state.created.fingerprint
-    try:
-        found = fingerprint_of(reader.inputs(job.number), loader.store.url, loader.payloads)
-    except CodecAbsent:  # so what is stored is checked, and not what it means
-        found = check_blocks(reader.inputs(job.number), loader.store.url), expected[1]
-    if found == expected:
-        return []
-    message = "the items are not those that the job was created with"
-    return [Problem(invariant="inputs", seq=None, message=message)]
+def _few(names: Iterator[str]) -> str:
+    listed = list(names)
+    more = len(listed) - _FEW
+    return ", ".join(listed[:_FEW]) + (f" and {more} more" if more > 0 else "")

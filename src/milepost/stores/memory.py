@@ -13,11 +13,13 @@ from milepost.errors import StoreError
 from milepost.rows import (
     Block,
     InputBlock,
+    Quarantined,
     Row,
     StoredCheckpoint,
     StoredJob,
     StoredLease,
     StoreFormat,
+    Stray,
     Tip,
 )
 
@@ -41,6 +43,7 @@ class _Transaction:
 
     logs: dict[str, _Log] = field(default_factory=dict)
     mark: int = 0
+    aside: tuple[Quarantined, ...] = ()
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id, or None."""
@@ -54,6 +57,15 @@ class _Transaction:
     def tips(self) -> Iterator[Tip]:
         """Every job with its newest row, in order of creation."""
         return (Tip(log.job, log.rows[-1]) for log in self.logs.values() if log.rows)
+
+    def entries(self) -> list[StoredJob]:
+        """Every entry, in order of creation."""
+        return [log.job for log in self.logs.values()]
+
+    def newest(self, job: int) -> tuple[int, bytes] | None:
+        """Seq and digest of the newest commit of the job; None if it has no commits."""
+        tip = self.tip(job)
+        return None if tip is None else (tip.seq, tip.digest)
 
     def tip(self, job: int) -> Row | None:
         """The newest row of the job's log."""
@@ -84,16 +96,19 @@ class _Transaction:
         """The job's newest lease, expired or not."""
         return self._log(job).lease
 
+    def strays(self) -> Iterator[Stray]:
+        """Nothing: here rows are kept with their entry."""
+        return iter(())
+
+    def quarantine(self) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first."""
+        return iter(self.aside)
+
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
         """A new entry."""
         job = StoredJob(len(self.logs) + 1, job_id, created_at_us, lifecycle)
         self.logs[job_id] = _Log(job)
         return job
-
-    def set_lifecycle(self, job: int, lifecycle: str) -> None:
-        """Note by which lifecycle the job runs from now on."""
-        log = self._log(job)
-        self._put(replace(log, job=msgspec.structs.replace(log.job, lifecycle=lifecycle)))
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
         """One block of a new job's items."""
@@ -123,6 +138,60 @@ class _Transaction:
         """The job's lease; the one before it is replaced."""
         self._put(replace(self._log(job), lease=lease))
 
+    def put_job(self, job: StoredJob) -> None:
+        """The entry of that number as it should be."""
+        self._put(replace(self._log(job.number), job=job))
+
+    def set_aside(
+        self,
+        number: int,
+        source: str,
+        *,
+        job_id: str,
+        reason: str,
+        at_us: int,
+        first: int = 0,
+        upto: int = (1 << 40) - 1,
+    ) -> int:
+        """Move rows of `source` into the quarantine, whole; how many there were."""
+        log = self._log(number)
+
+        def taken(key: int) -> bool:
+            return first <= key <= upto
+
+        moved: list[tuple[int, object]]
+        match source:
+            case "commits":
+                moved = [(row.seq, row) for row in log.rows if taken(row.seq)]
+                self._put(replace(log, rows=tuple(r for r in log.rows if not taken(r.seq))))
+            case "inputs":
+                moved = [(block.first, block) for block in log.inputs if taken(block.first)]
+                blocks = tuple(b for b in log.inputs if not taken(b.first))
+                self._put(replace(log, inputs=blocks))
+            case "checkpoints":
+                moved = [(stored.seq, stored) for stored in log.checkpoints if taken(stored.seq)]
+                stay = tuple(c for c in log.checkpoints if not taken(c.seq))
+                self._put(replace(log, checkpoints=stay))
+            case _:
+                moved = [(0, log.lease)] if log.lease else []
+                self._put(replace(log, lease=None))
+        self.aside += tuple(
+            Quarantined(
+                number=len(self.aside) + index,
+                at_us=at_us,
+                job_id=job_id,
+                source=source,
+                key=key,
+                reason=reason,
+                content=msgspec.json.encode(row),
+            )
+            for index, (key, row) in enumerate(moved, start=1)
+        )
+        return len(moved)
+
+    def reseal(self, job: int) -> None:
+        """Nothing: here no row is lost behind one's back."""
+
     def _log(self, job: int) -> _Log:
         return next(log for log in self.logs.values() if log.job.number == job)
 
@@ -139,19 +208,20 @@ class MemoryStore:
         self._turn = threading.Lock()
         self._logs: dict[str, _Log] = {}
         self._commits = 0
+        self._aside: tuple[Quarantined, ...] = ()
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
         """Queries of one moment."""
-        yield _Transaction(self._logs)
+        yield _Transaction(self._logs, self._commits, self._aside)
 
     @contextmanager
     def writing(self) -> Iterator[_Transaction]:
         """One commit: what it leaves replaces what was, unless the block raises."""
         with self._turn:
-            transaction = _Transaction(dict(self._logs), mark=self._commits)
+            transaction = _Transaction(dict(self._logs), self._commits, self._aside)
             yield transaction
-            self._logs = transaction.logs
+            self._logs, self._aside = transaction.logs, transaction.aside
             self._commits += 1
             transaction.mark = self._commits
 

@@ -17,11 +17,11 @@ from milepost.errors import (
     StoreAbsent,
     StoreError,
     StoreForeign,
-    StoreLocked,
     StoreReadOnly,
     StoreUnreadable,
 )
 from milepost.rows import StoreFormat
+from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_files import Create, make_ready, mount_table, refuse_network
 from milepost.stores.sqlite_migration import (
     APPLICATION_ID,
@@ -31,7 +31,10 @@ from milepost.stores.sqlite_migration import (
     stored_version,
 )
 from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
+from milepost.stores.sqlite_schema import STEPS
+from milepost.stores.sqlite_seals import enable
 from milepost.stores.sqlite_waiting import Patience
+from milepost.stores.sqlite_wal import passed_over
 
 __all__ = ["Create", "Durability", "SqliteStore"]
 
@@ -118,16 +121,30 @@ class SqliteStore:
         return _Writing(self.url, self._turn, self._writer, self._translation)
 
     def check(self) -> list[str]:
-        """What SQLite finds wrong with the file as a file; nothing if it is sound."""
-        with self._translated():
-            connection = self._reader()
-            try:
-                found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
-            except apsw.CorruptError as error:
-                return [str(error)]
-            finally:
-                self._give_back(connection)
-        return [] if found == ["ok"] else found
+        """What SQLite finds wrong with the file as a file; nothing if it is sound.
+
+        Cost: the file is read once.
+        """
+        try:
+            with self._translated():
+                connection = self._reader()
+                try:
+                    found = [
+                        str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")
+                    ]
+                    if _schema(connection) != _intended(stored_version(connection, self.url)):
+                        found.append("its tables, indexes and triggers are not those we made")
+                    lost = passed_over(connection, self._path)
+                    if lost > 1:  # one may be what a crash cut short
+                        found.append(
+                            f"{lost} commits in its -wal file are passed over, since something"
+                            " before them is damaged: what they held is lost with the next write"
+                        )
+                finally:
+                    self._give_back(connection)
+        except StoreUnreadable as error:
+            return [error.problem]
+        return [problem for problem in found if problem != "ok"]
 
     def format(self) -> StoreFormat:
         """The format of the file as it is, and the steps that an open for writing would take."""
@@ -160,6 +177,7 @@ class SqliteStore:
 
     def _connect_patiently(self, flags: int) -> tuple[apsw.Connection, Patience]:
         connection = apsw.Connection(str(self._path), flags=flags, vfs=self._vfs)
+        enable(connection)
         patience = self._patience(self._busy_timeout_s)
         connection.set_busy_handler(patience)
         return connection, patience
@@ -220,27 +238,11 @@ class SqliteStore:
         """SQLite's errors as ours."""
         try:
             yield
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise self._translation(error) from error
 
-    def _translation(self, error: apsw.Error) -> StoreError:
-        match error:
-            case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
-                waited = self._busy_timeout_s
-                problem = f"others kept it busy for {waited:g} s: try again"
-                return StoreLocked(url=self.url, problem=problem)
-            case apsw.NotADBError():
-                problem = "it is not a SQLite database; it was left alone"
-                return StoreForeign(url=self.url, problem=problem)
-            case apsw.CantOpenError():
-                return StoreUnreadable(url=self.url, problem=f"cannot be opened: {error}")
-            case apsw.CorruptError():
-                problem = f"SQLite finds it damaged: {error}; restore a backup"
-                return StoreUnreadable(url=self.url, problem=problem)
-            case apsw.ReadOnlyError():
-                return StoreReadOnly(url=self.url, problem=str(error))
-            case _:
-                return StoreError(url=self.url, problem=f"SQLite: {error}")
+    def _translation(self, error: apsw.Error | UnicodeDecodeError) -> StoreError:
+        return translate(error, self.url, self._busy_timeout_s)
 
 
 class _Writing:
@@ -256,7 +258,7 @@ class _Writing:
         url: str,
         turn: threading.Lock,
         connection: apsw.Connection,
-        translation: Callable[[apsw.Error], StoreError],
+        translation: Callable[[apsw.Error | UnicodeDecodeError], StoreError],
     ) -> None:
         self._url = url
         self._turn = turn
@@ -273,7 +275,7 @@ class _Writing:
         except BaseException as error:
             _roll_back(self._connection)
             self._turn.release()
-            if isinstance(error, apsw.Error):
+            if isinstance(error, apsw.Error | UnicodeDecodeError):
                 raise self._translation(error) from error
             raise
         return self._writer
@@ -296,7 +298,7 @@ class _Writing:
             raise CommitUnknown(url=self._url, problem=problem) from failure
         finally:
             self._turn.release()
-        if isinstance(error, apsw.Error):
+        if isinstance(error, apsw.Error | UnicodeDecodeError):
             raise self._translation(error) from error
 
 
@@ -310,3 +312,21 @@ def _pragma(connection: apsw.Connection, name: str) -> Any:  # Any: each pragma 
     for row in connection.execute(f"PRAGMA {name}"):
         return row[0]
     return None
+
+
+def _schema(connection: apsw.Connection) -> list[tuple[Any, ...]]:  # Any: text, or NULL
+    """What the file says that it is made of, less the pages where things begin."""
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM main.sqlite_schema")
+    return sorted(rows, key=ascii)
+
+
+def _intended(version: int) -> list[tuple[Any, ...]]:  # Any: text, or NULL
+    """What a new file of that format is made of."""
+    connection = apsw.Connection(":memory:")
+    try:
+        enable(connection)
+        for step in STEPS[:version]:
+            connection.execute(step.sql)
+        return _schema(connection)
+    finally:
+        connection.close()

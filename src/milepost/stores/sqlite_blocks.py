@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Final
-
-import apsw
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
 
 from milepost.blocks import decode_bodies, decode_heads
 from milepost.errors import LogCorrupt
@@ -14,7 +12,10 @@ from milepost.rows import Row
 from milepost.stores.sqlite_schema import LAST as _LAST
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
 
-__all__ = ["BlockReader"]
+__all__ = ["BlockReader", "Select"]
+
+Select: TypeAlias = Callable[[str, tuple[object, ...]], Iterator[tuple[Any, ...]]]
+"""Runs a query; SQLite's errors come as ours."""
 
 _HELD: Final = 8
 _FIRST_ID: Final = "coalesce((SELECT max(id) FROM blocks WHERE id BETWEEN ? AND ?), ?)"
@@ -23,8 +24,8 @@ _FIRST_ID: Final = "coalesce((SELECT max(id) FROM blocks WHERE id BETWEEN ? AND 
 class BlockReader:
     """The rows that blocks hold, as of one moment. Memory: a few decoded blocks."""
 
-    def __init__(self, connection: apsw.Connection, url: str) -> None:
-        self._execute = connection.execute
+    def __init__(self, select: Select, url: str) -> None:
+        self._execute = select
         self._url = url
         self._held: OrderedDict[tuple[int, bool], list[Row]] = OrderedDict()
 

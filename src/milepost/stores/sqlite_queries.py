@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Final
 
 import apsw
+import msgspec
 
-from milepost.errors import StoreError
+from milepost.errors import LogCorrupt, StoreError, StoreUnreadable
 from milepost.rows import (
     Block,
     InputBlock,
+    Quarantined,
     Row,
     StoredCheckpoint,
     StoredJob,
     StoredLease,
+    Stray,
     Tip,
 )
 from milepost.stores.sqlite_blocks import BlockReader
+from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_schema import LAST as _LAST
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
+from milepost.stores.sqlite_seals import FUNCTION, seal
 
-__all__ = ["SqliteReader", "SqliteWriter"]
+__all__ = ["TABLES", "SqliteReader", "SqliteWriter"]
 
 _INSERT_COMMIT: Final = (
     "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
@@ -30,51 +36,123 @@ _INSERT_COMMIT: Final = (
 _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
 
 
+_ROW_TYPES: Final = (int, int, int, int, int, str, bytes, bytes, bytes, bytes, bytes)
+_CHECKPOINT_TYPES: Final = (int, int, str, bytes, bytes, bytes)
+TABLES: Final = {
+    "blocks": "id, last, heads, bodies",
+    "commits": "id, fence, at_us, count, format, codec, head, after, body, body_digest, digest",
+    "inputs": 'id, count, codec, keys, "values", digest, seal',
+    "checkpoints": "id, at_us, reason, chain, digest, snapshot",
+    "leases": "job, owner, fence, expires_at_us, seal",
+}
+"""The tables whose rows are of a job, with their columns, the id first."""
+
+
 class SqliteReader:
-    """Queries within one transaction; every answer is of the same moment."""
+    """Queries within one transaction; every answer is of the same moment.
+
+    A row whose seal does not fit is never given out: StoreUnreadable is raised in its place.
+    """
 
     def __init__(self, connection: apsw.Connection, url: str) -> None:
         self._execute = connection.execute
-        self._connection = connection
         self._url = url
         self._block_reader: BlockReader | None = None
 
+    def _select(self, sql: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query; SQLite's errors come as ours from here on."""
+        try:
+            yield from self._execute(sql, values)
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise translate(error, self._url) from error
+
+    def _unreadable(self, what: str, problem: str) -> StoreUnreadable:
+        problem = f"{what} {problem}: `milepost verify` shows the whole"
+        return StoreUnreadable(url=self._url, problem=problem)
+
+    def _sealed(self, what: str, columns: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The columns before the last, which must be their seal."""
+        if seal(*columns[:-1]) != columns[-1]:
+            raise self._unreadable(what, "does not match its seal")
+        return columns[:-1]
+
     def job(self, job_id: str) -> StoredJob | None:
-        """The job of that id. One index look-up."""
-        for row in self._execute(
-            "SELECT number, job_id, created_at_us, lifecycle FROM jobs WHERE job_id = ?", (job_id,)
-        ):
-            return StoredJob(*row)
+        """The job of that id. One index look-up; all entries are read before there is none."""
+        wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs WHERE job_id = ?"
+        for row in self._select(wanted, (job_id,)):
+            return StoredJob(*self._sealed(f"the entry of job {job_id}", row))
+        for _ in self._select("SELECT 1 FROM main.jobs NOT INDEXED WHERE job_id = ?", (job_id,)):
+            raise self._unreadable("the index of jobs", f"does not lead to job {job_id}")
         return None
 
     def job_ids(self, prefix: str) -> list[str]:
         """The ids that begin with `prefix`, in order."""
-        rows = self._execute(
-            "SELECT job_id FROM jobs WHERE substr(job_id, 1, ?) = ? ORDER BY job_id",
-            (len(prefix), prefix),
-        )
-        return [job_id for (job_id,) in rows]
+        return sorted(job.job_id for job in self._jobs() if job.job_id.startswith(prefix))
+
+    def entries(self) -> list[StoredJob]:
+        """Every entry that can be had, sealed or not, in order of creation: to look for damage.
+
+        Read from the table, and from its index, whose entries lack all but number and id.
+        """
+        found: dict[int, StoredJob] = {}
+        index = "SELECT number, job_id, 0, '' FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
+        table = "SELECT number, job_id, created_at_us, lifecycle FROM jobs"
+        for wanted in (index, table):
+            with suppress(StoreError):  # what the one has lost, the other may have
+                for row in self._select(wanted):
+                    if tuple(map(type, row)) == (int, str, int, str):
+                        found[row[0]] = StoredJob(*row)
+        return [found[number] for number in sorted(found)]
+
+    def _jobs(self) -> list[StoredJob]:
+        """Every entry, in order of creation, by the table and by its index alike."""
+        wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs ORDER BY number"
+        found = [
+            StoredJob(*self._sealed(f"the entry of job {row[1]}", row))
+            for row in self._select(wanted)
+        ]
+        index = "SELECT job_id, number FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
+        if set(self._select(index)) != {(job.job_id, job.number) for job in found}:
+            raise self._unreadable("the index of jobs", "does not match the entries")
+        return found
 
     def tips(self) -> Iterator[Tip]:
         """Every job with its newest row, bodies left out, in order of creation."""
-        rows = self._execute(
-            f"SELECT number, job_id, created_at_us, lifecycle, {_HEAD}, x'', body_digest, digest"
-            " FROM jobs JOIN commits ON id = (SELECT max(id) FROM commits"
-            f" WHERE id BETWEEN number << {_SHIFT} AND (number << {_SHIFT}) + {_LAST})"
-            " ORDER BY number"
-        )
-        for row in rows:
-            yield Tip(StoredJob(*row[:4]), Row(*row[4:]))
+        seals = {row[0]: row[1:] for row in self._select("SELECT job, seq, digest, seal FROM tips")}
+        for job in self._jobs():
+            row = self.tip(job.number)
+            columns = () if row is None else _shown(job.number, row)
+            if seals.get(job.number, ()) != columns:
+                problem = f"ends at {row.seq if row else 0}, and not where it was sealed"
+                raise self._unreadable(f"the log of job {job.job_id}", problem)
+            if row is not None:
+                yield Tip(job, row)
+
+    def newest(self, job: int) -> tuple[int, bytes] | None:
+        """Seq and digest of the job's newest commit, by the seal; None if it has no commits."""
+        for seq, digest in self._select("SELECT seq, digest FROM tips WHERE job = ?", (job,)):
+            return seq, digest
+        for _ in self._select(
+            "SELECT 1 FROM commits WHERE id BETWEEN ? AND ? LIMIT 1",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        ):
+            raise self._unreadable(f"the log of the job numbered {job}", "has lost its seal")
+        return None
 
     def tip(self, job: int) -> Row | None:
         """The newest row of the job's log, its body left out. One B-tree descent."""
-        for row in self._execute(
+        for row in self._select(
             f"SELECT {_HEAD}, x'', body_digest, digest FROM commits"
             " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
             (job << _SHIFT, (job << _SHIFT) + _LAST),
         ):
-            return Row(*row)
+            return self._row(row)
         return None
+
+    def _row(self, columns: tuple[Any, ...]) -> Row:
+        if tuple(map(type, columns)) != _ROW_TYPES:
+            raise self._unreadable(f"a commit, seq {columns[0]},", "has columns of other types")
+        return Row(*columns)
 
     def rows(
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
@@ -87,17 +165,17 @@ class SqliteReader:
         body = "body" if bodies else "x''"
         last = _LAST if upto is None else upto
         wanted = after + 1
-        for row in self._execute(
+        for row in self._select(
             f"SELECT {_HEAD}, {body}, body_digest, digest FROM commits"
             " WHERE id BETWEEN ? AND ? ORDER BY id",
             ((job << _SHIFT) + wanted, (job << _SHIFT) + last),
         ):
             if row[0] != wanted:
                 yield from self._blocks().rows(job, wanted, row[0] - 1, bodies=bodies)
-            yield Row(*row)
+            yield self._row(row)
             wanted = row[0] + 1
-        if upto is not None and wanted <= upto:
-            yield from self._blocks().rows(job, wanted, upto, bodies=bodies)
+        if wanted <= last and (upto is not None or wanted == after + 1):  # or commits has lost it
+            yield from self._blocks().rows(job, wanted, last, bodies=bodies)
 
     def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
         """First and last seq of each block that has a row past `after`, in order."""
@@ -106,35 +184,63 @@ class SqliteReader:
     def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
         """The blocks of items from the one that holds `ordinal` on, in order."""
         base = job << _SHIFT
-        for row in self._execute(
-            f'SELECT id & {_LAST}, count, codec, keys, "values", digest FROM inputs'
+        for row in self._select(
+            'SELECT id, count, codec, digest, seal, keys, "values" FROM inputs'
             " WHERE id >= (SELECT max(id) FROM inputs WHERE id BETWEEN ? AND ?) AND id <= ?"
             " ORDER BY id",
             (base, base + ordinal, base + _LAST),
         ):
-            yield InputBlock(*row)
+            first = row[0] & _LAST
+            what = f"the items from {first} on of the job numbered {job}"
+            _, count, codec, digest = self._sealed(what, row[:5])
+            if tuple(map(type, row[5:])) != (bytes, bytes):
+                raise self._unreadable(what, "has columns of other types")
+            yield InputBlock(first, count, codec, row[5], row[6], digest)
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         """The job's checkpoints, newest first."""
-        for row in self._execute(
+        for row in self._select(
             f"SELECT id & {_LAST}, at_us, reason, chain, digest, snapshot FROM checkpoints"
             " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
             (job << _SHIFT, (job << _SHIFT) + _LAST),
         ):
+            if tuple(map(type, row)) != _CHECKPOINT_TYPES:
+                raise self._unreadable(
+                    f"a checkpoint at seq {row[0]}", "has columns of other types"
+                )
             yield StoredCheckpoint(*row)
 
     def lease(self, job: int) -> StoredLease | None:
         """The job's newest lease, expired or not."""
-        for row in self._execute(
-            "SELECT owner, fence, expires_at_us FROM leases WHERE job = ?", (job,)
+        for row in self._select(
+            "SELECT job, owner, fence, expires_at_us, seal FROM leases WHERE job = ?", (job,)
         ):
-            return StoredLease(*row)
+            columns = self._sealed(f"the lease of the job numbered {job}", row)
+            return StoredLease(*columns[1:])
         return None
+
+    def strays(self) -> Iterator[Stray]:
+        """Rows of jobs of which there is no entry. Cost: every id is read."""
+        for table in TABLES:
+            job = "job" if table == "leases" else f"id >> {_SHIFT}"
+            for number, count in self._select(
+                f"SELECT {job}, count(*) FROM {table}"
+                f" WHERE {job} NOT IN (SELECT number FROM jobs) GROUP BY 1"
+            ):
+                yield Stray(number, table, count)
+
+    def quarantine(self) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first."""
+        for row in self._select(
+            "SELECT number, at_us, job_id, source, id, reason, CAST(content AS BLOB)"
+            " FROM quarantine ORDER BY number"
+        ):
+            yield Quarantined(*row)
 
     def _blocks(self) -> BlockReader:
         """Made when it is first needed: most moments look into no block."""
         if self._block_reader is None:
-            self._block_reader = BlockReader(self._connection, self._url)
+            self._block_reader = BlockReader(self._select, self._url)
         return self._block_reader
 
 
@@ -155,18 +261,30 @@ class SqliteWriter(SqliteReader):
             "INSERT INTO jobs (job_id, created_at_us, lifecycle) VALUES (?, ?, ?) RETURNING number",
             (job_id, created_at_us, lifecycle),
         ):
-            return StoredJob(number, job_id, created_at_us, lifecycle)
+            job = StoredJob(number, job_id, created_at_us, lifecycle)
+            self.put_job(job)
+            return job
         raise AssertionError("an INSERT … RETURNING gives its row")
 
-    def set_lifecycle(self, job: int, lifecycle: str) -> None:
-        """Note by which lifecycle the job runs from now on."""
-        self._execute("UPDATE jobs SET lifecycle = ? WHERE number = ?", (lifecycle, job))
+    def put_job(self, job: StoredJob) -> None:
+        """The entry of that number as it should be, and its seal."""
+        self._execute(
+            "UPDATE jobs SET job_id = ?, created_at_us = ?, lifecycle = ?, seal = ?"
+            " WHERE number = ?",
+            (
+                job.job_id,
+                job.created_at_us,
+                job.lifecycle,
+                seal(job.number, job.job_id, job.created_at_us, job.lifecycle),
+                job.number,
+            ),
+        )
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
         """One block of a new job's items."""
         self._execute(
-            'INSERT INTO inputs (id, count, codec, keys, "values", digest)'
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            'INSERT INTO inputs (id, count, codec, keys, "values", digest, seal)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 (job << _SHIFT) + block.first,
                 block.count,
@@ -174,11 +292,16 @@ class SqliteWriter(SqliteReader):
                 block.keys,
                 block.values,
                 block.digest,
+                seal((job << _SHIFT) + block.first, block.count, block.codec, block.digest),
             ),
         )
 
     def add_row(self, job: int, row: Row) -> None:
         """The next row of the job's log."""
+        self._insert(job, row)
+        self._put_tip(job, row)
+
+    def _insert(self, job: int, row: Row) -> None:
         self._execute(
             _INSERT_COMMIT,
             (
@@ -194,6 +317,12 @@ class SqliteWriter(SqliteReader):
                 row.body_digest,
                 row.digest,
             ),
+        )
+
+    def _put_tip(self, job: int, row: Row) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO tips (job, seq, digest, seal) VALUES (?, ?, ?, ?)",
+            (job, *_shown(job, row)),
         )
 
     def put_block(self, job: int, block: Block) -> bool:
@@ -235,6 +364,157 @@ class SqliteWriter(SqliteReader):
     def put_lease(self, job: int, lease: StoredLease) -> None:
         """The job's lease; the one before it is replaced."""
         self._execute(
-            "INSERT OR REPLACE INTO leases (job, owner, fence, expires_at_us) VALUES (?, ?, ?, ?)",
-            (job, lease.owner, lease.fence, lease.expires_at_us),
+            "INSERT OR REPLACE INTO leases (job, owner, fence, expires_at_us, seal)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (
+                job,
+                lease.owner,
+                lease.fence,
+                lease.expires_at_us,
+                seal(job, lease.owner, lease.fence, lease.expires_at_us),
+            ),
         )
+
+    def set_aside(
+        self,
+        number: int,
+        source: str,
+        *,
+        job_id: str,
+        reason: str,
+        at_us: int,
+        first: int = 0,
+        upto: int = _LAST,
+    ) -> int:
+        """Move rows of `source` into the quarantine, whole; how many there were.
+
+        Those of job `number` whose seq or ordinal is from `first` to `upto`. Of a log the seal
+        follows: it is then that of the newest row that is left.
+        """
+        moved = 0
+        if source == "commits":
+            self._open_blocks(number, first)
+            moved = self.set_aside(
+                number, "blocks", job_id=job_id, reason=reason, at_us=at_us, first=first
+            )
+        columns = TABLES[source]
+        key = columns.partition(",")[0]
+        base = number << _SHIFT
+        bounds = (number, number) if source == "leases" else (base + first, base + upto)
+        where = f"FROM {source} WHERE {key} BETWEEN ? AND ?"
+        for (row_id,) in list(self._select(f"SELECT {key} {where} ORDER BY 1", bounds)):
+            (row,) = self._select(f"SELECT {columns} FROM {source} WHERE {key} = ?", (row_id,))
+            _put_aside(
+                self._execute, source, columns, row, job_id=job_id, reason=reason, at_us=at_us
+            )
+            moved += 1
+        self._execute(f"DELETE {where}", bounds)
+        if source == "commits":
+            self.reseal(number)
+        return moved
+
+    def _open_blocks(self, number: int, first: int) -> None:
+        """Put the rows before `first` that are in a block with it, or just before it, back.
+
+        What is left of a log then ends in commits, where the next row must find it.
+        """
+        base = number << _SHIFT
+        for begin, last in list(self.blocks(number, max(first - 2, 0))):
+            if begin >= first:
+                break
+            try:
+                rows = list(self._blocks().rows(number, begin, last, bodies=True))
+            except LogCorrupt:  # the bodies are lost; the heads were read before this is called
+                rows = list(self._blocks().rows(number, begin, last, bodies=False))
+            self._execute("DELETE FROM blocks WHERE id = ?", (base + begin,))
+            for row in rows:
+                self._insert(number, row)
+        self._block_reader = None
+
+    def copy_row(self, table: str, columns: str, row: tuple[Any, ...]) -> bool:
+        """Write a row of another file as it is; False if it does not fit here."""
+        marks = ", ".join("?" * len(row))
+        try:
+            self._execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", row)
+        except apsw.ConstraintError:
+            return False
+        return True
+
+    def copy_aside(
+        self,
+        table: str,
+        columns: str,
+        row: tuple[Any, ...],
+        *,
+        job_id: str,
+        reason: str,
+        at_us: int,
+    ) -> None:
+        """Write a row of another file, those of its `columns`, into the quarantine."""
+        _put_aside(self._execute, table, columns, row, job_id=job_id, reason=reason, at_us=at_us)
+
+    def seal_copies(self, number: int, newest: tuple[Any, ...] | None) -> None:
+        """Seal what was copied of a job. `newest` is the note that the other file has of it.
+
+        Where the note tells of commits that are not there, it stays: they are missed by it.
+        """
+        base = number << _SHIFT
+        self._execute(
+            f"UPDATE jobs SET seal = {FUNCTION}(number, job_id, created_at_us, lifecycle)"
+            " WHERE number = ?",
+            (number,),
+        )
+        self._execute(
+            f"UPDATE inputs SET seal = {FUNCTION}(id, count, codec, digest)"
+            " WHERE id BETWEEN ? AND ?",
+            (base, base + _LAST),
+        )
+        self._execute(
+            f"UPDATE leases SET seal = {FUNCTION}(job, owner, fence, expires_at_us) WHERE job = ?",
+            (number,),
+        )
+        self.reseal(number)
+        row = self.tip(number)
+        fits = newest is not None and tuple(map(type, newest)) == (int, int, bytes, bytes)
+        if row is not None and newest is not None and fits and newest[1] > row.seq:
+            self._execute(
+                "INSERT OR REPLACE INTO tips (job, seq, digest, seal) VALUES (?, ?, ?, ?)", newest
+            )
+
+    def reseal(self, job: int) -> None:
+        """Note the newest row that there is as the newest; nothing where there is none."""
+        row = self.tip(job)
+        if row is None:
+            self._execute("DELETE FROM tips WHERE job = ?", (job,))
+        else:
+            self._put_tip(job, row)
+
+
+def _shown(job: int, row: Row) -> tuple[int, bytes, bytes]:
+    """What `tips` keeps of the newest row: seq, digest, and a seal over what a listing shows."""
+    return (
+        row.seq,
+        row.digest,
+        seal(job, row.seq, row.fence, row.at_us, row.after, row.digest),
+    )
+
+
+def _put_aside(
+    execute: Callable[..., object],
+    source: str,
+    columns: str,
+    row: tuple[Any, ...],
+    *,
+    job_id: str,
+    reason: str,
+    at_us: int,
+) -> None:
+    """Write one row of `source`, these `columns` of it, into the quarantine."""
+    names = [name.strip('" ') for name in columns.split(",")]
+    content = msgspec.json.encode(dict(zip(names, row, strict=True))).decode()
+    place = 0 if source == "leases" else row[0] & _LAST
+    execute(
+        "INSERT INTO quarantine (at_us, job_id, source, id, reason, content)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (at_us, job_id, source, place, reason, content),
+    )

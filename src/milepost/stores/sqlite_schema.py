@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from milepost.stores.sqlite_seals import FUNCTION
+
 __all__ = ["LAST", "SHIFT", "STEPS", "VERSION", "Step"]
 
 SHIFT: Final = 40
@@ -101,19 +103,84 @@ CREATE TABLE blocks (
     bodies BLOB NOT NULL,                 -- zstd: the bodies, apart, so that heads are read alone
     CHECK (last >= id & {LAST} AND id & {LAST} > 0)
 ) STRICT;
+
+DROP TRIGGER commits_follow;
+CREATE TRIGGER commits_follow BEFORE INSERT ON commits WHEN NEW.id & {LAST} > 1 BEGIN
+    SELECT RAISE(ABORT, 'INV-GAPLESS, INV-FENCE')
+    WHERE NOT EXISTS (SELECT 1 FROM commits WHERE id = NEW.id - 1 AND fence <= NEW.fence)
+    AND NOT EXISTS (
+        SELECT 1 FROM blocks
+        WHERE id BETWEEN NEW.id >> {SHIFT} << {SHIFT} AND NEW.id - 1
+        AND last = (NEW.id - 1) & {LAST}
+    );
+END;
 """
 
 _NO_BLOCKS: Final = (
     "CREATE TEMP TABLE blocks (id INTEGER PRIMARY KEY, last INTEGER, heads BLOB, bodies BLOB);"
 )
 
+_SEALS: Final = f"""
+-- Derived: of each row, the digest of its other columns, so that a changed one is not believed.
+ALTER TABLE jobs ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+ALTER TABLE inputs ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+ALTER TABLE leases ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+UPDATE jobs SET seal = {FUNCTION}(number, job_id, created_at_us, lifecycle);
+UPDATE inputs SET seal = {FUNCTION}(id, count, codec, digest);
+UPDATE leases SET seal = {FUNCTION}(job, owner, fence, expires_at_us);
+
+-- Derived: which commit is the newest of each log, so that one that was lost is missed.
+CREATE TABLE tips (
+    job    INTEGER PRIMARY KEY,
+    seq    INTEGER NOT NULL,
+    digest BLOB NOT NULL,                 -- of that commit
+    seal   BLOB NOT NULL                  -- of what a listing shows of it
+) STRICT;
+
+INSERT INTO tips SELECT number, id & {LAST}, digest,
+    {FUNCTION}(number, id & {LAST}, fence, at_us, after, digest)
+FROM jobs JOIN commits ON id = (SELECT max(id) FROM commits
+    WHERE id BETWEEN number << {SHIFT} AND (number << {SHIFT}) + {LAST});
+"""
+
+_SEALS_ABSENT: Final = f"""
+CREATE TEMP VIEW jobs AS SELECT *,
+    {FUNCTION}(number, job_id, created_at_us, lifecycle) AS seal FROM main.jobs;
+CREATE TEMP VIEW inputs AS SELECT *, {FUNCTION}(id, count, codec, digest) AS seal FROM main.inputs;
+CREATE TEMP VIEW leases AS SELECT *,
+    {FUNCTION}(job, owner, fence, expires_at_us) AS seal FROM main.leases;
+CREATE TEMP VIEW tips AS SELECT number AS job, id & {LAST} AS seq, digest,
+    {FUNCTION}(number, id & {LAST}, fence, at_us, after, digest) AS seal
+FROM main.jobs JOIN main.commits ON id = (SELECT max(id) FROM main.commits
+    WHERE id BETWEEN number << {SHIFT} AND (number << {SHIFT}) + {LAST});
+"""
+
+_QUARANTINE: Final = """
+-- What a repair took out of its place: the whole of each row, never read but to be shown.
+CREATE TABLE quarantine (
+    number  INTEGER PRIMARY KEY,
+    at_us   INTEGER NOT NULL,
+    job_id  TEXT NOT NULL,
+    source  TEXT NOT NULL,                -- the table that it was in
+    id      INTEGER NOT NULL,             -- its id there
+    reason  TEXT NOT NULL,
+    content TEXT NOT NULL                 -- its columns as JSON, bytes in base64
+) STRICT;
+"""
+
+_QUARANTINE_ABSENT: Final = """
+CREATE TEMP TABLE quarantine (
+    number INTEGER PRIMARY KEY, at_us, job_id, source, id, reason, content
+);
+"""
+
 STEPS: Final = (
     Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
     Step(
         2,
-        "blocks of rows",
-        sql="\n".join((_BLOCKS,)),
-        absent="\n".join((_NO_BLOCKS,)),
+        "blocks of rows; seals over what no log attests; a place for what is set aside",
+        sql="\n".join((_BLOCKS, _SEALS, _QUARANTINE)),
+        absent="\n".join((_NO_BLOCKS, _SEALS_ABSENT, _QUARANTINE_ABSENT)),
     ),
 )
 """Every format that there was, in order. A step that has been released is never changed."""

@@ -1,4 +1,4 @@
-"""`milepost verify`: whether a store and its jobs are as they were written."""
+"""`milepost verify`: whether a store and its jobs are as they were written, and repairs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 import click
+import msgspec
 
 from milepost.cli.options import examples, with_store
-from milepost.cli.output import is_terminal
-from milepost.cli.session import find_job, session_of
+from milepost.cli.output import is_terminal, note, write
+from milepost.cli.session import Session, session_of
+from milepost.cli.trouble import Trouble, nearest
 from milepost.errors import StoreUnreadable
-from milepost.inspect import pages, queries
+from milepost.inspect import integrity, queries
+from milepost.inspect.views import QuarantineView
+from milepost.state.manager import StateManager
 
 __all__ = ["verify"]
 
@@ -22,31 +26,95 @@ _NOT_SOUND = 1
 @click.command(
     "verify",
     epilog=examples(
-        "milepost verify --db jobs.db",
         "milepost verify nightly --db jobs.db --json",
+        "milepost verify --repair --db jobs.db",
     ),
 )
 @click.argument("job", metavar="[JOB]", required=False)
+@click.option("--repair", is_flag=True, help="Show what a repair would do; with --apply, do it.")
+@click.option("--apply", is_flag=True, help="Do what --repair shows; without it nothing changes.")
+@click.option("--quarantine", is_flag=True, help="List what repairs took out of its place.")
+@click.option(
+    "--results",
+    is_flag=True,
+    help="With --quarantine: the payloads in it that can be read, as JSON lines.",
+)
 @with_store
 @click.pass_context
-def verify(context: click.Context, *, job: str | None) -> None:
+def verify(
+    context: click.Context,
+    *,
+    job: str | None,
+    repair: bool,
+    apply: bool,
+    quarantine: bool,
+    results: bool,
+) -> None:
     """Check all that a store promises; exit 1 if anything is wrong.
 
     The medium itself; each job's log from its first commit: gapless, chained, every step legal;
-    each checkpoint against the log; each value and each item against its digest. JOB is the
-    job's id, or a beginning of it that no other job has.
+    each checkpoint against the log; each value and each item against its digest; entries, leases,
+    and rows of no job. Each problem is told with what is lost by it.
+
+    --repair makes anew what is derived, and sets aside, whole, what the log does not reach. JOB
+    is the job's id, or a beginning of it that no other job has.
     """
+    if (apply and not repair) or (results and not quarantine) or (repair and quarantine):
+        raise click.UsageError("--apply goes with --repair, --results with --quarantine", context)
     session = session_of(context)
+    if quarantine:
+        _quarantine(session, job, results=results)
+        return
+    if repair:
+        context.exit(_repair(session, job, apply=apply))
     with session.reading() as manager:
         problems: list[str] = []
         try:
-            ids = manager.job_ids() if job is None else [find_job(manager, job)]
+            ids = _ids(manager, job)
         except StoreUnreadable as error:  # that is the answer, and no trouble on the way to it
             ids, problems = [], [error.problem]
         with _progress(ids) as each:
             view = queries.verify(manager, each, problems)
-    session.answer(view, lambda: pages.verify_page(view))
+    session.answer(view, lambda: integrity.verify_page(view))
     context.exit(0 if view.sound else _NOT_SOUND)
+
+
+def _repair(session: Session, job: str | None, *, apply: bool) -> int:
+    with session.writing() if apply else session.reading() as manager:
+        view = queries.repair(manager, _ids(manager, job), apply=apply)
+    session.answer(view, lambda: integrity.repair_page(view))
+    if view.store_problems and not apply:
+        note("if the medium is damaged: `milepost salvage OLD NEW` copies what can be read")
+    return 0 if view.sound else _NOT_SOUND
+
+
+def _quarantine(session: Session, job: str | None, *, results: bool) -> None:
+    with session.reading() as manager:
+        job_id = _ids(manager, job)[0] if job else None
+        view = queries.quarantine(manager, job_id)
+    if results:
+        write("".join(_lines(view)))
+    else:
+        session.answer(view, lambda: integrity.quarantine_page(view))
+
+
+def _lines(view: QuarantineView) -> Iterable[str]:
+    for row in view.rows:
+        for result in row.results:
+            line = {"job": row.job_id, "seq": row.key, **msgspec.to_builtins(result)}
+            yield msgspec.json.encode(line).decode() + "\n"
+
+
+def _ids(manager: StateManager, wanted: str | None) -> list[str]:
+    """The ids that `wanted` names, from a damaged store too. Raises Trouble."""
+    known = sorted(manager.stored_ids())
+    if wanted is None or wanted in known:
+        return known if wanted is None else [wanted]
+    found = [job_id for job_id in known if job_id.startswith(wanted)]
+    if len(found) != 1:
+        told = f"{len(found)} jobs begin with" if found else "no job"
+        raise Trouble(f"{told} {wanted!r} in {manager.url}{nearest(wanted, known)}")
+    return found
 
 
 def _progress(ids: list[str]) -> AbstractContextManager[Iterable[str]]:

@@ -1,0 +1,44 @@
+"""`milepost salvage`: copy what can be had of a damaged store into a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from milepost.cli.options import debug_option, examples
+from milepost.cli.session import AS_JSON, STORE, session_of
+from milepost.inspect import integrity
+from milepost.inspect.views import SalvageView
+from milepost.state.salvage import salvage as copy
+
+__all__ = ["salvage"]
+
+_NOT_WHOLE = 1
+
+
+@click.command(
+    "salvage",
+    epilog=examples(
+        "milepost salvage jobs.db whole.db",
+        "milepost salvage jobs.db whole.db --json",
+    ),
+)
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with its schema.")
+@debug_option()
+@click.pass_context
+def salvage(context: click.Context, *, old: Path, new: Path, as_json: bool) -> None:
+    """Copy what can be had of a damaged store into a new one; exit 1 if that is not all.
+
+    OLD is only read. Every job that verifies is copied as it is; of the others, what can be read,
+    repaired as `verify --repair` does. What was lost is listed.
+    """
+    context.meta[STORE] = str(old)
+    context.meta[AS_JSON] = as_json
+    session = session_of(context)
+    jobs = tuple(copy(old, new, clock=session.clock))
+    view = SalvageView(old=str(old), new=str(new), whole=all(job.whole for job in jobs), jobs=jobs)
+    session.answer(view, lambda: integrity.salvage_page(view))
+    context.exit(0 if view.whole else _NOT_WHOLE)

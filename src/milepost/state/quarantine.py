@@ -1,0 +1,98 @@
+"""The quarantine: what repairs took out of its place, and what of it can still be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from milepost.clock import instant
+from milepost.codec import decode_body, decode_facts
+from milepost.errors import StateError
+from milepost.facts import ItemsFired
+from milepost.rows import Quarantined, Row, StoredJob
+from milepost.state.loading import Loader
+from milepost.state.persistence import Reader
+
+__all__ = ["QuarantinedResult", "QuarantinedRow", "quarantined"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedResult:
+    """A payload in a commit that was set aside: what `item` would have had by `event`.
+
+    It matches the digest that its commit states of it; that the commit itself is what was
+    written, nothing says any more.
+    """
+
+    item: str
+    event: str
+    payload: Any  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedRow:
+    """A row that was set aside at `at` out of `source`, with all its columns.
+
+    `key` is its seq or first ordinal there. Bytes in `content` are in base64. `results` are the
+    payloads that can be read in it.
+    """
+
+    number: int
+    at: datetime
+    job_id: str
+    source: str
+    key: int
+    reason: str
+    content: Any  # Any: JSON
+    results: tuple[QuarantinedResult, ...]
+
+
+def quarantined(loader: Loader, reader: Reader, job_id: str | None) -> Iterator[QuarantinedRow]:
+    """What was set aside, of one job or of all, oldest first, streamed."""
+    jobs = {job.job_id: job for job in reader.entries()}
+    for stored in reader.quarantine():
+        if job_id in (None, stored.job_id):
+            yield QuarantinedRow(
+                number=stored.number,
+                at=instant(stored.at_us),
+                job_id=stored.job_id,
+                source=stored.source,
+                key=stored.key,
+                reason=stored.reason,
+                content=msgspec.json.decode(stored.content),
+                results=tuple(_results(loader, jobs.get(stored.job_id), stored)),
+            )
+
+
+def _results(
+    loader: Loader, job: StoredJob | None, stored: Quarantined
+) -> Iterator[QuarantinedResult]:
+    """The payloads of items in a commit, as far as head and body can be read."""
+    if stored.source != "commits":
+        return
+    try:
+        columns = msgspec.json.decode(stored.content)
+        row = msgspec.convert({**columns, "seq": stored.key}, Row)
+        facts = decode_facts(row, url=loader.store.url, job_id=stored.job_id)
+        bodies = decode_body(row, url=loader.store.url, job_id=stored.job_id)
+    except (StateError, msgspec.MsgspecError):
+        return
+    for fact, body in zip(facts, bodies, strict=False):
+        if isinstance(fact, ItemsFired) and isinstance(body, list):
+            for ordinal, payload in zip(fact.ordinals, body, strict=False):
+                yield QuarantinedResult(
+                    item=_key(loader, job, ordinal),
+                    event=fact.event,
+                    payload=payload,
+                )
+
+
+def _key(loader: Loader, job: StoredJob | None, ordinal: int) -> str:
+    try:
+        return loader.inputs(job, ordinal + 1).key(ordinal) if job else str(ordinal)
+    except StateError:
+        return str(ordinal)

@@ -1,0 +1,105 @@
+"""Salvage: what can be had of a damaged file, in a new one that is whole, and what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from milepost.clock import Clock, SystemClock
+from milepost.errors import MilepostError, StoreAbsent, StoreError
+from milepost.lifecycles import mapreduce
+from milepost.machine import Lifecycle
+from milepost.state.loading import Loader
+from milepost.state.repair import Repair, find_entry, repair_job
+from milepost.stores.sqlite import SqliteStore
+from milepost.stores.sqlite_salvage import Copied, Gap, copy_rows
+from milepost.stores.sqlite_schema import LAST
+from milepost.versions import tables_of
+
+__all__ = ["SalvagedJob", "describe", "salvage"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalvagedJob:
+    """What was had of one job; `job_id` is empty where its entry is lost.
+
+    `commits` and `items` (blocks of them) were copied, `aside_count` rows went into the
+    quarantine of the new file. `gaps` could not be read at all. `repair` is what made the copy
+    sound, None where it cannot be or need not be; `problem` says why it cannot.
+    """
+
+    job_id: str
+    number: int
+    commits: int
+    item_blocks: int
+    aside_count: int
+    gaps: tuple[Gap, ...]
+    repair: Repair | None
+    problem: str
+
+    @property
+    def whole(self) -> bool:
+        """True if nothing of the job was lost."""
+        repaired = self.repair is not None and (self.repair.steps or self.repair.beyond)
+        return not (self.gaps or self.aside_count or self.problem or repaired)
+
+
+def salvage(
+    old: Path,
+    new: Path,
+    *,
+    lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+    clock: Clock | None = None,
+) -> Iterator[SalvagedJob]:
+    """Copy every job of the file `old` that can be had into a new file, one after the other.
+
+    `old` is only read. A job whose log does not verify is repaired in the copy, as
+    StateManager.repair does. Raises StoreAbsent where there is no old file, StoreError where
+    there is a new one or where nothing of the old can be read.
+    """
+    if not old.is_file():
+        raise StoreAbsent(url=f"sqlite:///{old}", problem="there is no such file")
+    if new.exists():
+        problem = "it is there already, and a salvage makes a new file: name another"
+        raise StoreError(url=f"sqlite:///{new}", problem=problem)
+    now_us = (clock or SystemClock()).now_us()
+    store = SqliteStore(new)
+    try:
+        loader = Loader(store, tables_of(lifecycle, ()))
+        for copied in copy_rows(old, store, now_us):
+            yield _made_sound(loader, copied, now_us)
+    finally:
+        store.close()
+
+
+def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:
+    repair: Repair | None = None
+    problem = "" if copied.job_id else "its entry is lost, so all of it was set aside"
+    if not copied.number:
+        problem = "what earlier repairs had set aside is not all there"
+    if copied.job_id:
+        try:
+            with loader.store.writing() as writer:
+                job = find_entry(writer, copied.job_id, loader.store.url)
+                repair = repair_job(loader, writer, job, now_us)
+        except MilepostError as error:
+            problem = str(error)
+    if repair is not None and repair.seq == 0:
+        problem = "its first commit is lost, so that there is nothing for the others to stand on"
+    return SalvagedJob(
+        job_id=copied.job_id,
+        number=copied.number,
+        commits=copied.rows["commits"],
+        item_blocks=copied.rows["inputs"],
+        aside_count=copied.aside_count,
+        gaps=copied.gaps,
+        repair=repair,
+        problem=problem,
+    )
+
+
+def describe(gap: Gap) -> str:
+    """What a gap leaves out, in words."""
+    upto = "on, if there were any" if gap.last >= LAST else f"to {gap.last}"
+    return f"{gap.source} from {gap.first} {upto}: {gap.problem}"

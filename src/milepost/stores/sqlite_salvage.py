@@ -1,0 +1,220 @@
+"""Salvage: every row that can still be read of a damaged file, copied into a new one.
+
+Rows are asked for in the order of their ids. Where one cannot be read, the next that can is
+looked for, in growing steps and then by halves, so that what is left out is what is damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import apsw
+
+from milepost.stores.sqlite import SqliteStore
+from milepost.stores.sqlite_errors import translate
+from milepost.stores.sqlite_queries import TABLES, SqliteWriter
+from milepost.stores.sqlite_schema import LAST, SHIFT
+
+__all__ = ["Copied", "Gap", "copy_rows"]
+
+_ORDER: Final = ("inputs", "blocks", "commits", "checkpoints", "leases")
+_MAX_JOBS: Final = (1 << (63 - SHIFT)) - 1
+
+
+class Gap(NamedTuple):
+    """Ids of a table that could not be read: seqs or ordinals from `first` to `last`.
+
+    Which of them there were is not known.
+    """
+
+    source: str
+    first: int
+    last: int
+    problem: str
+
+
+class Copied(NamedTuple):
+    """What was copied of one job, by table; what was set aside; what could not be read."""
+
+    number: int
+    job_id: str
+    rows: dict[str, int]
+    aside_count: int
+    gaps: tuple[Gap, ...]
+
+
+def copy_rows(old: Path, new: SqliteStore, at_us: int) -> Iterator[Copied]:
+    """Copy one job after the other into the empty store `new`, each in one transaction.
+
+    A row that does not fit there (one whose predecessor is lost, one that is not of its types)
+    goes into the quarantine, as do those of jobs whose entry is lost, under the id "". Raises
+    StoreError where nothing at all can be read.
+    """
+    connection = apsw.Connection(str(old), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        source = _Source(connection)
+        source.look(f"sqlite:///{old}")
+        with new.writing() as writer:
+            gaps = _copy_quarantine(source, writer)
+        if gaps:
+            yield Copied(0, "", dict.fromkeys(TABLES, 0), 0, gaps)
+        entries, numbers = source.jobs()
+        for number in sorted(numbers):
+            with new.writing() as writer:
+                copied = _copy(source, writer, number, entries.get(number), at_us)
+            yield copied
+    finally:
+        connection.close()
+
+
+class _Source:
+    """A damaged file, asked with patience."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def look(self, url: str) -> None:
+        """Raise StoreError unless the file can be asked at all."""
+        try:
+            # lets SQLite read a file that is shorter than its header says; nothing is written
+            self._connection.execute("PRAGMA writable_schema = ON")
+            list(self._connection.execute("SELECT name FROM sqlite_schema"))
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise translate(error, url) from error
+
+    def jobs(self) -> tuple[dict[int, tuple[Any, ...]], set[int]]:
+        """The entries by number, and every number that anything is of."""
+        entries: dict[int, tuple[Any, ...]] = {}
+        index = "SELECT number, job_id, 0, '' FROM jobs INDEXED BY sqlite_autoindex_jobs_1"
+        table = "SELECT number, job_id, created_at_us, lifecycle FROM jobs"
+        try:
+            entries.update((row[0], row) for row in self._connection.execute(index))
+        except (apsw.Error, UnicodeDecodeError):
+            entries.clear()  # the table has it all
+        rows, _ = self.rows(table, "number", 1, _MAX_JOBS)
+        entries.update((row[0], row) for row in rows if isinstance(row[1], str))
+        numbers = set(entries)
+        for name in filter(self.has, _ORDER):
+            key = "job" if name == "leases" else "id"
+            shift = 0 if name == "leases" else SHIFT
+            last = _MAX_JOBS << shift | (LAST if shift else 0)
+            found, _ = self.rows(f"SELECT {key} FROM {name}", key, 1, last)
+            numbers.update(row[0] >> shift for row in found)
+        return entries, {number for number in numbers if number > 0}
+
+    def has(self, table: str) -> bool:
+        """True if the file has that table."""
+        return bool(list(self._connection.execute(f"PRAGMA table_info({table})")))
+
+    def newest(self, number: int) -> tuple[Any, ...] | None:
+        """The note of the job's newest commit, if it can be read and there is one."""
+        try:
+            for row in self._connection.execute(
+                "SELECT job, seq, digest, seal FROM tips WHERE job = ?", (number,)
+            ):
+                found: tuple[Any, ...] = row
+                return found
+        except (apsw.Error, UnicodeDecodeError):
+            return None
+        return None
+
+    def rows(
+        self, select: str, key: str, first: int, last: int
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[int, int, str]]]:
+        """The rows whose `key` is from `first` to `last`, in order, and the ranges that fail."""
+        found: list[tuple[Any, ...]] = []
+        gaps: list[tuple[int, int, str]] = []
+        low = first
+        while low <= last:
+            problem = ""
+            try:
+                for row in self._connection.execute(
+                    f"{select} WHERE {key} BETWEEN ? AND ? ORDER BY {key}", (low, last)
+                ):
+                    if type(row[0]) is int and low <= row[0] <= last:
+                        found.append(row)
+                        low = row[0] + 1
+            except (apsw.Error, UnicodeDecodeError) as error:
+                problem = str(error)
+            if not problem:
+                break
+            following = self._next_readable(f"{select} WHERE {key} BETWEEN ? AND ?", low, last)
+            gaps.append((low, following - 1, problem))
+            low = following
+        return found, gaps
+
+    def _next_readable(self, select: str, low: int, last: int) -> int:
+        """From where on something, or nothing, is read without an error; `last + 1` if nowhere."""
+        bad, step = low, 1
+        while not self._readable(select, min(low + step, last), last):
+            bad = min(low + step, last)
+            if bad == last:
+                return last + 1
+            step *= 2
+        good = min(low + step, last)
+        while good - bad > 1:
+            middle = (bad + good) // 2
+            if self._readable(select, middle, last):
+                good = middle
+            else:
+                bad = middle
+        return good
+
+    def _readable(self, select: str, low: int, last: int) -> bool:
+        try:
+            list(self._connection.execute(f"{select} ORDER BY 1 LIMIT 1", (low, last)))
+        except (apsw.Error, UnicodeDecodeError):
+            return False
+        return True
+
+
+def _copy_quarantine(source: _Source, writer: SqliteWriter) -> tuple[Gap, ...]:
+    """Copy what earlier repairs set aside; an older file has none."""
+    columns = "number, at_us, job_id, source, id, reason, content"
+    if not source.has("quarantine"):
+        return ()
+    found, failed = source.rows(f"SELECT {columns} FROM quarantine", "number", 1, LAST)
+    for row in found:
+        writer.copy_row("quarantine", columns, row)
+    return tuple(Gap("quarantine", *gap) for gap in failed)
+
+
+def _copy(
+    source: _Source,
+    writer: SqliteWriter,
+    number: int,
+    entry: tuple[Any, ...] | None,
+    at_us: int,
+) -> Copied:
+    """Copy what there is of one job; without an entry all of it goes into the quarantine."""
+    job_id = "" if entry is None else entry[1]
+    if entry is not None:
+        writer.copy_row("jobs", "number, job_id, created_at_us, lifecycle", entry)
+    newest = source.newest(number)
+    noted = newest[1] if newest and type(newest[1]) is int else LAST
+    rows = dict.fromkeys(TABLES, 0)
+    gaps: list[Gap] = []
+    aside = 0
+    for name in filter(source.has, _ORDER):
+        columns = TABLES[name].removesuffix(", seal")
+        key = "job" if name == "leases" else "id"
+        base = number if name == "leases" else number << SHIFT
+        last = base if name == "leases" else base + LAST
+        found, failed = source.rows(f"SELECT {columns} FROM {name}", key, base, last)
+        end = noted if name == "commits" else LAST
+        gaps += [
+            Gap(name, first - base, min(upto - base, end), problem)
+            for first, upto, problem in failed
+            if first - base <= end
+        ]
+        for row in found:
+            if entry is not None and writer.copy_row(name, columns, row):
+                rows[name] += 1
+                continue
+            reason = "it was found without what it stands on, or is not what it should be"
+            writer.copy_aside(name, columns, row, job_id=job_id, reason=reason, at_us=at_us)
+            aside += 1
+    writer.seal_copies(number, newest)
+    return Copied(number, job_id, rows, aside, tuple(gaps))

@@ -1,0 +1,120 @@
+"""Eight processes of eight threads on one file: what was acknowledged is there, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import apsw
+
+from milepost import StateManager
+from tests.crash.crowd import EXPECTED, JOBS, THREADS, key_of
+
+SOAK = bool(os.environ.get("MILEPOST_SOAK"))
+PROCESSES = 8
+SECONDS = 60 if SOAK else 3
+ITEMS = 6000 if SOAK else 400
+"""How many items each thread has for its own: more than it gets done in the time."""
+
+Line = tuple[str, str, str | None]
+
+
+def let_loose(folder: Path) -> list[Line]:
+    """All that a crowd says it did, on a new store in `folder`."""
+    keys = [
+        key_of(process, thread, number)
+        for process in range(PROCESSES)
+        for thread in range(THREADS)
+        for number in range(ITEMS)
+    ]
+    with StateManager.open(folder / "jobs.db") as manager:
+        for job_id in JOBS:
+            manager.create_job(keys, job_id=job_id)
+            manager.fire(job_id, "start_map")
+    errors = [(folder / f"{process}.errors").open("w+") for process in range(PROCESSES)]
+    running = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.crash.crowd",
+                *map(str, (folder, process, SECONDS, ITEMS)),
+            ],
+            cwd=Path(__file__).parents[2],
+            stderr=errors[process],
+        )
+        for process in range(PROCESSES)
+    ]
+    for process, one in enumerate(running):
+        assert one.wait(timeout=SECONDS + 240) == 0
+        errors[process].seek(0)
+        assert errors[process].read() == ""
+        errors[process].close()
+    return [
+        tuple(json.loads(line))
+        for journal in folder.glob("*.journal")
+        for line in journal.read_text().splitlines()
+    ]
+
+
+def complaints(folder: Path, said: list[Line]) -> list[str]:
+    """What of all that was acknowledged is not so."""
+    found = [f"{kind}: {what}" for kind, what, _ in said if kind == "unexpected"]
+    ended = sum(kind == "end" for kind, _, _ in said)
+    if ended != PROCESSES * THREADS:
+        found.append(f"{ended} threads came to their end")
+    known = {error.__name__ for error in EXPECTED}
+    found += [
+        f"another error: {what}" for kind, what, _ in said if kind == "error" and what not in known
+    ]
+    with StateManager.open(folder / "jobs.db", read_only=True) as manager:
+        found += manager.check_store()
+        for verification in manager.verify():
+            found += [f"{verification.job_id}: {p.message}" for p in verification.problems]
+        for job_id in JOBS:
+            acknowledged = [key for kind, what, key in said if (kind, what) == ("done", job_id)]
+            times = Counter(
+                event_key
+                for event in manager.get_state_history(job_id)
+                if event.event == "succeed" and event.kind == "items"
+                for event_key in event.items
+            )
+            results = dict(manager.results(job_id))
+            found += [f"{key} recorded {n} times" for key, n in times.items() if n != 1]
+            found += [
+                f"{key} was acknowledged and is not there"
+                for key in acknowledged
+                if key not in results
+            ]
+            found += [f"{key} has the result {r!r}" for key, r in results.items() if r != key]
+            if len(acknowledged) != len(set(acknowledged)):
+                found.append("something was acknowledged twice")
+    return found
+
+
+def test_what_a_crowd_was_told_is_so_and_the_check_would_notice(tmp_path: Path) -> None:
+    """No result is lost or there twice, no error is but of a kind that is meant, all verifies.
+
+    Then the negative control: one acknowledged result taken out of the file is missed.
+    """
+    said = let_loose(tmp_path)
+    assert complaints(tmp_path, said) == []
+    done = Counter(what for kind, what, _ in said if kind == "done")
+    met = Counter(what for kind, what, _ in said if kind == "error")
+    print(f"{SECONDS} s: {dict(done)} acknowledged, errors {dict(met)}")
+    assert done["open"] > PROCESSES * THREADS
+    assert met, "they never met"
+
+    connection = apsw.Connection(str(tmp_path / "jobs.db"))
+    connection.execute("DELETE FROM commits WHERE id = (SELECT max(id) FROM commits WHERE job = 2)")
+    connection.execute(
+        "UPDATE tips SET (seq, digest) = (SELECT seq, digest FROM commits WHERE job = 2"
+        " ORDER BY id DESC LIMIT 1) WHERE job = 2"
+    )
+    connection.execute("UPDATE leases SET fence = 0")
+    connection.close()
+    assert complaints(tmp_path, said)
