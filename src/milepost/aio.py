@@ -335,6 +335,10 @@ class AsyncStateManager:
         """As StateManager.store_format."""
         return await self._call(self.manager.store_format)
 
+    async def back_up(self, copy: str | Path) -> int:
+        """As StateManager.back_up."""
+        return await self._call(self.manager.back_up, copy)
+
     async def repair(self, job_id: str, *, apply: bool = False) -> Repair:
         """As StateManager.repair."""
         return await self._call(self.manager.repair, job_id, apply=apply)

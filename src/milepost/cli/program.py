@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from milepost.cli.commands.backup import backup
 from milepost.cli.commands.changes import changes
 from milepost.cli.commands.checkpoint import checkpoint
 from milepost.cli.commands.compact import compact
@@ -41,7 +42,7 @@ __all__ = ["Program", "main"]
 _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
     *(plan, recover, rewind, fork, dead, requeue),
-    *(verify, salvage, migrate, compact, diagram),
+    *(verify, salvage, backup, migrate, compact, diagram),
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
@@ -180,7 +181,8 @@ def main() -> None:
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
     or trouble, 130 interrupted. Only `checkpoint` and what is told to
-    `--apply` changes a store; `salvage` makes a new one.
+    `--apply` changes a store; `salvage`
+    and `backup` make new ones.
     """
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
-from milepost.inspect.upkeep import CompactView, MigrateView
+from milepost.inspect.upkeep import BackupView, CompactView, MigrateView
 from milepost.inspect.views import (
     ChangesView,
     CheckpointView,
@@ -117,6 +117,7 @@ View: TypeAlias = (
     | RepairView
     | QuarantineView
     | SalvageView
+    | BackupView
     | MigrateView
     | CompactView
     | PathView

@@ -9,13 +9,27 @@ from typing import ClassVar
 from milepost.inspect.page import Block, Column, Note, Page, Table
 
 __all__ = [
+    "BackupView",
     "CompactView",
     "CompactedJob",
     "MigrateView",
     "MigrationStep",
+    "backup_page",
     "compact_page",
     "migrate_page",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupView:
+    """A copy of the store that was made: its size, and how many jobs it holds."""
+
+    SCHEMA: ClassVar[str] = "milepost.backup/1"
+
+    store: str
+    copy: str
+    size_bytes: int
+    jobs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +75,12 @@ class CompactView:
 
     applied: bool
     jobs: tuple[CompactedJob, ...]
+
+
+def backup_page(view: BackupView) -> Page:
+    """One line: what is in the copy."""
+    jobs = f"{view.jobs} job{'' if view.jobs == 1 else 's'}"
+    return (Note(f"{view.copy}: {jobs}, {view.size_bytes:,} bytes"),)
 
 
 def compact_page(view: CompactView) -> Page:

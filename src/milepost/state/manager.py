@@ -604,6 +604,15 @@ class StateManager:
         with self._store.reading() as reader:
             return store_problems(self._loader, reader)
 
+    def back_up(self, copy: str | Path) -> int:
+        """Write a copy of the whole store, as of this moment, to a new file; its size in bytes.
+
+        It is durable when this returns, and a store like any other. Nobody waits meanwhile: what
+        is written while it is made is not in it. Raises StoreError where there is a file already,
+        StoreUnreadable where the store is damaged. Cost: the store is read once.
+        """
+        return self._store.back_up(Path(copy))
+
     def repair(self, job_id: str, *, apply: bool = False) -> Repair:
         """What a repair of the job would do, or, with `apply`, what it did, in one commit.
 

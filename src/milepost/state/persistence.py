@@ -195,6 +195,14 @@ class StateStore(Protocol):
         """The format that the store has, and the steps that an open for writing would take."""
         ...
 
+    def back_up(self, copy: Path) -> int:
+        """Write a copy of this moment to a new file, durable; its size in bytes.
+
+        Nobody waits for it. Raises StoreError where there is something at `copy` already, or where
+        there is nothing to copy.
+        """
+        ...
+
     def close(self) -> None:
         """Give everything back; closing twice is fine."""
         ...

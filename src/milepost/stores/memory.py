@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import msgspec
 
@@ -232,6 +233,12 @@ class MemoryStore:
     def format(self) -> StoreFormat:
         """Memory outlives no version: it always has the one format that there is."""
         return StoreFormat(version=0, newest=0, pending=())
+
+    def back_up(self, copy: Path) -> int:
+        """Memory is kept in no file. Raises StoreError."""
+        raise StoreError(
+            url=self.url, problem=f"it is in memory: there is nothing to put in {copy}"
+        )
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -22,7 +22,14 @@ from milepost.errors import (
 )
 from milepost.rows import StoreFormat
 from milepost.stores.sqlite_errors import translate
-from milepost.stores.sqlite_files import Create, make_ready, mount_table, refuse_network
+from milepost.stores.sqlite_files import (
+    Create,
+    claim,
+    make_ready,
+    mount_table,
+    refuse_network,
+    settle,
+)
 from milepost.stores.sqlite_migration import (
     APPLICATION_ID,
     format_of,
@@ -145,6 +152,26 @@ class SqliteStore:
         except StoreUnreadable as error:
             return [error.problem]
         return [problem for problem in found if problem != "ok"]
+
+    def back_up(self, copy: Path) -> int:
+        """Write a copy of this moment to a new file, durable; its size in bytes.
+
+        Nobody waits for it. It holds what can be read and no free pages. Raises StoreError where
+        there is something at `copy` already.
+        """
+        url = f"sqlite:///{copy}"
+        claim(copy, url)
+        try:
+            with self._translated():
+                connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+                try:
+                    connection.execute("VACUUM INTO ?", (str(copy),))
+                finally:
+                    connection.close()
+            return settle(copy, url)
+        except BaseException:
+            copy.unlink(missing_ok=True)
+            raise
 
     def format(self) -> StoreFormat:
         """The format of the file as it is, and the steps that an open for writing would take."""

@@ -16,7 +16,15 @@ from typing import Final, Literal, TypeAlias
 
 from milepost.errors import StoreAbsent, StoreError, StoreForeign, StoreUnreadable, StoreUnsafe
 
-__all__ = ["Create", "file_system_of", "make_ready", "mount_table", "refuse_network"]
+__all__ = [
+    "Create",
+    "claim",
+    "file_system_of",
+    "make_ready",
+    "mount_table",
+    "refuse_network",
+    "settle",
+]
 
 Create: TypeAlias = bool | Literal["folders"]
 """Whether to make a store that is not there; `folders`: with the folders that lead to it."""
@@ -155,6 +163,30 @@ def _make(path: Path, url: str, *, create: Create) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(url=url, problem=f"cannot be made: {error}") from error
+
+
+def claim(path: Path, url: str) -> None:
+    """Make an empty file for its owner alone. Raises StoreError if there is anything at `path`."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError as error:
+        raise StoreError(url=url, problem="there is a file already: name another") from error
+    except OSError as error:
+        raise StoreError(url=url, problem=f"cannot be made: {error}") from error
+
+
+def settle(path: Path, url: str) -> int:
+    """Make what is in a file, and that it is there, survive power loss; its size in bytes."""
+    try:
+        for place, flags in ((path, os.O_RDWR), (path.parent, os.O_RDONLY)):
+            handle = os.open(place, flags)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        return path.stat().st_size
+    except OSError as error:
+        raise StoreError(url=url, problem=f"cannot be made durable: {error}") from error
 
 
 def _make_folder(folder: Path) -> None:
