@@ -7,13 +7,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from milepost.codec import decode_body
-from milepost.errors import CodecAbsent, LogCorrupt, MilepostError, StateError, StoreError
-from milepost.facts import Fact, ItemsFired
+from milepost.errors import (
+    CodecAbsent,
+    LifecycleChanged,
+    LogCorrupt,
+    MilepostError,
+    StateError,
+    StoreError,
+)
+from milepost.facts import Fact, ItemsFired, Migrated
 from milepost.inputs import check_blocks, fingerprint_of
-from milepost.job import JobState
+from milepost.job import JobState, restore
 from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
+from milepost.upgrade import upgraded
 
 __all__ = ["Problem", "Verification", "entry_of", "store_problems", "verify_job"]
 
@@ -147,7 +155,9 @@ class _Work:
         try:
             self.state = loader.origin(reader, job)
             for row, after in loader.replay(reader, job, self.state):
-                self.state = after
+                before, self.state = self.state, after
+                if after.lifecycle is not before.lifecycle:
+                    self._upgrade(row, before, after)
                 if loader.tally(job, row) != after.tally:
                     message = "the row states another tally than the fold gives"
                     self._add("INV-FOLD", row.seq, message, "nothing: the fold is what counts")
@@ -172,6 +182,19 @@ class _Work:
         else:
             for seq in checkpoints:
                 self._add("INV-FOLD", seq, "a checkpoint of no commit of this log", NOTHING)
+
+    def _upgrade(self, row: Row, before: JobState, after: JobState) -> None:
+        """A change of version leads where the upgrade leads, as far as that is known here."""
+        facts = self._loader.facts(self._job, row)
+        changes = (fact for fact in facts if isinstance(fact, Migrated))
+        then = restore(next(changes).snapshot, after.tables, after.inputs)
+        try:
+            due = upgraded(before, after.lifecycle)
+        except LifecycleChanged:
+            return  # of versions that have gone, nobody can tell any more
+        if (then.phase, then.context, then.items) != (due.phase, due.context, due.items):
+            message = "the job was taken to another version otherwise than its upgrade says"
+            self._add("INV-LEGAL", row.seq, message, NOTHING, mends=False)
 
     def _lost_from(self, seq: int) -> str:
         """What cannot be folded any more from `seq` on."""

@@ -187,6 +187,21 @@ def test_a_state_that_the_new_version_refuses_is_not_made(store: StateStore) -> 
     assert manager_of(store, mapreduce.LIFECYCLE).get_state("job") == before
 
 
+def test_verification_knows_where_the_change_should_have_led(store: StateStore) -> None:
+    """A state under the new version that its upgrade does not give is a problem."""
+    begun(store, max_dead=1)
+    version, other = compiled(MIGRATED), compiled(REFUSED)
+    assert other.lifecycle.digest == version.lifecycle.digest, "migrations are no part of it"
+    manager_of(store, version.lifecycle, version.first).fire("job", "pause")
+    sound, not_sound = (
+        manager_of(store, one.lifecycle, one.first).verify("job")[0] for one in (version, other)
+    )
+    assert sound.sound
+    (problem,) = not_sound.problems
+    assert "otherwise than its upgrade says" in problem.message
+    assert manager_of(store, version.lifecycle).verify("job")[0].sound, "the first tables are gone"
+
+
 def test_the_message_says_what_is_missing(store: StateStore) -> None:
     """Tables that were compiled and not given, and a version that was not compiled in."""
     begun(store)
