@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +15,19 @@ from typing import Any, ParamSpec, Self, TypeVar
 from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
-from milepost.state.checkpoint import Checkpoint
+from milepost.rows import Vacuumed
+from milepost.state.checkpoint import KEPT, Checkpoint
+from milepost.state.collecting import BATCH_ROWS, Collected, pause
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
+from milepost.state.limits import LARGEST, Limits
 from milepost.state.manager import StateManager
 from milepost.state.persistence import Durability
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
+from milepost.state.retention import Kept, RetentionPlan, RetentionPolicy
+from milepost.state.sizes import JobSizes
 from milepost.state.transitions import ItemEvent, Updater
 from milepost.state.verification import Verification
 
@@ -52,6 +57,7 @@ class AsyncStateManager:
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
         clock: Clock | None = None,
+        limits: Limits | None = None,
         threads: int = 32,
     ) -> AsyncStateManager:
         """As StateManager.open."""
@@ -64,6 +70,7 @@ class AsyncStateManager:
                 durability=durability,
                 busy_timeout_s=busy_timeout_s,
                 clock=clock,
+                limits=limits,
             )
         )
         return cls(manager, threads=threads)
@@ -184,10 +191,17 @@ class AsyncStateManager:
         return await self._call(self.manager.lease_expires_at, job_id)
 
     async def create_checkpoint(
-        self, job_id: str, *, reason: str = "by hand", lease: Lease | None = None
+        self,
+        job_id: str,
+        *,
+        reason: str = "by hand",
+        lease: Lease | None = None,
+        keep: int = KEPT,
     ) -> Checkpoint:
         """As StateManager.create_checkpoint."""
-        return await self._call(self.manager.create_checkpoint, job_id, reason=reason, lease=lease)
+        return await self._call(
+            self.manager.create_checkpoint, job_id, reason=reason, lease=lease, keep=keep
+        )
 
     async def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """As StateManager.get_checkpoint."""
@@ -210,6 +224,40 @@ class AsyncStateManager:
     ) -> JobState:
         """As StateManager.apply."""
         return await self._call(self.manager.apply, recovery, lease=lease, operator=operator)
+
+    async def keep(self, job_id: str, *, for_: timedelta | None, reason: str = "") -> Kept:
+        """As StateManager.keep."""
+        return await self._call(self.manager.keep, job_id, for_=for_, reason=reason)
+
+    async def keep_by_policy(self, job_id: str) -> None:
+        """As StateManager.keep_by_policy."""
+        await self._call(self.manager.keep_by_policy, job_id)
+
+    async def kept(self, job_id: str) -> Kept | None:
+        """As StateManager.kept."""
+        return await self._call(self.manager.kept, job_id)
+
+    async def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
+        """As StateManager.plan_retention."""
+        return await self._call(self.manager.plan_retention, policy)
+
+    async def collect(
+        self,
+        retention: RetentionPlan,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        rest: Callable[[], None] = pause,
+    ) -> Collected:
+        """As StateManager.collect; `rest` is called in a thread."""
+        return await self._call(self.manager.collect, retention, batch_rows=batch_rows, rest=rest)
+
+    async def vacuum(self) -> Vacuumed:
+        """As StateManager.vacuum."""
+        return await self._call(self.manager.vacuum)
+
+    async def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
+        """As StateManager.sizes."""
+        return await self._call(self.manager.sizes, job_id, largest=largest)
 
     async def get_state_history(
         self, job_id: str, *, after: int = 0, upto: int | None = None

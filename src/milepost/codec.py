@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -199,15 +199,19 @@ def encode_row(
     drafts: Sequence[Draft],
     tally: Tally,
     count: int,
+    check: Callable[[int], None] | None = None,
 ) -> Row:
     """The row that stores `drafts` behind the row whose digest is `previous`.
 
-    Raises ValueInvalid where head or body would be larger than the limit.
+    `check` is told how many bytes head and body take together, and may raise. Raises ValueInvalid
+    where head or body would be larger than the limit.
     """
     head = _json_encoder.encode([draft.fact for draft in drafts])
     body = b""
     if any(draft.body is not None for draft in drafts):
         body = _json_encoder.encode([draft.body for draft in drafts])
+    if check is not None:
+        check(len(head) + len(body))
     after = _json_encoder.encode(tally)
     body_digest = digest_of(body) if body else b""
     head_codec, stored_head = pack(head, "the facts of one commit")

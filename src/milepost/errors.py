@@ -7,8 +7,10 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ InputInvalid                what was given cannot be stored
    │  ├─ JobIdInvalid             a job id that does not match the pattern
    │  ├─ ValueInvalid             a value that is not JSON, or too large
+   │  │  └─ TooLarge              larger than the limits that were set
    │  └─ ItemKeyDuplicate         two items with one key
    ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
+   │  └─ JobReplaced              the job was deleted, and another has its id
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job runs by another lifecycle than this code
@@ -27,7 +29,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from milepost.machine import ContextInvalid, MilepostError, PayloadInvalid, TransitionRefused
 
@@ -44,6 +46,7 @@ __all__ = [
     "JobAbsent",
     "JobExists",
     "JobIdInvalid",
+    "JobReplaced",
     "LeaseHeld",
     "LeaseLost",
     "LifecycleChanged",
@@ -60,6 +63,7 @@ __all__ = [
     "StoreNewer",
     "StoreReadOnly",
     "StoreUnreadable",
+    "TooLarge",
     "TransitionRefused",
     "UpdateConflict",
     "ValueInvalid",
@@ -105,6 +109,27 @@ class ValueInvalid(InputInvalid):
         return f"{self.what}: {self.path} {self.problem}"
 
 
+class Large(NamedTuple):
+    """A value that takes much room: where it is, and how many bytes its JSON takes."""
+
+    place: str
+    size_bytes: int
+
+
+@dataclass(eq=False, kw_only=True)
+class TooLarge(ValueInvalid):
+    """Something larger than `limit_bytes`; `largest` names what takes most of it, largest first."""
+
+    code: ClassVar[str] = "too-large"
+    size_bytes: int
+    limit_bytes: int
+    largest: tuple[Large, ...]
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{place} {size_bytes:,}" for place, size_bytes in self.largest)
+        return f"{super().__str__()} (bytes: {named})" if named else super().__str__()
+
+
 @dataclass(eq=False, kw_only=True)
 class ItemKeyDuplicate(InputInvalid):
     """Two items of one job with the same key; `first` and `second` are their positions from 0."""
@@ -123,14 +148,31 @@ class ItemKeyDuplicate(InputInvalid):
 
 @dataclass(eq=False, kw_only=True)
 class JobAbsent(StateError, LookupError):
-    """There is no job of that id."""
+    """There is no job of that id; `deleted_at` says when there was one, if that is known."""
 
     code: ClassVar[str] = "job-absent"
     job_id: str
     url: str
+    deleted_at: datetime | None = None
 
     def __str__(self) -> str:
-        return f"no job {self.job_id!r} in {self.url}: `milepost jobs` lists those there are"
+        at = self.deleted_at
+        was = f" (it was deleted at {at:%Y-%m-%dT%H:%M:%SZ})" if at else ""
+        return f"no job {self.job_id!r} in {self.url}{was}: `milepost jobs` lists those there are"
+
+
+@dataclass(eq=False, kw_only=True)
+class JobReplaced(JobAbsent):
+    """The job that `what` is of was deleted, and another has its id now; that was left alone."""
+
+    code: ClassVar[str] = "job-replaced"
+    what: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} is of a job {self.job_id!r} that was deleted, and {self.url} has another"
+            " of that id now: begin with that one's newest state"
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -112,8 +112,13 @@ class Listing:
     that a key never depends on a position. Memory: the keys.
     """
 
-    def __init__(self, items: Iterable[object] | Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        items: Iterable[object] | Mapping[str, object],
+        check: Callable[[str, bytes], None] | None = None,
+    ) -> None:
         self._items = items
+        self._check = check
         self._identity = blake2b(digest_size=DIGEST_BYTES)
         self.count = 0
 
@@ -128,6 +133,8 @@ class Listing:
         keys: list[str] = []
         values: list[msgspec.Raw] = []
         for key, encoded in self._entries():
+            if self._check is not None:
+                self._check(key, encoded)
             first = seen.setdefault(key, self.count)
             if first != self.count:
                 raise ItemKeyDuplicate(key=key, first=first, second=self.count)
@@ -159,9 +166,15 @@ class Listing:
                 yield content_key(encoded), encoded
 
 
-def blocks_of(items: Iterable[object] | Mapping[str, object]) -> tuple[list[InputBlock], Listing]:
-    """All blocks of `items` at once, with the listing that knows their count and fingerprint."""
-    listing = Listing(items)
+def blocks_of(
+    items: Iterable[object] | Mapping[str, object],
+    check: Callable[[str, bytes], None] | None = None,
+) -> tuple[list[InputBlock], Listing]:
+    """All blocks of `items` at once, with the listing that knows their count and fingerprint.
+
+    `check` is told of each item's key and value as JSON, and may raise.
+    """
+    listing = Listing(items, check)
     return list(listing.blocks()), listing
 
 

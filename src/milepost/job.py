@@ -76,7 +76,8 @@ class JobState:
     `phase` is the state of the job's machine, `context` its variables and parameters. `owner` is
     who holds the lease, None where nobody does; `fence` counts acquisitions and never falls.
     `orphaned` says that a holder was taken over and the job has not been recovered since.
-    `variables` are the job's own JSON values. Two states are equal if they fold to the same.
+    `variables` are the job's own JSON values. `number` is the job's in its store: no job has had
+    it before, even under the same id. Two states are equal if they fold to the same.
     """
 
     id: str
@@ -96,6 +97,7 @@ class JobState:
     rewinds: tuple[tuple[int, int], ...] = ()
     rejected_count: int = 0
     digest: bytes = b""
+    number: int = field(default=0, compare=False, repr=False)
     lifecycle: Lifecycle = field(compare=False, repr=False)
     inputs: Inputs = field(compare=False, repr=False)
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["InputBlock", "Row", "StoredCheckpoint", "StoredJob", "StoredLease", "Tip"]
+__all__ = [
+    "Erased",
+    "InputBlock",
+    "Row",
+    "StoredCheckpoint",
+    "StoredCheckpointSize",
+    "StoredJob",
+    "StoredKeep",
+    "StoredLease",
+    "StoredSizes",
+    "Tip",
+    "Tombstone",
+    "Vacuumed",
+]
 
 
 class StoredJob(msgspec.Struct, frozen=True):
@@ -68,9 +81,74 @@ class StoredCheckpoint(msgspec.Struct, frozen=True):
     snapshot: bytes
 
 
+class StoredCheckpointSize(msgspec.Struct, frozen=True):
+    """A checkpoint without its snapshot, and how many bytes that takes."""
+
+    seq: int
+    reason: str
+    size_bytes: int
+
+
 class StoredLease(msgspec.Struct, frozen=True):
     """Until when the holder of `fence` may be taken for alive."""
 
     owner: str
     fence: int
     expires_at_us: int
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """What is left of a job that was deleted; its `number` is never given to another.
+
+    `erased` says that its rows are gone too; until then the next collector goes on with them.
+    """
+
+    number: int
+    job_id: str
+    deleted_at_us: int
+    reason: str
+    erased: bool
+
+
+class StoredKeep(msgspec.Struct, frozen=True):
+    """How long one job is kept after its newest commit, None for ever, and why."""
+
+    for_us: int | None
+    reason: str
+    set_at_us: int
+
+
+class StoredSizes(msgspec.Struct, frozen=True):
+    """How much of a job is stored, in rows and in bytes as they are stored."""
+
+    inputs_rows: int
+    inputs_bytes: int
+    commits: int
+    heads_bytes: int
+    bodies_bytes: int
+    checkpoints: int
+    checkpoints_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.inputs_bytes + self.heads_bytes + self.bodies_bytes + self.checkpoints_bytes
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """How much one step of an erasure took away; `done` once nothing is left."""
+
+    rows: int
+    size_bytes: int
+    done: bool
+
+
+class Vacuumed(msgspec.Struct, frozen=True):
+    """What giving space back to the disk did: the size before and after, and how it was done.
+
+    `how` is `incremental`, `full` (the file was written anew) or `none`.
+    """
+
+    how: str
+    before_bytes: int
+    after_bytes: int

@@ -10,12 +10,15 @@ import click
 
 from milepost.cli.commands.checkpoint import checkpoint
 from milepost.cli.commands.diagram import diagram
+from milepost.cli.commands.gc import gc
 from milepost.cli.commands.history import history
 from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
+from milepost.cli.commands.keep import keep
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
 from milepost.cli.commands.show import show
+from milepost.cli.commands.sizes import sizes
 from milepost.cli.commands.verify import verify
 from milepost.cli.options import debug_option, examples, store_option
 from milepost.cli.session import DEBUG
@@ -30,7 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Program", "main"]
 
-_COMMANDS: Final = (jobs, show, history, items, checkpoint, plan, recover, verify, diagram)
+_COMMANDS: Final = (
+    *(jobs, show, history, items, checkpoint, plan, recover, verify, diagram),
+    *(gc, keep, sizes),
+)
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
 
@@ -167,7 +173,8 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint` and `recover --apply` change anything.
+    or trouble, 130 interrupted. Only `checkpoint`, `keep`,
+    `recover --apply` and `gc --apply` change anything.
     """
 
 

@@ -88,10 +88,11 @@ def run(
     """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
 
     `map_fn` gets a `milepost.Item`, with `key` and `value`, on a worker of `executor`; what it
-    returns is the item's result, and must be JSON. An exception, or another result, fails the
-    attempt; what then follows is the lifecycle's to say. `reduce_fn` gets `(key, result)` of the
-    items that are done, streamed in item order, in the calling thread, and returns the job's
-    result; without one the run ends where reduce begins, and a later run may go on from there.
+    returns is the item's result, and must be JSON within the manager's limits. An exception, or
+    another result, fails the attempt; what then follows is the lifecycle's to say. `reduce_fn`
+    gets `(key, result)` of the items that are done, streamed in item order, in the calling thread,
+    and returns the job's result; without one the run ends where reduce begins, and a later run may
+    go on from there.
     `setup_fn` gets the new job's state and returns variables for it. If it or `reduce_fn` raises,
     the job fails, and a later run tries that phase again.
 
@@ -128,7 +129,9 @@ def run(
     """
     with (
         _held(manager, job_id, owner, ttl_s, takeover, wait) as lease,
-        closing(Calls(executor, map_fn, timeout_s=timeout_s, clock=clock)) as calls,
+        closing(
+            Calls(executor, map_fn, timeout_s=timeout_s, clock=clock, limits=manager.limits)
+        ) as calls,
         stop_signals(calls.wake) as stop,
     ):
         plan, state = _recovered(manager, job_id, takeover)

@@ -10,8 +10,15 @@ from typing import Any, Final, TypeAlias
 
 from pyroaring import BitMap
 
-from milepost.errors import LeaseLost, MilepostError, RecordConflict, TransitionRefused
-from milepost.executors.attempts import Given, NotGiven, outcome_of
+from milepost.errors import (
+    JobReplaced,
+    LeaseLost,
+    MilepostError,
+    RecordConflict,
+    TransitionRefused,
+    ValueInvalid,
+)
+from milepost.executors.attempts import Given, NotGiven, failure_of, outcome_of
 from milepost.executors.calls import Calls, Ended
 from milepost.executors.stopping import Stop
 from milepost.executors.turns import Turn, in_commits, next_turn
@@ -20,6 +27,7 @@ from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.lifecycles.mapreduce import (
     ItemEventName,
+    ItemFail,
     JobEventName,
     JobFail,
     JobFinishReduce,
@@ -110,7 +118,7 @@ class Running:
         wanted = setup_fn or _nothing
         given = self._user(lambda: dict(wanted(self.state) or {}), "the variables")
         if isinstance(given, Given):
-            self._fire(JobEventName.START_MAP, JobStartMap(variables=given.value))
+            self._give(JobEventName.START_MAP, JobStartMap(variables=given.value))
         else:
             self._fail(given)
 
@@ -123,7 +131,7 @@ class Running:
                 raise halt.__cause__ from None
             return
         if isinstance(given, Given):
-            self._fire(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
+            self._give(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
         else:
             self._fail(given)
 
@@ -131,7 +139,7 @@ class Running:
         """What the user's code gives here, in the main thread: a second signal ends it."""
         self.stop.interruptible = True
         try:
-            return outcome_of(call, what)
+            return outcome_of(call, what, self.manager.limits)
         finally:
             self.stop.interruptible = False
 
@@ -168,22 +176,42 @@ class Running:
         again from the newest state. False if there was nothing to do.
         """
         done = False
-        for batch, last in in_commits(ended):
-            turn = self._next_turn(batch, begin=begin and last)
-            while turn.events:
-                try:
-                    state = self.manager.record(self.state.id, turn.events, lease=self.lease)
-                except (TransitionRefused, RecordConflict) as refused:
-                    self._reload(refused)
-                    turn = self._next_turn(batch, begin=begin and last)
-                    continue
-                self._recorded(turn)
-                self._moved(state)
-                done = True
-                break
+        for batch, last in in_commits(ended, self.manager.limits.commit_max_bytes // 2):
+            done = self._commit_part(batch, begin=begin and last) or done
         if not done:
             self._look()
         return done
+
+    def _commit_part(self, batch: Sequence[Ended], *, begin: bool) -> bool:
+        """One commit, if there is anything for it; more if it would be too large."""
+        turn = self._next_turn(batch, begin=begin)
+        while turn.events:
+            try:
+                state = self.manager.record(self.state.id, turn.events, lease=self.lease)
+            except (TransitionRefused, RecordConflict) as refused:
+                self._reload(refused)
+                turn = self._next_turn(batch, begin=begin)
+                continue
+            except ValueInvalid as error:
+                return self._commit_apart(batch, error, begin=begin)
+            self._recorded(turn)
+            self._moved(state)
+            return True
+        return False
+
+    def _commit_apart(self, batch: Sequence[Ended], error: ValueInvalid, *, begin: bool) -> bool:
+        """A commit for each of what is too large together; what is too large alone has failed."""
+        if begin and batch:
+            done = self._commit_part(batch, begin=False)
+            return self._commit_part([], begin=True) or done
+        if len(batch) > 1:
+            parts = [self._commit_part([one], begin=False) for one in batch]
+            return any(parts)
+        if not batch or batch[0].event != ItemEventName.SUCCEED:
+            raise error  # no room even to say so
+        why = failure_of(error)
+        failure = ItemFail(cause=why.cause, message=why.message)
+        return self._commit_part([Ended(batch[0].ordinal, failure.event, failure)], begin=False)
 
     def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
         begins = begin and not self.stop.requested and self.calls.broken is None
@@ -237,6 +265,13 @@ class Running:
         else:
             self._moved(state)
 
+    def _give(self, event: JobEventName, payload: Payload) -> None:
+        """Record what the user's code gave; if it is too large, the job has failed."""
+        try:
+            self._fire(event, payload)
+        except ValueInvalid as error:
+            self._fail(failure_of(error))
+
     def _fail(self, why: NotGiven) -> None:
         self._fire(JobEventName.FAIL, JobFail(cause=why.cause, message=why.message))
 
@@ -248,8 +283,10 @@ class Running:
             raise refused
 
     def _look(self) -> None:
-        """See what others did to the job. Raises LeaseLost if another holds it."""
+        """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""
         self.state = self.manager.get_state(self.state.id)
+        if self.state.number != self.lease.number:
+            raise JobReplaced(job_id=self.state.id, url=self.manager.url, what=repr(self.lease))
         if self.state.fence != self.lease.fence:
             raise LeaseLost(
                 job_id=self.state.id,
@@ -272,7 +309,10 @@ class Running:
             self._take_checkpoint("policy")
 
     def _take_checkpoint(self, reason: str) -> None:
-        self.manager.create_checkpoint(self.state.id, reason=reason)
+        try:
+            self.manager.create_checkpoint(self.state.id, reason=reason, keep=self.policy.keep)
+        except ValueInvalid as error:  # the log has everything that it would have
+            _log.warning("job %s: no checkpoint: %s", self.state.id, error)
         self._begin_interval()
 
     def _begin_interval(self) -> None:

@@ -27,6 +27,7 @@ from milepost.facts import Draft, Fact, ItemsFired, JobFired
 from milepost.fold import apply
 from milepost.job import JobState, changed
 from milepost.rows import Row, StoredJob
+from milepost.state.limits import Limits, check_commit
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer
 
@@ -75,9 +76,12 @@ class _Ticket:
 class Appender:
     """Appends to the logs of one store, and keeps the newest state of the jobs it met."""
 
-    def __init__(self, loader: Loader, clock: Clock, *, remembered: int = 256) -> None:
+    def __init__(
+        self, loader: Loader, clock: Clock, limits: Limits, *, remembered: int = 256
+    ) -> None:
         self._loader = loader
         self._clock = clock
+        self._limits = limits
         self._remembered = remembered
         self._lock = threading.Lock()  # of the three below; never held during I/O
         self._queue: list[_Ticket] = []
@@ -116,7 +120,7 @@ class Appender:
         """Keep a state that was loaded, unless a newer one is kept already."""
         with self._lock:
             kept = self._known.get(state.id)
-            if kept is None or kept.seq < state.seq:
+            if kept is None or (kept.number, kept.seq) < (state.number, state.seq):
                 self._known[state.id] = state
             self._known.move_to_end(state.id)
             while len(self._known) > self._remembered:
@@ -205,7 +209,7 @@ class Appender:
                 drafts.extend(wanted)
         if drafts:
             try:
-                row = _row(before, state, drafts, now_us)
+                row = _row(before, state, drafts, now_us, self._limits)
             except ValueInvalid as error:  # too much for one commit
                 if len(tickets) == 1:
                     return self._fail(tickets, error)
@@ -267,7 +271,9 @@ def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
     return state
 
 
-def _row(before: JobState, after: JobState, drafts: list[Draft], now_us: int) -> Row:
+def _row(
+    before: JobState, after: JobState, drafts: list[Draft], now_us: int, limits: Limits
+) -> Row:
     return encode_row(
         before.digest,
         seq=after.seq,
@@ -276,6 +282,7 @@ def _row(before: JobState, after: JobState, drafts: list[Draft], now_us: int) ->
         drafts=drafts,
         tally=after.tally,
         count=sum(_events(draft.fact) for draft in drafts),
+        check=lambda size_bytes: check_commit(limits, after, drafts, size_bytes),
     )
 
 

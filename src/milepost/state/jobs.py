@@ -17,6 +17,7 @@ from milepost.inputs import blocks_of
 from milepost.job import ITEMS, JOB, Progress, begin
 from milepost.machine import Lifecycle, Machine, Values
 from milepost.rows import InputBlock, Tip
+from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader, Writer
 
@@ -45,6 +46,7 @@ class NewJob:
 
     created: JobCreated
     blocks: list[InputBlock]
+    limits: Limits
 
     @staticmethod
     def prepare(
@@ -52,12 +54,17 @@ class NewJob:
         items: Iterable[object] | Mapping[str, object],
         config: Values,
         variables: Mapping[str, object],
+        limits: Limits,
     ) -> NewJob:
         """Read the items, check everything. Raises ValueInvalid, ItemKeyDuplicate, ContextInvalid.
 
         `config` holds parameters of the job's machine and of its items'.
         """
-        blocks, listing = blocks_of(items)
+        blocks, listing = blocks_of(
+            items, lambda key, value: check_value(limits, lambda: f"item {key!r}", value)
+        )
+        stored_variables = encode_value(dict(variables), "variables")
+        check_value(limits, lambda: "variables", stored_variables)
         job, item = _machines(lifecycle)
         names = {variable.name for variable in item.variables if variable.param}
         job_params = _params(job, {n: v for n, v in config.items() if n not in names})
@@ -68,11 +75,11 @@ class NewJob:
             digest=lifecycle.digest,
             job_params=job_params,
             item_params=item_params,
-            variables=msgspec.json.decode(encode_value(dict(variables), "variables")),
+            variables=msgspec.json.decode(stored_variables),
             item_count=listing.count,
             fingerprint=listing.fingerprint,
         )
-        return NewJob(created, blocks)
+        return NewJob(created, blocks, limits)
 
     def store(self, loader: Loader, writer: Writer, job_id: str, now_us: int) -> None:
         """Write the entry, the items and the first row. Raises JobExists."""
@@ -82,14 +89,17 @@ class NewJob:
         for block in self.blocks:
             writer.add_inputs(job.number, block)
         inputs = loader.inputs(job, self.created.item_count)
+        state = begin(job_id, self.created, loader.lifecycle, inputs)
+        drafts = [Draft(fact=self.created)]
         row = encode_row(
             chain_start(job_id),
             seq=1,
             fence=0,
             at_us=now_us,
-            drafts=[Draft(fact=self.created)],
-            tally=begin(job_id, self.created, loader.lifecycle, inputs).tally,
+            drafts=drafts,
+            tally=state.tally,
             count=0,
+            check=lambda size_bytes: check_commit(self.limits, state, drafts, size_bytes),
         )
         writer.add_row(job.number, row)
 

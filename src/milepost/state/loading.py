@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from milepost.clock import instant
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
 from milepost.errors import (
     JobAbsent,
+    JobReplaced,
     LifecycleChanged,
     LogCorrupt,
     StateError,
@@ -44,18 +46,25 @@ class Loader:
         """The job's entry. Raises JobIdInvalid, JobAbsent."""
         job = reader.job(check_job_id(job_id))
         if job is None:
-            raise JobAbsent(job_id=job_id, url=self.store.url)
+            tombstone = reader.tombstone(job_id)
+            deleted_at = instant(tombstone.deleted_at_us) if tombstone else None
+            raise JobAbsent(job_id=job_id, url=self.store.url, deleted_at=deleted_at)
         return job
+
+    def same(self, job: StoredJob, number: int, what: str) -> None:
+        """Raise JobReplaced unless `what`, which is of the job `number`, is of this very job."""
+        if job.number != number:
+            raise JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
 
     def load(self, reader: Reader, job: StoredJob, known: JobState | None = None) -> Loading:
         """The state at the tip of the log.
 
-        `known` is a state of the same log that was loaded before. Costs one query for the rows
-        since then; without it, the newest checkpoint and the rows since that one. Raises
-        LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
+        `known` is a state that was loaded before; one of a deleted job of the same id is left
+        aside. Costs one query for the rows since then; without it, the newest checkpoint and the
+        rows since that one. Raises LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
         fallbacks: list[str] = []
-        state = known
+        state = known if known is not None and known.number == job.number else None
         if state is None:
             state = self._newest_checkpoint(reader, job, fallbacks)
         if state is None:
@@ -108,7 +117,7 @@ class Loader:
             self._same_lifecycle(job, created)
             inputs = self.inputs(job, created.item_count)
             state = begin(job.job_id, created, self.lifecycle, inputs)
-            return changed(state, digest=chain_start(job.job_id))
+            return changed(state, digest=chain_start(job.job_id), number=job.number)
         raise self.corrupt(job, 1, "it is missing")
 
     def commit(self, job: StoredJob, row: Row, previous: bytes) -> Commit:
@@ -134,7 +143,8 @@ class Loader:
         if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
         self._same_lifecycle(job, state.created)
-        return changed(state, inputs=self.inputs(job, state.items.count))
+        inputs = self.inputs(job, state.items.count)
+        return changed(state, inputs=inputs, number=job.number)
 
     def tally(self, job: StoredJob, row: Row) -> Tally:
         """Where the job stood after `row`, by the row's own word."""
@@ -152,6 +162,7 @@ class Loader:
                 for block in reader.inputs(job.number, ordinal):
                     if block.first <= ordinal < block.first + block.count:
                         return block
+                self.same(self.job(reader, job.job_id), job.number, "what was read")
             raise StoreUnreadable(
                 url=self.store.url, problem=f"item {ordinal} of job {job.job_id} is missing"
             )

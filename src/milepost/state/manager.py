@@ -5,29 +5,41 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from milepost.clock import Clock, SystemClock, instant
-from milepost.errors import UpdateConflict
+from milepost.errors import JobAbsent, UpdateConflict
 from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
+from milepost.rows import Vacuumed
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
+from milepost.state.limits import LARGEST, Limits
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
 from milepost.state.recovery import RecoveryPlan, carry_out, plan
 from milepost.state.results import Failure, ResultReader
+from milepost.state.retention import (
+    Kept,
+    RetentionPlan,
+    RetentionPolicy,
+    keep_of,
+    kept_of,
+    plan_retention,
+)
+from milepost.state.sizes import JobSizes, job_sizes
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
 from milepost.state.verification import Verification, verify_job
 
@@ -54,13 +66,15 @@ class StateManager:
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
+        limits: Limits | None = None,
     ) -> None:
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
         self._loader = Loader(store, lifecycle)
-        self._appender = Appender(self._loader, self._clock)
+        self._limits = limits or Limits()
+        self._appender = Appender(self._loader, self._clock, self._limits)
         self._leases: dict[str, Lease] = {}
 
     @classmethod
@@ -73,13 +87,14 @@ class StateManager:
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
         clock: Clock | None = None,
+        limits: Limits | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
         `create` makes a file that does not exist. With durability `full` what was acknowledged
         survives power loss, with `process` it survives kill -9 (INV-ACK). A writer waits up to
-        `busy_timeout_s` for its turn. Raises StoreAbsent, StoreForeign, StoreNewer,
-        StoreUnreadable, StoreLocked.
+        `busy_timeout_s` for its turn. `limits` says what is too large. Raises StoreAbsent,
+        StoreForeign, StoreNewer, StoreUnreadable, StoreLocked.
         """
         store = open_store(
             url,
@@ -88,12 +103,17 @@ class StateManager:
             durability=durability,
             busy_timeout_s=busy_timeout_s,
         )
-        return cls(store, clock=clock)
+        return cls(store, clock=clock, limits=limits)
 
     @property
     def url(self) -> str:
         """Where the state is kept."""
         return self._store.url
+
+    @property
+    def limits(self) -> Limits:
+        """How large what this manager writes may be."""
+        return self._limits
 
     def close(self) -> None:
         """Close the store; the manager cannot be used afterwards."""
@@ -129,10 +149,14 @@ class StateManager:
         ValueInvalid, ItemKeyDuplicate, ContextInvalid.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {})
+        new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {}, self._limits)
         with self._store.writing() as writer:
             new.store(self._loader, writer, job_id, self._clock.now_us())
+            earlier = writer.tombstone(job_id)
         _log.info("job %s created with %d items", job_id, new.created.item_count)
+        if earlier is not None:
+            when = instant(earlier.deleted_at_us)
+            _log.info("job %s: an earlier job of that id was deleted at %s", job_id, when)
         return self.get_state(job_id)
 
     def get_state(self, job_id: str) -> JobState:
@@ -218,9 +242,9 @@ class StateManager:
                 return state
             if isinstance(wanted, JobEvent | ItemEvent):
                 wanted = [wanted]
-            prepared = prepare(state, wanted)
+            prepared = prepare(state, wanted, self._limits)
             decision = decide(
-                prepared, lease=self._lease_for(job_id, lease), operator=operator, seq=state.seq
+                prepared, lease=self._lease_for(job_id, lease), operator=operator, base=state
             )
             try:
                 return self._append(job_id, decision)
@@ -248,7 +272,7 @@ class StateManager:
         """
         who = owner or leases.default_owner()
         state = self._append(job_id, leases.take(who, ttl_s, takeover))
-        lease = Lease(job_id, who, state.fence, ttl_s)
+        lease = Lease(job_id, state.number, who, state.fence, ttl_s)
         self._leases[job_id] = lease
         renewer = leases.Renewer(self._loader, lease, self._clock) if renewed else None
         try:
@@ -258,19 +282,27 @@ class StateManager:
                 renewer.stop()
             if self._leases.get(job_id) is lease:
                 del self._leases[job_id]
-            self._append(job_id, leases.release(lease))
+            with suppress(JobAbsent):  # there is nothing to give back any more
+                self._append(job_id, leases.release(lease))
 
     # Checkpoints and recovery
 
     def create_checkpoint(
-        self, job_id: str, *, reason: str = "by hand", lease: Lease | None = None
+        self,
+        job_id: str,
+        *,
+        reason: str = "by hand",
+        lease: Lease | None = None,
+        keep: int = checkpoints.KEPT,
     ) -> Checkpoint:
         """A checkpoint of the job's newest state, durable, with its place in the log.
 
-        Anybody may take one while others hold the job; raises LeaseLost if `lease`, or the one
-        that this manager holds, is no longer the job's.
+        Of the checkpoints of that reason the newest `keep` stay. Anybody may take one while
+        others hold the job; raises LeaseLost if `lease`, or the one that this manager holds, is
+        no longer the job's, and TooLarge.
         """
-        state = self._append(job_id, checkpoints.take(reason, self._lease_for(job_id, lease)))
+        lease = self._lease_for(job_id, lease)
+        state = self._append(job_id, checkpoints.take(reason, lease, keep, self._limits))
         taken = state.checkpoint_fact
         assert taken is not None, "the decision appended a CheckpointTaken"
         return self.get_checkpoint(job_id, taken.seq)
@@ -315,6 +347,8 @@ class StateManager:
             job = self._loader.job(reader, job_id)
             known = None
             if isinstance(checkpoint, Checkpoint):
+                what = f"the checkpoint at seq {checkpoint.seq}"
+                self._loader.same(job, checkpoint.state.number, what)
                 known = checkpoints.find(self._loader, reader, job, checkpoint.seq).state
                 base = known if rewind else None
             elif rewind:
@@ -331,6 +365,74 @@ class StateManager:
         state = self._append(recovery.job_id, decision)
         _log.info("job %s recovered: %s", state.id, recovery.events or "nothing to do")
         return state
+
+    # Retention
+
+    def keep(self, job_id: str, *, for_: timedelta | None, reason: str = "") -> Kept:
+        """Keep this job for so long after its newest commit, or for ever with None.
+
+        It stands in the place of the policy's age for as long as the job is there, and does not
+        make the job older or younger. Raises JobAbsent, and ValueError for a negative age.
+        """
+        keep = keep_of(for_, reason, self._clock.now_us())
+        with self._store.writing() as writer:
+            job = self._loader.job(writer, job_id)
+            writer.put_keep(job.number, keep)
+        return Kept(job_id=job_id, for_=for_, reason=reason, set_at=instant(keep.set_at_us))
+
+    def keep_by_policy(self, job_id: str) -> None:
+        """Keep this job for as long as others that end like it. Raises JobAbsent."""
+        with self._store.writing() as writer:
+            writer.put_keep(self._loader.job(writer, job_id).number, None)
+
+    def kept(self, job_id: str) -> Kept | None:
+        """How long this job is kept, None if it goes by the policy. Raises JobAbsent."""
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            return kept_of(job, reader.keep(job.number))
+
+    def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
+        """What may go by `policy`, and why each job goes or stays; nothing is changed.
+
+        Cost: one pass over the sizes of all rows.
+        """
+        with self._store.reading() as reader:
+            now_us = self._clock.now_us()
+            return plan_retention(self._loader, reader, policy or RetentionPolicy(), now_us)
+
+    def collect(
+        self,
+        retention: RetentionPlan,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        rest: Callable[[], None] = pause,
+    ) -> Collected:
+        """Delete what `retention` says may go, of jobs that have not changed since it was made.
+
+        Safe while executors and other collectors run: each job is decided again under the write
+        lock, at most `batch_rows` rows are deleted in a commit, and `rest` is called between two
+        commits, for others to write. If it is cut short, the next one finishes what was begun.
+        """
+        collected = collect(self._loader, self._clock, retention, batch_rows=batch_rows, rest=rest)
+        for job_id in collected.deleted:
+            self._appender.forget(job_id)
+        return collected
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk; it may be a long time.
+
+        Unless the file was made to give up pages one by one, it is written anew: that needs room
+        for it twice, and nobody else writes meanwhile. Raises StoreLocked.
+        """
+        return self._store.vacuum()
+
+    def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
+        """Where the bytes of the job are, with its `largest` values. Every value is read."""
+        state = self.get_state(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            self._loader.same(job, state.number, "what was read")
+            return job_sizes(self._loader, reader, job, state, largest)
 
     # Looking back
 
@@ -367,8 +469,9 @@ class StateManager:
         As of the moment of the first step; later writes do not show.
         """
         with self._store.reading() as reader:
-            for ordinal, result in self._results(reader, job_id).results():
-                yield self._known(job_id).inputs.key(ordinal), result
+            found = self._results(reader, job_id)
+            for ordinal, result in found.results():
+                yield found.inputs.key(ordinal), result
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """What the reduce phase gave. Raises KeyError while there is none."""
@@ -378,9 +481,9 @@ class StateManager:
     def failures(self, job_id: str) -> dict[str, list[Failure]]:
         """The failed attempts by item key, oldest first, of the items that had any."""
         with self._store.reading() as reader:
-            found = self._results(reader, job_id).failures()
-        inputs = self._known(job_id).inputs
-        return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
+            found = self._results(reader, job_id)
+            failures = sorted(found.failures().items())
+            return {found.inputs.key(ordinal): of_item for ordinal, of_item in failures}
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
         """Everything that the job, or every job, promises, checked from the start."""
@@ -402,7 +505,7 @@ class StateManager:
         *,
         operator: bool,
     ) -> JobState:
-        prepared = prepare(self._known(job_id), requests)
+        prepared = prepare(self._known(job_id), requests, self._limits)
         decision = decide(prepared, lease=self._lease_for(job_id, lease), operator=operator)
         return self._append(job_id, decision)
 

@@ -9,7 +9,20 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    Erased,
+    InputBlock,
+    Row,
+    StoredCheckpoint,
+    StoredCheckpointSize,
+    StoredJob,
+    StoredKeep,
+    StoredLease,
+    StoredSizes,
+    Tip,
+    Tombstone,
+    Vacuumed,
+)
 from milepost.stores.memory import MemoryStore
 from milepost.stores.sqlite import Durability, SqliteStore
 
@@ -53,12 +66,35 @@ class Reader(Protocol):
         """The job's newest lease, expired or not; None if it never had one."""
         ...
 
+    def keep(self, job: int) -> StoredKeep | None:
+        """How long this job is kept, where that was said of it; None if it goes by the policy."""
+        ...
+
+    def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
+        """The job's checkpoints without their snapshots, newest first."""
+        ...
+
+    def sizes(self, job: int) -> StoredSizes:
+        """How much is stored of the job. At most one pass over its rows."""
+        ...
+
+    def tombstone(self, job_id: str) -> Tombstone | None:
+        """The newest job of that id that was deleted; None if none was, or that is forgotten."""
+        ...
+
+    def tombstones_left(self) -> list[Tombstone]:
+        """The deleted jobs of which rows are left, oldest first."""
+        ...
+
 
 class Writer(Reader, Protocol):
     """Queries and changes that take place together or not at all, one writer at a time."""
 
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
-        """A new entry; the caller has seen that there is none of that id."""
+        """A new entry; the caller has seen that there is none of that id.
+
+        Its number is higher than that of every job there ever was, deleted ones among them.
+        """
         ...
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
@@ -75,6 +111,36 @@ class Writer(Reader, Protocol):
 
     def put_lease(self, job: int, lease: StoredLease) -> None:
         """The job's lease; the one before it is replaced."""
+        ...
+
+    def put_keep(self, job: int, keep: StoredKeep | None) -> None:
+        """How long this job is kept; None is as long as others like it."""
+        ...
+
+    def remove_checkpoint(self, job: int, seq: int) -> None:
+        """Take the checkpoint at `seq` away, if there is one."""
+        ...
+
+    def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
+        """Put a tombstone in the place of the job's entry: nobody finds its rows any more.
+
+        Its lease and how long it was to be kept are gone too.
+        """
+        ...
+
+    def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
+        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
+
+        Once nothing is left the tombstone says so. Doing it again is fine. Raises ValueError for
+        a job that has an entry.
+        """
+        ...
+
+    def forget_tombstones(self, before_us: int, limit: int) -> int:
+        """Drop up to `limit` tombstones from before, the newest never; how many were dropped.
+
+        Those of which rows are left stay.
+        """
         ...
 
 
@@ -106,6 +172,14 @@ class StateStore(Protocol):
 
     def check(self) -> list[str]:
         """What is wrong with the medium itself; nothing if it is sound."""
+        ...
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk. Raises StoreLocked, StoreReadOnly.
+
+        Where the file has to be written anew, nobody else writes meanwhile and the disk needs
+        room for it twice.
+        """
         ...
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from milepost.errors import PlanStale
+from milepost.errors import JobReplaced, PlanStale
 from milepost.facts import Draft, ItemsFired, JobFired, Rewound
 from milepost.fold import apply
 from milepost.inputs import Item, KeySet
@@ -155,10 +155,14 @@ def plan(
 def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> Decision:
     """The decision that does what the plan says, in one commit.
 
-    Raises PlanStale if the job has moved on since, and as `check_lease` does.
+    Raises PlanStale if the job has moved on since, JobReplaced if it is another's, and as
+    `check_lease` does.
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
+        if moment.job.number != wanted.state.number:
+            what = f"the plan made at seq {wanted.seq}"
+            raise JobReplaced(job_id=wanted.job_id, url=moment.url, what=what)
         check_lease(moment, lease, operator=operator, wants=lambda: ("recover", []))
         if moment.state.seq != wanted.seq:
             raise PlanStale(job_id=wanted.job_id, plan_seq=wanted.seq, seq=moment.state.seq)

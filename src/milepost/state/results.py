@@ -11,6 +11,7 @@ import msgspec
 from milepost.codec import chain_start, decode_body, decode_commit, decode_facts
 from milepost.errors import LogCorrupt
 from milepost.facts import Fact, ItemsFired, JobFired
+from milepost.inputs import Inputs
 from milepost.job import JobState
 from milepost.rows import Row, StoredJob
 from milepost.state.persistence import Reader
@@ -42,6 +43,11 @@ class ResultReader:
         self._state = state
         self._url = url
         self._bodies: OrderedDict[int, list[tuple[Fact, Any]]] = OrderedDict()
+
+    @property
+    def inputs(self) -> Inputs:
+        """The items that the ordinals are of."""
+        return self._state.inputs
 
     def encoded(self, ordinal: int) -> bytes | None:
         """The result of one item as JSON, None if it has none."""

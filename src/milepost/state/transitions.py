@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -20,6 +21,7 @@ from milepost.job import JobState
 from milepost.machine import Machine, Payload, Values
 from milepost.state.append import Decision, Moment, RefusedWithRecord
 from milepost.state.lease import Lease, check_lease
+from milepost.state.limits import Limits, check_value
 from milepost.state.results import ResultReader
 
 __all__ = ["ItemEvent", "JobEvent", "Request", "Updater", "Wanted", "decide", "prepare"]
@@ -57,12 +59,14 @@ class _Checked(NamedTuple):
 Wanted: TypeAlias = Sequence[_Checked]
 
 
-def prepare(state: JobState, requests: Iterable[Request]) -> Wanted:
-    """`requests` with their payloads checked and encoded. Raises PayloadInvalid, ValueInvalid.
+def prepare(state: JobState, requests: Iterable[Request], limits: Limits) -> Wanted:
+    """`requests` with their payloads checked and encoded.
+
+    Raises PayloadInvalid, ValueInvalid, and TooLarge for a value beyond `limits`.
 
     Only the lifecycle of `state` is looked at, so it may be of any age.
     """
-    return [_checked(state, request) for request in requests]
+    return [_checked(state, request, limits) for request in requests]
 
 
 def decide(
@@ -70,19 +74,19 @@ def decide(
     *,
     lease: Lease | None,
     operator: bool = False,
-    seq: int | None = None,
+    base: JobState | None = None,
 ) -> Decision:
     """The decision that appends what is `wanted`, all of it or nothing.
 
-    With `seq` it raises UpdateConflict if the job is no longer there. A result that is recorded
-    already is passed over if it is the same, and refused with a RecordConflict that the log keeps
-    if it is not (INV-ONCE). A lease that is not the job's any more gives LeaseLost, and leaves
-    its trace in the log too (INV-FENCE).
+    With `base` it raises UpdateConflict if the job is no longer in that state. A result that is
+    recorded already is passed over if it is the same, and refused with a RecordConflict that the
+    log keeps if it is not (INV-ONCE). A lease that is not the job's any more gives LeaseLost, and
+    leaves its trace in the log too (INV-FENCE).
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
         check_lease(moment, lease, operator=operator, wants=lambda: _rejection(moment, wanted))
-        if seq is not None and moment.state.seq != seq:
+        if base is not None and (moment.job.number, moment.state.seq) != (base.number, base.seq):
             raise UpdateConflict(job_id=moment.state.id, tries=1)
         return _drafts(moment, wanted)
 
@@ -179,7 +183,7 @@ def _ordinal(state: JobState, item: str | int) -> int:
     return item
 
 
-def _checked(state: JobState, request: Request) -> _Checked:
+def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
     machine = state.machine if isinstance(request, JobEvent) else state.items.machine
     event = str(request.event)
     payload = machine.payload(event, request.payload)
@@ -188,25 +192,37 @@ def _checked(state: JobState, request: Request) -> _Checked:
     for part in machine.event_specs[event].fields if payload else ():
         name, value = part.name, payload[part.name]
         if name == "variables" and isinstance(request, JobEvent):
-            readable[name] = _variables(machine, event, value)
+            readable[name] = _variables(machine, event, value, limits)
         elif part.readable:
             readable[name] = value
         else:
+            what = partial(_named, request, name)
             try:
-                body[name] = msgspec.Raw(encode_value(value, name))
+                encoded = encode_value(value, name)
             except ValueInvalid as error:
-                whose = f" of item {request.item!r}" if isinstance(request, ItemEvent) else ""
-                error.what = f"payload of '{event}'{whose}, field '{name}'"
+                error.what = what()
                 raise
+            check_value(limits, what, encoded)
+            body[name] = msgspec.Raw(encoded)
     return _Checked(request, readable, body or None)
 
 
-def _variables(machine: Machine, event: str, value: object) -> dict[str, Any]:
+def _named(request: Request, field: str) -> str:
+    """A value of a request, for messages."""
+    whose = f" of item {request.item!r}" if isinstance(request, ItemEvent) else ""
+    return f"payload of '{request.event}'{whose}, field '{field}'"
+
+
+def _variables(
+    machine: Machine, event: str, value: object, limits: Limits
+) -> dict[str, Any]:  # Any: JSON
     if not isinstance(value, Mapping):
         raise PayloadInvalid(
             machine=machine.name,
             event=event,
             problem=f"field 'variables' is {value!r}: it maps names to JSON values",
         )
-    decoded: dict[str, Any] = msgspec.json.decode(encode_value(dict(value), "variables"))
+    encoded = encode_value(dict(value), "variables")
+    check_value(limits, lambda: f"variables of '{event}'", encoded)
+    decoded: dict[str, Any] = msgspec.json.decode(encoded)
     return decoded

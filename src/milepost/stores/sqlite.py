@@ -22,6 +22,7 @@ from milepost.errors import (
     StoreReadOnly,
     StoreUnreadable,
 )
+from milepost.rows import Vacuumed
 from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
 from milepost.stores.sqlite_schema import STEPS, VERSION
 
@@ -129,6 +130,29 @@ class SqliteStore:
             finally:
                 self._give_back(connection)
         return [] if found == ["ok"] else found
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk.
+
+        Free pages are cut off where the file keeps track of them (auto_vacuum, set when it was
+        made); otherwise it is written anew, which needs room for it twice and its write lock.
+        Raises StoreLocked, StoreReadOnly.
+        """
+        if self.read_only:
+            raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
+        with self._turn, self._translated():
+            connection = self._writer
+            if connection is None:
+                raise StoreError(url=self.url, problem="it has been closed")
+            before_bytes = _size_bytes(connection)
+            tracked = _pragma(connection, "auto_vacuum") != 0
+            list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
+            list(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))  # readers may delay it
+            return Vacuumed(
+                how="incremental" if tracked else "full",
+                before_bytes=before_bytes,
+                after_bytes=_size_bytes(connection),
+            )
 
     def _roll_back(self, connection: apsw.Connection) -> None:
         with suppress(apsw.Error):  # SQLite may have rolled back by itself
@@ -276,6 +300,11 @@ class SqliteStore:
             raise StoreReadOnly(url=self.url, problem=str(error)) from error
         except apsw.Error as error:
             raise StoreError(url=self.url, problem=f"SQLite: {error}") from error
+
+
+def _size_bytes(connection: apsw.Connection) -> int:
+    size_bytes: int = _pragma(connection, "page_count") * _pragma(connection, "page_size")
+    return size_bytes
 
 
 def _pragma(connection: apsw.Connection, name: str) -> Any:  # Any: each pragma has its own type

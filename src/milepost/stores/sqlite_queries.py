@@ -7,7 +7,19 @@ from typing import Final
 
 import apsw
 
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    Erased,
+    InputBlock,
+    Row,
+    StoredCheckpoint,
+    StoredCheckpointSize,
+    StoredJob,
+    StoredKeep,
+    StoredLease,
+    StoredSizes,
+    Tip,
+    Tombstone,
+)
 from milepost.stores.sqlite_schema import LAST as _LAST
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
 
@@ -17,6 +29,28 @@ _INSERT_COMMIT: Final = (
     "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
     " digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_JOB: Final = (
+    "INSERT INTO jobs (number, job_id, created_at_us, lifecycle) VALUES (1 + max("
+    "ifnull((SELECT max(number) FROM jobs), 0), ifnull((SELECT max(number) FROM tombstones), 0)"
+    "), ?, ?, ?) RETURNING number"
+)
+_OF_A_JOB: Final = {
+    "commits": "length(head) + length(after) + length(body)",
+    "inputs": 'length(keys) + length("values")',
+    "checkpoints": "length(snapshot)",
+}
+"""The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
+
+_SIZES: Final = (
+    "SELECT (SELECT count(*) FROM inputs WHERE {0}),"
+    ' (SELECT total(length(keys) + length("values")) FROM inputs WHERE {0}),'
+    " (SELECT count(*) FROM commits WHERE {0}),"
+    " (SELECT total(length(head) + length(after)) FROM commits WHERE {0}),"
+    " (SELECT total(length(body)) FROM commits WHERE {0}),"
+    " (SELECT count(*) FROM checkpoints WHERE {0}),"
+    " (SELECT total(length(snapshot)) FROM checkpoints WHERE {0})"
+).format("id BETWEEN ?1 AND ?2")
+_TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM tombstones"
 _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
 
 
@@ -104,16 +138,50 @@ class SqliteReader:
             return StoredLease(*row)
         return None
 
+    def keep(self, job: int) -> StoredKeep | None:
+        """How long this job is kept, where that was said of it."""
+        for row in self._execute(
+            "SELECT for_us, reason, set_at_us FROM retention WHERE job = ?", (job,)
+        ):
+            return StoredKeep(*row)
+        return None
+
+    def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
+        """The job's checkpoints without their snapshots, newest first."""
+        rows = self._execute(
+            f"SELECT id & {_LAST}, reason, length(snapshot) FROM checkpoints"
+            " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        )
+        return [StoredCheckpointSize(*row) for row in rows]
+
+    def sizes(self, job: int) -> StoredSizes:
+        """How much is stored of the job. One pass over its rows, whose bytes are not read."""
+        base = job << _SHIFT
+        for row in self._execute(_SIZES, (base, base + _LAST)):
+            return StoredSizes(*map(int, row))
+        raise AssertionError("a SELECT of sums gives its row")
+
+    def tombstone(self, job_id: str) -> Tombstone | None:
+        """The newest job of that id that was deleted."""
+        for row in self._execute(
+            f"{_TOMBSTONE} WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,)
+        ):
+            return Tombstone(row[0], row[1], row[2], row[3], bool(row[4]))
+        return None
+
+    def tombstones_left(self) -> list[Tombstone]:
+        """The deleted jobs of which rows are left, oldest first."""
+        rows = self._execute(f"{_TOMBSTONE} WHERE erased = 0 ORDER BY number")
+        return [Tombstone(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
 
 class SqliteWriter(SqliteReader):
     """Queries and changes within one transaction, which holds the store's write lock."""
 
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id."""
-        for (number,) in self._execute(
-            "INSERT INTO jobs (job_id, created_at_us, lifecycle) VALUES (?, ?, ?) RETURNING number",
-            (job_id, created_at_us, lifecycle),
-        ):
+        for (number,) in self._execute(_INSERT_JOB, (job_id, created_at_us, lifecycle)):
             return StoredJob(number, job_id, created_at_us, lifecycle)
         raise AssertionError("an INSERT … RETURNING gives its row")
 
@@ -172,3 +240,60 @@ class SqliteWriter(SqliteReader):
             "INSERT OR REPLACE INTO leases (job, owner, fence, expires_at_us) VALUES (?, ?, ?, ?)",
             (job, lease.owner, lease.fence, lease.expires_at_us),
         )
+
+    def put_keep(self, job: int, keep: StoredKeep | None) -> None:
+        """How long this job is kept; None is as long as others like it."""
+        self._execute("DELETE FROM retention WHERE job = ?", (job,))
+        if keep is not None:
+            self._execute(
+                "INSERT INTO retention (job, for_us, reason, set_at_us) VALUES (?, ?, ?, ?)",
+                (job, keep.for_us, keep.reason, keep.set_at_us),
+            )
+
+    def remove_checkpoint(self, job: int, seq: int) -> None:
+        """Take the checkpoint at `seq` away, if there is one."""
+        self._execute("DELETE FROM checkpoints WHERE id = ?", ((job << _SHIFT) + seq,))
+
+    def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
+        """Put a tombstone in the place of the job's entry: nobody finds its rows any more."""
+        for table, column in (("jobs", "number"), ("leases", "job"), ("retention", "job")):
+            self._execute(f"DELETE FROM {table} WHERE {column} = ?", (job.number,))
+        self._execute(
+            "INSERT INTO tombstones (number, job_id, deleted_at_us, reason, erased)"
+            " VALUES (?, ?, ?, ?, 0)",
+            (job.number, job.job_id, deleted_at_us, reason),
+        )
+
+    def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
+        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
+
+        Once nothing is left the tombstone says so. Raises ValueError for a job that has an entry.
+        """
+        if self._execute("SELECT 1 FROM jobs WHERE number = ?", (number,)).fetchall():
+            raise ValueError(f"job number {number} has an entry: bury it first")
+        base, taken, freed_bytes = number << _SHIFT, 0, 0
+        for table, measure in _OF_A_JOB.items():
+            last = None
+            for row_id, row_bytes in self._execute(
+                f"SELECT id, {measure} FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+                (base, base + _LAST, rows - taken),
+            ):
+                last, taken, freed_bytes = row_id, taken + 1, freed_bytes + row_bytes
+                if freed_bytes >= size_bytes:
+                    break
+            if last is not None:
+                self._execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", (base, last))
+            if taken >= rows or freed_bytes >= size_bytes:
+                return Erased(taken, freed_bytes, done=False)
+        self._execute("UPDATE tombstones SET erased = 1 WHERE number = ?", (number,))
+        return Erased(taken, freed_bytes, done=True)
+
+    def forget_tombstones(self, before_us: int, limit: int) -> int:
+        """Drop up to `limit` tombstones from before, the newest never; how many were dropped."""
+        found = self._execute(
+            "DELETE FROM tombstones WHERE number IN (SELECT number FROM tombstones"
+            " WHERE erased = 1 AND deleted_at_us < ?"
+            " AND number < (SELECT max(number) FROM tombstones) LIMIT ?) RETURNING number",
+            (before_us, limit),
+        )
+        return len(found.fetchall())

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["LAST", "SHIFT", "STEPS", "VERSION", "Step"]
+__all__ = ["LAST", "NUMBERS", "SHIFT", "STEPS", "VERSION", "Step"]
 
 SHIFT: Final = 40
 LAST: Final = (1 << SHIFT) - 1
 """The largest seq, and the largest ordinal: what is left of an id beside the job's number."""
+
+NUMBERS: Final = (1 << (63 - SHIFT)) - 1
+"""The largest number of a job: one store has that many in its life."""
 
 
 class Step(NamedTuple):
@@ -92,7 +95,42 @@ CREATE TABLE leases (
 ) STRICT;
 """
 
-STEPS: Final = (Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),)
+_RETENTION_TABLES: Final = """
+TABLE tombstones (
+    number        INTEGER PRIMARY KEY,    -- that of the job; never given to another
+    job_id        TEXT NOT NULL,
+    deleted_at_us INTEGER NOT NULL,
+    reason        TEXT NOT NULL,
+    erased        INTEGER NOT NULL        -- 0 while rows of the job are left
+) STRICT;
+
+TABLE retention (
+    job       INTEGER PRIMARY KEY,
+    for_us    INTEGER,                    -- after its newest commit; NULL for ever
+    reason    TEXT NOT NULL,
+    set_at_us INTEGER NOT NULL
+) STRICT;
+"""
+
+_RETENTION: Final = f"""
+{_RETENTION_TABLES.replace("TABLE ", "CREATE TABLE ")}
+CREATE INDEX tombstones_by_id ON tombstones (job_id);
+CREATE INDEX tombstones_left ON tombstones (number) WHERE erased = 0;
+
+CREATE TRIGGER jobs_are_new BEFORE INSERT ON jobs BEGIN
+    SELECT RAISE(ABORT, 'a number is never given to a second job')
+    WHERE NEW.number <= (SELECT max(number) FROM tombstones);
+    SELECT RAISE(ABORT, 'every number for a job is taken: begin another store')
+    WHERE NEW.number > {NUMBERS};
+END;
+"""
+
+_RETENTION_ABSENT: Final = _RETENTION_TABLES.replace("TABLE ", "CREATE TEMP TABLE ")
+
+STEPS: Final = (
+    Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
+    Step(2, "tombstones of deleted jobs, how long jobs are kept", _RETENTION, _RETENTION_ABSENT),
+)
 """Every format that there was, in order. A step that has been released is never changed."""
 
 VERSION: Final = STEPS[-1].version
