@@ -33,6 +33,7 @@ from milepost import (
     TransitionRefused,
 )
 from milepost.errors import PlanStale
+from milepost.state.checkpoint import KEPT
 from milepost.testing import FakeClock
 
 from .observing import check_partition, crash_image, folded_from_nothing, observed
@@ -273,6 +274,9 @@ class Jobs(RuleBasedStateMachine):
         results_then = dict(self.managers[who].results(JOB_ID))
         assert observed(taken.state, results_then) == self.reference.observed()
         self.moments.append((taken.seq, self.reference.observed(), self.reference.copy()))
+        del self.moments[:-KEPT]  # older ones of that reason went in the same commit
+        listed = [ref.seq for ref in self.managers[who].list_checkpoints(JOB_ID)]
+        assert listed == [seq for seq, _, _ in reversed(self.moments)]
 
     @rule()
     def crash(self) -> None:

@@ -51,7 +51,8 @@ def outcome_of(call: Callable[[], object], what: str, limits: Limits) -> Given |
         return failure_of(error)
     try:
         encoded = encode_value(value, what)
-        check_value(limits, lambda: what, encoded)
+        if len(encoded) > limits.value_max_bytes:  # whoever records it warns of what is large
+            check_value(limits, lambda: what, encoded)
     except ValueInvalid as error:
         return failure_of(error)
     return Given(value=value, size_bytes=len(encoded))
