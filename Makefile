@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 
 .PHONY: demo test check soak lint types contracts drift compile bench clean
 
@@ -46,10 +48,15 @@ drift: $(STAMP)
 compile: $(STAMP)
 	$(BIN)/milepost compile
 
+# The peers have a .venv of their own: what they bring along is nothing to develop with.
+$(BENCH_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	touch $@
+
 ## bench: paired ratios against named floors and peers
-bench: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
-	$(BIN)/python bench/run.py
+bench: $(BENCH_STAMP)
+	$(BENCH_VENV)/bin/python bench/run.py
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) $(BENCH_VENV) dist build

@@ -12,7 +12,7 @@ from typing import Final
 from pairing import Figure, Settings, at_most, differences, in_turn, ratios
 
 ROUNDS: Final = 15
-HEAVY: Final = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "click", "rich")
+HEAVY: Final = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "click", "rich", "opentelemetry")
 BARE: Final = "pass"
 LIFECYCLE: Final = "import milepost.lifecycles.mapreduce"
 TABLES: Final = "import milepost.machine"

@@ -12,7 +12,7 @@ from transitions import Machine as TransitionsMachine
 
 from milepost.lifecycles import mapreduce
 
-__all__ = ["LIFE", "attempts_left", "cost_of_transitions", "no_attempt_left", "peers"]
+__all__ = ["LIFE", "attempts_left", "cost_of_transitions", "peers"]
 
 SLOW_LIVES: Final = 200
 LIFE: Final = (
@@ -111,7 +111,7 @@ def cost_of_python_statemachine() -> Callable[[int], float]:
             failed, unless="attempts_left"
         )
         retry = failed.to(pending, cond="attempts_left")
-        give_up = failed.to(dead, unless="attempts_left")
+        give_up = failed.to(dead)
         requeue = dead.to(pending, on="forget_attempts")
         skip = pending.to(skipped) | running.to(skipped) | failed.to(skipped) | dead.to(skipped)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import apsw
 
+from cold import COLD
 from jobs import mapping_job, start
 from milepost import CheckpointPolicy, ItemEvent, StateManager
 from pairing import Figure, Settings, at_most, differences, in_turn
@@ -24,7 +25,6 @@ WORKED: Final = 900_000
 BATCH: Final = 100
 JOB: Final = "million"
 FLOOR: Final = "a process that only imports milepost"
-COLD: Final = Path(__file__).with_name("cold.py")
 
 
 def build(path: Path) -> None:

@@ -15,20 +15,28 @@ from typing import Final
 import apsw
 
 import batches
+import durable_peers
 import flatness
 import imports
+import measuring
 import plans
 import records
+import sizes
 import steps
+import whole_state
 from pairing import Figure, Settings
 
 BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "steps": steps.figures,
     "imports": imports.figures,
     "records": records.figures,
+    "measuring": measuring.figures,
     "batches": batches.figures,
+    "peers": durable_peers.figures,
     "plans": plans.figures,
     "flatness": flatness.figures,
+    "sizes": sizes.figures,
+    "whole": whole_state.figures,
 }
 
 

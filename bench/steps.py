@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from milepost.lifecycles import mapreduce
 from pairing import Figure, Settings, at_least, at_most, in_turn, ratios
-from peers import LIFE, attempts_left, cost_of_transitions, no_attempt_left, peers
+from peers import LIFE, attempts_left, cost_of_transitions, peers
 
 ROUNDS: Final = 15
 LIVES: Final = 2_000
@@ -40,7 +40,7 @@ TABLE: Final[dict[tuple[str, str], tuple[str, Guard | None, Assign | None, str]]
     ("running", "succeed"): ("done", None, None, "running.succeed"),
     ("running", "fail"): ("failed", None, None, "running.fail"),
     ("failed", "retry"): ("pending", attempts_left, None, "failed.retry"),
-    ("failed", "give_up"): ("dead", no_attempt_left, None, "failed.give_up"),
+    ("failed", "give_up"): ("dead", None, None, "failed.give_up"),
     ("dead", "requeue"): ("pending", None, forget_attempts, "dead.requeue"),
 }
 TARGETS: Final = {pair: (target, guard) for pair, (target, guard, _, _) in TABLE.items()}

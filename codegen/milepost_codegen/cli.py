@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +16,8 @@ from milepost_codegen.diff.dot import emit_diff
 from milepost_codegen.diff.text import render_text
 from milepost_codegen.explanations import explain
 from milepost_codegen.findings import DefinitionError, Finding, render
-from milepost_codegen.outputs import Output, outputs
-from milepost_codegen.project import ProjectProblem, Target, find_project
+from milepost_codegen.outputs import Definition, Output, outputs
+from milepost_codegen.project import ProjectProblem, Source, Target, find_project
 from milepost_codegen.render_svg import RendererMissing, render_svg
 from milepost_codegen.schema import schema_text
 from milepost_codegen.write import diff, drift, orphans, shown, write
@@ -51,6 +51,12 @@ class _Work:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write everything to this folder.",
 )
+@click.option(
+    "--earlier",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="An earlier version of FILE under which jobs may be stored; may be given again.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change.")
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Findings as JSON on standard output.")
@@ -60,6 +66,7 @@ def compile_command(
     *,
     file: Path | None,
     out: Path | None,
+    earlier: tuple[Path, ...],
     check: bool,
     show_diff: bool,
     as_json: bool,
@@ -69,7 +76,7 @@ def compile_command(
     Without FILE, every lifecycle that [tool.milepost] of the nearest pyproject.toml lists.
     """
     try:
-        work = _work(file, out)
+        work = _work(file, out, earlier)
         made, findings = _compiled(work, as_json=as_json)
     except (ProjectProblem, OSError) as problem:
         click.echo(f"milepost compile: {problem}", err=True)
@@ -165,28 +172,36 @@ def _read(file: Path) -> Lifecycle | None:
         return None
 
 
-def _work(file: Path | None, out: Path | None) -> _Work:
+def _work(file: Path | None, out: Path | None, earlier: Sequence[Path]) -> _Work:
     """What is to be compiled: FILE alone, or the whole project."""
     here = Path.cwd()
     if file is not None and out is not None:
-        return _Work(
-            root=here,
-            targets=(Target(source=file, name=file.name, python=out, diagrams=out, reference=out),),
-            sources=(file.name,),
+        before = tuple(Source(source=one, name=one.name) for one in earlier)
+        target = Target(
+            source=file, name=file.name, python=out, diagrams=out, reference=out, earlier=before
+        )
+        names = (file.name, *(one.name for one in before))
+        return _Work(root=here, targets=(target,), sources=names)
+    if earlier:
+        raise ProjectProblem(
+            "--earlier goes with FILE and --out; a project says it in its settings"
         )
     project = find_project((file or here / "here").resolve().parent)
     if file is None and out is None:
         return _Work(root=project.root, targets=project.targets, sources=None)
     if file is None:
         targets = tuple(
-            Target(source=one.source, name=one.name, python=out, diagrams=out, reference=out)
-            for one in project.targets
+            replace(one, python=out, diagrams=out, reference=out) for one in project.targets
         )
-        return _Work(root=here, targets=targets, sources=tuple(one.name for one in targets))
+        return _Work(root=here, targets=targets, sources=_names(targets))
     chosen = tuple(one for one in project.targets if one.source.resolve() == file.resolve())
     if not chosen:
         raise ProjectProblem(f"{file} is not listed in [tool.milepost]; say where with --out DIR")
-    return _Work(root=project.root, targets=chosen, sources=tuple(one.name for one in chosen))
+    return _Work(root=project.root, targets=chosen, sources=_names(chosen))
+
+
+def _names(targets: Sequence[Target]) -> tuple[str, ...]:
+    return tuple(name for one in targets for name in (one.name, *(old.name for old in one.earlier)))
 
 
 def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[Finding]]:
@@ -194,19 +209,31 @@ def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[Finding
     made: list[Output] = []
     findings: list[Finding] = []
     for target in work.targets:
-        content = target.source.read_bytes()
-        lines: Sequence[str] = ()
-        found: tuple[Finding, ...] = ()
-        try:
-            compiled = compile_definition(content, target.name)
-            found, lines = compiled.warnings, compiled.lines
-            made.extend(outputs(compiled.lifecycle, target, content))
-        except DefinitionError as problem:
-            found, lines = problem.findings, problem.lines
-        if not as_json:
-            click.echo(render(found, lines), err=True, nl=False)
-        findings.extend(found)
+        own = _definition(target, findings, as_json=as_json)
+        before = [_definition(one, findings, as_json=as_json) for one in target.earlier]
+        earlier = [one for one in before if one is not None]
+        if own is not None and len(earlier) == len(before):
+            made.extend(outputs(own, target, earlier))
     return made, findings
+
+
+def _definition(
+    source: Source | Target, findings: list[Finding], *, as_json: bool
+) -> Definition | None:
+    """The definition in a file, None if it has errors; what is found is printed and added."""
+    content = source.source.read_bytes()
+    definition: Definition | None = None
+    lines: Sequence[str]
+    try:
+        compiled = compile_definition(content, source.name)
+        found, lines = compiled.warnings, compiled.lines
+        definition = Definition(lifecycle=compiled.lifecycle, name=source.name, content=content)
+    except DefinitionError as problem:
+        found, lines = problem.findings, problem.lines
+    if not as_json:
+        click.echo(render(found, lines), err=True, nl=False)
+    findings.extend(found)
+    return definition
 
 
 def _differences(

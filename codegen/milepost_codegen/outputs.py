@@ -11,16 +11,17 @@ from milepost_codegen.emit.mermaid import emit_mermaid
 from milepost_codegen.emit.python import emit_python
 from milepost_codegen.emit.reference import emit_reference
 from milepost_codegen.header import with_header
+from milepost_codegen.project import ProjectProblem
 from milepost_codegen.render_svg import RendererMissing, render_svg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from milepost_codegen.model import Lifecycle
     from milepost_codegen.project import Target
 
-__all__ = ["Output", "outputs"]
+__all__ = ["Definition", "Output", "outputs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +33,68 @@ class Output:
     source_digest: str
 
 
-def outputs(lifecycle: Lifecycle, target: Target, content: bytes) -> tuple[Output, ...]:
-    """The outputs of `lifecycle`, compiled from `content`, in the folders of `target`."""
-    digest = digest_of_text(content)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A compiled definition with the file that it was read from."""
 
-    def output(path: Path, body: str | None) -> Output:
-        text = None
-        if body is not None:
-            text = with_header(body, suffix=path.suffix, source=target.name, source_digest=digest)
-        return Output(path=path, text=text, source_digest=digest)
-
-    return tuple(output(path, body) for path, body in _bodies(lifecycle, target))
+    lifecycle: Lifecycle
+    name: str
+    content: bytes
 
 
-def _bodies(lifecycle: Lifecycle, target: Target) -> Iterator[tuple[Path, str | None]]:
+def outputs(
+    definition: Definition, target: Target, earlier: Sequence[Definition] = ()
+) -> tuple[Output, ...]:
+    """The outputs of `definition` in the folders of `target`.
+
+    For each of the `earlier` versions there is a module beside its own, with the tables by which
+    what was stored under it can be read. Raises ProjectProblem for one that is not earlier.
+    """
+    _check_versions(definition, earlier)
+    made = [
+        _output(definition, path, body, earlier if path.suffix == ".py" else ())
+        for path, body in _bodies(definition.lifecycle, target, [one.lifecycle for one in earlier])
+    ]
+    if target.python:
+        for one in earlier:
+            path = target.python / f"{one.lifecycle.name}_v{one.lifecycle.version}.py"
+            made.append(_output(one, path, emit_python(one.lifecycle)))
+    return tuple(made)
+
+
+def _check_versions(definition: Definition, earlier: Sequence[Definition]) -> None:
+    own = definition.lifecycle
+    seen: dict[int, str] = {own.version: definition.name}
+    for one in earlier:
+        past = one.lifecycle
+        if past.name != own.name:
+            problem = f"is of the lifecycle '{past.name}' and not '{own.name}'"
+        elif past.version > own.version:
+            problem = f"is version {past.version}, and {definition.name} is only {own.version}"
+        elif past.version in seen:
+            problem = f"is version {past.version}, and so is {seen[past.version]}: raise 'version'"
+        else:
+            seen[past.version] = one.name
+            continue
+        raise ProjectProblem(f"{one.name}, given as earlier than {definition.name}, {problem}")
+
+
+def _output(
+    definition: Definition, path: Path, body: str | None, earlier: Sequence[Definition] = ()
+) -> Output:
+    digest = digest_of_text(b"\0".join([definition.content, *(one.content for one in earlier)]))
+    text = None
+    if body is not None:
+        text = with_header(body, suffix=path.suffix, source=definition.name, source_digest=digest)
+    return Output(path=path, text=text, source_digest=digest)
+
+
+def _bodies(
+    lifecycle: Lifecycle, target: Target, earlier: Sequence[Lifecycle]
+) -> Iterator[tuple[Path, str | None]]:
     name = lifecycle.name
     if target.python:
-        yield target.python / f"{name}.py", emit_python(lifecycle)
+        yield target.python / f"{name}.py", emit_python(lifecycle, earlier)
     if target.reference:
         yield target.reference / f"{name}.md", emit_reference(lifecycle)
     if not target.diagrams:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Project", "ProjectProblem", "Target", "find_project"]
+__all__ = ["Project", "ProjectProblem", "Source", "Target", "find_project"]
 
-_KEYS: Final = ("source", "python", "diagrams", "reference")
+_KEYS: Final = ("source", "python", "diagrams", "reference", "earlier")
 
 
 class ProjectProblem(Exception):
@@ -19,10 +19,19 @@ class ProjectProblem(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A definition file, and its name in headers and findings."""
+
+    source: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A definition file, by its name in headers and findings, and where its outputs go.
 
-    An output without a folder is not written.
+    An output without a folder is not written. `earlier` are the definitions of earlier versions
+    under which something may still be stored.
     """
 
     source: Path
@@ -30,6 +39,7 @@ class Target:
     python: Path | None
     diagrams: Path | None
     reference: Path | None
+    earlier: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +76,24 @@ def _read(settings: Path) -> Project:
 
 
 def _target(root: Path, settings: Path, entry: object) -> Target:
-    if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+    if not isinstance(entry, dict):
         raise ProjectProblem(f"{settings}: a lifecycle is a table of paths")
     unknown = [key for key in entry if key not in _KEYS]
     if unknown or "source" not in entry:
         problem = f"unknown key '{unknown[0]}'" if unknown else "a lifecycle has no 'source'"
         raise ProjectProblem(f"{settings}: {problem} (the keys are: {', '.join(_KEYS)})")
-    folders = {key: root / entry[key] if key in entry else None for key in _KEYS[1:]}
+    earlier = entry.get("earlier", [])
+    paths = [value for key, value in entry.items() if key != "earlier"]
+    if not isinstance(earlier, list) or not all(isinstance(one, str) for one in (*paths, *earlier)):
+        raise ProjectProblem(
+            f"{settings}: a lifecycle is a table of paths, 'earlier' a list of them"
+        )
+    folders = {key: root / entry[key] if key in entry else None for key in _KEYS[1:4]}
     return Target(
         source=root / entry["source"],
         name=entry["source"],
         python=folders["python"],
         diagrams=folders["diagrams"],
         reference=folders["reference"],
+        earlier=tuple(Source(source=root / one, name=one) for one in earlier),
     )

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from milepost.state.persistence import StateStore
     from milepost.state.recovery import RecoveryPlan
     from milepost.state.retention import RetentionPolicy
+    from milepost.state.scope import Scope
     from milepost.state.transitions import ItemEvent, JobEvent
+    from milepost.state.travel import StateDiff
 
 __all__ = [
     "AsyncStateManager",
@@ -55,6 +57,8 @@ __all__ = [
     "RecordConflict",
     "RecoveryPlan",
     "RetentionPolicy",
+    "Scope",
+    "StateDiff",
     "StateError",
     "StateEvent",
     "StateManager",
@@ -83,6 +87,8 @@ _HOMES: Final = {
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
     "RetentionPolicy": "milepost.state.retention",
+    "Scope": "milepost.state.scope",
+    "StateDiff": "milepost.state.travel",
     "StateError": "milepost.errors",
     "StateEvent": "milepost.state.history",
     "StateManager": "milepost.state.manager",

@@ -18,17 +18,22 @@ from milepost.machine import Payload, Values
 from milepost.rows import Vacuumed
 from milepost.state.checkpoint import KEPT, Checkpoint
 from milepost.state.collecting import BATCH_ROWS, Collected, pause
+from milepost.state.comparing import InputComparison
+from milepost.state.dead_letters import DeadLetter
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.limits import LARGEST, Limits
 from milepost.state.manager import StateManager
 from milepost.state.persistence import Durability
+from milepost.state.reaping import StuckJob
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
 from milepost.state.retention import Kept, RetentionPlan, RetentionPolicy
+from milepost.state.scope import Scope
 from milepost.state.sizes import JobSizes
 from milepost.state.transitions import ItemEvent, Updater
+from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification
 
 __all__ = ["AsyncStateManager"]
@@ -75,6 +80,10 @@ class AsyncStateManager:
         )
         return cls(manager, threads=threads)
 
+    async def now_us(self) -> int:
+        """As StateManager.now_us."""
+        return self.manager.now_us()
+
     async def close(self) -> None:
         """As StateManager.close, after what is under way."""
         await self._call(self.manager.close)
@@ -117,6 +126,12 @@ class AsyncStateManager:
     async def job_ids(self, prefix: str = "") -> list[str]:
         """As StateManager.job_ids."""
         return await self._call(self.manager.job_ids, prefix)
+
+    async def compare_inputs(
+        self, job_id: str, items: Iterable[object] | Mapping[str, object]
+    ) -> InputComparison:
+        """As StateManager.compare_inputs; the items are read in a thread."""
+        return await self._call(self.manager.compare_inputs, job_id, items)
 
     async def fire(
         self,
@@ -212,12 +227,25 @@ class AsyncStateManager:
         return await self._call(self.manager.list_checkpoints, job_id)
 
     async def recover_from_checkpoint(
-        self, checkpoint: Checkpoint | str, *, rewind: bool = False, reason: str = ""
+        self,
+        checkpoint: Checkpoint | str,
+        *,
+        rewind: bool = False,
+        reason: str = "",
+        scope: Scope | None = None,
     ) -> RecoveryPlan:
         """As StateManager.recover_from_checkpoint."""
         return await self._call(
-            self.manager.recover_from_checkpoint, checkpoint, rewind=rewind, reason=reason
+            self.manager.recover_from_checkpoint,
+            checkpoint,
+            rewind=rewind,
+            reason=reason,
+            scope=scope,
         )
+
+    async def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
+        """As StateManager.plan_rewind."""
+        return await self._call(self.manager.plan_rewind, job_id, seq, reason=reason)
 
     async def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
@@ -259,6 +287,34 @@ class AsyncStateManager:
         """As StateManager.sizes."""
         return await self._call(self.manager.sizes, job_id, largest=largest)
 
+    async def stuck_jobs(self) -> list[StuckJob]:
+        """As StateManager.stuck_jobs."""
+        return await self._call(self.manager.stuck_jobs)
+
+    async def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
+        """As StateManager.reap."""
+        return await self._call(self.manager.reap, job_id, owner=owner, reason=reason)
+
+    async def dead_letters(
+        self, job_id: str, scope: Scope | None = None
+    ) -> AsyncIterator[DeadLetter]:
+        """As StateManager.dead_letters; read a slice at a time."""
+        letters = self.manager.dead_letters(job_id, scope)
+        while batch := await self._call(_slice, letters):
+            for letter in batch:
+                yield letter
+
+    async def requeue(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """As StateManager.requeue."""
+        return await self._call(self.manager.requeue, job_id, scope, lease=lease, operator=operator)
+
     async def get_state_history(
         self, job_id: str, *, after: int = 0, upto: int | None = None
     ) -> list[StateEvent]:
@@ -268,6 +324,20 @@ class AsyncStateManager:
     async def state_at(self, job_id: str, seq: int) -> JobState:
         """As StateManager.state_at."""
         return await self._call(self.manager.state_at, job_id, seq)
+
+    async def seq_at(self, job_id: str, at: datetime) -> int:
+        """As StateManager.seq_at."""
+        return await self._call(self.manager.seq_at, job_id, at)
+
+    async def diff(self, job_id: str, before: int, after: int) -> StateDiff:
+        """As StateManager.diff."""
+        return await self._call(self.manager.diff, job_id, before, after)
+
+    async def fork(
+        self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
+    ) -> JobState:
+        """As StateManager.fork."""
+        return await self._call(self.manager.fork, job_id, seq, new_job_id, reason=reason)
 
     async def results(self, job_id: str) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
         """As StateManager.results; read a slice at a time."""

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-__all__ = ["Clock", "SystemClock", "instant"]
+__all__ = ["Clock", "SystemClock", "instant", "microseconds"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,6 +25,11 @@ class SystemClock:
     def now_us(self) -> int:
         """Microseconds since 1970-01-01, UTC."""
         return time.time_ns() // 1000
+
+
+def microseconds(at: datetime) -> int:
+    """The microseconds since 1970 of an aware datetime, exactly: what `instant` was given."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def instant(at_us: int) -> datetime:

@@ -41,6 +41,7 @@ __all__ = [
     "encode_snapshot",
     "encode_value",
     "pack",
+    "rechained",
     "unpack",
     "value_digest",
 ]
@@ -60,6 +61,9 @@ _json_decoder: Final = msgspec.json.Decoder()
 _facts_decoder: Final = msgspec.json.Decoder(tuple[Fact, ...])
 _snapshot_encoder: Final = msgspec.msgpack.Encoder()
 _snapshot_decoder: Final = msgspec.msgpack.Decoder(Snapshot)
+
+# One for all threads: a frame is one call, and a call locks it. Making one costs 10 µs.
+_compressor: Final = zstd.ZstdCompressor(_LEVEL)
 
 
 class Tally(msgspec.Struct, frozen=True, array_like=True):
@@ -161,7 +165,7 @@ def pack(raw: bytes, what: str) -> tuple[str, bytes]:
             problem=f"takes {len(raw):,} bytes and at most {MAX_BLOCK_BYTES:,} are stored at once:"
             " record less at once, or store a reference",
         )
-    return "z", zstd.compress(raw, _LEVEL)
+    return "z", _compressor.compress(raw, _compressor.FLUSH_FRAME)
 
 
 def unpack(letter: str, stored: bytes) -> bytes:
@@ -207,9 +211,8 @@ def encode_row(
     where head or body would be larger than the limit.
     """
     head = _json_encoder.encode([draft.fact for draft in drafts])
-    body = b""
-    if any(draft.body is not None for draft in drafts):
-        body = _json_encoder.encode([draft.body for draft in drafts])
+    bodies = [draft.body for draft in drafts]
+    body = b"" if bodies.count(None) == len(bodies) else _json_encoder.encode(bodies)
     if check is not None:
         check(len(head) + len(body))
     after = _json_encoder.encode(tally)
@@ -229,6 +232,23 @@ def encode_row(
         body_digest=body_digest,
         digest=_chained(previous, (seq, fence, at_us, count, FORMAT), head, after, body_digest),
     )
+
+
+def rechained(row: Row, *, previous: bytes, facts: Sequence[Fact] | None = None) -> Row:
+    """`row` behind another digest: its numbers, tally and body as they are, its head too.
+
+    Other `facts` than the row's own may take the place of its head. The body is not looked at:
+    if it does not match the digest that the row has of it, it still does not.
+    """
+    codec, stored, version = row.codec, row.head, row.format
+    head = unpack(codec[:1], stored)
+    if facts is not None:
+        head = _json_encoder.encode(facts)
+        letter, stored = pack(head, "the facts of one commit")
+        codec, version = letter + codec[1:], FORMAT
+    numbers = (row.seq, row.fence, row.at_us, row.count, version)
+    digest = _chained(previous, numbers, head, row.after, row.body_digest)
+    return msgspec.structs.replace(row, format=version, codec=codec, head=stored, digest=digest)
 
 
 def decode_commit(row: Row, *, previous: bytes, url: str, job_id: str) -> Commit:

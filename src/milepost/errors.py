@@ -11,10 +11,14 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  └─ ItemKeyDuplicate         two items with one key
    ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
    │  └─ JobReplaced              the job was deleted, and another has its id
+   ├─ CommitAbsent                a log that does not reach there
    ├─ LeaseHeld, LeaseLost        another executor works on the job
+   ├─ LeaseForeign                the lease is of another job
    ├─ RecordConflict              an item's result is recorded already, and differs
-   ├─ LifecycleChanged            the job runs by another lifecycle than this code
+   ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
+   ├─ InputChanged                the items given are not those of the job
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
+   ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
       ├─ StoreLocked              busy for longer than the time allowed
@@ -38,8 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointAbsent",
+    "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
+    "InputChanged",
     "InputInvalid",
     "ItemAbsent",
     "ItemKeyDuplicate",
@@ -47,6 +53,7 @@ __all__ = [
     "JobExists",
     "JobIdInvalid",
     "JobReplaced",
+    "LeaseForeign",
     "LeaseHeld",
     "LeaseLost",
     "LifecycleChanged",
@@ -55,6 +62,7 @@ __all__ = [
     "PayloadInvalid",
     "PlanStale",
     "RecordConflict",
+    "ScopeInvalid",
     "StateError",
     "StoreAbsent",
     "StoreError",
@@ -217,6 +225,21 @@ class CheckpointAbsent(StateError, LookupError):
 
 
 @dataclass(eq=False, kw_only=True)
+class CommitAbsent(StateError, ValueError):
+    """The job's log, of commits 1 to `last`, has no commit `wanted`, or none as early as that."""
+
+    code: ClassVar[str] = "commit-absent"
+    job_id: str
+    wanted: int | datetime
+    last: int
+
+    def __str__(self) -> str:
+        if isinstance(self.wanted, int):
+            return f"job {self.job_id}: there is no commit {self.wanted}, only 1 to {self.last}"
+        return f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}"
+
+
+@dataclass(eq=False, kw_only=True)
 class LeaseHeld(StateError):
     """Another executor holds the job, until `expires_at` unless it renews."""
 
@@ -260,6 +283,22 @@ class LeaseLost(StateError):
 
 
 @dataclass(eq=False, kw_only=True)
+class LeaseForeign(StateError):
+    """The lease that was given is of another job; nothing was written, and it is not lost."""
+
+    code: ClassVar[str] = "lease-foreign"
+    job_id: str
+    lease_job_id: str
+    owner: str
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: the lease of {self.owner} is of job {self.lease_job_id}:"
+            " write under a lease of the job itself"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
 class RecordConflict(StateError):
     """The item's result is recorded already and differs; the new one is kept in the history."""
 
@@ -278,17 +317,37 @@ class RecordConflict(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class LifecycleChanged(StateError):
-    """The job was created under another lifecycle than the one that this code was compiled with."""
+    """The job runs by another version of its lifecycle, and cannot go on under that of this code.
+
+    `problem` says why and what to do; `report` is that of `milepost diff` where the change is
+    breaking, and empty otherwise.
+    """
 
     code: ClassVar[str] = "lifecycle-changed"
     job_id: str
     stored: str
     current: str
+    problem: str
+    report: str = ""
+
+    def __str__(self) -> str:
+        told = f"job {self.job_id} runs by {self.stored} and this code by {self.current}"
+        return f"{told}: {self.problem}" + (f"\n{self.report}" if self.report else "")
+
+
+@dataclass(eq=False, kw_only=True)
+class InputChanged(StateError):
+    """The items given are not those that the job was created with; `verdict` is how they differ."""
+
+    code: ClassVar[str] = "input-changed"
+    job_id: str
+    verdict: str
+    difference: str
 
     def __str__(self) -> str:
         return (
-            f"job {self.job_id} runs by {self.stored} and this code by {self.current}:"
-            " finish the job with the version that began it"
+            f"job {self.job_id}: {self.difference}: say on_changed='keep' to go on with the items"
+            " that the job has, or create another job"
         )
 
 
@@ -318,6 +377,17 @@ class PlanStale(StateError):
             f"job {self.job_id}: the plan was made at seq {self.plan_seq} and the job is at"
             f" {self.seq}: make a new plan"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class ScopeInvalid(StateError, ValueError):
+    """A scope whose parts do not fit together, or that names what the job does not have."""
+
+    code: ClassVar[str] = "scope-invalid"
+    problem: str
+
+    def __str__(self) -> str:
+        return f"scope: {self.problem}"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -15,11 +15,13 @@ __all__ = [
     "Commit",
     "Draft",
     "Fact",
+    "Forked",
     "ItemsFired",
     "JobCreated",
     "JobFired",
     "LeaseReleased",
     "LeaseTaken",
+    "Migrated",
     "Rewound",
     "Snapshot",
     "SnapshotCell",
@@ -27,7 +29,7 @@ __all__ = [
     "check_job_id",
 ]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of everything below; raised when a reader of the old could misread the new."""
 
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -105,6 +107,30 @@ class Rewound(_Fact, tag="rewound", frozen=True):
     reason: str
 
 
+class Migrated(_Fact, tag="migrated", frozen=True):
+    """From here on the job runs by another version: `snapshot` is the state under it.
+
+    Facts before it were decided by the tables of the version before.
+    """
+
+    lifecycle: str
+    version: int
+    digest: str
+    snapshot: bytes
+
+
+class Forked(_Fact, tag="forked", frozen=True):
+    """All before it is the log of another job up to its commit `from_seq`, of that digest.
+
+    From here on the job is its own: nobody holds it, and it has no checkpoint.
+    """
+
+    from_job: str
+    from_seq: int
+    from_digest: str
+    reason: str = ""
+
+
 class WriteRejected(_Fact, tag="rejected", frozen=True):
     """A write that was refused and is kept for the record; it changed nothing.
 
@@ -126,6 +152,8 @@ Fact: TypeAlias = (
     | LeaseReleased
     | CheckpointTaken
     | Rewound
+    | Migrated
+    | Forked
     | WriteRejected
 )
 
@@ -159,7 +187,11 @@ class SnapshotCell(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All that the fold knows at `seq`, and nothing of any result."""
+    """All that the fold knows at `seq`, and nothing of any result.
+
+    `lifecycle` is the digest of the version that its states and values are of, empty for that of
+    `created`; so is it with `item_params`.
+    """
 
     format: int
     job_id: str
@@ -179,3 +211,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     checkpoint: CheckpointTaken | None
     checkpoint_at_us: int
     rejected_count: int
+    lifecycle: str = ""
+    item_params: dict[str, Any] | None = None

@@ -11,11 +11,13 @@ from milepost.facts import (
     CheckpointTaken,
     Commit,
     Fact,
+    Forked,
     ItemsFired,
     JobCreated,
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    Migrated,
     Rewound,
     WriteRejected,
 )
@@ -55,7 +57,9 @@ def apply(state: JobState, fact: Fact) -> JobState:
     not have, ValueError where the fact does not fit the log.
     """
     match fact:
-        case ItemsFired() | JobFired():
+        case ItemsFired():
+            return changed(state, items=state.items.after(_item_moves(state, fact)))
+        case JobFired():
             return _fired(state, fact)
         case LeaseTaken():
             if fact.fence != state.fence + 1:
@@ -68,6 +72,10 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return changed(state, checkpoint_fact=fact, checkpoint_at_us=state.updated_at_us)
         case Rewound():
             return _rewound(state, fact)
+        case Migrated():
+            return _migrated(state, fact)
+        case Forked():
+            return _forked(state, fact)
         case WriteRejected():
             return changed(state, rejected_count=state.rejected_count + 1)
         case JobCreated():
@@ -79,41 +87,44 @@ def apply(state: JobState, fact: Fact) -> JobState:
 def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
     """What a fired fact does to the job and its items. Raises as `apply` does."""
     if isinstance(fact, ItemsFired):
-        if fact.event not in state.accepted:
-            raise TransitionRefused(
-                machine=state.items.machine.name,
-                state=state.phase,
-                event=fact.event,
-                allowed=state.accepted,
-                reason="the job's phase accepts no such event of its items",
-                subject=f"items of job {state.id}",
-            )
-        moves = _moves(state, fact.event, fact.ordinals, fact.payloads)
-        return Trace(step=None, moves=((fact.event, moves),))
+        return Trace(step=None, moves=((fact.event, _item_moves(state, fact)),))
+    step, moves = _job_step(state, fact)
+    return Trace(step=step, moves=moves)
+
+
+def _item_moves(state: JobState, fact: ItemsFired) -> list[Move]:
+    if fact.event not in state.accepted:
+        raise TransitionRefused(
+            machine=state.items.machine.name,
+            state=state.phase,
+            event=fact.event,
+            allowed=state.accepted,
+            reason="the job's phase accepts no such event of its items",
+            subject=f"items of job {state.id}",
+        )
+    return _moves(state, fact.event, fact.ordinals, fact.payloads)
+
+
+def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[tuple[str, list[Move]], ...]]:
     try:
         step = state.machine.step(state.phase, fact.event, state.guarded, fact.payload)
     except TransitionRefused as refusal:
         refusal.subject = f"job {state.id}"
         raise
     members = [(m.event, state.items.members(m.state)) for m in step.members]
-    return Trace(
-        step=step,
-        moves=tuple((event, _moves(state, event, hit, None)) for event, hit in members if hit),
-    )
+    return step, tuple((event, _moves(state, event, hit, None)) for event, hit in members if hit)
 
 
-def _fired(state: JobState, fact: JobFired | ItemsFired) -> JobState:
-    taken = trace(state, fact)
-    items = state.items.after(move for _, moves in taken.moves for move in moves)
-    if taken.step is None or isinstance(fact, ItemsFired):
-        return changed(state, items=items)
+def _fired(state: JobState, fact: JobFired) -> JobState:
+    step, taken = _job_step(state, fact)
+    items = state.items.after(move for _, moves in taken for move in moves)
     variables = state.variables
     if fact.payload.get("variables"):
         variables = frozen({**variables, **fact.payload["variables"]})
     return changed(
         state,
-        phase=taken.step.state,
-        context=own_context(taken.step.context),
+        phase=step.state,
+        context=own_context(step.context),
         items=items,
         variables=variables,
         orphaned=state.orphaned and fact.event != "recover",
@@ -134,10 +145,26 @@ def _moves(
         raise refusal from None
 
 
+def _forked(state: JobState, fact: Forked) -> JobState:
+    """What the log says was another job's; its holder and its checkpoints stay with that one."""
+    if fact.from_seq != state.seq - 1:
+        raise ValueError(f"what is before it was forked at seq {fact.from_seq}")
+    return changed(
+        state,
+        owner=None,
+        orphaned=state.orphaned or state.owner is not None,
+        checkpoint_fact=None,
+        checkpoint_at_us=0,
+        created_at_us=state.updated_at_us,
+    )
+
+
 def _rewound(state: JobState, fact: Rewound) -> JobState:
-    then = restore(fact.snapshot, state.lifecycle, state.inputs)
+    then = restore(fact.snapshot, state.tables, state.inputs)
     if then.id != state.id or then.seq != fact.to_seq or not 0 < fact.to_seq < state.seq:
         raise ValueError(f"the snapshot in it is not of seq {fact.to_seq} of this job")
+    if then.lifecycle is not state.lifecycle:
+        raise ValueError("the snapshot in it is of another version of the lifecycle")
     return changed(
         state,
         phase=then.phase,
@@ -145,4 +172,20 @@ def _rewound(state: JobState, fact: Rewound) -> JobState:
         variables=then.variables,
         items=then.items,
         rewinds=(*state.rewinds, (state.seq, fact.to_seq)),
+    )
+
+
+def _migrated(state: JobState, fact: Migrated) -> JobState:
+    then = restore(fact.snapshot, state.tables, state.inputs)
+    if then.id != state.id or then.seq != state.seq - 1:
+        raise ValueError(f"the snapshot in it is not of seq {state.seq - 1} of this job")
+    if then.lifecycle.digest != fact.digest:
+        raise ValueError("the snapshot in it is of another version than it says")
+    return changed(
+        state,
+        lifecycle=then.lifecycle,
+        phase=then.phase,
+        context=then.context,
+        items=then.items,
+        as_logged=None,
     )

@@ -27,8 +27,10 @@ __all__ = [
     "Item",
     "KeySet",
     "Listing",
+    "block_of",
     "blocks_of",
     "fingerprint_of",
+    "read_entries",
 ]
 
 BLOCK_ITEMS: Final = 1024
@@ -74,6 +76,13 @@ def read_keys(block: InputBlock, url: str) -> list[str]:
 def read_values(block: InputBlock, url: str) -> list[Any]:  # Any: JSON
     """The values of a block, in order. Raises StoreUnreadable where they are damaged."""
     return _read(block, url, block.codec[1], block.values, list[Any])
+
+
+def read_entries(block: InputBlock, url: str) -> Iterator[tuple[str, bytes]]:
+    """Keys and encoded values of a block. Raises StoreUnreadable where they are damaged."""
+    values = _read(block, url, block.codec[1], block.values, list[msgspec.Raw])
+    for key, value in zip(read_keys(block, url), values, strict=True):
+        yield key, bytes(value)
 
 
 def _verify(block: InputBlock, url: str) -> None:
@@ -143,10 +152,17 @@ class Listing:
             values.append(msgspec.Raw(encoded))
             self.count += 1
             if len(keys) == BLOCK_ITEMS:
-                yield _block(self.count - len(keys), keys, values)
+                yield block_of(self.count - len(keys), keys, values)
                 keys, values = [], []
         if keys:
-            yield _block(self.count - len(keys), keys, values)
+            yield block_of(self.count - len(keys), keys, values)
+
+    def entries(self) -> Iterator[tuple[str, bytes]]:
+        """Key and encoded value of each item, streamed; a key that comes twice is given twice."""
+        for key, encoded in self._entries():
+            _identify(self._identity, key, encoded)
+            self.count += 1
+            yield key, encoded
 
     def _entries(self) -> Iterator[tuple[str, bytes]]:
         if isinstance(self._items, Mapping):
@@ -186,7 +202,8 @@ def _checked_key(key: object, what: str) -> str:
     return key
 
 
-def _block(first: int, keys: list[str], values: list[msgspec.Raw]) -> InputBlock:
+def block_of(first: int, keys: list[str], values: list[msgspec.Raw]) -> InputBlock:
+    """The block of items from `first` on. Raises ValueInvalid where they are too large for one."""
     raw_keys, raw_values = _json.encode(keys), _json.encode(values)
     what = f"the items {first} to {first + len(keys) - 1}"
     key_codec, stored_keys = pack(raw_keys, what)
@@ -232,6 +249,23 @@ class Inputs:
         if self._ordinals is None:
             self._ordinals = {self.key(ordinal): ordinal for ordinal in range(self.count)}
         return self._ordinals[key]
+
+    def blocks_of_keys(self, wanted: BitMap) -> Iterator[tuple[int, list[str]]]:
+        """First ordinal and keys of each block that holds one of `wanted`, in order, not kept."""
+        ordinal = wanted.min() if wanted else self.count
+        while ordinal < self.count:
+            block = self._block_at(ordinal)
+            yield block.first, read_keys(block, self._url)
+            later = wanted.iter_equal_or_larger(block.first + block.count)
+            ordinal = next(later, self.count)
+
+    def entries(self) -> Iterator[tuple[str, bytes]]:
+        """Key and encoded value of each item, in order; one block is held at a time."""
+        ordinal = 0
+        while ordinal < self.count:
+            block = self._block_at(ordinal)
+            yield from read_entries(block, self._url)
+            ordinal = block.first + block.count
 
     def value(self, ordinal: int) -> Any:  # Any: JSON
         """The value of the item. Raises KeyError. Fast for ordinals in ascending order."""

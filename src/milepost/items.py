@@ -99,20 +99,22 @@ class Ledger:
     def members(self, *states: str) -> BitMap:
         """The ordinals of the members in any of `states`."""
         found = [members for (state, _), members in self.cells.items() if state in states]
+        if len(found) == 1:
+            return found[0].copy()
         return BitMap.union(*found) if found else bitmap()
 
     def member(self, ordinal: int) -> tuple[str, Values]:
         """The state and context of one member. O(cells); raises KeyError if there is none."""
         for (state, values), members in self.cells.items():
             if ordinal in members:
-                return state, self._context(values)
+                return state, self.context(values)
         raise KeyError(ordinal)
 
     def enabled(self, event: str) -> BitMap:
         """The members that would take `event`, guards included. O(cells)."""
         found = bitmap()
         for (state, values), members in self.cells.items():
-            if event in self.machine.enabled(state, self._context(values)):
+            if event in self.machine.enabled(state, self.context(values)):
                 found = found | members
         return found
 
@@ -133,7 +135,7 @@ class Ledger:
         for cell, members in self.cells.items():
             if not members.intersect(asked):
                 continue
-            hit = members & asked
+            hit = asked if asked <= members else members & asked
             found += len(hit)
             if payloads is not None and self.machine.uses_payload(cell[0], event):
                 of = dict(zip(ordinals, payloads, strict=True))
@@ -147,21 +149,21 @@ class Ledger:
     def after(self, moves: Iterable[Move]) -> Ledger:
         """The ledger after `moves` that it gave itself."""
         cells = dict(self.cells)
-        for move in moves:
-            if move.before == move.after:
+        for before, after, _, members in moves:
+            if before == after:
                 continue
-            left = cells[move.before] - move.members
+            left = cells[before] - members
             if left:
-                cells[move.before] = left
+                cells[before] = left
             else:
-                del cells[move.before]
-            there = cells.get(move.after)
-            cells[move.after] = move.members if there is None else there | move.members
+                del cells[before]
+            there = cells.get(after)
+            cells[after] = members if there is None else there | members
         return Ledger(machine=self.machine, params=self.params, count=self.count, cells=cells)
 
     def _move(self, cell: Cell, event: str, members: BitMap, payload: Values) -> Move:
         state, values = cell
-        context = self._context(values)
+        context = self.context(values)
         try:
             step = self.machine.step(state, event, context, payload)
         except TransitionRefused as refusal:
@@ -170,5 +172,6 @@ class Ledger:
             values = tuple(step.context[name] for name in self.machine.owned)
         return Move(cell, (step.state, values), step.transition, members)
 
-    def _context(self, values: tuple[Any, ...]) -> Values:
+    def context(self, values: tuple[Any, ...]) -> Values:
+        """The context of the members of a cell with these values, parameters included."""
         return {**self.params, **dict(zip(self.machine.owned, values, strict=True))}

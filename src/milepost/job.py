@@ -16,6 +16,7 @@ from milepost.facts import FORMAT, CheckpointTaken, JobCreated, Snapshot
 from milepost.inputs import Inputs, KeySet
 from milepost.items import Ledger, bitmap
 from milepost.machine import Lifecycle, Machine, Values, frozen
+from milepost.versions import Tables, version_of
 
 __all__ = [
     "ITEMS",
@@ -36,9 +37,12 @@ ITEMS: Final = "items"
 """The name of the job's collection of items."""
 
 
+_ITEM_STATES: Final = ("pending", "running", "done", "failed", "dead", "skipped")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How many items of a job are where."""
+    """How many items of a job are where; `other` are in states that a lifecycle added."""
 
     total: int
     pending: int
@@ -47,6 +51,14 @@ class Progress:
     failed: int
     dead: int
     skipped: int
+    other: int = 0
+
+    @staticmethod
+    def of(counts: Mapping[str, int]) -> Progress:
+        """The progress that `counts`, items by state, amount to."""
+        known = {name: counts.get(name, 0) for name in _ITEM_STATES}
+        total = sum(counts.values())
+        return Progress(total=total, other=total - sum(known.values()), **known)
 
     @property
     def settled(self) -> int:
@@ -55,7 +67,7 @@ class Progress:
 
     @property
     def left(self) -> int:
-        """Items that still need work: pending, running or failed."""
+        """Items that still need work: all that are not settled."""
         return self.total - self.settled
 
 
@@ -78,6 +90,8 @@ class JobState:
     `orphaned` says that a holder was taken over and the job has not been recovered since.
     `variables` are the job's own JSON values. `number` is the job's in its store: no job has had
     it before, even under the same id. Two states are equal if they fold to the same.
+    Of a job that was left under an earlier version of its lifecycle, `as_logged` is the state by
+    that version; the next commit records the change.
     """
 
     id: str
@@ -99,7 +113,9 @@ class JobState:
     digest: bytes = b""
     number: int = field(default=0, compare=False, repr=False)
     lifecycle: Lifecycle = field(compare=False, repr=False)
+    tables: Tables = field(compare=False, repr=False)
     inputs: Inputs = field(compare=False, repr=False)
+    as_logged: JobState | None = field(default=None, compare=False, repr=False)
 
     @property
     def machine(self) -> Machine:
@@ -136,8 +152,7 @@ class JobState:
     @cached_property
     def progress(self) -> Progress:
         """The items by state. O(cells)."""
-        counts = dict(zip(self.items.machine.states, self.items.counts(), strict=True))
-        return Progress(total=self.items.count, **counts)
+        return Progress.of(dict(zip(self.items.machine.states, self.items.counts(), strict=True)))
 
     @property
     def processed_items(self) -> KeySet:
@@ -207,6 +222,8 @@ class JobState:
                 checkpoint=self.checkpoint_fact,
                 checkpoint_at_us=self.checkpoint_at_us,
                 rejected_count=self.rejected_count,
+                lifecycle=self.lifecycle.digest,
+                item_params=dict(self.items.params),
             )
         )
 
@@ -217,19 +234,28 @@ def changed(state: JobState, **values: Any) -> JobState:
     One is made for every fact that is decided or replayed.
     """
     after = object.__new__(JobState)
-    after.__dict__.update(state.__dict__)
-    after.__dict__.pop("progress", None)  # worked out from the items that it had
-    assert values.keys() <= after.__dict__.keys(), "a state has no other fields"
-    after.__dict__.update(values)
+    of_after = after.__dict__
+    of_after.update(state.__dict__)
+    of_after.pop("progress", None)  # worked out from the items that it had
+    known = len(of_after)
+    of_after.update(values)
+    assert len(of_after) == known, "a state has no other fields"
     return after
 
 
-def restore(stored: bytes, lifecycle: Lifecycle, inputs: Inputs) -> JobState:
+def restore(stored: bytes, tables: Tables, inputs: Inputs) -> JobState:
     """The state whose `snapshot` gave `stored`.
 
-    Raises StoreUnreadable where the bytes are damaged, ValueError where they are no partition.
+    Raises StoreUnreadable where the bytes are damaged, ValueError where they are no partition,
+    LifecycleChanged where they are of a version that is not among the `tables`.
     """
     snapshot = decode_snapshot(stored)
+    created = snapshot.created
+    digest = snapshot.lifecycle or created.digest
+    lifecycle = version_of(snapshot.job_id, digest, created, tables)
+    params = created.item_params if snapshot.item_params is None else snapshot.item_params
+    fresh = _ledger(lifecycle, params, 0)
+    items = Ledger.restore(fresh.machine, fresh.params, created.item_count, snapshot.cells)
     return JobState(
         id=snapshot.job_id,
         seq=snapshot.seq,
@@ -237,8 +263,8 @@ def restore(stored: bytes, lifecycle: Lifecycle, inputs: Inputs) -> JobState:
         phase=snapshot.phase,
         context=frozen(snapshot.context),
         variables=frozen(snapshot.variables),
-        items=_ledger(lifecycle, snapshot.created, snapshot.cells),
-        created=snapshot.created,
+        items=items,
+        created=created,
         created_at_us=snapshot.created_at_us,
         updated_at_us=snapshot.updated_at_us,
         owner=snapshot.owner,
@@ -249,12 +275,17 @@ def restore(stored: bytes, lifecycle: Lifecycle, inputs: Inputs) -> JobState:
         rejected_count=snapshot.rejected_count,
         digest=snapshot.digest,
         lifecycle=lifecycle,
+        tables=tables,
         inputs=inputs,
     )
 
 
-def begin(job_id: str, created: JobCreated, lifecycle: Lifecycle, inputs: Inputs) -> JobState:
-    """The state before the first commit has been folded: seq 0, nothing has happened yet."""
+def begin(job_id: str, created: JobCreated, tables: Tables, inputs: Inputs) -> JobState:
+    """The state before the first commit has been folded: seq 0, nothing has happened yet.
+
+    Raises LifecycleChanged where the job was created under a version that is not in `tables`.
+    """
+    lifecycle = version_of(job_id, created.digest, created, tables)
     machine = lifecycle.machines[JOB]
     return JobState(
         id=job_id,
@@ -263,11 +294,12 @@ def begin(job_id: str, created: JobCreated, lifecycle: Lifecycle, inputs: Inputs
         phase=machine.initial,
         context=own_context(machine.context(**created.job_params)),
         variables=frozen(created.variables),
-        items=_ledger(lifecycle, created, None),
+        items=_ledger(lifecycle, created.item_params, created.item_count),
         created=created,
         created_at_us=0,
         updated_at_us=0,
         lifecycle=lifecycle,
+        tables=tables,
         inputs=inputs,
     )
 
@@ -278,9 +310,6 @@ def own_context(context: Values) -> Values:
     return frozen({name: value for name, value in context.items() if not name.startswith(prefix)})
 
 
-def _ledger(lifecycle: Lifecycle, created: JobCreated, cells: Any) -> Ledger:
+def _ledger(lifecycle: Lifecycle, params: Values, count: int) -> Ledger:
     machine = lifecycle.machines[lifecycle.machines[JOB].collections[ITEMS].machine]
-    fresh = Ledger.create(machine, created.item_params, created.item_count)
-    if cells is None:
-        return fresh
-    return Ledger.restore(machine, fresh.params, created.item_count, cells)
+    return Ledger.create(machine, params, count)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 __all__ = [
     "Collection",
@@ -16,6 +16,7 @@ __all__ = [
     "GuardRefusal",
     "Lifecycle",
     "Machine",
+    "MachineUpgrade",
     "MemberEvent",
     "MilepostError",
     "Payload",
@@ -28,6 +29,7 @@ __all__ = [
     "TransitionRefused",
     "TypedContext",
     "TypedState",
+    "Upgrade",
     "Values",
     "Variable",
     "frozen",
@@ -345,14 +347,15 @@ class Machine:
     rows: Mapping[str, Mapping[str, Select]]
     entries: Mapping[str, object]  # initial values that are no variables: members' counts, history
     invariants: Mapping[str, Callable[[str, Values], bool]]
-    owned: tuple[str, ...] = field(init=False)  # the variables that are no parameters
+    owned: tuple[str, ...] = field(init=False)  # what steps may set: no parameters, no counts
     _by_pair: Mapping[tuple[str, str], tuple[Transition, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         pairs: dict[tuple[str, str], tuple[Transition, ...]] = {}
         for row in self.transitions:
             pairs[row.source, row.event] = (*pairs.get((row.source, row.event), ()), row)
-        owned = tuple(variable.name for variable in self.variables if not variable.param)
+        remembered = (name for name in self.entries if name.startswith("history."))
+        owned = (*(v.name for v in self.variables if not v.param), *remembered)
         object.__setattr__(self, "owned", owned)
         object.__setattr__(self, "_by_pair", pairs)
 
@@ -401,7 +404,7 @@ class Machine:
             if not spec.fields:
                 return {}
             given = {}
-        elif not isinstance(given, Mapping):
+        elif type(given) is not dict and not isinstance(given, Mapping):
             named = getattr(given, "event", None)
             if named != event:
                 raise self._field(event, f"{type(given).__name__} is a payload of '{named}'")
@@ -418,10 +421,10 @@ class Machine:
             if problem:
                 raise self._field(event, f"field '{part.name}' {problem}")
             checked[part.name] = str(value) if part.members else value
-        unknown = [name for name in given if name not in checked]
-        if unknown:
+        if not given.keys() <= checked.keys():
+            unknown = next(name for name in given if name not in checked)
             listed = ", ".join(checked) or "none"
-            raise self._field(event, f"no such field '{unknown[0]}' (there are: {listed})")
+            raise self._field(event, f"no such field '{unknown}' (there are: {listed})")
         return checked
 
     def allowed(self, state: str) -> tuple[str, ...]:
@@ -501,8 +504,38 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MachineUpgrade:
+    """What becomes of a machine's state and context of an earlier version.
+
+    `states` and `entries` lead from old names to those of now; what is not in them has none.
+    `given` works out the values that the migration gives, from the old context.
+    """
+
+    states: Mapping[str, str]
+    entries: Mapping[str, str]
+    given: Callable[[Values], Values] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Upgrade:
+    """How what is stored under an earlier version goes on under this one, machine by machine.
+
+    `verdict` is that of `milepost diff`: compatible, migrated or breaking. Where it is breaking
+    there are no `machines`, and `report` says why.
+    """
+
+    version: int
+    verdict: Literal["compatible", "migrated", "breaking"]
+    machines: Mapping[str, MachineUpgrade] = field(default_factory=dict)
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lifecycle:
-    """A compiled lifecycle; `digest` is of its definition's meaning, in hexadecimal."""
+    """A compiled lifecycle; `digest` is of its definition's meaning, in hexadecimal.
+
+    `upgrades` are from earlier versions, by their digests.
+    """
 
     name: str
     version: int
@@ -510,6 +543,7 @@ class Lifecycle:
     doc: str
     enums: Mapping[str, tuple[str, ...]]
     machines: Mapping[str, Machine]
+    upgrades: Mapping[str, Upgrade] = field(default_factory=dict)
 
 
 def _read(row: Transition, context: Values, payload: Values) -> Values:

@@ -87,10 +87,10 @@ def test_a_commit_that_is_too_large_is_refused_and_its_values_named(store: State
 
 def test_a_checkpoint_that_is_too_large_is_refused_and_its_parts_named(store: StateStore) -> None:
     """Variables are what makes one large; the job goes on without it."""
-    limits = Limits(checkpoint_max_bytes=500)
+    limits = Limits(checkpoint_max_bytes=700)
     manager = manager_of(store, limits)
     manager.create_checkpoint("j")
-    text = "".join(f"{n * 7919 % 10007:x}" for n in range(400))  # does not compress away
+    text = "".join(f"{n * 7919 % 10007:x}" for n in range(800))  # does not compress away
     manager.fire("j", "set_variables", {"variables": {"big": text, "small": 1}})
     before = manager.get_state("j")
     with pytest.raises(TooLarge, match="job j: a checkpoint") as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,13 +194,15 @@ def test_those_who_wait_share_one_commit(store: StateStore) -> None:
     with store.writing():  # nobody's commit can end before all of them wait
         for thread in work:
             thread.start()
-        while len(manager._appender._queue) < 19:
+        while len(manager._appender._line.waiting) < 19:
             os.sched_yield()
     for thread in work:
         thread.join()
     state = manager.get_state("j")
     assert state.progress.running == 20
     assert state.seq == 2 + 2  # the first to come, then all the others
+    (together,) = manager.get_state_history("j", after=3)
+    assert len(together.items) == 19, "what is alike becomes one fact"
     assert manager.verify("j")[0].sound
 
 
@@ -225,7 +229,7 @@ def test_requests_too_large_together_are_written_one_by_one(
     with store.writing():
         for thread in threads:
             thread.start()
-        while len(manager._appender._queue) < 5:
+        while len(manager._appender._line.waiting) < 5:
             os.sched_yield()
     for thread in threads:
         thread.join()
@@ -266,3 +270,73 @@ def test_what_one_manager_wrote_another_reads(store: StateStore) -> None:
     assert dict(one.get_state("j").variables) == {"x": [1, 2], "y": None}
     assert one.state_at("j", 1).phase == "setup"
     assert [e.event for e in one.get_state_history("j")] == ["created", "start_map", "start"]
+
+
+def test_a_mark_is_found_again_only_where_nobody_wrote_in_between(store: StateStore) -> None:
+    """By it an appender knows that what it wrote last is still what is newest."""
+    with store.writing() as first:
+        job = first.add_job("one", 5, "digest")
+        found = first.mark
+    assert first.mark != found, "its own commit counts"
+    with store.writing() as second:
+        assert second.mark == first.mark
+        second.add_row(job.number, row(1))
+    with store.writing() as third:
+        assert third.mark == second.mark != first.mark
+    with pytest.raises(RuntimeError), store.writing() as writer:
+        writer.add_row(job.number, row(2))
+        raise RuntimeError
+    with store.writing() as writer:
+        writer.put_lease(job.number, StoredLease("me", 1, 10))
+    with store.writing() as last:
+        assert last.mark == writer.mark != third.mark
+
+
+def test_two_managers_of_one_store_decide_on_what_the_other_wrote(store: StateStore) -> None:
+    """Neither reads again what it wrote itself; both see at once what the other did."""
+    one, other = (StateManager(store, clock=FakeClock()) for _ in range(2))
+    one.create_job(["a", "b", "c"], job_id="j")
+    one.fire("j", "start_map")
+    one.record("j", [ItemEvent("a", "start")])
+    other.record("j", [ItemEvent("b", "start")])
+    with pytest.raises(TransitionRefused):
+        one.record("j", [ItemEvent("b", "start")])
+    assert one.record("j", [ItemEvent("c", "start")]).progress.running == 3
+    assert other.record("j", [ItemEvent("c", "succeed", {"result": 1})]).seq == 6
+    assert one.verify("j")[0].sound
+
+
+class Lying:
+    """A store that says that nobody wrote, whoever did."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        with self._store.writing() as writer:
+            yield Unmarked(writer)
+
+
+class Unmarked:
+    mark = 0
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+
+def test_a_mark_that_lies_is_met_by_the_log(store: StateStore) -> None:
+    """The control of the two tests above: a stale decision is never written (INV-GAPLESS)."""
+    one, other = (StateManager(Lying(store), clock=FakeClock()) for _ in range(2))
+    one.create_job(["a", "b"], job_id="j")
+    one.fire("j", "start_map")
+    other.record("j", [ItemEvent("a", "start")])
+    with pytest.raises(StoreError):
+        one.record("j", [ItemEvent("a", "start")])
+    assert one.record("j", [ItemEvent("b", "start")]).seq == 4, "it looked again"

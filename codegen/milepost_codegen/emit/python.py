@@ -8,11 +8,16 @@ from milepost_codegen.emit.templates import render
 from milepost_codegen.plan import module_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from milepost_codegen.model import Lifecycle
 
 __all__ = ["emit_python"]
 
 
-def emit_python(lifecycle: Lifecycle) -> str:
-    """The module for `lifecycle` without its header, formatted as `ruff format` leaves it."""
-    return render("module.py.jinja", plan=module_plan(lifecycle))
+def emit_python(lifecycle: Lifecycle, earlier: Sequence[Lifecycle] = ()) -> str:
+    """The module for `lifecycle` without its header, formatted as `ruff format` leaves it.
+
+    It knows how what is stored under each of the `earlier` versions goes on.
+    """
+    return render("module.py.jinja", plan=module_plan(lifecycle, earlier))

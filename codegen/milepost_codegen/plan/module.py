@@ -30,31 +30,41 @@ from milepost_codegen.plan.tables import (
     tables,
     transitions,
 )
+from milepost_codegen.plan.upgrades import upgrade_plan
 from milepost_codegen.plan.views import context_views, member_event, sent_union
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from milepost_codegen.model import Lifecycle, Machine
     from milepost_codegen.plan.parts import ClassPlan, FunctionPlan
+    from milepost_codegen.plan.upgrades import UpgradePlan
 
 __all__ = ["module_plan"]
 
 
-def module_plan(lifecycle: Lifecycle) -> ModulePlan:
-    """The plan of the module for `lifecycle`, whose public names do not clash."""
+def module_plan(lifecycle: Lifecycle, earlier: Sequence[Lifecycle] = ()) -> ModulePlan:
+    """The plan of the module for `lifecycle`, whose public names do not clash.
+
+    It knows how what is stored under each of the `earlier` versions goes on.
+    """
     taken: set[str] = set()
+    machines = tuple(_machine(machine, taken) for machine in lifecycle.machines)
+    upgrading = upgrade_plan(lifecycle, earlier, taken)
     names = [name for name, _, _ in public_names(lifecycle)]
     exports: tuple[Code, ...] = tuple(literal(name) for name in sorted_names(["LIFECYCLE", *names]))
     return ModulePlan(
         doc=docstring(f"Lifecycle {lifecycle.name}, version {lifecycle.version}", lifecycle.doc),
-        imports=_imports(lifecycle),
+        imports=_imports(lifecycle, upgrading),
         exports=lay_out(Bracketed(opening="[", items=exports, closing="]"), before="__all__ = "),
         enums=tuple(declared_enum(enum) for enum in lifecycle.enums),
-        machines=tuple(_machine(machine, taken) for machine in lifecycle.machines),
-        lifecycle=_lifecycle(lifecycle),
+        machines=machines,
+        upgrading=upgrading.functions,
+        lifecycle=_lifecycle(lifecycle, upgrading.upgrades),
     )
 
 
-def _imports(lifecycle: Lifecycle) -> tuple[str, ...]:
+def _imports(lifecycle: Lifecycle, upgrading: UpgradePlan) -> tuple[str, ...]:
     """The import lines, of nothing but what the module uses."""
     machines = lifecycle.machines
     events = [event for machine in machines for event in machine.events]
@@ -68,6 +78,7 @@ def _imports(lifecycle: Lifecycle) -> tuple[str, ...]:
         "Field": fields,
         "Lifecycle": True,
         "Machine": True,
+        "MachineUpgrade": upgrading.migrates,
         "MemberEvent": owners,
         "Select": True,
         "Signal": any(not event.fields for event in events),
@@ -76,6 +87,7 @@ def _imports(lifecycle: Lifecycle) -> tuple[str, ...]:
         "Transition": rows,
         "TypedContext": True,
         "TypedState": True,
+        "Upgrade": upgrading.upgrades is not None,
         "Values": True,
         "Variable": any(machine.variables for machine in machines),
         "frozen": True,
@@ -142,7 +154,7 @@ def _together(constants: tuple[ConstantPlan, ...]) -> tuple[ConstantPlan, ...]:
     return (ConstantPlan(text=text),) if constants else ()
 
 
-def _lifecycle(lifecycle: Lifecycle) -> ConstantPlan:
+def _lifecycle(lifecycle: Lifecycle, upgrades: Code | None) -> ConstantPlan:
     enums: dict[str, Code] = {
         enum.type.name: Bracketed(
             opening="(",
@@ -161,5 +173,6 @@ def _lifecycle(lifecycle: Lifecycle) -> ConstantPlan:
         doc=Text(value=lifecycle.doc),
         enums=mapping(enums),
         machines=mapping(machines),
+        upgrades=upgrades,
     )
     return ConstantPlan(text=lay_out(value, before="LIFECYCLE: Final = "))

@@ -126,4 +126,5 @@ class ModulePlan:
     exports: str
     enums: tuple[EnumPlan, ...]
     machines: tuple[MachinePlan, ...]
+    upgrading: tuple[FunctionPlan, ...]  # the values that migrations give
     lifecycle: ConstantPlan

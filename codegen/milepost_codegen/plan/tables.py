@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from milepost_codegen.model import (
+        Assignment,
         Collection,
         Event,
         Field,
@@ -30,6 +31,7 @@ __all__ = [
     "assignments",
     "call",
     "certain",
+    "giving",
     "mapping",
     "selections",
     "tables",
@@ -207,11 +209,14 @@ def _constant(name: str, value: Code) -> ConstantPlan:
 
 def _assigning(one: Transition) -> str:
     """The body of the function that gives the context after a transition, or `""`."""
-    if not one.assignments:
-        return ""
+    return giving(one.assignments, "**context") if one.assignments else ""
+
+
+def giving(assignments: Iterable[Assignment], *first: Code) -> str:
+    """The body of a function that returns a dict of `first` and of the values assigned."""
     lines: list[str] = []
-    entries: list[Code] = ["**context"]
-    for index, assignment in enumerate(one.assignments):
+    entries: list[Code] = list(first)
+    for index, assignment in enumerate(assignments):
         entry = Prefixed(prefix=f"{literal(assignment.name)}: ", inner=to_python(assignment.value))
         if "\n" in lay_out(entry, after=",", indent=8):
             lines.append(statement(to_python(assignment.value), before=f"value_{index} = "))

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from milepost.cli.commands.changes import changes
 from milepost.cli.commands.checkpoint import checkpoint
+from milepost.cli.commands.dead import dead
 from milepost.cli.commands.diagram import diagram
+from milepost.cli.commands.fork import fork
 from milepost.cli.commands.gc import gc
 from milepost.cli.commands.history import history
 from milepost.cli.commands.items import items
@@ -17,6 +20,8 @@ from milepost.cli.commands.jobs import jobs
 from milepost.cli.commands.keep import keep
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
+from milepost.cli.commands.requeue import requeue
+from milepost.cli.commands.rewind import rewind
 from milepost.cli.commands.show import show
 from milepost.cli.commands.sizes import sizes
 from milepost.cli.commands.verify import verify
@@ -34,7 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["Program", "main"]
 
 _COMMANDS: Final = (
-    *(jobs, show, history, items, checkpoint, plan, recover, verify, diagram),
+    *(jobs, show, history, items, changes, checkpoint),
+    *(plan, recover, rewind, fork, dead, requeue),
+    *(verify, diagram),
     *(gc, keep, sizes),
 )
 _GROUP: Final = "milepost.commands"
@@ -173,8 +180,7 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint`, `keep`,
-    `recover --apply` and `gc --apply` change anything.
+    or trouble, 130 interrupted. Only `checkpoint`, `keep` and `--apply` change anything.
     """
 
 

@@ -14,7 +14,7 @@ from milepost.cli.output import write_json, write_page
 from milepost.cli.trouble import Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant
 from milepost.inspect.page import Page
-from milepost.inspect.views import View
+from milepost.inspect.repair_views import View
 from milepost.state.manager import StateManager
 
 __all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of"]

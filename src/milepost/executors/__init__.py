@@ -2,6 +2,17 @@
 
 from milepost.executors.local import RunOutcome, run
 from milepost.executors.pools import end_with_parent, process_pool
+from milepost.executors.retries import Backoff, RetryPolicy
+from milepost.executors.steps import Steps
 from milepost.executors.waiting import wait_until_expired
 
-__all__ = ["RunOutcome", "end_with_parent", "process_pool", "run", "wait_until_expired"]
+__all__ = [
+    "Backoff",
+    "RetryPolicy",
+    "RunOutcome",
+    "Steps",
+    "end_with_parent",
+    "process_pool",
+    "run",
+    "wait_until_expired",
+]

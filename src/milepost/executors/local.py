@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from signal import Signals
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from milepost.errors import LeaseHeld, PlanStale
+from milepost.errors import InputChanged, LeaseHeld, PlanStale
 from milepost.executors.calls import Calls, ExecutorSource
-from milepost.executors.running import ReduceFn, Running, SetupFn, Window
+from milepost.executors.retries import RetryPolicy, Waiting
+from milepost.executors.running import Running
+from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import stop_signals
+from milepost.executors.window import Window
 from milepost.inputs import Item
 from milepost.job import JobState
+from milepost.lifecycles.mapreduce import ITEM
 from milepost.state.checkpoint import CheckpointPolicy
+from milepost.state.comparing import InputComparison
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
+from milepost.state.scope import Scope
 
 __all__ = ["MapFn", "RunOutcome", "run"]
 
@@ -32,13 +38,15 @@ MapFn: TypeAlias = Callable[[Item], object]
 class RunOutcome:
     """How a run ended, and what it did.
 
-    `state` is the job's as the run left it, `plan` the recovery plan that it began with.
-    `stopped_by` is the signal that stopped it, None where none did. `done_count` results were
-    recorded and `failure_count` attempts failed in this run.
+    `state` is the job's as the run left it, `plan` the recovery plan that it began with, `inputs`
+    how the items that it was given differ from the job's, if it was given any. `stopped_by` is
+    the signal that stopped it, None where none did. `done_count` results were recorded and
+    `failure_count` attempts failed in this run.
     """
 
     state: JobState
     plan: RecoveryPlan
+    inputs: InputComparison | None
     stopped_by: Signals | None
     done_count: int
     failure_count: int
@@ -83,6 +91,9 @@ def run(
     on_progress: Callable[[JobState], None] | None = None,
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
+    items: Iterable[object] | Mapping[str, object] | None = None,
+    on_changed: Literal["refuse", "keep"] = "refuse",
+    retry: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunOutcome:
     """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
@@ -94,7 +105,8 @@ def run(
     and returns the job's result; without one the run ends where reduce begins, and a later run may
     go on from there.
     `setup_fn` gets the new job's state and returns variables for it. If it or `reduce_fn` raises,
-    the job fails, and a later run tries that phase again.
+    the job fails, and a later run tries that phase again. Either may take a second argument, the
+    `Steps`: what `steps.step(name, call)` gives is recorded, and not called for again.
 
     `executor` is a `concurrent.futures.Executor`, or makes one when it is called: the run then
     shuts it down, and replaces it if it breaks. The items that were running when it broke have
@@ -121,11 +133,19 @@ def run(
     noticed at the next commit, or within `look_every_s`; calls that cannot be recorded any more
     are left to end by themselves.
 
+    With `retry` an item that failed waits in `failed` until its backoff is over, or is given up
+    for its cause. Waits are counted by the clock of the store from the commit that says that it
+    failed, so that a restart does not begin them anew. Without it, items are tried again at once.
+
+    `items` are those that the caller has now: they are compared with the job's, and where they
+    differ the run is refused (InputChanged), unless `on_changed` is `keep`: the job then goes on
+    with the items that it has, and `RunOutcome.inputs` says what differs.
+
     `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
 
-    Raises LeaseHeld; LeaseLost as soon as another holds the job, with nothing more written; a
-    BrokenExecutor of the caller's own executor; and the store's errors. Whatever is raised, the
-    job is left so that another run takes it up.
+    Raises LeaseHeld; InputChanged; LeaseLost as soon as another holds the job, with nothing more
+    written; a BrokenExecutor of the caller's own executor; and the store's errors. Whatever is
+    raised, the job is left so that another run takes it up.
     """
     with (
         _held(manager, job_id, owner, ttl_s, takeover, wait) as lease,
@@ -134,7 +154,10 @@ def run(
         ) as calls,
         stop_signals(calls.wake) as stop,
     ):
-        plan, state = _recovered(manager, job_id, takeover)
+        inputs = None if items is None else manager.compare_inputs(job_id, items)
+        if inputs is not None and inputs.verdict != "same" and on_changed != "keep":
+            raise InputChanged(job_id=job_id, verdict=inputs.verdict, difference=str(inputs))
+        plan, state = _recovered(manager, job_id, takeover, retry)
         running = Running(
             manager=manager,
             lease=lease,
@@ -147,11 +170,13 @@ def run(
             look_every_s=look_every_s,
             clock=clock,
             state=state,
+            waiting=None if retry is None else Waiting(retry, lambda: manager.failures(job_id)),
         )
         running.go(setup_fn, reduce_fn)
         return RunOutcome(
             state=running.state,
             plan=plan,
+            inputs=inputs,
             stopped_by=stop.signal,
             done_count=running.done_count,
             failure_count=running.failure_count,
@@ -181,10 +206,14 @@ def _held(
         yield lease
 
 
-def _recovered(manager: StateManager, job_id: str, reason: str) -> tuple[RecoveryPlan, JobState]:
-    """The plan for the job, and its state once that is done."""
+def _recovered(
+    manager: StateManager, job_id: str, reason: str, retry: RetryPolicy | None
+) -> tuple[RecoveryPlan, JobState]:
+    """The plan for the job, and its state once that is done; with a policy, what failed waits."""
+    states = (state for state in ITEM.states if state != "failed")
+    scope = Scope.all() if retry is None else Scope.states(*states)
     while True:
-        plan = manager.recover_from_checkpoint(job_id, reason=reason)
+        plan = manager.recover_from_checkpoint(job_id, reason=reason, scope=scope)
         try:
             return plan, manager.apply(plan)
         except PlanStale as stale:  # somebody paused it, or the like, at this very moment

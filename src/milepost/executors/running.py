@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+import msgspec
 from pyroaring import BitMap
 
+from milepost.codec import encode_value
 from milepost.errors import (
     JobReplaced,
     LeaseLost,
@@ -20,8 +22,11 @@ from milepost.errors import (
 )
 from milepost.executors.attempts import Given, NotGiven, failure_of, outcome_of
 from milepost.executors.calls import Calls, Ended
+from milepost.executors.retries import Waiting, longest_wait_s
+from milepost.executors.steps import ReduceFn, SetupFn, Steps, call_reduce, call_setup
 from milepost.executors.stopping import Stop
 from milepost.executors.turns import Turn, in_commits, next_turn
+from milepost.executors.window import Window
 from milepost.inputs import Item
 from milepost.items import bitmap
 from milepost.job import JobState
@@ -31,6 +36,7 @@ from milepost.lifecycles.mapreduce import (
     JobEventName,
     JobFail,
     JobFinishReduce,
+    JobSetVariables,
     JobStartMap,
 )
 from milepost.machine import Payload
@@ -38,35 +44,13 @@ from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 
-__all__ = ["ReduceFn", "Running", "SetupFn", "Window"]
+__all__ = ["Running"]
 
 _log: Final = logging.getLogger("milepost.executors")
-
-ReduceFn: TypeAlias = Callable[[Iterator[tuple[str, Any]]], object]  # Any: JSON
-SetupFn: TypeAlias = Callable[[JobState], Mapping[str, object] | None]
 
 
 class _Halt(BaseException):
     """Leaves `reduce_fn` at its next result; no `except Exception` in it takes it for its own."""
-
-
-@dataclass(slots=True)
-class Window:
-    """How many calls are held at once: more as long as they end faster than commits are made."""
-
-    least: int
-    most: int
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.size = self.least
-
-    def adapt(self, *, held: int, ended: int) -> None:
-        """Learn from the last turn: `ended` of `held` calls had ended when it was looked at."""
-        if ended == held >= self.size:  # the workers had run dry
-            self.size = min(self.most, self.size * 2)
-        elif ended * 4 < self.size:
-            self.size = max(self.least, self.size // 2)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +68,7 @@ class Running:
     look_every_s: float
     clock: Callable[[], float]
     state: JobState
+    waiting: Waiting | None
     done_count: int = 0
     failure_count: int = 0
     _last_begun: int = -1
@@ -116,24 +101,69 @@ class Running:
 
     def _set_up(self, setup_fn: SetupFn | None) -> None:
         wanted = setup_fn or _nothing
-        given = self._user(lambda: dict(wanted(self.state) or {}), "the variables")
-        if isinstance(given, Given):
-            self._give(JobEventName.START_MAP, JobStartMap(variables=given.value))
-        else:
-            self._fail(given)
+        steps = Steps("setup", self._perform)
+        with self._unless_halted():
+            given = self._user(lambda: call_setup(wanted, self.state, steps), "the variables")
+            if isinstance(given, Given):
+                self._give(JobEventName.START_MAP, JobStartMap(variables=given.value))
+            else:
+                self._fail(given)
 
     def _reduce(self, reduce_fn: ReduceFn) -> None:
-        try:
+        steps = Steps("reduce", self._perform)
+        what = "the result of reduce"
+        with self._unless_halted():
             with closing(self._results()) as results:
-                given = self._user(lambda: reduce_fn(results), "the result of reduce")
+                given = self._user(lambda: call_reduce(reduce_fn, results, steps), what)
+            if isinstance(given, Given):
+                self._give(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
+            else:
+                self._fail(given)
+
+    @contextmanager
+    def _unless_halted(self) -> Iterator[None]:
+        """A phase of the user's code, which _Halt leaves; the error that halted it is raised."""
+        try:
+            yield
         except _Halt as halt:
-            if isinstance(halt.__cause__, MilepostError):
+            if halt.__cause__ is not None:
                 raise halt.__cause__ from None
-            return
-        if isinstance(given, Given):
-            self._give(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
-        else:
-            self._fail(given)
+
+    def _perform(self, name: str, call: Callable[[], object]) -> Any:  # Any: JSON
+        """What the step gave, from the log or from a call that is recorded; or _Halt."""
+        if name not in self.state.variables:
+            phase = self.state.phase
+            if self.stop.requested:
+                raise _Halt
+            output = call()
+            self.stop.interruptible = False  # not while it is written
+            try:
+                self._record_step(name, output)
+            finally:
+                self.stop.interruptible = True
+            if self.state.phase != phase:
+                raise _Halt
+        return msgspec.json.decode(encode_value(self.state.variables[name], name))
+
+    def _record_step(self, name: str, output: object) -> None:
+        """Make the output durable; what goes wrong with the run itself leaves the user's code."""
+        payload = JobSetVariables(variables={name: output})
+        try:
+            self._moved(self.manager.fire(self.state.id, payload.event, payload, lease=self.lease))
+        except ValueInvalid:  # the fault of the step
+            raise
+        except TransitionRefused as refused:
+            raise _Halt from self._trouble_of(refused)
+        except Exception as error:
+            raise _Halt from error
+
+    def _trouble_of(self, refused: TransitionRefused) -> Exception | None:
+        """None if the job was only moved on by others; else why it cannot be gone on with."""
+        try:
+            self._reload(refused)
+        except MilepostError as error:
+            return error
+        return None
 
     def _user(self, call: Callable[[], object], what: str) -> Given | NotGiven:
         """What the user's code gives here, in the main thread: a second signal ends it."""
@@ -163,11 +193,17 @@ class Running:
         ended: list[Ended] = []
         held = len(self.calls.ordinals)
         if held or self._stalled:
-            ended = self.calls.wait(self.look_every_s)
+            ended = self.calls.wait(self._longest_s())
             self.window.adapt(held=held, ended=len(ended))
         self._stalled = not self._commit(ended, begin=True)
         if self.calls.broken is not None and not self.calls.ordinals:
             self._replace_broken(self.calls.broken)
+
+    def _longest_s(self) -> float:
+        """How long to wait for calls: until an item is due again, or it is time to look."""
+        if self.waiting is None:
+            return self.look_every_s
+        return longest_wait_s(self.look_every_s, self.waiting.next_due_us, self.manager.now_us())
 
     def _commit(self, ended: Sequence[Ended], *, begin: bool) -> bool:
         """Record what ended, decide about what failed before, begin what there is room for.
@@ -194,7 +230,7 @@ class Running:
                 continue
             except ValueInvalid as error:
                 return self._commit_apart(batch, error, begin=begin)
-            self._recorded(turn)
+            self._recorded(turn, state)
             self._moved(state)
             return True
         return False
@@ -214,6 +250,9 @@ class Running:
         return self._commit_part([Ended(batch[0].ordinal, failure.event, failure)], begin=False)
 
     def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
+        decided = None
+        if self.waiting is not None:
+            decided = self.waiting.decide(self.state, self.manager.now_us())
         begins = begin and not self.stop.requested and self.calls.broken is None
         return next_turn(
             self.state,
@@ -222,15 +261,20 @@ class Running:
             after=self._last_begun,
             busy=self.calls.ordinals,
             suspects=self._suspects,
+            decided=decided,
         )
 
-    def _recorded(self, turn: Turn) -> None:
+    def _recorded(self, turn: Turn, state: JobState) -> None:
         """Follow up on a commit: count what it recorded, hand out what it began."""
-        for ordinal, event, _ in turn.events:
-            self.done_count += event == ItemEventName.SUCCEED
-            self.failure_count += event == ItemEventName.FAIL
-            if event == ItemEventName.INTERRUPT:
-                self._suspects = self._suspects | bitmap([int(ordinal)])
+        for ended in turn.recorded:
+            self.done_count += ended.event == ItemEventName.SUCCEED
+            if ended.event == ItemEventName.INTERRUPT:
+                self._suspects = self._suspects | bitmap([ended.ordinal])
+            if isinstance(ended.payload, ItemFail):
+                self.failure_count += 1
+                if self.waiting is not None:
+                    cause = ended.payload.cause.value
+                    self.waiting.failed(state, ended.ordinal, cause, state.updated_at_us)
         inputs = self.state.inputs
         for ordinal in turn.begun:
             self.calls.begin(ordinal, Item(key=inputs.key(ordinal), value=inputs.value(ordinal)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from pyroaring import BitMap
 
 from milepost.executors.calls import Ended
+from milepost.executors.retries import Decided
 from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.lifecycles.mapreduce import ItemEventName
@@ -16,13 +17,12 @@ from milepost.state.transitions import ItemEvent
 
 __all__ = ["Turn", "in_commits", "next_turn"]
 
-_AFTER_FAILURE: Final = (ItemEventName.RETRY, ItemEventName.GIVE_UP)  # in order of preference
-
 
 class Turn(NamedTuple):
-    """The events of one commit, and the items that they begin."""
+    """The events of one commit: which outcomes they record, and which items they begin."""
 
     events: list[ItemEvent]
+    recorded: list[Ended]
     begun: list[int]
 
 
@@ -50,30 +50,36 @@ def next_turn(
     after: int,
     busy: Collection[int],
     suspects: BitMap,
+    decided: Decided | None = None,
 ) -> Turn:
     """What to commit next, of the calls that `ended` and of what the state asks for.
 
-    Items that failed before are tried again, or given up; up to `room` others begin, those after
-    ordinal `after` first, so that one that keeps failing does not hold up the rest, and none in
-    `busy`. While there are `suspects` (they were running when an executor broke) they begin one
-    at a time, so that the one that is to blame takes no other with it. An outcome that the item
-    would not take any more, because somebody else has decided about it, is dropped.
+    Items that failed before are tried again, those that are due if it was `decided` who is, or
+    given up; up to `room` others begin, those after ordinal `after` first, so that one that keeps
+    failing does not hold up the rest, and none in `busy`. While there are `suspects` (they were
+    running when an executor broke) they begin one at a time, so that the one that is to blame
+    takes no other with it. An outcome that the item would not take any more, because somebody
+    else has decided about it, is dropped.
     """
-    events: list[ItemEvent] = []
-    decided = bitmap()
-    for event in _AFTER_FAILURE:
-        chosen = state.takers(event) - decided
-        events.extend(ItemEvent(ordinal, event) for ordinal in chosen)
-        decided = decided | chosen
+    events = _after_failure(state, decided)
     takers = {event: state.takers(event) for event in {outcome.event for outcome in ended}}
-    events.extend(
-        ItemEvent(outcome.ordinal, outcome.event, outcome.payload)
-        for outcome in ended
-        if outcome.ordinal in takers[outcome.event]
-    )
+    recorded = [outcome for outcome in ended if outcome.ordinal in takers[outcome.event]]
+    events.extend(ItemEvent(one.ordinal, one.event, one.payload) for one in recorded)
     begun = _begun(state, room, after, busy, suspects)
     events.extend(ItemEvent(ordinal, ItemEventName.START) for ordinal in begun)
-    return Turn(events, begun)
+    return Turn(events, recorded, begun)
+
+
+def _after_failure(state: JobState, decided: Decided | None) -> list[ItemEvent]:
+    """What follows for the items that failed before."""
+    retriable = state.takers(ItemEventName.RETRY)
+    retried, waiting = retriable, bitmap()
+    if decided is not None:
+        retried = decided.due
+        waiting = retriable - decided.due - decided.hopeless
+    events = [ItemEvent(ordinal, ItemEventName.RETRY) for ordinal in retried]
+    given_up = state.takers(ItemEventName.GIVE_UP) - retried - waiting
+    return events + [ItemEvent(ordinal, ItemEventName.GIVE_UP) for ordinal in given_up]
 
 
 def _begun(

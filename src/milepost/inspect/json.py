@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
-from milepost.inspect.views import View
+from milepost.inspect.repair_views import DeadLine, View
 
-__all__ = ["to_json"]
+__all__ = ["to_json", "to_json_line"]
+
+
+def to_json_line(line: DeadLine) -> str:
+    """A line of an export: key, value and failures, in the order of their names."""
+    failures = [
+        {"at": each.at, "cause": each.cause, "message": each.message, "seq": each.seq}
+        for each in line.failures
+    ]
+    entry = {"failures": failures, "key": line.key, "value": line.value}
+    return msgspec.json.encode(entry).decode() + "\n"
 
 
 def to_json(view: View) -> str:

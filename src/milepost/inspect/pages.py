@@ -13,22 +13,18 @@ from milepost.inspect.views import (
     HistoryView,
     ItemsView,
     JobsView,
-    PlanView,
-    RecoverView,
     ShowView,
     VerifiedJob,
     VerifyView,
 )
 from milepost.inspect.words import ago, duration, stamp, told, value
-from milepost.job import ITEMS, JOB, Progress
+from milepost.job import JOB, Progress
 
 __all__ = [
     "checkpoint_page",
     "history_page",
     "items_page",
     "jobs_page",
-    "plan_page",
-    "recover_page",
     "show_page",
     "verify_page",
 ]
@@ -168,22 +164,6 @@ def checkpoint_page(view: CheckpointView) -> Page:
     return (Table(columns=columns, rows=rows),) if rows else ()
 
 
-def plan_page(view: PlanView) -> Page:
-    """What is left to do, why, and what taking the job up again does."""
-    return (Fields(entries=tuple(_taking_up(view))), *_parts(view))
-
-
-def recover_page(view: RecoverView) -> Page:
-    """The plan, and what became of it."""
-    if view.applied:
-        outcome = f"applied: the job is in {view.phase} at seq {view.seq}"
-    elif view.plan.changes_nothing:
-        outcome = "nothing to change"
-    else:
-        outcome = "nothing was changed: --apply does it"
-    return (*plan_page(view.plan), Note(outcome))
-
-
 def verify_page(view: VerifyView) -> Page:
     """The verdict on each job, and what was found wrong."""
     columns = (
@@ -291,41 +271,6 @@ def _refusals(view: ShowView) -> Iterator[Block]:
 
 def _read(guarding: Guarding) -> str:
     return ", ".join(f"{name}={value(read)}" for name, read in guarding.values.items())
-
-
-def _taking_up(view: PlanView) -> Iterator[tuple[str, Cell]]:
-    yield "job", view.job
-    yield "as of", f"seq {view.seq}"
-    if view.rewinds_to is not None:
-        yield "goes back to", f"seq {view.rewinds_to}: what was recorded after it is undone"
-    yield "phase", Badge(JOB, view.phase)
-    yield "resumes in", Badge(JOB, view.resume_phase)
-    yield "takes", ", ".join(view.events) or "no event"
-    yield f"{ITEMS} to do", str(view.to_work_on)
-    for fallback in view.fallbacks:
-        yield "passed over", fallback
-
-
-def _parts(view: PlanView) -> Iterator[Block]:
-    yield Table(
-        columns=(
-            Column("PART"),
-            Column("ITEMS", numeric=True),
-            Column("WHY"),
-            Column("AMONG THEM"),
-        ),
-        rows=tuple(
-            (
-                part.name,
-                str(part.count),
-                part.reason,
-                ", ".join(part.keys) + (", …" if part.keys and part.count > len(part.keys) else ""),
-            )
-            for part in view.parts
-            if part.count
-        ),
-        empty="the job has no items",
-    )
 
 
 def _problems(job: VerifiedJob) -> Iterator[tuple[str, str, str, str]]:

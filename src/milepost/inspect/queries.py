@@ -9,6 +9,7 @@ from itertools import islice, pairwise
 from typing import Final
 
 from milepost.errors import StoreUnreadable
+from milepost.inputs import KeySet
 from milepost.inspect.views import (
     AllowedEvent,
     CheckpointView,
@@ -36,7 +37,18 @@ from milepost.state.recovery import REASONS, RecoveryPlan
 from milepost.state.results import Failure
 from milepost.state.verification import Problem
 
-__all__ = ["checkpoints", "history", "items", "jobs", "path", "plan_view", "show", "verify"]
+__all__ = [
+    "checkpoints",
+    "failure_view",
+    "history",
+    "items",
+    "jobs",
+    "path",
+    "plan_part",
+    "plan_view",
+    "show",
+    "verify",
+]
 
 _KEYS_NAMED: Final = 3
 
@@ -153,20 +165,30 @@ def plan_view(plan: RecoveryPlan, *, keys: int) -> PlanView:
     return PlanView(
         job=plan.job_id,
         seq=plan.seq,
-        phase=plan.state.phase,
+        fence=plan.fence,
+        scope=str(plan.scope),
+        phase=plan.phase,
         resume_phase=plan.resume_phase,
         events=plan.events,
+        item_events=dict(plan.item_events),
         rewinds_to=plan.rewinds_to,
         changes_nothing=plan.changes_nothing,
-        to_work_on=len(plan.after.items.members("pending")),
+        to_work_on=len(plan.to_do),
         parts=tuple(
-            PlanPart(
-                name=name, reason=REASONS[name], count=len(part), keys=tuple(islice(part, keys))
-            )
-            for name, part in plan.parts.items()
+            plan_part(name, REASONS[name], part, keys) for name, part in plan.parts.items()
         ),
+        undone=plan_part("undone", "its result is undone", plan.undone, keys),
+        undone_variables=plan.undone_variables,
+        undoes_result=plan.undoes_result,
+        variables=dict(plan.variables),
+        results_available=len(plan.results_available),
         fallbacks=plan.fallbacks,
     )
+
+
+def plan_part(name: str, reason: str, part: KeySet, keys: int) -> PlanPart:
+    """A part of a plan, with the first `keys` of its keys."""
+    return PlanPart(name=name, reason=reason, count=len(part), keys=tuple(islice(part, keys)))
 
 
 def verify(
@@ -238,13 +260,16 @@ def _holder(manager: StateManager, state: JobState, now: datetime) -> Holder | N
 def _failures(manager: StateManager, state: JobState) -> dict[str, list[ItemFailure]]:
     """The failed attempts by item key, oldest first, as of `state`."""
     return {
-        key: [_failure(key, failure) for failure in failures if failure.seq <= state.seq]
+        key: [failure_view(key, failure) for failure in failures if failure.seq <= state.seq]
         for key, failures in manager.failures(state.id).items()
     }
 
 
-def _failure(key: str, failure: Failure) -> ItemFailure:
-    return ItemFailure(key=key, seq=failure.seq, cause=failure.cause, message=failure.message)
+def failure_view(key: str, failure: Failure) -> ItemFailure:
+    """A failed attempt at the item of that key."""
+    return ItemFailure(
+        key=key, seq=failure.seq, cause=failure.cause, message=failure.message, at=failure.at
+    )
 
 
 def _allowed(state: JobState) -> Iterator[AllowedEvent]:

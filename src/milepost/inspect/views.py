@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from milepost.job import CheckpointRef, Progress
 from milepost.rows import StoredSizes, Vacuumed
@@ -14,8 +14,11 @@ from milepost.state.verification import Problem
 
 __all__ = [
     "AllowedEvent",
+    "ChangedItems",
+    "ChangesView",
     "CheckpointView",
     "Entered",
+    "ForkView",
     "GcDone",
     "GcLine",
     "GcView",
@@ -30,16 +33,18 @@ __all__ = [
     "KeepView",
     "LargeValue",
     "LeftAlone",
+    "Moment",
     "PathView",
     "PlanPart",
     "PlanView",
     "RecoverView",
     "RefusedEvent",
+    "RewindView",
     "ShowView",
     "SizesView",
+    "ValueChange",
     "VerifiedJob",
     "VerifyView",
-    "View",
 ]
 
 
@@ -81,6 +86,7 @@ class ItemFailure:
     seq: int
     cause: str
     message: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,19 +247,31 @@ class PlanPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """What is left to do of a job, and what taking it up again does: `events`, in order."""
+    """What is left to do of a job, and what taking it up again does: `events`, in order.
+
+    `undone` are items whose results are undone, `variables` and `results_available` what is left
+    of the phases before once the plan is applied; `undone_variables` names those that are undone.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.plan/1"
 
     job: str
     seq: int
+    fence: int
+    scope: str
     phase: str
     resume_phase: str
     events: tuple[str, ...]
+    item_events: Mapping[str, int]
     rewinds_to: int | None
     changes_nothing: bool
     to_work_on: int
     parts: tuple[PlanPart, ...]
+    undone: PlanPart
+    undone_variables: tuple[str, ...]
+    undoes_result: bool
+    variables: Mapping[str, Any]  # Any: JSON
+    results_available: int
     fallbacks: tuple[str, ...]
 
 
@@ -267,6 +285,80 @@ class RecoverView:
     seq: int
     phase: str
     plan: PlanView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewindView(RecoverView):
+    """As RecoverView, of a plan that goes back to a commit."""
+
+    SCHEMA: ClassVar[str] = "milepost.rewind/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Where a job stood after commit `seq`, written at `at`."""
+
+    seq: int
+    at: datetime
+    phase: str
+    owner: str | None
+    fence: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueChange:
+    """What became of one value: `added`, `removed` or `changed`; None stands for what is not."""
+
+    name: str
+    change: str
+    before: Any  # Any: JSON, or typed by the lifecycle
+    after: Any  # Any: as before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedItems:
+    """Items whose `name` went from one value to another: how many, the keys of the first."""
+
+    name: str
+    before: Any  # Any: a state, or typed by the lifecycle
+    after: Any  # Any: as before
+    count: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesView:
+    """What is different in a job between two moments; `commits` and `events` count what is between.
+
+    `items` holds the items by what changed: `state`, or a variable of theirs (`attempts`).
+    `rewinds` are those between: at which commit, back to which.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.changes/1"
+
+    job: str
+    before: Moment
+    after: Moment
+    commits: int
+    events: int
+    elapsed_s: float
+    context: tuple[ValueChange, ...]
+    variables: tuple[ValueChange, ...]
+    items: tuple[ChangedItems, ...]
+    rewinds: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkView:
+    """A job that stands, or would stand, as `source` did; `applied` says which of them."""
+
+    SCHEMA: ClassVar[str] = "milepost.fork/1"
+
+    job: str
+    applied: bool
+    source: str
+    moment: Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,19 +495,3 @@ class SizesView:
     total_bytes: int
     stored: StoredSizes
     largest: tuple[LargeValue, ...]
-
-
-View: TypeAlias = (
-    JobsView
-    | ShowView
-    | HistoryView
-    | ItemsView
-    | CheckpointView
-    | PlanView
-    | RecoverView
-    | VerifyView
-    | PathView
-    | GcView
-    | KeepView
-    | SizesView
-)

@@ -3,15 +3,21 @@
 Threads that come while a commit is under way queue up; the first of them then leads: it takes the
 store's write lock once, decides everybody's request in order and writes one commit a job, so that
 one fsync serves all. No thread is kept for it. Source: group commit, DeWitt et al., 1984.
+
+Requests that are alike are decided as one, and one by one only if that is refused. What this
+appender wrote last is not read again while the store's mark says that nobody wrote since.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from itertools import groupby
+from typing import Final, NamedTuple, TypeAlias
 
 from milepost.clock import Clock
 from milepost.codec import encode_row
@@ -28,10 +34,14 @@ from milepost.fold import apply
 from milepost.job import JobState, changed
 from milepost.rows import Row, StoredJob
 from milepost.state.limits import Limits, check_commit
+from milepost.state.line import Line, Place
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer
+from milepost.upgrade import migration
 
-__all__ = ["Appender", "Decision", "Moment", "RefusedWithRecord"]
+__all__ = ["Appender", "Decision", "Joinable", "Moment", "RefusedWithRecord"]
+
+_log: Final = logging.getLogger("milepost.store")
 
 
 class Moment(NamedTuple):
@@ -52,6 +62,28 @@ Decision: TypeAlias = Callable[[Moment], Iterable[Draft]]
 """Gives the facts to append, or raises; it may write what is derived through the writer, last."""
 
 
+class Joinable(ABC):
+    """A decision that can be taken with others of its kind, as if one caller had asked for all.
+
+    Joined they must give what they would give one after the other, or refuse.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def kind(self) -> object:
+        """Equal for decisions that can be joined; None for one that stands alone."""
+
+    @abstractmethod
+    def joined(self, others: Sequence[Decision]) -> Decision:
+        """The decision that wants all of it, in order. `others` are of the same kind."""
+
+    @abstractmethod
+    def __call__(self, moment: Moment) -> Iterable[Draft]:
+        """As a Decision."""
+
+
 class RefusedWithRecord(Exception):
     """A decision's way to refuse and yet leave a fact in the log: the caller gets `error`."""
 
@@ -61,16 +93,15 @@ class RefusedWithRecord(Exception):
         super().__init__(error, draft)
 
 
-@dataclass(slots=True)
-class _Ticket:
-    """One caller's request, and its answer once `ready` is released."""
+@dataclass(slots=True, eq=False)
+class _Ticket(Place):
+    """One caller's request, and its answer once it was served."""
 
     job_id: str
     decision: Decision
-    ready: threading.Lock = field(default_factory=threading.Lock)
-    leads: bool = False
     state: JobState | None = None
     error: BaseException | None = None
+    drafts: list[Draft] = field(default_factory=list)
 
 
 class Appender:
@@ -83,10 +114,12 @@ class Appender:
         self._clock = clock
         self._limits = limits
         self._remembered = remembered
-        self._lock = threading.Lock()  # of the three below; never held during I/O
-        self._queue: list[_Ticket] = []
-        self._busy = False
+        self._line = Line(self._serve)
+        self._lock = threading.Lock()  # of what is known; never held during I/O
         self._known: OrderedDict[str, JobState] = OrderedDict()
+        # The leader's alone: what is newest while the store has the mark that was left with it.
+        self._newest: dict[str, tuple[StoredJob, JobState]] = {}
+        self._mark: int | None = None
 
     def append(self, job_id: str, decision: Decision) -> JobState:
         """Decide under the write lock and append; the state of which the facts are a durable part.
@@ -96,16 +129,7 @@ class Appender:
         what a RefusedWithRecord asked for.
         """
         ticket = _Ticket(job_id, decision)
-        ticket.ready.acquire()
-        with self._lock:
-            self._queue.append(ticket)
-            leads = not self._busy
-            self._busy = True
-        if not leads:
-            ticket.ready.acquire()
-            leads = ticket.leads
-        if leads:
-            self._lead()
+        self._line.stand(ticket)
         if ticket.error is not None:
             raise ticket.error
         assert ticket.state is not None, "a ticket that was served has a state or an error"
@@ -113,8 +137,7 @@ class Appender:
 
     def known(self, job_id: str) -> JobState | None:
         """The newest state that this appender has seen of the job; others may have moved it on."""
-        with self._lock:
-            return self._known.get(job_id)
+        return self._known.get(job_id)
 
     def remember(self, state: JobState) -> None:
         """Keep a state that was loaded, unless a newer one is kept already."""
@@ -131,29 +154,18 @@ class Appender:
         with self._lock:
             self._known.pop(job_id, None)
 
-    def _lead(self) -> None:
-        """Serve all that wait, then hand the lead to the first of those that came meanwhile."""
-        with self._lock:
-            served, self._queue = self._queue, []
-        try:
-            self._serve(served)
-        finally:
-            with self._lock:
-                heir = self._queue[0] if self._queue else None
-                self._busy = heir is not None
-            for ticket in served:
-                ticket.ready.release()
-            if heir is not None:
-                heir.leads = True
-                heir.ready.release()
-
     def _serve(self, tickets: list[_Ticket]) -> None:
+        """One commit for all of them; each is left with a state or an error of its own."""
         by_job: dict[str, list[_Ticket]] = {}
         for ticket in tickets:
             by_job.setdefault(ticket.job_id, []).append(ticket)
         written: list[tuple[StoredJob, JobState]] = []
+        began_s = self._loader.metrics.began()
+        mark, self._mark = self._mark, None
         try:
             with self._loader.store.writing() as writer:
+                if writer.mark != mark or len(self._newest) > self._remembered:
+                    self._newest.clear()
                 for job_id, of_job in by_job.items():
                     self._decide(writer, job_id, of_job, written)
         except CommitUnknown as error:
@@ -165,8 +177,10 @@ class Appender:
             self._fail(tickets, CommitUnknown(url=self._loader.store.url, problem=problem))
             raise
         else:
+            self._mark = writer.mark
             for _, state in written:
                 self.remember(state)
+        self._loader.metrics.served(began_s, tickets)
 
     def _decide(
         self,
@@ -177,57 +191,52 @@ class Appender:
     ) -> None:
         """Decide the requests for one job in order; what they accept becomes one row."""
         try:
-            job = self._loader.job(writer, job_id)
-            known = next((s for j, s in reversed(written) if j == job), self.known(job_id))
-            before = self._loader.load(writer, job, known).state
+            job, before = self._read(writer, job_id)
         except MilepostError as error:
             return self._fail(tickets, error)
         now_us = max(self._clock.now_us(), before.updated_at_us)
         state = before
         drafts: list[Draft] = []
-        for ticket in tickets:
-            moment = Moment(
-                writer=writer,
-                url=self._loader.store.url,
-                job=job,
-                committed=before,
-                state=state,
-                now_us=now_us,
-            )
-            try:
-                wanted = list(ticket.decision(moment))
-                after = _applied(state, wanted, now_us)
-            except RefusedWithRecord as refused:
-                ticket.error = refused.error
-                wanted = [refused.draft]
-                after = _applied(state, wanted, now_us)
-            except MilepostError as error:
-                ticket.error = error
-                continue
-            if wanted:
-                state = after
-                drafts.extend(wanted)
+        for alike in _alike(tickets):
+            moment = Moment(writer, self._loader.store.url, job, before, state, now_us)
+            state, accepted = _decided(moment, alike)
+            drafts += accepted
         if drafts:
+            opening = migration(before)
+            if opening is not None:
+                drafts.insert(0, opening)
             try:
                 row = _row(before, state, drafts, now_us, self._limits)
             except ValueInvalid as error:  # too much for one commit
                 if len(tickets) == 1:
                     return self._fail(tickets, error)
                 for ticket in tickets:  # so it is a commit each, and none spoils another's
-                    ticket.error = None
+                    ticket.error, ticket.drafts = None, []
                     self._decide(writer, job_id, [ticket], written)
                 return None
             writer.add_row(job.number, row)
+            if opening is not None:
+                writer.set_lifecycle(job.number, state.lifecycle.digest)
             state = changed(state, digest=row.digest)
             written.append((job, state))
+            self._newest[job_id] = job, state
         for ticket in tickets:
             ticket.state = state
         return None
 
+    def _read(self, writer: Writer, job_id: str) -> tuple[StoredJob, JobState]:
+        """The job and its newest state, under the write lock; no query if it is known to be."""
+        newest = self._newest.get(job_id)
+        if newest is None:
+            job = self._loader.job(writer, job_id)
+            newest = job, self._loader.load(writer, job, self.known(job_id)).state
+            self._newest[job_id] = newest
+        return newest
+
     def _fail(self, tickets: list[_Ticket], error: MilepostError) -> None:
         """Answer with `error` those that have no answer of their own yet."""
         for ticket in tickets:
-            ticket.error = ticket.error or error
+            ticket.error, ticket.drafts = ticket.error or error, []
             self.forget(ticket.job_id)
 
     def _settle(
@@ -248,12 +257,57 @@ class Appender:
             )
         except StoreError:
             problem = error.problem  # still unknown
+        _log.warning("%s: %s", error, "it took place" if took_place else problem)
         for ticket in tickets:
             self.forget(ticket.job_id)
             if not took_place:
+                ticket.drafts = []
                 failure = CommitUnknown(url=error.url, problem=problem)
                 failure.__cause__ = error
                 ticket.error = ticket.error or failure
+
+
+def _alike(tickets: list[_Ticket]) -> list[list[_Ticket]]:
+    """Neighbours that can be decided together, in order; each other ticket by itself."""
+    if len(tickets) == 1:
+        return [tickets]
+    groups: list[list[_Ticket]] = []
+    for kind, neighbours in groupby(tickets, _kind):
+        together = list(neighbours)
+        groups += [together] if kind is not None else [[one] for one in together]
+    return groups
+
+
+def _kind(ticket: _Ticket) -> object:
+    return ticket.decision.kind if isinstance(ticket.decision, Joinable) else None
+
+
+def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Draft]]:
+    """What alike tickets want, and the state after it; a refusal becomes its ticket's error."""
+    first, *others = tickets
+    decision = first.decision
+    if others and isinstance(decision, Joinable):
+        decision = decision.joined([other.decision for other in others])
+    try:
+        drafts = list(decision(moment))
+        after = _applied(moment.state, drafts, moment.now_us)
+    except RefusedWithRecord as refused:
+        if not others:
+            first.error = refused.error
+            first.drafts = [refused.draft]
+            return _applied(moment.state, first.drafts, moment.now_us), first.drafts
+    except MilepostError as error:
+        if not others:
+            first.error = error
+            return moment.state, []
+    else:
+        first.drafts = drafts
+        return after, drafts
+    state, drafts = moment.state, []  # one of them is refused: each for itself
+    for ticket in tickets:
+        state, accepted = _decided(moment._replace(state=state), [ticket])
+        drafts += accepted
+    return state, drafts
 
 
 def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
@@ -261,7 +315,10 @@ def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
     if not drafts:
         return state
     if state.digest:  # the first of this commit: open it
-        state = changed(state, seq=state.seq + 1, updated_at_us=now_us, digest=b"")
+        opening = migration(state)
+        drafts = drafts if opening is None else [opening, *drafts]
+        logged = state.as_logged or state
+        state = changed(logged, seq=logged.seq + 1, updated_at_us=now_us, digest=b"")
     for draft in drafts:
         try:
             state = apply(state, draft.fact)

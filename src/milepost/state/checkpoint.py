@@ -99,7 +99,7 @@ def take(reason: str, lease: Lease | None, keep: int, limits: Limits) -> Decisio
 
     def decision(moment: Moment) -> Iterator[Draft]:
         check_lease(moment, lease, operator=True, wants=lambda: ("checkpoint", []))
-        state = moment.committed
+        state = moment.committed.as_logged or moment.committed
         snapshot = state.snapshot()
         check_checkpoint(limits, state, len(snapshot))
         digest = digest_of(snapshot)
@@ -128,7 +128,7 @@ def find(loader: Loader, reader: Reader, job: StoredJob, seq: int | None) -> Che
     for stored in reader.checkpoints(job.number):
         if seq in (None, stored.seq):
             try:
-                state = loader.verified(reader, job, stored)
+                state = loader.current(loader.verified(reader, job, stored))
             except StateError as error:
                 problems.append(str(error))
             else:

@@ -12,11 +12,13 @@ from milepost.codec import decode_body
 from milepost.facts import (
     CheckpointTaken,
     Fact,
+    Forked,
     ItemsFired,
     JobCreated,
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    Migrated,
     Rewound,
     WriteRejected,
 )
@@ -31,8 +33,28 @@ from milepost.state.persistence import Reader
 __all__ = ["Kind", "StateEvent", "history"]
 
 Kind: TypeAlias = Literal[
-    "created", "job", "items", "lease", "released", "checkpoint", "rewound", "rejected"
+    "created",
+    "job",
+    "items",
+    "lease",
+    "released",
+    "checkpoint",
+    "rewound",
+    "migrated",
+    "forked",
+    "rejected",
 ]
+
+Told: TypeAlias = (
+    JobCreated
+    | LeaseTaken
+    | LeaseReleased
+    | CheckpointTaken
+    | Rewound
+    | Migrated
+    | Forked
+    | WriteRejected
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +88,7 @@ def history(
 
     Cost: the log up to there is folded. Raises LogCorrupt, after everything before it was given.
     """
-    state = loader.state_at(reader, job, after) if after else loader.origin(reader, job)
+    state = loader.logged_at(reader, job, after) if after else loader.origin(reader, job)
     rows = loader.replay(reader, job, state, upto)
     for row, folded in rows:
         bodies = _job_bodies(loader, reader, job, row)
@@ -90,51 +112,35 @@ def _job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> lis
 
 def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
     kind: Kind
-    payload: dict[str, Any] = {}
-    event = ""
-    touched = bitmap()
     transitions: dict[str, int] = {}
-    match fact:
-        case JobFired() | ItemsFired():
-            taken = trace(state, fact)
-            kind = "job" if taken.step else "items"
-            event = fact.event
-            if taken.step:
-                transitions[f"job:{taken.step.transition}"] = 1
-            for _, moves in taken.moves:
-                for move in moves:
-                    name = f"item:{move.transition}"
-                    transitions[name] = transitions.get(name, 0) + len(move.members)
-                    touched = touched | move.members
-            if isinstance(fact, JobFired):
-                payload = {**fact.payload, **(body or {})}
-                payload.pop("result", None)
-        case JobCreated():
-            kind = "created"
-            payload = {**fact.job_params, **fact.item_params, "items": fact.item_count}
-        case LeaseTaken():
-            kind = "lease"
-            payload = {"owner": fact.owner, "reason": fact.reason}
-        case LeaseReleased():
-            kind = "released"
-            payload = {"owner": fact.owner}
-        case CheckpointTaken():
-            kind = "checkpoint"
-            payload = {"seq": fact.seq, "reason": fact.reason, "digest": fact.digest}
-        case Rewound():
-            kind = "rewound"
-            payload = {"to_seq": fact.to_seq, "reason": fact.reason}
-        case WriteRejected():
-            kind = "rejected"
+    touched = bitmap()
+    if isinstance(fact, JobFired | ItemsFired):
+        event = fact.event
+        taken = trace(state, fact)
+        kind = "job" if taken.step else "items"
+        payload: dict[str, Any] = {}
+        if isinstance(fact, JobFired):
+            payload = {**fact.payload, **(body or {})}
+            payload.pop("result", None)
+        if taken.step:
+            transitions[f"job:{taken.step.transition}"] = 1
+        for _, moves in taken.moves:
+            for move in moves:
+                name = f"item:{move.transition}"
+                transitions[name] = transitions.get(name, 0) + len(move.members)
+                touched = touched | move.members
+    else:
+        kind, payload = _told(state, fact)
+        event = kind
+        if isinstance(fact, WriteRejected):
             touched = bitmap(fact.ordinals)
-            payload = {"code": fact.code, "owner": fact.owner, "event": fact.event}
     after = apply(state, fact)
     return StateEvent(
         seq=row.seq,
         at=instant(row.at_us),
         fence=after.fence,
         kind=kind,
-        event=event or kind,
+        event=event,
         source=state.phase,
         target=after.phase,
         owner=after.owner,
@@ -143,3 +149,29 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         transitions=transitions,
         payload=payload,
     )
+
+
+def _told(state: JobState, fact: Told) -> tuple[Kind, dict[str, Any]]:
+    """The kind of a fact that is no event of a machine, and what it says."""
+    match fact:
+        case JobCreated():
+            payload = {**fact.job_params, **fact.item_params, "items": fact.item_count}
+            return "created", payload
+        case LeaseTaken():
+            return "lease", {"owner": fact.owner, "reason": fact.reason}
+        case LeaseReleased():
+            return "released", {"owner": fact.owner}
+        case CheckpointTaken():
+            payload = {"seq": fact.seq, "reason": fact.reason, "digest": fact.digest}
+            return "checkpoint", payload
+        case Rewound():
+            return "rewound", {"to_seq": fact.to_seq, "reason": fact.reason}
+        case Migrated():
+            versions = {"version": fact.version, "from_version": state.lifecycle.version}
+            return "migrated", {"lifecycle": fact.lifecycle, **versions, "digest": fact.digest}
+        case Forked():
+            source = {"from_job": fact.from_job, "from_seq": fact.from_seq}
+            return "forked", {**source, "reason": fact.reason}
+        case WriteRejected():
+            payload = {"code": fact.code, "owner": fact.owner, "event": fact.event}
+            return "rejected", payload

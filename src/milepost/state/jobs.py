@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from milepost.clock import instant
-from milepost.codec import chain_start, encode_row, encode_value
+from milepost.codec import Tally, chain_start, encode_row, encode_value
 from milepost.errors import JobExists
 from milepost.facts import Draft, JobCreated
 from milepost.inputs import blocks_of
@@ -28,7 +28,8 @@ __all__ = ["JobSummary", "NewJob", "phase_entered", "summaries"]
 class JobSummary:
     """One line about a job, as of its newest commit `seq`.
 
-    `progress` is None for a job that runs by another lifecycle than this code knows.
+    `progress` is None, and the phase that of its own version, for a job that cannot go on under
+    this version of its lifecycle.
     """
 
     id: str
@@ -89,7 +90,7 @@ class NewJob:
         for block in self.blocks:
             writer.add_inputs(job.number, block)
         inputs = loader.inputs(job, self.created.item_count)
-        state = begin(job_id, self.created, loader.lifecycle, inputs)
+        state = begin(job_id, self.created, loader.tables, inputs)
         drafts = [Draft(fact=self.created)]
         row = encode_row(
             chain_start(job_id),
@@ -124,20 +125,36 @@ def phase_entered(loader: Loader, reader: Reader, job_id: str, seq: int) -> int:
 
 def _summary(loader: Loader, tip: Tip) -> JobSummary:
     tally = loader.tally(tip.job, tip.row)
-    progress = None
-    if tip.job.lifecycle == loader.lifecycle.digest:
-        _, item = _machines(loader.lifecycle)
-        counts = dict(zip(item.states, tally.items, strict=True))
-        progress = Progress(total=sum(tally.items), **counts)
+    phase, progress = _standing(loader, tip.job.lifecycle, tally)
     return JobSummary(
         id=tip.job.job_id,
-        phase=tally.phase,
+        phase=phase,
         progress=progress,
         seq=tip.row.seq,
         fence=tip.row.fence,
         created_at=instant(tip.job.created_at_us),
         updated_at=instant(tip.row.at_us),
     )
+
+
+def _standing(loader: Loader, digest: str, tally: Tally) -> tuple[str, Progress | None]:
+    """Phase and progress under this version of the lifecycle, by a tally of that of `digest`."""
+    own = loader.tables.get(digest)
+    if own is None:
+        return tally.phase, None
+    _, item = _machines(own)
+    counts = dict(zip(item.states, tally.items, strict=True))
+    if own.digest == loader.lifecycle.digest:
+        return tally.phase, Progress.of(counts)
+    upgrade = loader.lifecycle.upgrades.get(digest)
+    parts = upgrade.machines if upgrade else {}
+    if JOB not in parts or item.name not in parts:
+        return tally.phase, None
+    moved: dict[str, int] = {}
+    for state, count in counts.items():
+        to = parts[item.name].states.get(state, state)
+        moved[to] = moved.get(to, 0) + count
+    return parts[JOB].states.get(tally.phase, tally.phase), Progress.of(moved)
 
 
 def _params(machine: Machine, given: Values) -> dict[str, Any]:

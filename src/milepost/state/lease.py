@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from milepost.clock import Clock, instant
-from milepost.errors import JobReplaced, LeaseHeld, LeaseLost, StateError
+from milepost.errors import JobReplaced, LeaseForeign, LeaseHeld, LeaseLost, StateError
 from milepost.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected
 from milepost.rows import StoredLease
 from milepost.state.append import Decision, Moment, RefusedWithRecord
@@ -90,14 +90,17 @@ def renew(loader: Loader, lease: Lease, clock: Clock) -> bool:
         job = writer.job(lease.job_id)
         if job is None or job.number != lease.number:  # it was deleted
             lease.lost.set()
+            loader.metrics.lease("lost")
             return False
         stored = writer.lease(job.number)
         tip = writer.tip(job.number)
         if stored is None or tip is None or not stored.fence == tip.fence == lease.fence:
             lease.lost.set()
+            loader.metrics.lease("lost")
             return False
         expires_at_us = clock.now_us() + int(lease.ttl_s * 1_000_000)
         writer.put_lease(job.number, StoredLease(lease.owner, lease.fence, expires_at_us))
+    loader.metrics.lease("renewed")
     return True
 
 
@@ -111,11 +114,13 @@ def check_lease(
     """Let a write pass, or refuse it (INV-FENCE).
 
     With a lease: LeaseLost unless its fence is the job's, and the log keeps that it was tried;
-    JobReplaced if it is of an earlier job of that id. Without one: LeaseHeld while another holder
-    is taken for alive, unless an operator asks.
+    LeaseForeign if it is of a job of another id, JobReplaced if it is of an earlier one of that
+    id. Without one: LeaseHeld while another holder is taken for alive, unless an operator asks.
     """
     state = moment.state
     if lease is not None:
+        if lease.job_id != state.id:  # the lease that it is may well be held
+            raise LeaseForeign(job_id=state.id, lease_job_id=lease.job_id, owner=lease.owner)
         if lease.number != moment.job.number:
             lease.lost.set()
             raise JobReplaced(job_id=state.id, url=moment.url, what=repr(lease))
@@ -172,13 +177,14 @@ class Renewer:
                     _log.warning("%r: another holds the job now, or it is deleted", self._lease)
                     return
             except StateError as error:  # the next turn may succeed; the fence protects the job
+                self._loader.metrics.lease("not_renewed")
                 _log.warning("%r could not be renewed: %s", self._lease, error)
 
 
 def _is_current(moment: Moment, lease: Lease) -> bool:
-    if moment.job.number != lease.number:
+    if (moment.state.id, moment.job.number) != (lease.job_id, lease.number):
         return False
-    return moment.state.owner is not None and moment.state.fence == lease.fence
+    return moment.state.owner == lease.owner and moment.state.fence == lease.fence
 
 
 def _alive(moment: Moment) -> StoredLease | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from milepost.clock import instant
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
 from milepost.errors import (
+    CommitAbsent,
     JobAbsent,
     JobReplaced,
     LifecycleChanged,
@@ -16,15 +19,20 @@ from milepost.errors import (
     StoreUnreadable,
     TransitionRefused,
 )
-from milepost.facts import Commit, Fact, JobCreated, check_job_id
+from milepost.facts import Commit, Fact, JobCreated, Migrated, check_job_id
 from milepost.fold import advance
 from milepost.inputs import Inputs
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
+from milepost.metrics import Metrics
 from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
+from milepost.upgrade import upgraded
+from milepost.versions import Tables
 
 __all__ = ["Loader", "Loading"]
+
+_log: Final = logging.getLogger("milepost.recovery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +45,20 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Reads jobs of one lifecycle from one store."""
+    """Reads jobs from one store: those of this version of a lifecycle, and of earlier ones.
+
+    What is in a log is read by the tables of the version that it was written under; what is given
+    to others is as it stands under this one.
+    """
 
     store: StateStore
-    lifecycle: Lifecycle
+    tables: Tables
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """The version of this code."""
+        return next(iter(self.tables.values()))
 
     def job(self, reader: Reader, job_id: str) -> StoredJob:
         """The job's entry. Raises JobIdInvalid, JobAbsent."""
@@ -64,7 +82,10 @@ class Loader:
         rows since that one. Raises LogCorrupt, StoreUnreadable, StoreNewer, LifecycleChanged.
         """
         fallbacks: list[str] = []
-        state = known if known is not None and known.number == job.number else None
+        state = None
+        if known is not None and known.number == job.number:
+            state = known.as_logged or known
+        began_s = self.metrics.began() if state is None else None
         if state is None:
             state = self._newest_checkpoint(reader, job, fallbacks)
         if state is None:
@@ -74,10 +95,18 @@ class Loader:
             newest, state = row, after
         if newest is not None and self.tally(job, newest) != state.tally:
             raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
-        return Loading(state=state, fallbacks=tuple(fallbacks))
+        self.metrics.folded(began_s, len(fallbacks))
+        return Loading(state=self.current(state), fallbacks=tuple(fallbacks))
 
-    def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
-        """The state after commit `seq`. Raises ValueError if the log has no such commit."""
+    def current(self, state: JobState) -> JobState:
+        """A state of the log as it stands under this version. Raises LifecycleChanged."""
+        return upgraded(state, self.lifecycle)
+
+    def logged_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
+        """The state after commit `seq`, by the version that it was written under.
+
+        Raises CommitAbsent.
+        """
         start = self.origin(reader, job)
         for checkpoint in reader.checkpoints(job.number):
             if checkpoint.seq <= seq:
@@ -92,8 +121,12 @@ class Loader:
         if state.seq != seq or seq < 1:
             tip = reader.tip(job.number)
             last = tip.seq if tip else 0
-            raise ValueError(f"job {job.job_id}: there is no seq {seq}, only 1 to {last}")
+            raise CommitAbsent(job_id=job.job_id, wanted=seq, last=last)
         return state
+
+    def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
+        """The state after commit `seq` as it stands under this version. Raises CommitAbsent."""
+        return self.current(self.logged_at(reader, job, seq))
 
     def replay(
         self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
@@ -108,17 +141,31 @@ class Loader:
             yield row, state
 
     def origin(self, reader: Reader, job: StoredJob) -> JobState:
-        """The state before the first commit."""
-        for row in reader.rows(job.number, 0, 1):
-            commit = self.commit(job, row, chain_start(job.job_id))
-            created = commit.facts[0] if commit.facts else None
-            if not isinstance(created, JobCreated):
+        """The state before the first commit that the tables at hand can read.
+
+        That is the first of all, or the one that took the job to a version that is at hand. Costs
+        one row, or the heads up to there. Raises LifecycleChanged where there is no such commit.
+        """
+        previous = chain_start(job.job_id)
+        unread: LifecycleChanged | None = None
+        for row in reader.rows(job.number):
+            commit = self.commit(job, row, previous)
+            first = commit.facts[0] if commit.facts else None
+            try:
+                if isinstance(first, JobCreated):
+                    inputs = self.inputs(job, first.item_count)
+                    state = begin(job.job_id, first, self.tables, inputs)
+                    return changed(state, digest=previous, number=job.number)
+                if isinstance(first, Migrated):
+                    state = restore(first.snapshot, self.tables, self.inputs(job, 0))
+                    inputs = self.inputs(job, state.items.count)
+                    return changed(state, inputs=inputs, number=job.number)
+            except LifecycleChanged as error:
+                unread = error
+            if row.seq == 1 and not isinstance(first, JobCreated):
                 raise self.corrupt(job, 1, "it does not say what the job is")
-            self._same_lifecycle(job, created)
-            inputs = self.inputs(job, created.item_count)
-            state = begin(job.job_id, created, self.lifecycle, inputs)
-            return changed(state, digest=chain_start(job.job_id), number=job.number)
-        raise self.corrupt(job, 1, "it is missing")
+            previous = row.digest
+        raise unread or self.corrupt(job, 1, "it is missing")
 
     def commit(self, job: StoredJob, row: Row, previous: bytes) -> Commit:
         """The commit of `row`. Raises LogCorrupt, StoreNewer."""
@@ -137,12 +184,13 @@ class Loader:
         if not rows or rows[0].digest != checkpoint.chain:
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is not of this log")
         try:
-            state = restore(checkpoint.snapshot, self.lifecycle, self.inputs(job, 0))
+            state = restore(checkpoint.snapshot, self.tables, self.inputs(job, 0))
+        except LifecycleChanged:
+            raise
         except (StateError, ValueError) as error:
             raise StoreUnreadable(url=self.store.url, problem=f"{name}: {error}") from error
         if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
-        self._same_lifecycle(job, state.created)
         inputs = self.inputs(job, state.items.count)
         return changed(state, inputs=inputs, number=job.number)
 
@@ -175,16 +223,9 @@ class Loader:
         for checkpoint in reader.checkpoints(job.number):
             try:
                 return self.verified(reader, job, checkpoint)
+            except LifecycleChanged:
+                return None  # the log tells whether it was taken to a version at hand
             except StoreUnreadable as error:
                 fallbacks.append(f"{error.problem}; an older one, or the log, was used")
+                _log.warning("job %s: %s", job.job_id, fallbacks[-1])
         return None
-
-    def _same_lifecycle(self, job: StoredJob, created: JobCreated) -> None:
-        stored = (created.lifecycle, created.version, created.digest)
-        current = (self.lifecycle.name, self.lifecycle.version, self.lifecycle.digest)
-        if stored != current:
-            raise LifecycleChanged(
-                job_id=job.job_id,
-                stored="{} version {} ({:.12})".format(*stored),
-                current="{} version {} ({:.12})".format(*current),
-            )

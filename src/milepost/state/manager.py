@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,19 +17,24 @@ from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
+from milepost.metrics import Metrics
 from milepost.rows import Vacuumed
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
+from milepost.state import travel
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
+from milepost.state.comparing import InputComparison, compare
+from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.limits import LARGEST, Limits
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
-from milepost.state.recovery import RecoveryPlan, carry_out, plan
+from milepost.state.reaping import StuckJob, expired, reap
+from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
 from milepost.state.results import Failure, ResultReader
 from milepost.state.retention import (
     Kept,
@@ -39,13 +44,19 @@ from milepost.state.retention import (
     kept_of,
     plan_retention,
 )
+from milepost.state.rewinding import WayBack
+from milepost.state.scope import Scope
 from milepost.state.sizes import JobSizes, job_sizes
 from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
+from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification, verify_job
+from milepost.versions import tables_of
 
 __all__ = ["StateManager"]
 
 _log: Final = logging.getLogger("milepost.state")
+_recovery_log: Final = logging.getLogger("milepost.recovery")
+_lease_log: Final = logging.getLogger("milepost.lease")
 
 
 def _new_job_id() -> str:
@@ -64,16 +75,19 @@ class StateManager:
         store: StateStore,
         *,
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+        earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
+        metrics: Metrics | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
-        self._loader = Loader(store, lifecycle)
         self._limits = limits or Limits()
+        self._metrics = metrics or Metrics()
+        self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics)
         self._appender = Appender(self._loader, self._clock, self._limits)
         self._leases: dict[str, Lease] = {}
 
@@ -86,6 +100,8 @@ class StateManager:
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+        earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
         limits: Limits | None = None,
     ) -> StateManager:
@@ -93,8 +109,10 @@ class StateManager:
 
         `create` makes a file that does not exist. With durability `full` what was acknowledged
         survives power loss, with `process` it survives kill -9 (INV-ACK). A writer waits up to
-        `busy_timeout_s` for its turn. `limits` says what is too large. Raises StoreAbsent,
-        StoreForeign, StoreNewer, StoreUnreadable, StoreLocked.
+        `busy_timeout_s` for its turn. New jobs run by `lifecycle`; with the tables of `earlier`
+        versions of it, jobs that were left under those go on under it, as far as its upgrades
+        lead: reading shows them so, and the first write records the change. `limits` says what
+        is too large. Raises StoreAbsent, StoreForeign, StoreNewer, StoreUnreadable, StoreLocked.
         """
         store = open_store(
             url,
@@ -103,7 +121,7 @@ class StateManager:
             durability=durability,
             busy_timeout_s=busy_timeout_s,
         )
-        return cls(store, clock=clock, limits=limits)
+        return cls(store, lifecycle=lifecycle, earlier=earlier, clock=clock, limits=limits)
 
     @property
     def url(self) -> str:
@@ -114,6 +132,10 @@ class StateManager:
     def limits(self) -> Limits:
         """How large what this manager writes may be."""
         return self._limits
+
+    def now_us(self) -> int:
+        """The time by the clock that commits and leases go by, in microseconds since 1970."""
+        return self._clock.now_us()
 
     def close(self) -> None:
         """Close the store; the manager cannot be used afterwards."""
@@ -153,6 +175,7 @@ class StateManager:
         with self._store.writing() as writer:
             new.store(self._loader, writer, job_id, self._clock.now_us())
             earlier = writer.tombstone(job_id)
+        self._metrics.began_job("created")
         _log.info("job %s created with %d items", job_id, new.created.item_count)
         if earlier is not None:
             when = instant(earlier.deleted_at_us)
@@ -184,6 +207,16 @@ class StateManager:
         with self._store.reading() as reader:
             return reader.job_ids(prefix)
 
+    def compare_inputs(
+        self, job_id: str, items: Iterable[object] | Mapping[str, object]
+    ) -> InputComparison:
+        """How `items`, read once as `create_job` reads them, differ from those of the job.
+
+        The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
+        held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
+        """
+        return compare(self.get_state(job_id), items)
+
     # Events
 
     def fire(
@@ -201,7 +234,9 @@ class StateManager:
         is refused while another executor holds the job, unless an `operator` asks (to pause, to
         cancel). Raises TransitionRefused, PayloadInvalid, LeaseHeld, LeaseLost.
         """
-        return self._request(job_id, [JobEvent(event, payload)], lease, operator=operator)
+        state = self._request(job_id, [JobEvent(event, payload)], lease, operator=operator)
+        _log.info("job %s took %s: in %s at seq %d", job_id, event, state.phase, state.seq)
+        return state
 
     def record(
         self,
@@ -274,6 +309,7 @@ class StateManager:
         state = self._append(job_id, leases.take(who, ttl_s, takeover))
         lease = Lease(job_id, state.number, who, state.fence, ttl_s)
         self._leases[job_id] = lease
+        _lease_log.info("%r", lease)
         renewer = leases.Renewer(self._loader, lease, self._clock) if renewed else None
         try:
             yield lease
@@ -301,11 +337,14 @@ class StateManager:
         others hold the job; raises LeaseLost if `lease`, or the one that this manager holds, is
         no longer the job's, and TooLarge.
         """
+        began_s = self._metrics.began()
         lease = self._lease_for(job_id, lease)
         state = self._append(job_id, checkpoints.take(reason, lease, keep, self._limits))
         taken = state.checkpoint_fact
         assert taken is not None, "the decision appended a CheckpointTaken"
-        return self.get_checkpoint(job_id, taken.seq)
+        checkpoint = self.get_checkpoint(job_id, taken.seq)
+        self._metrics.checkpoint(began_s, checkpoint.size_bytes)
+        return checkpoint
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
@@ -332,29 +371,47 @@ class StateManager:
         *,
         rewind: bool = False,
         reason: str = "",
+        scope: Scope | None = None,
     ) -> RecoveryPlan:
         """What is left to do of a job, and what taking it up again will do; nothing is changed.
 
         Of a job id, the newest checkpoint that verifies is used, with the log after it; of a
         checkpoint, that one with the log after it, so that nothing recorded is lost. With
         `rewind` the plan goes back to exactly the checkpoint, and what was recorded after it is
-        undone (and stays in the history). Raises JobAbsent, CheckpointAbsent (only to rewind),
-        LogCorrupt.
+        undone (and stays in the history). `scope` says which items the plan is about (all, unless
+        it is given), or which phase is done again. Raises JobAbsent, CheckpointAbsent (of a
+        checkpoint that was named), ScopeInvalid, ItemAbsent, LogCorrupt.
         """
-        job_id = checkpoint if isinstance(checkpoint, str) else checkpoint.job_id
-        base: JobState | None = None
+        wanted = scope or Scope.all()
         with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            known = None
             if isinstance(checkpoint, Checkpoint):
+                job_id = checkpoint.job_id
+                job = self._loader.job(reader, job_id)
                 what = f"the checkpoint at seq {checkpoint.seq}"
                 self._loader.same(job, checkpoint.state.number, what)
-                known = checkpoints.find(self._loader, reader, job, checkpoint.seq).state
-                base = known if rewind else None
-            elif rewind:
-                base = checkpoints.find(self._loader, reader, job, None).state
-            loading = self._loader.load(reader, job, known)
-        return plan(loading.state, base=base, reason=reason, fallbacks=loading.fallbacks)
+                wanted &= Scope.checkpoint(checkpoint.seq, exactly=rewind)
+            else:
+                job_id = checkpoint
+                if rewind:
+                    job = self._loader.job(reader, job_id)
+                    seq = checkpoints.find(self._loader, reader, job, wanted.seq).seq
+                    wanted &= Scope.checkpoint(seq, exactly=True)
+            return draw_up(self._loader, reader, job_id, wanted, reason=reason)
+
+    def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
+        """The plan that goes back to commit `seq` and takes the job up from there.
+
+        Any commit will do, checkpoint or not. What was recorded after it is undone, and stays in
+        the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
+        CommitAbsent.
+        """
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            loading = self._loader.load(reader, job)
+            back = None
+            if seq != loading.state.seq:
+                back = WayBack(self._loader.state_at(reader, job, seq))
+        return plan(loading.state, way_back=back, reason=reason, fallbacks=loading.fallbacks)
 
     def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
@@ -363,8 +420,87 @@ class StateManager:
         lease = self._lease_for(recovery.job_id, lease)
         decision = carry_out(recovery, lease=lease, operator=operator)
         state = self._append(recovery.job_id, decision)
-        _log.info("job %s recovered: %s", state.id, recovery.events or "nothing to do")
+        if not recovery.changes_nothing:
+            self._metrics.recovered(rewound=recovery.rewinds_to is not None)
+            back = "" if recovery.rewinds_to is None else f"back to seq {recovery.rewinds_to}, "
+            events = ", ".join(recovery.events) or "no event"
+            _recovery_log.info("job %s recovered: %s%s; in %s", state.id, back, events, state.phase)
         return state
+
+    def stuck_jobs(self) -> list[StuckJob]:
+        """The jobs whose lease has expired and was not given back, in order of creation.
+
+        Cost: one look-up a job; the state of each that may be stuck.
+        """
+        now_us = self.now_us()
+        with self._store.reading() as reader:
+            quiet = [
+                (tip.job, lease)
+                for tip in reader.tips()
+                if (lease := expired(self._loader, reader, tip, now_us)) is not None
+            ]
+            found = [
+                (self._loader.load(reader, job, self._appender.known(job.job_id)).state, lease)
+                for job, lease in quiet
+            ]
+        return [
+            StuckJob(
+                id=state.id,
+                phase=state.phase,
+                seq=state.seq,
+                owner=state.owner,
+                fence=state.fence,
+                expired_at=instant(lease.expires_at_us),
+                updated_at=state.updated_at,
+                running=state.progress.running,
+            )
+            for state, lease in found
+            if state.owner is not None and state.fence == lease.fence
+        ]
+
+    def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
+        """Free a job whose lease has expired: one commit, after which anybody may take it.
+
+        It is taken over as `owner` with a new fence, so that its holder can write no more; what
+        was in flight is interrupted, with `reason` in the history; and it is given back. A job
+        that nobody holds is left as it is. Raises LeaseHeld if the holder is alive.
+        """
+        who = owner or f"{leases.default_owner()} (reaper)"
+        state = self._append(job_id, reap(who, reason))
+        _log.info("job %s freed by %s", job_id, who)
+        return state
+
+    def dead_letters(self, job_id: str, scope: Scope | None = None) -> Iterator[DeadLetter]:
+        """The items in the dead letter queue, in item order, with their values and failures.
+
+        Of `scope`, all unless it is given; streamed, as of the moment of the first step. Raises
+        JobAbsent, ScopeInvalid, ItemAbsent.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+            yield from dead_letters(results.state, members, results)
+
+    def requeue(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """Give the dead letters in `scope` (all, unless it is given) all their attempts again.
+
+        One durable commit; those that are dead no more by then are passed over. Leases are as in
+        `fire`. Raises TransitionRefused where the phase takes no item back, ScopeInvalid,
+        ItemAbsent, LeaseHeld, LeaseLost.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+        lease = self._lease_for(job_id, lease)
+        decision = requeue(results.state, members, lease=lease, operator=operator)
+        return self._append(job_id, decision)
 
     # Retention
 
@@ -445,9 +581,49 @@ class StateManager:
             return list(history(self._loader, reader, job, after, upto))
 
     def state_at(self, job_id: str, seq: int) -> JobState:
-        """The state after commit `seq`. Raises ValueError if the log has none such."""
+        """The state after commit `seq`, as it stands under this version of the lifecycle.
+
+        Raises CommitAbsent if the log has none such, LifecycleChanged.
+        """
         with self._store.reading() as reader:
             return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
+
+    def seq_at(self, job_id: str, at: datetime) -> int:
+        """The newest commit that is not after `at`, which is aware. O(log commits) look-ups.
+
+        Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
+        """
+        with self._store.reading() as reader:
+            return travel.seq_at(reader, self._loader.job(reader, job_id), at)
+
+    def diff(self, job_id: str, before: int, after: int) -> StateDiff:
+        """What is different after commit `after` against after commit `before`.
+
+        Cost: both states are folded, from the checkpoints before them, and the heads of the rows
+        between are read. Raises CommitAbsent, ValueError if `before` is the later one.
+        """
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            return travel.diff(self._loader, reader, job, before, after)
+
+    def fork(
+        self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
+    ) -> JobState:
+        """A new job that stands as `job_id` stood at `seq`; all of it is stored, or nothing.
+
+        It has the items, the history up to there and the results in it as its own, so that it
+        outlives its source; nobody holds it, and it has no checkpoint. The source is not changed,
+        whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
+        other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
+        """
+        new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
+        now_us = self._clock.now_us()
+        with self._store.writing() as writer:
+            source = self._loader.job(writer, job_id)
+            travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
+        self._metrics.began_job("forked")
+        _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
+        return self.get_state(new_job_id)
 
     def phase_entered(self, job_id: str, seq: int) -> int:
         """The commit at which the job came into the phase that it is in at `seq`.
@@ -510,7 +686,7 @@ class StateManager:
         return self._append(job_id, decision)
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
-        return self._appender.append(check_job_id(job_id), decision)
+        return self._appender.append(job_id, decision)
 
     def _lease_for(self, job_id: str, lease: Lease | None) -> Lease | None:
         return lease or self._leases.get(job_id)

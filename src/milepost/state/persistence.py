@@ -90,11 +90,23 @@ class Reader(Protocol):
 class Writer(Reader, Protocol):
     """Queries and changes that take place together or not at all, one writer at a time."""
 
+    @property
+    def mark(self) -> int:
+        """Names what the store holds: as this writer found it, and after its block, as it left it.
+
+        Where a writer finds the mark that another left, nobody wrote in between: in no process.
+        """
+        ...
+
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id.
 
         Its number is higher than that of every job there ever was, deleted ones among them.
         """
+        ...
+
+    def set_lifecycle(self, job: int, lifecycle: str) -> None:
+        """Note by which lifecycle the job runs from now on; the log is what decides."""
         ...
 
     def add_inputs(self, job: int, block: InputBlock) -> None:

@@ -6,15 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pyroaring import BitMap
+
 from milepost.errors import JobReplaced, PlanStale
 from milepost.facts import Draft, ItemsFired, JobFired, Rewound
 from milepost.fold import apply
 from milepost.inputs import Item, KeySet
-from milepost.job import JobState
+from milepost.items import bitmap
+from milepost.job import JobState, changed
+from milepost.state import checkpoint as checkpoints
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import Lease, check_lease
+from milepost.state.loading import Loader
+from milepost.state.persistence import Reader
+from milepost.state.results import ResultReader
+from milepost.state.rewinding import WayBack, before_phase
+from milepost.state.scope import Scope, select
 
-__all__ = ["REASONS", "RecoveryPlan", "carry_out", "plan"]
+__all__ = ["REASONS", "RecoveryPlan", "carry_out", "draw_up", "plan"]
 
 REASONS: Final[Mapping[str, str]] = {
     "pending": "waiting for an attempt",
@@ -24,31 +33,47 @@ REASONS: Final[Mapping[str, str]] = {
     "dead": "is in the dead letter queue",
     "done": "its result is recorded",
     "skipped": "was left out on purpose",
+    "outside": "out of scope, left as it is",
 }
 """The parts of a plan, in the order in which people ask for them, each with what it means."""
+
+
+_ABSENT: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPlan:
     """What is left to do of a job, as of commit `seq`; nothing is changed until it is applied.
 
-    The parts (REASONS) are a partition of the items (INV-PLAN). `events` are those that the job
-    takes when the plan is applied, in order; `resume_phase` is where it then stands. With
-    `rewinds_to`, everything after that commit is undone first. `fallbacks` says which
-    checkpoints had to be passed over to make the plan; it is empty if none was.
+    The parts (REASONS) are a partition of the items (INV-PLAN): those in `scope`, and the rest.
+    `phase` is where the job is, `fence` the one that the plan was made under, `events` those that
+    the job takes when the plan is applied, in order, `item_events` how many of its items take
+    which; `resume_phase` is where the job then stands. With
+    `rewinds_to`, everything after that commit is undone first: the results of `undone`, the job's
+    own (`undoes_result`), and `undone_variables`. `state` is what the parts are of, `after` what
+    the plan leaves. `fallbacks` says which checkpoints had to be passed over to make the plan; it
+    is empty if none was.
     """
 
     job_id: str
     seq: int
     fence: int
+    phase: str
+    scope: Scope
     resume_phase: str
     events: tuple[str, ...]
+    item_events: Mapping[str, int]
     rewinds_to: int | None
     reason: str
     fallbacks: tuple[str, ...]
     parts: Mapping[str, KeySet]
+    undone: KeySet
+    undone_variables: tuple[str, ...]
+    undoes_result: bool
     state: JobState
     after: JobState
+    way_back: WayBack | None
+    members: BitMap
 
     @property
     def pending(self) -> KeySet:
@@ -86,6 +111,26 @@ class RecoveryPlan:
         return self.parts["skipped"]
 
     @property
+    def outside(self) -> KeySet:
+        """Items that the scope leaves out, and that the plan leaves as they are."""
+        return self.parts["outside"]
+
+    @property
+    def to_do(self) -> KeySet:
+        """Items of the scope to work on once the plan is applied."""
+        return KeySet(self.after.items.members("pending") & self.members, self.after.inputs)
+
+    @property
+    def variables(self) -> Mapping[str, Any]:  # Any: JSON
+        """The job's variables once the plan is applied: what its earlier phases left."""
+        return self.after.variables
+
+    @property
+    def results_available(self) -> KeySet:
+        """Items whose results can be read once the plan is applied."""
+        return self.after.keys_in("done")
+
+    @property
     def skip_items(self) -> KeySet:
         """Items that need no more work once the plan is applied."""
         return self.after.keys_in("done", "dead", "skipped")
@@ -96,12 +141,12 @@ class RecoveryPlan:
         return self.rewinds_to is None and self.after is self.state
 
     def pending_items(self) -> Iterator[Item]:
-        """Keys and values of the items to work on once the plan is applied, in item order.
+        """Keys and values of the items to work on once the plan is applied (`to_do`), in order.
 
         Streamed: one block of inputs is in memory at a time.
         """
         inputs = self.after.inputs
-        for ordinal in self.after.items.members("pending"):
+        for ordinal in self.to_do.ordinals:
             yield Item(key=inputs.key(ordinal), value=inputs.value(ordinal))
 
     def reason_of(self, key: str) -> str:
@@ -112,43 +157,98 @@ class RecoveryPlan:
         raise KeyError(key)
 
 
+def draw_up(
+    loader: Loader, reader: Reader, job_id: str, scope: Scope, *, reason: str
+) -> RecoveryPlan:
+    """The plan for a job, from the store: its newest state, and what the scope asks for of it.
+
+    Cost: the newest checkpoint and the log after it; for what the scope asks for beyond that, see
+    `select` and `before_phase`. Raises JobAbsent, CheckpointAbsent, ScopeInvalid, ItemAbsent,
+    LogCorrupt.
+    """
+    job = loader.job(reader, job_id)
+    known = None
+    if scope.seq is not None:
+        known = checkpoints.find(loader, reader, job, scope.seq).state
+    loading = loader.load(reader, job, known)
+    tip = loading.state
+    way_back: WayBack | None = None
+    if scope.exact and known is not None:
+        way_back = WayBack(known)
+    elif scope.phase is not None:
+        way_back = before_phase(loader, reader, job, tip, scope.phase)
+    members = None
+    if scope.filters:
+        failures = ResultReader(reader, job, tip, loader.store.url)
+        members = select(scope, tip, failures.causes)
+    return plan(
+        tip,
+        way_back=way_back,
+        scope=scope,
+        members=members,
+        reason=reason,
+        fallbacks=loading.fallbacks,
+    )
+
+
 def plan(
     tip: JobState,
     *,
-    base: JobState | None = None,
+    way_back: WayBack | None = None,
+    scope: Scope | None = None,
+    members: BitMap | None = None,
     reason: str = "",
     fallbacks: tuple[str, ...] = (),
 ) -> RecoveryPlan:
-    """The plan for a job that stands at `tip`, or, with `base`, for going back to that state of it.
+    """The plan for a job that stands at `tip`, or, with `way_back`, for going back that way.
 
-    Cost: set operations on bitmaps, independent of how long the log is.
+    `members` are the items in scope, None for all. Cost: set operations on bitmaps, independent
+    of how long the log is.
     """
-    state = tip if base is None else base
-    running = _Recovering(state)
-    drafts = running.drafts(reason)
-    failed = state.items.members("failed")
-    retriable = state.items.enabled("retry")
-    members = {
-        "pending": state.items.members("pending"),
-        "in_flight": state.items.members("running"),
+    chosen = bitmap(range(tip.items.count)) if members is None else members
+    running = _Recovering(tip, way_back, chosen)
+    state = running.state
+    drafts = [*(way_back.again if way_back else ()), *running.drafts(reason)]
+    items = state.items
+    failed = items.members("failed")
+    retriable = items.enabled("retry")
+    parts = {
+        "pending": items.members("pending"),
+        "in_flight": items.members("running"),
         "retriable": retriable,
         "exhausted": failed - retriable,
-        "dead": state.items.members("dead"),
-        "done": state.items.members("done"),
-        "skipped": state.items.members("skipped"),
+        "dead": items.members("dead"),
+        "done": items.members("done"),
+        "skipped": items.members("skipped"),
     }
+    if members is not None:
+        parts = {name: found & chosen for name, found in parts.items()}
+    parts["outside"] = bitmap(range(items.count)) - chosen
+    undone = tip.items.members("done") - items.members("done")
     return RecoveryPlan(
         job_id=tip.id,
         seq=tip.seq,
         fence=tip.fence,
+        phase=tip.phase,
+        scope=scope or Scope.all(),
         resume_phase=running.state.phase,
         events=tuple(d.fact.event for d in drafts if isinstance(d.fact, JobFired)),
-        rewinds_to=None if base is None else base.seq,
+        item_events=running.item_events,
+        rewinds_to=None if way_back is None else way_back.base.seq,
         reason=reason,
         fallbacks=fallbacks,
-        parts={name: KeySet(members[name], state.inputs) for name in REASONS},
+        parts={name: KeySet(parts[name], state.inputs) for name in REASONS},
+        undone=KeySet(undone, tip.inputs),
+        undone_variables=tuple(
+            name
+            for name in sorted({*tip.variables, *state.variables})
+            if tip.variables.get(name, _ABSENT) != state.variables.get(name, _ABSENT)
+        ),
+        undoes_result=tip.phase == "completed" != state.phase and bool(tip.context["has_reduce"]),
         state=state,
         after=running.state,
+        way_back=way_back,
+        members=chosen,
     )
 
 
@@ -166,20 +266,34 @@ def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> D
         check_lease(moment, lease, operator=operator, wants=lambda: ("recover", []))
         if moment.state.seq != wanted.seq:
             raise PlanStale(job_id=wanted.job_id, plan_seq=wanted.seq, seq=moment.state.seq)
-        if wanted.rewinds_to is not None:
-            snapshot = wanted.state.snapshot()
-            fact = Rewound(to_seq=wanted.rewinds_to, snapshot=snapshot, reason=wanted.reason)
+        if wanted.way_back is not None:
+            base = wanted.way_back.base
+            fact = Rewound(to_seq=base.seq, snapshot=base.snapshot(), reason=wanted.reason)
             yield Draft(fact=fact)
-        yield from _Recovering(wanted.state).drafts(wanted.reason)
+            yield from wanted.way_back.again
+        yield from _Recovering(moment.state, wanted.way_back, wanted.members).drafts(wanted.reason)
 
     return decision
 
 
 class _Recovering:
-    """Walks a state through what recovery does to it, collecting the facts."""
+    """Walks a job's state through what recovery does to the items in scope, collecting facts."""
 
-    def __init__(self, state: JobState) -> None:
-        self.state = state
+    def __init__(self, tip: JobState, way_back: WayBack | None, members: BitMap) -> None:
+        self.state = tip
+        if way_back is not None:
+            then = way_back.base
+            self.state = changed(
+                tip,
+                phase=then.phase,
+                context=then.context,
+                variables=then.variables,
+                items=then.items,
+            )
+            for draft in way_back.again:
+                self.state = apply(self.state, draft.fact)
+        self.item_events: dict[str, int] = {}
+        self._members = members
         self._drafts: list[Draft] = []
 
     def drafts(self, reason: str) -> list[Draft]:
@@ -189,14 +303,25 @@ class _Recovering:
             self._take(JobFired("retry", {}))
         elif self.state.phase == "paused":
             self._take(JobFired("resume", {}))
-        active = self.state.phase in self.state.machine.groups["active"]
-        if active and (self.state.orphaned or self.state.items.members("running")):
-            self._take(JobFired("recover", {}), body)
+        if self.state.phase in self.state.machine.groups["active"]:
+            running = self.state.items.members("running")
+            if running - self._members:  # those are left as they are
+                self._fire("interrupt", self.state.takers("interrupt") & self._members)
+            elif self.state.orphaned or running:
+                self._count("interrupt", running)
+                self._take(JobFired("recover", {}), body)
         for event in ("retry", "give_up"):
-            hit = self.state.takers(event)
-            if hit:
-                self._take(ItemsFired(event, list(hit)))
+            self._fire(event, self.state.takers(event) & self._members)
         return self._drafts
+
+    def _fire(self, event: str, hit: BitMap) -> None:
+        if hit:
+            self._count(event, hit)
+            self._take(ItemsFired(event, list(hit)))
+
+    def _count(self, event: str, hit: BitMap) -> None:
+        if hit:
+            self.item_events[event] = self.item_events.get(event, 0) + len(hit)
 
     def _take(self, fact: JobFired | ItemsFired, body: dict[str, Any] | None = None) -> None:
         self.state = apply(self.state, fact)

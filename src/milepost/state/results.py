@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from pyroaring import BitMap
 
+from milepost.clock import instant
 from milepost.codec import chain_start, decode_body, decode_commit, decode_facts
 from milepost.errors import LogCorrupt
 from milepost.facts import Fact, ItemsFired, JobFired
 from milepost.inputs import Inputs
+from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.rows import Row, StoredJob
 from milepost.state.persistence import Reader
 
-__all__ = ["Failure", "ResultReader"]
+__all__ = ["Failure", "ResultReader", "lineage"]
 
 _BODIES_HELD: Final = 64
+_LOST: Final = "executor_lost"
+_ENDS: Final = frozenset({"succeed", "fail", "release", "interrupt", "skip"})
+_LETS_GO: Final = frozenset({"fail", "cancel"})  # job events that take items from their executor
 
 
 class Failure(NamedTuple):
-    """How an attempt at an item ended without a result. `seq` is the commit that says so."""
+    """How an attempt at an item ended without a result. Commit `seq`, written at `at`, says so."""
 
     seq: int
     cause: str
     message: str
+    at: datetime
 
 
 class ResultReader:
@@ -43,6 +51,11 @@ class ResultReader:
         self._state = state
         self._url = url
         self._bodies: OrderedDict[int, list[tuple[Fact, Any]]] = OrderedDict()
+
+    @property
+    def state(self) -> JobState:
+        """The state as of which is read."""
+        return self._state
 
     @property
     def inputs(self) -> Inputs:
@@ -63,20 +76,46 @@ class ResultReader:
         for ordinal in self._state.items.members("done"):
             yield ordinal, self._result(where[ordinal], ordinal)
 
-    def failures(self) -> dict[int, list[Failure]]:
-        """The failed attempts by ordinal, oldest first, of the items that had any."""
+    def failures(self, members: BitMap | None = None) -> dict[int, list[Failure]]:
+        """The failed attempts by ordinal, oldest first, of the items that had any.
+
+        Of `members` only, if they are given.
+        """
         found: dict[int, list[Failure]] = {}
         for row, facts in self._commits():
-            if not any(isinstance(fact, ItemsFired) and fact.event == "fail" for fact in facts):
+            failing = [f for f in facts if isinstance(f, ItemsFired) and f.event == "fail"]
+            if not any(members is None or members.intersect(bitmap(f.ordinals)) for f in failing):
                 continue
             for fact, body in self._pairs(row.seq):
                 if isinstance(fact, ItemsFired) and fact.event == "fail":
                     readable = fact.payloads or [{}] * len(fact.ordinals)
                     opaque = body or [None] * len(fact.ordinals)
                     for ordinal, read, told in zip(fact.ordinals, readable, opaque, strict=True):
+                        if members is not None and ordinal not in members:
+                            continue
                         payload = {"cause": "", "message": "", **read, **(told or {})}
-                        failure = Failure(row.seq, payload["cause"], payload["message"])
+                        failure = Failure(
+                            row.seq, payload["cause"], payload["message"], instant(row.at_us)
+                        )
                         found.setdefault(ordinal, []).append(failure)
+        return found
+
+    def causes(self) -> dict[int, str]:
+        """Why the last attempt that ended without a result did, by ordinal, from the heads alone.
+
+        An attempt that was under way when its executor was lost has the cause `executor_lost`.
+        """
+        found: dict[int, str] = {}
+        held: set[int] = set()
+        for _, facts in self._commits():
+            for fact in facts:
+                if isinstance(fact, ItemsFired):
+                    _note_items(fact, held, found)
+                elif isinstance(fact, JobFired) and fact.event == "recover":
+                    found.update(dict.fromkeys(held, _LOST))
+                    held.clear()
+                elif isinstance(fact, JobFired) and fact.event in _LETS_GO:
+                    held.clear()
         return found
 
     def job_result(self) -> Any:  # Any: JSON
@@ -130,7 +169,7 @@ class ResultReader:
 
     def _commits(self) -> Iterator[tuple[Row, tuple[Fact, ...]]]:
         """The rows that the state stands on, with their facts, checked against the chain."""
-        for first, last in _lineage(self._state):
+        for first, last in lineage(self._state):
             previous = chain_start(self._job.job_id)
             for before in self._reader.rows(self._job.number, first - 2, first - 1):
                 previous = before.digest
@@ -149,7 +188,23 @@ class ResultReader:
                 )
 
 
-def _lineage(state: JobState) -> list[tuple[int, int]]:
+def _note_items(fact: ItemsFired, held: set[int], found: dict[int, str]) -> None:
+    """Follow who is being worked on, and why attempts ended."""
+    if fact.event == "start":
+        held.update(fact.ordinals)
+        return
+    if fact.event in _ENDS:
+        held.difference_update(fact.ordinals)
+    if fact.event == "fail":
+        payloads = fact.payloads or [{}] * len(fact.ordinals)
+        found.update(
+            (o, str(p.get("cause", ""))) for o, p in zip(fact.ordinals, payloads, strict=True)
+        )
+    elif fact.event == "interrupt":
+        found.update(dict.fromkeys(fact.ordinals, _LOST))
+
+
+def lineage(state: JobState) -> list[tuple[int, int]]:
     """The ranges of commits that the state stands on, oldest first: what no rewind has undone."""
     ranges: list[tuple[int, int]] = []
     last = state.seq

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,7 +20,7 @@ from milepost.errors import (
 from milepost.facts import Draft, ItemsFired, JobFired, WriteRejected
 from milepost.job import JobState
 from milepost.machine import Machine, Payload, Values
-from milepost.state.append import Decision, Moment, RefusedWithRecord
+from milepost.state.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.lease import Lease, check_lease
 from milepost.state.limits import Limits, check_value
 from milepost.state.results import ResultReader
@@ -83,53 +84,83 @@ def decide(
     log keeps if it is not (INV-ONCE). A lease that is not the job's any more gives LeaseLost, and
     leaves its trace in the log too (INV-FENCE).
     """
+    return _Decision(wanted, lease, operator, base)
 
-    def decision(moment: Moment) -> Iterator[Draft]:
-        check_lease(moment, lease, operator=operator, wants=lambda: _rejection(moment, wanted))
+
+@dataclass(slots=True)
+class _Decision(Joinable):
+    """What `decide` gives. Those under one lease are alike, unless they ask for one state."""
+
+    wanted: Wanted
+    lease: Lease | None
+    operator: bool
+    base: JobState | None
+
+    @property
+    def kind(self) -> object:
+        """As in Joinable."""
+        return (self.lease, self.operator) if self.base is None else None
+
+    def joined(self, others: Iterable[Decision]) -> Decision:
+        """As in Joinable."""
+        wanted = list(self.wanted)
+        for other in others:
+            assert isinstance(other, _Decision), "it is of the same kind"
+            wanted += other.wanted
+        return _Decision(wanted, self.lease, self.operator, None)
+
+    def __call__(self, moment: Moment) -> Iterable[Draft]:
+        """As a Decision."""
+        wanted, base = self.wanted, self.base
+        wants = partial(_rejection, moment, wanted)
+        check_lease(moment, self.lease, operator=self.operator, wants=wants)
         if base is not None and (moment.job.number, moment.state.seq) != (base.number, base.seq):
             raise UpdateConflict(job_id=moment.state.id, tries=1)
         return _drafts(moment, wanted)
 
-    return decision
 
-
-def _drafts(moment: Moment, wanted: Wanted) -> Iterator[Draft]:
+def _drafts(moment: Moment, wanted: Wanted) -> list[Draft]:
     """The drafts of `wanted`: neighbours with the same event become one fact."""
     state = moment.state
-    run: list[tuple[int, _Checked]] = []
-    in_run: set[int] = set()
+    drafts: list[Draft] = []
+    run = _Run("")
     settled = state.items.members(*state.items.machine.final)
     for checked in wanted:
-        request = checked.request
+        request, readable, body = checked
         if isinstance(request, JobEvent):
-            yield from _run_of_items(run)
-            run, in_run = [], set()
-            yield Draft(fact=JobFired(request.event, checked.readable), body=checked.body)
+            run.end(drafts)
+            drafts.append(Draft(JobFired(request.event, readable), body))
             continue
         ordinal = _ordinal(state, request.item)
-        if checked.body and ordinal in settled and _recorded(moment, ordinal, checked):
+        if body and ordinal in settled and _recorded(moment, ordinal, checked):
             continue
-        if run and (run[0][1].request.event != request.event or ordinal in in_run):
-            yield from _run_of_items(run)
-            run, in_run = [], set()
-        run.append((ordinal, checked))
-        in_run.add(ordinal)
-    yield from _run_of_items(run)
+        if request.event != run.event or ordinal in run.bodies:
+            run.end(drafts)
+            run = _Run(request.event)
+        run.bodies[ordinal] = body
+        run.readable.append(readable)
+    run.end(drafts)
+    return drafts
 
 
-def _run_of_items(run: list[tuple[int, _Checked]]) -> Iterator[Draft]:
-    if not run:
-        return
-    readable = [checked.readable for _, checked in run]
-    bodies = [checked.body for _, checked in run]
-    yield Draft(
-        fact=ItemsFired(
-            event=str(run[0][1].request.event),
-            ordinals=[ordinal for ordinal, _ in run],
-            payloads=readable if any(readable) else None,
-        ),
-        body=bodies if any(body is not None for body in bodies) else None,
-    )
+class _Run:
+    """Items side by side that take the same event: one fact."""
+
+    __slots__ = ("bodies", "event", "readable")
+
+    def __init__(self, event: str) -> None:
+        self.event = event
+        self.readable: list[dict[str, Any]] = []
+        self.bodies: dict[int, dict[str, msgspec.Raw] | None] = {}  # by ordinal, in order
+
+    def end(self, drafts: list[Draft]) -> None:
+        """Add the fact, if there is one."""
+        if self.bodies:
+            payloads = self.readable if any(self.readable) else None
+            fact = ItemsFired(str(self.event), list(self.bodies), payloads)
+            bodies = list(self.bodies.values())
+            drafts.append(Draft(fact, bodies if any(bodies) else None))
+            self.bodies = {}
 
 
 def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
@@ -184,21 +215,22 @@ def _ordinal(state: JobState, item: str | int) -> int:
 
 
 def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
-    machine = state.machine if isinstance(request, JobEvent) else state.items.machine
+    of_item = isinstance(request, ItemEvent)
+    machine = state.items.machine if of_item else state.machine
     event = str(request.event)
     payload = machine.payload(event, request.payload)
     readable: dict[str, Any] = {}
     body: dict[str, msgspec.Raw] = {}
     for part in machine.event_specs[event].fields if payload else ():
-        name, value = part.name, payload[part.name]
-        if name == "variables" and isinstance(request, JobEvent):
-            readable[name] = _variables(machine, event, value, limits)
-        elif part.readable:
-            readable[name] = value
+        name = part.name
+        if part.readable:
+            readable[name] = payload[name]
+        elif name == "variables" and not of_item:
+            readable[name] = _variables(machine, event, payload[name], limits)
         else:
             what = partial(_named, request, name)
             try:
-                encoded = encode_value(value, name)
+                encoded = encode_value(payload[name], name)
             except ValueInvalid as error:
                 error.what = what()
                 raise

@@ -62,6 +62,7 @@ class _Transaction:
     logs: dict[str, _Log] = field(default_factory=dict)
     buried: dict[int, _Log] = field(default_factory=dict)
     tombstones: dict[int, Tombstone] = field(default_factory=dict)
+    mark: int = 0
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id, or None."""
@@ -130,6 +131,11 @@ class _Transaction:
         job = StoredJob(max(taken, default=0) + 1, job_id, created_at_us, lifecycle)
         self.logs[job_id] = _Log(job)
         return job
+
+    def set_lifecycle(self, job: int, lifecycle: str) -> None:
+        """Note by which lifecycle the job runs from now on."""
+        log = self._log(job)
+        self._put(replace(log, job=msgspec.structs.replace(log.job, lifecycle=lifecycle)))
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
         """One block of a new job's items."""
@@ -238,8 +244,11 @@ class MemoryStore:
         """One commit: what it leaves replaces what was, unless the block raises."""
         with self._turn:
             now = self._now
-            transaction = _Transaction(dict(now.logs), dict(now.buried), dict(now.tombstones))
+            transaction = _Transaction(
+                dict(now.logs), dict(now.buried), dict(now.tombstones), now.mark
+            )
             yield transaction
+            transaction.mark += 1
             self._now = transaction
 
     def check(self) -> list[str]:

@@ -177,13 +177,25 @@ class SqliteReader:
 
 
 class SqliteWriter(SqliteReader):
-    """Queries and changes within one transaction, which holds the store's write lock."""
+    """Queries and changes within one transaction, which holds the store's write lock.
+
+    `mark` is SQLite's data version, by which SQLite itself knows whether its page cache still
+    holds: every commit changes it, whichever connection or process made it.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self.mark: int = connection.data_version("main")
 
     def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id."""
         for (number,) in self._execute(_INSERT_JOB, (job_id, created_at_us, lifecycle)):
             return StoredJob(number, job_id, created_at_us, lifecycle)
         raise AssertionError("an INSERT … RETURNING gives its row")
+
+    def set_lifecycle(self, job: int, lifecycle: str) -> None:
+        """Note by which lifecycle the job runs from now on."""
+        self._execute("UPDATE jobs SET lifecycle = ? WHERE number = ?", (lifecycle, job))
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
         """One block of a new job's items."""

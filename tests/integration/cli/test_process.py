@@ -12,9 +12,10 @@ import pytest
 from rich.console import Console
 
 from milepost.cli.terminal import draw
+from milepost.facts import FORMAT
 from milepost.inspect.page import Badge, Column, Fields, Note, Table
 
-SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen")
+SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen", "opentelemetry")
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
@@ -51,7 +52,7 @@ def test_python_m_milepost() -> None:
     done = run("-m", "milepost", "--version")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("milepost ")
-    assert lines[1].startswith("store format 1, SQLite schema ")
+    assert lines[1].startswith(f"store format {FORMAT}, SQLite schema ")
     assert lines[2].startswith("lifecycle mapreduce version ")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from milepost import StateManager
 from tests.integration.cli.conftest import CommandLine
 
 READING = [
@@ -16,6 +17,9 @@ READING = [
     ("checkpoint", "nightly", "--list"),
     ("plan", "nightly"),
     ("recover", "nightly"),
+    ("changes", "nightly", "2"),
+    ("rewind", "nightly", "4"),
+    ("fork", "nightly", "4", "again"),
     ("verify",),
     ("diagram", "nightly"),
     ("diagram", "nightly", "--machine", "item", "--mermaid"),
@@ -94,6 +98,7 @@ def test_show_says_where_a_job_is(milepost: CommandLine) -> None:
     assert answer["variables"] == {"day": "2023-11-14"}
     assert answer["failure_count"] == 3
     assert answer["failures"][-1] == {
+        "at": "2023-11-14T22:13:29.500000Z",
         "cause": "timeout",
         "key": "eu/3",
         "message": "no answer in 30 s",
@@ -202,3 +207,60 @@ def test_beginnings_of_ids_name_jobs(milepost: CommandLine) -> None:
     assert ambiguous.stdout == ""
     assert "did you mean nightly?" in milepost("plan", "nihgtly", exit_code=2).stderr
     assert "`milepost jobs` lists" in milepost("items", "zzz", exit_code=2).stderr
+
+
+def test_changes_between_two_moments(milepost: CommandLine) -> None:
+    """Phase, holder, values and items; what did not change is not there."""
+    answer = milepost.json("changes", "nightly", "2", "7", "--keys", "1")
+    assert (answer["before"]["phase"], answer["after"]["phase"]) == ("setup", "map")
+    assert (answer["commits"], answer["events"], answer["elapsed_s"]) == (5, 15, 7.5)
+    assert answer["variables"] == answer["rewinds"] == []
+    moved = {(i["before"], i["after"]): i["count"] for i in answer["items"] if i["name"] == "state"}
+    assert moved == {
+        ("pending", "running"): 2,
+        ("pending", "done"): 2,
+        ("pending", "failed"): 1,
+        ("pending", "dead"): 1,
+    }
+    attempts = [i for i in answer["items"] if i["name"] == "attempts"]
+    assert [(i["before"], i["after"], i["count"]) for i in attempts] == [(0, 1, 5), (0, 2, 1)]
+    assert all(len(i["keys"]) == 1 for i in answer["items"])
+
+
+def test_changes_names_values_and_rewinds(milepost: CommandLine) -> None:
+    """A variable that came, one that changed; a rewind; a holder that is another."""
+    with StateManager.open(milepost.store, clock=milepost.clock) as manager:
+        manager.fire("nightly", "set_variables", {"variables": {"day": 1, "model": "b"}})
+        manager.apply(manager.plan_rewind("nightly", 9))
+    page = milepost("changes", "nightly", "9", "10").stdout
+    lines = [line.split() for line in page.splitlines()]
+    assert lines[3][1:] == ["1", "commit,", "1", "event,", "1", "m", "30", "s"]
+    assert ["variable", "model", "b"] in lines
+    assert ["variable", "day", "2023-11-14", "1"] in lines
+    assert "no item is in another state" in page
+    assert "rewound  at seq 11, to as it was at seq 9" in milepost("changes", "nightly", "9").stdout
+    held = milepost("changes", "nightly", "1", "2").stdout
+    assert "holder   nobody (fence 0) → worker-1 (fence 1)" in held
+
+
+def test_moments_are_commits_or_times(milepost: CommandLine) -> None:
+    """Before the newest, or the newest that is not after a time; B is the newest by itself."""
+
+    def moments(*args: str) -> tuple[int, int]:
+        answer = milepost.json("changes", "nightly", *args)
+        return answer["before"]["seq"], answer["after"]["seq"]
+
+    assert moments("1") == (1, 9)
+    assert moments("-8", "-1") == (1, 8)
+    assert moments("2023-11-14T22:13:20Z", "2023-11-14T22:13:29") == (1, 6)
+    assert moments("2023-11-14T23:13:22+01:00", "2023-11-15") == (2, 9)
+    for moment, told in (
+        ("-9", "there is no commit -9: it has 1 to 9"),
+        ("0", "there is no commit 0"),
+        ("2023-11-14", "there was no commit yet at 2023-11-14T00:00:00+00:00"),
+        ("yesterday", "'yesterday' is no moment: give a commit (12)"),
+        ("--keyz", "'--keyz' is no moment"),
+    ):
+        assert told in milepost("changes", "nightly", moment, exit_code=2).stderr
+    crossed = milepost("changes", "nightly", "5", "4", exit_code=2)
+    assert crossed.stderr == "milepost: commit 5 is after commit 4: give the earlier one first\n"

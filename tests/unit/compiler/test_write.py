@@ -36,6 +36,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+def project(folder: Path, *, version: int, earlier: int | None) -> None:
+    """The lifecycle as `version`, and beside it the one as `earlier`, if any, named so."""
+    old = f", earlier = {['old.yaml'] if earlier else []}"
+    (folder / "pyproject.toml").write_text(
+        "[tool.milepost]\nlifecycles = [{ source = 'small.yaml', python = 'made',"
+        f" diagrams = 'made', reference = 'made'{old} }}]\n"
+    )
+    for name, number in (("small.yaml", version), ("old.yaml", earlier)):
+        text = SMALL.replace("version: 1", f"version: {number}", 1)
+        assert number in (1, None) or text != SMALL
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
@@ -186,8 +199,41 @@ def test_out_writes_everything_to_one_folder(run: Run, tmp_path: Path) -> None:
     assert all(read_header(path.read_bytes()) for path in out.iterdir())
 
 
+def test_earlier_versions_are_compiled_beside_the_own(run: Run, tmp_path: Path) -> None:
+    """Their tables have a module each, and editing one makes what depends on it stale."""
+    project(tmp_path, version=2, earlier=1)
+    assert run().exit_code == 0
+    made = tmp_path / "made" / "small_v1.py"
+    assert made.is_file()
+    assert run("--check").exit_code == 0
+    (tmp_path / "old.yaml").write_text(SMALL.replace("doc: ", "doc: And "), encoding="utf-8")
+    done = run("--check")
+    assert done.exit_code == 1
+    assert "small.py" in done.stderr
+    assert "small_v1.py" in done.stderr
+    project(tmp_path, version=2, earlier=None)
+    done = run("--check")
+    assert "small_v1.py" in done.stderr, "nothing makes it any more"
+
+
+@pytest.mark.parametrize(
+    ("version", "earlier", "said"),
+    [(1, 2, "is version 2"), (2, 2, "so is small.yaml: raise 'version'")],
+)
+def test_what_is_not_earlier_is_refused(
+    run: Run, tmp_path: Path, version: int, earlier: int, said: str
+) -> None:
+    """A version that is newer, or the same, cannot be what jobs were stored under."""
+    project(tmp_path, version=version, earlier=earlier)
+    done = run()
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not (tmp_path / "made" / "small_v2.py").exists()
+
+
 def test_the_golden_outputs_are_current(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is generated from the definition with one of everything, as reviewed."""
     monkeypatch.chdir(GOLDEN)
-    done = CliRunner().invoke(compile_command, ["rich_example.yaml", "--out", ".", "--check"])
+    what = ["rich_example.yaml", "--earlier", "rich_example-2.yaml", "--out", "."]
+    done = CliRunner().invoke(compile_command, [*what, "--check"])
     assert done.exit_code == 0, done.stderr + done.stdout

@@ -6,8 +6,8 @@ import click
 
 from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
-from milepost.cli.session import session_of
-from milepost.inspect import pages, queries
+from milepost.cli.session import Session, session_of
+from milepost.inspect import pages, queries, repair_pages, repair_queries
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 
@@ -17,8 +17,8 @@ __all__ = ["jobs"]
 @click.command(
     "jobs",
     epilog=examples(
-        "milepost jobs --db jobs.db",
         "milepost jobs --db jobs.db --phase failed --json",
+        "milepost jobs --db jobs.db --stuck",
     ),
 )
 @click.option(
@@ -27,12 +27,23 @@ __all__ = ["jobs"]
     help="Only the jobs in this phase.",
 )
 @click.option("--prefix", default="", metavar="TEXT", help="Only the jobs whose id begins so.")
+@click.option(
+    "--stuck",
+    is_flag=True,
+    help="The jobs whose lease has expired and was not given back: who held them, since when.",
+)
 @limit_option("jobs")
 @with_store
 @click.pass_context
-def jobs(context: click.Context, *, phase: str | None, prefix: str, limit: int | None) -> None:
+def jobs(
+    context: click.Context, *, phase: str | None, prefix: str, stuck: bool, limit: int | None
+) -> None:
     """List the jobs of a store, newest first."""
     session = session_of(context)
+    if stuck:
+        if phase or prefix:
+            raise click.UsageError("--stuck lists all jobs that are: leave the rest out", context)
+        return _stuck(session)
     with session.reading() as manager:
         view = queries.jobs(manager, phase=phase, prefix=prefix, limit=limit)
     session.answer(view, lambda: pages.jobs_page(view))
@@ -40,3 +51,14 @@ def jobs(context: click.Context, *, phase: str | None, prefix: str, limit: int |
         note(f"{len(view.jobs)} of {view.total} jobs; --limit 0 lists all")
     elif not view.total:
         note("no such job" if phase or prefix else "no jobs")
+    return None
+
+
+def _stuck(session: Session) -> None:
+    with session.reading() as manager:
+        view = repair_queries.stuck(manager, now=session.now())
+    session.answer(view, lambda: repair_pages.stuck_page(view))
+    if view.jobs:
+        note("`milepost recover --expired --apply` frees them for another executor")
+    else:
+        note("no lease has expired")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import queries, repair_pages
 
 __all__ = ["keys_option", "plan"]
 
@@ -23,20 +24,22 @@ keys_option = click.option(
     "plan",
     epilog=examples(
         "milepost plan nightly --db jobs.db",
-        "milepost plan nightly --db jobs.db --keys 100 --json",
+        "milepost plan nightly --db jobs.db --failed --glob 'eu/*' --cause timeout --json",
     ),
 )
 @job_argument
+@with_scope
 @keys_option
 @with_store
 @click.pass_context
 def plan(context: click.Context, *, job: str, keys: int) -> None:
     """Show what is left to do of a job, and why. Nothing is changed.
 
-    JOB is the job's id, or a beginning of it that no other job has.
+    Options that choose items add up: an item is in scope if all of them say so. JOB is the job's
+    id, or a beginning of it that no other job has.
     """
     session = session_of(context)
     with session.reading() as manager:
-        recovery = manager.recover_from_checkpoint(find_job(manager, job))
+        recovery = manager.recover_from_checkpoint(find_job(manager, job), scope=scope_of(context))
         view = queries.plan_view(recovery, keys=keys)
-    session.answer(view, lambda: pages.plan_page(view))
+    session.answer(view, lambda: repair_pages.plan_page(view))

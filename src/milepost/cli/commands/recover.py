@@ -2,49 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
 import click
 
 from milepost.cli.commands.plan import keys_option
-from milepost.cli.options import examples, job_argument, with_store
-from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.cli.options import examples, with_store
+from milepost.cli.scoping import scope_of, with_scope
+from milepost.cli.session import Session, find_job, session_of
+from milepost.inspect import queries, repair_pages, repair_queries
 from milepost.inspect.views import RecoverView
 from milepost.state.lease import default_owner
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
+from milepost.state.scope import Scope
 
-__all__ = ["recover"]
+__all__ = ["CarriedOut", "carried_out", "recover", "take_over_option"]
 
-_REASON = "by hand"
+_REASON: Final = "by hand"
+
+
+def _said(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("say why the job is taken over", param_hint="--take-over")
+    return value
+
+
+take_over_option = click.option(
+    "--take-over",
+    metavar="REASON",
+    callback=_said,
+    help="Take the job from a holder that still seems alive; the reason is kept.",
+)
 
 
 @click.command(
     "recover",
     epilog=examples(
         "milepost recover nightly --db jobs.db --apply",
-        "milepost recover nightly --db jobs.db --rewind 40 --apply --take-over 'worker-1 hangs'",
+        "milepost recover --expired --db jobs.db --apply",
     ),
 )
-@job_argument
-@click.option("--apply", is_flag=True, help="Do what the plan says; without it nothing changes.")
+@click.argument("job", metavar="[JOB]", required=False)
 @click.option(
-    "--take-over",
-    metavar="REASON",
-    help="Take the job from a holder that still seems alive; the reason is kept.",
+    "--expired",
+    is_flag=True,
+    help="In place of JOB: free all jobs whose lease has expired for another executor.",
 )
+@click.option("--apply", is_flag=True, help="Do what the plan says; without it nothing changes.")
+@take_over_option
 @click.option(
     "--rewind",
     type=click.IntRange(min=1),
     metavar="SEQ",
-    help="Go back to exactly the checkpoint at this commit.",
+    help="Go back to exactly the checkpoint at this commit, as --from-checkpoint SEQ --exactly.",
 )
+@with_scope
 @keys_option
 @with_store
 @click.pass_context
 def recover(
     context: click.Context,
     *,
-    job: str,
+    job: str | None,
+    expired: bool,
     apply: bool,
     take_over: str | None,
     rewind: int | None,
@@ -54,35 +76,79 @@ def recover(
 
     What was in flight or failed is retried, or given up where no attempt is left. Without --apply
     the plan is shown and nothing is changed. With it the job is leased meanwhile, so that an
-    executor that held it before can write no more. JOB is the job's id, or a beginning of it that
-    no other job has.
+    executor that held it before can write no more. With --expired nothing is retried: a job that
+    was left is only taken from its holder, and what was in flight is interrupted. Options that
+    choose items add up. JOB is the job's id, or a beginning of it that no other job has.
     """
-    if take_over is not None and not take_over.strip():
-        raise click.BadParameter("say why the job is taken over", param_hint="--take-over")
     session = session_of(context)
+    scope = scope_of(context)
+    if expired:
+        if job is not None or rewind is not None or scope != Scope.all():
+            told = "--expired is about all jobs as they stand: leave JOB and scopes out"
+            raise click.UsageError(told, context)
+        return _free(session, reason=take_over or "", apply=apply)
+    if job is None:
+        raise click.UsageError("which job? Name it, or say --expired", context)
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
         reason = take_over or _REASON
-        recovery = _plan(manager, job_id, rewind, reason)
-        after = recovery.state
-        applied = apply and not recovery.changes_nothing
-        if applied:
-            with manager.lease(
-                job_id, f"{default_owner()} (recover)", takeover=take_over or "", renewed=False
-            ):
-                recovery = _plan(manager, job_id, rewind, reason)
-                after = manager.apply(recovery)
-        view = RecoverView(
-            applied=applied,
-            seq=after.seq if applied else recovery.seq,
-            phase=after.phase,
-            plan=queries.plan_view(recovery, keys=keys),
+        done = carried_out(
+            manager,
+            lambda: _plan(manager, job_id, scope, rewind, reason),
+            apply=apply,
+            take_over=take_over,
         )
-    session.answer(view, lambda: pages.recover_page(view))
+        view = RecoverView(
+            applied=done.applied,
+            seq=done.seq,
+            phase=done.phase,
+            plan=queries.plan_view(done.plan, keys=keys),
+        )
+    session.answer(view, lambda: repair_pages.recover_page(view))
+    return None
 
 
-def _plan(manager: StateManager, job_id: str, rewind: int | None, reason: str) -> RecoveryPlan:
-    if rewind is None:
-        return manager.recover_from_checkpoint(job_id, reason=reason)
-    checkpoint = manager.get_checkpoint(job_id, rewind)
-    return manager.recover_from_checkpoint(checkpoint, rewind=True, reason=reason)
+class CarriedOut(NamedTuple):
+    """A plan, whether it was carried out, and where the job stands now or would stand."""
+
+    plan: RecoveryPlan
+    applied: bool
+    seq: int
+    phase: str
+
+
+def carried_out(
+    manager: StateManager,
+    make: Callable[[], RecoveryPlan],
+    *,
+    apply: bool,
+    take_over: str | None,
+) -> CarriedOut:
+    """The plan that `make` gives, carried out if that is asked for and it changes anything.
+
+    The job is leased meanwhile, and the plan made again under the lease.
+    """
+    wanted = make()
+    if not apply or wanted.changes_nothing:
+        return CarriedOut(wanted, False, wanted.seq, wanted.state.phase)
+    command = click.get_current_context().info_name
+    owner = f"{default_owner()} ({command})"
+    with manager.lease(wanted.job_id, owner, takeover=take_over or "", renewed=False):
+        wanted = make()
+        after = manager.apply(wanted)
+    return CarriedOut(wanted, True, after.seq, after.phase)
+
+
+def _free(session: Session, *, reason: str, apply: bool) -> None:
+    """Free the jobs whose lease has expired: taken over, interrupted, given back."""
+    with session.writing() if apply else session.reading() as manager:
+        view = repair_queries.reap(manager, now=session.now(), reason=reason, apply=apply)
+    session.answer(view, lambda: repair_pages.reap_page(view))
+
+
+def _plan(
+    manager: StateManager, job_id: str, scope: Scope, rewind: int | None, reason: str
+) -> RecoveryPlan:
+    if rewind is not None:
+        scope &= Scope.checkpoint(rewind, exactly=True)
+    return manager.recover_from_checkpoint(job_id, scope=scope, reason=reason)

@@ -52,6 +52,7 @@ def test_a_plan_says_of_every_item_where_it_is_and_why(manager: StateManager) ->
         "dead": ["dead"],
         "done": ["done"],
         "skipped": ["skipped"],
+        "outside": [],
     }
     assert plan.reason_of("running") == REASONS["in_flight"]
     assert (plan.resume_phase, plan.events) == ("map", ("recover",))

@@ -1,0 +1,97 @@
+"""Run as a process of its own: DBOS Transact, its system database in one SQLite file.
+
+`steps` runs as many steps as each line of standard input asks for, in a workflow a line; `fill`
+leaves a workflow behind in the middle, as a killed process does; `recover` takes it up again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from time import perf_counter
+from typing import Any, Final
+
+from dbos import DBOS, DBOSConfig
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from cold import peak_bytes
+from samples import results
+
+VALUES: Final = results(1_000, seed=3)
+EXECUTOR: Final = "bench"
+ran: list[int] = []  # the steps that were run and not taken from the database
+settings: dict[str, Any] = {}
+
+
+@DBOS.step()
+def work(number: int) -> dict[str, Any]:
+    ran.append(number)
+    return VALUES[number % len(VALUES)]
+
+
+@DBOS.workflow()
+def some_steps(count: int) -> float:
+    began = perf_counter()
+    for number in range(count):
+        work(number)
+    return (perf_counter() - began) / count * 1e6
+
+
+@DBOS.workflow()
+def interrupted(count: int, dies: bool) -> float:  # noqa: FBT001 a workflow's arguments are stored
+    began = perf_counter()
+    for number in range(count):
+        work(number)
+    if dies and len(ran) == count:
+        print(json.dumps({"ran": len(ran)}), flush=True)
+        os._exit(0)
+    return perf_counter() - began
+
+
+def launch(path: str, journal: str, synchronous: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")  # the file keeps WAL
+
+    @event.listens_for(Engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        if synchronous:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+        for pragma in ("journal_mode", "synchronous"):
+            settings[pragma] = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+
+    config = DBOSConfig(
+        name="milepost-bench",
+        system_database_url=f"sqlite:///{path}",
+        executor_id=EXECUTOR,
+        application_version="1",
+        log_level="ERROR",
+        enable_otlp=False,
+    )
+    DBOS(config=config)
+    DBOS.launch()
+
+
+def main(what: str, path: str, argument: str = "") -> None:
+    if what == "steps":
+        launch(path, journal=argument, synchronous="")
+        print(json.dumps(settings), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(some_steps(int(line))), flush=True)
+    elif what == "fill":
+        launch(path, journal="DELETE", synchronous="OFF")
+        interrupted(int(argument), True)
+    else:
+        launch(path, journal="DELETE", synchronous="")
+        (status,) = DBOS.list_workflows(name="interrupted")
+        taken_s = DBOS.retrieve_workflow(status.workflow_id).get_result()
+        report = {"taken_s": taken_s, "ran": len(ran), "peak_bytes": peak_bytes(), **settings}
+        print(json.dumps(report), flush=True)
+    os._exit(0)  # without waiting for its threads
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,232 @@
+"""Durable steps beside other packages': DBOS Transact and LangGraph's SqliteSaver, on SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import IO, Any, Final
+
+from cold import COLD
+from jobs import mapping_job
+from milepost import ItemEvent, StateManager
+from milepost.state.persistence import Durability
+from pairing import Figure, Settings, at_least, in_turn, ratios
+from records import JOB, OF_A_THREAD, THREADS, record_at_once, record_each
+from samples import results
+
+ROUNDS: Final = 9
+WARM_UP: Final = 2
+EACH: Final = 100
+BATCH: Final = 100
+RECOVERED: Final = 20_000
+CHILD: Final = Path(__file__).with_name("dbos_steps.py")
+LANGGRAPH: Final = "langgraph-checkpoint-sqlite"
+
+Subject = Callable[[int], float]
+
+
+class Steps:
+    """A process in which DBOS runs steps when it is told to; `settings` are those of its file."""
+
+    def __init__(self, path: Path, journal: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, CHILD, "steps", path, journal],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.settings: dict[str, Any] = self._answer()
+
+    def measure(self, _turn: int) -> float:
+        """Measures one step in µs."""
+        stream: IO[str] | None = self._process.stdin
+        assert stream is not None
+        stream.write(f"{EACH}\n")
+        stream.flush()
+        return float(self._answer())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+
+class Recorder:
+    """A job of ours that is recorded one at a time, by many at once, and in batches."""
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        self.manager = StateManager.open(path, durability=durability)
+        per_turn = EACH + THREADS * OF_A_THREAD + 10 * BATCH
+        mapping_job(self.manager, JOB, (ROUNDS + WARM_UP) * per_turn)
+        self._recorded = 0
+
+    def alone(self, turn: int) -> float:
+        return self._timed(
+            EACH, turn, lambda first, values: record_each(self.manager, first, values)
+        )
+
+    def at_once(self, turn: int) -> float:
+        count = THREADS * OF_A_THREAD
+        first, self._recorded = self._recorded, self._recorded + count
+        return record_at_once(self.manager, first, results(count, turn)) / count * 1e6
+
+    def in_batches(self, turn: int) -> float:
+        return self._timed(10 * BATCH, turn, self._batches)
+
+    def _batches(self, first: int, values: list[dict[str, Any]]) -> None:
+        for at in range(0, len(values), BATCH):
+            numbered = enumerate(values[at : at + BATCH], first + at)
+            events = [ItemEvent(number, "succeed", {"result": value}) for number, value in numbered]
+            self.manager.record(JOB, events)
+
+    def _timed(
+        self, count: int, turn: int, act: Callable[[int, list[dict[str, Any]]], None]
+    ) -> float:
+        first, self._recorded = self._recorded, self._recorded + count
+        values = results(count, turn)
+        began = perf_counter()
+        act(first, values)
+        return (perf_counter() - began) / count * 1e6
+
+
+def figures(settings: Settings) -> Iterator[Figure]:
+    if _installed("dbos"):
+        yield from _dbos_steps(settings.folder)
+        yield from _dbos_recovery(settings.folder)
+    if _installed(LANGGRAPH):
+        for durability in ("full", "process"):
+            yield from _langgraph(settings.folder, durability)
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        print(f"peers: {name} is not installed and is left out: make bench", file=sys.stderr)
+        return False
+    return True
+
+
+def _dbos_steps(folder: Path) -> Iterator[Figure]:
+    """As it comes, and with a file that was put into WAL mode before; both synchronous FULL."""
+    dbos = {journal: Steps(folder / f"dbos-{journal}.db", journal) for journal in ("DELETE", "WAL")}
+    ours = Recorder(folder / "milepost-dbos.db", "full")
+    with ours.manager:
+        alone, at_once, batches, *theirs = in_turn(
+            ROUNDS,
+            ours.alone,
+            ours.at_once,
+            ours.in_batches,
+            *(steps.measure for steps in dbos.values()),
+            warm_up=WARM_UP,
+        )
+    for steps, costs in zip(dbos.values(), theirs, strict=True):
+        steps.close()
+        assert steps.settings["synchronous"] == 2, "it is measured at FULL"
+        name = f"a step of DBOS {version('dbos')}, journal {steps.settings['journal_mode']}, FULL"
+        ten = at_least(10) if steps.settings["journal_mode"] == "delete" else None
+        peer = (name, costs)
+        yield ratios("one at a time, full", alone, peer, unit="µs", speed=True, budget=ten)
+        yield ratios(f"{THREADS} threads, full", at_once, peer, unit="µs", speed=True)
+        yield ratios(f"batches of {BATCH}, full", batches, peer, unit="µs", speed=True)
+
+
+def _dbos_recovery(folder: Path) -> Iterator[Figure]:
+    """Fresh processes find out where they were: ours by a plan, DBOS by running the code again."""
+    theirs, ours = folder / "dbos-recovery.db", folder / "milepost-recovery.db"
+    _run(CHILD, "fill", theirs, RECOVERED)
+    with StateManager.open(ours, durability="process") as manager:
+        mapping_job(manager, JOB, RECOVERED)
+        record_each(manager, 0, results(RECOVERED - 1, seed=3))  # the last is in flight
+
+    def dbos(_turn: int) -> float:
+        report = _run(CHILD, "recover", theirs)
+        assert report["ran"] == 0, "every step is taken from the database"
+        return float(report["taken_s"]) * 1e3
+
+    def plan(*arguments: object) -> Subject:
+        def measure(_turn: int) -> float:
+            report = _run(COLD, ours, JOB, *arguments)
+            assert report["parts"]["done"] == RECOVERED - 1
+            return float(report["taken_s"]) * 1e3
+
+        return measure
+
+    planned, with_results = in_turn(5, plan(), plan("results"))
+    (replayed,) = in_turn(1, dbos, warm_up=0)
+    name = f"DBOS {version('dbos')} runs a workflow of {RECOVERED:,} finished steps again"
+    peer = (name, replayed * len(planned))  # one turn of it is long enough
+    hundred = at_least(100)
+    yield ratios("recovery plan", planned, peer, unit="ms", speed=True, budget=hundred)
+    yield ratios("plan, and all results read", with_results, peer, unit="ms", speed=True)
+
+
+def _langgraph(folder: Path, durability: Durability) -> Iterator[Figure]:
+    """put_writes, one write a call and BATCH a call; it sets WAL, and SQLite's default is FULL."""
+    from langgraph.checkpoint.sqlite import (  # noqa: PLC0415 the peer may not be installed
+        SqliteSaver,
+    )
+
+    ours = Recorder(folder / f"milepost-{durability}.db", durability)
+    with closing(
+        sqlite3.connect(folder / f"langgraph-{durability}.db", check_same_thread=False)
+    ) as connection:
+        saver = SqliteSaver(connection)
+        saver.setup()
+        if durability == "process":
+            connection.execute("PRAGMA synchronous = NORMAL")
+        (mode,) = connection.execute("PRAGMA synchronous").fetchone()
+        assert mode == {"full": 2, "process": 1}[durability], "both promise the same"
+
+        def put(turn: int, count: int, at_once: int) -> float:
+            values = results(count, turn)
+            checkpoint = f"{at_once}-{turn}"
+            config: Any = {
+                "configurable": {
+                    "thread_id": JOB,
+                    "checkpoint_ns": "",
+                    "checkpoint_id": checkpoint,
+                }
+            }
+            began = perf_counter()
+            for at in range(0, count, at_once):
+                writes = [("result", value) for value in values[at : at + at_once]]
+                saver.put_writes(config, writes, task_id=f"item-{at}")
+            return (perf_counter() - began) / count * 1e6
+
+        with ours.manager:
+            alone, at_once, batches, one_write, many_writes = in_turn(
+                ROUNDS,
+                ours.alone,
+                ours.at_once,
+                ours.in_batches,
+                lambda turn: put(turn, EACH, 1),
+                lambda turn: put(turn, 10 * BATCH, BATCH),
+                warm_up=WARM_UP,
+            )
+    synchronous = {"full": "FULL", "process": "NORMAL"}[durability]
+    name = f"SqliteSaver {version(LANGGRAPH)}, synchronous {synchronous}"
+    one, many = (f"{name}, put_writes", one_write), (f"{name}, {BATCH} writes a call", many_writes)
+    budget = at_least(1.5)
+    yield ratios(f"one at a time, {durability}", alone, one, unit="µs", speed=True, budget=budget)
+    yield ratios(f"{THREADS} threads, {durability}", at_once, one, unit="µs", speed=True)
+    yield ratios(
+        f"batches of {BATCH}, {durability}", batches, many, unit="µs", speed=True, budget=budget
+    )
+
+
+def _run(script: Path, *arguments: object) -> dict[str, Any]:
+    answer = subprocess.run(
+        [sys.executable, script, *map(str, arguments)], check=True, capture_output=True
+    )
+    report: dict[str, Any] = json.loads(answer.stdout)
+    return report

@@ -1,0 +1,88 @@
+"""`milepost dead`: the dead letter queue of a job, and all that went wrong with its items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import click
+
+from milepost.cli.options import examples, job_argument, limit_option, with_store
+from milepost.cli.output import note, write
+from milepost.cli.scoping import scope_of, with_items_scope
+from milepost.cli.session import find_job, session_of
+from milepost.inspect import repair_pages, repair_queries
+from milepost.inspect.json import to_json_line
+from milepost.state.manager import StateManager
+from milepost.state.scope import Scope
+
+__all__ = ["dead"]
+
+_STDOUT: Final = Path("-")
+_Put: TypeAlias = Callable[[str], object]
+
+
+@click.command(
+    "dead",
+    epilog=examples(
+        "milepost dead nightly --db jobs.db --cause timeout",
+        "milepost dead nightly --db jobs.db --export dead.jsonl",
+    ),
+)
+@job_argument
+@click.argument("key", metavar="[KEY]", required=False)
+@with_items_scope
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="Write all of them to this file, - for stdout: a JSON object a line.",
+)
+@limit_option("dead letters")
+@with_store
+@click.pass_context
+def dead(
+    context: click.Context, *, job: str, key: str | None, export: Path | None, limit: int | None
+) -> None:
+    """List the dead letters of a job; with KEY, every failed attempt at that item.
+
+    Nothing is ever taken out of the queue but by requeue. Options that choose items add up. JOB is
+    the job's id, or a beginning of it that no other job has.
+    """
+    session = session_of(context)
+    scope = scope_of(context)
+    if key is not None:
+        scope &= Scope.keys(key)
+    with session.reading() as manager:
+        job_id = find_job(manager, job)
+        if export is not None:
+            return _export(manager, job_id, scope, export)
+        view = repair_queries.dead(
+            manager, job_id, scope=scope, limit=limit, detailed=key is not None
+        )
+    session.answer(view, lambda: repair_pages.dead_page(view))
+    if len(view.letters) < view.matched:
+        note(f"{len(view.letters)} of {view.matched} dead letters; --limit 0 lists all")
+    elif not view.matched:
+        note(f"none of the {view.total} dead letters")
+    return None
+
+
+def _export(manager: StateManager, job_id: str, scope: Scope, path: Path) -> None:
+    count = 0
+    with _lines(path) as put:
+        for line in repair_queries.dead_lines(manager, job_id, scope=scope):
+            put(to_json_line(line))
+            count += 1
+    note(f"exported {count} of the dead letters of {job_id}")
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[_Put]:
+    if path == _STDOUT:
+        yield write
+    else:
+        with path.open("w", encoding="utf-8") as file:
+            yield file.write

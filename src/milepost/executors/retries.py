@@ -1,0 +1,162 @@
+"""Retries: how long an item that failed waits for its next attempt, by the cause of the failure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from pyroaring import BitMap
+
+from milepost.clock import microseconds
+from milepost.items import bitmap
+from milepost.job import JobState
+from milepost.lifecycles.mapreduce import Cause, ItemEventName
+from milepost.state.results import Failure
+
+__all__ = ["Backoff", "Decided", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]
+
+_HASHED: Final = 2**64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Waits that grow: `base_s` after the first attempt, `factor` times that after each more.
+
+    Never longer than `max_s`. Up to the part `jitter` (0 to 1) is taken off, so that items that
+    failed together do not come back together; how much is worked out of job, item and attempt, so
+    that it is the same after a restart.
+    """
+
+    base_s: float = 1.0
+    factor: float = 2.0
+    max_s: float = 300.0
+    jitter: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.base_s <= self.max_s and self.factor >= 1 and 0 <= self.jitter <= 1):
+            raise ValueError(f"{self}: 0 <= base_s <= max_s, factor >= 1, 0 <= jitter <= 1")
+
+    def wait_us(self, job_id: str, key: str, attempts: int) -> int:
+        """How many microseconds the item waits after so many attempts, from 1."""
+        try:
+            wait_s = min(self.base_s * self.factor ** (attempts - 1), self.max_s)
+        except OverflowError:
+            wait_s = self.max_s
+        name = f"{job_id}\0{key}\0{attempts}".encode()
+        part = int.from_bytes(blake2b(name, digest_size=8).digest(), "big") / _HASHED
+        return int(wait_s * (1 - self.jitter * part) * 1_000_000)
+
+
+RetryRule: TypeAlias = Backoff | Literal["at once", "give up"]
+"""What follows a failure: a wait, the next attempt at once, or none at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """What follows a failure, by its cause (`error`, `timeout`); `default` for those not named.
+
+    How many attempts an item has is the job's `max_attempts`, whatever the policy.
+    """
+
+    default: RetryRule = "at once"
+    causes: Mapping[str, RetryRule] = field(default_factory=dict[str, RetryRule])
+
+    def __post_init__(self) -> None:
+        known = [cause.value for cause in Cause]
+        for cause in self.causes:
+            if cause not in known:
+                raise ValueError(f"there is no cause {cause!r}, only {', '.join(known)}")
+
+    def rule(self, cause: str) -> RetryRule:
+        """What follows a failure with this cause."""
+        return self.causes.get(cause, self.default)
+
+
+class Decided(NamedTuple):
+    """Of the items that could be retried: those that are due, and those to be given up."""
+
+    due: BitMap
+    hopeless: BitMap
+
+
+class Waiting:
+    """The items of a run that failed, and until when each waits, by the clock of the store.
+
+    What is not known of an item is read from the log, so that a restart changes no wait.
+    """
+
+    def __init__(
+        self, policy: RetryPolicy, failures: Callable[[], Mapping[str, Sequence[Failure]]]
+    ) -> None:
+        self._policy = policy
+        self._failures = failures
+        self._known = bitmap()
+        self._due = bitmap()
+        self._hopeless = bitmap()
+        self._until: dict[int, int] = {}
+        self._queue: list[tuple[int, int]] = []  # also of items that wait no more
+
+    @property
+    def next_due_us(self) -> int | None:
+        """When the next of those that wait is due, None if none waits."""
+        while self._queue and self._until.get(self._queue[0][1]) != self._queue[0][0]:
+            heapq.heappop(self._queue)
+        return self._queue[0][0] if self._queue else None
+
+    def failed(self, state: JobState, ordinal: int, cause: str, at_us: int) -> None:
+        """Take note that the item failed at `at_us`; `state` is from just after that."""
+        self._forget(bitmap([ordinal]))
+        self._known.add(ordinal)
+        rule = self._policy.rule(cause)
+        if isinstance(rule, Backoff):
+            attempts = state.items.member(ordinal)[1]["attempts"]
+            wait_us = rule.wait_us(state.id, state.inputs.key(ordinal), attempts)
+            self._until[ordinal] = at_us + wait_us
+            heapq.heappush(self._queue, (at_us + wait_us, ordinal))
+        elif rule == "give up":
+            self._hopeless.add(ordinal)
+        else:
+            self._due.add(ordinal)
+
+    def decide(self, state: JobState, now_us: int) -> Decided:
+        """Who of the items that could be retried is due at `now_us`, and who is not tried again."""
+        retriable = state.takers(ItemEventName.RETRY)
+        self._forget(self._known - retriable)
+        unknown = retriable - self._known
+        if unknown:
+            self._learn(state, unknown)
+        while (due_us := self.next_due_us) is not None and due_us <= now_us:
+            _, ordinal = heapq.heappop(self._queue)
+            del self._until[ordinal]
+            self._due.add(ordinal)
+        return Decided(self._due & retriable, self._hopeless & retriable)
+
+    def _learn(self, state: JobState, unknown: BitMap) -> None:
+        """From the log: when and why those failed that this run has not seen failing."""
+        failures = self._failures()
+        for ordinal in unknown:
+            of_item = failures.get(state.inputs.key(ordinal), ())
+            if of_item:
+                last = of_item[-1]
+                self.failed(state, ordinal, last.cause, microseconds(last.at))
+            else:
+                self._known.add(ordinal)
+                self._due.add(ordinal)
+
+    def _forget(self, gone: BitMap) -> None:
+        """Drop what is known of items that somebody has decided about."""
+        self._known -= gone
+        self._due -= gone
+        self._hopeless -= gone
+        for ordinal in gone:
+            self._until.pop(ordinal, None)
+
+
+def longest_wait_s(look_every_s: float, next_due_us: int | None, now_us: int) -> float:
+    """How long a run with nothing else to do may sleep: until an item is due, at most one look."""
+    if next_due_us is None:
+        return look_every_s
+    return min(look_every_s, max(next_due_us - now_us, 0) / 1_000_000)

@@ -1,0 +1,164 @@
+"""Time travel for people: what changed between two moments, and what a fork has, with pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+from milepost.inputs import KeySet
+from milepost.inspect.page import Badge, Cell, Column, Fields, Note, Page, Table
+from milepost.inspect.views import ChangedItems, ChangesView, ForkView, Moment, ValueChange
+from milepost.inspect.words import duration, stamp, value
+from milepost.job import ITEMS, JOB, JobState
+from milepost.state.manager import StateManager
+
+__all__ = ["changes", "changes_page", "fork_page", "fork_view"]
+
+_ITEM: Final = "item"
+
+
+def changes(
+    manager: StateManager, job_id: str, before: int, after: int, *, keys: int
+) -> ChangesView:
+    """What is different after commit `after` against `before`, with the first `keys` keys.
+
+    Raises as StateManager.diff.
+    """
+    diff = manager.diff(job_id, before, after)
+    return ChangesView(
+        job=job_id,
+        before=_stood(diff.before),
+        after=_stood(diff.after),
+        commits=diff.commits,
+        events=diff.events,
+        elapsed_s=(diff.after.updated_at - diff.before.updated_at).total_seconds(),
+        context=tuple(_changed(diff.context)),
+        variables=(
+            *(_value(name, "added", None, now) for name, now in diff.variables_added.items()),
+            *(_value(name, "removed", was, None) for name, was in diff.variables_removed.items()),
+            *_changed(diff.variables_changed),
+        ),
+        items=(
+            *_by_value("state", diff.moved, keys),
+            *(
+                each
+                for name, by_value in diff.item_context.items()
+                for each in _by_value(name, by_value, keys)
+            ),
+        ),
+        rewinds=diff.rewinds,
+    )
+
+
+def fork_view(state: JobState, job_id: str, *, applied: bool) -> ForkView:
+    """A job `job_id` that is forked, or would be, from another as it stood at `state`."""
+    return ForkView(job=job_id, applied=applied, source=state.id, moment=_stood(state))
+
+
+def changes_page(view: ChangesView) -> Page:
+    """What became of the job, of its values and of its items, between two moments."""
+    values = (("context", view.context), ("variable", view.variables))
+    return (
+        Fields(entries=tuple(_between(view))),
+        Table(
+            columns=(Column("VALUE"), Column("NAME"), Column("WAS"), Column("IS")),
+            rows=tuple(
+                (
+                    kind,
+                    one.name,
+                    "" if one.change == "added" else value(one.before),
+                    "" if one.change == "removed" else value(one.after),
+                )
+                for kind, changed in values
+                for one in changed
+            ),
+        ),
+        Table(
+            columns=(
+                Column("OF ITEMS"),
+                Column("WAS"),
+                Column("IS"),
+                Column("ITEMS", numeric=True),
+                Column("AMONG THEM"),
+            ),
+            rows=tuple(_items_changed(one) for one in view.items),
+            empty="no item is in another state, and none has other attempts",
+        ),
+    )
+
+
+def fork_page(view: ForkView) -> Page:
+    """What the new job has, and whether it is there."""
+    moment = view.moment
+    progress = moment.progress
+    entries = (
+        ("job", view.job),
+        ("forks", f"{view.source} at seq {moment.seq} ({stamp(moment.at)})"),
+        ("phase", Badge(JOB, moment.phase)),
+        (ITEMS, f"{progress.total}: {progress.done} done, {progress.left} left"),
+    )
+    told = f"{view.job} is there, held by nobody" if view.applied else "nothing was changed"
+    return (Fields(entries=entries), Note(told if view.applied else f"{told}: --apply does it"))
+
+
+def _stood(state: JobState) -> Moment:
+    return Moment(
+        seq=state.seq,
+        at=state.updated_at,
+        phase=state.phase,
+        owner=state.owner,
+        fence=state.fence,
+        progress=state.progress,
+    )
+
+
+def _value(name: str, change: str, before: Any, after: Any) -> ValueChange:
+    return ValueChange(name=name, change=change, before=before, after=after)
+
+
+def _changed(pairs: Mapping[str, tuple[Any, Any]]) -> Iterator[ValueChange]:
+    return (_value(name, "changed", *pair) for name, pair in pairs.items())
+
+
+def _by_value(
+    name: str, pairs: Mapping[tuple[Any, Any], KeySet], keys: int
+) -> Iterator[ChangedItems]:
+    for (before, after), hit in pairs.items():
+        named = tuple(islice(hit, keys))
+        yield ChangedItems(name=name, before=before, after=after, count=len(hit), keys=named)
+
+
+def _between(view: ChangesView) -> Iterator[tuple[str, Cell]]:
+    before, after = view.before, view.after
+    yield "job", view.job
+    yield "from", _moment(before)
+    yield "to", _moment(after)
+    took = f", {duration(view.elapsed_s)}" if view.elapsed_s else ""
+    commits, events = _count(view.commits, "commit"), _count(view.events, "event")
+    yield "between", f"{commits}, {events}{took}"
+    if before.phase == after.phase:
+        yield "phase", Badge(JOB, after.phase)
+    else:
+        yield "phase", f"{before.phase} → {after.phase}"
+    if (before.owner, before.fence) != (after.owner, after.fence):
+        holders = (f"{one.owner or 'nobody'} (fence {one.fence})" for one in (before, after))
+        yield "holder", " → ".join(holders)
+    for at, to in view.rewinds:
+        yield "rewound", f"at seq {at}, to as it was at seq {to}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _moment(moment: Moment) -> str:
+    return f"seq {moment.seq} ({stamp(moment.at)})"
+
+
+def _items_changed(one: ChangedItems) -> tuple[Cell, ...]:
+    ends = tuple(
+        Badge(_ITEM, end) if one.name == "state" else value(end) for end in (one.before, one.after)
+    )
+    keys = ", ".join(one.keys) + (", …" if one.keys and one.count > len(one.keys) else "")
+    return (one.name, *ends, str(one.count), keys)

@@ -1,0 +1,232 @@
+"""Time travel: what changed between two moments of a job, and a job that goes on from a past one.
+
+A fork is a log of its own: the source's rows up to the moment, every fact, result, time and fence
+of them, chained anew from the fork's own id, and one fact more that says where they are from. So
+nothing of it hangs on the source, which may be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from milepost.clock import instant
+from milepost.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
+from milepost.errors import CommitAbsent, JobExists
+from milepost.facts import Draft, Fact, Forked, Migrated, Rewound
+from milepost.inputs import KeySet
+from milepost.items import Ledger, bitmap
+from milepost.job import JobState
+from milepost.machine import Values
+from milepost.rows import StoredJob
+from milepost.state.loading import Loader
+from milepost.state.persistence import Reader, Writer
+
+__all__ = ["StateDiff", "diff", "fork", "seq_at"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDiff:
+    """What is different in a job after commit `after.seq`, against after commit `before.seq`.
+
+    Pairs are what was and what is. `context` holds the changed variables of the job's machine,
+    the `variables_…` those of the job itself. `moved` are the items whose state changed, by state
+    before and after; `item_context` those for which a variable of their machine changed
+    (`attempts`), by its values before and after. An item that went to and fro is in neither.
+    `commits` and `events` count what lies between; `rewinds` are those among them: at which
+    commit, back to which.
+    """
+
+    before: JobState
+    after: JobState
+    commits: int
+    events: int
+    rewinds: tuple[tuple[int, int], ...]
+    context: Mapping[str, tuple[Any, Any]]  # Any: typed by the lifecycle
+    variables_added: Values
+    variables_removed: Values
+    variables_changed: Mapping[str, tuple[Any, Any]]  # Any: JSON
+    moved: Mapping[tuple[str, str], KeySet]
+    item_context: Mapping[str, Mapping[tuple[Any, Any], KeySet]]  # Any: typed by the lifecycle
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.after.id
+
+    @property
+    def phase(self) -> tuple[str, str]:
+        """The job's phase, before and after."""
+        return self.before.phase, self.after.phase
+
+    @property
+    def empty(self) -> bool:
+        """True if phase, context, variables and items are the same."""
+        variables = (self.variables_added, self.variables_removed, self.variables_changed)
+        parts = (self.context, *variables, self.moved, self.item_context)
+        return self.before.phase == self.after.phase and not any(parts)
+
+
+def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int) -> StateDiff:
+    """What commits `before + 1` to `after` did. Raises CommitAbsent, ValueError if they cross.
+
+    Cost: two states, one look at the rows between, and set operations on cells.
+    """
+    if before > after:
+        raise ValueError(f"commit {before} is after commit {after}: give the earlier one first")
+    then, now = (loader.state_at(reader, job, seq) for seq in (before, after))
+    old, new = then.variables, now.variables
+    return StateDiff(
+        before=then,
+        after=now,
+        commits=after - before,
+        events=sum(row.count for row in reader.rows(job.number, before, after)),
+        rewinds=tuple((at, to) for at, to in now.rewinds if before < at),
+        context=_changed(then.context, now.context),
+        variables_added=_only(new, new.keys() - old.keys()),
+        variables_removed=_only(old, old.keys() - new.keys()),
+        variables_changed=_changed(old, new),
+        moved=_moved(then, now),
+        item_context=_item_context(then, now),
+    )
+
+
+def fork(
+    loader: Loader,
+    writer: Writer,
+    source: StoredJob,
+    seq: int,
+    job_id: str,
+    *,
+    reason: str,
+    now_us: int,
+) -> None:
+    """Write a new job `job_id` that stands as `source` stood at `seq`, held by nobody.
+
+    Raises CommitAbsent, JobExists, LogCorrupt; bodies and items are copied as they are stored, so
+    that damage in them is damage in the copy. Cost: O(bytes of the log up to `seq` and of the
+    items), under the write lock; memory: one row.
+    """
+    if writer.job(job_id) is not None:
+        raise JobExists(job_id=job_id, url=loader.store.url)
+    state = loader.state_at(writer, source, seq)
+    job = writer.add_job(job_id, max(now_us, state.updated_at_us), source.lifecycle)
+    for block in writer.inputs(source.number):
+        writer.add_inputs(job.number, block)
+    went_back_to = {to_seq for _, to_seq in state.rewinds}
+    digests: dict[int, bytes] = {}
+    there, here = chain_start(source.job_id), chain_start(job_id)
+    for row in writer.rows(source.number, 0, seq, bodies=True):
+        facts = loader.commit(source, row, there).facts
+        copy = rechained(row, previous=here, facts=_renamed(facts, job_id, digests))
+        writer.add_row(job.number, copy)
+        there, here = row.digest, copy.digest
+        if row.seq in went_back_to:
+            digests[row.seq] = here
+    forked = Forked(
+        from_job=source.job_id, from_seq=seq, from_digest=state.digest.hex(), reason=reason
+    )
+    row = encode_row(
+        here,
+        seq=seq + 1,
+        fence=state.fence,
+        at_us=job.created_at_us,
+        drafts=[Draft(fact=forked)],
+        tally=state.tally,
+        count=0,
+    )
+    writer.add_row(job.number, row)
+
+
+def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:
+    """The newest commit that is not after `at`, which is aware. Raises CommitAbsent, ValueError.
+
+    Times never fall along a log, so it is found in O(log n) look-ups.
+    """
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone: say which, as datetime.now(UTC) does")
+    tip = reader.tip(job.number)
+    last = tip.seq if tip else 0
+    first, beyond = 0, last + 1  # the commit sought is not before the one, and before the other
+    while beyond - first > 1:
+        middle = (first + beyond) // 2
+        row = next(iter(reader.rows(job.number, middle - 1, middle)))
+        if row.at_us <= _microseconds(at):
+            first = middle
+        else:
+            beyond = middle
+    if first == 0:
+        raise CommitAbsent(job_id=job.job_id, wanted=at, last=last)
+    return first
+
+
+def _renamed(
+    facts: tuple[Fact, ...], job_id: str, digests: Mapping[int, bytes]
+) -> list[Fact] | None:
+    """`facts` with the snapshots in them given to the fork; None if there are none."""
+    if not any(isinstance(fact, Rewound | Migrated) for fact in facts):
+        return None
+    return [_of_fork(f, job_id, digests) if isinstance(f, Rewound | Migrated) else f for f in facts]
+
+
+def _of_fork(
+    fact: Rewound | Migrated, job_id: str, digests: Mapping[int, bytes]
+) -> Rewound | Migrated:
+    snapshot = decode_snapshot(fact.snapshot)
+    snapshot = msgspec.structs.replace(snapshot, job_id=job_id, digest=digests[snapshot.seq])
+    return msgspec.structs.replace(fact, snapshot=encode_snapshot(snapshot))
+
+
+def _moved(then: JobState, now: JobState) -> Mapping[tuple[str, str], KeySet]:
+    states = now.items.machine.states
+    pairs = ((before, after) for before in states for after in states if before != after)
+    hit = {pair: then.items.members(pair[0]) & now.items.members(pair[1]) for pair in pairs}
+    return MappingProxyType({p: KeySet(found, now.inputs) for p, found in hit.items() if found})
+
+
+def _item_context(
+    then: JobState, now: JobState
+) -> Mapping[str, Mapping[tuple[Any, Any], KeySet]]:  # Any: typed by the lifecycle
+    found: dict[str, Mapping[tuple[Any, Any], KeySet]] = {}
+    for index, name in enumerate(now.items.machine.owned):
+        old, new = _by_value(then.items, index), _by_value(now.items, index)
+        pairs = ((was, became) for was in old for became in new if was != became)
+        hit = {pair: old[pair[0]] & new[pair[1]] for pair in pairs}
+        changed = {pair: KeySet(members, now.inputs) for pair, members in hit.items() if members}
+        if changed:
+            found[name] = MappingProxyType(changed)
+    return MappingProxyType(found)
+
+
+def _by_value(items: Ledger, index: int) -> dict[Any, Any]:
+    """The members by one of their variables."""
+    found: dict[Any, Any] = {}
+    for (_, values), members in items.cells.items():
+        found[values[index]] = found.get(values[index], bitmap()) | members
+    return dict(sorted(found.items()))
+
+
+def _changed(old: Values, new: Values) -> Mapping[str, tuple[Any, Any]]:  # Any: as in Values
+    """What both have and is not the same as JSON: 1 and true are not."""
+    both = [name for name in old if name in new]
+    pairs = {name: (old[name], new[name]) for name in both}
+    return MappingProxyType({n: (a, b) for n, (a, b) in pairs.items() if _json(a) != _json(b)})
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _only(values: Values, names: Iterable[str]) -> Values:
+    return MappingProxyType({name: values[name] for name in sorted(names)})
+
+
+def _microseconds(at: datetime) -> int:
+    """Microseconds since 1970, exactly: the inverse of `clock.instant`."""
+    since = at - instant(0)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

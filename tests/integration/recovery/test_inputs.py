@@ -1,0 +1,126 @@
+"""Input identity: whether the items that a caller has now are those of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost import Item, StateManager
+from milepost.errors import InputChanged
+from milepost.executors import run
+
+entries = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 2)), unique_by=lambda entry: entry[0]
+)
+STORED = {f"k{n}": {"n": n, "m": [n]} for n in range(6)}
+
+
+@pytest.fixture
+def manager() -> Iterator[StateManager]:
+    with StateManager.open("memory:") as opened:
+        opened.create_job(STORED, job_id="j")
+        yield opened
+
+
+def without(*keys: str) -> dict[str, Any]:
+    return {key: value for key, value in STORED.items() if key not in keys}
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict", "differences"),
+    [
+        (STORED, "same", {}),
+        ({k: {"m": v["m"], "n": v["n"]} for k, v in STORED.items()}, "same", {}),
+        ({**STORED, "new": 1, "newer": 2}, "grew", {"added": ("new", "newer")}),
+        ({"new": 1, **STORED}, "grew", {"added": ("new",)}),
+        (without("k5"), "shrank", {"removed": ("k5",)}),
+        (without("k0", "k3"), "shrank", {"removed": ("k0", "k3")}),
+        ({}, "shrank", {"removed": tuple(STORED)}),
+        ({**STORED, "k2": 0}, "changed", {"changed": ("k2",)}),
+        ({**without("k2"), "k2": 0}, "changed", {"changed": ("k2",), "reordered": ("k2",)}),
+        ({**without("k1"), "new": 1}, "changed", {"added": ("new",), "removed": ("k1",)}),
+        (dict(reversed(STORED.items())), "changed", {"reordered": tuple(STORED)[-2::-1]}),
+    ],
+)
+def test_every_difference_is_named(
+    manager: StateManager, given: dict[str, Any], verdict: str, differences: dict[str, Any]
+) -> None:
+    """Keys, values and order; an object's members may come in any order."""
+    found = manager.compare_inputs("j", given)
+    assert found.verdict == verdict
+    for kind in ("added", "removed", "changed", "reordered"):
+        keys = differences.get(kind, ())
+        some = getattr(found, kind)
+        assert (some.count, some.first) == (len(keys), keys), kind
+    assert (found.stored_count, found.given_count) == (6, len(given))
+    same = found.fingerprint == manager.get_state("j").created.fingerprint
+    assert same == (list(given.items()) == list(STORED.items()) and str(given) == str(STORED))
+
+
+def test_what_is_new_can_be_taken_up(manager: StateManager) -> None:
+    """In the order given, from the ordinal after the last; as often as it is asked for."""
+    many = [Item(key=f"new{n}", value=n) for n in range(3_000)]
+    old = [Item(key=key, value=value) for key, value in STORED.items()]
+    found = manager.compare_inputs("j", iter([*many[:1500], *old, *many[1500:]]))
+    assert (found.verdict, found.added.count, len(found.added.first)) == ("grew", 3_000, 100)
+    assert found.new_from == 6
+    assert [block.first for block in found.new_blocks] == [6, 1030, 2054]
+    for _ in range(2):
+        assert list(found.new_items()) == many
+    assert str(found) == "the input grew: 3,000 added ('new0', 'new1', 'new2', …)"
+
+
+def test_as_long_as_it_agrees_one_block_is_held() -> None:
+    """No key is kept while the input is as it was, whatever its length."""
+    with StateManager.open("memory:") as manager:
+        count = 5_000
+        manager.create_job((Item(key=f"k{n}", value=n) for n in range(count)), job_id="j")
+        state = manager.get_state("j")
+        assert manager.compare_inputs("j", (Item(key=f"k{n}", value=n) for n in range(count)))
+        assert not state.inputs._keys
+        assert state.inputs._ordinals is None
+
+
+@given(entries, entries)
+def test_the_comparison_agrees_with_sets(
+    stored: list[tuple[str, int]], given: list[tuple[str, int]]
+) -> None:
+    """Worked out with plain dictionaries."""
+    with StateManager.open("memory:") as manager:
+        manager.create_job(dict(stored), job_id="j")
+        found = manager.compare_inputs("j", dict(given))
+    before, now = dict(stored), dict(given)
+    assert set(found.added.first) == now.keys() - before.keys()
+    assert set(found.removed.first) == before.keys() - now.keys()
+    both = before.keys() & now.keys()
+    assert set(found.changed.first) == {key for key in both if before[key] != now[key]}
+    order = [key for key, _ in stored if key in both] == [key for key, _ in given if key in both]
+    assert (found.reordered.count == 0) == order
+    assert (found.verdict == "same") == (stored == given)
+
+
+def test_a_run_refuses_another_input_unless_it_is_told_to_keep_its_own(
+    manager: StateManager,
+) -> None:
+    """Nothing is run, and the message says what differs and what may be said."""
+    grown = {**STORED, "new": 1}
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(InputChanged, match=r"grew: 1 added \('new'\).*on_changed='keep'"):
+            run(manager, "j", lambda item: 1, executor=pool, items=grown)
+        state = manager.get_state("j")
+        assert (state.phase, state.owner) == ("setup", None)
+        outcome = run(manager, "j", lambda item: 1, executor=pool, items=grown, on_changed="keep")
+        assert (outcome.done_count, outcome.phase) == (6, "reduce")
+        assert outcome.inputs is not None
+        assert outcome.inputs.verdict == "grew"
+        again = run(manager, "j", lambda item: 1, sum_of, executor=pool, items=STORED)
+        assert again.phase == "completed"
+
+
+def sum_of(results: Iterator[tuple[str, Any]]) -> int:
+    return sum(result for _, result in results)
