@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
+from milepost.state.additions import Existing
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
@@ -95,6 +96,25 @@ class AsyncStateManager:
         """As StateManager.create_job."""
         return await self._call(
             self.manager.create_job, items, job_id=job_id, config=config, variables=variables
+        )
+
+    async def add_items(
+        self,
+        job_id: str,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        existing: Existing = "refuse",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """As StateManager.add_items; `items` are read in a thread."""
+        return await self._call(
+            self.manager.add_items,
+            job_id,
+            items,
+            existing=existing,
+            lease=lease,
+            operator=operator,
         )
 
     async def get_state(self, job_id: str) -> JobState:

@@ -7,7 +7,10 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ InputInvalid                what was given cannot be stored
    │  ├─ JobIdInvalid             a job id that does not match the pattern
    │  ├─ ValueInvalid             a value that is not JSON, or too large
-   │  └─ ItemKeyDuplicate         two items with one key
+   │  ├─ ItemKeyDuplicate         two items with one key
+   │  └─ ItemExists               an item to be added whose key the job has already
+   ├─ ItemsRefused                items are added to a job that takes no more
+   ├─ StagingExpired              items came in so slowly that what there was of them was swept
    ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ RecordConflict              an item's result is recorded already, and differs
@@ -40,7 +43,9 @@ __all__ = [
     "ContextInvalid",
     "InputInvalid",
     "ItemAbsent",
+    "ItemExists",
     "ItemKeyDuplicate",
+    "ItemsRefused",
     "JobAbsent",
     "JobExists",
     "JobIdInvalid",
@@ -52,6 +57,7 @@ __all__ = [
     "PayloadInvalid",
     "PlanStale",
     "RecordConflict",
+    "StagingExpired",
     "StateError",
     "StoreAbsent",
     "StoreError",
@@ -118,6 +124,54 @@ class ItemKeyDuplicate(InputInvalid):
         return (
             f"items {self.first} and {self.second} have the same key {self.key!r}:"
             " give one of them another key (milepost.Item), or leave it out"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class ItemExists(InputInvalid):
+    """An item to be added has the key of one that the job has; `position` is where it is listed."""
+
+    code: ClassVar[str] = "item-exists"
+    job_id: str
+    key: str
+    ordinal: int
+    position: int
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: the item at {self.position} of those to add has the key"
+            f" {self.key!r} of item {self.ordinal}: leave it out, or pass existing='skip'"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class ItemsRefused(StateError, ValueError):
+    """The job takes no more items in its phase; it would in `phases`. Nothing was added."""
+
+    code: ClassVar[str] = "items-refused"
+    job_id: str
+    phase: str
+    phases: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: no items can be added in '{self.phase}'"
+            f" (only in: {', '.join(self.phases) or 'no phase'})"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class StagingExpired(StateError):
+    """Items came in so slowly that others took what was staged of them for left behind."""
+
+    code: ClassVar[str] = "staging-expired"
+    job_id: str
+    after_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: nothing was added to the items that were coming in for"
+            f" {self.after_s:g} s, so they were swept: hand them over again, in less time"
         )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Commit",
     "Draft",
     "Fact",
+    "ItemsAdded",
     "ItemsFired",
     "JobCreated",
     "JobFired",
@@ -47,7 +48,8 @@ class _Fact(msgspec.Struct, frozen=True, array_like=True):
 class JobCreated(_Fact, tag="created", frozen=True):
     """The first fact of every log: by which lifecycle the job runs, and over what.
 
-    `fingerprint` is the digest of the item list: keys and values, in order.
+    `fingerprint` is the digest of the item list: keys and values, in order. Both it and
+    `item_count` are of the beginning; ItemsAdded says what came later.
     """
 
     lifecycle: str
@@ -73,6 +75,19 @@ class ItemsFired(_Fact, tag="items", frozen=True):
     event: str
     ordinals: list[int]
     payloads: list[dict[str, Any]] | None = None
+
+
+class ItemsAdded(_Fact, tag="added", frozen=True):
+    """More items, in their initial state: `count` of them, as ordinals from `first` on.
+
+    `fingerprint` is of these alone. `runs` says where they stand among all items that were ever
+    stored for the job: places and how many follow each other from there.
+    """
+
+    first: int
+    count: int
+    fingerprint: str
+    runs: list[tuple[int, int]]
 
 
 class LeaseTaken(_Fact, tag="lease", frozen=True):
@@ -122,6 +137,7 @@ Fact: TypeAlias = (
     JobCreated
     | JobFired
     | ItemsFired
+    | ItemsAdded
     | LeaseTaken
     | LeaseReleased
     | CheckpointTaken
@@ -159,7 +175,10 @@ class SnapshotCell(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All that the fold knows at `seq`, and nothing of any result."""
+    """All that the fold knows at `seq`, and nothing of any result.
+
+    Without `item_count` no items had been added to those that the job was created with.
+    """
 
     format: int
     job_id: str
@@ -179,3 +198,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     checkpoint: CheckpointTaken | None
     checkpoint_at_us: int
     rejected_count: int
+    item_count: int | None = None
+    fingerprint: str = ""
+    spans: list[tuple[int, int]] = []

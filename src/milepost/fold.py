@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
+from milepost.blocks import grown_fingerprint
+from milepost.errors import ItemsRefused
 from milepost.facts import (
     CheckpointTaken,
     Commit,
     Fact,
+    ItemsAdded,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -51,8 +54,8 @@ def advance(state: JobState, commit: Commit) -> JobState:
 def apply(state: JobState, fact: Fact) -> JobState:
     """The state after one fact of the commit `state.seq`.
 
-    Raises TransitionRefused where the fact is not legal, KeyError for an item that the job does
-    not have, ValueError where the fact does not fit the log.
+    Raises TransitionRefused or ItemsRefused where the fact is not legal, KeyError for an item that
+    the job does not have, ValueError where the fact does not fit the log.
     """
     match fact:
         case ItemsFired() | JobFired():
@@ -68,6 +71,8 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return changed(state, checkpoint_fact=fact, checkpoint_at_us=state.updated_at_us)
         case Rewound():
             return _rewound(state, fact)
+        case ItemsAdded():
+            return _grown(state, fact)
         case WriteRejected():
             return changed(state, rejected_count=state.rejected_count + 1)
         case JobCreated():
@@ -144,5 +149,24 @@ def _rewound(state: JobState, fact: Rewound) -> JobState:
         context=then.context,
         variables=then.variables,
         items=then.items,
+        inputs=then.inputs,
+        spans=then.spans,
+        fingerprint=then.fingerprint,
         rewinds=(*state.rewinds, (state.seq, fact.to_seq)),
+    )
+
+
+def _grown(state: JobState, fact: ItemsAdded) -> JobState:
+    if not state.takes_items:
+        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=state.growing_phases)
+    listed = sum(count for _, count in fact.runs)
+    if fact.first != state.items.count or not 0 < fact.count == listed:
+        raise ValueError(f"{fact.count} items from {fact.first} on follow {state.items.count}")
+    inputs = state.inputs.grown(fact.runs)
+    return changed(
+        state,
+        items=state.items.grown(fact.count),
+        inputs=inputs,
+        spans=inputs.spans,
+        fingerprint=grown_fingerprint(state.fingerprint, fact.fingerprint),
     )

@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from milepost.clock import instant
 from milepost.codec import Tally, decode_snapshot, encode_snapshot
 from milepost.facts import FORMAT, CheckpointTaken, JobCreated, Snapshot
-from milepost.inputs import Inputs, KeySet
+from milepost.inputs import Inputs, KeySet, Spans
 from milepost.items import Ledger, bitmap
 from milepost.machine import Lifecycle, Machine, Values, frozen
 
@@ -76,7 +76,9 @@ class JobState:
     `phase` is the state of the job's machine, `context` its variables and parameters. `owner` is
     who holds the lease, None where nobody does; `fence` counts acquisitions and never falls.
     `orphaned` says that a holder was taken over and the job has not been recovered since.
-    `variables` are the job's own JSON values. Two states are equal if they fold to the same.
+    `variables` are the job's own JSON values. `fingerprint` is of the items that it has, with those
+    that were added; `spans` says where they stand among all that were ever stored for the job.
+    Two states are equal if they fold to the same.
     """
 
     id: str
@@ -96,6 +98,8 @@ class JobState:
     rewinds: tuple[tuple[int, int], ...] = ()
     rejected_count: int = 0
     digest: bytes = b""
+    fingerprint: str = ""
+    spans: Spans = ((0, 0),)
     lifecycle: Lifecycle = field(compare=False, repr=False)
     inputs: Inputs = field(compare=False, repr=False)
 
@@ -176,6 +180,28 @@ class JobState:
         """The events of its items that the job takes in its phase."""
         return self.machine.collections[ITEMS].accepts.get(self.phase, ())
 
+    @property
+    def takes_items(self) -> bool:
+        """True if items may be added now: what they begin with is still to be taken or is taken.
+
+        So in the phase that the job begins in, and in those that accept every event that an item
+        in its initial state could take. Not while paused: it may be reduce that was left.
+        """
+        return self.phase in self.growing_phases
+
+    @property
+    def growing_phases(self) -> tuple[str, ...]:
+        """The phases in which items may be added, in definition order."""
+        item = self.items.machine
+        begun_by = {row.event for row in item.transitions if row.source == item.initial}
+        accepts = self.machine.collections[ITEMS].accepts
+        return tuple(
+            phase
+            for phase in self.machine.states
+            if phase not in self.machine.final
+            and (phase == self.machine.initial or begun_by.issubset(accepts.get(phase, ())))
+        )
+
     def takers(self, event: str) -> BitMap:
         """The ordinals of the items that would take `event` now, guards included.
 
@@ -205,6 +231,9 @@ class JobState:
                 checkpoint=self.checkpoint_fact,
                 checkpoint_at_us=self.checkpoint_at_us,
                 rejected_count=self.rejected_count,
+                item_count=self.items.count,
+                fingerprint=self.fingerprint,
+                spans=list(self.spans),
             )
         )
 
@@ -225,9 +254,12 @@ def changed(state: JobState, **values: Any) -> JobState:
 def restore(stored: bytes, lifecycle: Lifecycle, inputs: Inputs) -> JobState:
     """The state whose `snapshot` gave `stored`.
 
-    Raises StoreUnreadable where the bytes are damaged, ValueError where they are no partition.
+    `inputs` are those of any state of the job. Raises StoreUnreadable where the bytes are damaged,
+    ValueError where they are no partition.
     """
     snapshot = decode_snapshot(stored)
+    count = snapshot.created.item_count if snapshot.item_count is None else snapshot.item_count
+    spans = tuple((first, place) for first, place in snapshot.spans) or ((0, 0),)
     return JobState(
         id=snapshot.job_id,
         seq=snapshot.seq,
@@ -235,7 +267,7 @@ def restore(stored: bytes, lifecycle: Lifecycle, inputs: Inputs) -> JobState:
         phase=snapshot.phase,
         context=frozen(snapshot.context),
         variables=frozen(snapshot.variables),
-        items=_ledger(lifecycle, snapshot.created, snapshot.cells),
+        items=_ledger(lifecycle, snapshot.created, count, snapshot.cells),
         created=snapshot.created,
         created_at_us=snapshot.created_at_us,
         updated_at_us=snapshot.updated_at_us,
@@ -246,8 +278,10 @@ def restore(stored: bytes, lifecycle: Lifecycle, inputs: Inputs) -> JobState:
         rewinds=tuple((at, to) for at, to in snapshot.rewinds),
         rejected_count=snapshot.rejected_count,
         digest=snapshot.digest,
+        fingerprint=snapshot.fingerprint or snapshot.created.fingerprint,
+        spans=spans,
         lifecycle=lifecycle,
-        inputs=inputs,
+        inputs=inputs.seen_as(count, spans),
     )
 
 
@@ -261,10 +295,11 @@ def begin(job_id: str, created: JobCreated, lifecycle: Lifecycle, inputs: Inputs
         phase=machine.initial,
         context=own_context(machine.context(**created.job_params)),
         variables=frozen(created.variables),
-        items=_ledger(lifecycle, created, None),
+        items=_ledger(lifecycle, created, created.item_count, None),
         created=created,
         created_at_us=0,
         updated_at_us=0,
+        fingerprint=created.fingerprint,
         lifecycle=lifecycle,
         inputs=inputs,
     )
@@ -276,9 +311,9 @@ def own_context(context: Values) -> Values:
     return frozen({name: value for name, value in context.items() if not name.startswith(prefix)})
 
 
-def _ledger(lifecycle: Lifecycle, created: JobCreated, cells: Any) -> Ledger:
+def _ledger(lifecycle: Lifecycle, created: JobCreated, count: int, cells: Any) -> Ledger:
     machine = lifecycle.machines[lifecycle.machines[JOB].collections[ITEMS].machine]
-    fresh = Ledger.create(machine, created.item_params, created.item_count)
     if cells is None:
-        return fresh
-    return Ledger.restore(machine, fresh.params, created.item_count, cells)
+        return Ledger.create(machine, created.item_params, count)
+    params = Ledger.create(machine, created.item_params, 0).params
+    return Ledger.restore(machine, params, count, cells)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["InputBlock", "Row", "StoredCheckpoint", "StoredJob", "StoredLease", "Tip"]
+__all__ = [
+    "InputBlock",
+    "KeySegment",
+    "Row",
+    "Staged",
+    "StoredCheckpoint",
+    "StoredJob",
+    "StoredLease",
+    "Tip",
+]
 
 
 class StoredJob(msgspec.Struct, frozen=True):
@@ -47,7 +56,11 @@ class Tip(msgspec.Struct, frozen=True):
 
 
 class InputBlock(msgspec.Struct, frozen=True):
-    """Items from ordinal `first` on. `codec` has a letter for keys and values, as in a Row."""
+    """Items from place `first` on. `codec` has a letter for keys and values, as in a Row.
+
+    A place counts all items that were ever stored for a job. It is the item's ordinal too, unless
+    items that had been added were undone by a rewind, or others were being added meanwhile.
+    """
 
     first: int
     count: int
@@ -55,6 +68,33 @@ class InputBlock(msgspec.Struct, frozen=True):
     keys: bytes
     values: bytes
     digest: bytes
+
+
+class KeySegment(msgspec.Struct, frozen=True):
+    """Where the keys of the places from `first` on are, by their hashes. Derived from the blocks.
+
+    `hashes` has 8 bytes a key, ascending, and `offsets` 2: the place of each, less `first`; both
+    are little-endian. `digest` is of the two.
+    """
+
+    first: int
+    count: int
+    hashes: bytes
+    offsets: bytes
+    digest: bytes
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """Places of the job `number` whose items no fact speaks of yet: their writer is still at it.
+
+    `token` names the writer, `touched_at_us` is when it last wrote. The job may not exist yet.
+    """
+
+    number: int
+    first: int
+    count: int
+    token: str
+    touched_at_us: int
 
 
 class StoredCheckpoint(msgspec.Struct, frozen=True):

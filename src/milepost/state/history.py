@@ -12,6 +12,7 @@ from milepost.codec import decode_body
 from milepost.facts import (
     CheckpointTaken,
     Fact,
+    ItemsAdded,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -31,7 +32,7 @@ from milepost.state.persistence import Reader
 __all__ = ["Kind", "StateEvent", "history"]
 
 Kind: TypeAlias = Literal[
-    "created", "job", "items", "lease", "released", "checkpoint", "rewound", "rejected"
+    "created", "added", "job", "items", "lease", "released", "checkpoint", "rewound", "rejected"
 ]
 
 
@@ -112,6 +113,10 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         case JobCreated():
             kind = "created"
             payload = {**fact.job_params, **fact.item_params, "items": fact.item_count}
+        case ItemsAdded():
+            kind = "added"
+            touched = bitmap(range(fact.first, fact.first + fact.count))
+            payload = {"items": fact.first + fact.count, "fingerprint": fact.fingerprint}
         case LeaseTaken():
             kind = "lease"
             payload = {"owner": fact.owner, "reason": fact.reason}
@@ -139,7 +144,7 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         target=after.phase,
         owner=after.owner,
         count=len(touched),
-        items=KeySet(touched, state.inputs),
+        items=KeySet(touched, after.inputs if kind == "added" else state.inputs),
         transitions=transitions,
         payload=payload,
     )

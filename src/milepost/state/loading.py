@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
@@ -16,10 +16,10 @@ from milepost.errors import (
 )
 from milepost.facts import Commit, Fact, JobCreated, check_job_id
 from milepost.fold import advance
-from milepost.inputs import Inputs
+from milepost.inputs import Inputs, Run, Shelf
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
+from milepost.rows import InputBlock, KeySegment, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
 
 __all__ = ["Loader", "Loading"]
@@ -134,7 +134,7 @@ class Loader:
         if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
         self._same_lifecycle(job, state.created)
-        return changed(state, inputs=self.inputs(job, state.items.count))
+        return state
 
     def tally(self, job: StoredJob, row: Row) -> Tally:
         """Where the job stood after `row`, by the row's own word."""
@@ -144,19 +144,42 @@ class Loader:
         """The error for a commit that does not verify."""
         return LogCorrupt(url=self.store.url, job_id=job.job_id, seq=seq, problem=problem)
 
-    def inputs(self, job: StoredJob, count: int) -> Inputs:
-        """The job's items, read from the store when they are first asked for."""
+    def shelf(self, job: StoredJob) -> Shelf:
+        """What is stored of the job's items, read when it is first asked for."""
 
-        def block_at(ordinal: int) -> InputBlock:
+        def block_at(place: int) -> InputBlock:
             with self.store.reading() as reader:
-                for block in reader.inputs(job.number, ordinal):
-                    if block.first <= ordinal < block.first + block.count:
+                for block in reader.inputs(job.number, place):
+                    if block.first <= place < block.first + block.count:
                         return block
-            raise StoreUnreadable(
-                url=self.store.url, problem=f"item {ordinal} of job {job.job_id} is missing"
-            )
+                    break
+            raise self._missing(job, place)
 
-        return Inputs(self.store.url, count, block_at)
+        def segments(first: int, end: int) -> list[KeySegment]:
+            with self.store.reading() as reader:
+                return list(reader.key_segments(job.number, first, end))
+
+        return Shelf(self.store.url, block_at, segments)
+
+    def inputs(self, job: StoredJob, count: int) -> Inputs:
+        """The first `count` of the job's items: those that it was created with."""
+        return Inputs(self.shelf(job), count)
+
+    def blocks(self, reader: Reader, job: StoredJob, runs: Iterable[Run]) -> Iterator[InputBlock]:
+        """The blocks at the places of `runs`, in order. Raises StoreUnreadable where one lacks."""
+        for first, count in runs:
+            place, end = first, first + count
+            for block in reader.inputs(job.number, first):
+                if place == end or block.first != place or place + block.count > end:
+                    break
+                yield block
+                place += block.count
+            if place < end:
+                raise self._missing(job, place)
+
+    def _missing(self, job: StoredJob, place: int) -> StoreUnreadable:
+        problem = f"the item at place {place} of job {job.job_id} is missing"
+        return StoreUnreadable(url=self.store.url, problem=problem)
 
     def _newest_checkpoint(
         self, reader: Reader, job: StoredJob, fallbacks: list[str]

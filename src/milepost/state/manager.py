@@ -5,24 +5,27 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from milepost.blocks import entries_of
 from milepost.clock import Clock, SystemClock, instant
-from milepost.errors import UpdateConflict
+from milepost.errors import StoreLocked, UpdateConflict
 from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
+from milepost.state.additions import Existing, add_items
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent, history
-from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
+from milepost.state.intake import Intake, sweep
+from milepost.state.jobs import JobSummary, NewJob, check_absent, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
@@ -125,15 +128,62 @@ class StateManager:
         A mapping gives keys and values; of other iterables a text or a milepost.Item has a key,
         and every other JSON value is known by the digest of its content. `config` gives the
         lifecycle's parameters (`max_attempts`, `max_dead`, `has_reduce`), `variables` the job's
-        first ones. Memory: the keys and the compressed blocks. Raises JobExists, JobIdInvalid,
-        ValueInvalid, ItemKeyDuplicate, ContextInvalid.
+        first ones.
+
+        `items` are read once, in order, and may be of any number: beyond the first 65,536 they
+        are written as they come in, and the job is there when the last has come. No lock is held
+        while an item is waited for. Memory: 65,536 items or 8 MB as stored, and 20 bytes for each
+        item. Raises JobExists, JobIdInvalid, ValueInvalid, ItemKeyDuplicate, ContextInvalid,
+        StagingExpired.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {})
-        with self._store.writing() as writer:
-            new.store(self._loader, writer, job_id, self._clock.now_us())
-        _log.info("job %s created with %d items", job_id, new.created.item_count)
+        new = NewJob.prepare(self._lifecycle, config or {}, variables or {})
+        with self._store.reading() as reader:
+            check_absent(self._loader, reader, job_id)
+        self._sweep()
+        intake = Intake(self._loader, self._clock, job_id, None)
+        try:
+            intake.read(entries_of(items))
+            with self._store.writing() as writer:
+                new.store(self._loader, writer, job_id, intake, self._clock.now_us())
+        except BaseException:
+            intake.abandon()
+            raise
+        _log.info("job %s created with %d items", job_id, intake.count)
         return self.get_state(job_id)
+
+    def add_items(
+        self,
+        job_id: str,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        existing: Existing = "refuse",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """The job with `items` behind those that it has, in their initial state; all, or none.
+
+        They are given and read as in `create_job`, at the same cost. Items can be added in the
+        phase that a job begins in, and in those that accept all that a new item could take: setup
+        and map. `existing` says what becomes of an item whose key the job has: `refuse` raises
+        ItemExists, `skip` leaves it out. A rewind to a commit before undoes it. Leases are as in
+        `fire`. Raises ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld,
+        LeaseLost, StagingExpired, and UpdateConflict if others rewound the job meanwhile.
+        """
+        self._sweep()
+        state = add_items(
+            self._loader,
+            self._clock,
+            check_job_id(job_id),
+            items,
+            existing=existing,
+            lease=self._lease_for(job_id, lease),
+            operator=operator,
+            newest=lambda: self.get_state(job_id),
+            append=lambda decision: self._append(job_id, decision),
+        )
+        _log.info("job %s has %d items now", job_id, state.items.count)
+        return state
 
     def get_state(self, job_id: str) -> JobState:
         """The newest state of the job. Raises JobAbsent, LogCorrupt, LifecycleChanged.
@@ -393,6 +443,12 @@ class StateManager:
         return self._store.check()
 
     # Within
+
+    def _sweep(self) -> None:
+        """Take away what is left of items whose writers died; a store that is busy is left be."""
+        if not self._store.read_only:
+            with suppress(StoreLocked):
+                sweep(self._loader, self._clock.now_us())
 
     def _request(
         self,

@@ -9,7 +9,16 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    InputBlock,
+    KeySegment,
+    Row,
+    Staged,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    Tip,
+)
 from milepost.stores.memory import MemoryStore
 from milepost.stores.sqlite import Durability, SqliteStore
 
@@ -41,8 +50,23 @@ class Reader(Protocol):
         """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
         ...
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
+        ...
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are: segments with `first <= segment.first < end`, in order.
+
+        Derived: what is missing here can be made from the blocks.
+        """
+        ...
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all inputs that are stored for the job, staged ones too."""
+        ...
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet, by number and place."""
         ...
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
@@ -57,12 +81,40 @@ class Reader(Protocol):
 class Writer(Reader, Protocol):
     """Queries and changes that take place together or not at all, one writer at a time."""
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
-        """A new entry; the caller has seen that there is none of that id."""
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
+        """A new entry; the caller has seen that there is none of that id.
+
+        `number` is one that was reserved, under which inputs are staged already.
+        """
+        ...
+
+    def reserve(self) -> int:
+        """A number that no job has, and no staged inputs. Staging some in this commit keeps it."""
         ...
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
+        """One block of a job's items; its places are free."""
+        ...
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        ...
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet; what was said of the first is replaced."""
+        ...
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what the writer `token` had staged. Returns of how many places."""
+        ...
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first.
+
+        True if none is left: then nothing says any more that they were staged.
+        """
         ...
 
     def add_row(self, job: int, row: Row) -> None:

@@ -102,7 +102,7 @@ def _drafts(moment: Moment, wanted: Wanted) -> Iterator[Draft]:
             run, in_run = [], set()
             yield Draft(fact=JobFired(request.event, checked.readable), body=checked.body)
             continue
-        ordinal = _ordinal(state, request.item)
+        ordinal = _ordinal(moment, request.item)
         if checked.body and ordinal in settled and _recorded(moment, ordinal, checked):
             continue
         if run and (run[0][1].request.event != request.event or ordinal in in_run):
@@ -165,18 +165,21 @@ def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
     """What a refused write wanted, for the record: its first event, and the items it names."""
     items = [c.request.item for c in wanted if isinstance(c.request, ItemEvent)]
     event = str(wanted[0].request.event) if wanted else ""
-    return event, [_ordinal(moment.state, item) for item in items]
+    return event, [_ordinal(moment, item) for item in items]
 
 
-def _ordinal(state: JobState, item: str | int) -> int:
+def _ordinal(moment: Moment, item: str | int) -> int:
+    """The ordinal of an item that the job has, and had before this commit."""
+    state, inputs = moment.state, moment.committed.inputs
     try:
-        if isinstance(item, str):
-            return state.inputs.ordinal(item)
-        if not 0 <= item < state.items.count:
+        ordinal = inputs.ordinal(item) if isinstance(item, str) else item
+        if not 0 <= ordinal < inputs.count:
             raise KeyError(item)
+        if state.inputs is not inputs and state.inputs.place(ordinal) != inputs.place(ordinal):
+            raise KeyError(item)  # others undid it, in this commit, and added another
     except KeyError:
         raise ItemAbsent(job_id=state.id, item=item, count=state.items.count) from None
-    return item
+    return ordinal
 
 
 def _checked(state: JobState, request: Request) -> _Checked:

@@ -8,7 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from milepost.errors import StoreError
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease, Tip
+from milepost.rows import (
+    InputBlock,
+    KeySegment,
+    Row,
+    Staged,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+    Tip,
+)
 
 __all__ = ["MemoryStore"]
 
@@ -19,9 +28,16 @@ class _Log:
 
     job: StoredJob
     rows: tuple[Row, ...] = ()
-    inputs: tuple[InputBlock, ...] = ()
     checkpoints: tuple[StoredCheckpoint, ...] = ()
     lease: StoredLease | None = None
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The inputs under one number, whether there is a job of it yet or not."""
+
+    blocks: tuple[InputBlock, ...] = ()
+    segments: tuple[KeySegment, ...] = ()
 
 
 @dataclass
@@ -29,6 +45,8 @@ class _Transaction:
     """A moment of the store: the logs as they were when it began, and as this writer left them."""
 
     logs: dict[str, _Log] = field(default_factory=dict)
+    places: dict[int, _Places] = field(default_factory=dict)
+    stagings: tuple[Staged, ...] = ()
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id, or None."""
@@ -55,9 +73,22 @@ class _Transaction:
         del bodies
         return iter(self._log(job).rows[after:upto])
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
-        return (b for b in self._log(job).inputs if b.first + b.count > ordinal)
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
+        return (b for b in self._places(job).blocks if b.first + b.count > place)
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are, of segments with `first <= segment.first < end`."""
+        return (s for s in self._places(job).segments if first <= s.first < end)
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all inputs that are stored for the job, staged ones too."""
+        blocks = self._places(job).blocks
+        return blocks[-1].first + blocks[-1].count if blocks else 0
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet."""
+        return sorted(self.stagings, key=lambda staged: (staged.number, staged.first))
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         """The job's checkpoints, newest first."""
@@ -67,16 +98,55 @@ class _Transaction:
         """The job's newest lease, expired or not."""
         return self._log(job).lease
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
         """A new entry."""
-        job = StoredJob(len(self.logs) + 1, job_id, created_at_us, lifecycle)
+        number = self.reserve() if number is None else number
+        job = StoredJob(number, job_id, created_at_us, lifecycle)
         self.logs[job_id] = _Log(job)
         return job
 
+    def reserve(self) -> int:
+        """A number that no job has, and no staged inputs."""
+        taken = [log.job.number for log in self.logs.values()]
+        return max([*taken, *(staged.number for staged in self.stagings)], default=0) + 1
+
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
-        log = self._log(job)
-        self._put(replace(log, inputs=(*log.inputs, block)))
+        """One block of a job's items; its places are free."""
+        places = self._places(job)
+        self.places[job] = replace(places, blocks=(*places.blocks, block))
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        places = self._places(job)
+        self.places[job] = replace(places, segments=(*places.segments, segment))
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet."""
+        at = (staged.number, staged.first)
+        others = tuple(s for s in self.stagings if (s.number, s.first) != at)
+        self.stagings = (*others, staged)
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what this writer had staged: of how many places."""
+        found = sum(s.count for s in self.stagings if s.token == token)
+        self.stagings = tuple(s for s in self.stagings if s.token != token)
+        return found
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
+        places, end = self._places(staged.number), staged.first + staged.count
+        found = [block for block in places.blocks if staged.first <= block.first < end]
+        swept = {block.first for block in found[-blocks:]}
+        kept = tuple(block for block in places.blocks if block.first not in swept)
+        done = len(swept) == len(found)
+        segments = tuple(s for s in places.segments if not (done and staged.first <= s.first < end))
+        self.places[staged.number] = _Places(kept, segments)
+        if done:
+            at = (staged.number, staged.first)
+            self.stagings = tuple(s for s in self.stagings if (s.number, s.first) != at)
+        return done
 
     def add_row(self, job: int, row: Row) -> None:
         """The next row of the job's log."""
@@ -96,6 +166,9 @@ class _Transaction:
         """The job's lease; the one before it is replaced."""
         self._put(replace(self._log(job), lease=lease))
 
+    def _places(self, job: int) -> _Places:
+        return self.places.get(job, _Places())
+
     def _log(self, job: int) -> _Log:
         return next(log for log in self.logs.values() if log.job.number == job)
 
@@ -110,20 +183,21 @@ class MemoryStore:
         self.url = "memory:"
         self.read_only = False
         self._turn = threading.Lock()
-        self._logs: dict[str, _Log] = {}
+        self._newest = _Transaction()
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
         """Queries of one moment."""
-        yield _Transaction(self._logs)
+        yield self._newest
 
     @contextmanager
     def writing(self) -> Iterator[_Transaction]:
         """One commit: what it leaves replaces what was, unless the block raises."""
         with self._turn:
-            transaction = _Transaction(dict(self._logs))
+            newest = self._newest
+            transaction = _Transaction(dict(newest.logs), dict(newest.places), newest.stagings)
             yield transaction
-            self._logs = transaction.logs
+            self._newest = transaction
 
     def check(self) -> list[str]:
         """Memory is sound."""

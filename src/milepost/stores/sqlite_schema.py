@@ -12,7 +12,7 @@ __all__ = ["LAST", "SHIFT", "STEPS", "VERSION", "Step"]
 
 SHIFT: Final = 40
 LAST: Final = (1 << SHIFT) - 1
-"""The largest seq, and the largest ordinal: what is left of an id beside the job's number."""
+"""The largest seq, and the largest place: what is left of an id beside the job's number."""
 
 
 class Step(NamedTuple):
@@ -65,7 +65,7 @@ CREATE TRIGGER commits_stay BEFORE UPDATE ON commits BEGIN
 END;
 
 CREATE TABLE inputs (
-    id     INTEGER PRIMARY KEY,           -- job << {SHIFT} | first ordinal
+    id     INTEGER PRIMARY KEY,           -- job << {SHIFT} | first place
     count  INTEGER NOT NULL,
     codec  TEXT NOT NULL,
     keys   BLOB NOT NULL,
@@ -92,7 +92,34 @@ CREATE TABLE leases (
 ) STRICT;
 """
 
-STEPS: Final = (Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),)
+_INTAKE: Final = f"""
+-- Derived: can be dropped and made anew from the inputs.
+CREATE TABLE key_segments (
+    id      INTEGER PRIMARY KEY,          -- job << {SHIFT} | first place
+    count   INTEGER NOT NULL,
+    hashes  BLOB NOT NULL,                -- 8 bytes a key, ascending
+    offsets BLOB NOT NULL,                -- 2 bytes a key: its place, less the first
+    digest  BLOB NOT NULL
+) STRICT;
+
+-- Inputs that no commit speaks of yet; what is left of a writer that died is swept.
+CREATE TABLE staged (
+    id            INTEGER PRIMARY KEY,    -- job << {SHIFT} | first place; there may be no such job
+    count         INTEGER NOT NULL,
+    token         TEXT NOT NULL,          -- of its writer
+    touched_at_us INTEGER NOT NULL
+) STRICT;
+"""
+
+_INTAKE_ABSENT: Final = """
+CREATE TEMP TABLE key_segments (id INTEGER PRIMARY KEY, count, hashes, offsets, digest);
+CREATE TEMP TABLE staged (id INTEGER PRIMARY KEY, count, token, touched_at_us);
+"""
+
+STEPS: Final = (
+    Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
+    Step(2, "where keys are; inputs that are still coming in", _INTAKE, _INTAKE_ABSENT),
+)
 """Every format that there was, in order. A step that has been released is never changed."""
 
 VERSION: Final = STEPS[-1].version
