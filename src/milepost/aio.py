@@ -23,7 +23,7 @@ from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 from milepost.state.persistence import Durability
 from milepost.state.recovery import RecoveryPlan
-from milepost.state.results import Failure
+from milepost.state.results import Failure, Order
 from milepost.state.transitions import ItemEvent, Updater
 from milepost.state.verification import Verification
 
@@ -241,12 +241,23 @@ class AsyncStateManager:
         """As StateManager.state_at."""
         return await self._call(self.manager.state_at, job_id, seq)
 
-    async def results(self, job_id: str) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
+    async def results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
         """As StateManager.results; read a slice at a time."""
-        results = self.manager.results(job_id)
+        results = self.manager.results(job_id, keys=keys, ordinals=ordinals, order=order)
         while batch := await self._call(_slice, results):
             for entry in batch:
                 yield entry
+
+    async def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
+        """As StateManager.result_of."""
+        return await self._call(self.manager.result_of, job_id, item)
 
     async def result(self, job_id: str) -> Any:  # Any: JSON
         """As StateManager.result."""

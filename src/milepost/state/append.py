@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -36,7 +36,8 @@ __all__ = ["Appender", "Decision", "Moment", "RefusedWithRecord"]
 class Moment(NamedTuple):
     """What a decision may look at: the job as it stands under the write lock, and the time.
 
-    `committed` is the state at the newest row; `state` also has what others add to this commit.
+    `committed` is the state at the newest row; `state` also has what others add to this commit,
+    which is `pending`.
     """
 
     writer: Writer
@@ -45,6 +46,7 @@ class Moment(NamedTuple):
     committed: JobState
     state: JobState
     now_us: int
+    pending: Sequence[Draft] = ()
 
 
 Decision: TypeAlias = Callable[[Moment], Iterable[Draft]]
@@ -189,6 +191,7 @@ class Appender:
                 committed=before,
                 state=state,
                 now_us=now_us,
+                pending=drafts,
             )
             try:
                 wanted = list(ticket.decision(moment))

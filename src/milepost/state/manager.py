@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,6 +16,7 @@ from milepost.blocks import entries_of
 from milepost.clock import Clock, SystemClock, instant
 from milepost.errors import StoreLocked, UpdateConflict
 from milepost.facts import check_job_id
+from milepost.items import bitmap
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
@@ -28,10 +30,19 @@ from milepost.state.intake import Intake, sweep
 from milepost.state.jobs import JobSummary, NewJob, check_absent, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
+from milepost.state.locating import Locator
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
 from milepost.state.recovery import RecoveryPlan, carry_out, plan
-from milepost.state.results import Failure, ResultReader
-from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
+from milepost.state.results import Failure, Order, ResultReader
+from milepost.state.transitions import (
+    ItemEvent,
+    JobEvent,
+    Request,
+    Updater,
+    decide,
+    item_ordinal,
+    prepare,
+)
 from milepost.state.verification import Verification, verify_job
 
 __all__ = ["StateManager"]
@@ -64,6 +75,7 @@ class StateManager:
         self._new_job_id = new_job_id
         self._loader = Loader(store, lifecycle)
         self._appender = Appender(self._loader, self._clock)
+        self._locator = Locator(store.url)
         self._leases: dict[str, Lease] = {}
 
     @classmethod
@@ -270,7 +282,11 @@ class StateManager:
                 wanted = [wanted]
             prepared = prepare(state, wanted)
             decision = decide(
-                prepared, lease=self._lease_for(job_id, lease), operator=operator, seq=state.seq
+                prepared,
+                lease=self._lease_for(job_id, lease),
+                operator=operator,
+                seq=state.seq,
+                locator=self._locator,
             )
             try:
                 return self._append(job_id, decision)
@@ -411,14 +427,40 @@ class StateManager:
             lease = reader.lease(self._loader.job(reader, job_id).number)
         return None if lease is None else instant(lease.expires_at_us)
 
-    def results(self, job_id: str) -> Iterator[tuple[str, Any]]:  # Any: JSON
-        """Key and result of every item that is done, in item order, streamed.
+    def results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> Iterator[tuple[str, Any]]:  # Any: JSON
+        """Key and result of every item that is done, streamed; of those with `keys` or `ordinals`.
 
-        As of the moment of the first step; later writes do not show.
+        As of the moment of the first step; later writes do not show. In item order, or as they
+        were `recorded`, which keeps nothing in memory however much out of order that was. Cost:
+        the heads that no result was looked for in before, and the bodies that hold results,
+        decoded once each. Raises ItemAbsent for an item that the job does not have.
         """
         with self._store.reading() as reader:
-            for ordinal, result in self._results(reader, job_id).results():
-                yield self._known(job_id).inputs.key(ordinal), result
+            results = self._results(reader, job_id)
+            wanted = None
+            if keys is not None or ordinals is not None:
+                named: Iterator[str | int] = chain(keys or (), ordinals or ())
+                wanted = bitmap(item_ordinal(results.state, item) for item in named)
+            inputs = results.state.inputs
+            for ordinal, result in results.results(wanted, order):
+                yield inputs.key(ordinal), result
+
+    def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
+        """The result of one item, by its key or ordinal. Raises ItemAbsent.
+
+        Raises KeyError if it has none. Cost: the heads that no result was looked for in before,
+        and one body.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """What the reduce phase gave. Raises KeyError while there is none."""
@@ -428,8 +470,8 @@ class StateManager:
     def failures(self, job_id: str) -> dict[str, list[Failure]]:
         """The failed attempts by item key, oldest first, of the items that had any."""
         with self._store.reading() as reader:
-            found = self._results(reader, job_id).failures()
-        inputs = self._known(job_id).inputs
+            results = self._results(reader, job_id)
+            inputs, found = results.state.inputs, results.failures()
         return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
@@ -459,7 +501,12 @@ class StateManager:
         operator: bool,
     ) -> JobState:
         prepared = prepare(self._known(job_id), requests)
-        decision = decide(prepared, lease=self._lease_for(job_id, lease), operator=operator)
+        decision = decide(
+            prepared,
+            lease=self._lease_for(job_id, lease),
+            operator=operator,
+            locator=self._locator,
+        )
         return self._append(job_id, decision)
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
@@ -469,7 +516,7 @@ class StateManager:
         return lease or self._leases.get(job_id)
 
     def _known(self, job_id: str) -> JobState:
-        """A state of the job of any age: for what does not change, its lifecycle and inputs."""
+        """A state of the job of any age: for what does not change, its lifecycle."""
         return self._appender.known(job_id) or self.get_state(job_id)
 
     def _load(self, job_id: str) -> Loading:
@@ -483,4 +530,4 @@ class StateManager:
     def _results(self, reader: Reader, job_id: str) -> ResultReader:
         job = self._loader.job(reader, job_id)
         state = self._loader.load(reader, job, self._appender.known(job_id)).state
-        return ResultReader(reader, job, state, self._store.url)
+        return ResultReader(reader, job, state, self._store.url, self._locator)

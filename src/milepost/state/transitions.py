@@ -20,9 +20,19 @@ from milepost.job import JobState
 from milepost.machine import Machine, Payload, Values
 from milepost.state.append import Decision, Moment, RefusedWithRecord
 from milepost.state.lease import Lease, check_lease
+from milepost.state.locating import Locator
 from milepost.state.results import ResultReader
 
-__all__ = ["ItemEvent", "JobEvent", "Request", "Updater", "Wanted", "decide", "prepare"]
+__all__ = [
+    "ItemEvent",
+    "JobEvent",
+    "Request",
+    "Updater",
+    "Wanted",
+    "decide",
+    "item_ordinal",
+    "prepare",
+]
 
 
 class JobEvent(NamedTuple):
@@ -71,25 +81,26 @@ def decide(
     lease: Lease | None,
     operator: bool = False,
     seq: int | None = None,
+    locator: Locator | None = None,
 ) -> Decision:
     """The decision that appends what is `wanted`, all of it or nothing.
 
-    With `seq` it raises UpdateConflict if the job is no longer there. A result that is recorded
-    already is passed over if it is the same, and refused with a RecordConflict that the log keeps
-    if it is not (INV-ONCE). A lease that is not the job's any more gives LeaseLost, and leaves
-    its trace in the log too (INV-FENCE).
+    `locator` knows where results are. With `seq` it raises UpdateConflict if the job is no longer
+    there. A result that is recorded already is passed over if it is the same, and refused with a
+    RecordConflict that the log keeps if it is not (INV-ONCE). A lease that is not the job's any
+    more gives LeaseLost, and leaves its trace in the log too (INV-FENCE).
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
         check_lease(moment, lease, operator=operator, wants=lambda: _rejection(moment, wanted))
         if seq is not None and moment.state.seq != seq:
             raise UpdateConflict(job_id=moment.state.id, tries=1)
-        return _drafts(moment, wanted)
+        return _drafts(moment, wanted, locator)
 
     return decision
 
 
-def _drafts(moment: Moment, wanted: Wanted) -> Iterator[Draft]:
+def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> Iterator[Draft]:
     """The drafts of `wanted`: neighbours with the same event become one fact."""
     state = moment.state
     run: list[tuple[int, _Checked]] = []
@@ -103,7 +114,7 @@ def _drafts(moment: Moment, wanted: Wanted) -> Iterator[Draft]:
             yield Draft(fact=JobFired(request.event, checked.readable), body=checked.body)
             continue
         ordinal = _ordinal(moment, request.item)
-        if checked.body and ordinal in settled and _recorded(moment, ordinal, checked):
+        if checked.body and ordinal in settled and _recorded(moment, ordinal, checked, locator):
             continue
         if run and (run[0][1].request.event != request.event or ordinal in in_run):
             yield from _run_of_items(run)
@@ -128,14 +139,16 @@ def _run_of_items(run: list[tuple[int, _Checked]]) -> Iterator[Draft]:
     )
 
 
-def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
+def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator | None) -> bool:
     """True if the item has just this result; raises RefusedWithRecord if it has another."""
     state = moment.state
     body = checked.body or {}
     if "result" not in body:
         return False  # the table decides
-    reader = ResultReader(moment.writer, moment.job, state, moment.url)
-    recorded = reader.encoded(ordinal)
+    recorded = _pending(moment, ordinal)
+    if recorded is None:
+        reader = ResultReader(moment.writer, moment.job, moment.committed, moment.url, locator)
+        recorded = reader.encoded(ordinal)
     if recorded is None:
         return False
     digests = value_digest(recorded), value_digest(bytes(body["result"]))
@@ -161,6 +174,16 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
     )
 
 
+def _pending(moment: Moment, ordinal: int) -> bytes | None:
+    """The result of the item that others record in this commit, None if they do not."""
+    for fact, body in reversed([(draft.fact, draft.body) for draft in moment.pending]):
+        if not isinstance(fact, ItemsFired) or fact.event != "succeed":
+            continue
+        if ordinal in fact.ordinals and isinstance(body, list):
+            return bytes(body[fact.ordinals.index(ordinal)]["result"])
+    return None
+
+
 def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
     """What a refused write wanted, for the record: its first event, and the items it names."""
     items = [c.request.item for c in wanted if isinstance(c.request, ItemEvent)]
@@ -168,17 +191,25 @@ def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
     return event, [_ordinal(moment, item) for item in items]
 
 
-def _ordinal(moment: Moment, item: str | int) -> int:
-    """The ordinal of an item that the job has, and had before this commit."""
-    state, inputs = moment.state, moment.committed.inputs
+def item_ordinal(state: JobState, item: str | int) -> int:
+    """The ordinal of the item with that key or ordinal. Raises ItemAbsent."""
     try:
-        ordinal = inputs.ordinal(item) if isinstance(item, str) else item
-        if not 0 <= ordinal < inputs.count:
+        ordinal = state.inputs.ordinal(item) if isinstance(item, str) else item
+        if not 0 <= ordinal < state.items.count:
             raise KeyError(item)
-        if state.inputs is not inputs and state.inputs.place(ordinal) != inputs.place(ordinal):
-            raise KeyError(item)  # others undid it, in this commit, and added another
     except KeyError:
         raise ItemAbsent(job_id=state.id, item=item, count=state.items.count) from None
+    return ordinal
+
+
+def _ordinal(moment: Moment, item: str | int) -> int:
+    """The ordinal of an item that the job has, and had before this commit."""
+    ordinal = item_ordinal(moment.committed, item)
+    inputs, then = moment.state.inputs, moment.committed.inputs
+    if inputs is not then and (
+        ordinal >= inputs.count or inputs.place(ordinal) != then.place(ordinal)
+    ):  # others undid it, in this commit, and may have added another
+        raise ItemAbsent(job_id=moment.state.id, item=item, count=inputs.count)
     return ordinal
 
 
