@@ -17,6 +17,7 @@ import apsw
 import batches
 import flatness
 import imports
+import inputs
 import plans
 import records
 import steps
@@ -29,6 +30,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "batches": batches.figures,
     "plans": plans.figures,
     "flatness": flatness.figures,
+    "inputs": inputs.figures,
 }
 
 

@@ -116,6 +116,7 @@ class ShowView:
     that a holder was taken over and the job has not been recovered since. `item_events` are
     those that the phase accepts of the items. `rejected_count` counts the writes that were
     refused and kept for the record, `rewinds` are pairs: at which commit, back to which.
+    `added_count` is how many of the items came after the job was created.
     """
 
     SCHEMA: ClassVar[str] = "milepost.show/1"
@@ -144,6 +145,7 @@ class ShowView:
     item_events: tuple[str, ...]
     rejected_count: int
     rewinds: tuple[tuple[int, int], ...]
+    added_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
