@@ -152,6 +152,22 @@ def test_what_is_staged_is_swept_in_parts(store: StateStore) -> None:
         assert reader.next_place(job) == 50
 
 
+def test_what_is_being_swept_is_not_written_over(store: StateStore) -> None:
+    """Between two parts of a sweep others write behind it, so that it takes nothing of theirs."""
+    with store.writing() as writer:
+        job = writer.add_job("one", 5, "digest").number
+        for place in range(0, 30, 10):
+            writer.add_inputs(job, InputBlock(place, 10, "jj", b"k", b"v", b"d"))
+        staged = Staged(job, 10, 20, "me", 7)
+        writer.stage(staged)
+    with store.writing() as writer:
+        assert not writer.sweep(staged, 1)
+        assert writer.next_place(job) == 30
+        writer.add_inputs(job, InputBlock(30, 10, "jj", b"k", b"v", b"d"))
+        assert writer.sweep(staged, 5)
+        assert [block.first for block in writer.inputs(job)] == [0, 30]
+
+
 def test_segments_of_keys_are_given_by_place(store: StateStore) -> None:
     """Those that begin within a range, in order, of one job."""
     segments = [KeySegment(place, 10, b"h", b"o", b"d") for place in (0, 10, 20)]

@@ -62,7 +62,7 @@ class Reader(Protocol):
         ...
 
     def next_place(self, job: int) -> int:
-        """The first place behind all inputs that are stored for the job, staged ones too."""
+        """The first place behind all that is stored or staged for the job, or being swept."""
         ...
 
     def staged(self) -> list[Staged]:

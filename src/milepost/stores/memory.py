@@ -82,9 +82,10 @@ class _Transaction:
         return (s for s in self._places(job).segments if first <= s.first < end)
 
     def next_place(self, job: int) -> int:
-        """The first place behind all inputs that are stored for the job, staged ones too."""
-        blocks = self._places(job).blocks
-        return blocks[-1].first + blocks[-1].count if blocks else 0
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        ends = [block.first + block.count for block in self._places(job).blocks[-1:]]
+        ends += [s.first + s.count for s in self.stagings if s.number == job]
+        return max(ends, default=0)
 
     def staged(self) -> list[Staged]:
         """The inputs that no commit speaks of yet."""

@@ -107,15 +107,19 @@ class SqliteReader:
             yield KeySegment(*row)
 
     def next_place(self, job: int) -> int:
-        """The first place behind all inputs that are stored for the job, staged ones too."""
+        """The first place behind all that is stored or staged for the job, or being swept."""
         base = job << _SHIFT
-        for first, count in self._execute(
-            f"SELECT id & {_LAST}, count FROM inputs WHERE id BETWEEN ? AND ?"
-            " ORDER BY id DESC LIMIT 1",
-            (base, base + _LAST),
-        ):
-            return int(first + count)
-        return 0
+        ends = [0]
+        for table in ("inputs", "staged"):
+            ends += [
+                first + count
+                for first, count in self._execute(
+                    f"SELECT id & {_LAST}, count FROM {table} WHERE id BETWEEN ? AND ?"
+                    " ORDER BY id DESC LIMIT 1",
+                    (base, base + _LAST),
+                )
+            ]
+        return max(ends)
 
     def staged(self) -> list[Staged]:
         """The inputs that no commit speaks of yet."""
