@@ -16,6 +16,7 @@ from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.rows import Vacuumed
+from milepost.state.additions import Existing
 from milepost.state.checkpoint import KEPT, Checkpoint
 from milepost.state.collecting import BATCH_ROWS, Collected, pause
 from milepost.state.comparing import InputComparison
@@ -28,7 +29,7 @@ from milepost.state.manager import StateManager
 from milepost.state.persistence import Durability
 from milepost.state.reaping import StuckJob
 from milepost.state.recovery import RecoveryPlan
-from milepost.state.results import Failure
+from milepost.state.results import Failure, Order
 from milepost.state.retention import Kept, RetentionPlan, RetentionPolicy
 from milepost.state.scope import Scope
 from milepost.state.sizes import JobSizes
@@ -111,6 +112,25 @@ class AsyncStateManager:
         """As StateManager.create_job."""
         return await self._call(
             self.manager.create_job, items, job_id=job_id, config=config, variables=variables
+        )
+
+    async def add_items(
+        self,
+        job_id: str,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        existing: Existing = "refuse",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """As StateManager.add_items; `items` are read in a thread."""
+        return await self._call(
+            self.manager.add_items,
+            job_id,
+            items,
+            existing=existing,
+            lease=lease,
+            operator=operator,
         )
 
     async def get_state(self, job_id: str) -> JobState:
@@ -339,12 +359,23 @@ class AsyncStateManager:
         """As StateManager.fork."""
         return await self._call(self.manager.fork, job_id, seq, new_job_id, reason=reason)
 
-    async def results(self, job_id: str) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
+    async def results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
         """As StateManager.results; read a slice at a time."""
-        results = self.manager.results(job_id)
+        results = self.manager.results(job_id, keys=keys, ordinals=ordinals, order=order)
         while batch := await self._call(_slice, results):
             for entry in batch:
                 yield entry
+
+    async def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
+        """As StateManager.result_of."""
+        return await self._call(self.manager.result_of, job_id, item)
 
     async def result(self, job_id: str) -> Any:  # Any: JSON
         """As StateManager.result."""

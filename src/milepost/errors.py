@@ -8,7 +8,10 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  ├─ JobIdInvalid             a job id that does not match the pattern
    │  ├─ ValueInvalid             a value that is not JSON, or too large
    │  │  └─ TooLarge              larger than the limits that were set
-   │  └─ ItemKeyDuplicate         two items with one key
+   │  ├─ ItemKeyDuplicate         two items with one key
+   │  └─ ItemExists               an item to be added whose key the job has already
+   ├─ ItemsRefused                items are added to a job that takes no more
+   ├─ StagingExpired              items came in so slowly that what there was of them was swept
    ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
    │  └─ JobReplaced              the job was deleted, and another has its id
    ├─ CommitAbsent                a log that does not reach there
@@ -48,7 +51,9 @@ __all__ = [
     "InputChanged",
     "InputInvalid",
     "ItemAbsent",
+    "ItemExists",
     "ItemKeyDuplicate",
+    "ItemsRefused",
     "JobAbsent",
     "JobExists",
     "JobIdInvalid",
@@ -63,6 +68,7 @@ __all__ = [
     "PlanStale",
     "RecordConflict",
     "ScopeInvalid",
+    "StagingExpired",
     "StateError",
     "StoreAbsent",
     "StoreError",
@@ -151,6 +157,54 @@ class ItemKeyDuplicate(InputInvalid):
         return (
             f"items {self.first} and {self.second} have the same key {self.key!r}:"
             " give one of them another key (milepost.Item), or leave it out"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class ItemExists(InputInvalid):
+    """An item to be added has the key of one that the job has; `position` is where it is listed."""
+
+    code: ClassVar[str] = "item-exists"
+    job_id: str
+    key: str
+    ordinal: int
+    position: int
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: the item at {self.position} of those to add has the key"
+            f" {self.key!r} of item {self.ordinal}: leave it out, or pass existing='skip'"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class ItemsRefused(StateError, ValueError):
+    """The job takes no more items in its phase; it would in `phases`. Nothing was added."""
+
+    code: ClassVar[str] = "items-refused"
+    job_id: str
+    phase: str
+    phases: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: no items can be added in '{self.phase}'"
+            f" (only in: {', '.join(self.phases) or 'no phase'})"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class StagingExpired(StateError):
+    """Items came in so slowly that others took what was staged of them for left behind."""
+
+    code: ClassVar[str] = "staging-expired"
+    job_id: str
+    after_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: nothing was added to the items that were coming in for"
+            f" {self.after_s:g} s, so they were swept: hand them over again, in less time"
         )
 
 
@@ -337,7 +391,7 @@ class LifecycleChanged(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class InputChanged(StateError):
-    """The items given are not those that the job was created with; `verdict` is how they differ."""
+    """The items given are not those that the job has; `verdict` is how they differ."""
 
     code: ClassVar[str] = "input-changed"
     job_id: str
@@ -345,9 +399,10 @@ class InputChanged(StateError):
     difference: str
 
     def __str__(self) -> str:
+        grow = ", on_changed='grow' to add the new ones" if self.verdict == "grew" else ""
         return (
             f"job {self.job_id}: {self.difference}: say on_changed='keep' to go on with the items"
-            " that the job has, or create another job"
+            f" that the job has{grow}, or create another job"
         )
 
 

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
+from milepost.blocks import grown_fingerprint
+from milepost.errors import ItemsRefused
 from milepost.facts import (
     CheckpointTaken,
     Commit,
     Fact,
     Forked,
+    ItemsAdded,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -53,8 +56,8 @@ def advance(state: JobState, commit: Commit) -> JobState:
 def apply(state: JobState, fact: Fact) -> JobState:
     """The state after one fact of the commit `state.seq`.
 
-    Raises TransitionRefused where the fact is not legal, KeyError for an item that the job does
-    not have, ValueError where the fact does not fit the log.
+    Raises TransitionRefused or ItemsRefused where the fact is not legal, KeyError for an item that
+    the job does not have, ValueError where the fact does not fit the log.
     """
     match fact:
         case ItemsFired():
@@ -62,16 +65,15 @@ def apply(state: JobState, fact: Fact) -> JobState:
         case JobFired():
             return _fired(state, fact)
         case LeaseTaken():
-            if fact.fence != state.fence + 1:
-                raise ValueError(f"fence {fact.fence} follows {state.fence}")  # INV-FENCE
-            orphaned = state.orphaned or state.owner is not None
-            return changed(state, owner=fact.owner, fence=fact.fence, orphaned=orphaned)
+            return _taken(state, fact)
         case LeaseReleased():
             return changed(state, owner=None)
         case CheckpointTaken():
             return changed(state, checkpoint_fact=fact, checkpoint_at_us=state.updated_at_us)
         case Rewound():
             return _rewound(state, fact)
+        case ItemsAdded():
+            return _grown(state, fact)
         case Migrated():
             return _migrated(state, fact)
         case Forked():
@@ -145,6 +147,13 @@ def _moves(
         raise refusal from None
 
 
+def _taken(state: JobState, fact: LeaseTaken) -> JobState:
+    if fact.fence != state.fence + 1:
+        raise ValueError(f"fence {fact.fence} follows {state.fence}")  # INV-FENCE
+    orphaned = state.orphaned or state.owner is not None
+    return changed(state, owner=fact.owner, fence=fact.fence, orphaned=orphaned)
+
+
 def _forked(state: JobState, fact: Forked) -> JobState:
     """What the log says was another job's; its holder and its checkpoints stay with that one."""
     if fact.from_seq != state.seq - 1:
@@ -171,6 +180,9 @@ def _rewound(state: JobState, fact: Rewound) -> JobState:
         context=then.context,
         variables=then.variables,
         items=then.items,
+        inputs=then.inputs,
+        spans=then.spans,
+        fingerprint=then.fingerprint,
         rewinds=(*state.rewinds, (state.seq, fact.to_seq)),
     )
 
@@ -188,4 +200,20 @@ def _migrated(state: JobState, fact: Migrated) -> JobState:
         context=then.context,
         items=then.items,
         as_logged=None,
+    )
+
+
+def _grown(state: JobState, fact: ItemsAdded) -> JobState:
+    if not state.takes_items:
+        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=state.growing_phases)
+    listed = sum(count for _, count in fact.runs)
+    if fact.first != state.items.count or not 0 < fact.count == listed:
+        raise ValueError(f"{fact.count} items from {fact.first} on follow {state.items.count}")
+    inputs = state.inputs.grown(fact.runs)
+    return changed(
+        state,
+        items=state.items.grown(fact.count),
+        inputs=inputs,
+        spans=inputs.spans,
+        fingerprint=grown_fingerprint(state.fingerprint, fact.fingerprint),
     )

@@ -7,7 +7,9 @@ import msgspec
 __all__ = [
     "Erased",
     "InputBlock",
+    "KeySegment",
     "Row",
+    "Staged",
     "StoredCheckpoint",
     "StoredCheckpointSize",
     "StoredJob",
@@ -60,7 +62,11 @@ class Tip(msgspec.Struct, frozen=True):
 
 
 class InputBlock(msgspec.Struct, frozen=True):
-    """Items from ordinal `first` on. `codec` has a letter for keys and values, as in a Row."""
+    """Items from place `first` on. `codec` has a letter for keys and values, as in a Row.
+
+    A place counts all items that were ever stored for a job. It is the item's ordinal too, unless
+    items that had been added were undone by a rewind, or others were being added meanwhile.
+    """
 
     first: int
     count: int
@@ -68,6 +74,33 @@ class InputBlock(msgspec.Struct, frozen=True):
     keys: bytes
     values: bytes
     digest: bytes
+
+
+class KeySegment(msgspec.Struct, frozen=True):
+    """Where the keys of the places from `first` on are, by their hashes. Derived from the blocks.
+
+    `hashes` has 8 bytes a key, ascending, and `offsets` 2: the place of each, less `first`; both
+    are little-endian. `digest` is of the two.
+    """
+
+    first: int
+    count: int
+    hashes: bytes
+    offsets: bytes
+    digest: bytes
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """Places of the job `number` whose items no fact speaks of yet: their writer is still at it.
+
+    `token` names the writer, `touched_at_us` is when it last wrote. The job may not exist yet.
+    """
+
+    number: int
+    first: int
+    count: int
+    token: str
+    touched_at_us: int
 
 
 class StoredCheckpoint(msgspec.Struct, frozen=True):
@@ -119,10 +152,15 @@ class StoredKeep(msgspec.Struct, frozen=True):
 
 
 class StoredSizes(msgspec.Struct, frozen=True):
-    """How much of a job is stored, in rows and in bytes as they are stored."""
+    """How much of a job is stored, in rows and in bytes as they are stored.
+
+    The `inputs` are the items, with those that are coming in; the `keys` say where keys are.
+    """
 
     inputs_rows: int
     inputs_bytes: int
+    keys_rows: int
+    keys_bytes: int
     commits: int
     heads_bytes: int
     bodies_bytes: int
@@ -132,7 +170,8 @@ class StoredSizes(msgspec.Struct, frozen=True):
     @property
     def total_bytes(self) -> int:
         """All of it."""
-        return self.inputs_bytes + self.heads_bytes + self.bodies_bytes + self.checkpoints_bytes
+        of_items = self.inputs_bytes + self.keys_bytes
+        return of_items + self.heads_bytes + self.bodies_bytes + self.checkpoints_bytes
 
 
 class Erased(msgspec.Struct, frozen=True):

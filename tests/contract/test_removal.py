@@ -12,7 +12,9 @@ from milepost import StateStore
 from milepost.errors import StoreError
 from milepost.rows import (
     InputBlock,
+    KeySegment,
     Row,
+    Staged,
     StoredCheckpoint,
     StoredCheckpointSize,
     StoredJob,
@@ -45,6 +47,8 @@ def filled(store: StateStore, job_id: str, rows: int = 3) -> StoredJob:
                 job.number, StoredCheckpoint(seq, 1, f"r{seq}", b"c", b"d", b"s" * 10)
             )
         writer.add_inputs(job.number, InputBlock(0, 1, "jj", b"k" * 5, b"v" * 5, b"d"))
+        writer.add_key_segment(job.number, KeySegment(0, 1, b"h" * 8, b"o" * 2, b"d"))
+        writer.stage(Staged(job.number, 1, 1, job_id, 1))
         writer.put_lease(job.number, StoredLease("me", 1, 9))
         writer.put_keep(job.number, StoredKeep(7, "why", 3))
     return job
@@ -119,7 +123,7 @@ def test_the_schema_refuses_a_number_that_was_used(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "size_bytes", "steps"),
-    [(100, 10_000, [7]), (3, 10_000, [3, 3, 1]), (100, 25, [3, 3, 1]), (1, 1, [1] * 7 + [0])],
+    [(100, 10_000, [9]), (3, 10_000, [3, 3, 3, 0]), (100, 25, [3, 4, 2]), (1, 1, [1] * 9 + [0])],
 )
 def test_erasing_is_bounded_in_rows_and_bytes(
     store: StateStore, rows: int, size_bytes: int, steps: list[int]
@@ -134,6 +138,9 @@ def test_erasing_is_bounded_in_rows_and_bytes(
         assert [row.seq for row in reader.rows(other.number)] == [1, 2, 3]
         assert len(list(reader.checkpoints(other.number))) == 3
         assert len(list(reader.inputs(other.number))) == 1
+        assert list(reader.key_segments(job.number, 0, 9)) == []
+        assert len(list(reader.key_segments(other.number, 0, 9))) == 1
+        assert [staged.number for staged in reader.staged()] == [other.number]
     assert erased(store, job.number) == [0]  # doing it again is fine
 
 
@@ -179,8 +186,8 @@ def test_sizes_are_of_what_is_stored(store: StateStore) -> None:
     """Rows and bytes, by what they are for; checkpoints one by one."""
     job = filled(store, "one")
     with store.reading() as reader:
-        assert reader.sizes(job.number) == StoredSizes(1, 10, 3, 15, 15, 3, 30)
-        assert reader.sizes(job.number).total_bytes == 70
+        assert reader.sizes(job.number) == StoredSizes(1, 10, 1, 10, 3, 15, 15, 3, 30)
+        assert reader.sizes(job.number).total_bytes == 80
         assert reader.checkpoint_sizes(job.number) == [
             StoredCheckpointSize(seq, f"r{seq}", 10) for seq in (3, 2, 1)
         ]
@@ -223,7 +230,7 @@ def test_an_older_file_is_read_without_being_changed(tmp_path: Path) -> None:
     filled(store, "one")
     store.close()
     raw = apsw.Connection(str(path))
-    for name in ("tombstones", "retention"):
+    for name in ("tombstones", "retention", "key_segments", "staged"):
         raw.execute(f"DROP TABLE {name}")
     raw.execute("DROP TRIGGER jobs_are_new; PRAGMA user_version = 1")
     raw.close()
@@ -235,6 +242,25 @@ def test_an_older_file_is_read_without_being_changed(tmp_path: Path) -> None:
         assert reader.keep(job.number) is None
         assert reader.tombstone("one") is None
         assert reader.tombstones_left() == []
+        assert reader.staged() == list(reader.key_segments(job.number, 0, 9)) == []
     old.close()
     assert path.read_bytes() == before
     filled(open_store(path), "two")  # a writer takes it further
+
+
+def test_a_number_that_was_reserved_is_that_of_the_job_whatever_was_deleted_meanwhile(
+    store: StateStore,
+) -> None:
+    """What is staged keeps a number; one that was given never comes again."""
+    with store.writing() as writer:
+        number = writer.reserve()
+        writer.stage(Staged(number, 0, 1, "token", 1))
+    job = filled(store, "meanwhile")
+    assert job.number == number + 1
+    buried(store, job)
+    erased(store, job.number)
+    with store.writing() as writer:
+        assert writer.reserve() == job.number + 1
+        assert writer.add_job("slow", 1, "digest", number).number == number
+        assert writer.unstage("token") == 1
+        assert writer.add_job("next", 1, "digest").number == job.number + 1

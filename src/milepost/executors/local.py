@@ -92,7 +92,7 @@ def run(
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
     items: Iterable[object] | Mapping[str, object] | None = None,
-    on_changed: Literal["refuse", "keep"] = "refuse",
+    on_changed: Literal["refuse", "keep", "grow"] = "refuse",
     retry: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunOutcome:
@@ -139,11 +139,13 @@ def run(
 
     `items` are those that the caller has now: they are compared with the job's, and where they
     differ the run is refused (InputChanged), unless `on_changed` is `keep`: the job then goes on
-    with the items that it has, and `RunOutcome.inputs` says what differs.
+    with the items that it has, and `RunOutcome.inputs` says what differs. With `grow`, items that
+    are only more are added behind those that the job has; any other difference is refused.
 
     `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
 
-    Raises LeaseHeld; InputChanged; LeaseLost as soon as another holds the job, with nothing more
+    Raises LeaseHeld; InputChanged; ItemsRefused where items are to be added to a job that is
+    beyond map; LeaseLost as soon as another holds the job, with nothing more
     written; a BrokenExecutor of the caller's own executor; and the store's errors. Whatever is
     raised, the job is left so that another run takes it up.
     """
@@ -155,9 +157,13 @@ def run(
         stop_signals(calls.wake) as stop,
     ):
         inputs = None if items is None else manager.compare_inputs(job_id, items)
-        if inputs is not None and inputs.verdict != "same" and on_changed != "keep":
+        taken = {"same", "grew"} if on_changed == "grow" else {"same"}
+        if inputs is not None and inputs.verdict not in taken and on_changed != "keep":
             raise InputChanged(job_id=job_id, verdict=inputs.verdict, difference=str(inputs))
         plan, state = _recovered(manager, job_id, takeover, retry)
+        if inputs is not None and inputs.verdict == "grew" and on_changed == "grow":
+            more = inputs.new_items()
+            state = manager.add_items(job_id, more, existing="skip", lease=lease)
         running = Running(
             manager=manager,
             lease=lease,

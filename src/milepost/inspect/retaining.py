@@ -103,6 +103,7 @@ def sizes_page(view: SizesView) -> Page:
     stored = view.stored
     rows = (
         ("inputs", stored.inputs_rows, stored.inputs_bytes),
+        ("index of keys", stored.keys_rows, stored.keys_bytes),
         ("facts", stored.commits, stored.heads_bytes),
         ("payloads", stored.commits, stored.bodies_bytes),
         ("checkpoints", stored.checkpoints, stored.checkpoints_bytes),

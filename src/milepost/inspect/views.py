@@ -130,6 +130,7 @@ class ShowView:
     that a holder was taken over and the job has not been recovered since. `item_events` are
     those that the phase accepts of the items. `rejected_count` counts the writes that were
     refused and kept for the record, `rewinds` are pairs: at which commit, back to which.
+    `added_count` is how many of the items came after the job was created.
     """
 
     SCHEMA: ClassVar[str] = "milepost.show/1"
@@ -158,6 +159,7 @@ class ShowView:
     item_events: tuple[str, ...]
     rejected_count: int
     rewinds: tuple[tuple[int, int], ...]
+    added_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,7 +333,8 @@ class ChangedItems:
 class ChangesView:
     """What is different in a job between two moments; `commits` and `events` count what is between.
 
-    `items` holds the items by what changed: `state`, or a variable of theirs (`attempts`).
+    `items` holds the items by what changed: `state`, a variable of theirs (`attempts`), or that
+    they were `added` or, by a rewind, `removed`.
     `rewinds` are those between: at which commit, back to which.
     """
 

@@ -47,7 +47,8 @@ _log: Final = logging.getLogger("milepost.store")
 class Moment(NamedTuple):
     """What a decision may look at: the job as it stands under the write lock, and the time.
 
-    `committed` is the state at the newest row; `state` also has what others add to this commit.
+    `committed` is the state at the newest row; `state` also has what others add to this commit,
+    which is `pending`.
     """
 
     writer: Writer
@@ -56,6 +57,7 @@ class Moment(NamedTuple):
     committed: JobState
     state: JobState
     now_us: int
+    pending: Sequence[Draft] = ()
 
 
 Decision: TypeAlias = Callable[[Moment], Iterable[Draft]]
@@ -198,9 +200,10 @@ class Appender:
         state = before
         drafts: list[Draft] = []
         for alike in _alike(tickets):
-            moment = Moment(writer, self._loader.store.url, job, before, state, now_us)
+            url = self._loader.store.url
+            moment = Moment(writer, url, job, before, state, now_us, drafts)
             state, accepted = _decided(moment, alike)
-            drafts += accepted
+            drafts = [*drafts, *accepted]
         if drafts:
             opening = migration(before)
             if opening is not None:
@@ -305,7 +308,8 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
         return after, drafts
     state, drafts = moment.state, []  # one of them is refused: each for itself
     for ticket in tickets:
-        state, accepted = _decided(moment._replace(state=state), [ticket])
+        pending = [*moment.pending, *drafts]
+        state, accepted = _decided(moment._replace(state=state, pending=pending), [ticket])
         drafts += accepted
     return state, drafts
 

@@ -6,10 +6,12 @@ import heapq
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from milepost.blocks import Entry
 from milepost.codec import MAX_BLOCK_BYTES
 from milepost.errors import Large, TooLarge
 from milepost.facts import Draft, ItemsFired, JobCreated, JobFired
@@ -21,6 +23,7 @@ __all__ = [
     "check_checkpoint",
     "check_commit",
     "check_value",
+    "checked_entries",
     "largest_in",
     "largest_of",
 ]
@@ -69,6 +72,13 @@ def check_value(limits: Limits, what: Callable[[], str], encoded: bytes) -> None
             max_bytes=limits.value_max_bytes,
             largest=lambda: largest_in(msgspec.json.decode(encoded)),
         )
+
+
+def checked_entries(limits: Limits, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The keys and values of items as they come, each checked. Raises TooLarge."""
+    for key, encoded in entries:
+        check_value(limits, partial(_item_named, key), encoded)
+        yield key, encoded
 
 
 def check_commit(limits: Limits, state: JobState, drafts: Sequence[Draft], size_bytes: int) -> None:
@@ -169,6 +179,10 @@ def _parts_of(state: JobState) -> Iterator[Large]:
     yield from _fields("variables", state.variables)
     for cell in state.items.dump():
         yield Large(f"items in {cell.state}", len(cell.members))
+
+
+def _item_named(key: str) -> str:
+    return f"item {key!r}"
 
 
 def _fields(whose: str, payload: object) -> Iterator[Large]:

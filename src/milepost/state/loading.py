@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,11 +21,11 @@ from milepost.errors import (
 )
 from milepost.facts import Commit, Fact, JobCreated, Migrated, check_job_id
 from milepost.fold import advance
-from milepost.inputs import Inputs
+from milepost.inputs import Inputs, Run, Shelf
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob
+from milepost.rows import InputBlock, KeySegment, Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, StateStore
 from milepost.upgrade import upgraded
 from milepost.versions import Tables
@@ -158,8 +158,7 @@ class Loader:
                     return changed(state, digest=previous, number=job.number)
                 if isinstance(first, Migrated):
                     state = restore(first.snapshot, self.tables, self.inputs(job, 0))
-                    inputs = self.inputs(job, state.items.count)
-                    return changed(state, inputs=inputs, number=job.number)
+                    return changed(state, number=job.number)
             except LifecycleChanged as error:
                 unread = error
             if row.seq == 1 and not isinstance(first, JobCreated):
@@ -191,8 +190,7 @@ class Loader:
             raise StoreUnreadable(url=self.store.url, problem=f"{name}: {error}") from error
         if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
-        inputs = self.inputs(job, state.items.count)
-        return changed(state, inputs=inputs, number=job.number)
+        return changed(state, number=job.number)
 
     def tally(self, job: StoredJob, row: Row) -> Tally:
         """Where the job stood after `row`, by the row's own word."""
@@ -202,20 +200,50 @@ class Loader:
         """The error for a commit that does not verify."""
         return LogCorrupt(url=self.store.url, job_id=job.job_id, seq=seq, problem=problem)
 
-    def inputs(self, job: StoredJob, count: int) -> Inputs:
-        """The job's items, read from the store when they are first asked for."""
+    def shelf(self, job: StoredJob) -> Shelf:
+        """What is stored of the job's items, read when it is first asked for."""
 
-        def block_at(ordinal: int) -> InputBlock:
+        def block_at(place: int) -> InputBlock:
             with self.store.reading() as reader:
-                for block in reader.inputs(job.number, ordinal):
-                    if block.first <= ordinal < block.first + block.count:
+                for block in reader.inputs(job.number, place):
+                    if block.first <= place < block.first + block.count:
                         return block
-                self.same(self.job(reader, job.job_id), job.number, "what was read")
-            raise StoreUnreadable(
-                url=self.store.url, problem=f"item {ordinal} of job {job.job_id} is missing"
-            )
+                    break
+                raise self._missing(reader, job, place)
 
-        return Inputs(self.store.url, count, block_at)
+        def segments(first: int, end: int) -> list[KeySegment]:
+            with self.store.reading() as reader:
+                return list(reader.key_segments(job.number, first, end))
+
+        return Shelf(self.store.url, block_at, segments)
+
+    def inputs(self, job: StoredJob, count: int) -> Inputs:
+        """The first `count` of the job's items: those that it was created with."""
+        return Inputs(self.shelf(job), count)
+
+    def blocks(self, reader: Reader, job: StoredJob, runs: Iterable[Run]) -> Iterator[InputBlock]:
+        """The blocks at the places of `runs`, in order. Raises StoreUnreadable where one lacks."""
+        for first, count in runs:
+            place, end = first, first + count
+            for block in reader.inputs(job.number, first):
+                if place == end or block.first != place or place + block.count > end:
+                    break
+                yield block
+                place += block.count
+            if place < end:
+                raise self._missing(reader, job, place)
+
+    def _missing(self, reader: Reader, job: StoredJob, place: int) -> StateError:
+        """Why there is no item: the job may have been deleted, and another have its id."""
+        found, tombstone = reader.job(job.job_id), reader.tombstone(job.job_id)
+        if found is not None and found.number != job.number:
+            what = "what was read"
+            return JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
+        if found is None and tombstone is not None:
+            deleted_at = instant(tombstone.deleted_at_us)
+            return JobAbsent(job_id=job.job_id, url=self.store.url, deleted_at=deleted_at)
+        problem = f"the item at place {place} of job {job.job_id} is missing"
+        return StoreUnreadable(url=self.store.url, problem=problem)
 
     def _newest_checkpoint(
         self, reader: Reader, job: StoredJob, fallbacks: list[str]

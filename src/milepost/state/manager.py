@@ -7,13 +7,16 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from milepost.blocks import entries_of
 from milepost.clock import Clock, SystemClock, instant
-from milepost.errors import JobAbsent, UpdateConflict
+from milepost.errors import JobAbsent, StoreLocked, UpdateConflict
 from milepost.facts import check_job_id
+from milepost.items import bitmap
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
@@ -22,20 +25,23 @@ from milepost.rows import Vacuumed
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state import travel
+from milepost.state.additions import Existing, add_items
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
 from milepost.state.comparing import InputComparison, compare
 from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
 from milepost.state.history import StateEvent, history
-from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
+from milepost.state.intake import Intake, sweep
+from milepost.state.jobs import JobSummary, NewJob, check_absent, phase_entered, summaries
 from milepost.state.lease import Lease
-from milepost.state.limits import LARGEST, Limits
+from milepost.state.limits import LARGEST, Limits, checked_entries
 from milepost.state.loading import Loader, Loading
+from milepost.state.locating import Locator
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
 from milepost.state.reaping import StuckJob, expired, reap
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
-from milepost.state.results import Failure, ResultReader
+from milepost.state.results import Failure, Order, ResultReader
 from milepost.state.retention import (
     Kept,
     RetentionPlan,
@@ -47,7 +53,15 @@ from milepost.state.retention import (
 from milepost.state.rewinding import WayBack
 from milepost.state.scope import Scope
 from milepost.state.sizes import JobSizes, job_sizes
-from milepost.state.transitions import ItemEvent, JobEvent, Request, Updater, decide, prepare
+from milepost.state.transitions import (
+    ItemEvent,
+    JobEvent,
+    Request,
+    Updater,
+    decide,
+    item_ordinal,
+    prepare,
+)
 from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification, verify_job
 from milepost.versions import tables_of
@@ -89,6 +103,7 @@ class StateManager:
         self._metrics = metrics or Metrics()
         self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics)
         self._appender = Appender(self._loader, self._clock, self._limits)
+        self._locator = Locator(store.url)
         self._leases: dict[str, Lease] = {}
 
     @classmethod
@@ -167,20 +182,67 @@ class StateManager:
         A mapping gives keys and values; of other iterables a text or a milepost.Item has a key,
         and every other JSON value is known by the digest of its content. `config` gives the
         lifecycle's parameters (`max_attempts`, `max_dead`, `has_reduce`), `variables` the job's
-        first ones. Memory: the keys and the compressed blocks. Raises JobExists, JobIdInvalid,
-        ValueInvalid, ItemKeyDuplicate, ContextInvalid.
+        first ones.
+
+        `items` are read once, in order, and may be of any number: beyond the first 65,536 they
+        are written as they come in, and the job is there when the last has come. No lock is held
+        while an item is waited for. Memory: 65,536 items or 8 MB as stored, and 20 bytes for each
+        item. Raises JobExists, JobIdInvalid, ValueInvalid, ItemKeyDuplicate, ContextInvalid,
+        StagingExpired.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        new = NewJob.prepare(self._lifecycle, items, config or {}, variables or {}, self._limits)
-        with self._store.writing() as writer:
-            new.store(self._loader, writer, job_id, self._clock.now_us())
-            earlier = writer.tombstone(job_id)
+        new = NewJob.prepare(self._lifecycle, config or {}, variables or {}, self._limits)
+        with self._store.reading() as reader:
+            check_absent(self._loader, reader, job_id)
+        self._sweep()
+        intake = Intake(self._loader, self._clock, job_id, None)
+        try:
+            intake.read(checked_entries(self._limits, entries_of(items)))
+            with self._store.writing() as writer:
+                new.store(self._loader, writer, job_id, intake, self._clock.now_us())
+                earlier = writer.tombstone(job_id)
+        except BaseException:
+            intake.abandon()
+            raise
         self._metrics.began_job("created")
-        _log.info("job %s created with %d items", job_id, new.created.item_count)
+        _log.info("job %s created with %d items", job_id, intake.count)
         if earlier is not None:
             when = instant(earlier.deleted_at_us)
             _log.info("job %s: an earlier job of that id was deleted at %s", job_id, when)
         return self.get_state(job_id)
+
+    def add_items(
+        self,
+        job_id: str,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        existing: Existing = "refuse",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """The job with `items` behind those that it has, in their initial state; all, or none.
+
+        They are given and read as in `create_job`, at the same cost. Items can be added in the
+        phase that a job begins in, and in those that accept all that a new item could take: setup
+        and map. `existing` says what becomes of an item whose key the job has: `refuse` raises
+        ItemExists, `skip` leaves it out. A rewind to a commit before undoes it. Leases are as in
+        `fire`. Raises ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld,
+        LeaseLost, StagingExpired, and UpdateConflict if others rewound the job meanwhile.
+        """
+        self._sweep()
+        state = add_items(
+            self._loader,
+            self._clock,
+            check_job_id(job_id),
+            checked_entries(self._limits, entries_of(items)),
+            existing=existing,
+            lease=self._lease_for(job_id, lease),
+            operator=operator,
+            newest=lambda: self.get_state(job_id),
+            append=lambda decision: self._append(job_id, decision),
+        )
+        _log.info("job %s has %d items now", job_id, state.items.count)
+        return state
 
     def get_state(self, job_id: str) -> JobState:
         """The newest state of the job. Raises JobAbsent, LogCorrupt, LifecycleChanged.
@@ -279,7 +341,11 @@ class StateManager:
                 wanted = [wanted]
             prepared = prepare(state, wanted, self._limits)
             decision = decide(
-                prepared, lease=self._lease_for(job_id, lease), operator=operator, base=state
+                prepared,
+                lease=self._lease_for(job_id, lease),
+                operator=operator,
+                base=state,
+                locator=self._locator,
             )
             try:
                 return self._append(job_id, decision)
@@ -639,15 +705,40 @@ class StateManager:
             lease = reader.lease(self._loader.job(reader, job_id).number)
         return None if lease is None else instant(lease.expires_at_us)
 
-    def results(self, job_id: str) -> Iterator[tuple[str, Any]]:  # Any: JSON
-        """Key and result of every item that is done, in item order, streamed.
+    def results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> Iterator[tuple[str, Any]]:  # Any: JSON
+        """Key and result of every item that is done, streamed; of those with `keys` or `ordinals`.
 
-        As of the moment of the first step; later writes do not show.
+        As of the moment of the first step; later writes do not show. In item order, or as they
+        were `recorded`, which keeps nothing in memory however much out of order that was. Cost:
+        the heads that no result was looked for in before, and the bodies that hold results,
+        decoded once each. Raises ItemAbsent for an item that the job does not have.
         """
         with self._store.reading() as reader:
-            found = self._results(reader, job_id)
-            for ordinal, result in found.results():
-                yield found.inputs.key(ordinal), result
+            results = self._results(reader, job_id)
+            wanted = None
+            if keys is not None or ordinals is not None:
+                named: Iterator[str | int] = chain(keys or (), ordinals or ())
+                wanted = bitmap(item_ordinal(results.state, item) for item in named)
+            inputs = results.state.inputs
+            for ordinal, result in results.results(wanted, order):
+                yield inputs.key(ordinal), result
+
+    def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
+        """The result of one item, by its key or ordinal. Raises ItemAbsent.
+
+        Raises KeyError if it has none. Cost: the heads that no result was looked for in before,
+        and one body.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """What the reduce phase gave. Raises KeyError while there is none."""
@@ -657,9 +748,9 @@ class StateManager:
     def failures(self, job_id: str) -> dict[str, list[Failure]]:
         """The failed attempts by item key, oldest first, of the items that had any."""
         with self._store.reading() as reader:
-            found = self._results(reader, job_id)
-            failures = sorted(found.failures().items())
-            return {found.inputs.key(ordinal): of_item for ordinal, of_item in failures}
+            results = self._results(reader, job_id)
+            inputs, found = results.state.inputs, results.failures()
+        return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
         """Everything that the job, or every job, promises, checked from the start."""
@@ -673,6 +764,12 @@ class StateManager:
 
     # Within
 
+    def _sweep(self) -> None:
+        """Take away what is left of items whose writers died; a store that is busy is left be."""
+        if not self._store.read_only:
+            with suppress(StoreLocked):
+                sweep(self._loader, self._clock.now_us())
+
     def _request(
         self,
         job_id: str,
@@ -682,7 +779,12 @@ class StateManager:
         operator: bool,
     ) -> JobState:
         prepared = prepare(self._known(job_id), requests, self._limits)
-        decision = decide(prepared, lease=self._lease_for(job_id, lease), operator=operator)
+        decision = decide(
+            prepared,
+            lease=self._lease_for(job_id, lease),
+            operator=operator,
+            locator=self._locator,
+        )
         return self._append(job_id, decision)
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
@@ -692,7 +794,7 @@ class StateManager:
         return lease or self._leases.get(job_id)
 
     def _known(self, job_id: str) -> JobState:
-        """A state of the job of any age: for what does not change, its lifecycle and inputs."""
+        """A state of the job of any age: for what does not change, its lifecycle."""
         return self._appender.known(job_id) or self.get_state(job_id)
 
     def _load(self, job_id: str) -> Loading:
@@ -706,4 +808,4 @@ class StateManager:
     def _results(self, reader: Reader, job_id: str) -> ResultReader:
         job = self._loader.job(reader, job_id)
         state = self._loader.load(reader, job, self._appender.known(job_id)).state
-        return ResultReader(reader, job, state, self._store.url)
+        return ResultReader(reader, job, state, self._store.url, self._locator)

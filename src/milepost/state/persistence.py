@@ -12,7 +12,9 @@ from milepost.errors import StoreError
 from milepost.rows import (
     Erased,
     InputBlock,
+    KeySegment,
     Row,
+    Staged,
     StoredCheckpoint,
     StoredCheckpointSize,
     StoredJob,
@@ -54,8 +56,23 @@ class Reader(Protocol):
         """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
         ...
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
+        ...
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are: segments with `first <= segment.first < end`, in order.
+
+        Derived: what is missing here can be made from the blocks.
+        """
+        ...
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        ...
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet, by number and place."""
         ...
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
@@ -98,10 +115,20 @@ class Writer(Reader, Protocol):
         """
         ...
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id.
 
-        Its number is higher than that of every job there ever was, deleted ones among them.
+        `number` is one that was reserved, under which inputs are staged. Otherwise it is higher
+        than that of every job there ever was, deleted ones among them.
+        """
+        ...
+
+    def reserve(self) -> int:
+        """A number that no job has or has had, and no staged inputs.
+
+        Staging some in this commit keeps it.
         """
         ...
 
@@ -110,7 +137,26 @@ class Writer(Reader, Protocol):
         ...
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
+        """One block of a job's items; its places are free."""
+        ...
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        ...
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet; what was said of the first is replaced."""
+        ...
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what the writer `token` had staged. Returns of how many places."""
+        ...
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first.
+
+        True if none is left: then nothing says any more that they were staged.
+        """
         ...
 
     def add_row(self, job: int, row: Row) -> None:

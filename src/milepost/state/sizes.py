@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import msgspec
 
+from milepost.blocks import entries_in
 from milepost.codec import decode_body
 from milepost.errors import Large
 from milepost.facts import ItemsFired, JobFired
-from milepost.inputs import read_keys, read_values
 from milepost.job import JobState
 from milepost.rows import Row, StoredJob, StoredSizes
 from milepost.state.limits import largest_of
 from milepost.state.loading import Loader
+from milepost.state.locating import lineage
 from milepost.state.persistence import Reader
 
 __all__ = ["JobSizes", "job_sizes"]
@@ -54,20 +55,26 @@ def _values(loader: Loader, reader: Reader, job: StoredJob, state: JobState) -> 
         yield Large(f"variable {name}", _size_bytes(value))
     url = loader.store.url
     for block in reader.inputs(job.number):
-        for key, value in zip(read_keys(block, url), read_values(block, url), strict=True):
-            yield Large(f"input of {key!r}", _size_bytes(value))
+        for key, encoded in entries_in(block, url):
+            yield Large(f"input of {key!r}", len(encoded))
+    stood_on = lineage(state)
     for row in reader.rows(job.number, upto=state.seq, bodies=True):
         if row.body_digest:
-            yield from _of_row(loader, job, row, state)
+            undone = not any(first <= row.seq <= last for first, last in stood_on)
+            yield from _of_row(loader, job, row, state, undone=undone)
 
 
-def _of_row(loader: Loader, job: StoredJob, row: Row, state: JobState) -> Iterator[Large]:
+def _of_row(
+    loader: Loader, job: StoredJob, row: Row, state: JobState, *, undone: bool
+) -> Iterator[Large]:
+    """The values of one commit; items of one that was undone may be others by now."""
     body = decode_body(row, url=loader.store.url, job_id=job.job_id)
     for fact, given in zip(loader.facts(job, row), body, strict=True):
         if isinstance(fact, ItemsFired) and given:
             for ordinal, payload in zip(fact.ordinals, given, strict=True):
+                whose = f"item {ordinal}" if undone else repr(state.inputs.key(ordinal))
                 for name, value in (payload or {}).items():
-                    place = f"{name} of {state.inputs.key(ordinal)!r} at seq {row.seq}"
+                    place = f"{name} of {whose} at seq {row.seq}"
                     yield Large(place, _size_bytes(value))
         elif isinstance(fact, JobFired) and given:
             for name, value in given.items():

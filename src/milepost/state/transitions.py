@@ -23,9 +23,19 @@ from milepost.machine import Machine, Payload, Values
 from milepost.state.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.lease import Lease, check_lease
 from milepost.state.limits import Limits, check_value
+from milepost.state.locating import Locator
 from milepost.state.results import ResultReader
 
-__all__ = ["ItemEvent", "JobEvent", "Request", "Updater", "Wanted", "decide", "prepare"]
+__all__ = [
+    "ItemEvent",
+    "JobEvent",
+    "Request",
+    "Updater",
+    "Wanted",
+    "decide",
+    "item_ordinal",
+    "prepare",
+]
 
 
 class JobEvent(NamedTuple):
@@ -76,15 +86,16 @@ def decide(
     lease: Lease | None,
     operator: bool = False,
     base: JobState | None = None,
+    locator: Locator | None = None,
 ) -> Decision:
     """The decision that appends what is `wanted`, all of it or nothing.
 
-    With `base` it raises UpdateConflict if the job is no longer in that state. A result that is
-    recorded already is passed over if it is the same, and refused with a RecordConflict that the
-    log keeps if it is not (INV-ONCE). A lease that is not the job's any more gives LeaseLost, and
-    leaves its trace in the log too (INV-FENCE).
+    `locator` knows where results are. With `base` it raises UpdateConflict if the job is no longer
+    in that state. A result that is recorded already is passed over if it is the same, and refused
+    with a RecordConflict that the log keeps if it is not (INV-ONCE). A lease that is not the job's
+    any more gives LeaseLost, and leaves its trace in the log too (INV-FENCE).
     """
-    return _Decision(wanted, lease, operator, base)
+    return _Decision(wanted, lease, operator, base, locator)
 
 
 @dataclass(slots=True)
@@ -95,6 +106,7 @@ class _Decision(Joinable):
     lease: Lease | None
     operator: bool
     base: JobState | None
+    locator: Locator | None
 
     @property
     def kind(self) -> object:
@@ -107,7 +119,7 @@ class _Decision(Joinable):
         for other in others:
             assert isinstance(other, _Decision), "it is of the same kind"
             wanted += other.wanted
-        return _Decision(wanted, self.lease, self.operator, None)
+        return _Decision(wanted, self.lease, self.operator, None, self.locator)
 
     def __call__(self, moment: Moment) -> Iterable[Draft]:
         """As a Decision."""
@@ -116,10 +128,10 @@ class _Decision(Joinable):
         check_lease(moment, self.lease, operator=self.operator, wants=wants)
         if base is not None and (moment.job.number, moment.state.seq) != (base.number, base.seq):
             raise UpdateConflict(job_id=moment.state.id, tries=1)
-        return _drafts(moment, wanted)
+        return _drafts(moment, wanted, self.locator)
 
 
-def _drafts(moment: Moment, wanted: Wanted) -> list[Draft]:
+def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Draft]:
     """The drafts of `wanted`: neighbours with the same event become one fact."""
     state = moment.state
     drafts: list[Draft] = []
@@ -131,8 +143,8 @@ def _drafts(moment: Moment, wanted: Wanted) -> list[Draft]:
             run.end(drafts)
             drafts.append(Draft(JobFired(request.event, readable), body))
             continue
-        ordinal = _ordinal(state, request.item)
-        if body and ordinal in settled and _recorded(moment, ordinal, checked):
+        ordinal = _ordinal(moment, request.item)
+        if body and ordinal in settled and _recorded(moment, ordinal, checked, locator):
             continue
         if request.event != run.event or ordinal in run.bodies:
             run.end(drafts)
@@ -163,14 +175,16 @@ class _Run:
             self.bodies = {}
 
 
-def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
+def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator | None) -> bool:
     """True if the item has just this result; raises RefusedWithRecord if it has another."""
     state = moment.state
     body = checked.body or {}
     if "result" not in body:
         return False  # the table decides
-    reader = ResultReader(moment.writer, moment.job, state, moment.url)
-    recorded = reader.encoded(ordinal)
+    recorded = _pending(moment, ordinal)
+    if recorded is None:
+        reader = ResultReader(moment.writer, moment.job, moment.committed, moment.url, locator)
+        recorded = reader.encoded(ordinal)
     if recorded is None:
         return False
     digests = value_digest(recorded), value_digest(bytes(body["result"]))
@@ -196,22 +210,43 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
     )
 
 
+def _pending(moment: Moment, ordinal: int) -> bytes | None:
+    """The result of the item that others record in this commit, None if they do not."""
+    for fact, body in reversed([(draft.fact, draft.body) for draft in moment.pending]):
+        if not isinstance(fact, ItemsFired) or fact.event != "succeed":
+            continue
+        if ordinal in fact.ordinals and isinstance(body, list):
+            return bytes(body[fact.ordinals.index(ordinal)]["result"])
+    return None
+
+
 def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
     """What a refused write wanted, for the record: its first event, and the items it names."""
     items = [c.request.item for c in wanted if isinstance(c.request, ItemEvent)]
     event = str(wanted[0].request.event) if wanted else ""
-    return event, [_ordinal(moment.state, item) for item in items]
+    return event, [_ordinal(moment, item) for item in items]
 
 
-def _ordinal(state: JobState, item: str | int) -> int:
+def item_ordinal(state: JobState, item: str | int) -> int:
+    """The ordinal of the item with that key or ordinal. Raises ItemAbsent."""
     try:
-        if isinstance(item, str):
-            return state.inputs.ordinal(item)
-        if not 0 <= item < state.items.count:
+        ordinal = state.inputs.ordinal(item) if isinstance(item, str) else item
+        if not 0 <= ordinal < state.items.count:
             raise KeyError(item)
     except KeyError:
         raise ItemAbsent(job_id=state.id, item=item, count=state.items.count) from None
-    return item
+    return ordinal
+
+
+def _ordinal(moment: Moment, item: str | int) -> int:
+    """The ordinal of an item that the job has, and had before this commit."""
+    ordinal = item_ordinal(moment.committed, item)
+    inputs, then = moment.state.inputs, moment.committed.inputs
+    if inputs is not then and (
+        ordinal >= inputs.count or inputs.place(ordinal) != then.place(ordinal)
+    ):  # others undid it, in this commit, and may have added another
+        raise ItemAbsent(job_id=moment.state.id, item=item, count=inputs.count)
+    return ordinal
 
 
 def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from milepost.blocks import fingerprint_of
 from milepost.codec import decode_body
 from milepost.errors import LogCorrupt, MilepostError, StateError
-from milepost.inputs import fingerprint_of
+from milepost.facts import ItemsAdded
 from milepost.job import JobState
 from milepost.rows import StoredJob
 from milepost.state.loading import Loader
@@ -45,15 +46,19 @@ def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
     each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint;
-    the inputs against the fingerprint. Cost: the job is read once, every value is decoded.
+    the inputs against their fingerprints. Cost: the job is read once, every value is decoded.
     """
     problems: list[Problem] = []
     checkpoints = {c.seq: c for c in reader.checkpoints(job.number)}
     checked_checkpoints = 0
+    added: list[tuple[int, ItemsAdded]] = []
     state: JobState | None = None
     try:
         state = loader.origin(reader, job)
         for row, after in loader.replay(reader, job, state):
+            if after.fingerprint != state.fingerprint:
+                facts = loader.facts(job, row)
+                added += [(row.seq, fact) for fact in facts if isinstance(fact, ItemsAdded)]
             state = after
             if loader.tally(job, row) != state.tally:
                 message = "the row states another tally than the fold gives"
@@ -69,7 +74,7 @@ def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
                     problem = Problem(invariant="INV-FOLD", seq=row.seq, message=str(error))
                     problems.append(problem)
         problems.extend(_bodies(loader, reader, job))
-        problems.extend(_inputs(loader, reader, job, state))
+        problems.extend(_inputs(loader, reader, job, state, added))
     except LogCorrupt as error:
         invariant = "INV-LEGAL" if "not legal" in error.problem else "INV-CHAIN"
         problems.append(Problem(invariant=invariant, seq=error.seq, message=error.problem))
@@ -101,9 +106,21 @@ def _bodies(loader: Loader, reader: Reader, job: StoredJob) -> list[Problem]:
     return problems
 
 
-def _inputs(loader: Loader, reader: Reader, job: StoredJob, state: JobState) -> list[Problem]:
-    found = fingerprint_of(reader.inputs(job.number), loader.store.url)
-    if found == (state.items.count, state.created.fingerprint):
-        return []
-    message = "the items are not those that the job was created with"
-    return [Problem(invariant="inputs", seq=None, message=message)]
+def _inputs(
+    loader: Loader,
+    reader: Reader,
+    job: StoredJob,
+    state: JobState,
+    added: list[tuple[int, ItemsAdded]],
+) -> list[Problem]:
+    """The items against their fingerprints: those of the beginning, and all that were added."""
+    created = state.created
+    given = [(1, created.item_count, created.fingerprint, [(0, created.item_count)])]
+    given += [(seq, fact.count, fact.fingerprint, fact.runs) for seq, fact in added]
+    problems: list[Problem] = []
+    for seq, count, fingerprint, runs in given:
+        blocks = loader.blocks(reader, job, runs)
+        if fingerprint_of(blocks, loader.store.url) != (count, fingerprint):
+            message = f"the items are not those that commit {seq} speaks of"
+            problems.append(Problem(invariant="inputs", seq=None, message=message))
+    return problems

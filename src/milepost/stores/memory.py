@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import msgspec
 
@@ -13,7 +14,9 @@ from milepost.errors import StoreError
 from milepost.rows import (
     Erased,
     InputBlock,
+    KeySegment,
     Row,
+    Staged,
     StoredCheckpoint,
     StoredCheckpointSize,
     StoredJob,
@@ -27,6 +30,8 @@ from milepost.rows import (
 
 __all__ = ["MemoryStore"]
 
+_Stored = TypeVar("_Stored")
+
 
 @dataclass(frozen=True)
 class _Log:
@@ -34,22 +39,17 @@ class _Log:
 
     job: StoredJob
     rows: tuple[Row, ...] = ()
-    inputs: tuple[InputBlock, ...] = ()
     checkpoints: tuple[StoredCheckpoint, ...] = ()
     lease: StoredLease | None = None
     keep: StoredKeep | None = None
 
-    def sizes(self) -> StoredSizes:
-        """How much is stored."""
-        return StoredSizes(
-            inputs_rows=len(self.inputs),
-            inputs_bytes=sum(len(b.keys) + len(b.values) for b in self.inputs),
-            commits=len(self.rows),
-            heads_bytes=sum(len(r.head) + len(r.after) for r in self.rows),
-            bodies_bytes=sum(len(r.body) for r in self.rows),
-            checkpoints=len(self.checkpoints),
-            checkpoints_bytes=sum(len(c.snapshot) for c in self.checkpoints),
-        )
+
+@dataclass(frozen=True)
+class _Places:
+    """The inputs under one number, whether there is a job of it yet or not."""
+
+    blocks: tuple[InputBlock, ...] = ()
+    segments: tuple[KeySegment, ...] = ()
 
 
 @dataclass
@@ -62,6 +62,8 @@ class _Transaction:
     logs: dict[str, _Log] = field(default_factory=dict)
     buried: dict[int, _Log] = field(default_factory=dict)
     tombstones: dict[int, Tombstone] = field(default_factory=dict)
+    places: dict[int, _Places] = field(default_factory=dict)
+    stagings: tuple[Staged, ...] = ()
     mark: int = 0
 
     def job(self, job_id: str) -> StoredJob | None:
@@ -89,9 +91,23 @@ class _Transaction:
         del bodies
         return iter(self._log(job).rows[after:upto])
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
-        return (b for b in self._log(job).inputs if b.first + b.count > ordinal)
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
+        return (b for b in self._places(job).blocks if b.first + b.count > place)
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are, of segments with `first <= segment.first < end`."""
+        return (s for s in self._places(job).segments if first <= s.first < end)
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        ends = [block.first + block.count for block in self._places(job).blocks[-1:]]
+        ends += [s.first + s.count for s in self.stagings if s.number == job]
+        return max(ends, default=0)
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet."""
+        return sorted(self.stagings, key=lambda staged: (staged.number, staged.first))
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         """The job's checkpoints, newest first."""
@@ -114,7 +130,7 @@ class _Transaction:
 
     def sizes(self, job: int) -> StoredSizes:
         """How much is stored of the job."""
-        return self._log(job).sizes()
+        return _sizes(self._log(job), self._places(job))
 
     def tombstone(self, job_id: str) -> Tombstone | None:
         """The newest job of that id that was deleted."""
@@ -125,10 +141,12 @@ class _Transaction:
         """The deleted jobs of which rows are left, oldest first."""
         return [t for t in self.tombstones.values() if not t.erased]
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
         """A new entry."""
-        taken = [log.job.number for log in self.logs.values()] + list(self.tombstones)
-        job = StoredJob(max(taken, default=0) + 1, job_id, created_at_us, lifecycle)
+        number = self.reserve() if number is None else number
+        job = StoredJob(number, job_id, created_at_us, lifecycle)
         self.logs[job_id] = _Log(job)
         return job
 
@@ -137,10 +155,46 @@ class _Transaction:
         log = self._log(job)
         self._put(replace(log, job=msgspec.structs.replace(log.job, lifecycle=lifecycle)))
 
+    def reserve(self) -> int:
+        """A number that no job has or has had, and no staged inputs."""
+        taken = [log.job.number for log in self.logs.values()] + list(self.tombstones)
+        return max([*taken, *(staged.number for staged in self.stagings)], default=0) + 1
+
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
-        log = self._log(job)
-        self._put(replace(log, inputs=(*log.inputs, block)))
+        """One block of a job's items; its places are free."""
+        places = self._places(job)
+        self.places[job] = replace(places, blocks=(*places.blocks, block))
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        places = self._places(job)
+        self.places[job] = replace(places, segments=(*places.segments, segment))
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet."""
+        at = (staged.number, staged.first)
+        others = tuple(s for s in self.stagings if (s.number, s.first) != at)
+        self.stagings = (*others, staged)
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what this writer had staged: of how many places."""
+        found = sum(s.count for s in self.stagings if s.token == token)
+        self.stagings = tuple(s for s in self.stagings if s.token != token)
+        return found
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
+        places, end = self._places(staged.number), staged.first + staged.count
+        found = [block for block in places.blocks if staged.first <= block.first < end]
+        swept = {block.first for block in found[-blocks:]}
+        kept = tuple(block for block in places.blocks if block.first not in swept)
+        done = len(swept) == len(found)
+        segments = tuple(s for s in places.segments if not (done and staged.first <= s.first < end))
+        self.places[staged.number] = _Places(kept, segments)
+        if done:
+            at = (staged.number, staged.first)
+            self.stagings = tuple(s for s in self.stagings if (s.number, s.first) != at)
+        return done
 
     def add_row(self, job: int, row: Row) -> None:
         """The next row of the job's log."""
@@ -184,20 +238,28 @@ class _Transaction:
         """
         if any(log.job.number == number for log in self.logs.values()):
             raise ValueError(f"job number {number} has an entry: bury it first")
-        log = self._log(number)
-        taken, freed_bytes = 0, 0
-        for name in ("rows", "inputs", "checkpoints"):
-            left = getattr(log, name)
-            while left and taken < rows and freed_bytes < size_bytes:
-                freed_bytes += replace(_Log(log.job), **{name: left[:1]}).sizes().total_bytes
+        log, places, taken, freed_bytes = self._log(number), self._places(number), 0, 0
+
+        def left(
+            stored: tuple[_Stored, ...], measure: Callable[[_Stored], int]
+        ) -> tuple[_Stored, ...]:
+            nonlocal taken, freed_bytes
+            while stored and taken < rows and freed_bytes < size_bytes:
+                freed_bytes += measure(stored[0])
                 taken += 1
-                left = left[1:]
-            log = replace(log, **{name: left})
-        done = not (log.rows or log.inputs or log.checkpoints)
+                stored = stored[1:]
+            return stored
+
+        log = replace(log, rows=left(log.rows, _row_bytes))
+        places = _Places(left(places.blocks, _block_bytes), left(places.segments, _segment_bytes))
+        staged = left(tuple(s for s in self.stagings if s.number == number), lambda _: 0)
+        log = replace(log, checkpoints=left(log.checkpoints, lambda c: len(c.snapshot)))
+        done = not (log.rows or places.blocks or places.segments or staged or log.checkpoints)
         done = done and taken < rows and freed_bytes < size_bytes
-        self.buried[number] = log
+        self.buried[number], self.places[number] = log, places
+        self.stagings = (*(s for s in self.stagings if s.number != number), *staged)
         if done:
-            del self.buried[number]
+            del self.buried[number], self.places[number]
             buried = self.tombstones.get(number)
             if buried is not None:
                 self.tombstones[number] = msgspec.structs.replace(buried, erased=True)
@@ -213,6 +275,9 @@ class _Transaction:
         for number in old[:limit]:
             del self.tombstones[number]
         return len(old[:limit])
+
+    def _places(self, job: int) -> _Places:
+        return self.places.get(job, _Places())
 
     def _log(self, job: int) -> _Log:
         """The log of that number, of an entry or of a buried job; an empty one if there is none."""
@@ -245,7 +310,12 @@ class MemoryStore:
         with self._turn:
             now = self._now
             transaction = _Transaction(
-                dict(now.logs), dict(now.buried), dict(now.tombstones), now.mark
+                dict(now.logs),
+                dict(now.buried),
+                dict(now.tombstones),
+                dict(now.places),
+                now.stagings,
+                now.mark,
             )
             yield transaction
             transaction.mark += 1
@@ -261,3 +331,29 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _sizes(log: _Log, places: _Places) -> StoredSizes:
+    return StoredSizes(
+        inputs_rows=len(places.blocks),
+        inputs_bytes=sum(map(_block_bytes, places.blocks)),
+        keys_rows=len(places.segments),
+        keys_bytes=sum(map(_segment_bytes, places.segments)),
+        commits=len(log.rows),
+        heads_bytes=sum(len(row.head) + len(row.after) for row in log.rows),
+        bodies_bytes=sum(len(row.body) for row in log.rows),
+        checkpoints=len(log.checkpoints),
+        checkpoints_bytes=sum(len(one.snapshot) for one in log.checkpoints),
+    )
+
+
+def _row_bytes(row: Row) -> int:
+    return len(row.head) + len(row.after) + len(row.body)
+
+
+def _block_bytes(block: InputBlock) -> int:
+    return len(block.keys) + len(block.values)
+
+
+def _segment_bytes(segment: KeySegment) -> int:
+    return len(segment.hashes) + len(segment.offsets)

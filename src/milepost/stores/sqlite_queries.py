@@ -10,7 +10,9 @@ import apsw
 from milepost.rows import (
     Erased,
     InputBlock,
+    KeySegment,
     Row,
+    Staged,
     StoredCheckpoint,
     StoredCheckpointSize,
     StoredJob,
@@ -29,14 +31,16 @@ _INSERT_COMMIT: Final = (
     "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
     " digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_INSERT_JOB: Final = (
-    "INSERT INTO jobs (number, job_id, created_at_us, lifecycle) VALUES (1 + max("
-    "ifnull((SELECT max(number) FROM jobs), 0), ifnull((SELECT max(number) FROM tombstones), 0)"
-    "), ?, ?, ?) RETURNING number"
+_HIGHEST_NUMBER: Final = (
+    "SELECT max(number) FROM (SELECT max(number) AS number FROM jobs"
+    " UNION ALL SELECT max(number) FROM tombstones"
+    f" UNION ALL SELECT max(id) >> {_SHIFT} FROM staged)"
 )
 _OF_A_JOB: Final = {
     "commits": "length(head) + length(after) + length(body)",
     "inputs": 'length(keys) + length("values")',
+    "key_segments": "length(hashes) + length(offsets)",
+    "staged": "0",
     "checkpoints": "length(snapshot)",
 }
 """The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
@@ -44,6 +48,8 @@ _OF_A_JOB: Final = {
 _SIZES: Final = (
     "SELECT (SELECT count(*) FROM inputs WHERE {0}),"
     ' (SELECT total(length(keys) + length("values")) FROM inputs WHERE {0}),'
+    " (SELECT count(*) FROM key_segments WHERE {0}),"
+    " (SELECT total(length(hashes) + length(offsets)) FROM key_segments WHERE {0}),"
     " (SELECT count(*) FROM commits WHERE {0}),"
     " (SELECT total(length(head) + length(after)) FROM commits WHERE {0}),"
     " (SELECT total(length(body)) FROM commits WHERE {0}),"
@@ -110,16 +116,49 @@ class SqliteReader:
         ):
             yield Row(*row)
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
         base = job << _SHIFT
         for row in self._execute(
             f'SELECT id & {_LAST}, count, codec, keys, "values", digest FROM inputs'
             " WHERE id >= (SELECT max(id) FROM inputs WHERE id BETWEEN ? AND ?) AND id <= ?"
             " ORDER BY id",
-            (base, base + ordinal, base + _LAST),
+            (base, base + place, base + _LAST),
         ):
             yield InputBlock(*row)
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are, of segments with `first <= segment.first < end`."""
+        base = job << _SHIFT
+        for row in self._execute(
+            f"SELECT id & {_LAST}, count, hashes, offsets, digest FROM key_segments"
+            " WHERE id >= ? AND id < ? ORDER BY id",
+            (base + first, base + end),
+        ):
+            yield KeySegment(*row)
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        base = job << _SHIFT
+        ends = [0]
+        for table in ("inputs", "staged"):
+            ends += [
+                first + count
+                for first, count in self._execute(
+                    f"SELECT id & {_LAST}, count FROM {table} WHERE id BETWEEN ? AND ?"
+                    " ORDER BY id DESC LIMIT 1",
+                    (base, base + _LAST),
+                )
+            ]
+        return max(ends)
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet."""
+        rows = self._execute(
+            f"SELECT id >> {_SHIFT}, id & {_LAST}, count, token, touched_at_us FROM staged"
+            " ORDER BY id"
+        )
+        return [Staged(*row) for row in rows]
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         """The job's checkpoints, newest first."""
@@ -187,18 +226,29 @@ class SqliteWriter(SqliteReader):
         super().__init__(connection)
         self.mark: int = connection.data_version("main")
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id."""
-        for (number,) in self._execute(_INSERT_JOB, (job_id, created_at_us, lifecycle)):
-            return StoredJob(number, job_id, created_at_us, lifecycle)
-        raise AssertionError("an INSERT … RETURNING gives its row")
+        number = self.reserve() if number is None else number
+        self._execute(
+            "INSERT INTO jobs (number, job_id, created_at_us, lifecycle) VALUES (?, ?, ?, ?)",
+            (number, job_id, created_at_us, lifecycle),
+        )
+        return StoredJob(number, job_id, created_at_us, lifecycle)
+
+    def reserve(self) -> int:
+        """A number that no job has or has had, and no staged inputs."""
+        for (number,) in self._execute(_HIGHEST_NUMBER):
+            return int(number or 0) + 1
+        raise AssertionError("an aggregate gives its row")
 
     def set_lifecycle(self, job: int, lifecycle: str) -> None:
         """Note by which lifecycle the job runs from now on."""
         self._execute("UPDATE jobs SET lifecycle = ? WHERE number = ?", (lifecycle, job))
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
+        """One block of a job's items; its places are free."""
         self._execute(
             'INSERT INTO inputs (id, count, codec, keys, "values", digest)'
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -211,6 +261,52 @@ class SqliteWriter(SqliteReader):
                 block.digest,
             ),
         )
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        self._execute(
+            "INSERT OR REPLACE INTO key_segments (id, count, hashes, offsets, digest)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + segment.first,
+                segment.count,
+                segment.hashes,
+                segment.offsets,
+                segment.digest,
+            ),
+        )
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet."""
+        self._execute(
+            "INSERT OR REPLACE INTO staged (id, count, token, touched_at_us) VALUES (?, ?, ?, ?)",
+            (
+                (staged.number << _SHIFT) + staged.first,
+                staged.count,
+                staged.token,
+                staged.touched_at_us,
+            ),
+        )
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what this writer had staged: of how many places."""
+        rows = self._execute("DELETE FROM staged WHERE token = ? RETURNING count", (token,))
+        return sum(int(count) for (count,) in rows)
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
+        first = (staged.number << _SHIFT) + staged.first
+        found = f"id BETWEEN {first} AND {first + staged.count - 1}"
+        self._execute(
+            f"DELETE FROM inputs WHERE id IN (SELECT id FROM inputs WHERE {found}"
+            " ORDER BY id DESC LIMIT ?)",
+            (blocks,),
+        )
+        for _ in self._execute(f"SELECT 1 FROM inputs WHERE {found} LIMIT 1"):
+            return False
+        self._execute(f"DELETE FROM key_segments WHERE {found}")
+        self._execute("DELETE FROM staged WHERE id = ?", (first,))
+        return True
 
     def add_row(self, job: int, row: Row) -> None:
         """The next row of the job's log."""

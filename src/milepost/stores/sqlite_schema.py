@@ -12,7 +12,7 @@ __all__ = ["LAST", "NUMBERS", "SHIFT", "STEPS", "VERSION", "Step"]
 
 SHIFT: Final = 40
 LAST: Final = (1 << SHIFT) - 1
-"""The largest seq, and the largest ordinal: what is left of an id beside the job's number."""
+"""The largest seq, and the largest place: what is left of an id beside the job's number."""
 
 NUMBERS: Final = (1 << (63 - SHIFT)) - 1
 """The largest number of a job: one store has that many in its life."""
@@ -68,7 +68,7 @@ CREATE TRIGGER commits_stay BEFORE UPDATE ON commits BEGIN
 END;
 
 CREATE TABLE inputs (
-    id     INTEGER PRIMARY KEY,           -- job << {SHIFT} | first ordinal
+    id     INTEGER PRIMARY KEY,           -- job << {SHIFT} | first place
     count  INTEGER NOT NULL,
     codec  TEXT NOT NULL,
     keys   BLOB NOT NULL,
@@ -119,7 +119,11 @@ CREATE INDEX tombstones_left ON tombstones (number) WHERE erased = 0;
 
 CREATE TRIGGER jobs_are_new BEFORE INSERT ON jobs BEGIN
     SELECT RAISE(ABORT, 'a number is never given to a second job')
-    WHERE NEW.number <= (SELECT max(number) FROM tombstones);
+    WHERE EXISTS (SELECT 1 FROM tombstones WHERE number = NEW.number)
+       OR NEW.number <= (SELECT max(number) FROM tombstones)
+          AND NOT EXISTS (  -- it was reserved before
+              SELECT 1 FROM staged
+              WHERE id BETWEEN NEW.number << {SHIFT} AND (NEW.number << {SHIFT}) + {LAST});
     SELECT RAISE(ABORT, 'every number for a job is taken: begin another store')
     WHERE NEW.number > {NUMBERS};
 END;
@@ -127,9 +131,38 @@ END;
 
 _RETENTION_ABSENT: Final = _RETENTION_TABLES.replace("TABLE ", "CREATE TEMP TABLE ")
 
+_INTAKE: Final = f"""
+-- Derived: can be dropped and made anew from the inputs.
+CREATE TABLE key_segments (
+    id      INTEGER PRIMARY KEY,          -- job << {SHIFT} | first place
+    count   INTEGER NOT NULL,
+    hashes  BLOB NOT NULL,                -- 8 bytes a key, ascending
+    offsets BLOB NOT NULL,                -- 2 bytes a key: its place, less the first
+    digest  BLOB NOT NULL
+) STRICT;
+
+-- Inputs that no commit speaks of yet; what is left of a writer that died is swept.
+CREATE TABLE staged (
+    id            INTEGER PRIMARY KEY,    -- job << {SHIFT} | first place; there may be no such job
+    count         INTEGER NOT NULL,
+    token         TEXT NOT NULL,          -- of its writer
+    touched_at_us INTEGER NOT NULL
+) STRICT;
+"""
+
+_INTAKE_ABSENT: Final = """
+CREATE TEMP TABLE key_segments (id INTEGER PRIMARY KEY, count, hashes, offsets, digest);
+CREATE TEMP TABLE staged (id INTEGER PRIMARY KEY, count, token, touched_at_us);
+"""
+
 STEPS: Final = (
     Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
-    Step(2, "tombstones of deleted jobs, how long jobs are kept", _RETENTION, _RETENTION_ABSENT),
+    Step(
+        2,
+        "tombstones of deleted jobs, how long jobs are kept; where keys are, inputs coming in",
+        "\n".join((_RETENTION, _INTAKE)),
+        "\n".join((_RETENTION_ABSENT, _INTAKE_ABSENT)),
+    ),
 )
 """Every format that there was, in order. A step that has been released is never changed."""
 

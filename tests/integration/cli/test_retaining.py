@@ -130,7 +130,8 @@ def test_sizes_name_the_largest_values(milepost: CommandLine, ended: list[str]) 
         "message of fail at seq 5",
     ]
     assert answer["total_bytes"] == sum(
-        answer["stored"][f"{name}_bytes"] for name in ("inputs", "heads", "bodies", "checkpoints")
+        answer["stored"][f"{name}_bytes"]
+        for name in ("inputs", "keys", "heads", "bodies", "checkpoints")
     )
     assert "302  result of 'a' at seq 4" in milepost("sizes", "broken").stdout
     assert "no values" in milepost("sizes", "broken", "--largest", "0").stdout
