@@ -18,7 +18,7 @@ from jobs import mapping_job
 from milepost import ItemEvent, StateManager
 from milepost.state.persistence import Durability
 from pairing import Figure, Settings, at_least, in_turn, ratios
-from records import JOB, OF_A_THREAD, THREADS, record_at_once, record_each
+from records import JOB, OF_A_THREAD, THREADS, record_as_run_does, record_at_once, record_each
 from samples import results
 
 ROUNDS: Final = 9
@@ -146,7 +146,7 @@ def _dbos_recovery(folder: Path) -> Iterator[Figure]:
     _run(CHILD, "fill", theirs, RECOVERED)
     with StateManager.open(ours, durability="process") as manager:
         mapping_job(manager, JOB, RECOVERED)
-        record_each(manager, 0, results(RECOVERED - 1, seed=3))  # the last is in flight
+        record_as_run_does(manager, 0, results(RECOVERED - 1, seed=3))  # the last is in flight
 
     def dbos(_turn: int) -> float:
         report = _run(CHILD, "recover", theirs)

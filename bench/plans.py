@@ -37,7 +37,7 @@ def build(path: Path) -> None:
     policy = CheckpointPolicy()
     with StateManager.open(path, durability="process") as manager:
         mapping_job(manager, JOB, COUNT, started=False)
-        settled = 0
+        settled = commits = 0
         for first in range(0, WORKED, 10 * BATCH):
             window = list(range(first, first + 10 * BATCH))
             start(manager, JOB, window)
@@ -46,10 +46,10 @@ def build(path: Path) -> None:
                 ended = window[at : at + BATCH]
                 events = [_end(ordinal, rng, values) for ordinal in ended]
                 manager.record(JOB, sorted(events, key=lambda event: event.event))
-                settled += BATCH
-                if policy.due(settled_items=settled, elapsed_s=0.0):
+                settled, commits = settled + BATCH, commits + 1
+                if policy.due(settled_items=settled, commits=commits, elapsed_s=0.0):
                     manager.create_checkpoint(JOB, reason="policy")
-                    settled = 0
+                    settled = commits = 0
         start(manager, JOB, range(WORKED, WORKED + BATCH))
 
 

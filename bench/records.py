@@ -11,7 +11,7 @@ import msgspec
 
 from floors import BareTable
 from jobs import mapping_job
-from milepost import ItemEvent, StateManager
+from milepost import CheckpointPolicy, ItemEvent, StateManager
 from pairing import Figure, Settings, at_least, in_turn, ratios
 from samples import results
 
@@ -28,6 +28,17 @@ FLOOR: Final = "bare SQLite FULL, insert + commit"
 def record_each(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> None:
     for ordinal, value in enumerate(values, first):
         manager.record(JOB, [ItemEvent(ordinal, "succeed", {"result": value})])
+
+
+def record_as_run_does(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> None:
+    """As above, with checkpoints as a run takes them by default."""
+    policy, settled, commits = CheckpointPolicy(), 0, 0
+    for ordinal, value in enumerate(values, first):
+        manager.record(JOB, [ItemEvent(ordinal, "succeed", {"result": value})])
+        settled, commits = settled + 1, commits + 1
+        if policy.due(settled_items=settled, commits=commits, elapsed_s=0.0):
+            manager.create_checkpoint(JOB, reason="policy")
+            settled = commits = 0
 
 
 def record_at_once(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> float:

@@ -18,6 +18,7 @@ import batches
 import durable_peers
 import flatness
 import imports
+import inputs
 import measuring
 import plans
 import records
@@ -38,6 +39,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "flatness": flatness.figures,
     "sizes": sizes.figures,
     "whole": whole_state.figures,
+    "inputs": inputs.figures,
     "spaces": spaces.figures,
 }
 

@@ -29,16 +29,16 @@ def create(manager: StateManager, count: int) -> None:
 def record(manager: StateManager, count: int) -> None:
     """Start and end every item, in batches, with checkpoints as the default policy asks."""
     values = results(1_000, seed=3)
-    settled = 0
+    settled = commits = 0
     for first in range(0, count, BATCH):
         batch = range(first, min(first + BATCH, count))
         start(manager, JOB, batch)
         ended = [ItemEvent(n, "succeed", {"result": values[n % 1_000]}) for n in batch]
         manager.record(JOB, ended)
-        settled += len(batch)
-        if POLICY.due(settled_items=settled, elapsed_s=0.0):
+        settled, commits = settled + len(batch), commits + 2
+        if POLICY.due(settled_items=settled, commits=commits, elapsed_s=0.0):
             manager.create_checkpoint(JOB, reason="policy")
-            settled = 0
+            settled = commits = 0
 
 
 def checkpoint(manager: StateManager, _count: int) -> None:

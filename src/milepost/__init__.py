@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         MilepostError,
         RecordConflict,
         StateError,
+        TooLarge,
         TransitionRefused,
     )
     from milepost.inputs import Item
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from milepost.state.history import StateEvent
     from milepost.state.jobs import JobSummary
     from milepost.state.lease import Lease
+    from milepost.state.limits import Limits
     from milepost.state.manager import StateManager
     from milepost.state.persistence import StateStore
     from milepost.state.recovery import RecoveryPlan
+    from milepost.state.retention import RetentionPolicy
     from milepost.state.scope import Scope
     from milepost.state.transitions import ItemEvent, JobEvent
     from milepost.state.travel import StateDiff
@@ -49,17 +52,20 @@ __all__ = [
     "Lease",
     "LeaseHeld",
     "LeaseLost",
+    "Limits",
     "MilepostError",
     "PayloadCodec",
     "Progress",
     "RecordConflict",
     "RecoveryPlan",
+    "RetentionPolicy",
     "Scope",
     "StateDiff",
     "StateError",
     "StateEvent",
     "StateManager",
     "StateStore",
+    "TooLarge",
     "TransitionRefused",
 ]
 
@@ -77,17 +83,20 @@ _HOMES: Final = {
     "Lease": "milepost.state.lease",
     "LeaseHeld": "milepost.errors",
     "LeaseLost": "milepost.errors",
+    "Limits": "milepost.state.limits",
     "MilepostError": "milepost.errors",
     "PayloadCodec": "milepost.payloads",
     "Progress": "milepost.job",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
+    "RetentionPolicy": "milepost.state.retention",
     "Scope": "milepost.state.scope",
     "StateDiff": "milepost.state.travel",
     "StateError": "milepost.errors",
     "StateEvent": "milepost.state.history",
     "StateManager": "milepost.state.manager",
     "StateStore": "milepost.state.persistence",
+    "TooLarge": "milepost.errors",
     "TransitionRefused": "milepost.errors",
 }
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,22 +16,27 @@ from milepost.clock import Clock
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.payloads import PayloadCodec
-from milepost.rows import StoreFormat, Stray
-from milepost.state.checkpoint import Checkpoint
+from milepost.rows import StoreFormat, Stray, Vacuumed
+from milepost.state.additions import Existing
+from milepost.state.checkpoint import KEPT, Checkpoint
+from milepost.state.collecting import BATCH_ROWS, Collected, pause
 from milepost.state.compaction import Compaction
 from milepost.state.comparing import InputComparison
 from milepost.state.dead_letters import DeadLetter
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
+from milepost.state.limits import LARGEST, Limits
 from milepost.state.manager import StateManager
 from milepost.state.persistence import Create, Durability
 from milepost.state.quarantine import QuarantinedRow
 from milepost.state.reaping import StuckJob
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.repair import Repair
-from milepost.state.results import Failure
+from milepost.state.results import Failure, Order
+from milepost.state.retention import Kept, RetentionPlan, RetentionPolicy
 from milepost.state.scope import Scope
+from milepost.state.sizes import JobSizes
 from milepost.state.transitions import ItemEvent, Updater
 from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification
@@ -64,6 +69,7 @@ class AsyncStateManager:
         allow_network: bool = False,
         clock: Clock | None = None,
         payload_codec: PayloadCodec | None = None,
+        limits: Limits | None = None,
         threads: int = 32,
     ) -> AsyncStateManager:
         """As StateManager.open."""
@@ -78,6 +84,7 @@ class AsyncStateManager:
                 allow_network=allow_network,
                 clock=clock,
                 payload_codec=payload_codec,
+                limits=limits,
             )
         )
         return cls(manager, threads=threads)
@@ -113,6 +120,25 @@ class AsyncStateManager:
         """As StateManager.create_job."""
         return await self._call(
             self.manager.create_job, items, job_id=job_id, config=config, variables=variables
+        )
+
+    async def add_items(
+        self,
+        job_id: str,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        existing: Existing = "refuse",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """As StateManager.add_items; `items` are read in a thread."""
+        return await self._call(
+            self.manager.add_items,
+            job_id,
+            items,
+            existing=existing,
+            lease=lease,
+            operator=operator,
         )
 
     async def get_state(self, job_id: str) -> JobState:
@@ -208,10 +234,17 @@ class AsyncStateManager:
         return await self._call(self.manager.lease_expires_at, job_id)
 
     async def create_checkpoint(
-        self, job_id: str, *, reason: str = "by hand", lease: Lease | None = None
+        self,
+        job_id: str,
+        *,
+        reason: str = "by hand",
+        lease: Lease | None = None,
+        keep: int = KEPT,
     ) -> Checkpoint:
         """As StateManager.create_checkpoint."""
-        return await self._call(self.manager.create_checkpoint, job_id, reason=reason, lease=lease)
+        return await self._call(
+            self.manager.create_checkpoint, job_id, reason=reason, lease=lease, keep=keep
+        )
 
     async def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """As StateManager.get_checkpoint."""
@@ -247,6 +280,40 @@ class AsyncStateManager:
     ) -> JobState:
         """As StateManager.apply."""
         return await self._call(self.manager.apply, recovery, lease=lease, operator=operator)
+
+    async def keep(self, job_id: str, *, for_: timedelta | None, reason: str = "") -> Kept:
+        """As StateManager.keep."""
+        return await self._call(self.manager.keep, job_id, for_=for_, reason=reason)
+
+    async def keep_by_policy(self, job_id: str) -> None:
+        """As StateManager.keep_by_policy."""
+        await self._call(self.manager.keep_by_policy, job_id)
+
+    async def kept(self, job_id: str) -> Kept | None:
+        """As StateManager.kept."""
+        return await self._call(self.manager.kept, job_id)
+
+    async def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
+        """As StateManager.plan_retention."""
+        return await self._call(self.manager.plan_retention, policy)
+
+    async def collect(
+        self,
+        retention: RetentionPlan,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        rest: Callable[[], None] = pause,
+    ) -> Collected:
+        """As StateManager.collect; `rest` is called in a thread."""
+        return await self._call(self.manager.collect, retention, batch_rows=batch_rows, rest=rest)
+
+    async def vacuum(self) -> Vacuumed:
+        """As StateManager.vacuum."""
+        return await self._call(self.manager.vacuum)
+
+    async def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
+        """As StateManager.sizes."""
+        return await self._call(self.manager.sizes, job_id, largest=largest)
 
     async def stuck_jobs(self) -> list[StuckJob]:
         """As StateManager.stuck_jobs."""
@@ -300,12 +367,23 @@ class AsyncStateManager:
         """As StateManager.fork."""
         return await self._call(self.manager.fork, job_id, seq, new_job_id, reason=reason)
 
-    async def results(self, job_id: str) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
+    async def results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> AsyncIterator[tuple[str, Any]]:  # Any: JSON
         """As StateManager.results; read a slice at a time."""
-        results = self.manager.results(job_id)
+        results = self.manager.results(job_id, keys=keys, ordinals=ordinals, order=order)
         while batch := await self._call(_slice, results):
             for entry in batch:
                 yield entry
+
+    async def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
+        """As StateManager.result_of."""
+        return await self._call(self.manager.result_of, job_id, item)
 
     async def result(self, job_id: str) -> Any:  # Any: JSON
         """As StateManager.result."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -216,16 +216,20 @@ def encode_row(
     tally: Tally,
     count: int,
     payloads: PayloadCodec | None = None,
+    check: Callable[[int], None] | None = None,
 ) -> Row:
     """The row that stores `drafts` behind the row whose digest is `previous`.
 
     The body passes through `payloads`; its digest is then of what came out, so that nothing in
-    the row tells what went in. Raises ValueInvalid where head or body would be larger than the
-    limit, or the codec cannot encode the body.
+    the row tells what went in. `check` is told how many bytes head and body take together as
+    JSON, and may raise. Raises ValueInvalid where head or body would be larger than the limit,
+    or the codec cannot encode the body.
     """
     head = _json_encoder.encode([draft.fact for draft in drafts])
     bodies = [draft.body for draft in drafts]
     body = b"" if bodies.count(None) == len(bodies) else _json_encoder.encode(bodies)
+    if check is not None:
+        check(len(head) + len(body))
     after = _json_encoder.encode(tally)
     head_codec, stored_head = pack(head, "the facts of one commit")
     body_codec, stored_body = pack(body, "the payloads of one commit")

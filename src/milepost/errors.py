@@ -7,10 +7,16 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ InputInvalid                what was given cannot be stored
    │  ├─ JobIdInvalid             a job id that does not match the pattern
    │  ├─ ValueInvalid             a value that is not JSON, or too large
-   │  └─ ItemKeyDuplicate         two items with one key
+   │  │  └─ TooLarge              larger than the limits that were set
+   │  ├─ ItemKeyDuplicate         two items with one key
+   │  └─ ItemExists               an item to be added whose key the job has already
+   ├─ ItemsRefused                items are added to a job that takes no more
+   ├─ StagingExpired              items came in so slowly that what there was of them was swept
    ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
+   │  └─ JobReplaced              the job was deleted, and another has its id
    ├─ CommitAbsent                a log that does not reach there
    ├─ LeaseHeld, LeaseLost        another executor works on the job
+   ├─ LeaseForeign                the lease is of another job
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
    ├─ InputChanged                the items given are not those of the job
@@ -32,7 +38,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from milepost.machine import ContextInvalid, MilepostError, PayloadInvalid, TransitionRefused
 
@@ -48,10 +54,14 @@ __all__ = [
     "InputChanged",
     "InputInvalid",
     "ItemAbsent",
+    "ItemExists",
     "ItemKeyDuplicate",
+    "ItemsRefused",
     "JobAbsent",
     "JobExists",
     "JobIdInvalid",
+    "JobReplaced",
+    "LeaseForeign",
     "LeaseHeld",
     "LeaseLost",
     "LifecycleChanged",
@@ -61,6 +71,7 @@ __all__ = [
     "PlanStale",
     "RecordConflict",
     "ScopeInvalid",
+    "StagingExpired",
     "StateError",
     "StoreAbsent",
     "StoreError",
@@ -70,6 +81,7 @@ __all__ = [
     "StoreReadOnly",
     "StoreUnreadable",
     "StoreUnsafe",
+    "TooLarge",
     "TransitionRefused",
     "UpdateConflict",
     "ValueInvalid",
@@ -115,6 +127,27 @@ class ValueInvalid(InputInvalid):
         return f"{self.what}: {self.path} {self.problem}"
 
 
+class Large(NamedTuple):
+    """A value that takes much room: where it is, and how many bytes its JSON takes."""
+
+    place: str
+    size_bytes: int
+
+
+@dataclass(eq=False, kw_only=True)
+class TooLarge(ValueInvalid):
+    """Something larger than `limit_bytes`; `largest` names what takes most of it, largest first."""
+
+    code: ClassVar[str] = "too-large"
+    size_bytes: int
+    limit_bytes: int
+    largest: tuple[Large, ...]
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{place} {size_bytes:,}" for place, size_bytes in self.largest)
+        return f"{super().__str__()} (bytes: {named})" if named else super().__str__()
+
+
 @dataclass(eq=False, kw_only=True)
 class ItemKeyDuplicate(InputInvalid):
     """Two items of one job with the same key; `first` and `second` are their positions from 0."""
@@ -132,15 +165,80 @@ class ItemKeyDuplicate(InputInvalid):
 
 
 @dataclass(eq=False, kw_only=True)
+class ItemExists(InputInvalid):
+    """An item to be added has the key of one that the job has; `position` is where it is listed."""
+
+    code: ClassVar[str] = "item-exists"
+    job_id: str
+    key: str
+    ordinal: int
+    position: int
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: the item at {self.position} of those to add has the key"
+            f" {self.key!r} of item {self.ordinal}: leave it out, or pass existing='skip'"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class ItemsRefused(StateError, ValueError):
+    """The job takes no more items in its phase; it would in `phases`. Nothing was added."""
+
+    code: ClassVar[str] = "items-refused"
+    job_id: str
+    phase: str
+    phases: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: no items can be added in '{self.phase}'"
+            f" (only in: {', '.join(self.phases) or 'no phase'})"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class StagingExpired(StateError):
+    """Items came in so slowly that others took what was staged of them for left behind."""
+
+    code: ClassVar[str] = "staging-expired"
+    job_id: str
+    after_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: nothing was added to the items that were coming in for"
+            f" {self.after_s:g} s, so they were swept: hand them over again, in less time"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
 class JobAbsent(StateError, LookupError):
-    """There is no job of that id."""
+    """There is no job of that id; `deleted_at` says when there was one, if that is known."""
 
     code: ClassVar[str] = "job-absent"
     job_id: str
     url: str
+    deleted_at: datetime | None = None
 
     def __str__(self) -> str:
-        return f"no job {self.job_id!r} in {self.url}: `milepost jobs` lists those there are"
+        at = self.deleted_at
+        was = f" (it was deleted at {at:%Y-%m-%dT%H:%M:%SZ})" if at else ""
+        return f"no job {self.job_id!r} in {self.url}{was}: `milepost jobs` lists those there are"
+
+
+@dataclass(eq=False, kw_only=True)
+class JobReplaced(JobAbsent):
+    """The job that `what` is of was deleted, and another has its id now; that was left alone."""
+
+    code: ClassVar[str] = "job-replaced"
+    what: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} is of a job {self.job_id!r} that was deleted, and {self.url} has another"
+            " of that id now: begin with that one's newest state"
+        )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -243,6 +341,22 @@ class LeaseLost(StateError):
 
 
 @dataclass(eq=False, kw_only=True)
+class LeaseForeign(StateError):
+    """The lease that was given is of another job; nothing was written, and it is not lost."""
+
+    code: ClassVar[str] = "lease-foreign"
+    job_id: str
+    lease_job_id: str
+    owner: str
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: the lease of {self.owner} is of job {self.lease_job_id}:"
+            " write under a lease of the job itself"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
 class RecordConflict(StateError):
     """The item's result is recorded already and differs; the new one is kept in the history."""
 
@@ -281,7 +395,7 @@ class LifecycleChanged(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class InputChanged(StateError):
-    """The items given are not those that the job was created with; `verdict` is how they differ."""
+    """The items given are not those that the job has; `verdict` is how they differ."""
 
     code: ClassVar[str] = "input-changed"
     job_id: str
@@ -289,9 +403,10 @@ class InputChanged(StateError):
     difference: str
 
     def __str__(self) -> str:
+        grow = ", on_changed='grow' to add the new ones" if self.verdict == "grew" else ""
         return (
             f"job {self.job_id}: {self.difference}: say on_changed='keep' to go on with the items"
-            " that the job has, or create another job"
+            f" that the job has{grow}, or create another job"
         )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Draft",
     "Fact",
     "Forked",
+    "ItemsAdded",
     "ItemsFired",
     "JobCreated",
     "JobFired",
@@ -50,7 +51,8 @@ class _Fact(msgspec.Struct, frozen=True, array_like=True):
 class JobCreated(_Fact, tag="created", frozen=True):
     """The first fact of every log: by which lifecycle the job runs, and over what.
 
-    `fingerprint` is the digest of the item list: keys and values, in order.
+    `fingerprint` is the digest of the item list: keys and values, in order. Both it and
+    `item_count` are of the beginning; ItemsAdded says what came later.
     """
 
     lifecycle: str
@@ -76,6 +78,19 @@ class ItemsFired(_Fact, tag="items", frozen=True):
     event: str
     ordinals: list[int]
     payloads: list[dict[str, Any]] | None = None
+
+
+class ItemsAdded(_Fact, tag="added", frozen=True):
+    """More items, in their initial state: `count` of them, as ordinals from `first` on.
+
+    `fingerprint` is of these alone. `runs` says where they stand among all items that were ever
+    stored for the job: places and how many follow each other from there.
+    """
+
+    first: int
+    count: int
+    fingerprint: str
+    runs: list[tuple[int, int]]
 
 
 class LeaseTaken(_Fact, tag="lease", frozen=True):
@@ -164,6 +179,7 @@ Fact: TypeAlias = (
     JobCreated
     | JobFired
     | ItemsFired
+    | ItemsAdded
     | LeaseTaken
     | LeaseReleased
     | CheckpointTaken
@@ -207,7 +223,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """All that the fold knows at `seq`, and nothing of any result.
 
     `lifecycle` is the digest of the version that its states and values are of, empty for that of
-    `created`; so is it with `item_params`.
+    `created`; so is it with `item_params`. Without `item_count` no items had been added to those
+    that the job was created with.
     """
 
     format: int
@@ -230,3 +247,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     rejected_count: int
     lifecycle: str = ""
     item_params: dict[str, Any] | None = None
+    item_count: int | None = None
+    fingerprint: str = ""
+    spans: list[tuple[int, int]] = []

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
+from milepost.errors import ItemsRefused
 from milepost.facts import (
     CheckpointTaken,
     Commit,
     Fact,
     Forked,
+    ItemsAdded,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -22,6 +24,7 @@ from milepost.facts import (
     Rewound,
     WriteRejected,
 )
+from milepost.input_blocks import grown_fingerprint
 from milepost.items import MemberRefusedError, Move
 from milepost.job import JobState, changed, own_context, restore
 from milepost.machine import Step, TransitionRefused, Values, frozen
@@ -54,8 +57,8 @@ def advance(state: JobState, commit: Commit) -> JobState:
 def apply(state: JobState, fact: Fact) -> JobState:
     """The state after one fact of the commit `state.seq`.
 
-    Raises TransitionRefused where the fact is not legal, KeyError for an item that the job does
-    not have, ValueError where the fact does not fit the log.
+    Raises TransitionRefused or ItemsRefused where the fact is not legal, KeyError for an item that
+    the job does not have, ValueError where the fact does not fit the log.
     """
     match fact:
         case ItemsFired():
@@ -70,6 +73,8 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return changed(state, checkpoint_fact=fact, checkpoint_at_us=state.updated_at_us)
         case Rewound():
             return _rewound(state, fact)
+        case ItemsAdded():
+            return _grown(state, fact)
         case Migrated():
             return _migrated(state, fact)
         case Forked():
@@ -79,9 +84,13 @@ def apply(state: JobState, fact: Fact) -> JobState:
         case Repaired():
             return _repaired(state, fact)
         case JobCreated():
-            if state.seq > 1:
-                raise ValueError("the job exists already")
-            return state
+            return _created(state)
+
+
+def _created(state: JobState) -> JobState:
+    if state.seq > 1:
+        raise ValueError("the job exists already")
+    return state
 
 
 def _taken(state: JobState, fact: LeaseTaken) -> JobState:
@@ -187,6 +196,9 @@ def _rewound(state: JobState, fact: Rewound) -> JobState:
         context=then.context,
         variables=then.variables,
         items=then.items,
+        inputs=then.inputs,
+        spans=then.spans,
+        fingerprint=then.fingerprint,
         rewinds=(*state.rewinds, (state.seq, fact.to_seq)),
     )
 
@@ -204,4 +216,20 @@ def _migrated(state: JobState, fact: Migrated) -> JobState:
         context=then.context,
         items=then.items,
         as_logged=None,
+    )
+
+
+def _grown(state: JobState, fact: ItemsAdded) -> JobState:
+    if not state.takes_items:
+        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=state.growing_phases)
+    listed = sum(count for _, count in fact.runs)
+    if fact.first != state.items.count or not 0 < fact.count == listed:
+        raise ValueError(f"{fact.count} items from {fact.first} on follow {state.items.count}")
+    inputs = state.inputs.grown(fact.runs)
+    return changed(
+        state,
+        items=state.items.grown(fact.count),
+        inputs=inputs,
+        spans=inputs.spans,
+        fingerprint=grown_fingerprint(state.fingerprint, fact.fingerprint),
     )

@@ -1,349 +1,260 @@
-"""The items of a job as they were given: their keys, values, blocks and fingerprint."""
+"""The items of a job by ordinal and by key, read from the store when they are first needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from hashlib import blake2b
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeAlias
 
-import msgspec
 from pyroaring import BitMap
 
-from milepost.codec import (
-    DIGEST_BYTES,
-    content_key,
-    digest_of,
-    encode_value,
-    pack,
-    undo_codec,
-    unpack,
-)
-from milepost.errors import ItemKeyDuplicate, StoreUnreadable, ValueInvalid
-from milepost.payloads import PayloadCodec, coded, digest_key, parted
-from milepost.rows import InputBlock
+from milepost.input_blocks import BLOCK_ITEMS, Entry, Item, entries_in, read_keys, read_values
+from milepost.keys import SEGMENT_KEYS, KeyIndex, Segment, hash_of, segment_of
+from milepost.payloads import PayloadCodec, parted
+from milepost.rows import InputBlock, KeySegment
 
-__all__ = [
-    "BLOCK_ITEMS",
-    "Inputs",
-    "Item",
-    "KeySet",
-    "Listing",
-    "block_of",
-    "blocks_of",
-    "check_blocks",
-    "fingerprint_of",
-    "read_entries",
-]
+__all__ = ["Inputs", "Item", "KeySet", "Run", "Shelf", "Spans"]
 
-BLOCK_ITEMS: Final = 1024
-"""How many items are kept together."""
+_BLOCKS_HELD: Final = 128
 
-_KEY_CHARS: Final = 512
-_json: Final = msgspec.json.Encoder()
+Run: TypeAlias = tuple[int, int]
+"""A first place, and how many follow each other from there."""
+
+Spans: TypeAlias = tuple[tuple[int, int], ...]
+"""Ordinals and places: from each ordinal on, items are at that place and those after it."""
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An item with a key of the user's own: `key` is 1 to 512 characters, `value` any JSON."""
+class Shelf:
+    """What is stored of the items of one job, by place. Thread-safe.
 
-    key: str
-    value: Any = None  # Any: JSON
-
-
-def check_blocks(blocks: Iterable[InputBlock], url: str) -> int:
-    """How many items stored blocks have. Raises StoreUnreadable where one is damaged."""
-    count = 0
-    for block in blocks:
-        _attested(block, url, 1)
-        count += len(read_keys(block, url))
-    return count
-
-
-def fingerprint_of(
-    blocks: Iterable[InputBlock], url: str, payloads: PayloadCodec | None = None
-) -> tuple[int, str]:
-    """Count and fingerprint of stored blocks, as the listing that made them gave them.
-
-    Raises StoreUnreadable where a block is damaged, CodecAbsent where its values need another
-    codec.
-    """
-    identity = blake2b(digest_size=DIGEST_BYTES, key=digest_key(payloads))
-    count = 0
-    for block in blocks:
-        keys = read_keys(block, url)
-        values = _read(block, url, _values(block, url, payloads), list[msgspec.Raw])
-        for key, value in zip(keys, values, strict=True):
-            _identify(identity, key, bytes(value))
-        count += block.count
-    return count, identity.hexdigest()
-
-
-def _identify(identity: blake2b, key: str, encoded: bytes) -> None:
-    identity.update(_json.encode(key) + b":" + encoded + b"\n")
-
-
-def read_keys(block: InputBlock, url: str) -> list[str]:
-    """The keys of a block, in order. Raises StoreUnreadable where they are damaged."""
-    raw = _attested(block, url, 0)
-    return _read(block, url, raw, list[str])
-
-
-def read_values(
-    block: InputBlock, url: str, payloads: PayloadCodec | None = None
-) -> list[Any]:  # Any: JSON
-    """The values of a block, in order. Raises StoreUnreadable where damaged, CodecAbsent."""
-    return _read(block, url, _values(block, url, payloads), list[Any])
-
-
-def read_entries(
-    block: InputBlock, url: str, payloads: PayloadCodec | None = None
-) -> Iterator[tuple[str, bytes]]:
-    """Keys and encoded values of a block. Raises StoreUnreadable where damaged, CodecAbsent."""
-    values = _read(block, url, _values(block, url, payloads), list[msgspec.Raw])
-    for key, value in zip(read_keys(block, url), values, strict=True):
-        yield key, bytes(value)
-
-
-def _values(block: InputBlock, url: str, payloads: PayloadCodec | None) -> bytes:
-    """The values as they were before they were packed, once they are what was stored."""
-    attested = _attested(block, url, 1)
-    if not parted(block.codec[1:])[1]:
-        return attested
-    try:
-        letter, packed = undo_codec(block.codec[1:], block.values, payloads, url)
-        return unpack(letter, packed)
-    except ValueError as error:
-        raise _damaged(block, url, str(error)) from error
-
-
-def _attested(block: InputBlock, url: str, which: int) -> bytes:
-    """The keys (0) or the values (1) of a block, which must be those that were stored.
-
-    A digest is of the keys and then one of the values. One alone, as older versions wrote it, is
-    of both together, so that the one cannot be checked without the other.
-    """
-    try:
-        raw = _as_attested(block, which)
-        if len(block.digest) == 2 * DIGEST_BYTES:
-            sound = digest_of(raw) == block.digest[which * DIGEST_BYTES :][:DIGEST_BYTES]
-        else:
-            both = (_as_attested(block, part) for part in (0, 1))
-            sound = digest_of(*both) == block.digest
-    except ValueError as error:
-        raise _damaged(block, url, str(error)) from error
-    if not sound:
-        raise _damaged(block, url, "do not match their digest")
-    return raw
-
-
-def _as_attested(block: InputBlock, which: int) -> bytes:
-    """The bytes that a digest is of: unpacked, but for values that a payload codec gave."""
-    if which == 0:
-        return unpack(block.codec[:1], block.keys)
-    letter, name = parted(block.codec[1:])
-    return block.values if name else unpack(letter, block.values)
-
-
-def _read(block: InputBlock, url: str, raw: bytes, kind: type[list[Any]]) -> list[Any]:
-    try:
-        decoded: list[Any] = msgspec.json.decode(raw, type=kind)
-        if len(decoded) != block.count:
-            raise ValueError(f"are {len(decoded)} and not {block.count}")
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise _damaged(block, url, str(error)) from error
-    return decoded
-
-
-def _damaged(block: InputBlock, url: str, problem: str) -> StoreUnreadable:
-    last = block.first + block.count - 1
-    return StoreUnreadable(url=url, problem=f"the items {block.first} to {last} {problem}")
-
-
-class Listing:
-    """Reads a list of items once, giving blocks; after it, `count` and `fingerprint` are known.
-
-    A mapping gives keys and values. Of other iterables, an Item has its own key, a text of up to
-    512 characters is its own key, and any other value is known by the digest of its content, so
-    that a key never depends on a position. Values pass through `payloads`. Memory: the keys.
-    """
-
-    def __init__(
-        self,
-        items: Iterable[object] | Mapping[str, object],
-        payloads: PayloadCodec | None = None,
-    ) -> None:
-        self._items = items
-        self._payloads = payloads
-        self._identity = blake2b(digest_size=DIGEST_BYTES, key=digest_key(payloads))
-        self.count = 0
-
-    @property
-    def fingerprint(self) -> str:
-        """The digest of keys and values in order, in hexadecimal; of what was read so far."""
-        return self._identity.hexdigest()
-
-    def blocks(self) -> Iterator[InputBlock]:
-        """The blocks, in order. Raises ValueInvalid and ItemKeyDuplicate where an item is wrong."""
-        seen: dict[str, int] = {}
-        keys: list[str] = []
-        values: list[msgspec.Raw] = []
-        for key, encoded in self._entries():
-            first = seen.setdefault(key, self.count)
-            if first != self.count:
-                raise ItemKeyDuplicate(key=key, first=first, second=self.count)
-            _identify(self._identity, key, encoded)
-            keys.append(key)
-            values.append(msgspec.Raw(encoded))
-            self.count += 1
-            if len(keys) == BLOCK_ITEMS:
-                yield block_of(self.count - len(keys), keys, values, self._payloads)
-                keys, values = [], []
-        if keys:
-            yield block_of(self.count - len(keys), keys, values, self._payloads)
-
-    def entries(self) -> Iterator[tuple[str, bytes]]:
-        """Key and encoded value of each item, streamed; a key that comes twice is given twice."""
-        for key, encoded in self._entries():
-            _identify(self._identity, key, encoded)
-            self.count += 1
-            yield key, encoded
-
-    def _entries(self) -> Iterator[tuple[str, bytes]]:
-        if isinstance(self._items, Mapping):
-            for key, value in self._items.items():
-                what = f"item {key!r}"
-                yield _checked_key(key, what), encode_value(value, what)
-            return
-        for position, item in enumerate(self._items):
-            what = f"item {position}"
-            if isinstance(item, Item):
-                yield _checked_key(item.key, what), encode_value(item.value, what)
-                continue
-            encoded = encode_value(item, what)
-            if isinstance(item, str) and 0 < len(item) <= _KEY_CHARS:
-                yield _checked_key(item, what), encoded
-            else:
-                yield content_key(encoded, digest_key(self._payloads)), encoded
-
-
-def blocks_of(
-    items: Iterable[object] | Mapping[str, object], payloads: PayloadCodec | None = None
-) -> tuple[list[InputBlock], Listing]:
-    """All blocks of `items` at once, with the listing that knows their count and fingerprint."""
-    listing = Listing(items, payloads)
-    return list(listing.blocks()), listing
-
-
-def _checked_key(key: object, what: str) -> str:
-    if not isinstance(key, str) or not 0 < len(key) <= _KEY_CHARS or "\0" in key:
-        problem = f"is {key!r}: keys are text of 1 to {_KEY_CHARS} characters"
-        raise ValueInvalid(what=what, path="the key", problem=problem)
-    encode_value(key, f"the key of {what}")
-    return key
-
-
-def block_of(
-    first: int,
-    keys: list[str],
-    values: list[msgspec.Raw],
-    payloads: PayloadCodec | None = None,
-) -> InputBlock:
-    """The block of items from `first` on. Raises ValueInvalid where they are too large for one."""
-    raw_keys, raw_values = _json.encode(keys), _json.encode(values)
-    what = f"the items {first} to {first + len(keys) - 1}"
-    key_codec, stored_keys = pack(raw_keys, what)
-    value_codec, stored_values = pack(raw_values, what)
-    if payloads is not None:
-        try:
-            value_codec, stored_values = coded(payloads, value_codec, stored_values)
-        except ValueError as error:
-            problem = f"cannot be encoded by the codec {payloads.name}: {error}"
-            raise ValueInvalid(what=what, path="$", problem=problem) from error
-        raw_values = stored_values  # attested in their stead: nothing tells what they were
-    return InputBlock(
-        first=first,
-        count=len(keys),
-        codec=key_codec + value_codec,
-        keys=stored_keys,
-        values=stored_values,
-        digest=digest_of(raw_keys) + digest_of(raw_values),
-    )
-
-
-class Inputs:
-    """The items of one job by ordinal and by key, read from the store when they are first needed.
-
-    `block_at` gives the block that holds an ordinal. Blocks do not change once a job exists, so
-    what was read stays good; the last block of values read is kept. Thread-safe: two threads may
-    read the same block, and get the same.
+    `block_at` gives the block that holds a place, `segments` what is known of where the keys of
+    the places from one to before another are; values have passed through `payloads`. What a
+    commit has spoken of does not change any more, so what was read stays good. Memory: the keys
+    of the last 128 blocks read, the values of one, and 10 bytes for each key once one was looked
+    for.
     """
 
     def __init__(
         self,
         url: str,
-        count: int,
         block_at: Callable[[int], InputBlock],
+        segments: Callable[[int, int], list[KeySegment]],
         payloads: PayloadCodec | None = None,
     ) -> None:
-        self.count = count
-        self._payloads = payloads
         self._url = url
+        self._payloads = payloads
         self._block_at = block_at
+        self._segments = segments
+        self._index = KeyIndex()
+        self._indexing = threading.Lock()
+        self._firsts: tuple[int, ...] = ()  # of the blocks of keys that are held, in order
         self._keys: dict[int, list[str]] = {}
-        self._ordinals: dict[str, int] | None = None
+        self._newest: tuple[int, list[str]] = (0, [])
+        self._values: tuple[int, list[Any]] = (0, [])
+
+    def key(self, place: int) -> str:
+        """The key of the item there. Fast near the place that was asked for before."""
+        first, keys = self._newest
+        if not 0 <= place - first < len(keys):
+            first, keys = self._keys_at(place)
+            self._newest = first, keys
+        return keys[place - first]
+
+    def value(self, place: int) -> Any:  # Any: JSON
+        """The value of the item there. Raises CodecAbsent. Fast for places in ascending order."""
+        first, values = self._values
+        if not 0 <= place - first < len(values):
+            block = self._block_at(place)
+            first, values = self._values = block.first, self._read(block)
+        return values[place - first]
+
+    def block(self, place: int) -> InputBlock:
+        """The block that holds the place, read anew."""
+        return self._block_at(place)
+
+    def keys(self, block: InputBlock) -> list[str]:
+        """The keys of a block, not kept. Raises StoreUnreadable."""
+        return read_keys(block, self._url)
+
+    def entries(self, block: InputBlock) -> Iterator[Entry]:
+        """What a block holds, not kept. Raises StoreUnreadable, CodecAbsent."""
+        return entries_in(block, self._url, self._payloads)
+
+    def places(self, key: str, runs: Iterable[Run]) -> Iterator[int]:
+        """The places where the item of that key may be; among them, of those in `runs`, all.
+
+        The first call for a run reads what is known of where its keys are; where that is missing
+        or damaged, it reads the keys.
+        """
+        for first, count in runs:
+            if next(self._index.gaps(first, first + count), None):
+                self._read_index(first, first + count)
+        return self._index.find(hash_of(key))
+
+    def _read(self, block: InputBlock) -> list[Any]:
+        return read_values(block, self._url, self._payloads)
+
+    def _keys_at(self, place: int) -> tuple[int, list[str]]:
+        at = bisect_right(self._firsts, place) - 1
+        if at >= 0:
+            first = self._firsts[at]
+            held = self._keys.get(first, [])
+            if place - first < len(held):
+                return first, held
+        block = self._block_at(place)
+        keys = read_keys(block, self._url)
+        with self._indexing:
+            held_now = dict(self._keys)
+            while len(held_now) >= _BLOCKS_HELD:
+                del held_now[next(iter(held_now))]
+            self._keys = {**held_now, block.first: keys}
+            self._firsts = tuple(sorted(self._keys))
+        return block.first, keys
+
+    def _read_index(self, first: int, end: int) -> None:
+        with self._indexing:
+            for gap, upto in list(self._index.gaps(first, end)):
+                for stored in self._segments(gap, upto):
+                    segment = Segment.restore(stored)
+                    if segment is not None and stored.first + stored.count <= upto:
+                        self._index.add(segment)
+            for gap, upto in list(self._index.gaps(first, end)):
+                for segment in self._made(gap, upto):
+                    self._index.add(segment)
+
+    def _made(self, first: int, end: int) -> Iterator[Segment]:
+        """Segments from the keys themselves, which are not kept."""
+        keys: list[str] = []
+        place = first
+        while place < end:
+            block = self._block_at(place)
+            found = read_keys(block, self._url)[place - block.first : end - block.first]
+            place += len(found)
+            keys += found
+            if place == end or len(keys) + BLOCK_ITEMS > SEGMENT_KEYS:
+                yield segment_of(place - len(keys), keys)
+                keys = []
+
+
+class Inputs:
+    """The items of one state of a job. Nothing in it changes: another state has its own.
+
+    `count` is how many there are, `spans` where they are on the `shelf`, which all states share.
+    """
+
+    def __init__(self, shelf: Shelf, count: int, spans: Spans = ((0, 0),)) -> None:
+        self.count = count
+        self.spans = spans
+        self._shelf = shelf
         self._codec: str | None = None
-        self._values: tuple[int, list[Any]] = (-1, [])
 
     @property
     def codec(self) -> str:
-        """The name of the payload codec that values passed through, "" if none; looked up once."""
+        """The name of the payload codec that values passed through, "" if none; looked up once.
+
+        It is that of the last item: once some are encoded, none are added in the clear.
+        """
         if self._codec is None:
-            self._codec = parted(self._block_at(0).codec[1:])[1] if self.count else ""
+            block = self._shelf.block(self.place(self.count - 1)) if self.count else None
+            self._codec = parted(block.codec[1:])[1] if block else ""
         return self._codec
 
     def key(self, ordinal: int) -> str:
         """The key of the item. Raises KeyError if there is no such ordinal."""
-        if not 0 <= ordinal < self.count:
-            raise KeyError(ordinal)
-        number, offset = divmod(ordinal, BLOCK_ITEMS)
-        keys = self._keys.get(number)
-        if keys is None:
-            keys = self._keys[number] = read_keys(self._block_at(ordinal), self._url)
-        return keys[offset]
+        return self._shelf.key(self.place(ordinal))
+
+    def value(self, ordinal: int) -> Any:  # Any: JSON
+        """The value of the item. Raises KeyError, CodecAbsent. Fast for ascending ordinals."""
+        return self._shelf.value(self.place(ordinal))
 
     def ordinal(self, key: str) -> int:
-        """The ordinal of the item with that key. Raises KeyError. The first call reads all keys."""
-        if self._ordinals is None:
-            self._ordinals = {self.key(ordinal): ordinal for ordinal in range(self.count)}
-        return self._ordinals[key]
+        """The ordinal of the item with that key. Raises KeyError.
+
+        The first call reads where keys are, 10 bytes for each item; each call, the block of keys
+        that the item is in, unless it is held.
+        """
+        for place in self._shelf.places(key, self.runs()):
+            ordinal = self._at(place)
+            if ordinal is not None and self._shelf.key(place) == key:
+                return ordinal
+        raise KeyError(key)
+
+    def entries(self) -> Iterator[Entry]:
+        """Key and encoded value of each item, in order; one block is held at a time.
+
+        Raises StoreUnreadable, CodecAbsent.
+        """
+        for first, count in self.runs():
+            place, end = first, first + count
+            while place < end:
+                block = self._shelf.block(place)
+                yield from islice(
+                    self._shelf.entries(block), place - block.first, end - block.first
+                )
+                place = block.first + block.count
 
     def blocks_of_keys(self, wanted: BitMap) -> Iterator[tuple[int, list[str]]]:
         """First ordinal and keys of each block that holds one of `wanted`, in order, not kept."""
         ordinal = wanted.min() if wanted else self.count
         while ordinal < self.count:
-            block = self._block_at(ordinal)
-            yield block.first, read_keys(block, self._url)
-            later = wanted.iter_equal_or_larger(block.first + block.count)
-            ordinal = next(later, self.count)
+            block = self._shelf.block(self.place(ordinal))
+            first = ordinal - (self.place(ordinal) - block.first)
+            yield first, self._shelf.keys(block)[: self.count - first]
+            ordinal = next(wanted.iter_equal_or_larger(first + block.count), self.count)
 
-    def entries(self) -> Iterator[tuple[str, bytes]]:
-        """Key and encoded value of each item, in order; one block is held at a time."""
-        ordinal = 0
-        while ordinal < self.count:
-            block = self._block_at(ordinal)
-            yield from read_entries(block, self._url, self._payloads)
-            ordinal = block.first + block.count
+    def in_common(self, other: Inputs) -> int:
+        """How many items, from the first on, are those of another state of the same job."""
+        common = 0
+        for (place, count), (its_place, its_count) in zip(self.runs(), other.runs(), strict=False):
+            if place != its_place:
+                break
+            common += min(count, its_count)
+            if count != its_count:
+                break
+        return common
 
-    def value(self, ordinal: int) -> Any:  # Any: JSON
-        """The value of the item. Raises KeyError, CodecAbsent. Fast for ascending ordinals."""
+    def place(self, ordinal: int) -> int:
+        """Where the item stands among all that were ever stored for the job. Raises KeyError."""
         if not 0 <= ordinal < self.count:
             raise KeyError(ordinal)
-        number, offset = divmod(ordinal, BLOCK_ITEMS)
-        held, values = self._values
-        if held != number:
-            values = read_values(self._block_at(ordinal), self._url, self._payloads)
-            self._values = (number, values)
-        return values[offset]
+        if len(self.spans) == 1:
+            return ordinal
+        first, place = self.spans[bisect_right(self.spans, ordinal, key=lambda span: span[0]) - 1]
+        return place + ordinal - first
+
+    def runs(self, first: int = 0) -> list[Run]:
+        """The places of the items from ordinal `first` on, in their order."""
+        ends = [start for start, _ in self.spans[1:]] + [self.count]
+        return [
+            (place + max(first - start, 0), end - max(first, start))
+            for (start, place), end in zip(self.spans, ends, strict=True)
+            if end > max(first, start)
+        ]
+
+    def seen_as(self, count: int, spans: Spans) -> Inputs:
+        """The items of another state of the same job."""
+        return Inputs(self._shelf, count, spans)
+
+    def grown(self, runs: Iterable[Run]) -> Inputs:
+        """With the items at the places of `runs` as those that follow the last."""
+        count, spans = self.count, self.spans
+        for place, more in runs:
+            start, at = spans[-1]
+            if place - at != count - start:
+                spans = (*spans, (count, place))
+            count += more
+        return Inputs(self._shelf, count, spans)
+
+    def _at(self, place: int) -> int | None:
+        """The ordinal of the item that stands there, None if it is none of this state's."""
+        ends = [start for start, _ in self.spans[1:]] + [self.count]
+        for (start, at), end in zip(self.spans, ends, strict=True):
+            if 0 <= place - at < end - start:
+                return start + place - at
+        return None
 
 
 class KeySet(AbstractSet[str]):

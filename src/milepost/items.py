@@ -89,6 +89,16 @@ class Ledger:
             for (state, values), members in sorted(self.cells.items(), key=lambda entry: entry[0])
         ]
 
+    def grown(self, count: int) -> Ledger:
+        """With `count` more members behind the last, in the machine's initial state."""
+        more = Ledger.create(self.machine, self.params, count)
+        cells = dict(self.cells)
+        for cell, members in more.cells.items():
+            cells[cell] = cells.get(cell, bitmap()) | members.shift(self.count)
+        return Ledger(
+            machine=self.machine, params=self.params, count=self.count + count, cells=cells
+        )
+
     def counts(self) -> tuple[int, ...]:
         """How many members are in each state, in definition order. O(cells)."""
         found = dict.fromkeys(self.machine.states, 0)

@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from milepost.clock import instant
 from milepost.codec import Tally, decode_snapshot, encode_snapshot
 from milepost.facts import FORMAT, CheckpointTaken, JobCreated, Snapshot
-from milepost.inputs import Inputs, KeySet
+from milepost.inputs import Inputs, KeySet, Spans
 from milepost.items import Ledger, bitmap
 from milepost.machine import Lifecycle, Machine, Values, frozen
 from milepost.versions import Tables, version_of
@@ -88,7 +88,10 @@ class JobState:
     `phase` is the state of the job's machine, `context` its variables and parameters. `owner` is
     who holds the lease, None where nobody does; `fence` counts acquisitions and never falls.
     `orphaned` says that a holder was taken over and the job has not been recovered since.
-    `variables` are the job's own JSON values. Two states are equal if they fold to the same.
+    `variables` are the job's own JSON values. `number` is the job's in its store: no job has had
+    it before, even under the same id. `fingerprint` is of the items that it has, with those that
+    were added; `spans` says where they stand among all that were ever stored for the job.
+    Two states are equal if they fold to the same.
     Of a job that was left under an earlier version of its lifecycle, `as_logged` is the state by
     that version; the next commit records the change.
     """
@@ -110,6 +113,9 @@ class JobState:
     rewinds: tuple[tuple[int, int], ...] = ()
     rejected_count: int = 0
     digest: bytes = b""
+    fingerprint: str = ""
+    spans: Spans = ((0, 0),)
+    number: int = field(default=0, compare=False, repr=False)
     lifecycle: Lifecycle = field(compare=False, repr=False)
     tables: Tables = field(compare=False, repr=False)
     inputs: Inputs = field(compare=False, repr=False)
@@ -191,6 +197,28 @@ class JobState:
         """The events of its items that the job takes in its phase."""
         return self.machine.collections[ITEMS].accepts.get(self.phase, ())
 
+    @property
+    def takes_items(self) -> bool:
+        """True if items may be added now: what they begin with is still to be taken or is taken.
+
+        So in the phase that the job begins in, and in those that accept every event that an item
+        in its initial state could take. Not while paused: it may be reduce that was left.
+        """
+        return self.phase in self.growing_phases
+
+    @property
+    def growing_phases(self) -> tuple[str, ...]:
+        """The phases in which items may be added, in definition order."""
+        item = self.items.machine
+        begun_by = {row.event for row in item.transitions if row.source == item.initial}
+        accepts = self.machine.collections[ITEMS].accepts
+        return tuple(
+            phase
+            for phase in self.machine.states
+            if phase not in self.machine.final
+            and (phase == self.machine.initial or begun_by.issubset(accepts.get(phase, ())))
+        )
+
     def takers(self, event: str) -> BitMap:
         """The ordinals of the items that would take `event` now, guards included.
 
@@ -222,6 +250,9 @@ class JobState:
                 rejected_count=self.rejected_count,
                 lifecycle=self.lifecycle.digest,
                 item_params=dict(self.items.params),
+                item_count=self.items.count,
+                fingerprint=self.fingerprint,
+                spans=list(self.spans),
             )
         )
 
@@ -244,16 +275,19 @@ def changed(state: JobState, **values: Any) -> JobState:
 def restore(stored: bytes, tables: Tables, inputs: Inputs) -> JobState:
     """The state whose `snapshot` gave `stored`.
 
-    Raises StoreUnreadable where the bytes are damaged, ValueError where they are no partition,
-    LifecycleChanged where they are of a version that is not among the `tables`.
+    `inputs` are those of any state of the job. Raises StoreUnreadable where the bytes are damaged,
+    ValueError where they are no partition, LifecycleChanged where they are of a version that is
+    not among the `tables`.
     """
     snapshot = decode_snapshot(stored)
     created = snapshot.created
     digest = snapshot.lifecycle or created.digest
     lifecycle = version_of(snapshot.job_id, digest, created, tables)
     params = created.item_params if snapshot.item_params is None else snapshot.item_params
+    count = created.item_count if snapshot.item_count is None else snapshot.item_count
+    spans = tuple((first, place) for first, place in snapshot.spans) or ((0, 0),)
     fresh = _ledger(lifecycle, params, 0)
-    items = Ledger.restore(fresh.machine, fresh.params, created.item_count, snapshot.cells)
+    items = Ledger.restore(fresh.machine, fresh.params, count, snapshot.cells)
     return JobState(
         id=snapshot.job_id,
         seq=snapshot.seq,
@@ -272,9 +306,11 @@ def restore(stored: bytes, tables: Tables, inputs: Inputs) -> JobState:
         rewinds=tuple((at, to) for at, to in snapshot.rewinds),
         rejected_count=snapshot.rejected_count,
         digest=snapshot.digest,
+        fingerprint=snapshot.fingerprint or snapshot.created.fingerprint,
+        spans=spans,
         lifecycle=lifecycle,
         tables=tables,
-        inputs=inputs,
+        inputs=inputs.seen_as(count, spans),
     )
 
 
@@ -296,6 +332,7 @@ def begin(job_id: str, created: JobCreated, tables: Tables, inputs: Inputs) -> J
         created=created,
         created_at_us=0,
         updated_at_us=0,
+        fingerprint=created.fingerprint,
         lifecycle=lifecycle,
         tables=tables,
         inputs=inputs,

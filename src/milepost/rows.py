@@ -6,16 +6,24 @@ import msgspec
 
 __all__ = [
     "Block",
+    "Erased",
     "FormatStep",
     "InputBlock",
+    "KeySegment",
     "Quarantined",
     "Row",
+    "Staged",
     "StoreFormat",
     "StoredCheckpoint",
+    "StoredCheckpointSize",
     "StoredJob",
+    "StoredKeep",
     "StoredLease",
+    "StoredSizes",
     "Stray",
     "Tip",
+    "Tombstone",
+    "Vacuumed",
 ]
 
 
@@ -74,7 +82,11 @@ class Tip(msgspec.Struct, frozen=True):
 
 
 class InputBlock(msgspec.Struct, frozen=True):
-    """Items from ordinal `first` on. `codec` is for keys and values, as in a Row."""
+    """Items from place `first` on. `codec` has a letter for keys and values, as in a Row.
+
+    A place counts all items that were ever stored for a job. It is the item's ordinal too, unless
+    items that had been added were undone by a rewind, or others were being added meanwhile.
+    """
 
     first: int
     count: int
@@ -82,6 +94,33 @@ class InputBlock(msgspec.Struct, frozen=True):
     keys: bytes
     values: bytes
     digest: bytes
+
+
+class KeySegment(msgspec.Struct, frozen=True):
+    """Where the keys of the places from `first` on are, by their hashes. Derived from the blocks.
+
+    `hashes` has 8 bytes a key, ascending, and `offsets` 2: the place of each, less `first`; both
+    are little-endian. `digest` is of the two.
+    """
+
+    first: int
+    count: int
+    hashes: bytes
+    offsets: bytes
+    digest: bytes
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """Places of the job `number` whose items no fact speaks of yet: their writer is still at it.
+
+    `token` names the writer, `touched_at_us` is when it last wrote. The job may not exist yet.
+    """
+
+    number: int
+    first: int
+    count: int
+    token: str
+    touched_at_us: int
 
 
 class StoredCheckpoint(msgspec.Struct, frozen=True):
@@ -93,6 +132,14 @@ class StoredCheckpoint(msgspec.Struct, frozen=True):
     chain: bytes
     digest: bytes
     snapshot: bytes
+
+
+class StoredCheckpointSize(msgspec.Struct, frozen=True):
+    """A checkpoint without its snapshot, and how many bytes that takes."""
+
+    seq: int
+    reason: str
+    size_bytes: int
 
 
 class StoredLease(msgspec.Struct, frozen=True):
@@ -130,7 +177,7 @@ class Stray(msgspec.Struct, frozen=True):
 class Quarantined(msgspec.Struct, frozen=True):
     """A row that a repair took out of its place; `content` is the whole of it, as JSON.
 
-    `source` is the table that it was in, `key` its seq or first ordinal there, -1 where its job
+    `source` is the table that it was in, `key` its seq or first place there, -1 where its job
     is not known and `key` says nothing.
     """
 
@@ -141,3 +188,67 @@ class Quarantined(msgspec.Struct, frozen=True):
     key: int
     reason: str
     content: bytes
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """What is left of a job that was deleted; its `number` is never given to another.
+
+    `erased` says that its rows are gone too; until then the next collector goes on with them.
+    """
+
+    number: int
+    job_id: str
+    deleted_at_us: int
+    reason: str
+    erased: bool
+
+
+class StoredKeep(msgspec.Struct, frozen=True):
+    """How long one job is kept after its newest commit, None for ever, and why."""
+
+    for_us: int | None
+    reason: str
+    set_at_us: int
+
+
+class StoredSizes(msgspec.Struct, frozen=True):
+    """How much of a job is stored, in rows and in bytes as they are stored.
+
+    The `inputs` are the items, with those that are coming in; the `keys` say where keys are. The
+    commits are counted with those that are in blocks.
+    """
+
+    inputs_rows: int
+    inputs_bytes: int
+    keys_rows: int
+    keys_bytes: int
+    commits: int
+    heads_bytes: int
+    bodies_bytes: int
+    checkpoints: int
+    checkpoints_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        of_items = self.inputs_bytes + self.keys_bytes
+        return of_items + self.heads_bytes + self.bodies_bytes + self.checkpoints_bytes
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """How much one step of an erasure took away; `done` once nothing is left."""
+
+    rows: int
+    size_bytes: int
+    done: bool
+
+
+class Vacuumed(msgspec.Struct, frozen=True):
+    """What giving space back to the disk did: the size before and after, and how it was done.
+
+    `how` is `incremental`, `full` (the file was written anew) or `none`.
+    """
+
+    how: str
+    before_bytes: int
+    after_bytes: int

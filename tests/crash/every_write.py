@@ -68,11 +68,11 @@ class Mortal:
             when = "before"
         if when == "before":
             self._die()
-        before = dict(self.inner._logs)
+        before = self.inner._now
         with self.inner.writing() as writer:
             yield writer
         if when == "lost":
-            self.inner._logs = before
+            self.inner._now = before
         if when == "after":
             self._die()
 
@@ -109,7 +109,7 @@ class World:
     def fork(self) -> World:
         """The same world, to be gone on with in another way."""
         store = MemoryStore()
-        store._logs = dict(self.store._logs)
+        store._now = self.store._now
         return World(
             store,
             self.clock,

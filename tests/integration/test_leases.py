@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from milepost import ItemEvent, LeaseHeld, LeaseLost, StateManager
-from milepost.state.lease import renew
+from milepost.errors import LeaseForeign
+from milepost.state.lease import Lease, renew
 from milepost.testing import FakeClock
 
 
@@ -146,3 +147,38 @@ def test_a_lease_needs_an_owner_and_time(managers: tuple[StateManager, StateMana
     for ttl_s in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="ttl_s"), managers[0].lease("j", "me", ttl_s):
             pass
+
+
+def test_a_lease_of_another_job_is_refused_and_stays_what_it_is(
+    managers: tuple[StateManager, StateManager],
+) -> None:
+    """Fences count from 1 in every job, so an equal one says nothing."""
+    one, _ = managers
+    one.create_job(["a"], job_id="k")
+    one.fire("k", "start_map")
+    with (
+        one.lease("j", "me", renewed=False) as of_j,
+        one.lease("k", "me", renewed=False) as of_k,
+    ):
+        assert of_j.fence == of_k.fence
+        before = one.get_state("k")
+        with pytest.raises(LeaseForeign, match="is of job j") as refused:
+            one.record("k", [ItemEvent("a", "start")], lease=of_j)
+        assert (refused.value.job_id, refused.value.lease_job_id) == ("k", "j")
+        with pytest.raises(LeaseForeign):
+            one.create_checkpoint("k", lease=of_j)
+        assert one.get_state("k") == before
+        assert not of_j.lost.is_set()
+        one.record("k", [ItemEvent("a", "start")], lease=of_k)
+        one.record("j", [ItemEvent("a", "start")], lease=of_j)
+
+
+def test_a_lease_of_another_store_is_not_current_here(
+    managers: tuple[StateManager, StateManager],
+) -> None:
+    """The same id, number and fence, and yet another holder."""
+    one, _ = managers
+    with one.lease("j", "me", renewed=False) as held:
+        other = Lease("j", held.number, "you", held.fence, held.ttl_s)
+        with pytest.raises(LeaseLost):
+            one.record("j", [ItemEvent("a", "start")], lease=other)

@@ -227,6 +227,18 @@ class ReferenceJob:
         after.orphaned = after.orphaned and event != "recover"
         self.__dict__.update(after.__dict__)
 
+    def takes_items(self) -> bool:
+        """True where the job begins, and where it accepts all that a new item could take."""
+        first = {row["on"] for row in ITEM.rows if row["from"] == ITEM.initial}
+        return self.state == JOB.initial or first <= set(ACCEPTS.get(self.state, []))
+
+    def add(self, count: int) -> None:
+        """More items, as all are at the beginning; or Refused."""
+        if not self.takes_items():
+            raise Refused(f"items in {self.state}")
+        fresh = [ReferenceItem(ITEM.initial, ITEM.context(self.params)) for _ in range(count)]
+        self.items = [*self.items, *fresh]
+
     def record(self, events: list[tuple[int, str, dict[str, Any]]]) -> None:
         """The items take their events, all of them or none and Refused."""
         after = self.copy()

@@ -32,7 +32,8 @@ from milepost import (
     StateManager,
     TransitionRefused,
 )
-from milepost.errors import PlanStale
+from milepost.errors import ItemExists, ItemsRefused, PlanStale
+from milepost.state.checkpoint import KEPT
 from milepost.testing import FakeClock
 
 from .observing import check_partition, crash_image, folded_from_nothing, observed
@@ -43,7 +44,8 @@ ITEMS = 4
 TTL_S = 10.0
 
 managers = st.integers(0, 1)
-ordinals = st.integers(0, ITEMS - 1)
+MOST = ITEMS + 6
+ordinals = st.integers(0, MOST - 1)  # taken modulo what there is
 results = st.sampled_from([{"n": 1}, {"n": 2}, [1, "two", None]])
 
 
@@ -68,6 +70,7 @@ class Jobs(RuleBasedStateMachine):
         self.database = self.root / "0" / "jobs.db"
         self.database.parent.mkdir()
         self.crashes = 0
+        self.added = 0
         self.managers = [self.open(), self.open()]
         self.leases: list[tuple[Lease, AbstractContextManager[Lease]] | None] = [None, None]
         self.stale: list[Lease] = []
@@ -108,13 +111,15 @@ class Jobs(RuleBasedStateMachine):
         ),
     )
     def record(self, who: int, events: list[tuple[int, str, Any]]) -> None:
-        self.batch(who, [(ordinal, event, payload_of(event, r)) for ordinal, event, r in events])
+        count = len(self.reference.items)
+        self.batch(who, [(n % count, event, payload_of(event, r)) for n, event, r in events])
 
     @rule(who=managers, picks=st.lists(st.tuples(ordinals, st.integers(0, 8), results), max_size=6))
     def work(self, who: int, picks: list[tuple[int, int, Any]]) -> None:
         """A batch that is legal throughout, as executors write: random events seldom are."""
         trial, events = self.reference.copy(), []
-        for ordinal, pick, result in picks:
+        for number, pick, result in picks:
+            ordinal = number % len(trial.items)
             legal = [e for e in ITEM.events if self.legal(trial, ordinal, e)]
             if legal:
                 event = legal[pick % len(legal)]
@@ -149,6 +154,30 @@ class Jobs(RuleBasedStateMachine):
         with pytest.raises(RecordConflict):
             self.managers[who].record(JOB_ID, wanted)
         self.reference.rejected += 1
+
+    @precondition(lambda self: len(self.reference.items) < MOST)
+    @rule(who=managers, count=st.integers(1, 2), skipped=st.booleans())
+    def add(self, who: int, count: int, skipped: bool) -> None:
+        """More items; their keys are those of others if a rewind undid them, their values new."""
+        at = len(self.reference.items)
+        self.added += 1
+        items = {f"item-{n}": [n, self.added] for n in range(0 if skipped else at, at + count)}
+        manager, existing = self.managers[who], "skip" if skipped else "refuse"
+        if not self.reference.takes_items():
+            with pytest.raises(ItemsRefused):
+                manager.add_items(JOB_ID, items, existing=existing)
+            return
+        if self.held_against(who):
+            with pytest.raises(LeaseHeld):
+                manager.add_items(JOB_ID, items, existing=existing)
+            return
+        if not skipped:
+            with pytest.raises(ItemExists):
+                manager.add_items(JOB_ID, {**items, "item-0": None})
+        self.reference.add(count)
+        state = manager.add_items(JOB_ID, items, existing=existing)
+        values = [state.inputs.value(ordinal) for ordinal in range(at, at + count)]
+        assert values == list(items.values())[-count:]
 
     @rule(who=managers, event=st.sampled_from(ITEM.events), result=results)
     def update(self, who: int, event: str, result: Any) -> None:
@@ -273,6 +302,9 @@ class Jobs(RuleBasedStateMachine):
         results_then = dict(self.managers[who].results(JOB_ID))
         assert observed(taken.state, results_then) == self.reference.observed()
         self.moments.append((taken.seq, self.reference.observed(), self.reference.copy()))
+        del self.moments[:-KEPT]  # older ones of that reason went in the same commit
+        listed = [ref.seq for ref in self.managers[who].list_checkpoints(JOB_ID)]
+        assert listed == [seq for seq, _, _ in reversed(self.moments)]
 
     @rule()
     def crash(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -68,3 +69,22 @@ def test_an_item_listed_twice_or_unknown_is_refused() -> None:
         ledger.moves("start", [1, 1], None)
     with pytest.raises(KeyError):
         ledger.moves("start", [1, 5], None)
+
+
+@given(batches=batches, more=st.integers(0, 5))
+def test_a_ledger_grows_by_items_as_they_begin(
+    batches: list[tuple[str, list[int]]], more: int
+) -> None:
+    """Those that it had stay as they are; those that join are as those of a new ledger."""
+    ledger = Ledger.create(mapreduce.ITEM, {"max_attempts": 2}, COUNT)
+    for event, ordinals in batches:
+        with suppress(MemberRefusedError):
+            ledger = ledger.after(ledger.moves(event, ordinals, None))
+    past = ledger.dump()
+    grown = ledger.grown(more)
+    assert ledger.dump() == past
+    assert grown.count == COUNT + more
+    assert [grown.member(n) for n in range(COUNT)] == [ledger.member(n) for n in range(COUNT)]
+    fresh = Ledger.create(mapreduce.ITEM, {"max_attempts": 2}, 1).member(0)
+    assert [grown.member(n) for n in range(COUNT, COUNT + more)] == [fresh] * more
+    assert Ledger.restore(mapreduce.ITEM, grown.params, grown.count, grown.dump()) == grown

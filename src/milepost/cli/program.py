@@ -15,9 +15,11 @@ from milepost.cli.commands.compact import compact
 from milepost.cli.commands.dead import dead
 from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.fork import fork
+from milepost.cli.commands.gc import gc
 from milepost.cli.commands.history import history
 from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
+from milepost.cli.commands.keep import keep
 from milepost.cli.commands.migrate import migrate
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
@@ -25,6 +27,7 @@ from milepost.cli.commands.requeue import requeue
 from milepost.cli.commands.rewind import rewind
 from milepost.cli.commands.salvage import salvage
 from milepost.cli.commands.show import show
+from milepost.cli.commands.sizes import sizes
 from milepost.cli.commands.verify import verify
 from milepost.cli.options import debug_option, examples, store_option
 from milepost.cli.session import DEBUG
@@ -43,6 +46,7 @@ _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
     *(plan, recover, rewind, fork, dead, requeue),
     *(verify, salvage, backup, migrate, compact, diagram),
+    *(gc, keep, sizes),
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
@@ -180,9 +184,8 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint` and what is told to
-    `--apply` changes a store; `salvage`
-    and `backup` make new ones.
+    or trouble, 130 interrupted. Only `checkpoint`, `keep` and what is told
+    to `--apply` change a store; `salvage` and `backup` make new ones.
     """
 
 

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from milepost.codec import MAX_BLOCK_BYTES, encode_value
+from milepost.codec import encode_value
 from milepost.errors import ValueInvalid
 from milepost.inputs import Item
 from milepost.lifecycles.mapreduce import Cause
+from milepost.state.limits import Limits, check_value
 
 __all__ = ["Given", "NotGiven", "attempt", "failure_of", "outcome_of"]
 
 _MESSAGE_CHARS: Final = 2_000
-_RESULT_BYTES: Final = MAX_BLOCK_BYTES // 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,25 +38,24 @@ class NotGiven:
     message: str
 
 
-def attempt(map_fn: Callable[[Item], object], item: Item) -> Given | NotGiven:
+def attempt(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Given | NotGiven:
     """What `map_fn` makes of `item`; raises nothing that `map_fn` raises as an Exception."""
-    return outcome_of(lambda: map_fn(item), "the result")
+    return outcome_of(lambda: map_fn(item), "the result", limits)
 
 
-def outcome_of(call: Callable[[], object], what: str) -> Given | NotGiven:
-    """What `call` gave, checked to be JSON of at most 16 MiB; `what` names it in messages."""
+def outcome_of(call: Callable[[], object], what: str, limits: Limits) -> Given | NotGiven:
+    """What `call` gave, checked to be JSON within `limits`; `what` names it in messages."""
     try:
         value = call()
     except Exception as error:  # noqa: BLE001  the edge to the user's code: anything may come
         return failure_of(error)
     try:
-        size_bytes = len(encode_value(value, what))
+        encoded = encode_value(value, what)
+        if len(encoded) > limits.value_max_bytes:  # whoever records it warns of what is large
+            check_value(limits, lambda: what, encoded)
     except ValueInvalid as error:
         return failure_of(error)
-    if size_bytes > _RESULT_BYTES:
-        problem = f"takes {size_bytes:,} bytes and may take {_RESULT_BYTES:,}: store a reference"
-        return failure_of(ValueInvalid(what=what, path="$", problem=problem))
-    return Given(value=value, size_bytes=size_bytes)
+    return Given(value=value, size_bytes=len(encoded))
 
 
 def failure_of(error: BaseException) -> NotGiven:

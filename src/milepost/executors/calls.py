@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from milepost.executors.attempts import Given, NotGiven, attempt, failure_of
 from milepost.inputs import Item
 from milepost.lifecycles.mapreduce import Cause, ItemEventName, ItemFail, ItemSucceed
+from milepost.state.limits import Limits
 
 __all__ = ["Calls", "Ended", "ExecutorSource"]
 
@@ -46,11 +47,13 @@ class Calls:
         *,
         timeout_s: float | None,
         clock: Callable[[], float],
+        limits: Limits,
     ) -> None:
         self._source = source
         self._map_fn = map_fn
         self._timeout_s = timeout_s
         self._clock = clock
+        self._limits = limits
         self._ended: queue.SimpleQueue[Future[Given | NotGiven] | None] = queue.SimpleQueue()
         self._calls: dict[Future[Given | NotGiven], _Call] = {}
         self._given_up: set[Future[Given | NotGiven]] = set()
@@ -77,7 +80,7 @@ class Calls:
     def begin(self, ordinal: int, item: Item) -> None:
         """Hand the item to a worker. On an executor that takes no more it counts as lost."""
         try:
-            future = self._executor.submit(attempt, self._map_fn, item)
+            future = self._executor.submit(attempt, self._map_fn, item, self._limits)
         except RuntimeError as error:  # broken, or shut down by its owner
             future = Future()
             future.set_exception(BrokenExecutor(str(error)))

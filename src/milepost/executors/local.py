@@ -92,17 +92,18 @@ def run(
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
     items: Iterable[object] | Mapping[str, object] | None = None,
-    on_changed: Literal["refuse", "keep"] = "refuse",
+    on_changed: Literal["refuse", "keep", "grow"] = "refuse",
     retry: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunOutcome:
     """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
 
     `map_fn` gets a `milepost.Item`, with `key` and `value`, on a worker of `executor`; what it
-    returns is the item's result, and must be JSON. An exception, or another result, fails the
-    attempt; what then follows is the lifecycle's to say. `reduce_fn` gets `(key, result)` of the
-    items that are done, streamed in item order, in the calling thread, and returns the job's
-    result; without one the run ends where reduce begins, and a later run may go on from there.
+    returns is the item's result, and must be JSON within the manager's limits. An exception, or
+    another result, fails the attempt; what then follows is the lifecycle's to say. `reduce_fn`
+    gets `(key, result)` of the items that are done, streamed in item order, in the calling thread,
+    and returns the job's result; without one the run ends where reduce begins, and a later run may
+    go on from there.
     `setup_fn` gets the new job's state and returns variables for it. If it or `reduce_fn` raises,
     the job fails, and a later run tries that phase again. Either may take a second argument, the
     `Steps`: what `steps.step(name, call)` gives is recorded, and not called for again.
@@ -138,23 +139,31 @@ def run(
 
     `items` are those that the caller has now: they are compared with the job's, and where they
     differ the run is refused (InputChanged), unless `on_changed` is `keep`: the job then goes on
-    with the items that it has, and `RunOutcome.inputs` says what differs.
+    with the items that it has, and `RunOutcome.inputs` says what differs. With `grow`, items that
+    are only more are added behind those that the job has; any other difference is refused.
 
     `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
 
-    Raises LeaseHeld; InputChanged; LeaseLost as soon as another holds the job, with nothing more
+    Raises LeaseHeld; InputChanged; ItemsRefused where items are to be added to a job that is
+    beyond map; LeaseLost as soon as another holds the job, with nothing more
     written; a BrokenExecutor of the caller's own executor; and the store's errors. Whatever is
     raised, the job is left so that another run takes it up.
     """
     with (
         _held(manager, job_id, owner, ttl_s, takeover, wait) as lease,
-        closing(Calls(executor, map_fn, timeout_s=timeout_s, clock=clock)) as calls,
+        closing(
+            Calls(executor, map_fn, timeout_s=timeout_s, clock=clock, limits=manager.limits)
+        ) as calls,
         stop_signals(calls.wake) as stop,
     ):
         inputs = None if items is None else manager.compare_inputs(job_id, items)
-        if inputs is not None and inputs.verdict != "same" and on_changed != "keep":
+        taken = {"same", "grew"} if on_changed == "grow" else {"same"}
+        if inputs is not None and inputs.verdict not in taken and on_changed != "keep":
             raise InputChanged(job_id=job_id, verdict=inputs.verdict, difference=str(inputs))
         plan, state = _recovered(manager, job_id, takeover, retry)
+        if inputs is not None and inputs.verdict == "grew" and on_changed == "grow":
+            more = inputs.new_items()
+            state = manager.add_items(job_id, more, existing="skip", lease=lease)
         running = Running(
             manager=manager,
             lease=lease,

@@ -13,13 +13,14 @@ from pyroaring import BitMap
 
 from milepost.codec import encode_value
 from milepost.errors import (
+    JobReplaced,
     LeaseLost,
     MilepostError,
     RecordConflict,
     TransitionRefused,
     ValueInvalid,
 )
-from milepost.executors.attempts import Given, NotGiven, outcome_of
+from milepost.executors.attempts import Given, NotGiven, failure_of, outcome_of
 from milepost.executors.calls import Calls, Ended
 from milepost.executors.retries import Waiting, longest_wait_s
 from milepost.executors.steps import ReduceFn, SetupFn, Steps, call_reduce, call_setup
@@ -75,6 +76,7 @@ class Running:
     _suspects: BitMap = field(default_factory=bitmap)
     _checkpoint_phase: str = field(init=False)
     _checkpoint_settled: int = field(init=False)
+    _checkpoint_seq: int = field(init=False)
     _checkpoint_at_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +106,7 @@ class Running:
         with self._unless_halted():
             given = self._user(lambda: call_setup(wanted, self.state, steps), "the variables")
             if isinstance(given, Given):
-                self._fire(JobEventName.START_MAP, JobStartMap(variables=given.value))
+                self._give(JobEventName.START_MAP, JobStartMap(variables=given.value))
             else:
                 self._fail(given)
 
@@ -115,7 +117,7 @@ class Running:
             with closing(self._results()) as results:
                 given = self._user(lambda: call_reduce(reduce_fn, results, steps), what)
             if isinstance(given, Given):
-                self._fire(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
+                self._give(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
             else:
                 self._fail(given)
 
@@ -168,7 +170,7 @@ class Running:
         """What the user's code gives here, in the main thread: a second signal ends it."""
         self.stop.interruptible = True
         try:
-            return outcome_of(call, what)
+            return outcome_of(call, what, self.manager.limits)
         finally:
             self.stop.interruptible = False
 
@@ -211,22 +213,42 @@ class Running:
         again from the newest state. False if there was nothing to do.
         """
         done = False
-        for batch, last in in_commits(ended):
-            turn = self._next_turn(batch, begin=begin and last)
-            while turn.events:
-                try:
-                    state = self.manager.record(self.state.id, turn.events, lease=self.lease)
-                except (TransitionRefused, RecordConflict) as refused:
-                    self._reload(refused)
-                    turn = self._next_turn(batch, begin=begin and last)
-                    continue
-                self._recorded(turn, state)
-                self._moved(state)
-                done = True
-                break
+        for batch, last in in_commits(ended, self.manager.limits.commit_max_bytes // 2):
+            done = self._commit_part(batch, begin=begin and last) or done
         if not done:
             self._look()
         return done
+
+    def _commit_part(self, batch: Sequence[Ended], *, begin: bool) -> bool:
+        """One commit, if there is anything for it; more if it would be too large."""
+        turn = self._next_turn(batch, begin=begin)
+        while turn.events:
+            try:
+                state = self.manager.record(self.state.id, turn.events, lease=self.lease)
+            except (TransitionRefused, RecordConflict) as refused:
+                self._reload(refused)
+                turn = self._next_turn(batch, begin=begin)
+                continue
+            except ValueInvalid as error:
+                return self._commit_apart(batch, error, begin=begin)
+            self._recorded(turn, state)
+            self._moved(state)
+            return True
+        return False
+
+    def _commit_apart(self, batch: Sequence[Ended], error: ValueInvalid, *, begin: bool) -> bool:
+        """A commit for each of what is too large together; what is too large alone has failed."""
+        if begin and batch:
+            done = self._commit_part(batch, begin=False)
+            return self._commit_part([], begin=True) or done
+        if len(batch) > 1:
+            parts = [self._commit_part([one], begin=False) for one in batch]
+            return any(parts)
+        if not batch or batch[0].event != ItemEventName.SUCCEED:
+            raise error  # no room even to say so
+        why = failure_of(error)
+        failure = ItemFail(cause=why.cause, message=why.message)
+        return self._commit_part([Ended(batch[0].ordinal, failure.event, failure)], begin=False)
 
     def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
         decided = None
@@ -288,6 +310,13 @@ class Running:
         else:
             self._moved(state)
 
+    def _give(self, event: JobEventName, payload: Payload) -> None:
+        """Record what the user's code gave; if it is too large, the job has failed."""
+        try:
+            self._fire(event, payload)
+        except ValueInvalid as error:
+            self._fail(failure_of(error))
+
     def _fail(self, why: NotGiven) -> None:
         self._fire(JobEventName.FAIL, JobFail(cause=why.cause, message=why.message))
 
@@ -299,8 +328,10 @@ class Running:
             raise refused
 
     def _look(self) -> None:
-        """See what others did to the job. Raises LeaseLost if another holds it."""
+        """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""
         self.state = self.manager.get_state(self.state.id)
+        if self.state.number != self.lease.number:
+            raise JobReplaced(job_id=self.state.id, url=self.manager.url, what=repr(self.lease))
         if self.state.fence != self.lease.fence:
             raise LeaseLost(
                 job_id=self.state.id,
@@ -318,17 +349,22 @@ class Running:
             self._take_checkpoint(f"phase {state.phase}")
         elif self.policy.due(
             settled_items=state.progress.settled - self._checkpoint_settled,
+            commits=state.seq - self._checkpoint_seq,
             elapsed_s=self.clock() - self._checkpoint_at_s,
         ):
             self._take_checkpoint("policy")
 
     def _take_checkpoint(self, reason: str) -> None:
-        self.manager.create_checkpoint(self.state.id, reason=reason)
+        try:
+            self.manager.create_checkpoint(self.state.id, reason=reason, keep=self.policy.keep)
+        except ValueInvalid as error:  # the log has everything that it would have
+            _log.warning("job %s: no checkpoint: %s", self.state.id, error)
         self._begin_interval()
 
     def _begin_interval(self) -> None:
         self._checkpoint_phase = self.state.phase
         self._checkpoint_settled = self.state.progress.settled
+        self._checkpoint_seq = self.state.seq
         self._checkpoint_at_s = self.clock()
 
 

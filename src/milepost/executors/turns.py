@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from pyroaring import BitMap
 
@@ -17,8 +17,6 @@ from milepost.state.transitions import ItemEvent
 
 __all__ = ["Turn", "in_commits", "next_turn"]
 
-_COMMIT_BYTES: Final = 32 * 1024 * 1024  # half of what one commit may hold
-
 
 class Turn(NamedTuple):
     """The events of one commit: which outcomes they record, and which items they begin."""
@@ -28,13 +26,16 @@ class Turn(NamedTuple):
     begun: list[int]
 
 
-def in_commits(ended: Sequence[Ended]) -> Iterator[tuple[list[Ended], bool]]:
-    """`ended` in parts that fit into a commit each, and whether a part is the last."""
+def in_commits(ended: Sequence[Ended], most_bytes: int) -> Iterator[tuple[list[Ended], bool]]:
+    """`ended` in parts of `most_bytes` of results at most, and whether a part is the last.
+
+    One that is larger by itself is a part of its own.
+    """
     part: list[Ended] = []
     size_bytes = 0
     for outcome in ended:
         size_bytes += outcome.size_bytes
-        if part and size_bytes > _COMMIT_BYTES:
+        if part and size_bytes > most_bytes:
             yield part, False
             part, size_bytes = [], outcome.size_bytes
         part.append(outcome)

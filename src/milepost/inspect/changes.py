@@ -16,6 +16,7 @@ from milepost.state.manager import StateManager
 __all__ = ["changes", "changes_page", "fork_page", "fork_view"]
 
 _ITEM: Final = "item"
+_CAME_OR_WENT: Final = ("added", "removed")
 
 
 def changes(
@@ -40,6 +41,8 @@ def changes(
             *_changed(diff.variables_changed),
         ),
         items=(
+            *_one_kind("added", diff.items_added, keys),
+            *_one_kind("removed", diff.items_removed, keys),
             *_by_value("state", diff.moved, keys),
             *(
                 each
@@ -129,6 +132,12 @@ def _by_value(
         yield ChangedItems(name=name, before=before, after=after, count=len(hit), keys=named)
 
 
+def _one_kind(name: str, hit: KeySet, keys: int) -> Iterator[ChangedItems]:
+    if hit:
+        named = tuple(islice(hit, keys))
+        yield ChangedItems(name=name, before=None, after=None, count=len(hit), keys=named)
+
+
 def _between(view: ChangesView) -> Iterator[tuple[str, Cell]]:
     before, after = view.before, view.after
     yield "job", view.job
@@ -157,8 +166,9 @@ def _moment(moment: Moment) -> str:
 
 
 def _items_changed(one: ChangedItems) -> tuple[Cell, ...]:
-    ends = tuple(
-        Badge(_ITEM, end) if one.name == "state" else value(end) for end in (one.before, one.after)
-    )
+    ends: tuple[Cell, ...] = ("", "")
+    if one.name not in _CAME_OR_WENT:
+        badge = one.name == "state"
+        ends = tuple(Badge(_ITEM, e) if badge else value(e) for e in (one.before, one.after))
     keys = ", ".join(one.keys) + (", …" if one.keys and one.count > len(one.keys) else "")
     return (one.name, *ends, str(one.count), keys)

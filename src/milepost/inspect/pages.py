@@ -175,6 +175,8 @@ def _about(view: ShowView) -> Iterator[tuple[str, Cell]]:
     yield "settled", f"{progress.settled} of {progress.total}: {settled}"
     left = f"{progress.pending} pending, {progress.running} running, {progress.failed} failed"
     yield "left", f"{progress.left}: {left}"
+    if view.added_count:
+        yield "added", f"{view.added_count} of them after it was created"
     yield "lease", _lease(view)
     yield "fence", str(view.fence)
     yield "checkpoint", _newest_checkpoint(view)

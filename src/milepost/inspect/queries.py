@@ -98,6 +98,7 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
         item_events=state.machine.collections[ITEMS].accepts.get(state.phase, ()),
         rejected_count=state.rejected_count,
         rewinds=state.rewinds,
+        added_count=state.items.count - state.created.item_count,
     )
 
 

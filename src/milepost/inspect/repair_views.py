@@ -11,10 +11,12 @@ from milepost.inspect.views import (
     ChangesView,
     CheckpointView,
     ForkView,
+    GcView,
     HistoryView,
     ItemFailure,
     ItemsView,
     JobsView,
+    KeepView,
     PathView,
     PlanPart,
     PlanView,
@@ -23,6 +25,7 @@ from milepost.inspect.views import (
     RepairView,
     SalvageView,
     ShowView,
+    SizesView,
     VerifyView,
 )
 from milepost.state.reaping import StuckJob
@@ -121,4 +124,7 @@ View: TypeAlias = (
     | MigrateView
     | CompactView
     | PathView
+    | GcView
+    | KeepView
+    | SizesView
 )

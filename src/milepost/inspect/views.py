@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from milepost.job import CheckpointRef, Progress
-from milepost.rows import Stray
+from milepost.rows import StoredSizes, Stray, Vacuumed
 from milepost.state.jobs import JobSummary
 from milepost.state.quarantine import QuarantinedRow
 from milepost.state.repair import Repair
@@ -22,6 +22,9 @@ __all__ = [
     "CheckpointView",
     "Entered",
     "ForkView",
+    "GcDone",
+    "GcLine",
+    "GcView",
     "Guarding",
     "HistoryLine",
     "HistoryView",
@@ -30,6 +33,9 @@ __all__ = [
     "ItemLine",
     "ItemsView",
     "JobsView",
+    "KeepView",
+    "LargeValue",
+    "LeftAlone",
     "Moment",
     "PathView",
     "PlanPart",
@@ -41,6 +47,7 @@ __all__ = [
     "RewindView",
     "SalvageView",
     "ShowView",
+    "SizesView",
     "ValueChange",
     "VerifiedJob",
     "VerifyView",
@@ -129,6 +136,7 @@ class ShowView:
     that a holder was taken over and the job has not been recovered since. `item_events` are
     those that the phase accepts of the items. `rejected_count` counts the writes that were
     refused and kept for the record, `rewinds` are pairs: at which commit, back to which.
+    `added_count` is how many of the items came after the job was created.
     """
 
     SCHEMA: ClassVar[str] = "milepost.show/1"
@@ -157,6 +165,7 @@ class ShowView:
     item_events: tuple[str, ...]
     rejected_count: int
     rewinds: tuple[tuple[int, int], ...]
+    added_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +339,8 @@ class ChangedItems:
 class ChangesView:
     """What is different in a job between two moments; `commits` and `events` count what is between.
 
-    `items` holds the items by what changed: `state`, or a variable of theirs (`attempts`).
+    `items` holds the items by what changed: `state`, a variable of theirs (`attempts`), or that
+    they were `added` or, by a rewind, `removed`.
     `rewinds` are those between: at which commit, back to which.
     """
 
@@ -440,3 +450,96 @@ class PathView:
     visited: tuple[str, ...]
     current: Mapping[str, int]
     transitions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcLine:
+    """Whether one job goes, and why.
+
+    `kept_for_s` is how long it is kept, None for ever or as long as it is active; `reason` is that
+    of whoever said so, or names its holder. `checkpoints` are those that go though the job stays.
+    """
+
+    job: str
+    outcome: str
+    phase: str
+    age_s: float
+    goes: bool
+    why: str
+    kept_for_s: float | None
+    reason: str
+    checkpoints: tuple[int, ...]
+    size_bytes: int
+    goes_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAlone:
+    """A job of the plan that was not deleted after all, and why."""
+
+    job: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcDone:
+    """What a collector did: see `milepost.state.collecting.Collected`."""
+
+    deleted: tuple[str, ...]
+    finished: tuple[str, ...]
+    passed_over: tuple[LeftAlone, ...]
+    checkpoints: int
+    rows: int
+    freed_bytes: int
+    tombstones: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcView:
+    """What retention says of every job, and what was done about it: None if nothing was.
+
+    `vacuum` is None where no space was given back to the disk. `left` are the ids of jobs whose
+    deletion was begun and not ended when it was looked at.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.gc/1"
+
+    jobs: tuple[GcLine, ...]
+    left: tuple[str, ...]
+    goes_bytes: int
+    done: GcDone | None
+    vacuum: Vacuumed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepView:
+    """How long a job is kept after its newest commit; None for ever, or by the policy."""
+
+    SCHEMA: ClassVar[str] = "milepost.keep/1"
+
+    job: str
+    by_policy: bool
+    kept_for_s: float | None
+    reason: str
+    set_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargeValue:
+    """A value, by where it is, and the bytes of its JSON."""
+
+    place: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizesView:
+    """Where the bytes of a job are, as stored, and its largest values, as JSON."""
+
+    SCHEMA: ClassVar[str] = "milepost.sizes/1"
+
+    job: str
+    seq: int
+    total_bytes: int
+    stored: StoredSizes
+    largest: tuple[LargeValue, ...]

@@ -36,6 +36,7 @@ from milepost.fold import apply
 from milepost.job import JobState, changed
 from milepost.payloads import PayloadCodec
 from milepost.rows import Row, StoredJob
+from milepost.state.limits import Limits, check_commit
 from milepost.state.line import Line, Place
 from milepost.state.loading import Loader
 from milepost.state.persistence import Writer
@@ -49,7 +50,8 @@ _log: Final = logging.getLogger("milepost.store")
 class Moment(NamedTuple):
     """What a decision may look at: the job as it stands under the write lock, and the time.
 
-    `committed` is the state at the newest row; `state` also has what others add to this commit.
+    `committed` is the state at the newest row; `state` also has what others add to this commit,
+    which is `pending`.
     """
 
     writer: Writer
@@ -59,6 +61,7 @@ class Moment(NamedTuple):
     state: JobState
     now_us: int
     payloads: PayloadCodec | None = None
+    pending: Sequence[Draft] = ()
 
 
 Decision: TypeAlias = Callable[[Moment], Iterable[Draft]]
@@ -110,9 +113,12 @@ class _Ticket(Place):
 class Appender:
     """Appends to the logs of one store, and keeps the newest state of the jobs it met."""
 
-    def __init__(self, loader: Loader, clock: Clock, *, remembered: int = 256) -> None:
+    def __init__(
+        self, loader: Loader, clock: Clock, limits: Limits, *, remembered: int = 256
+    ) -> None:
         self._loader = loader
         self._clock = clock
+        self._limits = limits
         self._remembered = remembered
         self._line = Line(self._serve)
         self._lock = threading.Lock()  # of what is known; never held during I/O
@@ -143,7 +149,7 @@ class Appender:
         """Keep a state that was loaded, unless a newer one is kept already."""
         with self._lock:
             kept = self._known.get(state.id)
-            if kept is None or kept.seq < state.seq:
+            if kept is None or (kept.number, kept.seq) < (state.number, state.seq):
                 self._known[state.id] = state
             self._known.move_to_end(state.id)
             while len(self._known) > self._remembered:
@@ -199,16 +205,23 @@ class Appender:
         drafts: list[Draft] = []
         for alike in _alike(tickets):
             moment = Moment(
-                writer, self._loader.store.url, job, before, state, now_us, self._loader.payloads
+                writer,
+                self._loader.store.url,
+                job,
+                before,
+                state,
+                now_us,
+                self._loader.payloads,
+                drafts,
             )
             state, accepted = _decided(moment, alike)
-            drafts += accepted
+            drafts = [*drafts, *accepted]
         if drafts:
             opening = migration(before)
             if opening is not None:
                 drafts.insert(0, opening)
             try:
-                row = _row(before, state, drafts, now_us, self._loader.payloads)
+                row = _row(before, state, drafts, now_us, self._loader.payloads, self._limits)
             except ValueInvalid as error:  # too much for one commit
                 if len(tickets) == 1:
                     return self._fail(tickets, error)
@@ -308,7 +321,8 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
         return after, drafts
     state, drafts = moment.state, []  # one of them is refused: each for itself
     for ticket in tickets:
-        state, accepted = _decided(moment._replace(state=state), [ticket])
+        pending = [*moment.pending, *drafts]
+        state, accepted = _decided(moment._replace(state=state, pending=pending), [ticket])
         drafts += accepted
     return state, drafts
 
@@ -337,6 +351,7 @@ def _row(
     drafts: list[Draft],
     now_us: int,
     payloads: PayloadCodec | None,
+    limits: Limits,
 ) -> Row:
     return encode_row(
         before.digest,
@@ -347,6 +362,7 @@ def _row(
         tally=after.tally,
         count=sum(_events(draft.fact) for draft in drafts),
         payloads=payloads,
+        check=lambda size_bytes: check_commit(limits, after, drafts, size_bytes),
     )
 
 

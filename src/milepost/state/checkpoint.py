@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from milepost.clock import instant
 from milepost.codec import digest_of
@@ -15,10 +17,14 @@ from milepost.job import CheckpointRef, JobState
 from milepost.rows import StoredCheckpoint, StoredJob
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import Lease, check_lease
+from milepost.state.limits import Limits, check_checkpoint
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
 
-__all__ = ["Checkpoint", "CheckpointPolicy", "find", "listed", "take"]
+__all__ = ["KEPT", "Checkpoint", "CheckpointPolicy", "find", "listed", "superfluous", "take"]
+
+KEPT: Final = 5
+"""How many checkpoints of one reason are kept, unless said otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,29 +59,55 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointPolicy:
-    """When an executor takes a checkpoint: after so many settled items, or after so long.
+    """When an executor takes a checkpoint: after so many settled items or commits, or so long.
 
-    A checkpoint saves replaying the log before it, so it is worth as much as that log is long.
+    A checkpoint saves replaying the log before it, so it is worth as much as that log is long:
+    by default at most a thousand commits are replayed, some ten milliseconds. The newest `keep`
+    of each reason are kept.
     """
 
     items: int = 10_000
+    commits: int = 1_000
     seconds: float = 60.0
+    keep: int = KEPT
 
-    def due(self, *, settled_items: int, elapsed_s: float) -> bool:
+    def due(self, *, settled_items: int, commits: int, elapsed_s: float) -> bool:
         """True if that much since the last checkpoint calls for another."""
-        return settled_items >= self.items or (settled_items > 0 and elapsed_s >= self.seconds)
+        return (
+            settled_items >= self.items
+            or commits >= self.commits
+            or (settled_items > 0 and elapsed_s >= self.seconds)
+        )
 
 
-def take(reason: str, lease: Lease | None) -> Decision:
+def superfluous(newest_first: Iterable[tuple[int, str]], keep: int) -> list[int]:
+    """The seqs of the checkpoints, given with their reasons, beyond the newest `keep` of a reason.
+
+    So those that are taken again and again are few, and one taken for a reason of its own stays.
+    """
+    seen: Counter[str] = Counter()
+    going: list[int] = []
+    for seq, reason in newest_first:
+        seen[reason] += 1
+        if seen[reason] > keep:
+            going.append(seq)
+    return going
+
+
+def take(reason: str, lease: Lease | None, keep: int, limits: Limits) -> Decision:
     """The decision that puts aside the job's state at its newest commit.
 
     Anybody may do that, but for a holder whose lease is lost, who writes nothing (LeaseLost).
+    Older ones of that reason than the newest `keep` go in the same commit. Raises TooLarge.
     """
+    if keep < 1:
+        raise ValueError(f"keep is {keep}: at least the checkpoint itself stays")
 
     def decision(moment: Moment) -> Iterator[Draft]:
         check_lease(moment, lease, operator=True, wants=lambda: ("checkpoint", []))
         state = moment.committed.as_logged or moment.committed
         snapshot = state.snapshot()
+        check_checkpoint(limits, state, len(snapshot))
         digest = digest_of(snapshot)
         moment.writer.put_checkpoint(
             moment.job.number,
@@ -88,6 +120,9 @@ def take(reason: str, lease: Lease | None) -> Decision:
                 snapshot=snapshot,
             ),
         )
+        listed = moment.writer.checkpoint_sizes(moment.job.number)
+        for seq in superfluous(((o.seq, o.reason) for o in listed if o.reason == reason), keep):
+            moment.writer.remove_checkpoint(moment.job.number, seq)
         yield Draft(fact=CheckpointTaken(seq=state.seq, digest=digest.hex(), reason=reason))
 
     return decision
@@ -105,6 +140,8 @@ def find(loader: Loader, reader: Reader, job: StoredJob, seq: int | None) -> Che
                 problems.append(str(error))
             else:
                 return _checkpoint(told, stored, state)
+    if seq is not None and not problems and _was_taken(loader, reader, job, seq):
+        problems.append("it was taken, and has been removed since: newer ones are kept")
     raise CheckpointAbsent(job_id=job.job_id, seq=seq, problems=tuple(problems))
 
 
@@ -114,6 +151,15 @@ def listed(loader: Loader, reader: Reader, job: StoredJob) -> list[CheckpointRef
     Cost: two heads of the log each. Raises StoreUnreadable where the log tells of no such one.
     """
     return [_told(loader, reader, job, stored) for stored in reader.checkpoints(job.number)]
+
+
+def _was_taken(loader: Loader, reader: Reader, job: StoredJob, seq: int) -> bool:
+    """True if the log says that there was a checkpoint of `seq`: in the commit after it."""
+    return any(
+        isinstance(fact, CheckpointTaken) and fact.seq == seq
+        for row in reader.rows(job.number, seq, seq + 1)
+        for fact in loader.facts(job, row)
+    )
 
 
 def _told(

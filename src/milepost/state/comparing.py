@@ -1,4 +1,4 @@
-"""Inputs compared: whether the items that a caller has are those that a job was created with."""
+"""Inputs compared: whether the items that a caller has are those that a job has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from milepost.codec import value_digest
-from milepost.inputs import BLOCK_ITEMS, Item, Listing, block_of, read_entries
+from milepost.input_blocks import (
+    BLOCK_BYTES,
+    BLOCK_ITEMS,
+    Entry,
+    Fingerprinted,
+    Item,
+    block_of,
+    entries_in,
+    entries_of,
+)
 from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.payloads import PayloadCodec
@@ -21,7 +30,6 @@ Verdict: TypeAlias = Literal["same", "grew", "shrank", "changed"]
 
 _NAMED: Final = 100
 _DIGEST_BYTES: Final = 8
-_Entry: TypeAlias = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,9 @@ class InputComparison:
 
     The verdict is `same` (keys, values and order are), `grew` (there are more, and all that was
     there is there unchanged and in its order), `shrank` (some are missing, and that is all), or
-    `changed`. `fingerprint` is that of the items given. `new_items` are those that the job does
-    not have, which would take the ordinals from `new_from` on.
+    `changed`. Items that were added to the job later may stand anywhere in the order. `fingerprint`
+    is that of the items given, as one list. `new_items` are those that the job does not have,
+    which would take the ordinals from `new_from` on.
     """
 
     job_id: str
@@ -64,7 +73,7 @@ class InputComparison:
         They are kept compressed; one block is unpacked at a time, at each call anew.
         """
         for block in self.new_blocks:
-            for key, encoded in read_entries(block, "the items given"):
+            for key, encoded in entries_in(block, "the items given"):
                 yield Item(key=key, value=msgspec.json.decode(encoded))
 
     def __str__(self) -> str:
@@ -84,11 +93,12 @@ def compare(
     Two values are the same if they are equal as JSON; the order of an object's members is of no
     account. Streamed: as long as keys come in the order in which the job has them, a block of
     stored items is all that is held. From the first that does not, the job's keys are, and eight
-    bytes an item; of new items, their compressed blocks. Raises ValueInvalid, StoreUnreadable.
+    bytes an item; of new items, their compressed blocks. Raises ValueInvalid, StoreUnreadable,
+    CodecAbsent.
     """
-    listing = Listing(items, payloads)
+    listing = Fingerprinted(entries_of(items, payloads), payloads)
     comparing = _Comparing(state)
-    given = listing.entries()
+    given = iter(listing)
     odd = comparing.in_order(given)
     if odd is not None:
         comparing.by_key(odd, given)
@@ -118,10 +128,11 @@ class _Comparing:
         self._state = state
         self._added, self._removed, self._changed, self._reordered = (_Kind() for _ in range(4))
         self._blocks: list[InputBlock] = []
-        self._new: list[_Entry] = []
+        self._new: list[Entry] = []
+        self._new_bytes = 0
         self._agreed = 0  # so many from the beginning have the same keys
 
-    def in_order(self, given: Iterator[_Entry]) -> _Entry | None:
+    def in_order(self, given: Iterator[Entry]) -> Entry | None:
         """Compare as long as the keys agree; the first given entry whose key does not, if any."""
         stored = self._state.inputs.entries()
         for key, encoded in stored:
@@ -138,16 +149,17 @@ class _Comparing:
                 self._changed.add(key)
         return next(given, None)
 
-    def by_key(self, odd: _Entry, given: Iterator[_Entry]) -> None:
+    def by_key(self, odd: Entry, given: Iterator[Entry]) -> None:
         """Compare the rest, `odd` first, by looking each key up."""
+        ordered = self._state.created.item_count  # those that were added had no place in the list
         ordinals: dict[str, int] = {}
         digests = bytearray()
         for ordinal, (key, encoded) in enumerate(self._state.inputs.entries()):
             ordinals[key] = ordinal
             digests += _digest(encoded) if ordinal >= self._agreed else bytes(_DIGEST_BYTES)
         seen = bitmap(range(self._agreed))
-        newest = self._agreed - 1
-        entry: _Entry | None = odd
+        newest = min(self._agreed, ordered) - 1
+        entry: Entry | None = odd
         while entry is not None:
             key, encoded = entry
             entry = next(given, None)
@@ -163,13 +175,14 @@ class _Comparing:
                 self._changed.add(key)
             if found < newest:
                 self._reordered.add(key)
-            newest = max(newest, found)
+            if found < ordered:
+                newest = max(newest, found)
         if len(seen) < self._state.items.count:
             for key, ordinal in ordinals.items():
                 if ordinal not in seen:
                     self._removed.add(key)
 
-    def verdict(self, listing: Listing) -> InputComparison:
+    def verdict(self, listing: Fingerprinted) -> InputComparison:
         """What was found, once all items were read."""
         self._pack()
         verdict: Verdict = "same"
@@ -195,16 +208,16 @@ class _Comparing:
     def _add(self, key: str, encoded: bytes) -> None:
         self._added.add(key)
         self._new.append((key, encoded))
-        if len(self._new) == BLOCK_ITEMS:
+        self._new_bytes += len(encoded)
+        if len(self._new) == BLOCK_ITEMS or self._new_bytes >= BLOCK_BYTES:
             self._pack()
 
     def _pack(self) -> None:
         if self._new:
             first = self._state.items.count + self._added.count - len(self._new)
-            keys = [key for key, _ in self._new]
-            values = [msgspec.Raw(encoded) for _, encoded in self._new]
+            keys, values = [key for key, _ in self._new], [encoded for _, encoded in self._new]
             self._blocks.append(block_of(first, keys, values))
-            self._new = []
+            self._new, self._new_bytes = [], 0
 
 
 def _digest(encoded: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from milepost.errors import ScopeInvalid
+from milepost.errors import JobReplaced, ScopeInvalid
 from milepost.facts import Draft, ItemsFired
 from milepost.job import JobState
 from milepost.state.append import Decision, Moment
@@ -57,13 +57,16 @@ def dead_letters(state: JobState, members: BitMap, results: ResultReader) -> Ite
         )
 
 
-def requeue(members: BitMap, *, lease: Lease | None, operator: bool) -> Decision:
+def requeue(state: JobState, members: BitMap, *, lease: Lease | None, operator: bool) -> Decision:
     """The decision that gives those of `members` that are still dead all their attempts again.
 
-    Raises TransitionRefused in a phase that takes no item back, and as `check_lease` does.
+    They are of `state`, of any age. Raises TransitionRefused in a phase that takes no item back,
+    JobReplaced if it is another job's, and as `check_lease` does.
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
+        if moment.job.number != state.number:
+            raise JobReplaced(job_id=state.id, url=moment.url, what="what was found dead")
         check_lease(moment, lease, operator=operator, wants=lambda: ("requeue", list(members)))
         hit = members & moment.state.items.members("dead")
         if hit:

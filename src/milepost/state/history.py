@@ -16,6 +16,7 @@ from milepost.facts import (
     CheckpointTaken,
     Fact,
     Forked,
+    ItemsAdded,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -38,6 +39,7 @@ __all__ = ["Kind", "StateEvent", "history"]
 
 Kind: TypeAlias = Literal[
     "created",
+    "added",
     "job",
     "items",
     "lease",
@@ -52,6 +54,7 @@ Kind: TypeAlias = Literal[
 
 Told: TypeAlias = (
     JobCreated
+    | ItemsAdded
     | LeaseTaken
     | LeaseReleased
     | CheckpointTaken
@@ -152,6 +155,8 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         event = kind
         if isinstance(fact, WriteRejected):
             touched = bitmap(fact.ordinals)
+        elif isinstance(fact, ItemsAdded):
+            touched = bitmap(range(fact.first, fact.first + fact.count))
     after = apply(state, fact)
     return StateEvent(
         seq=row.seq,
@@ -163,7 +168,7 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         target=after.phase,
         owner=after.owner,
         count=len(touched),
-        items=KeySet(touched, state.inputs),
+        items=KeySet(touched, after.inputs if kind == "added" else state.inputs),
         transitions=transitions,
         payload=payload,
     )
@@ -175,6 +180,9 @@ def _told(state: JobState, fact: Told) -> tuple[Kind, dict[str, Any]]:
         case JobCreated():
             payload = {**fact.job_params, **fact.item_params, "items": fact.item_count}
             return "created", payload
+        case ItemsAdded():
+            items = fact.first + fact.count
+            return "added", {"items": items, "fingerprint": fact.fingerprint}
         case LeaseTaken():
             return "lease", {"owner": fact.owner, "reason": fact.reason}
         case LeaseReleased():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,15 +13,15 @@ from milepost.clock import instant
 from milepost.codec import Tally, chain_start, encode_row, encode_value
 from milepost.errors import JobExists
 from milepost.facts import Draft, JobCreated
-from milepost.inputs import blocks_of
 from milepost.job import ITEMS, JOB, Progress, begin
 from milepost.machine import Lifecycle, Machine, Values
-from milepost.payloads import PayloadCodec
-from milepost.rows import InputBlock, Tip
+from milepost.rows import Tip
+from milepost.state.intake import Intake
+from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader, Writer
 
-__all__ = ["JobSummary", "NewJob", "phase_entered", "summaries"]
+__all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,25 +43,21 @@ class JobSummary:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job that is ready to be stored: its first fact and its items, all of it checked."""
+    """A job that is to be stored: its first fact, all of it checked, but for what its items are."""
 
     created: JobCreated
-    blocks: list[InputBlock]
+    limits: Limits
 
     @staticmethod
     def prepare(
-        lifecycle: Lifecycle,
-        items: Iterable[object] | Mapping[str, object],
-        config: Values,
-        variables: Mapping[str, object],
-        payloads: PayloadCodec | None = None,
+        lifecycle: Lifecycle, config: Values, variables: Mapping[str, object], limits: Limits
     ) -> NewJob:
-        """Read the items, check everything. Raises ValueInvalid, ItemKeyDuplicate, ContextInvalid.
+        """Check everything but the items. Raises ValueInvalid, ContextInvalid.
 
-        `config` holds parameters of the job's machine and of its items'; the items' values pass
-        through `payloads`.
+        `config` holds parameters of the job's machine and of its items'.
         """
-        blocks, listing = blocks_of(items, payloads)
+        stored_variables = encode_value(dict(variables), "variables")
+        check_value(limits, lambda: "variables", stored_variables)
         job, item = _machines(lifecycle)
         names = {variable.name for variable in item.variables if variable.param}
         job_params = _params(job, {n: v for n, v in config.items() if n not in names})
@@ -72,30 +68,46 @@ class NewJob:
             digest=lifecycle.digest,
             job_params=job_params,
             item_params=item_params,
-            variables=msgspec.json.decode(encode_value(dict(variables), "variables")),
-            item_count=listing.count,
-            fingerprint=listing.fingerprint,
+            variables=msgspec.json.decode(stored_variables),
+            item_count=0,
+            fingerprint="",
         )
-        return NewJob(created, blocks)
+        return NewJob(created, limits)
 
-    def store(self, loader: Loader, writer: Writer, job_id: str, now_us: int) -> None:
-        """Write the entry, the items and the first row. Raises JobExists."""
-        if writer.job(job_id) is not None:
-            raise JobExists(job_id=job_id, url=loader.store.url)
-        job = writer.add_job(job_id, now_us, self.created.digest)
-        for block in self.blocks:
-            writer.add_inputs(job.number, block)
-        inputs = loader.inputs(job, self.created.item_count)
+    def store(
+        self, loader: Loader, writer: Writer, job_id: str, intake: Intake, now_us: int
+    ) -> None:
+        """Write the entry, the first row and what is left of the items.
+
+        Raises JobExists, TooLarge, StagingExpired.
+        """
+        check_absent(loader, writer, job_id)
+        created = msgspec.structs.replace(
+            self.created, item_count=intake.count, fingerprint=intake.fingerprint
+        )
+        intake.check_staged(writer)  # or its number may be another's by now
+        job = writer.add_job(job_id, now_us, created.digest, intake.number)
+        intake.settle(writer, job)
+        inputs = loader.inputs(job, created.item_count)
+        state = begin(job_id, created, loader.tables, inputs)
+        drafts = [Draft(fact=created)]
         row = encode_row(
             chain_start(job_id),
             seq=1,
             fence=0,
             at_us=now_us,
-            drafts=[Draft(fact=self.created)],
-            tally=begin(job_id, self.created, loader.tables, inputs).tally,
+            drafts=drafts,
+            tally=state.tally,
             count=0,
+            check=lambda size_bytes: check_commit(self.limits, state, drafts, size_bytes),
         )
         writer.add_row(job.number, row)
+
+
+def check_absent(loader: Loader, reader: Reader, job_id: str) -> None:
+    """Raise JobExists if there is a job of that id."""
+    if reader.job(job_id) is not None:
+        raise JobExists(job_id=job_id, url=loader.store.url)
 
 
 def summaries(loader: Loader, reader: Reader, prefix: str) -> Iterator[JobSummary]:

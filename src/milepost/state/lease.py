@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from milepost.clock import Clock, instant
-from milepost.errors import LeaseHeld, LeaseLost, StateError, StoreUnreadable
+from milepost.errors import (
+    JobReplaced,
+    LeaseForeign,
+    LeaseHeld,
+    LeaseLost,
+    StateError,
+    StoreUnreadable,
+)
 from milepost.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected
 from milepost.rows import StoredLease
 from milepost.state.append import Decision, Moment, RefusedWithRecord
@@ -29,11 +36,13 @@ def default_owner() -> str:
 class Lease:
     """The right to write as the executor of a job, as long as `fence` is the job's newest.
 
-    `lost` is set by the renewal that finds another holder; a write finds out in any case.
+    `number` is the job's in its store, which tells it from a later one of the same id. `lost` is
+    set by the renewal that finds another holder; a write finds out in any case.
     """
 
-    def __init__(self, job_id: str, owner: str, fence: int, ttl_s: float) -> None:
+    def __init__(self, job_id: str, number: int, owner: str, fence: int, ttl_s: float) -> None:
         self.job_id = job_id
+        self.number = number
         self.owner = owner
         self.fence = fence
         self.ttl_s = ttl_s
@@ -85,7 +94,11 @@ def release(lease: Lease) -> Decision:
 def renew(loader: Loader, lease: Lease, clock: Clock) -> bool:
     """Push the expiry out by the lease's ttl; False if it is no longer the job's. One commit."""
     with loader.store.writing() as writer:
-        job = loader.job(writer, lease.job_id)
+        job = writer.job(lease.job_id)
+        if job is None or job.number != lease.number:  # it was deleted
+            lease.lost.set()
+            loader.metrics.lease("lost")
+            return False
         tip = writer.tip(job.number)
         stored = None if tip is None else loader.lease(writer, job, tip.fence)
         if stored is None or stored.fence != lease.fence:
@@ -107,11 +120,17 @@ def check_lease(
 ) -> None:
     """Let a write pass, or refuse it (INV-FENCE).
 
-    With a lease: LeaseLost unless its fence is the job's, and the log keeps that it was tried.
-    Without one: LeaseHeld while another holder is taken for alive, unless an operator asks.
+    With a lease: LeaseLost unless its fence is the job's, and the log keeps that it was tried;
+    LeaseForeign if it is of a job of another id, JobReplaced if it is of an earlier one of that
+    id. Without one: LeaseHeld while another holder is taken for alive, unless an operator asks.
     """
     state = moment.state
     if lease is not None:
+        if lease.job_id != state.id:  # the lease that it is may well be held
+            raise LeaseForeign(job_id=state.id, lease_job_id=lease.job_id, owner=lease.owner)
+        if lease.number != moment.job.number:
+            lease.lost.set()
+            raise JobReplaced(job_id=state.id, url=moment.url, what=repr(lease))
         if _is_current(moment, lease):
             return
         lease.lost.set()
@@ -162,7 +181,7 @@ class Renewer:
         while not self._stop.wait(self._lease.ttl_s / 3):
             try:
                 if not renew(self._loader, self._lease, self._clock):
-                    _log.warning("%r: another holds the job now", self._lease)
+                    _log.warning("%r: another holds the job now, or it is deleted", self._lease)
                     return
             except StateError as error:  # the next turn may succeed; the fence protects the job
                 self._loader.metrics.lease("not_renewed")
@@ -170,7 +189,9 @@ class Renewer:
 
 
 def _is_current(moment: Moment, lease: Lease) -> bool:
-    return moment.state.owner is not None and moment.state.fence == lease.fence
+    if (moment.state.id, moment.job.number) != (lease.job_id, lease.number):
+        return False
+    return moment.state.owner == lease.owner and moment.state.fence == lease.fence
 
 
 def _alive(moment: Moment) -> StoredLease | None:

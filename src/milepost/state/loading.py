@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from milepost.clock import instant
 from milepost.codec import Tally, chain_start, decode_commit, decode_facts, decode_tally, digest_of
 from milepost.errors import (
     CommitAbsent,
     JobAbsent,
+    JobReplaced,
     LifecycleChanged,
     LogCorrupt,
     StateError,
@@ -20,12 +22,19 @@ from milepost.errors import (
 )
 from milepost.facts import Commit, Fact, JobCreated, Migrated, check_job_id
 from milepost.fold import advance
-from milepost.inputs import Inputs
+from milepost.inputs import Inputs, Run, Shelf
 from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec
-from milepost.rows import InputBlock, Row, StoredCheckpoint, StoredJob, StoredLease
+from milepost.rows import (
+    InputBlock,
+    KeySegment,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+)
 from milepost.state.persistence import Reader, StateStore
 from milepost.upgrade import upgraded
 from milepost.versions import Tables
@@ -65,17 +74,27 @@ class Loader:
         """The job's entry. Raises JobIdInvalid, JobAbsent."""
         job = reader.job(check_job_id(job_id))
         if job is None:
-            raise JobAbsent(job_id=job_id, url=self.store.url)
+            tombstone = reader.tombstone(job_id)
+            deleted_at = instant(tombstone.deleted_at_us) if tombstone else None
+            raise JobAbsent(job_id=job_id, url=self.store.url, deleted_at=deleted_at)
         return job
+
+    def same(self, job: StoredJob, number: int, what: str) -> None:
+        """Raise JobReplaced unless `what`, which is of the job `number`, is of this very job."""
+        if job.number != number:
+            raise JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
 
     def load(self, reader: Reader, job: StoredJob, known: JobState | None = None) -> Loading:
         """The state at the tip of the log.
 
-        `known` is a state of the same log that was loaded before. Costs one query where it is
-        the newest, else one for the rows since then; without it, the newest checkpoint and the
-        rows since that one. Raises LogCorrupt, also where the log ends before the commit that was
-        noted as its newest, StoreUnreadable, StoreNewer, LifecycleChanged.
+        `known` is a state of the same log that was loaded before; one of a deleted job of the
+        same id is left aside. Costs one query where it is the newest, else one for the rows since
+        then; without it, the newest checkpoint and the rows since that one. Raises LogCorrupt,
+        also where the log ends before the commit that was noted as its newest, StoreUnreadable,
+        StoreNewer, LifecycleChanged.
         """
+        if known is not None and known.number != job.number:
+            known = None
         newest = reader.newest(job.number)
         if known is not None and newest == (known.seq, known.digest):
             return Loading(state=self.current(known))
@@ -87,7 +106,7 @@ class Loader:
     def _load(self, reader: Reader, job: StoredJob, known: JobState | None) -> Loading:
         fallbacks: list[str] = []
         state = (known.as_logged or known) if known else None
-        began_s = self.metrics.began() if known is None else None
+        began_s = self.metrics.began() if state is None else None
         if state is None:
             state = self._newest_checkpoint(reader, job, fallbacks)
         if state is None:
@@ -186,10 +205,11 @@ class Loader:
             try:
                 if isinstance(first, JobCreated):
                     inputs = self.inputs(job, first.item_count)
-                    return changed(begin(job.job_id, first, self.tables, inputs), digest=previous)
+                    state = begin(job.job_id, first, self.tables, inputs)
+                    return changed(state, digest=previous, number=job.number)
                 if isinstance(first, Migrated):
                     state = restore(first.snapshot, self.tables, self.inputs(job, 0))
-                    return changed(state, inputs=self.inputs(job, state.items.count))
+                    return changed(state, number=job.number)
             except LifecycleChanged as error:
                 unread = error
             if row.seq == 1 and not isinstance(first, JobCreated):
@@ -221,7 +241,7 @@ class Loader:
             raise StoreUnreadable(url=self.store.url, problem=f"{name}: {error}") from error
         if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
             raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
-        return changed(state, inputs=self.inputs(job, state.items.count))
+        return changed(state, number=job.number)
 
     def tally(self, job: StoredJob, row: Row) -> Tally:
         """Where the job stood after `row`, by the row's own word."""
@@ -239,19 +259,50 @@ class Loader:
         problem = f"the log ends at {last} and commit {noted} was noted as the newest"
         return self.corrupt(job, last + 1, problem)
 
-    def inputs(self, job: StoredJob, count: int) -> Inputs:
-        """The job's items, read from the store when they are first asked for."""
+    def shelf(self, job: StoredJob) -> Shelf:
+        """What is stored of the job's items, read when it is first asked for."""
 
-        def block_at(ordinal: int) -> InputBlock:
+        def block_at(place: int) -> InputBlock:
             with self.store.reading() as reader:
-                for block in reader.inputs(job.number, ordinal):
-                    if block.first <= ordinal < block.first + block.count:
+                for block in reader.inputs(job.number, place):
+                    if block.first <= place < block.first + block.count:
                         return block
-            raise StoreUnreadable(
-                url=self.store.url, problem=f"item {ordinal} of job {job.job_id} is missing"
-            )
+                    break
+                raise self._missing(reader, job, place)
 
-        return Inputs(self.store.url, count, block_at, self.payloads)
+        def segments(first: int, end: int) -> list[KeySegment]:
+            with self.store.reading() as reader:
+                return list(reader.key_segments(job.number, first, end))
+
+        return Shelf(self.store.url, block_at, segments, self.payloads)
+
+    def inputs(self, job: StoredJob, count: int) -> Inputs:
+        """The first `count` of the job's items: those that it was created with."""
+        return Inputs(self.shelf(job), count)
+
+    def blocks(self, reader: Reader, job: StoredJob, runs: Iterable[Run]) -> Iterator[InputBlock]:
+        """The blocks at the places of `runs`, in order. Raises StoreUnreadable where one lacks."""
+        for first, count in runs:
+            place, end = first, first + count
+            for block in reader.inputs(job.number, first):
+                if place == end or block.first != place or place + block.count > end:
+                    break
+                yield block
+                place += block.count
+            if place < end:
+                raise self._missing(reader, job, place)
+
+    def _missing(self, reader: Reader, job: StoredJob, place: int) -> StateError:
+        """Why there is no item: the job may have been deleted, and another have its id."""
+        found, tombstone = reader.job(job.job_id), reader.tombstone(job.job_id)
+        if found is not None and found.number != job.number:
+            what = "what was read"
+            return JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
+        if found is None and tombstone is not None:
+            deleted_at = instant(tombstone.deleted_at_us)
+            return JobAbsent(job_id=job.job_id, url=self.store.url, deleted_at=deleted_at)
+        problem = f"the item at place {place} of job {job.job_id} is missing"
+        return StoreUnreadable(url=self.store.url, problem=problem)
 
     def _newest_checkpoint(
         self, reader: Reader, job: StoredJob, fallbacks: list[str]

@@ -5,41 +5,58 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from milepost.clock import Clock, SystemClock, instant
-from milepost.errors import StoreUnreadable, UpdateConflict
+from milepost.errors import JobAbsent, StoreLocked, StoreUnreadable, UpdateConflict
 from milepost.facts import check_job_id
+from milepost.input_blocks import entries_of
+from milepost.items import bitmap
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec, codec_name
-from milepost.rows import StoreFormat, Stray
+from milepost.rows import StoreFormat, Stray, Vacuumed
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state import travel
+from milepost.state.additions import Existing, add_items
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
+from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
 from milepost.state.compaction import Compaction, compact
 from milepost.state.comparing import InputComparison, compare
 from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
 from milepost.state.history import StateEvent, history
-from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
+from milepost.state.intake import Intake, sweep
+from milepost.state.jobs import JobSummary, NewJob, check_absent, phase_entered, summaries
 from milepost.state.lease import Lease
+from milepost.state.limits import LARGEST, Limits, checked_entries
 from milepost.state.loading import Loader, Loading
+from milepost.state.locating import Locator
 from milepost.state.persistence import Create, Durability, Reader, StateStore, open_store
 from milepost.state.quarantine import QuarantinedRow, quarantined
 from milepost.state.reaping import StuckJob, expired, reap
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
 from milepost.state.repair import Repair, find_entry, repair_job, set_strays_aside, survey
-from milepost.state.results import Failure, ResultReader
+from milepost.state.results import Failure, Order, ResultReader
+from milepost.state.retention import (
+    Kept,
+    RetentionPlan,
+    RetentionPolicy,
+    keep_of,
+    kept_of,
+    plan_retention,
+)
 from milepost.state.rewinding import WayBack
 from milepost.state.scope import Scope
+from milepost.state.sizes import JobSizes, job_sizes
 from milepost.state.transitions import (
     ItemEvent,
     JobEvent,
@@ -47,6 +64,7 @@ from milepost.state.transitions import (
     Updater,
     Wanted,
     decide,
+    item_ordinal,
     prepare,
     refuse_clear_text,
 )
@@ -82,6 +100,7 @@ class StateManager:
         new_job_id: Callable[[], str] = _new_job_id,
         metrics: Metrics | None = None,
         payload_codec: PayloadCodec | None = None,
+        limits: Limits | None = None,
     ) -> None:
         if payload_codec is not None:
             codec_name(payload_codec)
@@ -89,9 +108,11 @@ class StateManager:
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
+        self._limits = limits or Limits()
         self._metrics = metrics or Metrics()
         self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics, payload_codec)
-        self._appender = Appender(self._loader, self._clock)
+        self._appender = Appender(self._loader, self._clock, self._limits)
+        self._locator = Locator(store.url)
         self._leases: dict[str, Lease] = {}
 
     @classmethod
@@ -108,6 +129,7 @@ class StateManager:
         allow_network: bool = False,
         clock: Clock | None = None,
         payload_codec: PayloadCodec | None = None,
+        limits: Limits | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
@@ -117,9 +139,9 @@ class StateManager:
         waits up to `busy_timeout_s` for its turn. New jobs run by `lifecycle`; with the tables of
         `earlier` versions of it, jobs that were left under those go on under it, as far as its
         upgrades lead: reading shows them so, and the first write records the change. Results,
-        messages and item values pass through `payload_codec`; all who read them need it. Raises
-        ValueError for a codec whose name or digest key is none, StoreAbsent, StoreForeign,
-        StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
+        messages and item values pass through `payload_codec`; all who read them need it. `limits`
+        says what is too large. Raises ValueError for a codec whose name or digest key is none,
+        StoreAbsent, StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
         """
         store = open_store(
             url,
@@ -136,6 +158,7 @@ class StateManager:
                 earlier=earlier,
                 clock=clock,
                 payload_codec=payload_codec,
+                limits=limits,
             )
         except BaseException:
             store.close()
@@ -145,6 +168,11 @@ class StateManager:
     def url(self) -> str:
         """Where the state is kept."""
         return self._store.url
+
+    @property
+    def limits(self) -> Limits:
+        """How large what this manager writes may be."""
+        return self._limits
 
     def now_us(self) -> int:
         """The time by the clock that commits and leases go by, in microseconds since 1970."""
@@ -180,18 +208,67 @@ class StateManager:
         A mapping gives keys and values; of other iterables a text or a milepost.Item has a key,
         and every other JSON value is known by the digest of its content. `config` gives the
         lifecycle's parameters (`max_attempts`, `max_dead`, `has_reduce`), `variables` the job's
-        first ones. Memory: the keys and the compressed blocks. Raises JobExists, JobIdInvalid,
-        ValueInvalid, ItemKeyDuplicate, ContextInvalid.
+        first ones.
+
+        `items` are read once, in order, and may be of any number: beyond the first 65,536 they
+        are written as they come in, and the job is there when the last has come. No lock is held
+        while an item is waited for. Memory: 65,536 items or 8 MB as stored, and 20 bytes for each
+        item. Raises JobExists, JobIdInvalid, ValueInvalid, ItemKeyDuplicate, ContextInvalid,
+        StagingExpired.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        new = NewJob.prepare(
-            self._lifecycle, items, config or {}, variables or {}, self._loader.payloads
-        )
-        with self._store.writing() as writer:
-            new.store(self._loader, writer, job_id, self._clock.now_us())
+        new = NewJob.prepare(self._lifecycle, config or {}, variables or {}, self._limits)
+        with self._store.reading() as reader:
+            check_absent(self._loader, reader, job_id)
+        self._sweep()
+        intake = Intake(self._loader, self._clock, job_id, None)
+        try:
+            intake.read(checked_entries(self._limits, entries_of(items, self._loader.payloads)))
+            with self._store.writing() as writer:
+                new.store(self._loader, writer, job_id, intake, self._clock.now_us())
+                earlier = writer.tombstone(job_id)
+        except BaseException:
+            intake.abandon()
+            raise
         self._metrics.began_job("created")
-        _log.info("job %s created with %d items", job_id, new.created.item_count)
+        _log.info("job %s created with %d items", job_id, intake.count)
+        if earlier is not None:
+            when = instant(earlier.deleted_at_us)
+            _log.info("job %s: an earlier job of that id was deleted at %s", job_id, when)
         return self.get_state(job_id)
+
+    def add_items(
+        self,
+        job_id: str,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        existing: Existing = "refuse",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """The job with `items` behind those that it has, in their initial state; all, or none.
+
+        They are given and read as in `create_job`, at the same cost. Items can be added in the
+        phase that a job begins in, and in those that accept all that a new item could take: setup
+        and map. `existing` says what becomes of an item whose key the job has: `refuse` raises
+        ItemExists, `skip` leaves it out. A rewind to a commit before undoes it. Leases are as in
+        `fire`. Raises ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld,
+        LeaseLost, StagingExpired, and UpdateConflict if others rewound the job meanwhile.
+        """
+        self._sweep()
+        state = add_items(
+            self._loader,
+            self._clock,
+            check_job_id(job_id),
+            checked_entries(self._limits, entries_of(items, self._loader.payloads)),
+            existing=existing,
+            lease=self._lease_for(job_id, lease),
+            operator=operator,
+            newest=lambda: self.get_state(job_id),
+            append=lambda decision: self._append(job_id, decision),
+        )
+        _log.info("job %s has %d items now", job_id, state.items.count)
+        return state
 
     def get_state(self, job_id: str) -> JobState:
         """The newest state of the job. Raises JobAbsent, LogCorrupt, LifecycleChanged.
@@ -290,7 +367,11 @@ class StateManager:
                 wanted = [wanted]
             prepared = self._prepared(state, wanted)
             decision = decide(
-                prepared, lease=self._lease_for(job_id, lease), operator=operator, seq=state.seq
+                prepared,
+                lease=self._lease_for(job_id, lease),
+                operator=operator,
+                base=state,
+                locator=self._locator,
             )
             try:
                 return self._append(job_id, decision)
@@ -318,7 +399,7 @@ class StateManager:
         """
         who = owner or leases.default_owner()
         state = self._append(job_id, leases.take(who, ttl_s, takeover))
-        lease = Lease(job_id, who, state.fence, ttl_s)
+        lease = Lease(job_id, state.number, who, state.fence, ttl_s)
         self._leases[job_id] = lease
         _lease_log.info("%r", lease)
         renewer = leases.Renewer(self._loader, lease, self._clock) if renewed else None
@@ -329,20 +410,28 @@ class StateManager:
                 renewer.stop()
             if self._leases.get(job_id) is lease:
                 del self._leases[job_id]
-            self._append(job_id, leases.release(lease))
+            with suppress(JobAbsent):  # there is nothing to give back any more
+                self._append(job_id, leases.release(lease))
 
     # Checkpoints and recovery
 
     def create_checkpoint(
-        self, job_id: str, *, reason: str = "by hand", lease: Lease | None = None
+        self,
+        job_id: str,
+        *,
+        reason: str = "by hand",
+        lease: Lease | None = None,
+        keep: int = checkpoints.KEPT,
     ) -> Checkpoint:
         """A checkpoint of the job's newest state, durable, with its place in the log.
 
-        Anybody may take one while others hold the job; raises LeaseLost if `lease`, or the one
-        that this manager holds, is no longer the job's.
+        Of the checkpoints of that reason the newest `keep` stay. Anybody may take one while
+        others hold the job; raises LeaseLost if `lease`, or the one that this manager holds, is
+        no longer the job's, and TooLarge.
         """
         began_s = self._metrics.began()
-        state = self._append(job_id, checkpoints.take(reason, self._lease_for(job_id, lease)))
+        lease = self._lease_for(job_id, lease)
+        state = self._append(job_id, checkpoints.take(reason, lease, keep, self._limits))
         taken = state.checkpoint_fact
         assert taken is not None, "the decision appended a CheckpointTaken"
         checkpoint = self.get_checkpoint(job_id, taken.seq)
@@ -380,6 +469,9 @@ class StateManager:
         with self._store.reading() as reader:
             if isinstance(checkpoint, Checkpoint):
                 job_id = checkpoint.job_id
+                job = self._loader.job(reader, job_id)
+                what = f"the checkpoint at seq {checkpoint.seq}"
+                self._loader.same(job, checkpoint.state.number, what)
                 wanted &= Scope.checkpoint(checkpoint.seq, exactly=rewind)
             else:
                 job_id = checkpoint
@@ -426,11 +518,14 @@ class StateManager:
         now_us = self.now_us()
         with self._store.reading() as reader:
             quiet = [
-                (tip, lease)
+                (tip.job, lease)
                 for tip in reader.tips()
                 if (lease := expired(self._loader, reader, tip, now_us)) is not None
             ]
-        found = [(self.get_state(tip.job.job_id), lease) for tip, lease in quiet]
+            found = [
+                (self._loader.load(reader, job, self._appender.known(job.job_id)).state, lease)
+                for job, lease in quiet
+            ]
         return [
             StuckJob(
                 id=state.id,
@@ -486,8 +581,77 @@ class StateManager:
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             members = dead_in(scope or Scope.all(), results.state, results)
-        decision = requeue(members, lease=self._lease_for(job_id, lease), operator=operator)
+        lease = self._lease_for(job_id, lease)
+        decision = requeue(results.state, members, lease=lease, operator=operator)
         return self._append(job_id, decision)
+
+    # Retention
+
+    def keep(self, job_id: str, *, for_: timedelta | None, reason: str = "") -> Kept:
+        """Keep this job for so long after its newest commit, or for ever with None.
+
+        It stands in the place of the policy's age for as long as the job is there, and does not
+        make the job older or younger. Raises JobAbsent, and ValueError for a negative age.
+        """
+        keep = keep_of(for_, reason, self._clock.now_us())
+        with self._store.writing() as writer:
+            job = self._loader.job(writer, job_id)
+            writer.put_keep(job.number, keep)
+        return Kept(job_id=job_id, for_=for_, reason=reason, set_at=instant(keep.set_at_us))
+
+    def keep_by_policy(self, job_id: str) -> None:
+        """Keep this job for as long as others that end like it. Raises JobAbsent."""
+        with self._store.writing() as writer:
+            writer.put_keep(self._loader.job(writer, job_id).number, None)
+
+    def kept(self, job_id: str) -> Kept | None:
+        """How long this job is kept, None if it goes by the policy. Raises JobAbsent."""
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            return kept_of(job, reader.keep(job.number))
+
+    def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
+        """What may go by `policy`, and why each job goes or stays; nothing is changed.
+
+        Cost: one pass over the sizes of all rows.
+        """
+        with self._store.reading() as reader:
+            now_us = self._clock.now_us()
+            return plan_retention(self._loader, reader, policy or RetentionPolicy(), now_us)
+
+    def collect(
+        self,
+        retention: RetentionPlan,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        rest: Callable[[], None] = pause,
+    ) -> Collected:
+        """Delete what `retention` says may go, of jobs that have not changed since it was made.
+
+        Safe while executors and other collectors run: each job is decided again under the write
+        lock, at most `batch_rows` rows are deleted in a commit, and `rest` is called between two
+        commits, for others to write. If it is cut short, the next one finishes what was begun.
+        """
+        collected = collect(self._loader, self._clock, retention, batch_rows=batch_rows, rest=rest)
+        for job_id in collected.deleted:
+            self._appender.forget(job_id)
+        return collected
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk; it may be a long time.
+
+        Unless the file was made to give up pages one by one, it is written anew: that needs room
+        for it twice, and nobody else writes meanwhile. Raises StoreLocked.
+        """
+        return self._store.vacuum()
+
+    def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
+        """Where the bytes of the job are, with its `largest` values. Every value is read."""
+        state = self.get_state(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            self._loader.same(job, state.number, "what was read")
+            return job_sizes(self._loader, reader, job, state, largest)
 
     # Looking back
 
@@ -560,14 +724,40 @@ class StateManager:
             lease = self._loader.lease(reader, job, state.fence)
         return None if lease is None else instant(lease.expires_at_us)
 
-    def results(self, job_id: str) -> Iterator[tuple[str, Any]]:  # Any: JSON
-        """Key and result of every item that is done, in item order, streamed.
+    def results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> Iterator[tuple[str, Any]]:  # Any: JSON
+        """Key and result of every item that is done, streamed; of those with `keys` or `ordinals`.
 
-        As of the moment of the first step; later writes do not show.
+        As of the moment of the first step; later writes do not show. In item order, or as they
+        were `recorded`, which keeps nothing in memory however much out of order that was. Cost:
+        the heads that no result was looked for in before, and the bodies that hold results,
+        decoded once each. Raises ItemAbsent for an item that the job does not have.
         """
         with self._store.reading() as reader:
-            for ordinal, result in self._results(reader, job_id).results():
-                yield self._known(job_id).inputs.key(ordinal), result
+            results = self._results(reader, job_id)
+            wanted = None
+            if keys is not None or ordinals is not None:
+                named: Iterator[str | int] = chain(keys or (), ordinals or ())
+                wanted = bitmap(item_ordinal(results.state, item) for item in named)
+            inputs = results.state.inputs
+            for ordinal, result in results.results(wanted, order):
+                yield inputs.key(ordinal), result
+
+    def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
+        """The result of one item, by its key or ordinal. Raises ItemAbsent.
+
+        Raises KeyError if it has none. Cost: the heads that no result was looked for in before,
+        and one body.
+        """
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """What the reduce phase gave. Raises KeyError while there is none."""
@@ -581,8 +771,8 @@ class StateManager:
         message says so instead.
         """
         with self._store.reading() as reader:
-            found = self._results(reader, job_id).failures(undecoded=undecoded)
-        inputs = self._known(job_id).inputs
+            results = self._results(reader, job_id)
+            inputs, found = results.state.inputs, results.failures(undecoded=undecoded)
         return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
@@ -681,6 +871,12 @@ class StateManager:
 
     # Within
 
+    def _sweep(self) -> None:
+        """Take away what is left of items whose writers died; a store that is busy is left be."""
+        if not self._store.read_only:
+            with suppress(StoreLocked):
+                sweep(self._loader, self._clock.now_us())
+
     def _request(
         self,
         job_id: str,
@@ -690,11 +886,16 @@ class StateManager:
         operator: bool,
     ) -> JobState:
         prepared = self._prepared(self._known(job_id), requests)
-        decision = decide(prepared, lease=self._lease_for(job_id, lease), operator=operator)
+        decision = decide(
+            prepared,
+            lease=self._lease_for(job_id, lease),
+            operator=operator,
+            locator=self._locator,
+        )
         return self._append(job_id, decision)
 
     def _prepared(self, state: JobState, requests: Iterable[Request]) -> Wanted:
-        wanted = prepare(state, requests)
+        wanted = prepare(state, requests, self._limits)
         refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
         return wanted
 
@@ -705,7 +906,7 @@ class StateManager:
         return lease or self._leases.get(job_id)
 
     def _known(self, job_id: str) -> JobState:
-        """A state of the job of any age: for what does not change, its lifecycle and inputs."""
+        """A state of the job of any age: for what does not change, its lifecycle."""
         return self._appender.known(job_id) or self.get_state(job_id)
 
     def _load(self, job_id: str) -> Loading:
@@ -719,4 +920,6 @@ class StateManager:
     def _results(self, reader: Reader, job_id: str) -> ResultReader:
         job = self._loader.job(reader, job_id)
         state = self._loader.load(reader, job, self._appender.known(job_id)).state
-        return ResultReader(reader, job, state, self._store.url, self._loader.payloads)
+        return ResultReader(
+            reader, job, state, self._store.url, self._loader.payloads, self._locator
+        )

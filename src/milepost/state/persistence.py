@@ -11,15 +11,23 @@ from urllib.parse import unquote, urlsplit
 from milepost.errors import StoreError
 from milepost.rows import (
     Block,
+    Erased,
     InputBlock,
+    KeySegment,
     Quarantined,
     Row,
+    Staged,
     StoredCheckpoint,
+    StoredCheckpointSize,
     StoredJob,
+    StoredKeep,
     StoredLease,
+    StoredSizes,
     StoreFormat,
     Stray,
     Tip,
+    Tombstone,
+    Vacuumed,
 )
 from milepost.stores.memory import MemoryStore
 from milepost.stores.sqlite import Create, Durability, SqliteStore
@@ -74,8 +82,23 @@ class Reader(Protocol):
         """
         ...
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
+        ...
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are: segments with `first <= segment.first < end`, in order.
+
+        Derived: what is missing here can be made from the blocks.
+        """
+        ...
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        ...
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet, by number and place."""
         ...
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
@@ -87,11 +110,31 @@ class Reader(Protocol):
         ...
 
     def strays(self) -> Iterator[Stray]:
-        """Rows of jobs of which there is no entry."""
+        """Rows of numbers that are no job's: those staged or being erased are not among them."""
         ...
 
     def quarantine(self) -> Iterator[Quarantined]:
         """What repairs took out of its place, oldest first."""
+        ...
+
+    def keep(self, job: int) -> StoredKeep | None:
+        """How long this job is kept, where that was said of it; None if it goes by the policy."""
+        ...
+
+    def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
+        """The job's checkpoints without their snapshots, newest first."""
+        ...
+
+    def sizes(self, job: int) -> StoredSizes:
+        """How much is stored of the job. At most one pass over its rows."""
+        ...
+
+    def tombstone(self, job_id: str) -> Tombstone | None:
+        """The newest job of that id that was deleted; None if none was, or that is forgotten."""
+        ...
+
+    def tombstones_left(self) -> list[Tombstone]:
+        """The deleted jobs of which rows are left, oldest first."""
         ...
 
 
@@ -106,12 +149,44 @@ class Writer(Reader, Protocol):
         """
         ...
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
-        """A new entry; the caller has seen that there is none of that id."""
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
+        """A new entry; the caller has seen that there is none of that id.
+
+        `number` is one that was reserved, under which inputs are staged. Otherwise it is higher
+        than that of every job there ever was, deleted ones among them.
+        """
+        ...
+
+    def reserve(self) -> int:
+        """A number that no job has or has had, and no staged inputs.
+
+        Staging some in this commit keeps it.
+        """
         ...
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
+        """One block of a job's items; its places are free."""
+        ...
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        ...
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet; what was said of the first is replaced."""
+        ...
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what the writer `token` had staged. Returns of how many places."""
+        ...
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first.
+
+        True if none is left: then nothing says any more that they were staged.
+        """
         ...
 
     def add_row(self, job: int, row: Row) -> None:
@@ -151,13 +226,43 @@ class Writer(Reader, Protocol):
     ) -> int:
         """Move rows of a job from the table `source` into the quarantine; how many there were.
 
-        Those of the job numbered so whose seq or ordinal is from `first` to `upto`. Where that
+        Those of the job numbered so whose seq or place is from `first` to `upto`. Where that
         takes the end of a log, the row before it is the newest from then on.
         """
         ...
 
     def reseal(self, job: int) -> None:
         """Note the newest row that there is as the job's newest."""
+        ...
+
+    def put_keep(self, job: int, keep: StoredKeep | None) -> None:
+        """How long this job is kept; None is as long as others like it."""
+        ...
+
+    def remove_checkpoint(self, job: int, seq: int) -> None:
+        """Take the checkpoint at `seq` away, if there is one."""
+        ...
+
+    def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
+        """Put a tombstone in the place of the job's entry: nobody finds its rows any more.
+
+        Its lease and how long it was to be kept are gone too.
+        """
+        ...
+
+    def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
+        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
+
+        Once nothing is left the tombstone says so. Doing it again is fine. Raises ValueError for
+        a job that has an entry.
+        """
+        ...
+
+    def forget_tombstones(self, before_us: int, limit: int) -> int:
+        """Drop up to `limit` tombstones from before, the newest never; how many were dropped.
+
+        Those of which rows are left stay.
+        """
         ...
 
 
@@ -200,6 +305,14 @@ class StateStore(Protocol):
 
         Nobody waits for it. Raises StoreError where there is something at `copy` already, or where
         there is nothing to copy.
+        """
+        ...
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk. Raises StoreLocked, StoreReadOnly.
+
+        Where the file has to be written anew, nobody else writes meanwhile and the disk needs
+        room for it twice.
         """
         ...
 

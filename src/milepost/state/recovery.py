@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pyroaring import BitMap
 
-from milepost.errors import PlanStale
+from milepost.errors import JobReplaced, PlanStale
 from milepost.facts import Draft, ItemsFired, JobFired, Rewound
 from milepost.fold import apply
 from milepost.inputs import Item, KeySet
@@ -205,9 +205,10 @@ def plan(
     `members` are the items in scope, None for all. Cost: set operations on bitmaps, independent
     of how long the log is.
     """
-    chosen = bitmap(range(tip.items.count)) if members is None else members
-    running = _Recovering(tip, way_back, chosen)
-    state = running.state
+    state = tip if way_back is None else _gone_back(tip, way_back)
+    common = bitmap(range(state.inputs.in_common(tip.inputs)))
+    chosen = bitmap(range(state.items.count)) if members is None else members & common
+    running = _Recovering(state, chosen)
     drafts = [*(way_back.again if way_back else ()), *running.drafts(reason)]
     items = state.items
     failed = items.members("failed")
@@ -224,7 +225,7 @@ def plan(
     if members is not None:
         parts = {name: found & chosen for name, found in parts.items()}
     parts["outside"] = bitmap(range(items.count)) - chosen
-    undone = tip.items.members("done") - items.members("done")
+    undone = tip.items.members("done") - (items.members("done") & common)
     return RecoveryPlan(
         job_id=tip.id,
         seq=tip.seq,
@@ -255,10 +256,14 @@ def plan(
 def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> Decision:
     """The decision that does what the plan says, in one commit.
 
-    Raises PlanStale if the job has moved on since, and as `check_lease` does.
+    Raises PlanStale if the job has moved on since, JobReplaced if it is another's, and as
+    `check_lease` does.
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
+        if moment.job.number != wanted.state.number:
+            what = f"the plan made at seq {wanted.seq}"
+            raise JobReplaced(job_id=wanted.job_id, url=moment.url, what=what)
         check_lease(moment, lease, operator=operator, wants=lambda: ("recover", []))
         if moment.state.seq != wanted.seq:
             raise PlanStale(job_id=wanted.job_id, plan_seq=wanted.seq, seq=moment.state.seq)
@@ -267,27 +272,37 @@ def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> D
             fact = Rewound(to_seq=base.seq, snapshot=base.snapshot(), reason=wanted.reason)
             yield Draft(fact=fact)
             yield from wanted.way_back.again
-        yield from _Recovering(moment.state, wanted.way_back, wanted.members).drafts(wanted.reason)
+        state = moment.state
+        if wanted.way_back is not None:
+            state = _gone_back(state, wanted.way_back)
+        yield from _Recovering(state, wanted.members).drafts(wanted.reason)
 
     return decision
+
+
+def _gone_back(tip: JobState, way_back: WayBack) -> JobState:
+    """The state once the rewind and what follows on it have taken place."""
+    then = way_back.base
+    state = changed(
+        tip,
+        phase=then.phase,
+        context=then.context,
+        variables=then.variables,
+        items=then.items,
+        inputs=then.inputs,
+        spans=then.spans,
+        fingerprint=then.fingerprint,
+    )
+    for draft in way_back.again:
+        state = apply(state, draft.fact)
+    return state
 
 
 class _Recovering:
     """Walks a job's state through what recovery does to the items in scope, collecting facts."""
 
-    def __init__(self, tip: JobState, way_back: WayBack | None, members: BitMap) -> None:
-        self.state = tip
-        if way_back is not None:
-            then = way_back.base
-            self.state = changed(
-                tip,
-                phase=then.phase,
-                context=then.context,
-                variables=then.variables,
-                items=then.items,
-            )
-            for draft in way_back.again:
-                self.state = apply(self.state, draft.fact)
+    def __init__(self, state: JobState, members: BitMap) -> None:
+        self.state = state
         self.item_events: dict[str, int] = {}
         self._members = members
         self._drafts: list[Draft] = []

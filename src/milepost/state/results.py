@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from pyroaring import BitMap
@@ -18,14 +18,18 @@ from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.payloads import PayloadCodec
 from milepost.rows import Row, StoredJob
+from milepost.state.locating import Locator, walk
 from milepost.state.persistence import Reader
 
-__all__ = ["Failure", "ResultReader", "lineage"]
+__all__ = ["Failure", "Order", "ResultReader"]
 
-_BODIES_HELD: Final = 64
+_RESULTS_HELD: Final = 65_536
 _LOST: Final = "executor_lost"
 _ENDS: Final = frozenset({"succeed", "fail", "release", "interrupt", "skip"})
 _LETS_GO: Final = frozenset({"fail", "cancel"})  # job events that take items from their executor
+
+Order: TypeAlias = Literal["items", "recorded"]
+"""In which order results are given: that of the items, or that in which they were recorded."""
 
 
 class Failure(NamedTuple):
@@ -38,11 +42,11 @@ class Failure(NamedTuple):
 
 
 class ResultReader:
-    """Reads what the items of one job left behind, as of one state of it.
+    """Reads what the items of one job left behind, as of one state of it that was committed.
 
-    What a rewind undid is not there any more. Finding where results are takes one pass over the
-    heads, which also checks the chain; a body is decoded, and checked, when a result in it is
-    asked for, and few are held at a time.
+    What a rewind undid is not there any more. Finding where results are takes a pass over the
+    heads, which also checks the chain, of what `locator` does not know yet. A body is decoded, and
+    checked, when a result in it is asked for.
     """
 
     def __init__(
@@ -52,13 +56,14 @@ class ResultReader:
         state: JobState,
         url: str,
         payloads: PayloadCodec | None = None,
+        locator: Locator | None = None,
     ) -> None:
         self._payloads = payloads
         self._reader = reader
         self._job = job
         self._state = state
         self._url = url
-        self._bodies: OrderedDict[int, list[tuple[Fact, Any]]] = OrderedDict()
+        self._locator = locator or Locator(url)
 
     @property
     def state(self) -> JobState:
@@ -67,17 +72,48 @@ class ResultReader:
 
     def encoded(self, ordinal: int) -> bytes | None:
         """The result of one item as JSON, None if it has none."""
-        seq = self._where().get(ordinal)
-        return None if seq is None else msgspec.json.encode(self._result(seq, ordinal))
+        try:
+            return msgspec.json.encode(self.result(ordinal))
+        except KeyError:
+            return None
 
-    def results(self) -> Iterator[tuple[int, Any]]:  # Any: JSON
-        """Ordinal and result of every item that is done, in item order.
+    def result(self, ordinal: int) -> Any:  # Any: JSON
+        """The result of one item. Raises KeyError if it has none. Decodes one body."""
+        seqs = self._locator.seqs(self._reader, self._job, self._state)
+        seq = seqs[ordinal] if 0 <= ordinal < self._state.items.count else 0
+        if not 0 < seq <= self._state.seq:
+            raise KeyError(ordinal)
+        return self._results_in(seq, bitmap([ordinal]))[ordinal]
 
-        Memory: one number an item, and a few decoded bodies.
+    def results(
+        self, wanted: BitMap | None = None, order: Order = "items"
+    ) -> Iterator[tuple[int, Any]]:  # Any: JSON
+        """Ordinal and result of every item that is done, of those `wanted`.
+
+        In the order of items, what a body holds is kept until it has been given, up to 65,536
+        results: a body is decoded again only if results were recorded further out of order than
+        that. In the order of recording each body is decoded once, and nothing is kept.
         """
-        where = self._where()
-        for ordinal in self._state.items.members("done"):
-            yield ordinal, self._result(where[ordinal], ordinal)
+        members = self._state.items.members("done")
+        if wanted is not None:
+            members = members & wanted
+        if order == "recorded":
+            yield from self._as_recorded(members)
+            return
+        seqs = self._locator.seqs(self._reader, self._job, self._state)
+        held: OrderedDict[int, dict[int, Any]] = OrderedDict()
+        count = 0
+        for ordinal in members:
+            seq = seqs[ordinal]
+            if seq not in held:
+                held[seq] = self._results_in(seq, members)
+                count += len(held[seq])
+                while count > _RESULTS_HELD and len(held) > 1:
+                    count -= len(held.popitem(last=False)[1])
+            yield ordinal, held[seq].pop(ordinal)
+            count -= 1
+            if not held[seq]:
+                del held[seq]
 
     def failures(
         self, members: BitMap | None = None, *, undecoded: bool = False
@@ -146,36 +182,33 @@ class ResultReader:
             raise KeyError(self._state.id)
         return results[-1]
 
-    def _where(self) -> dict[int, int]:
-        """The commit that holds the result of each ordinal that has one."""
-        found: dict[int, int] = {}
-        for row, facts in self._commits():
-            for fact in facts:
-                if isinstance(fact, ItemsFired) and fact.event == "succeed":
-                    found.update(dict.fromkeys(fact.ordinals, row.seq))
-        return found
+    def _as_recorded(self, members: BitMap) -> Iterator[tuple[int, Any]]:
+        for row, facts in walk(self._reader, self._job, self._state, self._url, bodies=True):
+            if any(isinstance(fact, ItemsFired) and fact.event == "succeed" for fact in facts):
+                yield from self._results_of(row, facts, members).items()
 
-    def _result(self, seq: int, ordinal: int) -> Any:
-        for fact, body in self._pairs(seq):
-            if (
-                isinstance(fact, ItemsFired)
-                and fact.event == "succeed"
-                and ordinal in fact.ordinals
-            ):
-                return body[fact.ordinals.index(ordinal)]["result"]
-        raise KeyError(ordinal)
+    def _results_in(self, seq: int, members: BitMap) -> dict[int, Any]:
+        row, facts = self._row(seq)
+        return self._results_of(row, facts, members)
+
+    def _results_of(self, row: Row, facts: tuple[Fact, ...], members: BitMap) -> dict[int, Any]:
+        """The results of `members` that one commit holds."""
+        found: dict[int, Any] = {}
+        for fact, body in zip(facts, self._body(row, facts), strict=True):
+            if isinstance(fact, ItemsFired) and fact.event == "succeed":
+                for ordinal, each in zip(fact.ordinals, body, strict=True):
+                    if ordinal in members:
+                        found[ordinal] = each["result"]
+        return found
 
     def _pairs(self, seq: int) -> list[tuple[Fact, Any]]:
         """The facts of one commit with their bodies."""
-        pairs = self._bodies.get(seq)
-        if pairs is None:
-            row = self._whole(seq)
-            facts = decode_facts(row, url=self._url, job_id=self._job.job_id)
-            pairs = list(zip(facts, self._body(row, facts), strict=True))
-            self._bodies[seq] = pairs
-            if len(self._bodies) > _BODIES_HELD:
-                self._bodies.popitem(last=False)
-        return pairs
+        row, facts = self._row(seq)
+        return list(zip(facts, self._body(row, facts), strict=True))
+
+    def _row(self, seq: int) -> tuple[Row, tuple[Fact, ...]]:
+        row = self._whole(seq)
+        return row, decode_facts(row, url=self._url, job_id=self._job.job_id)
 
     def _whole(self, seq: int) -> Row:
         """One commit with its body, checked against the commit before it."""
@@ -195,23 +228,7 @@ class ResultReader:
 
     def _commits(self) -> Iterator[tuple[Row, tuple[Fact, ...]]]:
         """The rows that the state stands on, with their facts, checked against the chain."""
-        for first, last in lineage(self._state):
-            previous = chain_start(self._job.job_id)
-            for before in self._reader.rows(self._job.number, first - 2, first - 1):
-                previous = before.digest
-            for row in self._reader.rows(self._job.number, first - 1, last):
-                commit = decode_commit(
-                    row, previous=previous, url=self._url, job_id=self._job.job_id
-                )
-                previous = row.digest
-                yield row, commit.facts
-            if last == self._state.seq and previous != self._state.digest:
-                raise LogCorrupt(
-                    url=self._url,
-                    job_id=self._job.job_id,
-                    seq=last,
-                    problem="the log leads elsewhere than the state that was loaded",
-                )
+        return walk(self._reader, self._job, self._state, self._url)
 
 
 def _note_items(fact: ItemsFired, held: set[int], found: dict[int, str]) -> None:
@@ -228,15 +245,3 @@ def _note_items(fact: ItemsFired, held: set[int], found: dict[int, str]) -> None
         )
     elif fact.event == "interrupt":
         found.update(dict.fromkeys(fact.ordinals, _LOST))
-
-
-def lineage(state: JobState) -> list[tuple[int, int]]:
-    """The ranges of commits that the state stands on, oldest first: what no rewind has undone."""
-    ranges: list[tuple[int, int]] = []
-    last = state.seq
-    for at, to in reversed(state.rewinds):
-        if at <= last:
-            ranges.append((at, last))
-            last = to
-    ranges.append((1, last))
-    return ranges[::-1]

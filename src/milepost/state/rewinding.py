@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from milepost.codec import decode_body
 from milepost.errors import ScopeInvalid
-from milepost.facts import Draft, ItemsFired, JobFired, Rewound
+from milepost.facts import Draft, ItemsAdded, ItemsFired, JobFired, Rewound
 from milepost.fold import apply
 from milepost.job import JobState
 from milepost.rows import StoredJob
 from milepost.state.loading import Loader
+from milepost.state.locating import lineage
 from milepost.state.persistence import Reader
-from milepost.state.results import lineage
 
 __all__ = ["WayBack", "before_phase"]
 
@@ -32,9 +32,17 @@ def before_phase(
 
     A phase is entered from another active one: neither a resumed nor a retried job enters it. Of
     several times the last is meant that no rewind has undone. Cost: one pass over the tallies,
-    and the log from the checkpoint before the one commit that is looked for. Raises ScopeInvalid
-    if the job was never in that phase.
+    and the log from the checkpoint before the one commit that is looked for; the heads since, if
+    items were added since: those stay, if the phase takes items. Raises ScopeInvalid if the job
+    was never in that phase.
     """
+    way = _way_back(loader, reader, job, tip, phase)
+    return None if way is None else _with_items(loader, reader, job, tip, way)
+
+
+def _way_back(
+    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, phase: str
+) -> WayBack | None:
     active = tip.machine.groups["active"]
     if phase not in active:
         problem = f"{phase!r} is no phase that can be done again, as {', '.join(active)} are"
@@ -84,10 +92,31 @@ def _entry(
         raise ScopeInvalid(problem=f"{problem}: go back to seq {before} instead")
     state, again = base, list[Draft]()
     for draft in drafts[first:]:
-        if not isinstance(draft.fact, JobFired | ItemsFired):
+        if not isinstance(draft.fact, JobFired | ItemsFired | ItemsAdded):
             continue
         again.append(draft)
         came_from, state = state.phase, apply(state, draft.fact)
-        if came_from != state.phase == phase and draft.fact.event in entering:
+        entered = isinstance(draft.fact, JobFired) and draft.fact.event in entering
+        if entered and came_from != state.phase == phase:
             return WayBack(base, tuple(again))
     return None
+
+
+def _with_items(
+    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, way: WayBack
+) -> WayBack:
+    """The way with the items of `tip` that were added after it, if they can be."""
+    state = way.base
+    for draft in way.again:
+        state = apply(state, draft.fact)
+    again = list(way.again)
+    for first, last in lineage(tip) if state.items.count < tip.items.count else ():
+        for row in reader.rows(job.number, max(first - 1, way.base.seq), last):
+            for fact in loader.facts(job, row):
+                if not isinstance(fact, ItemsAdded) or fact.first != state.items.count:
+                    continue
+                if not state.takes_items:
+                    return way
+                again.append(Draft(fact=fact))
+                state = apply(state, fact)
+    return WayBack(way.base, tuple(again))

@@ -77,7 +77,7 @@ def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:
     repair: Repair | None = None
     problem = "" if copied.job_id else "its entry is lost, so all of it was set aside"
     if not copied.number:
-        problem = "what earlier repairs had set aside is not all there"
+        problem = "not all that is of no one job could be read: see the gaps"
     if copied.job_id:
         try:
             with loader.store.writing() as writer:

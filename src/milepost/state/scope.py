@@ -184,7 +184,8 @@ def select(scope: Scope, state: JobState, causes: Callable[[], Mapping[int, str]
 
     `causes` gives, by ordinal, why the last attempt of an item ended without a result; it is
     asked only if the scope is about causes. Cost: O(cells) for states and attempts; by key, the
-    blocks of keys that may hold one, one at a time. Raises ItemAbsent, ScopeInvalid.
+    index of keys and a block for each; by glob, the blocks of keys that may hold one, one at a
+    time. Raises ItemAbsent, ScopeInvalid.
     """
     chosen = bitmap(range(state.items.count))
     for each in sorted(scope.filters, key=lambda one: isinstance(one, _Keys | _Globs)):
@@ -249,16 +250,14 @@ def _entries(state: JobState, chosen: BitMap) -> Iterator[tuple[int, str]]:
 
 
 def _of_keys(state: JobState, keys: frozenset[str]) -> BitMap:
-    everywhere = bitmap(range(state.items.count))
-    found: dict[str, int] = {}
-    if keys:
-        for first, block in state.inputs.blocks_of_keys(everywhere):
-            found.update((key, o) for o, key in enumerate(block, first) if key in keys)
-            if len(found) == len(keys):
-                break
-    for key in sorted(keys.difference(found)):
-        raise ItemAbsent(job_id=state.id, item=key, count=state.items.count)
-    return bitmap(found.values())
+    found = bitmap()
+    for key in sorted(keys):
+        try:
+            found.add(state.inputs.ordinal(key))
+        except KeyError:
+            count = state.items.count
+            raise ItemAbsent(job_id=state.id, item=key, count=count) from None
+    return found
 
 
 def _told(one: Filter) -> str:

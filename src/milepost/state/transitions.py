@@ -24,6 +24,8 @@ from milepost.machine import Machine, Payload, Values
 from milepost.payloads import PayloadCodec, digest_key
 from milepost.state.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.lease import Lease, check_lease
+from milepost.state.limits import Limits, check_value
+from milepost.state.locating import Locator
 from milepost.state.results import ResultReader
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Updater",
     "Wanted",
     "decide",
+    "item_ordinal",
     "prepare",
     "refuse_clear_text",
 ]
@@ -70,12 +73,14 @@ class _Checked(NamedTuple):
 Wanted: TypeAlias = Sequence[_Checked]
 
 
-def prepare(state: JobState, requests: Iterable[Request]) -> Wanted:
-    """`requests` with their payloads checked and encoded. Raises PayloadInvalid, ValueInvalid.
+def prepare(state: JobState, requests: Iterable[Request], limits: Limits) -> Wanted:
+    """`requests` with their payloads checked and encoded.
+
+    Raises PayloadInvalid, ValueInvalid, and TooLarge for a value beyond `limits`.
 
     Only the lifecycle of `state` is looked at, so it may be of any age.
     """
-    return [_checked(state, request) for request in requests]
+    return [_checked(state, request, limits) for request in requests]
 
 
 def refuse_clear_text(
@@ -98,16 +103,17 @@ def decide(
     *,
     lease: Lease | None,
     operator: bool = False,
-    seq: int | None = None,
+    base: JobState | None = None,
+    locator: Locator | None = None,
 ) -> Decision:
     """The decision that appends what is `wanted`, all of it or nothing.
 
-    With `seq` it raises UpdateConflict if the job is no longer there. A result that is recorded
-    already is passed over if it is the same, and refused with a RecordConflict that the log keeps
-    if it is not (INV-ONCE). A lease that is not the job's any more gives LeaseLost, and leaves
-    its trace in the log too (INV-FENCE).
+    `locator` knows where results are. With `base` it raises UpdateConflict if the job is no longer
+    in that state. A result that is recorded already is passed over if it is the same, and refused
+    with a RecordConflict that the log keeps if it is not (INV-ONCE). A lease that is not the job's
+    any more gives LeaseLost, and leaves its trace in the log too (INV-FENCE).
     """
-    return _Decision(wanted, lease, operator, seq)
+    return _Decision(wanted, lease, operator, base, locator)
 
 
 @dataclass(slots=True)
@@ -117,12 +123,13 @@ class _Decision(Joinable):
     wanted: Wanted
     lease: Lease | None
     operator: bool
-    seq: int | None
+    base: JobState | None
+    locator: Locator | None
 
     @property
     def kind(self) -> object:
         """As in Joinable."""
-        return (self.lease, self.operator) if self.seq is None else None
+        return (self.lease, self.operator) if self.base is None else None
 
     def joined(self, others: Iterable[Decision]) -> Decision:
         """As in Joinable."""
@@ -130,19 +137,19 @@ class _Decision(Joinable):
         for other in others:
             assert isinstance(other, _Decision), "it is of the same kind"
             wanted += other.wanted
-        return _Decision(wanted, self.lease, self.operator, None)
+        return _Decision(wanted, self.lease, self.operator, None, self.locator)
 
     def __call__(self, moment: Moment) -> Iterable[Draft]:
         """As a Decision."""
-        wanted, seq = self.wanted, self.seq
+        wanted, base = self.wanted, self.base
         wants = partial(_rejection, moment, wanted)
         check_lease(moment, self.lease, operator=self.operator, wants=wants)
-        if seq is not None and moment.state.seq != seq:
+        if base is not None and (moment.job.number, moment.state.seq) != (base.number, base.seq):
             raise UpdateConflict(job_id=moment.state.id, tries=1)
-        return _drafts(moment, wanted)
+        return _drafts(moment, wanted, self.locator)
 
 
-def _drafts(moment: Moment, wanted: Wanted) -> list[Draft]:
+def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Draft]:
     """The drafts of `wanted`: neighbours with the same event become one fact."""
     state = moment.state
     drafts: list[Draft] = []
@@ -154,8 +161,8 @@ def _drafts(moment: Moment, wanted: Wanted) -> list[Draft]:
             run.end(drafts)
             drafts.append(Draft(JobFired(request.event, readable), body))
             continue
-        ordinal = _ordinal(state, request.item)
-        if body and ordinal in settled and _recorded(moment, ordinal, checked):
+        ordinal = _ordinal(moment, request.item)
+        if body and ordinal in settled and _recorded(moment, ordinal, checked, locator):
             continue
         if request.event != run.event or ordinal in run.bodies:
             run.end(drafts)
@@ -186,15 +193,19 @@ class _Run:
             self.bodies = {}
 
 
-def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
+def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator | None) -> bool:
     """True if the item has just this result; raises RefusedWithRecord if it has another."""
     state = moment.state
     body = checked.body or {}
     if "result" not in body:
         return False  # the table decides
-    # what others add to this commit has no row yet, so the log is read as of the one before
-    reader = ResultReader(moment.writer, moment.job, moment.committed, moment.url, moment.payloads)
-    recorded = reader.encoded(ordinal)
+    recorded = _pending(moment, ordinal)
+    if recorded is None:
+        # what others add to this commit has no row yet, so the log is read as of the one before
+        reader = ResultReader(
+            moment.writer, moment.job, moment.committed, moment.url, moment.payloads, locator
+        )
+        recorded = reader.encoded(ordinal)
     if recorded is None:
         return False
     key = digest_key(moment.payloads)
@@ -221,25 +232,46 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked) -> bool:
     )
 
 
+def _pending(moment: Moment, ordinal: int) -> bytes | None:
+    """The result of the item that others record in this commit, None if they do not."""
+    for fact, body in reversed([(draft.fact, draft.body) for draft in moment.pending]):
+        if not isinstance(fact, ItemsFired) or fact.event != "succeed":
+            continue
+        if ordinal in fact.ordinals and isinstance(body, list):
+            return bytes(body[fact.ordinals.index(ordinal)]["result"])
+    return None
+
+
 def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
     """What a refused write wanted, for the record: its first event, and the items it names."""
     items = [c.request.item for c in wanted if isinstance(c.request, ItemEvent)]
     event = str(wanted[0].request.event) if wanted else ""
-    return event, [_ordinal(moment.state, item) for item in items]
+    return event, [_ordinal(moment, item) for item in items]
 
 
-def _ordinal(state: JobState, item: str | int) -> int:
+def item_ordinal(state: JobState, item: str | int) -> int:
+    """The ordinal of the item with that key or ordinal. Raises ItemAbsent."""
     try:
-        if isinstance(item, str):
-            return state.inputs.ordinal(item)
-        if not 0 <= item < state.items.count:
+        ordinal = state.inputs.ordinal(item) if isinstance(item, str) else item
+        if not 0 <= ordinal < state.items.count:
             raise KeyError(item)
     except KeyError:
         raise ItemAbsent(job_id=state.id, item=item, count=state.items.count) from None
-    return item
+    return ordinal
 
 
-def _checked(state: JobState, request: Request) -> _Checked:
+def _ordinal(moment: Moment, item: str | int) -> int:
+    """The ordinal of an item that the job has, and had before this commit."""
+    ordinal = item_ordinal(moment.committed, item)
+    inputs, then = moment.state.inputs, moment.committed.inputs
+    if inputs is not then and (
+        ordinal >= inputs.count or inputs.place(ordinal) != then.place(ordinal)
+    ):  # others undid it, in this commit, and may have added another
+        raise ItemAbsent(job_id=moment.state.id, item=item, count=inputs.count)
+    return ordinal
+
+
+def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
     of_item = isinstance(request, ItemEvent)
     machine = state.items.machine if of_item else state.machine
     event = str(request.event)
@@ -251,23 +283,35 @@ def _checked(state: JobState, request: Request) -> _Checked:
         if part.readable:
             readable[name] = payload[name]
         elif name == "variables" and not of_item:
-            readable[name] = _variables(machine, event, payload[name])
+            readable[name] = _variables(machine, event, payload[name], limits)
         else:
+            what = partial(_named, request, name)
             try:
-                body[name] = msgspec.Raw(encode_value(payload[name], name))
+                encoded = encode_value(payload[name], name)
             except ValueInvalid as error:
-                whose = f" of item {request.item!r}" if isinstance(request, ItemEvent) else ""
-                error.what = f"payload of '{event}'{whose}, field '{name}'"
+                error.what = what()
                 raise
+            check_value(limits, what, encoded)
+            body[name] = msgspec.Raw(encoded)
     return _Checked(request, readable, body or None)
 
 
-def _variables(machine: Machine, event: str, value: object) -> dict[str, Any]:
+def _named(request: Request, field: str) -> str:
+    """A value of a request, for messages."""
+    whose = f" of item {request.item!r}" if isinstance(request, ItemEvent) else ""
+    return f"payload of '{request.event}'{whose}, field '{field}'"
+
+
+def _variables(
+    machine: Machine, event: str, value: object, limits: Limits
+) -> dict[str, Any]:  # Any: JSON
     if not isinstance(value, Mapping):
         raise PayloadInvalid(
             machine=machine.name,
             event=event,
             problem=f"field 'variables' is {value!r}: it maps names to JSON values",
         )
-    decoded: dict[str, Any] = msgspec.json.decode(encode_value(dict(value), "variables"))
+    encoded = encode_value(dict(value), "variables")
+    check_value(limits, lambda: f"variables of '{event}'", encoded)
+    decoded: dict[str, Any] = msgspec.json.decode(encoded)
     return decoded

@@ -7,19 +7,20 @@ nothing of it hangs on the source, which may be deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from pyroaring import BitMap
 
 from milepost.clock import instant
 from milepost.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
 from milepost.errors import CommitAbsent, JobExists
-from milepost.facts import Draft, Fact, Forked, Migrated, Rewound
-from milepost.inputs import KeySet
+from milepost.facts import Draft, Fact, Forked, ItemsAdded, JobCreated, Migrated, Rewound
+from milepost.inputs import KeySet, Run
 from milepost.items import Ledger, bitmap
 from milepost.job import JobState
 from milepost.machine import Values
@@ -38,6 +39,7 @@ class StateDiff:
     the `variables_…` those of the job itself. `moved` are the items whose state changed, by state
     before and after; `item_context` those for which a variable of their machine changed
     (`attempts`), by its values before and after. An item that went to and fro is in neither.
+    `items_added` are those that came in meanwhile, `items_removed` those that a rewind took away.
     `commits` and `events` count what lies between; `rewinds` are those among them: at which
     commit, back to which.
     """
@@ -51,6 +53,8 @@ class StateDiff:
     variables_added: Values
     variables_removed: Values
     variables_changed: Mapping[str, tuple[Any, Any]]  # Any: JSON
+    items_added: KeySet
+    items_removed: KeySet
     moved: Mapping[tuple[str, str], KeySet]
     item_context: Mapping[str, Mapping[tuple[Any, Any], KeySet]]  # Any: typed by the lifecycle
 
@@ -68,7 +72,8 @@ class StateDiff:
     def empty(self) -> bool:
         """True if phase, context, variables and items are the same."""
         variables = (self.variables_added, self.variables_removed, self.variables_changed)
-        parts = (self.context, *variables, self.moved, self.item_context)
+        items = (self.items_added, self.items_removed, self.moved, self.item_context)
+        parts = (self.context, *variables, *items)
         return self.before.phase == self.after.phase and not any(parts)
 
 
@@ -81,6 +86,8 @@ def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int
         raise ValueError(f"commit {before} is after commit {after}: give the earlier one first")
     then, now = (loader.state_at(reader, job, seq) for seq in (before, after))
     old, new = then.variables, now.variables
+    common = then.inputs.in_common(now.inputs)
+    stayed = bitmap(range(common))
     return StateDiff(
         before=then,
         after=now,
@@ -91,8 +98,10 @@ def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int
         variables_added=_only(new, new.keys() - old.keys()),
         variables_removed=_only(old, old.keys() - new.keys()),
         variables_changed=_changed(old, new),
-        moved=_moved(then, now),
-        item_context=_item_context(then, now),
+        items_added=KeySet(bitmap(range(common, now.items.count)), now.inputs),
+        items_removed=KeySet(bitmap(range(common, then.items.count)), then.inputs),
+        moved=_moved(then, now, stayed),
+        item_context=_item_context(then, now, stayed),
     )
 
 
@@ -116,18 +125,19 @@ def fork(
         raise JobExists(job_id=job_id, url=loader.store.url)
     state = loader.logged_at(writer, source, seq)
     job = writer.add_job(job_id, max(now_us, state.updated_at_us), state.lifecycle.digest)
-    for block in writer.inputs(source.number):
-        writer.add_inputs(job.number, block)
     went_back_to = {to_seq for _, to_seq in state.rewinds}
     digests: dict[int, bytes] = {}
     there, here = chain_start(source.job_id), chain_start(job_id)
     for row in writer.rows(source.number, 0, seq, bodies=True):
         facts = loader.commit(source, row, there).facts
+        for first, count in _places(facts):
+            _copy_items(writer, source.number, job.number, first, first + count)
+        digests[row.seq - 1] = here
         copy = rechained(row, previous=here, facts=_renamed(facts, job_id, digests))
         writer.add_row(job.number, copy)
         there, here = row.digest, copy.digest
-        if row.seq in went_back_to:
-            digests[row.seq] = here
+        if row.seq - 1 not in went_back_to:
+            del digests[row.seq - 1]
     forked = Forked(
         from_job=source.job_id, from_seq=seq, from_digest=state.digest.hex(), reason=reason
     )
@@ -167,6 +177,26 @@ def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:
     return first
 
 
+def _places(facts: Iterable[Fact]) -> Iterator[Run]:
+    """Where the items are of which a commit speaks for the first time."""
+    for fact in facts:
+        if isinstance(fact, JobCreated):
+            yield 0, fact.item_count
+        elif isinstance(fact, ItemsAdded):
+            yield from fact.runs
+
+
+def _copy_items(writer: Writer, source: int, job: int, first: int, end: int) -> None:
+    """The items at those places, and where their keys are, at the same places of another job."""
+    for block in writer.inputs(source, first):
+        if block.first >= end:
+            break
+        if block.first >= first:
+            writer.add_inputs(job, block)
+    for segment in writer.key_segments(source, first, end):
+        writer.add_key_segment(job, segment)
+
+
 def _renamed(
     facts: tuple[Fact, ...], job_id: str, digests: Mapping[int, bytes]
 ) -> list[Fact] | None:
@@ -184,21 +214,23 @@ def _of_fork(
     return msgspec.structs.replace(fact, snapshot=encode_snapshot(snapshot))
 
 
-def _moved(then: JobState, now: JobState) -> Mapping[tuple[str, str], KeySet]:
+def _moved(then: JobState, now: JobState, stayed: BitMap) -> Mapping[tuple[str, str], KeySet]:
     states = now.items.machine.states
     pairs = ((before, after) for before in states for after in states if before != after)
-    hit = {pair: then.items.members(pair[0]) & now.items.members(pair[1]) for pair in pairs}
+    hit = {
+        pair: then.items.members(pair[0]) & now.items.members(pair[1]) & stayed for pair in pairs
+    }
     return MappingProxyType({p: KeySet(found, now.inputs) for p, found in hit.items() if found})
 
 
 def _item_context(
-    then: JobState, now: JobState
+    then: JobState, now: JobState, stayed: BitMap
 ) -> Mapping[str, Mapping[tuple[Any, Any], KeySet]]:  # Any: typed by the lifecycle
     found: dict[str, Mapping[tuple[Any, Any], KeySet]] = {}
     for index, name in enumerate(now.items.machine.owned):
         old, new = _by_value(then.items, index), _by_value(now.items, index)
         pairs = ((was, became) for was in old for became in new if was != became)
-        hit = {pair: old[pair[0]] & new[pair[1]] for pair in pairs}
+        hit = {pair: old[pair[0]] & new[pair[1]] & stayed for pair in pairs}
         changed = {pair: KeySet(members, now.inputs) for pair, members in hit.items() if members}
         if changed:
             found[name] = MappingProxyType(changed)

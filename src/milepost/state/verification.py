@@ -15,8 +15,9 @@ from milepost.errors import (
     StateError,
     StoreError,
 )
-from milepost.facts import Fact, ItemsFired, Migrated
-from milepost.inputs import check_blocks, fingerprint_of
+from milepost.facts import Fact, ItemsAdded, ItemsFired, Migrated
+from milepost.input_blocks import check_blocks, fingerprint_of
+from milepost.inputs import Run
 from milepost.job import JobState, restore
 from milepost.rows import Row, StoredJob
 from milepost.state.loading import Loader
@@ -90,9 +91,9 @@ def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
     each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint;
-    the inputs against the fingerprint; the entry and the lease against the log. Values that need
-    a codec that is not at hand are checked against their digests alone. Cost: the job is read
-    once, every value is decoded.
+    the inputs against their fingerprints; the entry and the lease against the log. Values that
+    need a codec that is not at hand are checked against their digests alone. Cost: the job is
+    read once, every value is decoded.
     """
     work = _Work(loader, reader, job)
     work.log()
@@ -125,6 +126,7 @@ class _Work:
         self.problems: list[Problem] = []
         self.state: JobState | None = None
         self.checkpoints = 0
+        self._added: list[tuple[int, ItemsAdded]] = []
 
     def _add(
         self, invariant: str, seq: int | None, message: str, lost: str, *, mends: bool = True
@@ -209,13 +211,14 @@ class _Work:
         return f"commits {seq} to {max(last, seq)}, {count} of them still there; {kept}"
 
     def bodies(self) -> None:
-        """Each body that the log attests."""
+        """Each body that the log attests; on the way, what the log says of added items."""
         last = self.state.seq if self.state else 0
         reached = 0
         try:
             for row in self._reader.rows(self._job.number, 0, last, bodies=True):
                 reached = row.seq
                 facts = self._loader.facts(self._job, row)
+                self._added += [(row.seq, fact) for fact in facts if isinstance(fact, ItemsAdded)]
                 try:
                     self._body(row, facts)
                 except LogCorrupt as error:
@@ -256,31 +259,42 @@ class _Work:
                 yield f"item {ordinal}"
 
     def inputs(self) -> None:
-        """The items: each block, and all of them against the fingerprint."""
+        """The items: each block, and against their fingerprints the first and each addition."""
         if self.state is None:
             return
         lost = "the keys or values of these items; what was recorded of them is whole"
+        damaged = False
         try:
-            url = self._loader.store.url
-            damaged = False
             for block in self._reader.inputs(self._job.number):
                 try:
-                    check_blocks([block], url)
+                    check_blocks([block], self._loader.store.url)
                 except StoreError as error:
                     damaged = True
                     self._add("inputs", None, error.problem, lost, mends=False)
-            if damaged:
-                return
-            found = fingerprint_of(
-                self._reader.inputs(self._job.number), url, self._loader.payloads
-            )
+        except StoreError as error:
+            damaged = True
+            self._add("inputs", None, error.problem, lost, mends=False)
+        if damaged:
+            return
+        created = self.state.created
+        whose = "that the job was created with"
+        self._listed([(0, created.item_count)], created.fingerprint, whose, lost)
+        for seq, fact in self._added:
+            self._listed(fact.runs, fact.fingerprint, f"that commit {seq} added", lost)
+
+    def _listed(self, runs: list[Run], fingerprint: str, whose: str, lost: str) -> None:
+        """The items at the places of `runs` are those that the log speaks of."""
+        loader = self._loader
+        try:
+            blocks = loader.blocks(self._reader, self._job, runs)
+            found = fingerprint_of(blocks, loader.store.url, loader.payloads)
         except CodecAbsent:
             return  # each block is what its digest attests: more cannot be told
         except StoreError as error:
             self._add("inputs", None, error.problem, lost, mends=False)
             return
-        if found != (self.state.items.count, self.state.created.fingerprint):
-            message = "the items are not those that the job was created with"
+        if found != (sum(count for _, count in runs), fingerprint):
+            message = f"the items are not those {whose}"
             self._add("inputs", None, message, lost, mends=False)
 
     def beside(self) -> None:

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from milepost.errors import StoreError
 from milepost.rows import (
     Block,
+    Erased,
     InputBlock,
+    KeySegment,
     Quarantined,
     Row,
+    Staged,
     StoredCheckpoint,
+    StoredCheckpointSize,
     StoredJob,
+    StoredKeep,
     StoredLease,
+    StoredSizes,
     StoreFormat,
     Stray,
     Tip,
+    Tombstone,
+    Vacuumed,
 )
 
 __all__ = ["MemoryStore"]
+
+_Stored = TypeVar("_Stored")
 
 
 @dataclass(frozen=True)
@@ -33,16 +44,31 @@ class _Log:
 
     job: StoredJob
     rows: tuple[Row, ...] = ()
-    inputs: tuple[InputBlock, ...] = ()
     checkpoints: tuple[StoredCheckpoint, ...] = ()
     lease: StoredLease | None = None
+    keep: StoredKeep | None = None
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The inputs under one number, whether there is a job of it yet or not."""
+
+    blocks: tuple[InputBlock, ...] = ()
+    segments: tuple[KeySegment, ...] = ()
 
 
 @dataclass
 class _Transaction:
-    """A moment of the store: the logs as they were when it began, and as this writer left them."""
+    """A moment of the store: the logs as they were when it began, and as this writer left them.
+
+    `buried` are the logs of deleted jobs, by number, until they are erased.
+    """
 
     logs: dict[str, _Log] = field(default_factory=dict)
+    buried: dict[int, _Log] = field(default_factory=dict)
+    tombstones: dict[int, Tombstone] = field(default_factory=dict)
+    places: dict[int, _Places] = field(default_factory=dict)
+    stagings: tuple[Staged, ...] = ()
     mark: int = 0
     aside: tuple[Quarantined, ...] = ()
 
@@ -85,9 +111,23 @@ class _Transaction:
         count = len(self._log(job).rows)
         return iter([(1, count)] if count > after else [])
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
-        return (b for b in self._log(job).inputs if b.first + b.count > ordinal)
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
+        return (b for b in self._places(job).blocks if b.first + b.count > place)
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are, of segments with `first <= segment.first < end`."""
+        return (s for s in self._places(job).segments if first <= s.first < end)
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        ends = [block.first + block.count for block in self._places(job).blocks[-1:]]
+        ends += [s.first + s.count for s in self.stagings if s.number == job]
+        return max(ends, default=0)
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet."""
+        return sorted(self.stagings, key=lambda staged: (staged.number, staged.first))
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         """The job's checkpoints, newest first."""
@@ -105,16 +145,79 @@ class _Transaction:
         """What repairs took out of its place, oldest first."""
         return iter(self.aside)
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
+    def keep(self, job: int) -> StoredKeep | None:
+        """How long this job is kept, where that was said of it."""
+        return self._log(job).keep
+
+    def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
+        """The job's checkpoints without their snapshots, newest first."""
+        return [
+            StoredCheckpointSize(one.seq, one.reason, len(one.snapshot))
+            for one in self.checkpoints(job)
+        ]
+
+    def sizes(self, job: int) -> StoredSizes:
+        """How much is stored of the job."""
+        return _sizes(self._log(job), self._places(job))
+
+    def tombstone(self, job_id: str) -> Tombstone | None:
+        """The newest job of that id that was deleted."""
+        found = [t for t in self.tombstones.values() if t.job_id == job_id]
+        return found[-1] if found else None
+
+    def tombstones_left(self) -> list[Tombstone]:
+        """The deleted jobs of which rows are left, oldest first."""
+        return [t for t in self.tombstones.values() if not t.erased]
+
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
         """A new entry."""
-        job = StoredJob(len(self.logs) + 1, job_id, created_at_us, lifecycle)
+        number = self.reserve() if number is None else number
+        job = StoredJob(number, job_id, created_at_us, lifecycle)
         self.logs[job_id] = _Log(job)
         return job
 
+    def reserve(self) -> int:
+        """A number that no job has or has had, and no staged inputs."""
+        taken = [log.job.number for log in self.logs.values()] + list(self.tombstones)
+        return max([*taken, *(staged.number for staged in self.stagings)], default=0) + 1
+
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
-        log = self._log(job)
-        self._put(replace(log, inputs=(*log.inputs, block)))
+        """One block of a job's items; its places are free."""
+        places = self._places(job)
+        self.places[job] = replace(places, blocks=(*places.blocks, block))
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        places = self._places(job)
+        self.places[job] = replace(places, segments=(*places.segments, segment))
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet."""
+        at = (staged.number, staged.first)
+        others = tuple(s for s in self.stagings if (s.number, s.first) != at)
+        self.stagings = (*others, staged)
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what this writer had staged: of how many places."""
+        found = sum(s.count for s in self.stagings if s.token == token)
+        self.stagings = tuple(s for s in self.stagings if s.token != token)
+        return found
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
+        places, end = self._places(staged.number), staged.first + staged.count
+        found = [block for block in places.blocks if staged.first <= block.first < end]
+        swept = {block.first for block in found[-blocks:]}
+        kept = tuple(block for block in places.blocks if block.first not in swept)
+        done = len(swept) == len(found)
+        segments = tuple(s for s in places.segments if not (done and staged.first <= s.first < end))
+        self.places[staged.number] = _Places(kept, segments)
+        if done:
+            at = (staged.number, staged.first)
+            self.stagings = tuple(s for s in self.stagings if (s.number, s.first) != at)
+        return done
 
     def add_row(self, job: int, row: Row) -> None:
         """The next row of the job's log."""
@@ -166,9 +269,11 @@ class _Transaction:
                 moved = [(row.seq, row) for row in log.rows if taken(row.seq)]
                 self._put(replace(log, rows=tuple(r for r in log.rows if not taken(r.seq))))
             case "inputs":
-                moved = [(block.first, block) for block in log.inputs if taken(block.first)]
-                blocks = tuple(b for b in log.inputs if not taken(b.first))
-                self._put(replace(log, inputs=blocks))
+                places = self._places(number)
+                moved = [(block.first, block) for block in places.blocks if taken(block.first)]
+                blocks = tuple(b for b in places.blocks if not taken(b.first))
+                segments = tuple(s for s in places.segments if not taken(s.first))
+                self.places[number] = _Places(blocks, segments)
             case "checkpoints":
                 moved = [(stored.seq, stored) for stored in log.checkpoints if taken(stored.seq)]
                 stay = tuple(c for c in log.checkpoints if not taken(c.seq))
@@ -193,8 +298,77 @@ class _Transaction:
     def reseal(self, job: int) -> None:
         """Nothing: here no row is lost behind one's back."""
 
+    def put_keep(self, job: int, keep: StoredKeep | None) -> None:
+        """How long this job is kept; None is as long as others like it."""
+        self._put(replace(self._log(job), keep=keep))
+
+    def remove_checkpoint(self, job: int, seq: int) -> None:
+        """Take the checkpoint at `seq` away, if there is one."""
+        log = self._log(job)
+        others = tuple(c for c in log.checkpoints if c.seq != seq)
+        self._put(replace(log, checkpoints=others))
+
+    def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
+        """Put a tombstone in the place of the job's entry: nobody finds its rows any more."""
+        self.buried[job.number] = self.logs.pop(job.job_id)
+        tombstone = Tombstone(job.number, job.job_id, deleted_at_us, reason, erased=False)
+        self.tombstones[job.number] = tombstone
+        self.tombstones = dict(sorted(self.tombstones.items()))
+
+    def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
+        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
+
+        Once nothing is left the tombstone says so. Raises ValueError for a job that has an entry.
+        """
+        if any(log.job.number == number for log in self.logs.values()):
+            raise ValueError(f"job number {number} has an entry: bury it first")
+        log, places, taken, freed_bytes = self._log(number), self._places(number), 0, 0
+
+        def left(
+            stored: tuple[_Stored, ...], measure: Callable[[_Stored], int]
+        ) -> tuple[_Stored, ...]:
+            nonlocal taken, freed_bytes
+            while stored and taken < rows and freed_bytes < size_bytes:
+                freed_bytes += measure(stored[0])
+                taken += 1
+                stored = stored[1:]
+            return stored
+
+        log = replace(log, rows=left(log.rows, _row_bytes))
+        places = _Places(left(places.blocks, _block_bytes), left(places.segments, _segment_bytes))
+        staged = left(tuple(s for s in self.stagings if s.number == number), lambda _: 0)
+        log = replace(log, checkpoints=left(log.checkpoints, lambda c: len(c.snapshot)))
+        done = not (log.rows or places.blocks or places.segments or staged or log.checkpoints)
+        done = done and taken < rows and freed_bytes < size_bytes
+        self.buried[number], self.places[number] = log, places
+        self.stagings = (*(s for s in self.stagings if s.number != number), *staged)
+        if done:
+            del self.buried[number], self.places[number]
+            buried = self.tombstones.get(number)
+            if buried is not None:
+                self.tombstones[number] = msgspec.structs.replace(buried, erased=True)
+        return Erased(taken, freed_bytes, done)
+
+    def forget_tombstones(self, before_us: int, limit: int) -> int:
+        """Drop up to `limit` tombstones from before, the newest never; how many were dropped."""
+        old = [
+            t.number
+            for t in self.tombstones.values()
+            if t.erased and t.deleted_at_us < before_us and t.number != max(self.tombstones)
+        ]
+        for number in old[:limit]:
+            del self.tombstones[number]
+        return len(old[:limit])
+
+    def _places(self, job: int) -> _Places:
+        return self.places.get(job, _Places())
+
     def _log(self, job: int) -> _Log:
-        return next(log for log in self.logs.values() if log.job.number == job)
+        """The log of that number, of an entry or of a buried job; an empty one if there is none."""
+        for log in self.logs.values():
+            if log.job.number == job:
+                return log
+        return self.buried.get(job) or _Log(StoredJob(job, "", 0, ""))
 
     def _put(self, log: _Log) -> None:
         self.logs[log.job.job_id] = log
@@ -207,24 +381,30 @@ class MemoryStore:
         self.url = "memory:"
         self.read_only = False
         self._turn = threading.Lock()
-        self._logs: dict[str, _Log] = {}
-        self._commits = 0
-        self._aside: tuple[Quarantined, ...] = ()
+        self._now = _Transaction()
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
         """Queries of one moment."""
-        yield _Transaction(self._logs, self._commits, self._aside)
+        yield self._now
 
     @contextmanager
     def writing(self) -> Iterator[_Transaction]:
         """One commit: what it leaves replaces what was, unless the block raises."""
         with self._turn:
-            transaction = _Transaction(dict(self._logs), self._commits, self._aside)
+            now = self._now
+            transaction = _Transaction(
+                dict(now.logs),
+                dict(now.buried),
+                dict(now.tombstones),
+                dict(now.places),
+                now.stagings,
+                now.mark,
+                now.aside,
+            )
             yield transaction
-            self._logs, self._aside = transaction.logs, transaction.aside
-            self._commits += 1
-            transaction.mark = self._commits
+            transaction.mark += 1
+            self._now = transaction
 
     def check(self) -> list[str]:
         """Memory is sound."""
@@ -240,5 +420,35 @@ class MemoryStore:
             url=self.url, problem=f"it is in memory: there is nothing to put in {copy}"
         )
 
+    def vacuum(self) -> Vacuumed:
+        """Nothing to give back: what was erased is gone."""
+        return Vacuumed(how="none", before_bytes=0, after_bytes=0)
+
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _sizes(log: _Log, places: _Places) -> StoredSizes:
+    return StoredSizes(
+        inputs_rows=len(places.blocks),
+        inputs_bytes=sum(map(_block_bytes, places.blocks)),
+        keys_rows=len(places.segments),
+        keys_bytes=sum(map(_segment_bytes, places.segments)),
+        commits=len(log.rows),
+        heads_bytes=sum(len(row.head) + len(row.after) for row in log.rows),
+        bodies_bytes=sum(len(row.body) for row in log.rows),
+        checkpoints=len(log.checkpoints),
+        checkpoints_bytes=sum(len(one.snapshot) for one in log.checkpoints),
+    )
+
+
+def _row_bytes(row: Row) -> int:
+    return len(row.head) + len(row.after) + len(row.body)
+
+
+def _block_bytes(block: InputBlock) -> int:
+    return len(block.keys) + len(block.values)
+
+
+def _segment_bytes(segment: KeySegment) -> int:
+    return len(segment.hashes) + len(segment.offsets)

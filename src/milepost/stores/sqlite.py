@@ -20,7 +20,7 @@ from milepost.errors import (
     StoreReadOnly,
     StoreUnreadable,
 )
-from milepost.rows import StoreFormat
+from milepost.rows import StoreFormat, Vacuumed
 from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_files import (
     Create,
@@ -182,6 +182,29 @@ class SqliteStore:
             finally:
                 self._give_back(connection)
 
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk.
+
+        Free pages are cut off where the file keeps track of them (auto_vacuum, set when it was
+        made); otherwise it is written anew, which needs room for it twice and its write lock.
+        Raises StoreLocked, StoreReadOnly.
+        """
+        if self.read_only:
+            raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
+        with self._turn, self._translated():
+            connection = self._writer
+            if connection is None:
+                raise StoreError(url=self.url, problem="it has been closed")
+            before_bytes = _size_bytes(connection)
+            tracked = _pragma(connection, "auto_vacuum") != 0
+            list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
+            list(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))  # readers may delay it
+            return Vacuumed(
+                how="incremental" if tracked else "full",
+                before_bytes=before_bytes,
+                after_bytes=_size_bytes(connection),
+            )
+
     def _reader(self) -> apsw.Connection:
         if self._closed:
             raise StoreError(url=self.url, problem="it has been closed")
@@ -333,6 +356,11 @@ def _roll_back(connection: apsw.Connection) -> None:
     with suppress(apsw.Error):  # SQLite may have rolled back by itself
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _size_bytes(connection: apsw.Connection) -> int:
+    size_bytes: int = _pragma(connection, "page_count") * _pragma(connection, "page_size")
+    return size_bytes
 
 
 def _pragma(connection: apsw.Connection, name: str) -> Any:  # Any: each pragma has its own type

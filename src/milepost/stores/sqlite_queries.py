@@ -12,14 +12,21 @@ import msgspec
 from milepost.errors import LogCorrupt, StoreError, StoreUnreadable
 from milepost.rows import (
     Block,
+    Erased,
     InputBlock,
+    KeySegment,
     Quarantined,
     Row,
+    Staged,
     StoredCheckpoint,
+    StoredCheckpointSize,
     StoredJob,
+    StoredKeep,
     StoredLease,
+    StoredSizes,
     Stray,
     Tip,
+    Tombstone,
 )
 from milepost.stores.sqlite_blocks import BlockReader
 from milepost.stores.sqlite_errors import translate
@@ -33,10 +40,41 @@ _INSERT_COMMIT: Final = (
     "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
     " digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_HIGHEST_NUMBER: Final = (
+    "SELECT max(number) FROM (SELECT max(number) AS number FROM jobs"
+    " UNION ALL SELECT max(number) FROM tombstones"
+    f" UNION ALL SELECT max(id) >> {_SHIFT} FROM staged)"
+)
+_OF_A_JOB: Final = {
+    "blocks": "length(heads) + length(bodies)",
+    "commits": "length(head) + length(after) + length(body)",
+    "inputs": 'length(keys) + length("values")',
+    "key_segments": "length(hashes) + length(offsets)",
+    "staged": "0",
+    "checkpoints": "length(snapshot)",
+}
+"""The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
+
+_SIZES: Final = (
+    "SELECT (SELECT count(*) FROM inputs WHERE {0}),"
+    ' (SELECT total(length(keys) + length("values")) FROM inputs WHERE {0}),'
+    " (SELECT count(*) FROM key_segments WHERE {0}),"
+    " (SELECT total(length(hashes) + length(offsets)) FROM key_segments WHERE {0}),"
+    " (SELECT count(*) FROM commits WHERE {0})"
+    " + (SELECT total(last - (id & {1}) + 1) FROM blocks WHERE {0}),"
+    " (SELECT total(length(head) + length(after)) FROM commits WHERE {0})"
+    " + (SELECT total(length(heads)) FROM blocks WHERE {0}),"
+    " (SELECT total(length(body)) FROM commits WHERE {0})"
+    " + (SELECT total(length(bodies)) FROM blocks WHERE {0}),"
+    " (SELECT count(*) FROM checkpoints WHERE {0}),"
+    " (SELECT total(length(snapshot)) FROM checkpoints WHERE {0})"
+).format("id BETWEEN ?1 AND ?2", _LAST)
+_TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM tombstones"
 _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
 
 
 _ROW_TYPES: Final = (int, int, int, int, int, str, bytes, bytes, bytes, bytes, bytes)
+_SEGMENT_TYPES: Final = (int, int, bytes, bytes, bytes)
 _CHECKPOINT_TYPES: Final = (int, int, str, bytes, bytes, bytes)
 TABLES: Final = {
     "blocks": "id, last, heads, bodies",
@@ -181,14 +219,14 @@ class SqliteReader:
         """First and last seq of each block that has a row past `after`, in order."""
         return self._blocks().ranges(job, after)
 
-    def inputs(self, job: int, ordinal: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `ordinal` on, in order."""
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
         base = job << _SHIFT
         for row in self._select(
             'SELECT id, count, codec, digest, seal, keys, "values" FROM inputs'
             " WHERE id >= (SELECT max(id) FROM inputs WHERE id BETWEEN ? AND ?) AND id <= ?"
             " ORDER BY id",
-            (base, base + ordinal, base + _LAST),
+            (base, base + place, base + _LAST),
         ):
             first = row[0] & _LAST
             what = f"the items from {first} on of the job numbered {job}"
@@ -196,6 +234,40 @@ class SqliteReader:
             if tuple(map(type, row[5:])) != (bytes, bytes):
                 raise self._unreadable(what, "has columns of other types")
             yield InputBlock(first, count, codec, row[5], row[6], digest)
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are, of segments with `first <= segment.first < end`."""
+        base = job << _SHIFT
+        for row in self._select(
+            f"SELECT id & {_LAST}, count, hashes, offsets, digest FROM key_segments"
+            " WHERE id >= ? AND id < ? ORDER BY id",
+            (base + first, base + end),
+        ):
+            if tuple(map(type, row)) == _SEGMENT_TYPES:  # derived: made anew where one is missing
+                yield KeySegment(*row)
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        base = job << _SHIFT
+        ends = [0]
+        for table in ("inputs", "staged"):
+            ends += [
+                first + count
+                for first, count in self._select(
+                    f"SELECT id & {_LAST}, count FROM {table} WHERE id BETWEEN ? AND ?"
+                    " ORDER BY id DESC LIMIT 1",
+                    (base, base + _LAST),
+                )
+            ]
+        return max(ends)
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet."""
+        rows = self._select(
+            f"SELECT id >> {_SHIFT}, id & {_LAST}, count, token, touched_at_us FROM staged"
+            " ORDER BY id"
+        )
+        return [Staged(*row) for row in rows]
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         """The job's checkpoints, newest first."""
@@ -220,12 +292,17 @@ class SqliteReader:
         return None
 
     def strays(self) -> Iterator[Stray]:
-        """Rows of jobs of which there is no entry. Cost: every id is read."""
+        """Rows of numbers that are no job's. Cost: every id is read.
+
+        Those of inputs that are coming in, and those of a job that is being erased, are none.
+        """
         for table in TABLES:
             job = "job" if table == "leases" else f"id >> {_SHIFT}"
             for number, count in self._select(
                 f"SELECT {job}, count(*) FROM {table}"
-                f" WHERE {job} NOT IN (SELECT number FROM jobs) GROUP BY 1"
+                f" WHERE {job} NOT IN (SELECT number FROM jobs"
+                f" UNION ALL SELECT id >> {_SHIFT} FROM staged"
+                " UNION ALL SELECT number FROM tombstones WHERE erased = 0) GROUP BY 1"
             ):
                 yield Stray(number, table, count)
 
@@ -243,6 +320,43 @@ class SqliteReader:
             self._block_reader = BlockReader(self._select, self._url)
         return self._block_reader
 
+    def keep(self, job: int) -> StoredKeep | None:
+        """How long this job is kept, where that was said of it."""
+        for row in self._select(
+            "SELECT for_us, reason, set_at_us FROM retention WHERE job = ?", (job,)
+        ):
+            return StoredKeep(*row)
+        return None
+
+    def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
+        """The job's checkpoints without their snapshots, newest first."""
+        rows = self._select(
+            f"SELECT id & {_LAST}, reason, length(snapshot) FROM checkpoints"
+            " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        )
+        return [StoredCheckpointSize(*row) for row in rows]
+
+    def sizes(self, job: int) -> StoredSizes:
+        """How much is stored of the job. One pass over its rows, whose bytes are not read."""
+        base = job << _SHIFT
+        for row in self._select(_SIZES, (base, base + _LAST)):
+            return StoredSizes(*map(int, row))
+        raise AssertionError("a SELECT of sums gives its row")
+
+    def tombstone(self, job_id: str) -> Tombstone | None:
+        """The newest job of that id that was deleted."""
+        for row in self._select(
+            f"{_TOMBSTONE} WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,)
+        ):
+            return Tombstone(row[0], row[1], row[2], row[3], bool(row[4]))
+        return None
+
+    def tombstones_left(self) -> list[Tombstone]:
+        """The deleted jobs of which rows are left, oldest first."""
+        rows = self._select(f"{_TOMBSTONE} WHERE erased = 0 ORDER BY number")
+        return [Tombstone(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
 
 class SqliteWriter(SqliteReader):
     """Queries and changes within one transaction, which holds the store's write lock.
@@ -255,16 +369,24 @@ class SqliteWriter(SqliteReader):
         super().__init__(connection, url)
         self.mark: int = connection.data_version("main")
 
-    def add_job(self, job_id: str, created_at_us: int, lifecycle: str) -> StoredJob:
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
         """A new entry; the caller has seen that there is none of that id."""
-        for (number,) in self._execute(
-            "INSERT INTO jobs (job_id, created_at_us, lifecycle) VALUES (?, ?, ?) RETURNING number",
-            (job_id, created_at_us, lifecycle),
-        ):
-            job = StoredJob(number, job_id, created_at_us, lifecycle)
-            self.put_job(job)
-            return job
-        raise AssertionError("an INSERT … RETURNING gives its row")
+        number = self.reserve() if number is None else number
+        job = StoredJob(number, job_id, created_at_us, lifecycle)
+        self._execute(
+            "INSERT INTO jobs (number, job_id, created_at_us, lifecycle, seal)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (number, job_id, created_at_us, lifecycle, _sealing(job)),
+        )
+        return job
+
+    def reserve(self) -> int:
+        """A number that no job has or has had, and no staged inputs."""
+        for (number,) in self._select(_HIGHEST_NUMBER):
+            return int(number or 0) + 1
+        raise AssertionError("an aggregate gives its row")
 
     def put_job(self, job: StoredJob) -> None:
         """The entry of that number as it should be, and its seal."""
@@ -275,13 +397,13 @@ class SqliteWriter(SqliteReader):
                 job.job_id,
                 job.created_at_us,
                 job.lifecycle,
-                seal(job.number, job.job_id, job.created_at_us, job.lifecycle),
+                _sealing(job),
                 job.number,
             ),
         )
 
     def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a new job's items."""
+        """One block of a job's items; its places are free."""
         self._execute(
             'INSERT INTO inputs (id, count, codec, keys, "values", digest, seal)'
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -295,6 +417,52 @@ class SqliteWriter(SqliteReader):
                 seal((job << _SHIFT) + block.first, block.count, block.codec, block.digest),
             ),
         )
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        self._execute(
+            "INSERT OR REPLACE INTO key_segments (id, count, hashes, offsets, digest)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + segment.first,
+                segment.count,
+                segment.hashes,
+                segment.offsets,
+                segment.digest,
+            ),
+        )
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet."""
+        self._execute(
+            "INSERT OR REPLACE INTO staged (id, count, token, touched_at_us) VALUES (?, ?, ?, ?)",
+            (
+                (staged.number << _SHIFT) + staged.first,
+                staged.count,
+                staged.token,
+                staged.touched_at_us,
+            ),
+        )
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what this writer had staged: of how many places."""
+        rows = self._execute("DELETE FROM staged WHERE token = ? RETURNING count", (token,))
+        return sum(int(count) for (count,) in rows)
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
+        first = (staged.number << _SHIFT) + staged.first
+        found = f"id BETWEEN {first} AND {first + staged.count - 1}"
+        self._execute(
+            f"DELETE FROM inputs WHERE id IN (SELECT id FROM inputs WHERE {found}"
+            " ORDER BY id DESC LIMIT ?)",
+            (blocks,),
+        )
+        for _ in self._execute(f"SELECT 1 FROM inputs WHERE {found} LIMIT 1"):
+            return False
+        self._execute(f"DELETE FROM key_segments WHERE {found}")
+        self._execute("DELETE FROM staged WHERE id = ?", (first,))
+        return True
 
     def add_row(self, job: int, row: Row) -> None:
         """The next row of the job's log."""
@@ -388,7 +556,7 @@ class SqliteWriter(SqliteReader):
     ) -> int:
         """Move rows of `source` into the quarantine, whole; how many there were.
 
-        Those of job `number` whose seq or ordinal is from `first` to `upto`. Of a log the seal
+        Those of job `number` whose seq or place is from `first` to `upto`. Of a log the seal
         follows: it is then that of the newest row that is left.
         """
         moved = 0
@@ -409,6 +577,8 @@ class SqliteWriter(SqliteReader):
             )
             moved += 1
         self._execute(f"DELETE {where}", bounds)
+        if source == "inputs":  # where their keys were is derived from them
+            self._execute("DELETE FROM key_segments WHERE id BETWEEN ? AND ?", bounds)
         if source == "commits":
             self.reseal(number)
         return moved
@@ -488,6 +658,69 @@ class SqliteWriter(SqliteReader):
             self._execute("DELETE FROM tips WHERE job = ?", (job,))
         else:
             self._put_tip(job, row)
+
+    def put_keep(self, job: int, keep: StoredKeep | None) -> None:
+        """How long this job is kept; None is as long as others like it."""
+        self._execute("DELETE FROM retention WHERE job = ?", (job,))
+        if keep is not None:
+            self._execute(
+                "INSERT INTO retention (job, for_us, reason, set_at_us) VALUES (?, ?, ?, ?)",
+                (job, keep.for_us, keep.reason, keep.set_at_us),
+            )
+
+    def remove_checkpoint(self, job: int, seq: int) -> None:
+        """Take the checkpoint at `seq` away, if there is one."""
+        self._execute("DELETE FROM checkpoints WHERE id = ?", ((job << _SHIFT) + seq,))
+
+    def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
+        """Put a tombstone in the place of the job's entry: nobody finds its rows any more."""
+        of_one = (("jobs", "number"), ("leases", "job"), ("retention", "job"), ("tips", "job"))
+        for table, column in of_one:
+            self._execute(f"DELETE FROM {table} WHERE {column} = ?", (job.number,))
+        self._execute(
+            "INSERT INTO tombstones (number, job_id, deleted_at_us, reason, erased)"
+            " VALUES (?, ?, ?, ?, 0)",
+            (job.number, job.job_id, deleted_at_us, reason),
+        )
+
+    def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
+        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
+
+        Once nothing is left the tombstone says so. Raises ValueError for a job that has an entry.
+        """
+        for _ in self._select("SELECT 1 FROM jobs WHERE number = ?", (number,)):
+            raise ValueError(f"job number {number} has an entry: bury it first")
+        base, taken, freed_bytes = number << _SHIFT, 0, 0
+        for table, measure in _OF_A_JOB.items():
+            last = None
+            for row_id, row_bytes in self._select(
+                f"SELECT id, {measure} FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+                (base, base + _LAST, rows - taken),
+            ):
+                last, taken, freed_bytes = row_id, taken + 1, freed_bytes + row_bytes
+                if freed_bytes >= size_bytes:
+                    break
+            if last is not None:
+                self._execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", (base, last))
+            if taken >= rows or freed_bytes >= size_bytes:
+                return Erased(taken, freed_bytes, done=False)
+        self._execute("UPDATE tombstones SET erased = 1 WHERE number = ?", (number,))
+        return Erased(taken, freed_bytes, done=True)
+
+    def forget_tombstones(self, before_us: int, limit: int) -> int:
+        """Drop up to `limit` tombstones from before, the newest never; how many were dropped."""
+        found = self._execute(
+            "DELETE FROM tombstones WHERE number IN (SELECT number FROM tombstones"
+            " WHERE erased = 1 AND deleted_at_us < ?"
+            " AND number < (SELECT max(number) FROM tombstones) LIMIT ?) RETURNING number",
+            (before_us, limit),
+        )
+        return len(found.fetchall())
+
+
+def _sealing(job: StoredJob) -> bytes:
+    """The seal of a job's entry."""
+    return seal(job.number, job.job_id, job.created_at_us, job.lifecycle)
 
 
 def _shown(job: int, row: Row) -> tuple[int, bytes, bytes]:

@@ -15,16 +15,21 @@ import apsw
 from milepost.stores.sqlite import SqliteStore
 from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_queries import TABLES, SqliteWriter
-from milepost.stores.sqlite_schema import LAST, SHIFT
+from milepost.stores.sqlite_schema import LAST, NUMBERS, SHIFT
 
 __all__ = ["Copied", "Gap", "copy_rows"]
 
 _ORDER: Final = ("inputs", "blocks", "commits", "checkpoints", "leases")
-_MAX_JOBS: Final = (1 << (63 - SHIFT)) - 1
+_BESIDE: Final = {
+    "staged": "id, count, token, touched_at_us",
+    "retention": "job, for_us, reason, set_at_us",
+    "tombstones": "number, job_id, deleted_at_us, reason, erased",
+}
+"""What is kept beside the rows of jobs, with its columns. Where keys are is found anew."""
 
 
 class Gap(NamedTuple):
-    """Ids of a table that could not be read: seqs or ordinals from `first` to `last`.
+    """Ids of a table that could not be read: seqs or places from `first` to `last`.
 
     Which of them there were is not known.
     """
@@ -49,8 +54,9 @@ def copy_rows(old: Path, new: SqliteStore, at_us: int) -> Iterator[Copied]:
     """Copy one job after the other into the empty store `new`, each in one transaction.
 
     A row that does not fit there (one whose predecessor is lost, one that is not of its types)
-    goes into the quarantine, as do those of jobs whose entry is lost, under the id "". Raises
-    StoreError where nothing at all can be read.
+    goes into the quarantine, as do those of jobs whose entry is lost, under the id "". Left out
+    are the rows of a deleted job that were still to be erased, and inputs for a job that was not
+    made yet. Raises StoreError where nothing at all can be read.
     """
     connection = apsw.Connection(str(old), flags=apsw.SQLITE_OPEN_READONLY)
     try:
@@ -61,10 +67,14 @@ def copy_rows(old: Path, new: SqliteStore, at_us: int) -> Iterator[Copied]:
         if gaps:
             yield Copied(0, "", dict.fromkeys(TABLES, 0), 0, gaps)
         entries, numbers = source.jobs()
-        for number in sorted(numbers):
+        for number in sorted(numbers - (source.unreachable() - set(entries))):
             with new.writing() as writer:
                 copied = _copy(source, writer, number, entries.get(number), at_us)
             yield copied
+        with new.writing() as writer:
+            gaps = _copy_beside(source, writer, set(entries))
+        if gaps:
+            yield Copied(0, "", dict.fromkeys(TABLES, 0), 0, gaps)
     finally:
         connection.close()
 
@@ -93,16 +103,44 @@ class _Source:
             entries.update((row[0], row) for row in self._connection.execute(index))
         except (apsw.Error, UnicodeDecodeError):
             entries.clear()  # the table has it all
-        rows, _ = self.rows(table, "number", 1, _MAX_JOBS)
+        rows, _ = self.rows(table, "number", 1, NUMBERS)
         entries.update((row[0], row) for row in rows if isinstance(row[1], str))
         numbers = set(entries)
         for name in filter(self.has, _ORDER):
             key = "job" if name == "leases" else "id"
             shift = 0 if name == "leases" else SHIFT
-            last = _MAX_JOBS << shift | (LAST if shift else 0)
+            last = NUMBERS << shift | (LAST if shift else 0)
             found, _ = self.rows(f"SELECT {key} FROM {name}", key, 1, last)
             numbers.update(row[0] >> shift for row in found)
         return entries, {number for number in numbers if number > 0}
+
+    def beside(self, table: str) -> tuple[list[tuple[Any, ...]], list[tuple[int, int, str]]]:
+        """As `rows`, of all that `table` has, one of _BESIDE; an older file has none."""
+        if not self.has(table):
+            return [], []
+        columns = _BESIDE[table]
+        last = NUMBERS << SHIFT | LAST if table == "staged" else NUMBERS
+        return self.rows(f"SELECT {columns} FROM {table}", columns.partition(",")[0], 1, last)
+
+    def unreachable(self) -> set[int]:
+        """Numbers whose rows nobody is to find: of deleted jobs, and of jobs not made yet.
+
+        An entry that there is says otherwise.
+        """
+        buried = {row[0] for row in self.beside("tombstones")[0] if row[-1] == 0}
+        staged = {row[0] >> SHIFT for row in self.beside("staged")[0]}
+        return buried | {number for number in staged if not self._has_log(number)}
+
+    def _has_log(self, number: int) -> bool:
+        """True unless nothing says that there ever was a commit under that number."""
+        base = number << SHIFT
+        return any(
+            found or failed
+            for found, failed in (
+                self.rows(f"SELECT id FROM {table}", "id", base, base + LAST)
+                for table in filter(self.has, ("commits", "blocks"))
+            )
+        )
 
     def has(self, table: str) -> bool:
         """True if the file has that table."""
@@ -179,6 +217,22 @@ def _copy_quarantine(source: _Source, writer: SqliteWriter) -> tuple[Gap, ...]:
     for row in found:
         writer.copy_row("quarantine", columns, row)
     return tuple(Gap("quarantine", *gap) for gap in failed)
+
+
+def _copy_beside(source: _Source, writer: SqliteWriter, numbers: set[int]) -> tuple[Gap, ...]:
+    """Copy what is known of jobs beside their rows, once the jobs of these `numbers` are there.
+
+    Tombstones come last: a store that has them takes no job with a lower number.
+    """
+    gaps: list[Gap] = []
+    for table, columns in _BESIDE.items():
+        found, failed = source.beside(table)
+        shift = SHIFT if table == "staged" else 0
+        for row in found:
+            if (row[0] >> shift in numbers) != (table == "tombstones"):
+                writer.copy_row(table, columns, row)
+        gaps += [Gap(table, *gap) for gap in failed]
+    return tuple(gaps)
 
 
 def _copy(

@@ -10,11 +10,14 @@ from typing import Final, NamedTuple
 
 from milepost.stores.sqlite_seals import FUNCTION
 
-__all__ = ["LAST", "SHIFT", "STEPS", "VERSION", "Step"]
+__all__ = ["LAST", "NUMBERS", "SHIFT", "STEPS", "VERSION", "Step"]
 
 SHIFT: Final = 40
 LAST: Final = (1 << SHIFT) - 1
-"""The largest seq, and the largest ordinal: what is left of an id beside the job's number."""
+"""The largest seq, and the largest place: what is left of an id beside the job's number."""
+
+NUMBERS: Final = (1 << (63 - SHIFT)) - 1
+"""The largest number of a job: one store has that many in its life."""
 
 
 class Step(NamedTuple):
@@ -174,13 +177,76 @@ CREATE TEMP TABLE quarantine (
 );
 """
 
+_RETENTION_TABLES: Final = """
+TABLE tombstones (
+    number        INTEGER PRIMARY KEY,    -- that of the job; never given to another
+    job_id        TEXT NOT NULL,
+    deleted_at_us INTEGER NOT NULL,
+    reason        TEXT NOT NULL,
+    erased        INTEGER NOT NULL        -- 0 while rows of the job are left
+) STRICT;
+
+TABLE retention (
+    job       INTEGER PRIMARY KEY,
+    for_us    INTEGER,                    -- after its newest commit; NULL for ever
+    reason    TEXT NOT NULL,
+    set_at_us INTEGER NOT NULL
+) STRICT;
+"""
+
+_RETENTION: Final = f"""
+{_RETENTION_TABLES.replace("TABLE ", "CREATE TABLE ")}
+CREATE INDEX tombstones_by_id ON tombstones (job_id);
+CREATE INDEX tombstones_left ON tombstones (number) WHERE erased = 0;
+
+CREATE TRIGGER jobs_are_new BEFORE INSERT ON jobs BEGIN
+    SELECT RAISE(ABORT, 'a number is never given to a second job')
+    WHERE EXISTS (SELECT 1 FROM tombstones WHERE number = NEW.number)
+       OR NEW.number <= (SELECT max(number) FROM tombstones)
+          AND NOT EXISTS (  -- it was reserved before
+              SELECT 1 FROM staged
+              WHERE id BETWEEN NEW.number << {SHIFT} AND (NEW.number << {SHIFT}) + {LAST});
+    SELECT RAISE(ABORT, 'every number for a job is taken: begin another store')
+    WHERE NEW.number > {NUMBERS};
+END;
+"""
+
+_RETENTION_ABSENT: Final = _RETENTION_TABLES.replace("TABLE ", "CREATE TEMP TABLE ")
+
+_INTAKE: Final = f"""
+-- Derived: can be dropped and made anew from the inputs.
+CREATE TABLE key_segments (
+    id      INTEGER PRIMARY KEY,          -- job << {SHIFT} | first place
+    count   INTEGER NOT NULL,
+    hashes  BLOB NOT NULL,                -- 8 bytes a key, ascending
+    offsets BLOB NOT NULL,                -- 2 bytes a key: its place, less the first
+    digest  BLOB NOT NULL
+) STRICT;
+
+-- Inputs that no commit speaks of yet; what is left of a writer that died is swept.
+CREATE TABLE staged (
+    id            INTEGER PRIMARY KEY,    -- job << {SHIFT} | first place; there may be no such job
+    count         INTEGER NOT NULL,
+    token         TEXT NOT NULL,          -- of its writer
+    touched_at_us INTEGER NOT NULL
+) STRICT;
+"""
+
+_INTAKE_ABSENT: Final = """
+CREATE TEMP TABLE key_segments (id INTEGER PRIMARY KEY, count, hashes, offsets, digest);
+CREATE TEMP TABLE staged (id INTEGER PRIMARY KEY, count, token, touched_at_us);
+"""
+
 STEPS: Final = (
     Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
     Step(
         2,
-        "blocks of rows; seals over what no log attests; a place for what is set aside",
-        sql="\n".join((_BLOCKS, _SEALS, _QUARANTINE)),
-        absent="\n".join((_NO_BLOCKS, _SEALS_ABSENT, _QUARANTINE_ABSENT)),
+        "blocks of rows; seals over what no log attests; a place for what is set aside; tombstones"
+        " of deleted jobs, how long jobs are kept; where keys are, inputs coming in",
+        sql="\n".join((_BLOCKS, _SEALS, _QUARANTINE, _RETENTION, _INTAKE)),
+        absent="\n".join(
+            (_NO_BLOCKS, _SEALS_ABSENT, _QUARANTINE_ABSENT, _RETENTION_ABSENT, _INTAKE_ABSENT)
+        ),
     ),
 )
 """Every format that there was, in order. A step that has been released is never changed."""

@@ -113,6 +113,20 @@ def test_show_tells_a_holder_that_is_alive(milepost: CommandLine) -> None:
     assert "worker-1, until 2023-11-14T22:13:52Z (in " in milepost("show", "nightly").stdout
 
 
+def test_items_that_were_added_are_shown(milepost: CommandLine) -> None:
+    """How many, when and which; nothing of it where none were."""
+    assert milepost.json("show", "nightly")["added_count"] == 0
+    assert "after it was created" not in milepost("show", "nightly").stdout
+    with StateManager.open(milepost.store, clock=milepost.clock) as manager:
+        manager.add_items("nightly", ["new/1", "new/2"], operator=True)
+    assert milepost.json("show", "nightly")["added_count"] == 2
+    assert "2 of them after it was created" in milepost("show", "nightly").stdout
+    last = milepost.json("history", "nightly")["events"][-1]
+    assert (last["event"], last["count"], last["keys"]) == ("added", 2, ["new/1", "new/2"])
+    assert milepost.json("items", "nightly", "--state", "pending")["matched"] >= 2
+    assert milepost.json("verify", "nightly")["sound"]
+
+
 def test_show_says_what_a_job_would_take_and_why_not(milepost: CommandLine) -> None:
     """Allowed events with what they need; refused ones with guard, meaning and values read."""
     answer = milepost.json("show", "nightly")

@@ -66,6 +66,7 @@ def test_examples_print_what_the_page_shows(
 ) -> None:
     """Every example of a page is run, in order, on the story's store."""
     monkeypatch.chdir(store.parent)
+    monkeypatch.setattr("milepost.cli.commands.recover.default_owner", lambda: "host:4711")
     text = page.read_text()
 
     def run(match: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost import Item, StateManager
-from milepost.errors import InputChanged
+from milepost.errors import InputChanged, ItemsRefused
 from milepost.executors import run
 
 entries = st.lists(
@@ -82,8 +82,9 @@ def test_as_long_as_it_agrees_one_block_is_held() -> None:
         manager.create_job((Item(key=f"k{n}", value=n) for n in range(count)), job_id="j")
         state = manager.get_state("j")
         assert manager.compare_inputs("j", (Item(key=f"k{n}", value=n) for n in range(count)))
-        assert not state.inputs._keys
-        assert state.inputs._ordinals is None
+        shelf = state.inputs._shelf
+        assert not shelf._keys
+        assert list(shelf._index.gaps(0, count)) == [(0, count)]
 
 
 @given(entries, entries)
@@ -124,3 +125,52 @@ def test_a_run_refuses_another_input_unless_it_is_told_to_keep_its_own(
 
 def sum_of(results: Iterator[tuple[str, Any]]) -> int:
     return sum(result for _, result in results)
+
+
+def test_a_run_may_take_up_growth_once(manager: StateManager) -> None:
+    """What is new goes behind what there is; the same input then is the same."""
+    grown = {"first": 0, **STORED, "last": 9}
+    with ThreadPoolExecutor(1) as pool:
+        outcome = run(manager, "j", one, executor=pool, items=grown, on_changed="grow")
+        assert outcome.inputs is not None
+        assert outcome.inputs.verdict == "grew"
+        assert (outcome.done_count, outcome.phase) == (8, "reduce")
+        state = outcome.state
+        assert [state.inputs.key(n) for n in range(6, 8)] == ["first", "last"]
+        assert [state.inputs.value(n) for n in range(6, 8)] == [0, 9]
+        assert manager.compare_inputs("j", grown).verdict == "same"
+        again = run(manager, "j", one, sum_of, executor=pool, items=grown, on_changed="grow")
+        assert (again.phase, again.state.items.count) == ("completed", 8)
+        assert manager.result("j") == 8
+
+
+def test_growth_is_all_that_is_taken_up(manager: StateManager) -> None:
+    """Another difference is refused as before, and so is growth of a job that is beyond map."""
+    with ThreadPoolExecutor(1) as pool:
+        for given in ({**STORED, "k2": 0, "new": 1}, without("k1"), {**without("k1"), "new": 1}):
+            with pytest.raises(InputChanged) as refused:
+                run(manager, "j", one, executor=pool, items=given, on_changed="grow")
+            assert "on_changed='grow'" not in str(refused.value)
+        assert run(manager, "j", one, executor=pool).phase == "reduce"
+        with pytest.raises(ItemsRefused):
+            run(manager, "j", one, executor=pool, items={**STORED, "new": 1}, on_changed="grow")
+    assert manager.get_state("j").items.count == 6
+
+
+def test_the_order_of_added_items_is_of_no_account_and_that_of_the_first_is(
+    manager: StateManager,
+) -> None:
+    """They had no place in the list that the job was created with."""
+    manager.add_items("j", {"x": 1, "y": 2})
+    mixed = {"y": 2, **without("k5"), "x": 1, "k5": STORED["k5"]}
+    assert manager.compare_inputs("j", mixed).verdict == "same"
+    assert manager.compare_inputs("j", {**mixed, "z": 1}).verdict == "grew"
+    assert manager.compare_inputs("j", {**mixed, "y": 3}).changed.first == ("y",)
+    assert manager.compare_inputs("j", STORED).removed.first == ("x", "y")
+    swapped = {"y": 2, "x": 1, "k1": STORED["k1"], **STORED}
+    assert manager.compare_inputs("j", swapped).reordered.first == ("k0",)
+
+
+def one(item: Item) -> int:
+    del item
+    return 1

@@ -82,7 +82,7 @@ def test_a_freed_job_goes_on_elsewhere_and_its_holder_does_not(
 
     with pytest.raises(LeaseLost):
         succeed = ItemEvent("a", "succeed", {"result": "late"})
-        one.record("crashed", [succeed], lease=Lease("crashed", "worker-1", 1, 10))
+        one.record("crashed", [succeed], lease=Lease("crashed", before.number, "worker-1", 1, 10))
     assert two.reap("crashed") == two.get_state("crashed")
     assert [job.id for job in two.stuck_jobs()] == ["paused"]
     with ThreadPoolExecutor(1) as pool:

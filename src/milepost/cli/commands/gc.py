@@ -1,0 +1,79 @@
+"""`milepost gc`: delete jobs that ended long enough ago, and checkpoints that nobody needs."""
+
+from __future__ import annotations
+
+import click
+
+from milepost.cli.durations import AGE
+from milepost.cli.options import examples, with_store
+from milepost.cli.output import note
+from milepost.cli.session import session_of
+from milepost.inspect import retaining
+from milepost.state.retention import RetentionPolicy
+
+__all__ = ["gc"]
+
+_DEFAULTS = RetentionPolicy()
+
+
+@click.command(
+    "gc",
+    epilog=examples(
+        "milepost gc --db jobs.db",
+        "milepost gc --db jobs.db --completed 2d --failed never --apply",
+    ),
+)
+@click.option("--apply", "applied", is_flag=True, help="Delete what goes.")
+@click.option(
+    "--completed", type=AGE, default=_DEFAULTS.completed, help="How long to keep them. [7d]"
+)
+@click.option("--failed", type=AGE, default=_DEFAULTS.failed, help="How long to keep them. [30d]")
+@click.option(
+    "--cancelled", type=AGE, default=_DEFAULTS.cancelled, help="How long to keep them. [7d]"
+)
+@click.option(
+    "--checkpoints",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.checkpoints,
+    show_default=True,
+    help="How many of each reason to keep, of jobs that stay.",
+)
+@click.option(
+    "--vacuum",
+    is_flag=True,
+    help="With --apply: give the space back to the disk. The file may be written anew.",
+)
+@with_store
+@click.pass_context
+def gc(
+    context: click.Context,
+    *,
+    applied: bool,
+    completed: object,
+    failed: object,
+    cancelled: object,
+    checkpoints: int,
+    vacuum: bool,
+) -> None:
+    """Delete jobs that ended long enough ago; without --apply, show what would go.
+
+    By how they ended, and how long ago: active, paused and leased jobs stay, and those that
+    `milepost keep` says so of. An age is a number with s, m, h, d or w, or `never`, which deletes
+    none. It can run beside executors, and beside other collectors.
+    """
+    if vacuum and not applied:
+        raise click.UsageError("--vacuum goes with --apply", context)
+    session = session_of(context)
+    policy = RetentionPolicy(
+        completed=AGE.age(completed),
+        failed=AGE.age(failed),
+        cancelled=AGE.age(cancelled),
+        checkpoints=checkpoints,
+    )
+    with session.writing() if applied else session.reading() as manager:
+        plan = manager.plan_retention(policy)
+        collected = manager.collect(plan) if applied else None
+        if vacuum:
+            note("the store may be written anew: that takes room for it twice, and others wait")
+        view = retaining.gc_view(plan, collected, manager.vacuum() if vacuum else None)
+    session.answer(view, lambda: retaining.gc_page(view))

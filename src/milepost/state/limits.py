@@ -1,0 +1,204 @@
+"""Limits: how large a value, a commit and a checkpoint may be, and what to name when one is not."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from milepost.codec import MAX_BLOCK_BYTES
+from milepost.errors import Large, TooLarge
+from milepost.facts import Draft, ItemsFired, JobCreated, JobFired
+from milepost.input_blocks import Entry
+from milepost.job import JobState
+
+__all__ = [
+    "LARGEST",
+    "Limits",
+    "check_checkpoint",
+    "check_commit",
+    "check_value",
+    "checked_entries",
+    "largest_in",
+    "largest_of",
+]
+
+_log: Final = logging.getLogger("milepost.limits")
+
+_MIB: Final = 1024 * 1024
+_MOST_OF_IT: Final = 10  # a part that takes a tenth of the whole is looked into
+
+LARGEST: Final = 5
+"""How many values are named where something is too large."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """From which size on a warning is logged, and beyond which a write is refused; in bytes.
+
+    A value is a result, a message, an item's input or all of a job's variables together, as JSON.
+    A commit is its facts and their payloads as JSON, before they are compressed. A checkpoint is
+    taken as it is stored. No limit can be above 64 MiB, which is all that is stored at once.
+    """
+
+    value_warn_bytes: int = 1 * _MIB
+    value_max_bytes: int = 16 * _MIB
+    commit_warn_bytes: int = 48 * _MIB
+    commit_max_bytes: int = MAX_BLOCK_BYTES
+    checkpoint_warn_bytes: int = 16 * _MIB
+    checkpoint_max_bytes: int = MAX_BLOCK_BYTES
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            given = getattr(self, each.name)
+            if not 0 < given <= MAX_BLOCK_BYTES:
+                raise ValueError(f"{each.name} is {given}: use 1 to {MAX_BLOCK_BYTES}")
+
+
+def check_value(limits: Limits, what: Callable[[], str], encoded: bytes) -> None:
+    """Warn of a value that is large, and raise TooLarge for one that is too large."""
+    size_bytes = len(encoded)
+    if size_bytes > limits.value_warn_bytes or size_bytes > limits.value_max_bytes:
+        _check(
+            "value-large",
+            what(),
+            size_bytes,
+            warn_bytes=limits.value_warn_bytes,
+            max_bytes=limits.value_max_bytes,
+            largest=lambda: largest_in(msgspec.json.decode(encoded)),
+        )
+
+
+def checked_entries(limits: Limits, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The keys and values of items as they come, each checked. Raises TooLarge."""
+    for key, encoded in entries:
+        check_value(limits, partial(_item_named, key), encoded)
+        yield key, encoded
+
+
+def check_commit(limits: Limits, state: JobState, drafts: Sequence[Draft], size_bytes: int) -> None:
+    """Warn of a commit that is large, and raise TooLarge for one that is too large."""
+    if size_bytes > limits.commit_warn_bytes or size_bytes > limits.commit_max_bytes:
+        _check(
+            "commit-large",
+            f"job {state.id}: one commit",
+            size_bytes,
+            warn_bytes=limits.commit_warn_bytes,
+            max_bytes=limits.commit_max_bytes,
+            largest=lambda: largest_of(_values_of(state, drafts)),
+        )
+
+
+def check_checkpoint(limits: Limits, state: JobState, size_bytes: int) -> None:
+    """Warn of a checkpoint that is large, and raise TooLarge for one that is too large."""
+    if size_bytes > limits.checkpoint_warn_bytes or size_bytes > limits.checkpoint_max_bytes:
+        _check(
+            "checkpoint-large",
+            f"job {state.id}: a checkpoint",
+            size_bytes,
+            warn_bytes=limits.checkpoint_warn_bytes,
+            max_bytes=limits.checkpoint_max_bytes,
+            largest=lambda: largest_of(_parts_of(state)),
+        )
+
+
+def largest_in(value: Any, count: int = LARGEST) -> tuple[Large, ...]:  # Any: JSON
+    """The places in a JSON value that take most of it, largest first; none holds another.
+
+    A part is looked into as long as something in it takes a tenth of it: so a long text is named
+    itself, and a list of a million numbers as that list. Cost: the value is encoded a few times.
+    """
+    found: list[Large] = []
+    waiting = [(-_size_bytes(value), 0, "$", value)]
+    made = 0
+    while waiting and len(found) < count:
+        negative_bytes, _, place, part = heapq.heappop(waiting)
+        inner = [(_size_bytes(each), path, each) for path, each in _inside(place, part)]
+        if not any(size * _MOST_OF_IT >= -negative_bytes for size, _, _ in inner):
+            found.append(Large(place, -negative_bytes))
+            continue
+        for size_bytes, path, each in inner:
+            made += 1
+            heapq.heappush(waiting, (-size_bytes, made, path, each))
+    return tuple(found)
+
+
+def largest_of(values: Iterable[Large], count: int = LARGEST) -> tuple[Large, ...]:
+    """The `count` largest of `values`, largest first. Memory: so many of them."""
+    return tuple(heapq.nlargest(count, values, key=lambda large: large.size_bytes))
+
+
+def _check(
+    name: str,
+    what: str,
+    size_bytes: int,
+    *,
+    warn_bytes: int,
+    max_bytes: int,
+    largest: Callable[[], tuple[Large, ...]],
+) -> None:
+    if size_bytes > max_bytes:
+        raise TooLarge(
+            what=what,
+            path="$" if name == "value-large" else "all of it",
+            problem=f"takes {size_bytes:,} bytes and may take {max_bytes:,}: store a reference,"
+            " record less at once, or raise the limit",
+            size_bytes=size_bytes,
+            limit_bytes=max_bytes,
+            largest=largest(),
+        )
+    if size_bytes > warn_bytes:
+        named = ", ".join(f"{place} {each:,}" for place, each in largest())
+        _log.warning("%s: %s takes %s bytes (%s)", name, what, f"{size_bytes:,}", named)
+
+
+def _values_of(state: JobState, drafts: Iterable[Draft]) -> Iterator[Large]:
+    """Every value of a commit, named by whose it is."""
+    for draft in drafts:
+        fact = draft.fact
+        if isinstance(fact, JobCreated):
+            yield from _fields("variables", fact.variables)
+        if isinstance(fact, JobFired):
+            yield from _fields(fact.event, fact.payload)
+            yield from _fields(fact.event, draft.body)
+        if isinstance(fact, ItemsFired):
+            for payloads in (fact.payloads, draft.body):
+                given = payloads if isinstance(payloads, list) else [None] * len(fact.ordinals)
+                for ordinal, payload in zip(fact.ordinals, given, strict=True):
+                    whose = f"{fact.event} of item {state.inputs.key(ordinal)!r}"
+                    yield from _fields(whose, payload)
+
+
+def _parts_of(state: JobState) -> Iterator[Large]:
+    """What a checkpoint of `state` consists of, before it is compressed."""
+    yield from _fields("variables", state.variables)
+    for cell in state.items.dump():
+        yield Large(f"items in {cell.state}", len(cell.members))
+
+
+def _item_named(key: str) -> str:
+    return f"item {key!r}"
+
+
+def _fields(whose: str, payload: object) -> Iterator[Large]:
+    if isinstance(payload, Mapping):
+        for name, value in payload.items():
+            yield Large(f"{whose}, {name}", _size_bytes(value))
+
+
+def _inside(place: str, part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, dict):
+        for name, each in part.items():
+            yield f"{place}.{name}", each
+    elif isinstance(part, list):
+        for index, each in enumerate(part):
+            yield f"{place}[{index}]", each
+
+
+def _size_bytes(value: Any) -> int:
+    return len(msgspec.json.encode(value))

@@ -1,0 +1,266 @@
+"""Retention: how long jobs and checkpoints are kept, and which of them may go now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from milepost.clock import instant
+from milepost.errors import StateError
+from milepost.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
+from milepost.state.checkpoint import KEPT, superfluous
+from milepost.state.loading import Loader
+from milepost.state.persistence import Reader
+
+__all__ = [
+    "ACTIVE",
+    "Kept",
+    "RetentionPlan",
+    "RetentionPolicy",
+    "Verdict",
+    "Why",
+    "judge",
+    "keep_of",
+    "kept_of",
+    "plan_retention",
+]
+
+ACTIVE: Final = "active"
+"""The outcome of a job that has none yet: paused ones are among them."""
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LONGEST: Final = timedelta(days=1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPolicy:
+    """How long a job is kept after its newest commit, by the phase that it ended in.
+
+    None keeps such jobs for ever. Active and paused jobs always stay. Of a job that stays, the
+    newest `checkpoints` of each reason are kept. The tombstone of a deleted job, which takes some
+    hundred bytes, is kept for `tombstones`.
+    """
+
+    completed: timedelta | None = timedelta(days=7)
+    failed: timedelta | None = timedelta(days=30)
+    cancelled: timedelta | None = timedelta(days=7)
+    checkpoints: int = KEPT
+    tombstones: timedelta | None = timedelta(days=365)
+
+    def __post_init__(self) -> None:
+        for age in (self.completed, self.failed, self.cancelled, self.tombstones):
+            if age is not None and age < timedelta(0):
+                raise ValueError(f"an age of {age}: use 0 or more")
+        if self.checkpoints < 1:
+            raise ValueError(f"checkpoints is {self.checkpoints}: at least 1 stays")
+
+    def outcome(self, phase: str) -> str:
+        """`phase` if it is one that jobs end in, else ACTIVE."""
+        return phase if phase in ("completed", "failed", "cancelled") else ACTIVE
+
+    def kept_for(self, outcome: str) -> timedelta | None:
+        """How long jobs of that outcome are kept, None for ever."""
+        ages = {"completed": self.completed, "failed": self.failed, "cancelled": self.cancelled}
+        return ages.get(outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How long one job is kept after its newest commit, None for ever, by its owner's own word."""
+
+    job_id: str
+    for_: timedelta | None
+    reason: str
+    set_at: datetime
+
+
+class Why(StrEnum):
+    """Why a job goes or stays."""
+
+    OLD = "old"  # goes: it ended longer ago than it is kept
+    YOUNG = "young"
+    ACTIVE = "active"
+    HELD = "held"  # an executor has it under a lease
+    FOR_EVER = "for-ever"
+    UNREADABLE = "unreadable"  # what cannot be read is not taken for something that may go
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What retention says of one job, as of its commit `seq` with that `digest`.
+
+    `kept_for` is how long it is kept, None for ever or as long as it is active; `reason` is that
+    of whoever said so of this job, or names its holder. `checkpoints` are those that go although
+    the job stays. `size_bytes` is all that is stored of the job, and `goes_bytes` what goes of it.
+    """
+
+    job_id: str
+    number: int
+    seq: int
+    digest: bytes
+    phase: str
+    outcome: str
+    age: timedelta
+    goes: bool
+    why: Why
+    kept_for: timedelta | None
+    reason: str
+    checkpoints: tuple[int, ...]
+    size_bytes: int
+    goes_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPlan:
+    """What a collector would do by `policy`, as of `made_at`; nothing is changed until it does.
+
+    `left` are jobs whose deletion was begun and not ended: nobody sees them, their rows still go.
+    """
+
+    policy: RetentionPolicy
+    made_at: datetime
+    verdicts: tuple[Verdict, ...]
+    left: tuple[Tombstone, ...]
+
+    @property
+    def goes_bytes(self) -> int:
+        """How much would be deleted, beside what is `left`."""
+        return sum(verdict.goes_bytes for verdict in self.verdicts)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """True if there is nothing to delete."""
+        idle = not any(verdict.goes or verdict.checkpoints for verdict in self.verdicts)
+        return idle and not self.left
+
+
+def plan_retention(
+    loader: Loader, reader: Reader, policy: RetentionPolicy, now_us: int
+) -> RetentionPlan:
+    """The verdict on every job, in order of creation.
+
+    Cost: one pass over the sizes of all rows; states are loaded only of jobs that are held.
+    """
+    verdicts = [
+        _measured(reader, judge(loader, reader, job, tip, policy, now_us))
+        for job, tip in [(each.job, each.row) for each in reader.tips()]
+    ]
+    return RetentionPlan(
+        policy=policy,
+        made_at=instant(now_us),
+        verdicts=tuple(verdicts),
+        left=tuple(reader.tombstones_left()),
+    )
+
+
+def judge(
+    loader: Loader,
+    reader: Reader,
+    job: StoredJob,
+    tip: Row,
+    policy: RetentionPolicy,
+    now_us: int,
+) -> Verdict:
+    """The verdict on one job, without its sizes. Under the write lock it is the one that counts."""
+    keep = reader.keep(job.number)
+    try:
+        phase = loader.tally(job, tip).phase
+    except StateError as error:
+        phase, outcome, why, reason = "?", ACTIVE, Why.UNREADABLE, str(error)
+        kept_for = None
+    else:
+        outcome = policy.outcome(phase)
+        kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
+        why, reason = Why.ACTIVE, ""
+    age = timedelta(microseconds=max(now_us - tip.at_us, 0))
+    if outcome != ACTIVE:
+        reason = keep.reason if keep else ""
+        why = Why.FOR_EVER
+        if kept_for is not None:
+            why = Why.OLD if age >= kept_for else Why.YOUNG
+        holder = _holder(loader, reader, job, tip, now_us)
+        if holder is not None:
+            why, reason = Why.HELD, holder.owner
+    thinned = outcome != ACTIVE and why not in (Why.OLD, Why.HELD)
+    return Verdict(
+        job_id=job.job_id,
+        number=job.number,
+        seq=tip.seq,
+        digest=tip.digest,
+        phase=phase,
+        outcome=outcome,
+        age=age,
+        goes=why == Why.OLD,
+        why=why,
+        kept_for=None if outcome == ACTIVE else kept_for,
+        reason=reason,
+        checkpoints=_thinned(loader, reader, job, policy.checkpoints) if thinned else (),
+        size_bytes=0,
+        goes_bytes=0,
+    )
+
+
+def keep_of(for_: timedelta | None, reason: str, now_us: int) -> StoredKeep:
+    """How long a job is kept, as it is stored. Raises ValueError below 0 and beyond reason."""
+    if for_ is not None and not timedelta(0) <= for_ <= _LONGEST:
+        raise ValueError(f"for_ is {for_}: use 0 to {_LONGEST.days:,} days, or None for ever")
+    return StoredKeep(None if for_ is None else for_ // _MICROSECOND, reason, now_us)
+
+
+def kept_of(job: StoredJob, keep: StoredKeep | None) -> Kept | None:
+    """What is stored about keeping `job`, for people."""
+    if keep is None:
+        return None
+    set_at = instant(keep.set_at_us)
+    return Kept(job_id=job.job_id, for_=_age(keep.for_us), reason=keep.reason, set_at=set_at)
+
+
+def _age(for_us: int | None) -> timedelta | None:
+    return None if for_us is None else timedelta(microseconds=for_us)
+
+
+def _measured(reader: Reader, verdict: Verdict) -> Verdict:
+    size_bytes = reader.sizes(verdict.number).total_bytes
+    goes_bytes = size_bytes if verdict.goes else 0
+    if verdict.checkpoints:
+        going = set(verdict.checkpoints)
+        listed = reader.checkpoint_sizes(verdict.number)
+        goes_bytes = sum(one.size_bytes for one in listed if one.seq in going)
+    return replace(verdict, size_bytes=size_bytes, goes_bytes=goes_bytes)
+
+
+def _holder(
+    loader: Loader, reader: Reader, job: StoredJob, tip: Row, now_us: int
+) -> StoredLease | None:
+    """The lease of an executor that still seems alive and has not given the job back."""
+    lease = reader.lease(job.number)
+    if lease is None or lease.fence != tip.fence or lease.expires_at_us <= now_us:
+        return None
+    try:
+        given_back = loader.load(reader, job).state.owner is None
+    except StateError:
+        given_back = False  # not known: so the job stays as long as the lease runs
+    return None if given_back else lease
+
+
+def _thinned(loader: Loader, reader: Reader, job: StoredJob, keep: int) -> tuple[int, ...]:
+    """The checkpoints that may go: never the newest that verifies, which loading begins with."""
+    listed = reader.checkpoint_sizes(job.number)
+    going = superfluous(((one.seq, one.reason) for one in listed), keep)
+    return tuple(_without(going, _needed(loader, reader, job))) if going else ()
+
+
+def _needed(loader: Loader, reader: Reader, job: StoredJob) -> int | None:
+    for stored in reader.checkpoints(job.number):
+        try:
+            return loader.verified(reader, job, stored).seq
+        except StateError:
+            continue  # an older one may do
+    return None
+
+
+def _without(seqs: Iterable[int], needed: int | None) -> list[int]:
+    return [seq for seq in seqs if seq != needed]
