@@ -20,6 +20,7 @@ from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
+from milepost.state.old_homes import HomeImport
 from milepost.state.persistence import Durability
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.results import Failure
@@ -53,6 +54,7 @@ class AsyncStateManager:
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
         clock: Clock | None = None,
+        legacy: str | Path | None = None,
         threads: int = 32,
     ) -> AsyncStateManager:
         """As StateManager.open."""
@@ -65,6 +67,7 @@ class AsyncStateManager:
                 durability=durability,
                 busy_timeout_s=busy_timeout_s,
                 clock=clock,
+                legacy=legacy,
             )
         )
         return cls(manager, threads=threads)
@@ -111,6 +114,19 @@ class AsyncStateManager:
     async def job_ids(self, prefix: str = "") -> list[str]:
         """As StateManager.job_ids."""
         return await self._call(self.manager.job_ids, prefix)
+
+    async def import_jobs(
+        self,
+        home: str | Path,
+        *,
+        job_id: str | None = None,
+        repo: str | None = None,
+        dry_run: bool = False,
+    ) -> HomeImport:
+        """As StateManager.import_jobs."""
+        return await self._call(
+            self.manager.import_jobs, home, job_id=job_id, repo=repo, dry_run=dry_run
+        )
 
     async def fire(
         self,

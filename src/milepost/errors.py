@@ -13,6 +13,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
+   ├─ ImportFailed                an old job of which nothing can be made here
+   ├─ ImportConflict              an old job whose place here is taken
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
@@ -40,6 +42,8 @@ __all__ = [
     "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
+    "ImportConflict",
+    "ImportFailed",
     "InputInvalid",
     "ItemAbsent",
     "ItemKeyDuplicate",
@@ -130,9 +134,10 @@ class JobAbsent(StateError, LookupError):
     code: ClassVar[str] = "job-absent"
     job_id: str
     url: str
+    advice: str = "`milepost jobs` lists those there are"
 
     def __str__(self) -> str:
-        return f"no job {self.job_id!r} in {self.url}: `milepost jobs` lists those there are"
+        return f"no job {self.job_id!r} in {self.url}: {self.advice}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -269,6 +274,32 @@ class LifecycleChanged(StateError):
     def __str__(self) -> str:
         told = f"job {self.job_id} runs by {self.stored} and this code by {self.current}"
         return f"{told}: {self.problem}" + (f"\n{self.report}" if self.report else "")
+
+
+@dataclass(eq=False, kw_only=True)
+class ImportFailed(StateError):
+    """No job can be made of an old one; `report` says what reading it found. Nothing was stored."""
+
+    code: ClassVar[str] = "import-failed"
+    job_id: str
+    problem: str
+    report: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join((f"job {self.job_id!r} was not imported: {self.problem}", *self.report))
+
+
+@dataclass(eq=False, kw_only=True)
+class ImportConflict(StateError):
+    """The id that an old job would have is that of another, or of an earlier import of it."""
+
+    code: ClassVar[str] = "import-conflict"
+    job_id: str
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"job {self.job_id!r} in {self.url} {self.problem}"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -12,6 +12,7 @@ from milepost.facts import (
     Commit,
     Fact,
     Forked,
+    Imported,
     ItemsFired,
     JobCreated,
     JobFired,
@@ -79,6 +80,8 @@ def apply(state: JobState, fact: Fact) -> JobState:
         case JobCreated():
             if state.seq > 1:
                 raise ValueError("the job exists already")
+            return state
+        case Imported():
             return state
 
 

@@ -13,6 +13,7 @@ from milepost.cli.commands.checkpoint import checkpoint
 from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.fork import fork
 from milepost.cli.commands.history import history
+from milepost.cli.commands.import_jobs import import_jobs
 from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
 from milepost.cli.commands.plan import plan
@@ -35,7 +36,7 @@ __all__ = ["Program", "main"]
 
 _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint, plan, recover, rewind, fork),
-    *(verify, diagram),
+    *(import_jobs, verify, diagram),
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
@@ -173,7 +174,7 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint` and `--apply` change anything.
+    or trouble, 130 interrupted. Only `checkpoint`, `import` and `--apply` change anything.
     """
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from milepost.clock import Clock, SystemClock, instant
-from milepost.errors import UpdateConflict
+from milepost.errors import JobAbsent, UpdateConflict
 from milepost.facts import check_job_id
 from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
@@ -20,13 +20,14 @@ from milepost.machine import Lifecycle, Payload, Values
 from milepost.metrics import Metrics
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
-from milepost.state import travel
+from milepost.state import old_homes, travel
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import JobSummary, NewJob, phase_entered, summaries
 from milepost.state.lease import Lease
 from milepost.state.loading import Loader, Loading
+from milepost.state.old_homes import HomeImport
 from milepost.state.persistence import Durability, Reader, StateStore, open_store
 from milepost.state.recovery import RecoveryPlan, carry_out, plan
 from milepost.state.results import Failure, ResultReader
@@ -62,7 +63,9 @@ class StateManager:
         clock: Clock | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
         metrics: Metrics | None = None,
+        legacy: str | Path | None = None,
     ) -> None:
+        self._legacy = None if legacy is None else old_homes.old_home(legacy)
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
@@ -84,6 +87,7 @@ class StateManager:
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
         earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
+        legacy: str | Path | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
@@ -91,9 +95,13 @@ class StateManager:
         survives power loss, with `process` it survives kill -9 (INV-ACK). A writer waits up to
         `busy_timeout_s` for its turn. New jobs run by `lifecycle`; with the tables of `earlier`
         versions of it, jobs that were left under those go on under it, as far as its upgrades
-        lead: reading shows them so, and the first write records the change. Raises StoreAbsent,
-        StoreForeign, StoreNewer, StoreUnreadable, StoreLocked.
+        lead: reading shows them so, and the first write records the change. A job that is not
+        here and is in `legacy`, a home of the tool Prodigy, is imported when it is first asked
+        for; a manager that is `read_only` says so in its JobAbsent. Raises StoreAbsent (of
+        `legacy` too), StoreForeign, StoreNewer, StoreUnreadable, StoreLocked.
         """
+        if legacy is not None:
+            legacy = old_homes.old_home(legacy)
         store = open_store(
             url,
             create=create,
@@ -101,7 +109,7 @@ class StateManager:
             durability=durability,
             busy_timeout_s=busy_timeout_s,
         )
-        return cls(store, lifecycle=lifecycle, earlier=earlier, clock=clock)
+        return cls(store, lifecycle=lifecycle, earlier=earlier, clock=clock, legacy=legacy)
 
     @property
     def url(self) -> str:
@@ -173,6 +181,27 @@ class StateManager:
         """The ids of the jobs that begin with `prefix`, in order."""
         with self._store.reading() as reader:
             return reader.job_ids(prefix)
+
+    def import_jobs(
+        self,
+        home: str | Path,
+        *,
+        job_id: str | None = None,
+        repo: str | None = None,
+        dry_run: bool = False,
+    ) -> HomeImport:
+        """Make jobs of those that the tool Prodigy left in `home`, or of that id and repo alone.
+
+        Each becomes a log with its old times, in one transaction, verified before it ends; what
+        was imported before is left as it is. With `dry_run` nothing is written, and what would be
+        is said. Nothing in `home` is ever changed. What stands in the way of one job is in what
+        is said of it. Raises StoreAbsent if there is no such directory or no job of that repo,
+        JobAbsent if none of that id. Cost: every file of the jobs is read; memory: one old job.
+        """
+        place = old_homes.old_home(home)
+        return old_homes.import_home(
+            self._loader, place, self._clock.now_us, job_id=job_id, repo=repo, dry_run=dry_run
+        )
 
     # Events
 
@@ -297,11 +326,13 @@ class StateManager:
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             return checkpoints.find(self._loader, reader, self._loader.job(reader, job_id), seq)
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
         """The job's checkpoints, newest first, unverified."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return [
@@ -330,6 +361,7 @@ class StateManager:
         LogCorrupt.
         """
         job_id = checkpoint if isinstance(checkpoint, str) else checkpoint.job_id
+        self._meet(job_id)
         base: JobState | None = None
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
@@ -349,6 +381,7 @@ class StateManager:
         the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
         CommitAbsent.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             loading = self._loader.load(reader, job)
@@ -377,6 +410,7 @@ class StateManager:
         self, job_id: str, *, after: int = 0, upto: int | None = None
     ) -> list[StateEvent]:
         """What happened in the commits with `after < seq <= upto`, oldest first."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return list(history(self._loader, reader, job, after, upto))
@@ -386,6 +420,7 @@ class StateManager:
 
         Raises CommitAbsent if the log has none such, LifecycleChanged.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
 
@@ -394,6 +429,7 @@ class StateManager:
 
         Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             return travel.seq_at(reader, self._loader.job(reader, job_id), at)
 
@@ -403,6 +439,7 @@ class StateManager:
         Cost: both states are folded, from the checkpoints before them, and the heads of the rows
         between are read. Raises CommitAbsent, ValueError if `before` is the later one.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return travel.diff(self._loader, reader, job, before, after)
@@ -417,6 +454,7 @@ class StateManager:
         whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
         other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
         """
+        self._meet(job_id)
         new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
         now_us = self._clock.now_us()
         with self._store.writing() as writer:
@@ -431,11 +469,13 @@ class StateManager:
 
         Cost: one pass over the tallies.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             return phase_entered(self._loader, reader, job_id, seq)
 
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest holder may be taken for alive; None if there never was one."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             lease = reader.lease(self._loader.job(reader, job_id).number)
         return None if lease is None else instant(lease.expires_at_us)
@@ -445,17 +485,20 @@ class StateManager:
 
         As of the moment of the first step; later writes do not show.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             for ordinal, result in self._results(reader, job_id).results():
                 yield self._known(job_id).inputs.key(ordinal), result
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """What the reduce phase gave. Raises KeyError while there is none."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             return self._results(reader, job_id).job_result()
 
     def failures(self, job_id: str) -> dict[str, list[Failure]]:
         """The failed attempts by item key, oldest first, of the items that had any."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             found = self._results(reader, job_id).failures()
         inputs = self._known(job_id).inputs
@@ -463,6 +506,8 @@ class StateManager:
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
         """Everything that the job, or every job, promises, checked from the start."""
+        if job_id is not None:
+            self._meet(job_id)
         with self._store.reading() as reader:
             ids = reader.job_ids("") if job_id is None else [job_id]
             return [verify_job(self._loader, reader, self._loader.job(reader, one)) for one in ids]
@@ -472,6 +517,18 @@ class StateManager:
         return self._store.check()
 
     # Within
+
+    def _meet(self, job_id: str) -> None:
+        """Import the job if it is not here and the old home has it: before every look at a job."""
+        if self._legacy is None or self._appender.known(job_id) is not None:
+            return
+        with self._store.reading() as reader:
+            if reader.job(check_job_id(job_id)) is not None:
+                return
+        if not self._store.read_only:
+            old_homes.import_named(self._loader, self._legacy, job_id, self._clock.now_us)
+        elif told := old_homes.advice(self._legacy, job_id):
+            raise JobAbsent(job_id=job_id, url=self._store.url, advice=told)
 
     def _request(
         self,
@@ -486,6 +543,7 @@ class StateManager:
         return self._append(job_id, decision)
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
+        self._meet(job_id)
         return self._appender.append(check_job_id(job_id), decision)
 
     def _lease_for(self, job_id: str, lease: Lease | None) -> Lease | None:
@@ -496,6 +554,7 @@ class StateManager:
         return self._appender.known(job_id) or self.get_state(job_id)
 
     def _load(self, job_id: str) -> Loading:
+        self._meet(job_id)
         known = self._appender.known(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from milepost.cli import main
+from tests.integration.cli import old_home
 from tests.integration.cli.conftest import CommandLine
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
@@ -61,6 +62,7 @@ def test_examples_print_what_the_page_shows(
 ) -> None:
     """Every example of the page is run, in order, on the story's store."""
     monkeypatch.chdir(store.parent)
+    old_home.leave(store.parent)
     text = PAGE.read_text()
 
     def run(match: re.Match[str]) -> str:
