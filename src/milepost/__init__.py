@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from milepost.aio import AsyncStateManager
     from milepost.errors import (
+        ImportConflict,
+        ImportFailed,
         JobAbsent,
         JobExists,
         LeaseHeld,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from milepost.state.lease import Lease
     from milepost.state.limits import Limits
     from milepost.state.manager import StateManager
+    from milepost.state.old_homes import HomeImport, JobImport
     from milepost.state.persistence import StateStore
     from milepost.state.recovery import RecoveryPlan
     from milepost.state.retention import RetentionPolicy
@@ -42,11 +45,15 @@ __all__ = [
     "AsyncStateManager",
     "Checkpoint",
     "CheckpointPolicy",
+    "HomeImport",
+    "ImportConflict",
+    "ImportFailed",
     "Item",
     "ItemEvent",
     "JobAbsent",
     "JobEvent",
     "JobExists",
+    "JobImport",
     "JobState",
     "JobSummary",
     "Lease",
@@ -73,11 +80,15 @@ _HOMES: Final = {
     "AsyncStateManager": "milepost.aio",
     "Checkpoint": "milepost.state.checkpoint",
     "CheckpointPolicy": "milepost.state.checkpoint",
+    "HomeImport": "milepost.state.old_homes",
+    "ImportConflict": "milepost.errors",
+    "ImportFailed": "milepost.errors",
     "Item": "milepost.inputs",
     "ItemEvent": "milepost.state.transitions",
     "JobAbsent": "milepost.errors",
     "JobEvent": "milepost.state.transitions",
     "JobExists": "milepost.errors",
+    "JobImport": "milepost.state.old_homes",
     "JobState": "milepost.job",
     "JobSummary": "milepost.state.jobs",
     "Lease": "milepost.state.lease",

@@ -28,6 +28,7 @@ from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.limits import LARGEST, Limits
 from milepost.state.manager import StateManager
+from milepost.state.old_homes import HomeImport
 from milepost.state.persistence import Create, Durability
 from milepost.state.quarantine import QuarantinedRow
 from milepost.state.reaping import StuckJob
@@ -70,6 +71,7 @@ class AsyncStateManager:
         clock: Clock | None = None,
         payload_codec: PayloadCodec | None = None,
         limits: Limits | None = None,
+        legacy: str | Path | None = None,
         threads: int = 32,
     ) -> AsyncStateManager:
         """As StateManager.open."""
@@ -85,6 +87,7 @@ class AsyncStateManager:
                 clock=clock,
                 payload_codec=payload_codec,
                 limits=limits,
+                legacy=legacy,
             )
         )
         return cls(manager, threads=threads)
@@ -160,6 +163,19 @@ class AsyncStateManager:
     ) -> InputComparison:
         """As StateManager.compare_inputs; the items are read in a thread."""
         return await self._call(self.manager.compare_inputs, job_id, items)
+
+    async def import_jobs(
+        self,
+        home: str | Path,
+        *,
+        job_id: str | None = None,
+        repo: str | None = None,
+        dry_run: bool = False,
+    ) -> HomeImport:
+        """As StateManager.import_jobs."""
+        return await self._call(
+            self.manager.import_jobs, home, job_id=job_id, repo=repo, dry_run=dry_run
+        )
 
     async def fire(
         self,

@@ -20,6 +20,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
    ├─ InputChanged                the items given are not those of the job
+   ├─ ImportFailed                an old job of which nothing can be made here
+   ├─ ImportConflict              an old job whose place here is taken
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
    ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    └─ StoreError                  the place where state is kept
@@ -51,6 +53,8 @@ __all__ = [
     "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
+    "ImportConflict",
+    "ImportFailed",
     "InputChanged",
     "InputInvalid",
     "ItemAbsent",
@@ -220,11 +224,12 @@ class JobAbsent(StateError, LookupError):
     job_id: str
     url: str
     deleted_at: datetime | None = None
+    advice: str = "`milepost jobs` lists those there are"
 
     def __str__(self) -> str:
         at = self.deleted_at
         was = f" (it was deleted at {at:%Y-%m-%dT%H:%M:%SZ})" if at else ""
-        return f"no job {self.job_id!r} in {self.url}{was}: `milepost jobs` lists those there are"
+        return f"no job {self.job_id!r} in {self.url}{was}: {self.advice}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -408,6 +413,32 @@ class InputChanged(StateError):
             f"job {self.job_id}: {self.difference}: say on_changed='keep' to go on with the items"
             f" that the job has{grow}, or create another job"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class ImportFailed(StateError):
+    """No job can be made of an old one; `report` says what reading it found. Nothing was stored."""
+
+    code: ClassVar[str] = "import-failed"
+    job_id: str
+    problem: str
+    report: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join((f"job {self.job_id!r} was not imported: {self.problem}", *self.report))
+
+
+@dataclass(eq=False, kw_only=True)
+class ImportConflict(StateError):
+    """The id that an old job would have is that of another, or of an earlier import of it."""
+
+    code: ClassVar[str] = "import-conflict"
+    job_id: str
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"job {self.job_id!r} in {self.url} {self.problem}"
 
 
 @dataclass(eq=False, kw_only=True)

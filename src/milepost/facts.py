@@ -16,6 +16,7 @@ __all__ = [
     "Draft",
     "Fact",
     "Forked",
+    "Imported",
     "ItemsAdded",
     "ItemsFired",
     "JobCreated",
@@ -147,6 +148,22 @@ class Forked(_Fact, tag="forked", frozen=True):
     reason: str = ""
 
 
+class Imported(_Fact, tag="imported", frozen=True):
+    """The log was made from what another tool left behind; it changes nothing.
+
+    `source` is the old file that counted most, `repo` and `old_id` are how that tool knew the job.
+    `fingerprint` is of all that was read of it; `imported_at_us` is when, since the commits of such
+    a log have the old times. The body holds what was reported.
+    """
+
+    tool: str
+    source: str
+    repo: str
+    old_id: str
+    fingerprint: str
+    imported_at_us: int
+
+
 class WriteRejected(_Fact, tag="rejected", frozen=True):
     """A write that was refused and is kept for the record; it changed nothing.
 
@@ -186,6 +203,7 @@ Fact: TypeAlias = (
     | Rewound
     | Migrated
     | Forked
+    | Imported
     | WriteRejected
     | Repaired
 )

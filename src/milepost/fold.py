@@ -13,6 +13,7 @@ from milepost.facts import (
     Commit,
     Fact,
     Forked,
+    Imported,
     ItemsAdded,
     ItemsFired,
     JobCreated,
@@ -83,13 +84,13 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return changed(state, rejected_count=state.rejected_count + 1)
         case Repaired():
             return _repaired(state, fact)
-        case JobCreated():
+        case JobCreated() | Imported():
             return _created(state)
 
 
 def _created(state: JobState) -> JobState:
     if state.seq > 1:
-        raise ValueError("the job exists already")
+        raise ValueError("it belongs to the first commit, and the job exists already")
     return state
 
 

@@ -29,7 +29,7 @@ METER: Final = "milepost"
 """The name of the meter, which is the instrumentation scope of every instrument."""
 
 LeaseEvent = Literal["taken", "taken_over", "released", "renewed", "not_renewed", "lost"]
-Origin = Literal["created", "forked"]
+Origin = Literal["created", "forked", "imported"]
 
 _SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5)
 _REQUESTS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -72,7 +72,7 @@ FOLD_DURATION: Final = "milepost.fold.duration"
 RECOVERIES: Final = "milepost.recoveries"
 
 INSTRUMENTS: Final = (
-    Instrument(JOBS, "{job}", ("milepost.origin",), "Jobs that began, created or forked."),
+    Instrument(JOBS, "{job}", ("milepost.origin",), "Jobs created, forked or imported."),
     Instrument(COMMITS, "{commit}", (), "Rows appended to logs, after the rows a job begins with."),
     Instrument(FACTS, "{fact}", ("milepost.fact",), "Facts in those rows, by kind."),
     Instrument(
@@ -215,7 +215,7 @@ class Metrics:
             live.counters[EVENTS].add(count, named)
 
     def began_job(self, origin: Origin) -> None:
-        """A job was created, or forked from another."""
+        """A job was created, forked from another, or imported."""
         if self.began() is not None and self._live is not None:
             self._live.counters[JOBS].add(1, {"milepost.origin": origin})
 

@@ -17,6 +17,7 @@ from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.fork import fork
 from milepost.cli.commands.gc import gc
 from milepost.cli.commands.history import history
+from milepost.cli.commands.import_jobs import import_jobs
 from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
 from milepost.cli.commands.keep import keep
@@ -46,7 +47,7 @@ _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
     *(plan, recover, rewind, fork, dead, requeue),
     *(verify, salvage, backup, migrate, compact, diagram),
-    *(gc, keep, sizes),
+    *(gc, keep, sizes, import_jobs),
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
@@ -184,8 +185,8 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint`, `keep` and what is told
-    to `--apply` change a store; `salvage` and `backup` make new ones.
+    or trouble, 130 interrupted. Only `checkpoint`, `keep`, `import` and what
+    is told to `--apply` change a store; `salvage` and `backup` make new ones.
     """
 
 

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _ITEM = "item"
+_LONG = ("report",)  # of an import: in the JSON of the history alone
 
 
 def jobs_page(view: JobsView) -> Page:
@@ -245,7 +246,8 @@ def _what(event: HistoryLine) -> str:
     """The items' keys, and what came with the event."""
     more = ", …" if event.count > len(event.keys) else ""
     keys = ", ".join(event.keys) + more if event.keys else ""
-    return "; ".join(part for part in (keys, told(event.payload)) if part)
+    payload = {name: given for name, given in event.payload.items() if name not in _LONG}
+    return "; ".join(part for part in (keys, told(payload)) if part)
 
 
 def _values(values: Mapping[str, Any]) -> Iterator[tuple[str, Cell]]:

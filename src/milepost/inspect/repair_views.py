@@ -13,6 +13,7 @@ from milepost.inspect.views import (
     ForkView,
     GcView,
     HistoryView,
+    ImportView,
     ItemFailure,
     ItemsView,
     JobsView,
@@ -117,6 +118,7 @@ View: TypeAlias = (
     | ChangesView
     | ForkView
     | VerifyView
+    | ImportView
     | RepairView
     | QuarantineView
     | SalvageView

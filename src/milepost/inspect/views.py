@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from milepost.drafts import Line
 from milepost.job import CheckpointRef, Progress
 from milepost.rows import StoredSizes, Stray, Vacuumed
 from milepost.state.jobs import JobSummary
@@ -29,6 +30,9 @@ __all__ = [
     "HistoryLine",
     "HistoryView",
     "Holder",
+    "ImportLine",
+    "ImportView",
+    "ImportedJob",
     "ItemFailure",
     "ItemLine",
     "ItemsView",
@@ -368,6 +372,43 @@ class ForkView:
     applied: bool
     source: str
     moment: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedJob:
+    """What became, or would become, of one old job; `problem` says what stood in the way."""
+
+    job: str
+    old_job: str
+    repo: str
+    outcome: str
+    source: str
+    phase: str
+    progress: Progress | None
+    problem: str
+    report: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportLine:
+    """A line of a report, and the job that it is about; `""` where it is of the whole home."""
+
+    job: str
+    line: Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportView:
+    """What became, or would become, of the jobs of an old home; `whole` if nothing was lost."""
+
+    SCHEMA: ClassVar[str] = "milepost.import/1"
+
+    store: str
+    home: str
+    dry_run: bool
+    whole: bool
+    jobs: tuple[ImportedJob, ...]
+    report: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

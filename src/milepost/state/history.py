@@ -16,6 +16,7 @@ from milepost.facts import (
     CheckpointTaken,
     Fact,
     Forked,
+    Imported,
     ItemsAdded,
     ItemsFired,
     JobCreated,
@@ -48,6 +49,7 @@ Kind: TypeAlias = Literal[
     "rewound",
     "migrated",
     "forked",
+    "imported",
     "rejected",
     "repaired",
 ]
@@ -61,6 +63,7 @@ Told: TypeAlias = (
     | Rewound
     | Migrated
     | Forked
+    | Imported
     | WriteRejected
     | Repaired
 )
@@ -113,9 +116,11 @@ def history(
 
 
 def _job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> list[Any]:
-    """The bodies of a commit in which the job itself took an event; items' bodies are not read."""
+    """The bodies of a commit in which the job took an event, or was imported; no items' bodies."""
     commit_facts = loader.facts(job, row)
-    if not row.body_digest or not any(isinstance(fact, JobFired) for fact in commit_facts):
+    if not row.body_digest or not any(
+        isinstance(fact, JobFired | Imported) for fact in commit_facts
+    ):
         return []
     for whole in reader.rows(job.number, row.seq - 1, row.seq, bodies=True):
         attested = structs.replace(row, body=whole.body)
@@ -153,6 +158,8 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
     else:
         kind, payload = _told(state, fact)
         event = kind
+        if isinstance(fact, Imported) and body:
+            payload["report"] = body
         if isinstance(fact, WriteRejected):
             touched = bitmap(fact.ordinals)
         elif isinstance(fact, ItemsAdded):
@@ -198,6 +205,10 @@ def _told(state: JobState, fact: Told) -> tuple[Kind, dict[str, Any]]:
         case Forked():
             source = {"from_job": fact.from_job, "from_seq": fact.from_seq}
             return "forked", {**source, "reason": fact.reason}
+        case Imported():
+            old = {"tool": fact.tool, "job": fact.old_id, "repo": fact.repo, "source": fact.source}
+            at = instant(fact.imported_at_us).isoformat().replace("+00:00", "Z")
+            return "imported", {**old, "fingerprint": fact.fingerprint, "imported_at": at}
         case WriteRejected():
             payload = {"code": fact.code, "owner": fact.owner, "event": fact.event}
             return "rejected", payload

@@ -25,7 +25,7 @@ from milepost.payloads import PayloadCodec, codec_name
 from milepost.rows import StoreFormat, Stray, Vacuumed
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
-from milepost.state import travel
+from milepost.state import old_homes, travel
 from milepost.state.additions import Existing, add_items
 from milepost.state.append import Appender, Decision
 from milepost.state.checkpoint import Checkpoint
@@ -40,6 +40,7 @@ from milepost.state.lease import Lease
 from milepost.state.limits import LARGEST, Limits, checked_entries
 from milepost.state.loading import Loader, Loading
 from milepost.state.locating import Locator
+from milepost.state.old_homes import HomeImport
 from milepost.state.persistence import Create, Durability, Reader, StateStore, open_store
 from milepost.state.quarantine import QuarantinedRow, quarantined
 from milepost.state.reaping import StuckJob, expired, reap
@@ -101,9 +102,11 @@ class StateManager:
         metrics: Metrics | None = None,
         payload_codec: PayloadCodec | None = None,
         limits: Limits | None = None,
+        legacy: str | Path | None = None,
     ) -> None:
         if payload_codec is not None:
             codec_name(payload_codec)
+        self._legacy = None if legacy is None else old_homes.old_home(legacy)
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
@@ -130,6 +133,7 @@ class StateManager:
         clock: Clock | None = None,
         payload_codec: PayloadCodec | None = None,
         limits: Limits | None = None,
+        legacy: str | Path | None = None,
     ) -> StateManager:
         """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
 
@@ -140,9 +144,13 @@ class StateManager:
         `earlier` versions of it, jobs that were left under those go on under it, as far as its
         upgrades lead: reading shows them so, and the first write records the change. Results,
         messages and item values pass through `payload_codec`; all who read them need it. `limits`
-        says what is too large. Raises ValueError for a codec whose name or digest key is none,
-        StoreAbsent, StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
+        says what is too large. A job that is not here and is in `legacy`, a home of the tool
+        Prodigy, is imported when it is first asked for; a manager that is `read_only` says so in
+        its JobAbsent. Raises ValueError for a codec whose name or digest key is none, StoreAbsent
+        (of `legacy` too), StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
         """
+        if legacy is not None:
+            legacy = old_homes.old_home(legacy)
         store = open_store(
             url,
             create=create,
@@ -159,6 +167,7 @@ class StateManager:
                 clock=clock,
                 payload_codec=payload_codec,
                 limits=limits,
+                legacy=legacy,
             )
         except BaseException:
             store.close()
@@ -305,6 +314,27 @@ class StateManager:
         """
         return compare(self.get_state(job_id), items, self._loader.payloads)
 
+    def import_jobs(
+        self,
+        home: str | Path,
+        *,
+        job_id: str | None = None,
+        repo: str | None = None,
+        dry_run: bool = False,
+    ) -> HomeImport:
+        """Make jobs of those that the tool Prodigy left in `home`, or of that id and repo alone.
+
+        Each becomes a log with its old times, in one transaction, verified before it ends; what
+        was imported before is left as it is. With `dry_run` nothing is written, and what would be
+        is said. Nothing in `home` is ever changed. What stands in the way of one job is in what
+        is said of it. Raises StoreAbsent if there is no such directory or no job of that repo,
+        JobAbsent if none of that id. Cost: every file of the jobs is read; memory: one old job.
+        """
+        place = old_homes.old_home(home)
+        return old_homes.import_home(
+            self._loader, place, self._clock.now_us, job_id=job_id, repo=repo, dry_run=dry_run
+        )
+
     # Events
 
     def fire(
@@ -440,11 +470,13 @@ class StateManager:
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             return checkpoints.find(self._loader, reader, self._loader.job(reader, job_id), seq)
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
         """The job's checkpoints, newest first: when and why by the log, their bytes unverified."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             return checkpoints.listed(self._loader, reader, self._loader.job(reader, job_id))
 
@@ -466,6 +498,7 @@ class StateManager:
         checkpoint that was named), ScopeInvalid, ItemAbsent, LogCorrupt.
         """
         wanted = scope or Scope.all()
+        self._meet(checkpoint if isinstance(checkpoint, str) else checkpoint.job_id)
         with self._store.reading() as reader:
             if isinstance(checkpoint, Checkpoint):
                 job_id = checkpoint.job_id
@@ -488,6 +521,7 @@ class StateManager:
         the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
         CommitAbsent.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             loading = self._loader.load(reader, job)
@@ -559,6 +593,7 @@ class StateManager:
         Of `scope`, all unless it is given; streamed, as of the moment of the first step. Raises
         JobAbsent, ScopeInvalid, ItemAbsent.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             members = dead_in(scope or Scope.all(), results.state, results)
@@ -578,6 +613,7 @@ class StateManager:
         `fire`. Raises TransitionRefused where the phase takes no item back, ScopeInvalid,
         ItemAbsent, LeaseHeld, LeaseLost.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             members = dead_in(scope or Scope.all(), results.state, results)
@@ -593,6 +629,7 @@ class StateManager:
         It stands in the place of the policy's age for as long as the job is there, and does not
         make the job older or younger. Raises JobAbsent, and ValueError for a negative age.
         """
+        self._meet(job_id)
         keep = keep_of(for_, reason, self._clock.now_us())
         with self._store.writing() as writer:
             job = self._loader.job(writer, job_id)
@@ -601,11 +638,13 @@ class StateManager:
 
     def keep_by_policy(self, job_id: str) -> None:
         """Keep this job for as long as others that end like it. Raises JobAbsent."""
+        self._meet(job_id)
         with self._store.writing() as writer:
             writer.put_keep(self._loader.job(writer, job_id).number, None)
 
     def kept(self, job_id: str) -> Kept | None:
         """How long this job is kept, None if it goes by the policy. Raises JobAbsent."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return kept_of(job, reader.keep(job.number))
@@ -659,6 +698,7 @@ class StateManager:
         self, job_id: str, *, after: int = 0, upto: int | None = None
     ) -> list[StateEvent]:
         """What happened in the commits with `after < seq <= upto`, oldest first."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return list(history(self._loader, reader, job, after, upto))
@@ -668,6 +708,7 @@ class StateManager:
 
         Raises CommitAbsent if the log has none such, LifecycleChanged.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
 
@@ -676,6 +717,7 @@ class StateManager:
 
         Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             return travel.seq_at(reader, self._loader.job(reader, job_id), at)
 
@@ -685,6 +727,7 @@ class StateManager:
         Cost: both states are folded, from the checkpoints before them, and the heads of the rows
         between are read. Raises CommitAbsent, ValueError if `before` is the later one.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return travel.diff(self._loader, reader, job, before, after)
@@ -699,6 +742,7 @@ class StateManager:
         whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
         other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
         """
+        self._meet(job_id)
         new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
         now_us = self._clock.now_us()
         with self._store.writing() as writer:
@@ -713,11 +757,13 @@ class StateManager:
 
         Cost: one pass over the tallies.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             return phase_entered(self._loader, reader, job_id, seq)
 
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest holder may be taken for alive; None if there never was one."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             state = self._loader.load(reader, job, self._appender.known(job_id)).state
@@ -739,6 +785,7 @@ class StateManager:
         the heads that no result was looked for in before, and the bodies that hold results,
         decoded once each. Raises ItemAbsent for an item that the job does not have.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             wanted = None
@@ -755,12 +802,14 @@ class StateManager:
         Raises KeyError if it has none. Cost: the heads that no result was looked for in before,
         and one body.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """What the reduce phase gave. Raises KeyError while there is none."""
+        self._meet(job_id)
         with self._store.reading() as reader:
             return self._results(reader, job_id).job_result()
 
@@ -770,6 +819,7 @@ class StateManager:
         Raises CodecAbsent where their messages need another payload codec; with `undecoded`, the
         message says so instead.
         """
+        self._meet(job_id)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             inputs, found = results.state.inputs, results.failures(undecoded=undecoded)
@@ -777,6 +827,8 @@ class StateManager:
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
         """Everything that the job, or every job, promises, checked from the start."""
+        if job_id is not None:
+            self._meet(job_id)
         with self._store.reading() as reader:
             if job_id is not None:
                 jobs = [find_entry(reader, check_job_id(job_id), self._store.url)]
@@ -810,6 +862,7 @@ class StateManager:
         and a `repaired` event in the history says which. Raises JobAbsent, LifecycleChanged, and
         StoreUnreadable where the medium itself is damaged: then salvage it into a new file.
         """
+        self._meet(job_id)
         check_job_id(job_id)
         if not apply:
             with self._store.reading() as reader:
@@ -877,6 +930,18 @@ class StateManager:
             with suppress(StoreLocked):
                 sweep(self._loader, self._clock.now_us())
 
+    def _meet(self, job_id: str) -> None:
+        """Import the job if it is not here and the old home has it: before every look at a job."""
+        if self._legacy is None or self._appender.known(job_id) is not None:
+            return
+        with self._store.reading() as reader:
+            if reader.job(check_job_id(job_id)) is not None:
+                return
+        if not self._store.read_only:
+            old_homes.import_named(self._loader, self._legacy, job_id, self._clock.now_us)
+        elif told := old_homes.advice(self._legacy, job_id):
+            raise JobAbsent(job_id=job_id, url=self._store.url, advice=told)
+
     def _request(
         self,
         job_id: str,
@@ -900,6 +965,7 @@ class StateManager:
         return wanted
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
+        self._meet(job_id)
         return self._appender.append(job_id, decision)
 
     def _lease_for(self, job_id: str, lease: Lease | None) -> Lease | None:
@@ -910,6 +976,7 @@ class StateManager:
         return self._appender.known(job_id) or self.get_state(job_id)
 
     def _load(self, job_id: str) -> Loading:
+        self._meet(job_id)
         known = self._appender.known(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from milepost.cli import main
+from tests.integration.cli import old_home
 from tests.integration.cli.conftest import CommandLine
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -67,6 +68,7 @@ def test_examples_print_what_the_page_shows(
     """Every example of a page is run, in order, on the story's store."""
     monkeypatch.chdir(store.parent)
     monkeypatch.setattr("milepost.cli.commands.recover.default_owner", lambda: "host:4711")
+    old_home.leave(store.parent)
     text = page.read_text()
 
     def run(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Documents mangled at random: reading never fails, and what it gives is a job with a report."""
+"""Documents mangled at random: reading never fails, and what it gives can be imported."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from milepost import ImportFailed
 from milepost.legacy.prodigy import Code, ItemStatus, OldJob, read_home
 from tests.integration.legacy.old_homes import (
     JOB,
@@ -33,6 +34,7 @@ from tests.integration.legacy.old_homes import (
     write_reduce,
     write_state,
 )
+from tests.integration.legacy.test_import import opened
 
 SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 ITEMS = [MadeItem(value={"n": n}, status=status, attempts=2) for n, status in enumerate(ItemStatus)]
@@ -129,7 +131,27 @@ def read(home: Path) -> list[OldJob]:
         )
         assert all(str(finding) for finding in job.report)
         hash(job.report)
+    imported(home, jobs)
     return jobs
+
+
+def imported(home: Path, jobs: list[OldJob]) -> None:
+    """Each job of which anything can be read is a sound one here, whose items are all there."""
+    with opened() as manager:
+        done = manager.import_jobs(home)
+        for one, old in zip(done.jobs, jobs, strict=True):
+            if one.error is not None:
+                assert isinstance(one.error, ImportFailed)
+                assert not old.source
+                continue
+            state = manager.get_state(one.job_id)
+            assert manager.verify(one.job_id)[0].sound
+            assert state.progress.total == len(old.items)
+            done_there = [item for item in old.items if item.status is ItemStatus.DONE]
+            assert state.progress.done == len(done_there) == len(list(manager.results(state.id)))
+            manager.apply(manager.recover_from_checkpoint(one.job_id))
+        again = [one.outcome for one in manager.import_jobs(home).jobs]
+        assert set(again) <= {"already-imported", "failed"}
 
 
 @settings(max_examples=100 * SOAK, deadline=None)

@@ -39,9 +39,10 @@ class Reading:
     _sessions: Mapping[str, tuple[SessionMapping, ...]] = field(repr=False)
 
     def __iter__(self) -> Iterator[OldJob]:
-        return (self._read(files) for files in self.jobs)
+        return (self.read(files) for files in self.jobs)
 
-    def _read(self, files: OldJobFiles) -> OldJob:
+    def read(self, files: OldJobFiles) -> OldJob:
+        """The job of these files, which are among `jobs`."""
         report = Report()
         report.extend(files.findings)
         events = copy.deepcopy(self._archived.get(files.job_id)) or JobEvents()
