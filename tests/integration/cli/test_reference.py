@@ -22,7 +22,7 @@ from tests.integration.cli.conftest import CommandLine
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = DOCS / "reference" / "cli.md"
-PAGES = [PAGE, DOCS / "how-to" / "recover.md"]
+PAGES = [PAGE, *(DOCS / "how-to" / name for name in ("operate.md", "recover.md"))]
 BLOCK = re.compile(r"(?ms)^```console\n\$ milepost (?P<args>[^\n]*)\n.*?^```$")
 
 
