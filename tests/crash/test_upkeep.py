@@ -17,7 +17,7 @@ from tests.stores.make import holds, store_of
 COMPACT = """
 import os, signal, sys
 from milepost import StateManager, blocks
-from milepost.stores.sqlite_queries import SqliteWriter
+from milepost.stores.sqlite_writing import SqliteWriter
 
 blocks.BLOCK_ROWS = 4
 put, left = SqliteWriter.put_block, int(sys.argv[2])

@@ -17,7 +17,7 @@ from milepost.errors import ItemAbsent, LogCorrupt
 from milepost.rows import Row
 from milepost.state import results as module
 from milepost.state.locating import Locator
-from milepost.stores.sqlite_queries import SqliteReader
+from milepost.stores.sqlite_reading import SqliteReader
 from milepost.testing import FakeClock
 
 COUNT = 60

@@ -13,7 +13,7 @@ import pytest
 from milepost import JobAbsent, StateManager
 from milepost.errors import MilepostError, StoreAbsent
 from milepost.state.loading import Loader
-from milepost.stores import sqlite_queries
+from milepost.stores import sqlite_reading
 from tests.integrity.sample import PAGE_BYTES, answers, make
 
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
@@ -110,7 +110,7 @@ def test_the_sweep_finds_what_an_unchecked_reader_believes(
     """The negative control: without one of the checks, wrong answers are given, and found."""
     if check == "seals":
         monkeypatch.setattr(
-            sqlite_queries.SqliteReader, "_sealed", lambda self, what, columns: columns[:-1]
+            sqlite_reading.SqliteReader, "_sealed", lambda self, what, columns: columns[:-1]
         )
         monkeypatch.setattr(StateManager, "check_store", lambda self: [])
     elif check == "the end of the log":

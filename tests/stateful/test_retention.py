@@ -39,7 +39,7 @@ from milepost.state import collecting
 from milepost.state.loading import Loader, Loading
 from milepost.state.persistence import Reader, open_store
 from milepost.state.retention import RetentionPlan, Verdict, judge
-from milepost.stores.sqlite_queries import SqliteWriter
+from milepost.stores.sqlite_writing import SqliteWriter
 from milepost.testing import FakeClock
 
 AGE_S = 100.0

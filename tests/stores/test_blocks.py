@@ -221,7 +221,7 @@ def test_a_compaction_that_is_cut_short_is_taken_up_again(
     manager: StateManager, monkeypatch: pytest.MonkeyPatch, after: int, *, within: bool
 ) -> None:
     """Each block is a commit: it is there whole, or its rows are."""
-    from milepost.stores.sqlite_queries import SqliteWriter
+    from milepost.stores.sqlite_writing import SqliteWriter
 
     before = observed(manager)
     put = SqliteWriter.put_block

@@ -37,11 +37,12 @@ from milepost.stores.sqlite_migration import (
     stand_in,
     stored_version,
 )
-from milepost.stores.sqlite_queries import SqliteReader, SqliteWriter
+from milepost.stores.sqlite_reading import SqliteReader
 from milepost.stores.sqlite_schema import STEPS
 from milepost.stores.sqlite_seals import enable
 from milepost.stores.sqlite_waiting import Patience
 from milepost.stores.sqlite_wal import passed_over
+from milepost.stores.sqlite_writing import SqliteWriter
 
 __all__ = ["Create", "Durability", "SqliteStore"]
 

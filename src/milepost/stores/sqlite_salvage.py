@@ -14,8 +14,9 @@ import apsw
 
 from milepost.stores.sqlite import SqliteStore
 from milepost.stores.sqlite_errors import translate
-from milepost.stores.sqlite_queries import TABLES, SqliteWriter
+from milepost.stores.sqlite_reading import TABLES
 from milepost.stores.sqlite_schema import LAST, NUMBERS, SHIFT
+from milepost.stores.sqlite_writing import SqliteWriter
 
 __all__ = ["Copied", "Gap", "copy_rows"]
 
