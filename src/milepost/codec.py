@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ __all__ = [
     "encode_row",
     "encode_snapshot",
     "encode_value",
+    "encode_variables",
     "pack",
     "rechained",
     "undo_codec",
@@ -104,6 +105,20 @@ def encode_value(value: object, what: str) -> bytes:
         return _json_encoder.encode(value)
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise ValueInvalid(what=what, path="$", problem=f"is not JSON: {error}") from error
+
+
+def encode_variables(variables: Mapping[str, object]) -> bytes:
+    """A job's variables as JSON. Raises ValueInvalid as `encode_value` does.
+
+    And for an integer beyond 64 bits: variables are in every checkpoint, which has none such.
+    """
+    encoded = encode_value(dict(variables), "variables")
+    try:
+        _snapshot_encoder.encode(_json_decoder.decode(encoded))
+    except OverflowError as error:
+        problem = "holds an integer beyond 64 bits, which no checkpoint can: use text"
+        raise ValueInvalid(what="variables", path="$", problem=problem) from error
+    return encoded
 
 
 def _walk(value: object, what: str, path: str, depth: int) -> None:

@@ -525,3 +525,16 @@ def test_a_job_without_items_completes_through_its_phases(tmp_path: Path) -> Non
         plan = manager.recover_from_checkpoint("empty")
         assert plan.changes_nothing
         assert list(plan.pending_items()) == []
+
+
+def test_a_variable_that_no_checkpoint_can_hold_is_refused(database: Path) -> None:
+    """When it is given, and not when the next checkpoint is due; a result may be of any size."""
+    with StateManager.open(database) as manager:
+        for refused in (
+            lambda: manager.create_job([], variables={"n": {"deep": [2**64]}}),
+            lambda: manager.fire("job", "set_variables", {"variables": {"n": -(2**64)}}),
+        ):
+            with pytest.raises(ValueInvalid, match="beyond 64 bits"):
+                refused()
+        manager.fire("job", "set_variables", {"variables": {"n": 2**63}})
+        assert manager.create_checkpoint("job").state.variables["n"] == 2**63

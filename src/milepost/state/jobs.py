@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from milepost.clock import instant
-from milepost.codec import Tally, chain_start, encode_row, encode_value
+from milepost.codec import Tally, chain_start, encode_row, encode_variables
 from milepost.errors import JobExists
 from milepost.facts import Draft, JobCreated
 from milepost.job import ITEMS, JOB, Progress, begin
@@ -56,7 +56,7 @@ class NewJob:
 
         `config` holds parameters of the job's machine and of its items'.
         """
-        stored_variables = encode_value(dict(variables), "variables")
+        stored_variables = encode_variables(variables)
         check_value(limits, lambda: "variables", stored_variables)
         job, item = _machines(lifecycle)
         names = {variable.name for variable in item.variables if variable.param}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from milepost.codec import encode_value, value_digest
+from milepost.codec import encode_value, encode_variables, value_digest
 from milepost.errors import (
     CodecAbsent,
     ItemAbsent,
@@ -311,7 +311,7 @@ def _variables(
             event=event,
             problem=f"field 'variables' is {value!r}: it maps names to JSON values",
         )
-    encoded = encode_value(dict(value), "variables")
+    encoded = encode_variables(value)
     check_value(limits, lambda: f"variables of '{event}'", encoded)
     decoded: dict[str, Any] = msgspec.json.decode(encoded)
     return decoded
