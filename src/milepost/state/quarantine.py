@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from milepost.clock import instant
 from milepost.codec import decode_body, decode_facts
 from milepost.errors import StateError
 from milepost.facts import ItemsFired
-from milepost.rows import Quarantined, Row, StoredJob
+from milepost.rows import Quarantined, Row
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
 
@@ -53,9 +53,11 @@ class QuarantinedRow:
 
 def quarantined(loader: Loader, reader: Reader, job_id: str | None) -> Iterator[QuarantinedRow]:
     """What was set aside, of one job or of all, oldest first, streamed."""
-    jobs = {job.job_id: job for job in reader.entries()}
+    keys: dict[str, Callable[[int], str]] = {}
     for stored in reader.quarantine():
         if job_id in (None, stored.job_id):
+            if stored.job_id not in keys:
+                keys[stored.job_id] = _namer(loader, reader, stored.job_id)
             yield QuarantinedRow(
                 number=stored.number,
                 at=instant(stored.at_us),
@@ -64,12 +66,12 @@ def quarantined(loader: Loader, reader: Reader, job_id: str | None) -> Iterator[
                 key=stored.key,
                 reason=stored.reason,
                 content=msgspec.json.decode(stored.content),
-                results=tuple(_results(loader, jobs.get(stored.job_id), stored)),
+                results=tuple(_results(loader, keys[stored.job_id], stored)),
             )
 
 
 def _results(
-    loader: Loader, job: StoredJob | None, stored: Quarantined
+    loader: Loader, key_of: Callable[[int], str], stored: Quarantined
 ) -> Iterator[QuarantinedResult]:
     """The payloads of items in a commit, as far as head and body can be read."""
     if stored.source != "commits":
@@ -78,21 +80,33 @@ def _results(
         columns = msgspec.json.decode(stored.content)
         row = msgspec.convert({**columns, "seq": stored.key}, Row)
         facts = decode_facts(row, url=loader.store.url, job_id=stored.job_id)
-        bodies = decode_body(row, url=loader.store.url, job_id=stored.job_id)
+        bodies = decode_body(
+            row, url=loader.store.url, job_id=stored.job_id, payloads=loader.payloads
+        )
     except (StateError, msgspec.MsgspecError):
         return
     for fact, body in zip(facts, bodies, strict=False):
         if isinstance(fact, ItemsFired) and isinstance(body, list):
             for ordinal, payload in zip(fact.ordinals, body, strict=False):
                 yield QuarantinedResult(
-                    item=_key(loader, job, ordinal),
+                    item=key_of(ordinal),
                     event=fact.event,
                     payload=payload,
                 )
 
 
-def _key(loader: Loader, job: StoredJob | None, ordinal: int) -> str:
+def _namer(loader: Loader, reader: Reader, job_id: str) -> Callable[[int], str]:
+    """Names items by their key as the job stands, by their ordinal where that cannot be told."""
     try:
-        return loader.inputs(job, ordinal + 1).key(ordinal) if job else str(ordinal)
+        job = reader.job(job_id)
+        inputs = loader.load(reader, job).state.inputs if job else None
     except StateError:
-        return str(ordinal)
+        inputs = None
+
+    def name(ordinal: int) -> str:
+        try:
+            return inputs.key(ordinal) if inputs else str(ordinal)
+        except (StateError, KeyError):
+            return str(ordinal)
+
+    return name
