@@ -62,6 +62,16 @@ def test_a_commit_is_seen_whole_or_not_at_all(store: StateStore) -> None:
         assert reader.tip(job.number) == row(1)
 
 
+def test_an_id_is_taken_from_the_moment_that_there_is_a_job(store: StateStore) -> None:
+    """Also within the transaction that adds it; ids that begin alike are others."""
+    with store.writing() as writer:
+        assert not writer.has_job("one")
+        writer.add_job("one", 5, "digest")
+        assert writer.has_job("one")
+    with store.reading() as reader:
+        assert [reader.has_job(job_id) for job_id in ("one", "on", "one1")] == [True, False, False]
+
+
 def test_rows_are_read_back_in_order_and_in_ranges(store: StateStore) -> None:
     """Rows come by seq, from after one to upto another, bodies when asked for."""
     with store.writing() as writer:

@@ -106,7 +106,7 @@ class NewJob:
 
 def check_absent(loader: Loader, reader: Reader, job_id: str) -> None:
     """Raise JobExists if there is a job of that id."""
-    if reader.job(job_id) is not None:
+    if reader.has_job(job_id):
         raise JobExists(job_id=job_id, url=loader.store.url)
 
 

@@ -49,6 +49,10 @@ class Reader(Protocol):
         """The job of that id, or None."""
         ...
 
+    def has_job(self, job_id: str) -> bool:
+        """True if there is a job of that id, by the index alone: one look-up, however many jobs."""
+        ...
+
     def job_ids(self, prefix: str) -> list[str]:
         """The ids that begin with `prefix`, in order."""
         ...

@@ -121,7 +121,7 @@ def fork(
     that damage in them is damage in the copy. Cost: O(bytes of the log up to `seq` and of the
     items), under the write lock; memory: one row.
     """
-    if writer.job(job_id) is not None:
+    if writer.has_job(job_id):
         raise JobExists(job_id=job_id, url=loader.store.url)
     state = loader.logged_at(writer, source, seq)
     job = writer.add_job(job_id, max(now_us, state.updated_at_us), state.lifecycle.digest)

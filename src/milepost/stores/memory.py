@@ -77,6 +77,10 @@ class _Transaction:
         log = self.logs.get(job_id)
         return log.job if log else None
 
+    def has_job(self, job_id: str) -> bool:
+        """True if there is a job of that id."""
+        return job_id in self.logs
+
     def job_ids(self, prefix: str) -> list[str]:
         """The ids that begin with `prefix`, in order."""
         return sorted(job_id for job_id in self.logs if job_id.startswith(prefix))

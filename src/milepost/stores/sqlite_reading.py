@@ -101,6 +101,16 @@ class SqliteReader:
             raise self._unreadable("the index of jobs", f"does not lead to job {job_id}")
         return None
 
+    def has_job(self, job_id: str) -> bool:
+        """True if there is a job of that id, by the index alone.
+
+        For those about to add one: the index would refuse a second, and a damaged one is found
+        by whoever reads.
+        """
+        for _ in self._select("SELECT 1 FROM main.jobs WHERE job_id = ?", (job_id,)):
+            return True
+        return False
+
     def job_ids(self, prefix: str) -> list[str]:
         """The ids that begin with `prefix`, in order."""
         return sorted(job.job_id for job in self._jobs() if job.job_id.startswith(prefix))
