@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -30,6 +31,7 @@ __all__ = [
     "SnapshotCell",
     "WriteRejected",
     "check_job_id",
+    "event_count",
 ]
 
 FORMAT: Final = 2
@@ -214,6 +216,17 @@ class Draft(msgspec.Struct, frozen=True):
 
     fact: Fact
     body: object = None
+
+
+def event_count(drafts: Iterable[Draft]) -> int:
+    """How many events of the job and of its items are in `drafts`: one for each item."""
+    count = 0
+    for draft in drafts:
+        if isinstance(draft.fact, ItemsFired):
+            count += len(draft.fact.ordinals)
+        elif isinstance(draft.fact, JobFired):
+            count += 1
+    return count
 
 
 class Commit(msgspec.Struct, frozen=True):

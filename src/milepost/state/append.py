@@ -31,7 +31,7 @@ from milepost.errors import (
     StoreError,
     ValueInvalid,
 )
-from milepost.facts import Draft, Fact, ItemsFired, JobFired
+from milepost.facts import Draft, event_count
 from milepost.fold import apply
 from milepost.job import JobState, changed
 from milepost.payloads import PayloadCodec
@@ -360,13 +360,7 @@ def _row(
         at_us=now_us,
         drafts=drafts,
         tally=after.tally,
-        count=sum(_events(draft.fact) for draft in drafts),
+        count=event_count(drafts),
         payloads=payloads,
         check=lambda size_bytes: check_commit(limits, after, drafts, size_bytes),
     )
-
-
-def _events(fact: Fact) -> int:
-    if isinstance(fact, ItemsFired):
-        return len(fact.ordinals)
-    return int(isinstance(fact, JobFired))

@@ -22,15 +22,7 @@ from milepost.errors import (
     TransitionRefused,
     ValueInvalid,
 )
-from milepost.facts import (
-    CheckpointTaken,
-    Draft,
-    Fact,
-    Imported,
-    ItemsFired,
-    JobFired,
-    check_job_id,
-)
+from milepost.facts import CheckpointTaken, Draft, Imported, check_job_id, event_count
 from milepost.fold import apply
 from milepost.input_blocks import read_keys
 from milepost.inputs import Inputs, Shelf
@@ -188,13 +180,7 @@ def _row(
         at_us=commit.at_us,
         drafts=commit.drafts,
         tally=after.tally,
-        count=sum(_events(draft.fact) for draft in commit.drafts),
+        count=event_count(commit.drafts),
         payloads=payloads,
     )
     return row, changed(after, digest=row.digest)
-
-
-def _events(fact: Fact) -> int:
-    if isinstance(fact, ItemsFired):
-        return len(fact.ordinals)
-    return int(isinstance(fact, JobFired))

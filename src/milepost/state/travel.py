@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from pyroaring import BitMap
 
-from milepost.clock import instant
+from milepost.clock import microseconds
 from milepost.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
 from milepost.errors import CommitAbsent, JobExists
 from milepost.facts import Draft, Fact, Forked, ItemsAdded, JobCreated, Migrated, Rewound
@@ -168,7 +168,7 @@ def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:
     while beyond - first > 1:
         middle = (first + beyond) // 2
         row = next(iter(reader.rows(job.number, middle - 1, middle)))
-        if row.at_us <= _microseconds(at):
+        if row.at_us <= microseconds(at):
             first = middle
         else:
             beyond = middle
@@ -258,9 +258,3 @@ def _json(value: object) -> bytes:
 
 def _only(values: Values, names: Iterable[str]) -> Values:
     return MappingProxyType({name: values[name] for name in sorted(names)})
-
-
-def _microseconds(at: datetime) -> int:
-    """Microseconds since 1970, exactly: the inverse of `clock.instant`."""
-    since = at - instant(0)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

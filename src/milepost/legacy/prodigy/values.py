@@ -248,7 +248,3 @@ class OldJob:
     total_items: int | None = None
     leftovers: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
     report: tuple[Finding, ...] = ()
-
-    def items_in(self, *statuses: ItemStatus) -> tuple[OldItem, ...]:
-        """The items in any of `statuses`, in order."""
-        return tuple(item for item in self.items if item.status in statuses)

@@ -8,23 +8,22 @@ nothing but the outcome is known are a few facts, and not some hundred thousand 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from milepost.clock import instant
+from milepost.clock import microseconds
 from milepost.drafts import CommitDraft
 from milepost.facts import Draft, ItemsFired
 
-__all__ = ["COMMIT_EVENTS", "Happening", "Times", "commits_of", "microseconds"]
+__all__ = ["COMMIT_EVENTS", "Happening", "Times", "commits_of"]
 
 COMMIT_EVENTS: Final = 4096
 """How many events of items are at most in one commit."""
 
 _COMMIT_BYTES: Final = 8 * 1024 * 1024
-_EPOCH: Final = instant(0)
 
 
 class Happening(NamedTuple):
@@ -39,11 +38,6 @@ class Happening(NamedTuple):
     ordinal: int
     readable: dict[str, Any] | None = None  # Any: typed by the lifecycle
     opaque: dict[str, msgspec.Raw] | None = None
-
-
-def microseconds(at: datetime) -> int:
-    """Microseconds since 1970, exactly; negative before."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 class Times:
