@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from milepost.state.recovery import RecoveryPlan
     from milepost.state.retention import RetentionPolicy
     from milepost.state.scope import Scope
-    from milepost.state.transitions import ItemEvent, JobEvent
+    from milepost.state.transitions import ItemEvent, JobEvent, Write
     from milepost.state.travel import StateDiff
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "StateStore",
     "TooLarge",
     "TransitionRefused",
+    "Write",
 ]
 
 _HOMES: Final = {
@@ -109,6 +110,7 @@ _HOMES: Final = {
     "StateStore": "milepost.state.persistence",
     "TooLarge": "milepost.errors",
     "TransitionRefused": "milepost.errors",
+    "Write": "milepost.state.transitions",
 }
 
 

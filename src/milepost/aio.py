@@ -1,4 +1,4 @@
-"""AsyncStateManager: the same manager, awaited. Every call runs in a thread and decides nothing."""
+"""AsyncStateManager: the same manager, awaited. Every call runs in a thread; it decides nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from milepost.clock import Clock
+from milepost.coalescing import Coalescer
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.payloads import PayloadCodec
@@ -38,7 +39,7 @@ from milepost.state.results import Failure, Order
 from milepost.state.retention import Kept, RetentionPlan, RetentionPolicy
 from milepost.state.scope import Scope
 from milepost.state.sizes import JobSizes
-from milepost.state.transitions import ItemEvent, Updater
+from milepost.state.transitions import ItemEvent, JobEvent, Updater, Write
 from milepost.state.travel import StateDiff
 from milepost.state.verification import Verification
 
@@ -51,12 +52,15 @@ _T = TypeVar("_T")
 class AsyncStateManager:
     """A StateManager whose methods are awaited; see there for what each does and raises.
 
-    Coroutines that write at once share a commit, as threads do: up to `threads` of them.
+    Coroutines that `record` or `fire` at once share a commit, any number of them, and one thread.
+    Other calls run side by side in up to `threads`. A coroutine that is cancelled while it waits
+    takes nothing back.
     """
 
     def __init__(self, manager: StateManager, *, threads: int = 32) -> None:
         self.manager = manager
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="milepost-aio")
+        self._writes = Coalescer(manager.write_each, self._threads)
 
     @classmethod
     async def open(
@@ -98,8 +102,8 @@ class AsyncStateManager:
 
     async def close(self) -> None:
         """As StateManager.close, after what is under way."""
-        await self._call(self.manager.close)
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self.manager.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -187,9 +191,7 @@ class AsyncStateManager:
         operator: bool = False,
     ) -> JobState:
         """As StateManager.fire."""
-        return await self._call(
-            self.manager.fire, job_id, event, payload, lease=lease, operator=operator
-        )
+        return await self._writes.write(Write(job_id, [JobEvent(event, payload)], lease, operator))
 
     async def record(
         self,
@@ -200,9 +202,11 @@ class AsyncStateManager:
         operator: bool = False,
     ) -> JobState:
         """As StateManager.record."""
-        return await self._call(
-            self.manager.record, job_id, list(item_events), lease=lease, operator=operator
-        )
+        return await self._writes.write(Write(job_id, list(item_events), lease, operator))
+
+    async def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
+        """As StateManager.write_each."""
+        return await self._call(self.manager.write_each, list(writes))
 
     async def update_state(
         self,

@@ -141,7 +141,7 @@ class Answer(Protocol):
         ...
 
     @property
-    def error(self) -> BaseException | None:
+    def error(self) -> MilepostError | None:
         """Why it was refused."""
         ...
 
@@ -242,10 +242,9 @@ class Metrics:
         if self._live is not None:
             self._live.counters[RECOVERIES].add(1, {"milepost.rewound": rewound})
 
-    def _refused(self, live: _Live, error: BaseException) -> None:
-        code = error.code if isinstance(error, MilepostError) else type(error).__name__
-        name = CONFLICTS if code in _CONFLICTS else REFUSALS
-        live.counters[name].add(1, {"error.type": code})
+    def _refused(self, live: _Live, error: MilepostError) -> None:
+        name = CONFLICTS if error.code in _CONFLICTS else REFUSALS
+        live.counters[name].add(1, {"error.type": error.code})
 
     def _found(self) -> bool:
         """Look for the provider of an SDK, and make the instruments once there is one."""

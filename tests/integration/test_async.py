@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from milepost import AsyncStateManager, ItemEvent, LeaseHeld, StateManager
+from milepost import (
+    AsyncStateManager,
+    ItemEvent,
+    JobAbsent,
+    JobState,
+    LeaseHeld,
+    StateManager,
+    TransitionRefused,
+    Write,
+)
+from milepost.errors import StoreError
+
+JOB = "j"
+ITEMS = 100
 
 
 def test_every_method_is_there_with_the_same_arguments() -> None:
@@ -57,3 +73,189 @@ def test_a_job_runs_through_awaited(tmp_path: Path) -> None:
             assert await manager.update_state("j", lambda _: None) == state
 
     asyncio.run(run())
+
+
+class Gated:
+    """A manager whose first lot of writes waits until it is let go; it says how large lots were."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+        self.manager = StateManager.open(path, durability="process")
+        self.manager.create_job([f"{n}" for n in range(ITEMS)], job_id=JOB)
+        self.manager.fire(JOB, "start_map")
+        self.lots: list[int] = []
+        self.begun, self.go = threading.Event(), threading.Event()
+        write_each = StateManager.write_each
+
+        def gated(manager: StateManager, writes: Iterable[Write]) -> list[JobState | Exception]:
+            asked = list(writes)
+            self.lots.append(len(asked))
+            self.begun.set()
+            assert self.go.wait(timeout=60)
+            return write_each(manager, asked)
+
+        monkeypatch.setattr(StateManager, "write_each", gated)
+
+    async def begins(self) -> None:
+        """Return once the first lot has come."""
+        await asyncio.to_thread(self.begun.wait, 60)
+
+
+@pytest.fixture
+def gated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gated]:
+    found = Gated(monkeypatch, tmp_path / "jobs.db")
+    yield found
+    found.manager.close()
+
+
+def start(manager: AsyncStateManager, item: int) -> asyncio.Task[JobState]:
+    return asyncio.create_task(manager.record(JOB, [ItemEvent(item, "start")]))
+
+
+def test_what_is_asked_while_a_write_is_under_way_shares_the_next_commit(gated: Gated) -> None:
+    """Of any number of coroutines, on one thread; each is told of a state that it is part of."""
+
+    async def run() -> None:
+        manager = AsyncStateManager(gated.manager, threads=1)
+        before = gated.manager.get_state(JOB).seq
+        first = start(manager, 0)
+        await gated.begins()
+        others = [start(manager, n) for n in range(1, ITEMS)]
+        await asyncio.sleep(0)  # each has asked
+        gated.go.set()
+        assert (await first).seq == before + 1
+        assert {state.seq for state in await asyncio.gather(*others)} == {before + 2}
+        await manager.close()
+
+    asyncio.run(run())
+    assert gated.lots == [1, ITEMS - 1]
+
+
+def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
+    class Broken(dict[str, Any]):
+        def keys(self) -> Any:
+            raise ZeroDivisionError("what a payload may raise when it is looked at")
+
+    async def run() -> None:
+        manager = AsyncStateManager(gated.manager)
+        first = start(manager, 0)
+        await gated.begins()
+        others = [
+            asyncio.create_task(manager.record("nobodys", [ItemEvent(0, "start")])),
+            start(manager, 1),
+            start(manager, 1),  # a second time
+            asyncio.create_task(manager.record(JOB, [ItemEvent(2, "start", Broken())])),
+            start(manager, 2),
+            asyncio.create_task(manager.fire(JOB, "finish_reduce", {"result": 1})),
+            asyncio.create_task(manager.fire(JOB, "pause")),
+            start(manager, 3),  # no item takes anything in a job that is paused
+        ]
+        await asyncio.sleep(0)
+        gated.go.set()
+        assert isinstance(await first, JobState)
+        outcomes = await asyncio.gather(*others, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [
+            JobAbsent,
+            JobState,
+            TransitionRefused,
+            ZeroDivisionError,
+            JobState,
+            TransitionRefused,
+            JobState,
+            TransitionRefused,
+        ]
+        state = await manager.get_state(JOB)
+        assert (state.phase, state.progress.pending) == ("paused", ITEMS - 3)
+        await manager.close()
+
+    asyncio.run(run())
+
+
+def test_a_coroutine_that_is_cancelled_takes_nothing_back(gated: Gated) -> None:
+    async def run() -> None:
+        manager = AsyncStateManager(gated.manager)
+        first = start(manager, 0)
+        await gated.begins()
+        second, third = start(manager, 1), start(manager, 2)
+        await asyncio.sleep(0)
+        second.cancel()
+        gated.go.set()
+        assert (await third).progress.running == 3
+        assert (await first).progress.running == 1
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        await manager.close()
+
+    asyncio.run(run())
+
+
+def test_closing_waits_for_what_was_asked(gated: Gated) -> None:
+    async def run() -> None:
+        manager = AsyncStateManager(gated.manager)
+        first = start(manager, 0)
+        await gated.begins()
+        second = start(manager, 1)
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(manager.close())
+        gated.go.set()
+        await closing
+        assert [task.done() for task in (first, second)] == [True, True]
+        assert (await second).progress.running == 2
+        with pytest.raises(RuntimeError, match="shutdown"):
+            await manager.record(JOB, [ItemEvent(2, "start")])
+
+    asyncio.run(run())
+
+
+def test_every_coroutine_hears_of_a_store_that_fails(gated: Gated) -> None:
+    async def run() -> None:
+        manager = AsyncStateManager(gated.manager)
+        first = start(manager, 0)
+        await gated.begins()
+        second = start(manager, 1)
+        await asyncio.sleep(0)
+        gated.manager.close()
+        gated.go.set()
+        for task in (first, second):
+            with pytest.raises(StoreError, match="closed"):
+                await task
+        await manager.close()
+
+    asyncio.run(run())
+
+
+def test_a_fault_of_ours_reaches_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever, whatever goes wrong in the thread."""
+
+    def faulty(manager: StateManager, writes: Iterable[Write]) -> list[JobState | Exception]:
+        raise AssertionError("a fault")
+
+    async def run() -> None:
+        monkeypatch.setattr(StateManager, "write_each", faulty)
+        manager = AsyncStateManager(StateManager.open("memory:"))
+        for _ in range(2):
+            with pytest.raises(AssertionError, match="a fault"):
+                await manager.record(JOB, [ItemEvent(0, "start")])
+        await manager.close()
+
+    asyncio.run(run())
+
+
+def test_loops_of_several_threads_share_a_manager() -> None:
+    """Each is answered in its own loop, and a loop that has ended holds no other up."""
+    manager = AsyncStateManager(StateManager.open("memory:"))
+    manager.manager.create_job([f"{n}" for n in range(ITEMS)], job_id=JOB)
+    manager.manager.fire(JOB, "start_map")
+
+    def looped(items: range) -> Callable[[], None]:
+        async def run() -> None:
+            await asyncio.gather(*(start(manager, n) for n in items))
+
+        return lambda: asyncio.run(run())
+
+    threads = [threading.Thread(target=looped(range(n, ITEMS, 4))) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert manager.manager.get_state(JOB).progress.running == ITEMS
+    asyncio.run(manager.close())

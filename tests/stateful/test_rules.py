@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hypothesis.stateful import (
 from milepost import (
     ItemEvent,
     JobEvent,
+    JobState,
     Lease,
     LeaseHeld,
     LeaseLost,
@@ -31,6 +33,7 @@ from milepost import (
     StateError,
     StateManager,
     TransitionRefused,
+    Write,
 )
 from milepost.errors import ItemExists, ItemsRefused, PlanStale
 from milepost.state.checkpoint import KEPT
@@ -207,6 +210,53 @@ class Jobs(RuleBasedStateMachine):
 
         wanted = [JobEvent(event, payload_of(event, 1)) for event in (first, then)]
         self.write(who, lambda manager: manager.update_state(JOB_ID, lambda _: wanted), told)
+
+    @rule(
+        who=managers,
+        asked=st.lists(
+            st.one_of(
+                st.sampled_from(JOB.events),
+                st.lists(st.tuples(ordinals, st.integers(0, 8), results), min_size=1, max_size=2),
+            ),
+            min_size=2,
+            max_size=5,
+        ),
+    )
+    def write_each(self, who: int, asked: list[str | list[tuple[int, int, Any]]]) -> None:
+        """Writes that share a commit: each is what it would be after those before it."""
+        manager, before = self.managers[who], self.managers[who].get_state(JOB_ID).seq
+        writes: list[Write] = []
+        due: list[type[Exception]] = []
+        for one in asked:
+            if isinstance(one, str):
+                writes.append(Write(JOB_ID, [JobEvent(one, payload_of(one, 1))]))
+                due.append(self.refusal(who, lambda r, e=one: r.fire(e, payload_of(e, 1)), []))
+                continue
+            events = [
+                (n % len(self.reference.items), event, payload_of(event, result))
+                for n, pick, result in one
+                for event in [ITEM.events[pick % len(ITEM.events)]]
+            ]
+            writes.append(Write(JOB_ID, [ItemEvent(f"item-{n}", e, p) for n, e, p in events]))
+            due.append(self.refusal(who, lambda r, e=events: r.record(e), events))
+        outcomes = manager.write_each(writes)
+        assert [type(outcome) for outcome in outcomes] == due
+        written = manager.get_state(JOB_ID).seq - before
+        assert written <= 1
+        assert bool(written) >= (RecordConflict in due)
+
+    def refusal(self, who: int, reference: Any, events: list[Any]) -> type[Any]:
+        """Do it to the reference; the type of what the same must come to in the real thing."""
+        if self.held_against(who):
+            return LeaseHeld
+        if self.reference.conflict(events):
+            self.reference.rejected += 1
+            return RecordConflict
+        try:
+            reference(self.reference)
+        except Refused:
+            return TransitionRefused
+        return JobState
 
     def write(self, who: int, real: Any, reference: Any) -> None:
         """Do the same to both; what is refused must be refused by both, with the way out."""
@@ -419,5 +469,21 @@ def test_the_rules_find_a_reference_that_differs(monkeypatch: pytest.MonkeyPatch
     wrong = next(row for row in rows if (row["from"], row["on"]) == ("pending", "start"))
     del wrong["set"]
     monkeypatch.setattr(ITEM, "rows", rows)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Jobs, settings=CONTROL)
+
+
+def test_the_rules_find_a_refusal_that_spreads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: writes that are dropped because of one before them are found."""
+    one_by_one = StateManager.write_each
+
+    def spreading(self: StateManager, writes: Iterable[Write]) -> list[JobState | Exception]:
+        outcomes: list[JobState | Exception] = []
+        for write in writes:
+            refused = next((o for o in outcomes if isinstance(o, Exception)), None)
+            outcomes += [refused] if refused else one_by_one(self, [write])
+        return outcomes
+
+    monkeypatch.setattr(StateManager, "write_each", spreading)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Jobs, settings=CONTROL)

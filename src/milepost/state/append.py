@@ -100,14 +100,29 @@ class RefusedWithRecord(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class _Ticket(Place):
-    """One caller's request, and its answer once it was served."""
+class _Ticket:
+    """One request, and its answer once it was served."""
 
     job_id: str
     decision: Decision
     state: JobState | None = None
-    error: BaseException | None = None
+    error: MilepostError | None = None
     drafts: list[Draft] = field(default_factory=list)
+
+    @property
+    def answer(self) -> JobState | MilepostError:
+        """What the request came to."""
+        if self.error is not None:
+            return self.error
+        assert self.state is not None, "a ticket that was served has a state or an error"
+        return self.state
+
+
+@dataclass(slots=True, eq=False)
+class _Asking(Place):
+    """One thread in the line, with all that it asks for at once."""
+
+    tickets: Sequence[_Ticket]
 
 
 class Appender:
@@ -134,12 +149,22 @@ class Appender:
         `fold.apply` raises for its facts, and the store's errors; then nothing was appended but
         what a RefusedWithRecord asked for.
         """
-        ticket = _Ticket(job_id, decision)
-        self._line.stand(ticket)
-        if ticket.error is not None:
-            raise ticket.error
-        assert ticket.state is not None, "a ticket that was served has a state or an error"
-        return ticket.state
+        (answer,) = self.append_each([(job_id, decision)])
+        if isinstance(answer, MilepostError):
+            raise answer
+        return answer
+
+    def append_each(
+        self, requests: Iterable[tuple[str, Decision]]
+    ) -> list[JobState | MilepostError]:
+        """As if each of `requests` was appended by a thread of its own, in order: what they give.
+
+        Those of one job are one commit. Raises nothing for what any of them is refused for.
+        """
+        tickets = [_Ticket(job_id, decision) for job_id, decision in requests]
+        if tickets:
+            self._line.stand(_Asking(tickets))
+        return [ticket.answer for ticket in tickets]
 
     def known(self, job_id: str) -> JobState | None:
         """The newest state that this appender has seen of the job; others may have moved it on."""
@@ -160,8 +185,9 @@ class Appender:
         with self._lock:
             self._known.pop(job_id, None)
 
-    def _serve(self, tickets: list[_Ticket]) -> None:
-        """One commit for all of them; each is left with a state or an error of its own."""
+    def _serve(self, places: list[_Asking]) -> None:
+        """One commit for all that they ask for; each ticket is left with an answer of its own."""
+        tickets = [ticket for place in places for ticket in place.tickets]
         by_job: dict[str, list[_Ticket]] = {}
         for ticket in tickets:
             by_job.setdefault(ticket.job_id, []).append(ticket)

@@ -64,6 +64,7 @@ from milepost.state.transitions import (
     Request,
     Updater,
     Wanted,
+    Write,
     decide,
     item_ordinal,
     prepare,
@@ -78,6 +79,14 @@ __all__ = ["StateManager"]
 _log: Final = logging.getLogger("milepost.state")
 _recovery_log: Final = logging.getLogger("milepost.recovery")
 _lease_log: Final = logging.getLogger("milepost.lease")
+
+
+def _tell(write: Write, state: JobState) -> None:
+    """Log which events the job itself took."""
+    for request in write.requests:
+        if isinstance(request, JobEvent):
+            taken = request.event, state.phase, state.seq
+            _log.info("job %s took %s: in %s at seq %d", write.job_id, *taken)
 
 
 def _new_job_id() -> str:
@@ -352,8 +361,9 @@ class StateManager:
         is refused while another executor holds the job, unless an `operator` asks (to pause, to
         cancel). Raises TransitionRefused, PayloadInvalid, LeaseHeld, LeaseLost.
         """
-        state = self._request(job_id, [JobEvent(event, payload)], lease, operator=operator)
-        _log.info("job %s took %s: in %s at seq %d", job_id, event, state.phase, state.seq)
+        write = Write(job_id, [JobEvent(event, payload)], lease, operator)
+        state = self._appender.append(job_id, self._decision(write))
+        _tell(write, state)
         return state
 
     def record(
@@ -370,7 +380,31 @@ class StateManager:
         history (INV-ONCE). Leases are as in `fire`. Raises TransitionRefused, ItemAbsent,
         PayloadInvalid, ValueInvalid, LeaseHeld, LeaseLost.
         """
-        return self._request(job_id, item_events, lease, operator=operator)
+        write = Write(job_id, list(item_events), lease, operator)
+        return self._appender.append(job_id, self._decision(write))
+
+    def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
+        """What each of `writes` comes to: the state that it is a durable part of, or its error.
+
+        Each stands for itself, as if it was a `record` or `fire` of a thread of its own, in this
+        order: one that is refused holds no other up. Those of one job share one commit, and all
+        of them one wait for the disk. For one thread that hears from many workers. Raises nothing
+        for what any of them is refused for, the store's errors included.
+        """
+        asked = list(writes)
+        outcomes: dict[int, JobState | Exception] = {}
+        decisions: dict[int, tuple[str, Decision]] = {}
+        for place, write in enumerate(asked):
+            try:
+                decisions[place] = write.job_id, self._decision(write)
+            except Exception as error:  # noqa: BLE001 of one payload: it is no concern of the others
+                outcomes[place] = error
+        answers = self._appender.append_each(decisions.values())
+        for place, answer in zip(decisions, answers, strict=True):
+            outcomes[place] = answer
+            if isinstance(answer, JobState):
+                _tell(asked[place], answer)
+        return [outcomes[place] for place in range(len(asked))]
 
     def update_state(
         self,
@@ -942,22 +976,15 @@ class StateManager:
         elif told := old_homes.advice(self._legacy, job_id):
             raise JobAbsent(job_id=job_id, url=self._store.url, advice=told)
 
-    def _request(
-        self,
-        job_id: str,
-        requests: Iterable[Request],
-        lease: Lease | None,
-        *,
-        operator: bool,
-    ) -> JobState:
-        prepared = self._prepared(self._known(job_id), requests)
-        decision = decide(
+    def _decision(self, write: Write) -> Decision:
+        prepared = self._prepared(self._known(write.job_id), write.requests)
+        self._meet(write.job_id)
+        return decide(
             prepared,
-            lease=self._lease_for(job_id, lease),
-            operator=operator,
+            lease=self._lease_for(write.job_id, write.lease),
+            operator=write.operator,
             locator=self._locator,
         )
-        return self._append(job_id, decision)
 
     def _prepared(self, state: JobState, requests: Iterable[Request]) -> Wanted:
         wanted = prepare(state, requests, self._limits)

@@ -34,6 +34,7 @@ __all__ = [
     "Request",
     "Updater",
     "Wanted",
+    "Write",
     "decide",
     "item_ordinal",
     "prepare",
@@ -57,6 +58,19 @@ class ItemEvent(NamedTuple):
 
 
 Request: TypeAlias = JobEvent | ItemEvent
+
+
+class Write(NamedTuple):
+    """What `record` and `fire` are asked for: these events of one job, all of them or none.
+
+    Leases are as there.
+    """
+
+    job_id: str
+    requests: Sequence[Request]
+    lease: Lease | None = None
+    operator: bool = False
+
 
 Updater: TypeAlias = Callable[[JobState], Iterable[Request] | Request | None]
 """Looks at a state and returns what should happen, in order."""
