@@ -1,6 +1,6 @@
 """Run as a process of its own: DBOS Transact, its system database in one SQLite file.
 
-`steps` runs as many steps as each line of standard input asks for, in a workflow a line; `fill`
+`steps` reads lines of two numbers: so many steps in each of so many workflows at once; `fill`
 leaves a workflow behind in the middle, as a killed process does; `recover` takes it up again.
 """
 
@@ -39,6 +39,17 @@ def some_steps(count: int) -> float:
     for number in range(count):
         work(number)
     return (perf_counter() - began) / count * 1e6
+
+
+def in_workflows(count: int, workflows: int) -> float:
+    """Measures a step in µs, with so many workflows that run at once."""
+    if workflows == 1:
+        return some_steps(count)
+    began = perf_counter()
+    handles = [DBOS.start_workflow(some_steps, count) for _ in range(workflows)]
+    for handle in handles:
+        handle.get_result()
+    return (perf_counter() - began) / (count * workflows) * 1e6
 
 
 @DBOS.workflow()
@@ -80,7 +91,8 @@ def main(what: str, path: str, argument: str = "") -> None:
         launch(path, journal=argument, synchronous="")
         print(json.dumps(settings), flush=True)
         for line in sys.stdin:
-            print(json.dumps(some_steps(int(line))), flush=True)
+            count, workflows = map(int, line.split())
+            print(json.dumps(in_workflows(count, workflows)), flush=True)
     elif what == "fill":
         launch(path, journal="DELETE", synchronous="OFF")
         interrupted(int(argument), True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +19,17 @@ from jobs import mapping_job
 from milepost import ItemEvent, StateManager
 from milepost.state.persistence import Durability
 from pairing import Figure, Settings, at_least, in_turn, ratios
-from records import JOB, OF_A_THREAD, THREADS, record_as_run_does, record_at_once, record_each
+from records import (
+    JOB,
+    OF_A_THREAD,
+    THREADS,
+    in_threads,
+    record_as_run_does,
+    record_at_once,
+    record_awaited,
+    record_each,
+    shares,
+)
 from samples import results
 
 ROUNDS: Final = 9
@@ -46,9 +57,16 @@ class Steps:
 
     def measure(self, _turn: int) -> float:
         """Measures one step in µs."""
+        return self._asked(EACH, 1)
+
+    def at_once(self, _turn: int) -> float:
+        """The same, with a workflow for each of THREADS."""
+        return self._asked(OF_A_THREAD, THREADS)
+
+    def _asked(self, count: int, workflows: int) -> float:
         stream: IO[str] | None = self._process.stdin
         assert stream is not None
-        stream.write(f"{EACH}\n")
+        stream.write(f"{count} {workflows}\n")
         stream.flush()
         return float(self._answer())
 
@@ -65,7 +83,7 @@ class Recorder:
 
     def __init__(self, path: Path, durability: Durability) -> None:
         self.manager = StateManager.open(path, durability=durability)
-        per_turn = EACH + THREADS * OF_A_THREAD + 10 * BATCH
+        per_turn = EACH + 2 * THREADS * OF_A_THREAD + 10 * BATCH
         mapping_job(self.manager, JOB, (ROUNDS + WARM_UP) * per_turn)
         self._recorded = 0
 
@@ -74,10 +92,18 @@ class Recorder:
             EACH, turn, lambda first, values: record_each(self.manager, first, values)
         )
 
-    def at_once(self, turn: int) -> float:
+    def threads(self, turn: int) -> float:
+        return self._crowd(record_at_once, turn)
+
+    def coroutines(self, turn: int) -> float:
+        return self._crowd(record_awaited, turn)
+
+    def _crowd(
+        self, act: Callable[[StateManager, int, list[dict[str, Any]]], float], turn: int
+    ) -> float:
         count = THREADS * OF_A_THREAD
         first, self._recorded = self._recorded, self._recorded + count
-        return record_at_once(self.manager, first, results(count, turn)) / count * 1e6
+        return act(self.manager, first, results(count, turn)) / count * 1e6
 
     def in_batches(self, turn: int) -> float:
         return self._timed(10 * BATCH, turn, self._batches)
@@ -121,23 +147,28 @@ def _dbos_steps(folder: Path) -> Iterator[Figure]:
     dbos = {journal: Steps(folder / f"dbos-{journal}.db", journal) for journal in ("DELETE", "WAL")}
     ours = Recorder(folder / "milepost-dbos.db", "full")
     with ours.manager:
-        alone, at_once, batches, *theirs = in_turn(
+        alone, threads, coroutines, batches, *theirs = in_turn(
             ROUNDS,
             ours.alone,
-            ours.at_once,
+            ours.threads,
+            ours.coroutines,
             ours.in_batches,
-            *(steps.measure for steps in dbos.values()),
+            *(subject for steps in dbos.values() for subject in (steps.measure, steps.at_once)),
             warm_up=WARM_UP,
         )
-    for steps, costs in zip(dbos.values(), theirs, strict=True):
+    for steps, one, many in zip(dbos.values(), theirs[::2], theirs[1::2], strict=True):
         steps.close()
         assert steps.settings["synchronous"] == 2, "it is measured at FULL"
-        name = f"a step of DBOS {version('dbos')}, journal {steps.settings['journal_mode']}, FULL"
+        name = f"DBOS {version('dbos')}, journal {steps.settings['journal_mode']}, FULL"
         ten = at_least(10) if steps.settings["journal_mode"] == "delete" else None
-        peer = (name, costs)
+        peer = (f"{name}, a step", one)
+        crowd = (f"{name}, a step in {THREADS} workflows at once", many)
         yield ratios("one at a time, full", alone, peer, unit="µs", speed=True, budget=ten)
-        yield ratios(f"{THREADS} threads, full", at_once, peer, unit="µs", speed=True)
-        yield ratios(f"batches of {BATCH}, full", batches, peer, unit="µs", speed=True)
+        yield ratios(f"batches of {BATCH}, full", batches, peer, unit="µs", speed=True, budget=ten)
+        yield ratios(f"{THREADS} threads, full", threads, crowd, unit="µs", speed=True, budget=ten)
+        yield ratios(
+            f"{THREADS} coroutines, full", coroutines, crowd, unit="µs", speed=True, budget=ten
+        )
 
 
 def _dbos_recovery(folder: Path) -> Iterator[Figure]:
@@ -171,57 +202,110 @@ def _dbos_recovery(folder: Path) -> Iterator[Figure]:
 
 
 def _langgraph(folder: Path, durability: Durability) -> Iterator[Figure]:
-    """put_writes, one write a call and BATCH a call; it sets WAL, and SQLite's default is FULL."""
-    from langgraph.checkpoint.sqlite import (  # noqa: PLC0415 the peer may not be installed
-        SqliteSaver,
-    )
-
+    """put_writes, one write a call and BATCH a call, and from many threads and coroutines."""
     ours = Recorder(folder / f"milepost-{durability}.db", durability)
-    with closing(
-        sqlite3.connect(folder / f"langgraph-{durability}.db", check_same_thread=False)
-    ) as connection:
-        saver = SqliteSaver(connection)
-        saver.setup()
-        if durability == "process":
-            connection.execute("PRAGMA synchronous = NORMAL")
-        (mode,) = connection.execute("PRAGMA synchronous").fetchone()
+    with closing(Saver(folder, durability)) as saver, ours.manager:
+        (alone, threads, coroutines, batches, *theirs) = in_turn(
+            ROUNDS,
+            ours.alone,
+            ours.threads,
+            ours.coroutines,
+            ours.in_batches,
+            saver.alone,
+            saver.threads,
+            saver.coroutines,
+            saver.in_batches,
+            warm_up=WARM_UP,
+        )
+    called = f"{version(LANGGRAPH)}, synchronous {saver.synchronous}"
+    how = ("a call", f"{THREADS} threads", f"{THREADS} coroutines", f"{BATCH} writes a call")
+    names = [
+        f"{'AsyncSqliteSaver' if 'coroutines' in one else 'SqliteSaver'} {called}, {one}"
+        for one in how
+    ]
+    labels = ("one at a time", how[1], how[2], f"batches of {BATCH}")
+    for label, costs, name, of_peer in zip(
+        labels, (alone, threads, coroutines, batches), names, theirs, strict=True
+    ):
+        peer = (name, of_peer)
+        half = at_least(1.5)
+        yield ratios(f"{label}, {durability}", costs, peer, unit="µs", speed=True, budget=half)
+
+
+class Saver:
+    """LangGraph's savers on a file each; they set WAL, and SQLite's default is FULL."""
+
+    def __init__(self, folder: Path, durability: Durability) -> None:
+        from langgraph.checkpoint.sqlite import (  # noqa: PLC0415 the peer may not be installed
+            SqliteSaver,
+        )
+
+        self.synchronous = {"full": "FULL", "process": "NORMAL"}[durability]
+        self._path = folder / f"langgraph-async-{durability}.db"
+        self._connection = sqlite3.connect(
+            folder / f"langgraph-{durability}.db", check_same_thread=False
+        )
+        self._saver = SqliteSaver(self._connection)
+        self._saver.setup()
+        self._connection.execute(f"PRAGMA synchronous = {self.synchronous}")
+        (mode,) = self._connection.execute("PRAGMA synchronous").fetchone()
         assert mode == {"full": 2, "process": 1}[durability], "both promise the same"
 
-        def put(turn: int, count: int, at_once: int) -> float:
-            values = results(count, turn)
-            checkpoint = f"{at_once}-{turn}"
-            config: Any = {
-                "configurable": {
-                    "thread_id": JOB,
-                    "checkpoint_ns": "",
-                    "checkpoint_id": checkpoint,
-                }
-            }
+    def close(self) -> None:
+        self._connection.close()
+
+    def alone(self, turn: int) -> float:
+        return self._put(turn, EACH, 1)
+
+    def in_batches(self, turn: int) -> float:
+        return self._put(turn, 10 * BATCH, BATCH)
+
+    def _put(self, turn: int, count: int, at_once: int) -> float:
+        values = results(count, turn)
+        config = _config(f"{at_once}-{turn}")
+        began = perf_counter()
+        for at in range(0, count, at_once):
+            writes = [("result", value) for value in values[at : at + at_once]]
+            self._saver.put_writes(config, writes, task_id=f"item-{at}")
+        return (perf_counter() - began) / count * 1e6
+
+    def threads(self, turn: int) -> float:
+        count = THREADS * OF_A_THREAD
+        config = _config(f"threads-{turn}")
+
+        def put(_manager: object, first: int, values: Sequence[dict[str, Any]]) -> None:
+            for number, value in enumerate(values, first):
+                self._saver.put_writes(config, [("result", value)], task_id=f"item-{number}")
+
+        return in_threads(put, None, 0, results(count, turn)) / count * 1e6
+
+    def coroutines(self, turn: int) -> float:
+        return asyncio.run(self._awaited(turn))
+
+    async def _awaited(self, turn: int) -> float:
+        from langgraph.checkpoint.sqlite.aio import (  # noqa: PLC0415 the peer may not be installed
+            AsyncSqliteSaver,
+        )
+
+        count = THREADS * OF_A_THREAD
+        values = results(count, turn)
+        config = _config(f"coroutines-{turn}")
+        async with AsyncSqliteSaver.from_conn_string(str(self._path)) as saver:
+            await saver.setup()
+            await saver.conn.execute(f"PRAGMA synchronous = {self.synchronous}")
+
+            async def put(share: range) -> None:
+                for number in share:
+                    one = [("result", values[number])]
+                    await saver.aput_writes(config, one, task_id=f"item-{number}")
+
             began = perf_counter()
-            for at in range(0, count, at_once):
-                writes = [("result", value) for value in values[at : at + at_once]]
-                saver.put_writes(config, writes, task_id=f"item-{at}")
+            await asyncio.gather(*(put(share) for share in shares()))
             return (perf_counter() - began) / count * 1e6
 
-        with ours.manager:
-            alone, at_once, batches, one_write, many_writes = in_turn(
-                ROUNDS,
-                ours.alone,
-                ours.at_once,
-                ours.in_batches,
-                lambda turn: put(turn, EACH, 1),
-                lambda turn: put(turn, 10 * BATCH, BATCH),
-                warm_up=WARM_UP,
-            )
-    synchronous = {"full": "FULL", "process": "NORMAL"}[durability]
-    name = f"SqliteSaver {version(LANGGRAPH)}, synchronous {synchronous}"
-    one, many = (f"{name}, put_writes", one_write), (f"{name}, {BATCH} writes a call", many_writes)
-    budget = at_least(1.5)
-    yield ratios(f"one at a time, {durability}", alone, one, unit="µs", speed=True, budget=budget)
-    yield ratios(f"{THREADS} threads, {durability}", at_once, one, unit="µs", speed=True)
-    yield ratios(
-        f"batches of {BATCH}, {durability}", batches, many, unit="µs", speed=True, budget=budget
-    )
+
+def _config(checkpoint: str) -> Any:  # Any: a RunnableConfig
+    return {"configurable": {"thread_id": JOB, "checkpoint_ns": "", "checkpoint_id": checkpoint}}
 
 
 def _run(script: Path, *arguments: object) -> dict[str, Any]:

@@ -1,17 +1,20 @@
-"""One durable record at a time, alone and from 64 threads at once."""
+"""One durable record at a time: alone, from 64 threads and from 64 coroutines at once."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from floors import BareTable
 from jobs import mapping_job
-from milepost import CheckpointPolicy, ItemEvent, StateManager
+from milepost import AsyncStateManager, CheckpointPolicy, ItemEvent, StateManager
 from pairing import Figure, Settings, at_least, in_turn, ratios
 from samples import results
 
@@ -22,6 +25,7 @@ EACH: Final = 80
 THREADS: Final = 64
 OF_A_THREAD: Final = 16
 JOB: Final = "records"
+_T = TypeVar("_T")
 FLOOR: Final = "bare SQLite FULL, insert + commit"
 
 
@@ -41,16 +45,25 @@ def record_as_run_does(manager: StateManager, first: int, values: Sequence[dict[
             settled = commits = 0
 
 
-def record_at_once(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> float:
-    """How long THREADS take for their shares of `values`, in seconds."""
+def shares() -> list[range]:
+    """Which of the values each of THREADS takes."""
+    return [range(at, at + OF_A_THREAD) for at in range(0, THREADS * OF_A_THREAD, OF_A_THREAD)]
+
+
+def in_threads(
+    act: Callable[[_T, int, Sequence[dict[str, Any]]], None],
+    of: _T,
+    first: int,
+    values: Sequence[dict[str, Any]],
+) -> float:
+    """How long THREADS take to `act` on their shares of `values`, in seconds."""
     gate = threading.Barrier(THREADS + 1)
 
-    def work(number: int) -> None:
-        at = number * OF_A_THREAD
+    def work(share: range) -> None:
         gate.wait()
-        record_each(manager, first + at, values[at : at + OF_A_THREAD])
+        act(of, first + share.start, values[share.start : share.stop])
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+    threads = [threading.Thread(target=work, args=(share,)) for share in shares()]
     for thread in threads:
         thread.start()
     gate.wait()
@@ -60,11 +73,45 @@ def record_at_once(manager: StateManager, first: int, values: Sequence[dict[str,
     return perf_counter() - began
 
 
+def record_at_once(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> float:
+    """How long THREADS take for their shares of `values`, in seconds."""
+    return in_threads(record_each, manager, first, values)
+
+
+def record_awaited(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> float:
+    """How long THREADS coroutines take for their shares of `values`, in seconds."""
+
+    async def run() -> float:
+        awaited = AsyncStateManager(manager)
+
+        async def work(share: range) -> None:
+            for at in share:
+                event = ItemEvent(first + at, "succeed", {"result": values[at]})
+                await awaited.record(JOB, [event])
+
+        began = perf_counter()
+        await asyncio.gather(*(work(share) for share in shares()))
+        return perf_counter() - began
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Threads that are begun within stay on one processor."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 def figures(settings: Settings) -> Iterator[Figure]:
     bare = BareTable(settings.folder / "bare.db")
     manager = StateManager.open(settings.folder / "milepost.db")
     crowd = THREADS * OF_A_THREAD
-    mapping_job(manager, JOB, (ROUNDS + WARM_UP) * SLICES * (EACH + crowd))
+    mapping_job(manager, JOB, (ROUNDS + WARM_UP) * SLICES * (EACH + 3 * crowd))
     recorded = 0
 
     def floor(turn: int) -> float:
@@ -82,20 +129,31 @@ def figures(settings: Settings) -> Iterator[Figure]:
         recorded += EACH
         return cost
 
-    def together(turn: int) -> float:
+    def together(turn: int, act: Callable[..., float] = record_at_once) -> float:
         nonlocal recorded
-        took = record_at_once(manager, recorded, results(crowd, turn))
+        took = act(manager, recorded, results(crowd, turn))
         recorded += crowd
         return took / crowd * 1e6
 
+    def pinned(turn: int) -> float:
+        with one_processor():
+            return together(turn)
+
+    def awaited(turn: int) -> float:
+        return together(turn, record_awaited)
+
     with manager:
-        floors, ours, threads = in_turn(
-            ROUNDS, floor, alone, together, warm_up=WARM_UP, slices=SLICES
+        floors, ours, threads, on_one, coroutines = in_turn(
+            ROUNDS, floor, alone, together, pinned, awaited, warm_up=WARM_UP, slices=SLICES
         )
         assert manager.get_state(JOB).progress.done == recorded
     bare.close()
     against = (FLOOR, floors)
     yield ratios("one at a time", ours, against, unit="µs/item", budget=at_least(0.8), speed=True)
-    yield ratios(
-        f"{THREADS} threads", threads, against, unit="µs/item", budget=at_least(4), speed=True
-    )
+    crowds = {
+        f"{THREADS} threads": threads,
+        f"{THREADS} threads on one processor": on_one,
+        f"{THREADS} coroutines": coroutines,
+    }
+    for name, costs in crowds.items():
+        yield ratios(name, costs, against, unit="µs/item", budget=at_least(4), speed=True)

@@ -82,16 +82,17 @@ class Field:
     members: tuple[str, ...] = ()
     default: object = _MISSING
     doc: str = ""
+    readable: bool = field(init=False, repr=False, compare=False)
+    """True if guards may read the field; the others are carried and never looked at."""
+
+    def __post_init__(self) -> None:
+        readable = bool(self.members) or self.type in ("bool", "int")
+        object.__setattr__(self, "readable", readable)
 
     @property
     def required(self) -> bool:
         """True if a payload must give the field."""
         return self.default is _MISSING
-
-    @property
-    def readable(self) -> bool:
-        """True if guards may read the field; the others are carried and never looked at."""
-        return bool(self.members) or self.type in ("bool", "int")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,18 +411,22 @@ class Machine:
                 raise self._field(event, f"{type(given).__name__} is a payload of '{named}'")
             given = {part.name: getattr(given, part.name) for part in fields(given)}
         checked: dict[str, object] = {}
+        known = 0
         for part in spec.fields:
-            if part.name in given:
-                value = given[part.name]
+            name = part.name
+            if name in given:
+                value = given[name]
+                known += 1
             elif part.required:
-                raise self._field(event, f"field '{part.name}' is missing")
+                raise self._field(event, f"field '{name}' is missing")
             else:
                 value = deepcopy(part.default)
-            problem = _type_problem(part.type, part.members, value)
-            if problem:
-                raise self._field(event, f"field '{part.name}' {problem}")
-            checked[part.name] = str(value) if part.members else value
-        if not given.keys() <= checked.keys():
+            if part.type != "json":
+                problem = _type_problem(part.type, part.members, value)
+                if problem:
+                    raise self._field(event, f"field '{name}' {problem}")
+            checked[name] = str(value) if part.members else value
+        if len(given) > known:
             unknown = next(name for name in given if name not in checked)
             listed = ", ".join(checked) or "none"
             raise self._field(event, f"no such field '{unknown}' (there are: {listed})")

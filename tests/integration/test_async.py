@@ -132,7 +132,7 @@ def test_what_is_asked_while_a_write_is_under_way_shares_the_next_commit(gated: 
 
 def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
     class Broken(dict[str, Any]):
-        def keys(self) -> Any:
+        def __contains__(self, name: object) -> bool:
             raise ZeroDivisionError("what a payload may raise when it is looked at")
 
     async def run() -> None:
@@ -143,7 +143,7 @@ def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
             asyncio.create_task(manager.record("nobodys", [ItemEvent(0, "start")])),
             start(manager, 1),
             start(manager, 1),  # a second time
-            asyncio.create_task(manager.record(JOB, [ItemEvent(2, "start", Broken())])),
+            asyncio.create_task(manager.record(JOB, [ItemEvent(2, "succeed", Broken())])),
             start(manager, 2),
             asyncio.create_task(manager.fire(JOB, "finish_reduce", {"result": 1})),
             asyncio.create_task(manager.fire(JOB, "pause")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, Final
 
@@ -52,18 +52,24 @@ class Limits:
     commit_max_bytes: int = MAX_BLOCK_BYTES
     checkpoint_warn_bytes: int = 16 * _MIB
     checkpoint_max_bytes: int = MAX_BLOCK_BYTES
+    value_told_bytes: int = field(init=False, repr=False)
+    """Up to this size nothing is said of a value."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
+            if not each.init:
+                continue
             given = getattr(self, each.name)
             if not 0 < given <= MAX_BLOCK_BYTES:
                 raise ValueError(f"{each.name} is {given}: use 1 to {MAX_BLOCK_BYTES}")
+        told_bytes = min(self.value_warn_bytes, self.value_max_bytes)
+        object.__setattr__(self, "value_told_bytes", told_bytes)
 
 
 def check_value(limits: Limits, what: Callable[[], str], encoded: bytes) -> None:
     """Warn of a value that is large, and raise TooLarge for one that is too large."""
     size_bytes = len(encoded)
-    if size_bytes > limits.value_warn_bytes or size_bytes > limits.value_max_bytes:
+    if size_bytes > limits.value_told_bytes:
         _check(
             "value-large",
             what(),

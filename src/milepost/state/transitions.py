@@ -169,13 +169,16 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
     drafts: list[Draft] = []
     run = _Run("")
     settled = state.items.members(*state.items.machine.final)
+    count = state.items.count if state.inputs is moment.committed.inputs else 0
     for checked in wanted:
         request, readable, body = checked
         if isinstance(request, JobEvent):
             run.end(drafts)
             drafts.append(Draft(JobFired(request.event, readable), body))
             continue
-        ordinal = _ordinal(moment, request.item)
+        ordinal = request.item
+        if type(ordinal) is not int or not 0 <= ordinal < count:
+            ordinal = _ordinal(moment, request.item)
         if body and ordinal in settled and _recorded(moment, ordinal, checked, locator):
             continue
         if request.event != run.event or ordinal in run.bodies:
@@ -294,18 +297,19 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
     body: dict[str, msgspec.Raw] = {}
     for part in machine.event_specs[event].fields if payload else ():
         name = part.name
+        value = payload[name]
         if part.readable:
-            readable[name] = payload[name]
+            readable[name] = value
         elif name == "variables" and not of_item:
-            readable[name] = _variables(machine, event, payload[name], limits)
+            readable[name] = _variables(machine, event, value, limits)
         else:
-            what = partial(_named, request, name)
             try:
-                encoded = encode_value(payload[name], name)
+                encoded = encode_value(value, name)
             except ValueInvalid as error:
-                error.what = what()
+                error.what = _named(request, name)
                 raise
-            check_value(limits, what, encoded)
+            if len(encoded) > limits.value_told_bytes:
+                check_value(limits, partial(_named, request, name), encoded)
             body[name] = msgspec.Raw(encoded)
     return _Checked(request, readable, body or None)
 
