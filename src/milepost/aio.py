@@ -16,6 +16,7 @@ from milepost.clock import Clock
 from milepost.coalescing import Coalescer
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
+from milepost.omissions import OnError, refuse
 from milepost.payloads import PayloadCodec
 from milepost.rows import StoreFormat, Stray, Vacuumed
 from milepost.state.additions import Existing
@@ -153,14 +154,21 @@ class AsyncStateManager:
         return await self._call(self.manager.get_state, job_id)
 
     async def list_jobs(
-        self, *, phase: str | None = None, prefix: str = "", limit: int | None = None
+        self,
+        *,
+        phase: str | None = None,
+        prefix: str = "",
+        limit: int | None = None,
+        on_error: OnError = refuse,
     ) -> list[JobSummary]:
-        """As StateManager.list_jobs."""
-        return await self._call(self.manager.list_jobs, phase=phase, prefix=prefix, limit=limit)
+        """As StateManager.list_jobs; `on_error` is called in a thread."""
+        return await self._call(
+            self.manager.list_jobs, phase=phase, prefix=prefix, limit=limit, on_error=on_error
+        )
 
-    async def job_ids(self, prefix: str = "") -> list[str]:
-        """As StateManager.job_ids."""
-        return await self._call(self.manager.job_ids, prefix)
+    async def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
+        """As StateManager.job_ids; `on_error` is called in a thread."""
+        return await self._call(self.manager.job_ids, prefix, on_error=on_error)
 
     async def compare_inputs(
         self, job_id: str, items: Iterable[object] | Mapping[str, object]
@@ -335,9 +343,9 @@ class AsyncStateManager:
         """As StateManager.sizes."""
         return await self._call(self.manager.sizes, job_id, largest=largest)
 
-    async def stuck_jobs(self) -> list[StuckJob]:
-        """As StateManager.stuck_jobs."""
-        return await self._call(self.manager.stuck_jobs)
+    async def stuck_jobs(self, *, on_error: OnError = refuse) -> list[StuckJob]:
+        """As StateManager.stuck_jobs; `on_error` is called in a thread."""
+        return await self._call(self.manager.stuck_jobs, on_error=on_error)
 
     async def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
         """As StateManager.reap."""

@@ -71,6 +71,13 @@ def _checkpoint(manager: StateManager, job_id: str) -> Any:
     return found.seq, found.reason, found.taken_at, found.checksum, found.state
 
 
+def _readable(question: Callable[..., list[Any]]) -> tuple[list[Any], bool]:
+    """What is told of the jobs that can be read, and whether that is all of them."""
+    unreadable: list[MilepostError] = []
+    found = question(on_error=unreadable.append)
+    return found, not unreadable
+
+
 _OF_A_JOB: dict[str, Callable[[StateManager, str], Any]] = {
     "state": _state,
     "results": lambda manager, job_id: [*manager.results(job_id)],
@@ -109,6 +116,8 @@ def answers(path: Path) -> dict[str, Any]:
     with manager:
         ask("ids", manager.job_ids)
         ask("jobs", manager.list_jobs)
+        ask("readable ids", lambda: _readable(manager.job_ids))
+        ask("readable jobs", lambda: _readable(manager.list_jobs))
         for job_id in JOBS:
             for name, question in _OF_A_JOB.items():
                 ask(f"{job_id} {name}", lambda q=question, j=job_id: q(manager, j))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +10,15 @@ from typing import Final
 
 import click
 
-from milepost.cli.output import write_json, write_page
-from milepost.cli.trouble import Trouble, nearest
+from milepost.cli.output import note, write_json, write_page
+from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant
+from milepost.errors import StateError
 from milepost.inspect.page import Page
 from milepost.inspect.repair_views import View
 from milepost.state.manager import StateManager
 
-__all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of"]
+__all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of", "tell_unreadable"]
 
 STORE: Final = "milepost.store"
 """Where a click context keeps the store that was named."""
@@ -82,14 +83,27 @@ def session_of(context: click.Context) -> Session:
     )
 
 
+def tell_unreadable(context: click.Context, problems: Iterable[str]) -> None:
+    """Say what could not be read, and end the command with exit code 2 if that is anything."""
+    found = list(problems)
+    for problem in found:
+        note(problem)
+    if found:
+        context.exit(TROUBLE)
+
+
 def find_job(manager: StateManager, wanted: str) -> str:
     """The id of the job that `wanted` names: by all of its id, or by a beginning no other has.
 
-    Raises Trouble, which lists the candidates, or the nearest ids where there is none.
+    Raises Trouble, which lists the candidates, or the nearest ids where there is none. Entries
+    that cannot be read stand in the way of a beginning, which may be theirs, not of a whole id.
     """
-    found = manager.job_ids(wanted)
+    unreadable: list[StateError] = []
+    found = manager.job_ids(wanted, on_error=unreadable.append)
     if wanted in found:
         return wanted
+    if unreadable:
+        raise unreadable[0]
     if len(found) == 1:
         return found[0]
     if found:

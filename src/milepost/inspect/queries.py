@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import islice, pairwise
 from typing import Final
 
-from milepost.errors import StoreUnreadable
+from milepost.errors import StateError, StoreUnreadable
 from milepost.inputs import KeySet
 from milepost.inspect.views import (
     AllowedEvent,
@@ -61,8 +61,11 @@ def jobs(
     manager: StateManager, *, phase: str | None = None, prefix: str = "", limit: int | None = None
 ) -> JobsView:
     """The newest `limit` jobs, those in `phase` whose id begins with `prefix`."""
-    found = manager.list_jobs(phase=phase, prefix=prefix)
-    return JobsView(jobs=tuple(found[:limit]), total=len(found))
+    unreadable: list[StateError] = []
+    found = manager.list_jobs(phase=phase, prefix=prefix, on_error=unreadable.append)
+    return JobsView(
+        jobs=tuple(found[:limit]), total=len(found), unreadable=tuple(map(str, unreadable))
+    )
 
 
 def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5) -> ShowView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from milepost.errors import LeaseHeld
+from milepost.errors import LeaseHeld, StateError
 from milepost.inspect.queries import failure_view, plan_part
 from milepost.inspect.repair_views import DeadLine, DeadView, ReapView, RequeueView, StuckView
 from milepost.state.manager import StateManager
@@ -16,19 +16,27 @@ __all__ = ["dead", "dead_lines", "reap", "requeue", "stuck"]
 
 def stuck(manager: StateManager, *, now: datetime) -> StuckView:
     """The jobs whose lease has expired and was not given back."""
-    return StuckView(as_of=now, jobs=tuple(manager.stuck_jobs()))
+    unreadable: list[StateError] = []
+    found = manager.stuck_jobs(on_error=unreadable.append)
+    return StuckView(as_of=now, jobs=tuple(found), unreadable=tuple(map(str, unreadable)))
 
 
 def reap(manager: StateManager, *, now: datetime, reason: str, apply: bool) -> ReapView:
     """The stuck jobs, freed for another executor if `apply` says so."""
-    found = manager.stuck_jobs()
+    found = stuck(manager, now=now)
     alive: list[str] = []
-    for job in found if apply else ():
+    for job in found.jobs if apply else ():
         try:
             manager.reap(job.id, reason=reason)
         except LeaseHeld:  # its holder has renewed it meanwhile
             alive.append(job.id)
-    return ReapView(applied=apply, as_of=now, jobs=tuple(found), alive=tuple(alive))
+    return ReapView(
+        applied=apply,
+        as_of=now,
+        jobs=found.jobs,
+        alive=tuple(alive),
+        unreadable=found.unreadable,
+    )
 
 
 def dead(

@@ -36,17 +36,24 @@ __all__ = ["DeadLine", "DeadView", "ReapView", "RequeueView", "StuckView", "View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckView:
-    """The jobs whose lease has expired and was not given back, as of `as_of`."""
+    """The jobs whose lease has expired and was not given back, as of `as_of`.
+
+    `unreadable` says which jobs cannot be told of, and why.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.jobs.stuck/1"
 
     as_of: datetime
     jobs: tuple[StuckJob, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReapView:
-    """The stuck jobs, and whether they were freed; `alive` are those whose holders came back."""
+    """The stuck jobs, and whether they were freed; `alive` are those whose holders came back.
+
+    `unreadable` says which jobs cannot be told of, and why.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.recover.expired/1"
 
@@ -54,6 +61,7 @@ class ReapView:
     as_of: datetime
     jobs: tuple[StuckJob, ...]
     alive: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ def gc_view(
         goes_bytes=plan.goes_bytes,
         done=None if collected is None else _done(collected),
         vacuum=vacuum,
+        unreadable=plan.unreadable,
     )
 
 

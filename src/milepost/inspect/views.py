@@ -60,12 +60,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsView:
-    """The jobs of a store, newest first: the first of `total` that were asked for."""
+    """The jobs of a store, newest first: the first of `total` that were asked for.
+
+    `unreadable` says why jobs are left out, whichever were asked for.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.jobs/1"
 
     jobs: tuple[JobSummary, ...]
     total: int
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -540,7 +544,8 @@ class GcView:
     """What retention says of every job, and what was done about it: None if nothing was.
 
     `vacuum` is None where no space was given back to the disk. `left` are the ids of jobs whose
-    deletion was begun and not ended when it was looked at.
+    deletion was begun and not ended when it was looked at. `unreadable` says which jobs are left
+    alone because they cannot be read.
     """
 
     SCHEMA: ClassVar[str] = "milepost.gc/1"
@@ -550,6 +555,7 @@ class GcView:
     goes_bytes: int
     done: GcDone | None
     vacuum: Vacuumed | None
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

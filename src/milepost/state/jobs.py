@@ -11,10 +11,11 @@ import msgspec
 
 from milepost.clock import instant
 from milepost.codec import Tally, chain_start, encode_row, encode_variables
-from milepost.errors import JobExists
+from milepost.errors import JobExists, StateError
 from milepost.facts import Draft, JobCreated
 from milepost.job import ITEMS, JOB, Progress, begin
 from milepost.machine import Lifecycle, Machine, Values
+from milepost.omissions import OnError
 from milepost.rows import Tip
 from milepost.state.intake import Intake
 from milepost.state.limits import Limits, check_commit, check_value
@@ -110,11 +111,18 @@ def check_absent(loader: Loader, reader: Reader, job_id: str) -> None:
         raise JobExists(job_id=job_id, url=loader.store.url)
 
 
-def summaries(loader: Loader, reader: Reader, prefix: str) -> Iterator[JobSummary]:
+def summaries(
+    loader: Loader, reader: Reader, prefix: str, on_error: OnError
+) -> Iterator[JobSummary]:
     """The jobs whose id begins with `prefix`, in order of creation. One row a job."""
-    for tip in reader.tips():
+    for tip in reader.tips(on_error):
         if tip.job.job_id.startswith(prefix):
-            yield _summary(loader, tip)
+            try:
+                summary = _summary(loader, tip)
+            except StateError as error:
+                on_error(error)
+            else:
+                yield summary
 
 
 def phase_entered(loader: Loader, reader: Reader, job_id: str, seq: int) -> int:

@@ -21,6 +21,7 @@ from milepost.job import CheckpointRef, JobState
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle, Payload, Values
 from milepost.metrics import Metrics
+from milepost.omissions import OnError, refuse
 from milepost.payloads import PayloadCodec, codec_name
 from milepost.rows import StoreFormat, Stray, Vacuumed
 from milepost.state import checkpoint as checkpoints
@@ -43,7 +44,7 @@ from milepost.state.locating import Locator
 from milepost.state.old_homes import HomeImport
 from milepost.state.persistence import Create, Durability, Reader, StateStore, open_store
 from milepost.state.quarantine import QuarantinedRow, quarantined
-from milepost.state.reaping import StuckJob, expired, reap
+from milepost.state.reaping import StuckJob, reap, stuck
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
 from milepost.state.repair import Repair, find_entry, repair_job, set_strays_aside, survey
 from milepost.state.results import Failure, Order, ResultReader
@@ -297,21 +298,27 @@ class StateManager:
         return self._load(job_id).state
 
     def list_jobs(
-        self, *, phase: str | None = None, prefix: str = "", limit: int | None = None
+        self,
+        *,
+        phase: str | None = None,
+        prefix: str = "",
+        limit: int | None = None,
+        on_error: OnError = refuse,
     ) -> list[JobSummary]:
         """The jobs, newest first: those in `phase` whose id begins with `prefix`, at most `limit`.
 
-        Cost: one row a job.
+        Raises StoreUnreadable where any job of the store, whatever its id or phase, cannot be read;
+        with `on_error`, that is told of each such job, which is left out. Cost: one row a job.
         """
         with self._store.reading() as reader:
-            found = list(summaries(self._loader, reader, prefix))
+            found = list(summaries(self._loader, reader, prefix, on_error))
         found = [summary for summary in reversed(found) if phase in (None, summary.phase)]
         return found[:limit]
 
-    def job_ids(self, prefix: str = "") -> list[str]:
-        """The ids of the jobs that begin with `prefix`, in order."""
+    def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
+        """The ids of the jobs that begin with `prefix`, in order; `on_error` as in `list_jobs`."""
         with self._store.reading() as reader:
-            return reader.job_ids(prefix)
+            return reader.job_ids(prefix, on_error)
 
     def compare_inputs(
         self, job_id: str, items: Iterable[object] | Mapping[str, object]
@@ -578,36 +585,13 @@ class StateManager:
             _recovery_log.info("job %s recovered: %s%s; in %s", state.id, back, events, state.phase)
         return state
 
-    def stuck_jobs(self) -> list[StuckJob]:
+    def stuck_jobs(self, *, on_error: OnError = refuse) -> list[StuckJob]:
         """The jobs whose lease has expired and was not given back, in order of creation.
 
-        Cost: one look-up a job; the state of each that may be stuck.
+        `on_error` as in `list_jobs`. Cost: one look-up a job; the state of each that may be stuck.
         """
-        now_us = self.now_us()
         with self._store.reading() as reader:
-            quiet = [
-                (tip.job, lease)
-                for tip in reader.tips()
-                if (lease := expired(self._loader, reader, tip, now_us)) is not None
-            ]
-            found = [
-                (self._loader.load(reader, job, self._appender.known(job.job_id)).state, lease)
-                for job, lease in quiet
-            ]
-        return [
-            StuckJob(
-                id=state.id,
-                phase=state.phase,
-                seq=state.seq,
-                owner=state.owner,
-                fence=state.fence,
-                expired_at=instant(lease.expires_at_us),
-                updated_at=state.updated_at,
-                running=state.progress.running,
-            )
-            for state, lease in found
-            if state.owner is not None and state.fence == lease.fence
-        ]
+            return list(stuck(self._loader, reader, self.now_us(), self._appender.known, on_error))
 
     def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
         """Free a job whose lease has expired: one commit, after which anybody may take it.

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost.errors import StoreError
+from milepost.omissions import OnError, refuse
 from milepost.rows import (
     Block,
     Erased,
@@ -53,12 +54,15 @@ class Reader(Protocol):
         """True if there is a job of that id, by the index alone: one look-up, however many jobs."""
         ...
 
-    def job_ids(self, prefix: str) -> list[str]:
-        """The ids that begin with `prefix`, in order."""
+    def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
+        """The ids that begin with `prefix`, in order; `on_error` is told of unreadable entries."""
         ...
 
-    def tips(self) -> Iterator[Tip]:
-        """Every job with its newest row, body left out, in order of creation."""
+    def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
+        """Every job with its newest row, body left out, in order of creation.
+
+        `on_error` is told of those that are left out since their entry or row is unreadable.
+        """
         ...
 
     def entries(self) -> list[StoredJob]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from milepost.clock import instant
+from milepost.errors import LifecycleChanged, StateError
 from milepost.facts import Draft, JobFired, LeaseReleased
-from milepost.job import JOB
+from milepost.job import JOB, JobState
+from milepost.omissions import OnError
 from milepost.rows import StoredLease, Tip
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import take
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
 
-__all__ = ["StuckJob", "expired", "reap"]
+__all__ = ["StuckJob", "reap", "stuck"]
 
 _TTL_S = 30.0
 
@@ -37,14 +39,49 @@ class StuckJob:
     running: int
 
 
-def expired(loader: Loader, reader: Reader, tip: Tip, now_us: int) -> StoredLease | None:
+def stuck(
+    loader: Loader,
+    reader: Reader,
+    now_us: int,
+    known: Callable[[str], JobState | None],
+    on_error: OnError,
+) -> Iterator[StuckJob]:
+    """The jobs whose lease has expired and was not given back, in order of creation.
+
+    `known` may have a state of a job, of any age. Jobs that cannot go on under this version of
+    their lifecycle are left out; `on_error` is told of those that cannot be read.
+    """
+    for tip in reader.tips(on_error):
+        try:
+            lease = _expired(loader, reader, tip, now_us)
+            if lease is None:
+                continue
+            state = loader.load(reader, tip.job, known(tip.job.job_id)).state
+        except LifecycleChanged:
+            continue
+        except StateError as error:
+            on_error(error)
+            continue
+        if state.owner is not None and state.fence == lease.fence:
+            yield StuckJob(
+                id=state.id,
+                phase=state.phase,
+                seq=state.seq,
+                owner=state.owner,
+                fence=state.fence,
+                expired_at=instant(lease.expires_at_us),
+                updated_at=state.updated_at,
+                running=state.progress.running,
+            )
+
+
+def _expired(loader: Loader, reader: Reader, tip: Tip, now_us: int) -> StoredLease | None:
     """The newest lease of a job that may be stuck, if it has expired; its owner may be gone.
 
-    None for a job that has ended, or that runs by another lifecycle. One look-up.
+    None for a job that has ended, or that runs by a lifecycle that is not at hand. One look-up.
     """
-    final = loader.lifecycle.machines[JOB].final
-    foreign = tip.job.lifecycle != loader.lifecycle.digest
-    if foreign or loader.tally(tip.job, tip.row).phase in final:
+    lifecycle = loader.tables.get(tip.job.lifecycle)
+    if lifecycle is None or loader.tally(tip.job, tip.row).phase in lifecycle.machines[JOB].final:
         return None
     lease = reader.lease(tip.job.number)
     if lease is None or lease.fence != tip.row.fence or lease.expires_at_us > now_us:

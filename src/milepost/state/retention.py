@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from milepost.clock import instant
-from milepost.errors import StateError
+from milepost.errors import StateError, StoreUnreadable
 from milepost.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
 from milepost.state.checkpoint import KEPT, superfluous
 from milepost.state.loading import Loader
@@ -118,12 +118,14 @@ class RetentionPlan:
     """What a collector would do by `policy`, as of `made_at`; nothing is changed until it does.
 
     `left` are jobs whose deletion was begun and not ended: nobody sees them, their rows still go.
+    `unreadable` says which jobs cannot be told of, and why: they are left alone.
     """
 
     policy: RetentionPolicy
     made_at: datetime
     verdicts: tuple[Verdict, ...]
     left: tuple[Tombstone, ...]
+    unreadable: tuple[str, ...] = ()
 
     @property
     def goes_bytes(self) -> int:
@@ -144,15 +146,20 @@ def plan_retention(
 
     Cost: one pass over the sizes of all rows; states are loaded only of jobs that are held.
     """
-    verdicts = [
-        _measured(reader, judge(loader, reader, job, tip, policy, now_us))
-        for job, tip in [(each.job, each.row) for each in reader.tips()]
-    ]
+    unreadable: list[StateError] = []
+    verdicts: list[Verdict] = []
+    for tip in list(reader.tips(unreadable.append)):
+        try:
+            verdict = judge(loader, reader, tip.job, tip.row, policy, now_us)
+            verdicts.append(_measured(reader, verdict))
+        except StoreUnreadable as error:
+            unreadable.append(error)
     return RetentionPlan(
         policy=policy,
         made_at=instant(now_us),
         verdicts=tuple(verdicts),
         left=tuple(reader.tombstones_left()),
+        unreadable=tuple(map(str, unreadable)),
     )
 
 

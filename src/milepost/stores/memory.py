@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from milepost.errors import StoreError
+from milepost.omissions import OnError, refuse
 from milepost.rows import (
     Block,
     Erased,
@@ -81,11 +82,18 @@ class _Transaction:
         """True if there is a job of that id."""
         return job_id in self.logs
 
-    def job_ids(self, prefix: str) -> list[str]:
+    def job_ids(
+        self,
+        prefix: str,
+        on_error: OnError = refuse,  # noqa: ARG002 memory does not decay
+    ) -> list[str]:
         """The ids that begin with `prefix`, in order."""
         return sorted(job_id for job_id in self.logs if job_id.startswith(prefix))
 
-    def tips(self) -> Iterator[Tip]:
+    def tips(
+        self,
+        on_error: OnError = refuse,  # noqa: ARG002 as above
+    ) -> Iterator[Tip]:
         """Every job with its newest row, in order of creation."""
         return (Tip(log.job, log.rows[-1]) for log in self.logs.values() if log.rows)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import apsw
 
 from milepost.errors import StoreError, StoreUnreadable
+from milepost.omissions import OnError, refuse
 from milepost.rows import (
     InputBlock,
     KeySegment,
@@ -111,9 +112,9 @@ class SqliteReader:
             return True
         return False
 
-    def job_ids(self, prefix: str) -> list[str]:
-        """The ids that begin with `prefix`, in order."""
-        return sorted(job.job_id for job in self._jobs() if job.job_id.startswith(prefix))
+    def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
+        """The ids that begin with `prefix`, in order; `on_error` is told of unreadable entries."""
+        return sorted(job.job_id for job in self._jobs(on_error) if job.job_id.startswith(prefix))
 
     def entries(self) -> list[StoredJob]:
         """Every entry that can be had, sealed or not, in order of creation: to look for damage.
@@ -130,29 +131,54 @@ class SqliteReader:
                         found[row[0]] = StoredJob(*row)
         return [found[number] for number in sorted(found)]
 
-    def _jobs(self) -> list[StoredJob]:
+    def _jobs(self, on_error: OnError) -> list[StoredJob]:
         """Every entry, in order of creation, by the table and by its index alike."""
         wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs ORDER BY number"
-        found = [
-            StoredJob(*self._sealed(f"the entry of job {row[1]}", row))
-            for row in self._select(wanted)
-        ]
-        index = "SELECT job_id, number FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
-        if set(self._select(index)) != {(job.job_id, job.number) for job in found}:
-            raise self._unreadable("the index of jobs", "does not match the entries")
+        found: list[StoredJob] = []
+        listed = {
+            (job_id, number): f"the entry of job {job_id}" for job_id, number in self._index()
+        }
+        for row in self._select(wanted):
+            try:
+                job = StoredJob(*self._sealed(f"the entry of job {row[1]}", row))
+            except StoreUnreadable as error:
+                listed.pop((row[1], row[0]), None)
+                on_error(error)
+                continue
+            found.append(job)
+            if listed.pop((job.job_id, job.number), None) is None:
+                on_error(self._unreadable("the index of jobs", f"does not lead to {job.job_id}"))
+        for what in listed.values():
+            on_error(self._unreadable(what, "is in the index and not in the table"))
         return found
 
-    def tips(self) -> Iterator[Tip]:
-        """Every job with its newest row, bodies left out, in order of creation."""
+    def _index(self) -> Iterator[tuple[Any, ...]]:
+        yield from self._select(
+            "SELECT job_id, number FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
+        )
+
+    def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
+        """Every job with its newest row, bodies left out, in order of creation.
+
+        `on_error` is told of those that are left out since their entry or row is unreadable.
+        """
         seals = {row[0]: row[1:] for row in self._select("SELECT job, seq, digest, seal FROM tips")}
-        for job in self._jobs():
-            row = self.tip(job.number)
-            columns = () if row is None else shown(job.number, row)
-            if seals.get(job.number, ()) != columns:
-                problem = f"ends at {row.seq if row else 0}, and not where it was sealed"
-                raise self._unreadable(f"the log of job {job.job_id}", problem)
-            if row is not None:
-                yield Tip(job, row)
+        for job in self._jobs(on_error):
+            try:
+                tip = self._tip(job, seals.get(job.number, ()))
+            except StoreUnreadable as error:
+                on_error(error)
+            else:
+                if tip is not None:
+                    yield tip
+
+    def _tip(self, job: StoredJob, sealed: tuple[Any, ...]) -> Tip | None:
+        row = self.tip(job.number)
+        columns = () if row is None else shown(job.number, row)
+        if sealed != columns:
+            problem = f"ends at {row.seq if row else 0}, and not where it was sealed"
+            raise self._unreadable(f"the log of job {job.job_id}", problem)
+        return None if row is None else Tip(job, row)
 
     def newest(self, job: int) -> tuple[int, bytes] | None:
         """Seq and digest of the job's newest commit, by the seal; None if it has no commits."""

@@ -60,6 +60,41 @@ def test_a_file_that_is_damaged(store: Path) -> None:
     assert fails("jobs", "--db", str(store)).startswith("milepost: sqlite:///")
 
 
+def test_one_job_that_cannot_be_read_leaves_the_others(milepost: CommandLine, store: Path) -> None:
+    """It is named, the others are listed and worked on, and the exit code tells of it."""
+    connection = apsw.Connection(str(store))
+    connection.execute("UPDATE jobs SET lifecycle = 'other' WHERE job_id = 'weekly-1'")
+    connection.execute("DELETE FROM tips WHERE job = (SELECT max(number) FROM jobs)")
+    connection.close()
+    named = ("the entry of job weekly-1 does not match its seal", "the log of job weekly-2 ends at")
+
+    def names(stderr: str) -> bool:
+        return all(each in stderr and "`milepost verify`" in stderr for each in named)
+
+    listed = milepost("jobs", exit_code=2)
+    assert "nightly" in listed.stdout
+    assert "weekly" not in listed.stdout
+    assert names(listed.stderr)
+    told = milepost.json("jobs", exit_code=2)
+    assert ([job["id"] for job in told["jobs"]], told["total"]) == (["nightly"], 1)
+    assert len(told["unreadable"]) == 2
+    assert names(milepost("jobs", "--stuck", exit_code=2).stderr)
+    assert milepost.json("show", "nightly")["job"] == "nightly"
+    assert named[0] in milepost("show", "night", exit_code=2).stderr, "it may begin so too"
+    assert named[0] in milepost("show", "weekly-1", exit_code=2).stderr
+    assert "weekly-1" in milepost("fork", "nightly", "5", "weekly-1", exit_code=2).stderr
+    assert named[1] in milepost("compact", "--all", exit_code=2).stderr
+    freed = milepost("recover", "--expired", "--apply", exit_code=2)
+    assert "applied: 1 freed" in freed.stdout
+    assert names(freed.stderr)
+    collected = milepost("gc", "--apply", exit_code=2)
+    assert "nightly" in collected.stdout
+    assert names(collected.stderr)
+    copy = store.parent / "copy.db"
+    assert named[0] in milepost("backup", str(copy), exit_code=2).stderr
+    assert copy.exists()
+
+
 def test_a_url_that_names_no_store() -> None:
     """The message shows the forms there are."""
     assert "use a path, sqlite:///jobs.db" in fails("jobs", "--db", "mysql://x/y")

@@ -159,6 +159,28 @@ def test_looking_back_and_going_back_cross_the_change(store: StateStore) -> None
     assert [v.problems for v in manager.verify()] == [()]
 
 
+def test_a_job_that_was_left_under_the_version_before_is_freed(store: StateStore) -> None:
+    """Its lease has expired: it is stuck, and reaped, under the version that there is now."""
+    clock = FakeClock()
+    left = manager_of(store, mapreduce.LIFECYCLE, clock=clock)
+    left.create_job(ITEMS, job_id="job")
+    held = left.lease("job", "worker", 5.0, renewed=False)
+    held.__enter__()
+    left.fire("job", "start_map")
+    clock.advance(6)
+    version = compiled(MIGRATED)
+    manager = manager_of(store, version.lifecycle, version.first, clock=clock)
+    (stuck,) = manager.stuck_jobs()
+    assert (stuck.id, stuck.owner) == ("job", "worker")
+    assert manager.reap("job").owner is None
+    assert manager.stuck_jobs() == []
+    assert [verification.problems for verification in manager.verify()] == [()]
+    broken = compiled(BREAKING)
+    assert manager_of(store, broken.lifecycle, clock=clock).stuck_jobs() == []
+    with pytest.raises(LifecycleChanged):  # whoever held it cannot give it back any more
+        held.__exit__(None, None, None)
+
+
 def test_a_breaking_change_is_refused_with_the_report(store: StateStore) -> None:
     """Nothing is written, and what is said is what `milepost diff` says."""
     before = begun(store)

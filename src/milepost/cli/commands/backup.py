@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from milepost.cli.options import examples, with_store
-from milepost.cli.session import session_of
+from milepost.cli.session import session_of, tell_unreadable
+from milepost.errors import StateError
 from milepost.inspect.upkeep import BackupView, backup_page
 from milepost.state.manager import StateManager
 
@@ -33,6 +34,8 @@ def backup(context: click.Context, *, copy: Path) -> None:
         size_bytes = manager.back_up(copy)
         store = manager.url
     with StateManager.open(copy, create=False, read_only=True) as copied:
-        jobs = len(copied.job_ids())
+        unreadable: list[StateError] = []
+        jobs = len(copied.job_ids(on_error=unreadable.append))
     view = BackupView(store=store, copy=str(copy), size_bytes=size_bytes, jobs=jobs)
     session.answer(view, lambda: backup_page(view))
+    tell_unreadable(context, map(str, unreadable))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import click
 
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal
-from milepost.cli.session import find_job, session_of
-from milepost.errors import LifecycleChanged, LogCorrupt
+from milepost.cli.session import find_job, session_of, tell_unreadable
+from milepost.errors import LifecycleChanged, LogCorrupt, StateError
 from milepost.inspect.upkeep import CompactedJob, CompactView, compact_page
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.omissions import OnError
 from milepost.state.manager import StateManager
 
 __all__ = ["compact"]
@@ -44,7 +44,11 @@ def compact(context: click.Context, *, jobs: tuple[str, ...], finished: bool, ap
         raise click.UsageError("which jobs? Name them, or --all that are finished.", context)
     session = session_of(context)
     with session.writing() if apply else session.reading() as manager:
-        ids = _finished(manager) if finished else [find_job(manager, job) for job in jobs]
+        unreadable: list[StateError] = []
+        if finished:
+            ids = _finished(manager, unreadable.append)
+        else:
+            ids = [find_job(manager, job) for job in jobs]
         hidden = not is_terminal(sys.stderr)
         with click.progressbar(
             dict.fromkeys(ids), label="compacting", file=sys.stderr, hidden=hidden
@@ -52,13 +56,14 @@ def compact(context: click.Context, *, jobs: tuple[str, ...], finished: bool, ap
             compacted = tuple(_compacted(manager, job_id, apply=apply) for job_id in each)
     view = CompactView(applied=apply, jobs=compacted)
     session.answer(view, lambda: compact_page(view))
+    tell_unreadable(context, map(str, unreadable))
     context.exit(_NOT_ALL if any(job.problem for job in compacted) else 0)
 
 
-def _finished(manager: StateManager) -> Iterator[str]:
+def _finished(manager: StateManager, on_error: OnError) -> list[str]:
     """The jobs whose phase is one that nothing leads out of."""
     final = LIFECYCLE.machines[JOB].final
-    return (job.id for job in manager.list_jobs() if job.phase in final)
+    return [job.id for job in manager.list_jobs(on_error=on_error) if job.phase in final]
 
 
 def _compacted(manager: StateManager, job_id: str, *, apply: bool) -> CompactedJob:

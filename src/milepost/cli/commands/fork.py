@@ -43,7 +43,7 @@ def fork(
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
         seq = seq_of(manager, job_id, moment)
-        if check_job_id(new) in manager.job_ids(new):
+        if check_job_id(new) in manager.stored_ids():
             raise JobExists(job_id=new, url=manager.url)
         state = manager.state_at(job_id, seq)
         if apply:

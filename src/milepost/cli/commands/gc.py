@@ -7,7 +7,7 @@ import click
 from milepost.cli.durations import AGE
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
-from milepost.cli.session import session_of
+from milepost.cli.session import session_of, tell_unreadable
 from milepost.inspect import retaining
 from milepost.state.retention import RetentionPolicy
 
@@ -77,3 +77,4 @@ def gc(
             note("the store may be written anew: that takes room for it twice, and others wait")
         view = retaining.gc_view(plan, collected, manager.vacuum() if vacuum else None)
     session.answer(view, lambda: retaining.gc_page(view))
+    tell_unreadable(context, view.unreadable)

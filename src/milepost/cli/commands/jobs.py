@@ -6,8 +6,10 @@ import click
 
 from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
-from milepost.cli.session import Session, session_of
+from milepost.cli.session import Session, session_of, tell_unreadable
 from milepost.inspect import pages, queries, repair_pages, repair_queries
+from milepost.inspect.repair_views import StuckView
+from milepost.inspect.views import JobsView
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 
@@ -38,23 +40,32 @@ __all__ = ["jobs"]
 def jobs(
     context: click.Context, *, phase: str | None, prefix: str, stuck: bool, limit: int | None
 ) -> None:
-    """List the jobs of a store, newest first."""
+    """List the jobs of a store, newest first.
+
+    Jobs that cannot be read are named on the error output; then the exit code is 2.
+    """
     session = session_of(context)
     if stuck:
         if phase or prefix:
             raise click.UsageError("--stuck lists all jobs that are: leave the rest out", context)
-        return _stuck(session)
+        view: JobsView | StuckView = _stuck(session)
+    else:
+        view = _jobs(session, phase=phase, prefix=prefix, limit=limit)
+    tell_unreadable(context, view.unreadable)
+
+
+def _jobs(session: Session, *, phase: str | None, prefix: str, limit: int | None) -> JobsView:
     with session.reading() as manager:
         view = queries.jobs(manager, phase=phase, prefix=prefix, limit=limit)
     session.answer(view, lambda: pages.jobs_page(view))
     if len(view.jobs) < view.total:
         note(f"{len(view.jobs)} of {view.total} jobs; --limit 0 lists all")
-    elif not view.total:
+    elif not view.total and not view.unreadable:
         note("no such job" if phase or prefix else "no jobs")
-    return None
+    return view
 
 
-def _stuck(session: Session) -> None:
+def _stuck(session: Session) -> StuckView:
     with session.reading() as manager:
         view = repair_queries.stuck(manager, now=session.now())
     session.answer(view, lambda: repair_pages.stuck_page(view))
@@ -62,3 +73,4 @@ def _stuck(session: Session) -> None:
         note("`milepost recover --expired --apply` frees them for another executor")
     else:
         note("no lease has expired")
+    return view

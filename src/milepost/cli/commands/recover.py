@@ -10,7 +10,7 @@ import click
 from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, with_store
 from milepost.cli.scoping import scope_of, with_scope
-from milepost.cli.session import Session, find_job, session_of
+from milepost.cli.session import Session, find_job, session_of, tell_unreadable
 from milepost.inspect import queries, repair_pages, repair_queries
 from milepost.inspect.views import RecoverView
 from milepost.state.lease import default_owner
@@ -86,7 +86,7 @@ def recover(
         if job is not None or rewind is not None or scope != Scope.all():
             told = "--expired is about all jobs as they stand: leave JOB and scopes out"
             raise click.UsageError(told, context)
-        return _free(session, reason=take_over or "", apply=apply)
+        return _free(context, session, reason=take_over or "", apply=apply)
     if job is None:
         raise click.UsageError("which job? Name it, or say --expired", context)
     with session.writing() if apply else session.reading() as manager:
@@ -139,11 +139,12 @@ def carried_out(
     return CarriedOut(wanted, True, after.seq, after.phase)
 
 
-def _free(session: Session, *, reason: str, apply: bool) -> None:
+def _free(context: click.Context, session: Session, *, reason: str, apply: bool) -> None:
     """Free the jobs whose lease has expired: taken over, interrupted, given back."""
     with session.writing() if apply else session.reading() as manager:
         view = repair_queries.reap(manager, now=session.now(), reason=reason, apply=apply)
     session.answer(view, lambda: repair_pages.reap_page(view))
+    tell_unreadable(context, view.unreadable)
 
 
 def _plan(
