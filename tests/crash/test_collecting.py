@@ -172,9 +172,9 @@ def test_the_sweep_finds_a_collector_that_does_not_go_on(
         plan = planned(loader, reader, policy, now_us)
         return type(plan)(policy=plan.policy, made_at=plan.made_at, verdicts=plan.verdicts, left=())
 
-    from milepost.state import manager
+    from milepost.state.manager import retention
 
-    planned = manager.plan_retention
-    monkeypatch.setattr(manager, "plan_retention", forgetful)
+    planned = retention.plan_retention
+    monkeypatch.setattr(retention, "plan_retention", forgetful)
     with pytest.raises(AssertionError):
         sweep(tmp_path, "after")

@@ -1,0 +1,136 @@
+"""What every part of the manager works with: the store, the clock, and what is known of jobs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from milepost.clock import Clock, SystemClock
+from milepost.errors import JobAbsent
+from milepost.facts import check_job_id
+from milepost.job import JobState
+from milepost.lifecycles import mapreduce
+from milepost.machine import Lifecycle
+from milepost.metrics import Metrics
+from milepost.payloads import PayloadCodec, codec_name
+from milepost.state import old_homes
+from milepost.state.append import Appender, Decision
+from milepost.state.lease import Lease
+from milepost.state.limits import Limits
+from milepost.state.loading import Loader, Loading
+from milepost.state.locating import Locator
+from milepost.state.persistence import Reader, StateStore
+from milepost.state.results import ResultReader
+from milepost.versions import tables_of
+
+__all__ = ["Core"]
+
+
+def _new_job_id() -> str:
+    return f"job-{secrets.token_hex(6)}"
+
+
+class Core:
+    """The store of one manager, and the newest state that it knows of each job."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        *,
+        lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+        earlier: Sequence[Lifecycle] = (),
+        clock: Clock | None = None,
+        new_job_id: Callable[[], str] = _new_job_id,
+        metrics: Metrics | None = None,
+        payload_codec: PayloadCodec | None = None,
+        limits: Limits | None = None,
+        legacy: str | Path | None = None,
+    ) -> None:
+        if payload_codec is not None:
+            codec_name(payload_codec)
+        self._legacy = None if legacy is None else old_homes.old_home(legacy)
+        self._store = store
+        self._lifecycle = lifecycle
+        self._clock: Clock = clock or SystemClock()
+        self._new_job_id = new_job_id
+        self._limits = limits or Limits()
+        self._metrics = metrics or Metrics()
+        self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics, payload_codec)
+        self._appender = Appender(self._loader, self._clock, self._limits)
+        self._locator = Locator(store.url)
+        self._leases: dict[str, Lease] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the state is kept."""
+        return self._store.url
+
+    @property
+    def limits(self) -> Limits:
+        """How large what this manager writes may be."""
+        return self._limits
+
+    def now_us(self) -> int:
+        """The time by the clock that commits and leases go by, in microseconds since 1970."""
+        return self._clock.now_us()
+
+    def close(self) -> None:
+        """Close the store; the manager cannot be used afterwards."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def get_state(self, job_id: str) -> JobState:
+        """The newest state of the job. Raises JobAbsent, LogCorrupt, LifecycleChanged.
+
+        Cost: one query for what was written since this manager last looked; at the first look,
+        the newest checkpoint and the heads after it. Never waits for a writer.
+        """
+        return self._load(job_id).state
+
+    def _meet(self, job_id: str) -> None:
+        """Import the job if it is not here and the old home has it: before every look at a job."""
+        if self._legacy is None or self._appender.known(job_id) is not None:
+            return
+        with self._store.reading() as reader:
+            if reader.job(check_job_id(job_id)) is not None:
+                return
+        if not self._store.read_only:
+            old_homes.import_named(self._loader, self._legacy, job_id, self._clock.now_us)
+        elif told := old_homes.advice(self._legacy, job_id):
+            raise JobAbsent(job_id=job_id, url=self._store.url, advice=told)
+
+    def _append(self, job_id: str, decision: Decision) -> JobState:
+        self._meet(job_id)
+        return self._appender.append(job_id, decision)
+
+    def _lease_for(self, job_id: str, lease: Lease | None) -> Lease | None:
+        return lease or self._leases.get(job_id)
+
+    def _load(self, job_id: str) -> Loading:
+        self._meet(job_id)
+        known = self._appender.known(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            loading = self._loader.load(reader, job, known)
+        self._appender.remember(loading.state)
+        return loading
+
+    def _results(self, reader: Reader, job_id: str) -> ResultReader:
+        job = self._loader.job(reader, job_id)
+        state = self._loader.load(reader, job, self._appender.known(job_id)).state
+        return ResultReader(
+            reader, job, state, self._store.url, self._loader.payloads, self._locator
+        )

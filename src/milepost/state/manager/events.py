@@ -1,0 +1,192 @@
+"""The manager's part that moves jobs and items: events, and leases to write them under."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from milepost.errors import JobAbsent, UpdateConflict
+from milepost.job import JobState
+from milepost.machine import Payload, Values
+from milepost.state import lease as leases
+from milepost.state.append import Decision
+from milepost.state.lease import Lease
+from milepost.state.manager.core import Core
+from milepost.state.transitions import (
+    ItemEvent,
+    JobEvent,
+    Request,
+    Updater,
+    Wanted,
+    Write,
+    decide,
+    prepare,
+    refuse_clear_text,
+)
+
+__all__ = ["Events"]
+
+_log: Final = logging.getLogger("milepost.state")
+_lease_log: Final = logging.getLogger("milepost.lease")
+
+
+def _tell(write: Write, state: JobState) -> None:
+    """Log which events the job itself took."""
+    for request in write.requests:
+        if isinstance(request, JobEvent):
+            taken = request.event, state.phase, state.seq
+            _log.info("job %s took %s: in %s at seq %d", write.job_id, *taken)
+
+
+class Events(Core):
+    """What happens to a job and its items, and leases to write it under."""
+
+    def fire(
+        self,
+        job_id: str,
+        event: str,
+        payload: Values | Payload | None = None,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """The job takes `event`. One durable commit, shared with others that wait.
+
+        Written under `lease`, or the one that this manager holds on the job. Without a lease it
+        is refused while another executor holds the job, unless an `operator` asks (to pause, to
+        cancel). Raises TransitionRefused, PayloadInvalid, LeaseHeld, LeaseLost.
+        """
+        write = Write(job_id, [JobEvent(event, payload)], lease, operator)
+        state = self._appender.append(job_id, self._decision(write))
+        _tell(write, state)
+        return state
+
+    def record(
+        self,
+        job_id: str,
+        item_events: Iterable[ItemEvent],
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """The items take their events, in order, all of them or none. One durable commit.
+
+        The same result again is passed over; another raises RecordConflict and is kept in the
+        history (INV-ONCE). Leases are as in `fire`. Raises TransitionRefused, ItemAbsent,
+        PayloadInvalid, ValueInvalid, LeaseHeld, LeaseLost.
+        """
+        write = Write(job_id, list(item_events), lease, operator)
+        return self._appender.append(job_id, self._decision(write))
+
+    def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
+        """What each of `writes` comes to: the state that it is a durable part of, or its error.
+
+        Each stands for itself, as if it was a `record` or `fire` of a thread of its own, in this
+        order: one that is refused holds no other up. Those of one job share one commit, and all
+        of them one wait for the disk. For one thread that hears from many workers. Raises nothing
+        for what any of them is refused for, the store's errors included.
+        """
+        asked = list(writes)
+        outcomes: dict[int, JobState | Exception] = {}
+        decisions: dict[int, tuple[str, Decision]] = {}
+        for place, write in enumerate(asked):
+            try:
+                decisions[place] = write.job_id, self._decision(write)
+            except Exception as error:  # noqa: BLE001 of one payload: it is no concern of the others
+                outcomes[place] = error
+        answers = self._appender.append_each(decisions.values())
+        for place, answer in zip(decisions, answers, strict=True):
+            outcomes[place] = answer
+            if isinstance(answer, JobState):
+                _tell(asked[place], answer)
+        return [outcomes[place] for place in range(len(asked))]
+
+    def update_state(
+        self,
+        job_id: str,
+        updater: Updater,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+        tries: int = 20,
+    ) -> JobState:
+        """What `updater` makes of the newest state, appended to just that state.
+
+        The updater gets an immutable state and returns the JobEvents and ItemEvents that should
+        happen; it is run again on a newer state if others changed the job meanwhile, up to
+        `tries` times, so it must have no effects of its own. Raises UpdateConflict, and as
+        `record`.
+        """
+        for _ in range(tries):
+            state = self.get_state(job_id)
+            wanted = updater(state)
+            if wanted is None:
+                return state
+            if isinstance(wanted, JobEvent | ItemEvent):
+                wanted = [wanted]
+            prepared = self._prepared(state, wanted)
+            decision = decide(
+                prepared,
+                lease=self._lease_for(job_id, lease),
+                operator=operator,
+                base=state,
+                locator=self._locator,
+            )
+            try:
+                return self._append(job_id, decision)
+            except UpdateConflict:
+                continue
+        raise UpdateConflict(job_id=job_id, tries=tries)
+
+    @contextmanager
+    def lease(
+        self,
+        job_id: str,
+        owner: str | None = None,
+        ttl_s: float = 30.0,
+        *,
+        takeover: str = "",
+        renewed: bool = True,
+    ) -> Iterator[Lease]:
+        """Hold the job as `owner` while the block runs; this manager's writes then carry its fence.
+
+        Renewed from a thread while the block runs, unless `renewed` is False; given back at its
+        end. `takeover` is a reason for taking the job from a holder that still seems alive.
+        Raises LeaseHeld, which says who holds it and until when.
+        """
+        who = owner or leases.default_owner()
+        state = self._append(job_id, leases.take(who, ttl_s, takeover))
+        lease = Lease(job_id, state.number, who, state.fence, ttl_s)
+        self._leases[job_id] = lease
+        _lease_log.info("%r", lease)
+        renewer = leases.Renewer(self._loader, lease, self._clock) if renewed else None
+        try:
+            yield lease
+        finally:
+            if renewer is not None:
+                renewer.stop()
+            if self._leases.get(job_id) is lease:
+                del self._leases[job_id]
+            with suppress(JobAbsent):  # there is nothing to give back any more
+                self._append(job_id, leases.release(lease))
+
+    def _decision(self, write: Write) -> Decision:
+        prepared = self._prepared(self._known(write.job_id), write.requests)
+        self._meet(write.job_id)
+        return decide(
+            prepared,
+            lease=self._lease_for(write.job_id, write.lease),
+            operator=write.operator,
+            locator=self._locator,
+        )
+
+    def _prepared(self, state: JobState, requests: Iterable[Request]) -> Wanted:
+        wanted = prepare(state, requests, self._limits)
+        refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
+        return wanted
+
+    def _known(self, job_id: str) -> JobState:
+        """A state of the job of any age: for what does not change, its lifecycle."""
+        return self._appender.known(job_id) or self.get_state(job_id)

@@ -1,0 +1,169 @@
+"""The manager's part about jobs as such: made, grown, listed, compared, imported."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from milepost.clock import instant
+from milepost.errors import StoreLocked
+from milepost.facts import check_job_id
+from milepost.input_blocks import entries_of
+from milepost.job import JobState
+from milepost.machine import Values
+from milepost.omissions import OnError, refuse
+from milepost.state import old_homes
+from milepost.state.additions import Existing, add_items
+from milepost.state.comparing import InputComparison, compare
+from milepost.state.intake import Intake, sweep
+from milepost.state.jobs import JobSummary, NewJob, check_absent, summaries
+from milepost.state.lease import Lease
+from milepost.state.limits import checked_entries
+from milepost.state.manager.core import Core
+from milepost.state.old_homes import HomeImport
+
+__all__ = ["Jobs"]
+
+_log: Final = logging.getLogger("milepost.state")
+
+
+class Jobs(Core):
+    """Jobs as such: a new one, more items for it, which there are."""
+
+    def create_job(
+        self,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        job_id: str | None = None,
+        config: Values | None = None,
+        variables: Mapping[str, object] | None = None,
+    ) -> JobState:
+        """A new job over `items`, in its initial phase; all of it is stored, or nothing.
+
+        A mapping gives keys and values; of other iterables a text or a milepost.Item has a key,
+        and every other JSON value is known by the digest of its content. `config` gives the
+        lifecycle's parameters (`max_attempts`, `max_dead`, `has_reduce`), `variables` the job's
+        first ones.
+
+        `items` are read once, in order, and may be of any number: beyond the first 65,536 they
+        are written as they come in, and the job is there when the last has come. No lock is held
+        while an item is waited for. Memory: 65,536 items or 8 MB as stored, and 20 bytes for each
+        item. Raises JobExists, JobIdInvalid, ValueInvalid, ItemKeyDuplicate, ContextInvalid,
+        StagingExpired.
+        """
+        job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
+        new = NewJob.prepare(self._lifecycle, config or {}, variables or {}, self._limits)
+        with self._store.reading() as reader:
+            check_absent(self._loader, reader, job_id)
+        self._sweep()
+        intake = Intake(self._loader, self._clock, job_id, None)
+        try:
+            intake.read(checked_entries(self._limits, entries_of(items, self._loader.payloads)))
+            with self._store.writing() as writer:
+                new.store(self._loader, writer, job_id, intake, self._clock.now_us())
+                earlier = writer.tombstone(job_id)
+        except BaseException:
+            intake.abandon()
+            raise
+        self._metrics.began_job("created")
+        _log.info("job %s created with %d items", job_id, intake.count)
+        if earlier is not None:
+            when = instant(earlier.deleted_at_us)
+            _log.info("job %s: an earlier job of that id was deleted at %s", job_id, when)
+        return self.get_state(job_id)
+
+    def add_items(
+        self,
+        job_id: str,
+        items: Iterable[object] | Mapping[str, object],
+        *,
+        existing: Existing = "refuse",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """The job with `items` behind those that it has, in their initial state; all, or none.
+
+        They are given and read as in `create_job`, at the same cost. Items can be added in the
+        phase that a job begins in, and in those that accept all that a new item could take: setup
+        and map. `existing` says what becomes of an item whose key the job has: `refuse` raises
+        ItemExists, `skip` leaves it out. A rewind to a commit before undoes it. Leases are as in
+        `fire`. Raises ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld,
+        LeaseLost, StagingExpired, and UpdateConflict if others rewound the job meanwhile.
+        """
+        self._sweep()
+        state = add_items(
+            self._loader,
+            self._clock,
+            check_job_id(job_id),
+            checked_entries(self._limits, entries_of(items, self._loader.payloads)),
+            existing=existing,
+            lease=self._lease_for(job_id, lease),
+            operator=operator,
+            newest=lambda: self.get_state(job_id),
+            append=lambda decision: self._append(job_id, decision),
+        )
+        _log.info("job %s has %d items now", job_id, state.items.count)
+        return state
+
+    def list_jobs(
+        self,
+        *,
+        phase: str | None = None,
+        prefix: str = "",
+        limit: int | None = None,
+        on_error: OnError = refuse,
+    ) -> list[JobSummary]:
+        """The jobs, newest first: those in `phase` whose id begins with `prefix`, at most `limit`.
+
+        Raises StoreUnreadable where any job of the store, whatever its id or phase, cannot be read;
+        with `on_error`, that is told of each such job, which is left out. Cost: one row a job.
+        """
+        with self._store.reading() as reader:
+            found = list(summaries(self._loader, reader, prefix, on_error))
+        found = [summary for summary in reversed(found) if phase in (None, summary.phase)]
+        return found[:limit]
+
+    def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
+        """The ids of the jobs that begin with `prefix`, in order; `on_error` as in `list_jobs`."""
+        with self._store.reading() as reader:
+            return reader.job_ids(prefix, on_error)
+
+    def compare_inputs(
+        self, job_id: str, items: Iterable[object] | Mapping[str, object]
+    ) -> InputComparison:
+        """How `items`, read once as `create_job` reads them, differ from those of the job.
+
+        The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
+        held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
+        """
+        return compare(self.get_state(job_id), items, self._loader.payloads)
+
+    def import_jobs(
+        self,
+        home: str | Path,
+        *,
+        job_id: str | None = None,
+        repo: str | None = None,
+        dry_run: bool = False,
+    ) -> HomeImport:
+        """Make jobs of those that the tool Prodigy left in `home`, or of that id and repo alone.
+
+        Each becomes a log with its old times, in one transaction, verified before it ends; what
+        was imported before is left as it is. With `dry_run` nothing is written, and what would be
+        is said. Nothing in `home` is ever changed. What stands in the way of one job is in what
+        is said of it. Raises StoreAbsent if there is no such directory or no job of that repo,
+        JobAbsent if none of that id. Cost: every file of the jobs is read; memory: one old job.
+        """
+        place = old_homes.old_home(home)
+        return old_homes.import_home(
+            self._loader, place, self._clock.now_us, job_id=job_id, repo=repo, dry_run=dry_run
+        )
+
+    def _sweep(self) -> None:
+        """Take away what is left of items whose writers died; a store that is busy is left be."""
+        if not self._store.read_only:
+            with suppress(StoreLocked):
+                sweep(self._loader, self._clock.now_us())

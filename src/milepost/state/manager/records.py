@@ -1,0 +1,162 @@
+"""The manager's part about what is on record: history, past moments, results, failures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+
+from milepost.clock import instant
+from milepost.facts import check_job_id
+from milepost.items import bitmap
+from milepost.job import JobState
+from milepost.state import travel
+from milepost.state.history import StateEvent, history
+from milepost.state.jobs import phase_entered
+from milepost.state.manager.core import Core
+from milepost.state.results import Failure, Order
+from milepost.state.transitions import (
+    item_ordinal,
+)
+from milepost.state.travel import StateDiff
+
+__all__ = ["Records"]
+
+_log: Final = logging.getLogger("milepost.state")
+
+
+class Records(Core):
+    """What is on record of a job: what happened, what came of it."""
+
+    def get_state_history(
+        self, job_id: str, *, after: int = 0, upto: int | None = None
+    ) -> list[StateEvent]:
+        """What happened in the commits with `after < seq <= upto`, oldest first."""
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            return list(history(self._loader, reader, job, after, upto))
+
+    def state_at(self, job_id: str, seq: int) -> JobState:
+        """The state after commit `seq`, as it stands under this version of the lifecycle.
+
+        Raises CommitAbsent if the log has none such, LifecycleChanged.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
+
+    def seq_at(self, job_id: str, at: datetime) -> int:
+        """The newest commit that is not after `at`, which is aware. O(log commits) look-ups.
+
+        Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            return travel.seq_at(reader, self._loader.job(reader, job_id), at)
+
+    def diff(self, job_id: str, before: int, after: int) -> StateDiff:
+        """What is different after commit `after` against after commit `before`.
+
+        Cost: both states are folded, from the checkpoints before them, and the heads of the rows
+        between are read. Raises CommitAbsent, ValueError if `before` is the later one.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            return travel.diff(self._loader, reader, job, before, after)
+
+    def fork(
+        self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
+    ) -> JobState:
+        """A new job that stands as `job_id` stood at `seq`; all of it is stored, or nothing.
+
+        It has the items, the history up to there and the results in it as its own, so that it
+        outlives its source; nobody holds it, and it has no checkpoint. The source is not changed,
+        whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
+        other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
+        """
+        self._meet(job_id)
+        new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
+        now_us = self._clock.now_us()
+        with self._store.writing() as writer:
+            source = self._loader.job(writer, job_id)
+            travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
+        self._metrics.began_job("forked")
+        _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
+        return self.get_state(new_job_id)
+
+    def phase_entered(self, job_id: str, seq: int) -> int:
+        """The commit at which the job came into the phase that it is in at `seq`.
+
+        Cost: one pass over the tallies.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            return phase_entered(self._loader, reader, job_id, seq)
+
+    def lease_expires_at(self, job_id: str) -> datetime | None:
+        """Until when the newest holder may be taken for alive; None if there never was one."""
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            state = self._loader.load(reader, job, self._appender.known(job_id)).state
+            lease = self._loader.lease(reader, job, state.fence)
+        return None if lease is None else instant(lease.expires_at_us)
+
+    def results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> Iterator[tuple[str, Any]]:  # Any: JSON
+        """Key and result of every item that is done, streamed; of those with `keys` or `ordinals`.
+
+        As of the moment of the first step; later writes do not show. In item order, or as they
+        were `recorded`, which keeps nothing in memory however much out of order that was. Cost:
+        the heads that no result was looked for in before, and the bodies that hold results,
+        decoded once each. Raises ItemAbsent for an item that the job does not have.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            wanted = None
+            if keys is not None or ordinals is not None:
+                named: Iterator[str | int] = chain(keys or (), ordinals or ())
+                wanted = bitmap(item_ordinal(results.state, item) for item in named)
+            inputs = results.state.inputs
+            for ordinal, result in results.results(wanted, order):
+                yield inputs.key(ordinal), result
+
+    def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
+        """The result of one item, by its key or ordinal. Raises ItemAbsent.
+
+        Raises KeyError if it has none. Cost: the heads that no result was looked for in before,
+        and one body.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            return results.result(item_ordinal(results.state, item))
+
+    def result(self, job_id: str) -> Any:  # Any: JSON
+        """What the reduce phase gave. Raises KeyError while there is none."""
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            return self._results(reader, job_id).job_result()
+
+    def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
+        """The failed attempts by item key, oldest first, of the items that had any.
+
+        Raises CodecAbsent where their messages need another payload codec; with `undecoded`, the
+        message says so instead.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            inputs, found = results.state.inputs, results.failures(undecoded=undecoded)
+        return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}

@@ -1,0 +1,182 @@
+"""The manager's part about going on: checkpoints, plans, jobs that were left, dead letters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+from milepost.job import CheckpointRef, JobState
+from milepost.omissions import OnError, refuse
+from milepost.state import checkpoint as checkpoints
+from milepost.state import lease as leases
+from milepost.state.checkpoint import Checkpoint
+from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
+from milepost.state.lease import Lease
+from milepost.state.manager.core import Core
+from milepost.state.reaping import StuckJob, reap, stuck
+from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
+from milepost.state.rewinding import WayBack
+from milepost.state.scope import Scope
+
+__all__ = ["Recoveries"]
+
+_log: Final = logging.getLogger("milepost.state")
+_recovery_log: Final = logging.getLogger("milepost.recovery")
+
+
+class Recoveries(Core):
+    """How a job goes on, after a crash, a failure or a change of mind."""
+
+    def create_checkpoint(
+        self,
+        job_id: str,
+        *,
+        reason: str = "by hand",
+        lease: Lease | None = None,
+        keep: int = checkpoints.KEPT,
+    ) -> Checkpoint:
+        """A checkpoint of the job's newest state, durable, with its place in the log.
+
+        Of the checkpoints of that reason the newest `keep` stay. Anybody may take one while
+        others hold the job; raises LeaseLost if `lease`, or the one that this manager holds, is
+        no longer the job's, and TooLarge.
+        """
+        began_s = self._metrics.began()
+        lease = self._lease_for(job_id, lease)
+        state = self._append(job_id, checkpoints.take(reason, lease, keep, self._limits))
+        taken = state.checkpoint_fact
+        assert taken is not None, "the decision appended a CheckpointTaken"
+        checkpoint = self.get_checkpoint(job_id, taken.seq)
+        self._metrics.checkpoint(began_s, checkpoint.size_bytes)
+        return checkpoint
+
+    def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
+        """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            return checkpoints.find(self._loader, reader, self._loader.job(reader, job_id), seq)
+
+    def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
+        """The job's checkpoints, newest first: when and why by the log, their bytes unverified."""
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            return checkpoints.listed(self._loader, reader, self._loader.job(reader, job_id))
+
+    def recover_from_checkpoint(
+        self,
+        checkpoint: Checkpoint | str,
+        *,
+        rewind: bool = False,
+        reason: str = "",
+        scope: Scope | None = None,
+    ) -> RecoveryPlan:
+        """What is left to do of a job, and what taking it up again will do; nothing is changed.
+
+        Of a job id, the newest checkpoint that verifies is used, with the log after it; of a
+        checkpoint, that one with the log after it, so that nothing recorded is lost. With
+        `rewind` the plan goes back to exactly the checkpoint, and what was recorded after it is
+        undone (and stays in the history). `scope` says which items the plan is about (all, unless
+        it is given), or which phase is done again. Raises JobAbsent, CheckpointAbsent (of a
+        checkpoint that was named), ScopeInvalid, ItemAbsent, LogCorrupt.
+        """
+        wanted = scope or Scope.all()
+        self._meet(checkpoint if isinstance(checkpoint, str) else checkpoint.job_id)
+        with self._store.reading() as reader:
+            if isinstance(checkpoint, Checkpoint):
+                job_id = checkpoint.job_id
+                job = self._loader.job(reader, job_id)
+                what = f"the checkpoint at seq {checkpoint.seq}"
+                self._loader.same(job, checkpoint.state.number, what)
+                wanted &= Scope.checkpoint(checkpoint.seq, exactly=rewind)
+            else:
+                job_id = checkpoint
+                if rewind:
+                    job = self._loader.job(reader, job_id)
+                    seq = checkpoints.find(self._loader, reader, job, wanted.seq).seq
+                    wanted &= Scope.checkpoint(seq, exactly=True)
+            return draw_up(self._loader, reader, job_id, wanted, reason=reason)
+
+    def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
+        """The plan that goes back to commit `seq` and takes the job up from there.
+
+        Any commit will do, checkpoint or not. What was recorded after it is undone, and stays in
+        the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
+        CommitAbsent.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            loading = self._loader.load(reader, job)
+            back = None
+            if seq != loading.state.seq:
+                back = WayBack(self._loader.state_at(reader, job, seq))
+        return plan(loading.state, way_back=back, reason=reason, fallbacks=loading.fallbacks)
+
+    def apply(
+        self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
+    ) -> JobState:
+        """Do what the plan says, in one commit. Raises PlanStale, LeaseHeld, LeaseLost."""
+        lease = self._lease_for(recovery.job_id, lease)
+        decision = carry_out(recovery, lease=lease, operator=operator)
+        state = self._append(recovery.job_id, decision)
+        if not recovery.changes_nothing:
+            self._metrics.recovered(rewound=recovery.rewinds_to is not None)
+            back = "" if recovery.rewinds_to is None else f"back to seq {recovery.rewinds_to}, "
+            events = ", ".join(recovery.events) or "no event"
+            _recovery_log.info("job %s recovered: %s%s; in %s", state.id, back, events, state.phase)
+        return state
+
+    def stuck_jobs(self, *, on_error: OnError = refuse) -> list[StuckJob]:
+        """The jobs whose lease has expired and was not given back, in order of creation.
+
+        `on_error` as in `list_jobs`. Cost: one look-up a job; the state of each that may be stuck.
+        """
+        with self._store.reading() as reader:
+            return list(stuck(self._loader, reader, self.now_us(), self._appender.known, on_error))
+
+    def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
+        """Free a job whose lease has expired: one commit, after which anybody may take it.
+
+        It is taken over as `owner` with a new fence, so that its holder can write no more; what
+        was in flight is interrupted, with `reason` in the history; and it is given back. A job
+        that nobody holds is left as it is. Raises LeaseHeld if the holder is alive.
+        """
+        who = owner or f"{leases.default_owner()} (reaper)"
+        state = self._append(job_id, reap(who, reason))
+        _log.info("job %s freed by %s", job_id, who)
+        return state
+
+    def dead_letters(self, job_id: str, scope: Scope | None = None) -> Iterator[DeadLetter]:
+        """The items in the dead letter queue, in item order, with their values and failures.
+
+        Of `scope`, all unless it is given; streamed, as of the moment of the first step. Raises
+        JobAbsent, ScopeInvalid, ItemAbsent.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+            yield from dead_letters(results.state, members, results)
+
+    def requeue(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """Give the dead letters in `scope` (all, unless it is given) all their attempts again.
+
+        One durable commit; those that are dead no more by then are passed over. Leases are as in
+        `fire`. Raises TransitionRefused where the phase takes no item back, ScopeInvalid,
+        ItemAbsent, LeaseHeld, LeaseLost.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            results = self._results(reader, job_id)
+            members = dead_in(scope or Scope.all(), results.state, results)
+        lease = self._lease_for(job_id, lease)
+        decision = requeue(results.state, members, lease=lease, operator=operator)
+        return self._append(job_id, decision)

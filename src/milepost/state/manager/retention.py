@@ -1,0 +1,96 @@
+"""The manager's part about how long jobs are kept, what they take, and their deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from milepost.clock import instant
+from milepost.rows import Vacuumed
+from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
+from milepost.state.limits import LARGEST
+from milepost.state.manager.core import Core
+from milepost.state.retention import (
+    Kept,
+    RetentionPlan,
+    RetentionPolicy,
+    keep_of,
+    kept_of,
+    plan_retention,
+)
+from milepost.state.sizes import JobSizes, job_sizes
+
+__all__ = ["Retention"]
+
+
+class Retention(Core):
+    """How long jobs are kept, and what they take."""
+
+    def keep(self, job_id: str, *, for_: timedelta | None, reason: str = "") -> Kept:
+        """Keep this job for so long after its newest commit, or for ever with None.
+
+        It stands in the place of the policy's age for as long as the job is there, and does not
+        make the job older or younger. Raises JobAbsent, and ValueError for a negative age.
+        """
+        self._meet(job_id)
+        keep = keep_of(for_, reason, self._clock.now_us())
+        with self._store.writing() as writer:
+            job = self._loader.job(writer, job_id)
+            writer.put_keep(job.number, keep)
+        return Kept(job_id=job_id, for_=for_, reason=reason, set_at=instant(keep.set_at_us))
+
+    def keep_by_policy(self, job_id: str) -> None:
+        """Keep this job for as long as others that end like it. Raises JobAbsent."""
+        self._meet(job_id)
+        with self._store.writing() as writer:
+            writer.put_keep(self._loader.job(writer, job_id).number, None)
+
+    def kept(self, job_id: str) -> Kept | None:
+        """How long this job is kept, None if it goes by the policy. Raises JobAbsent."""
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            return kept_of(job, reader.keep(job.number))
+
+    def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
+        """What may go by `policy`, and why each job goes or stays; nothing is changed.
+
+        Cost: one pass over the sizes of all rows.
+        """
+        with self._store.reading() as reader:
+            now_us = self._clock.now_us()
+            return plan_retention(self._loader, reader, policy or RetentionPolicy(), now_us)
+
+    def collect(
+        self,
+        retention: RetentionPlan,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        rest: Callable[[], None] = pause,
+    ) -> Collected:
+        """Delete what `retention` says may go, of jobs that have not changed since it was made.
+
+        Safe while executors and other collectors run: each job is decided again under the write
+        lock, at most `batch_rows` rows are deleted in a commit, and `rest` is called between two
+        commits, for others to write. If it is cut short, the next one finishes what was begun.
+        """
+        collected = collect(self._loader, self._clock, retention, batch_rows=batch_rows, rest=rest)
+        for job_id in collected.deleted:
+            self._appender.forget(job_id)
+        return collected
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk; it may be a long time.
+
+        Unless the file was made to give up pages one by one, it is written anew: that needs room
+        for it twice, and nobody else writes meanwhile. Raises StoreLocked.
+        """
+        return self._store.vacuum()
+
+    def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
+        """Where the bytes of the job are, with its `largest` values. Every value is read."""
+        state = self.get_state(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            self._loader.same(job, state.number, "what was read")
+            return job_sizes(self._loader, reader, job, state, largest)
