@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,12 +21,10 @@ from records import (
     JOB,
     OF_A_THREAD,
     THREADS,
-    in_threads,
     record_as_run_does,
     record_at_once,
     record_awaited,
     record_each,
-    shares,
 )
 from samples import results
 
@@ -203,8 +199,10 @@ def _dbos_recovery(folder: Path) -> Iterator[Figure]:
 
 def _langgraph(folder: Path, durability: Durability) -> Iterator[Figure]:
     """put_writes, one write a call and BATCH a call, and from many threads and coroutines."""
+    from savers import Saver  # noqa: PLC0415 the peer may not be installed
+
     ours = Recorder(folder / f"milepost-{durability}.db", durability)
-    with closing(Saver(folder, durability)) as saver, ours.manager:
+    with closing(Saver(folder, durability, each=EACH, batch=BATCH)) as saver, ours.manager:
         (alone, threads, coroutines, batches, *theirs) = in_turn(
             ROUNDS,
             ours.alone,
@@ -230,82 +228,6 @@ def _langgraph(folder: Path, durability: Durability) -> Iterator[Figure]:
         peer = (name, of_peer)
         half = at_least(1.5)
         yield ratios(f"{label}, {durability}", costs, peer, unit="µs", speed=True, budget=half)
-
-
-class Saver:
-    """LangGraph's savers on a file each; they set WAL, and SQLite's default is FULL."""
-
-    def __init__(self, folder: Path, durability: Durability) -> None:
-        from langgraph.checkpoint.sqlite import (  # noqa: PLC0415 the peer may not be installed
-            SqliteSaver,
-        )
-
-        self.synchronous = {"full": "FULL", "process": "NORMAL"}[durability]
-        self._path = folder / f"langgraph-async-{durability}.db"
-        self._connection = sqlite3.connect(
-            folder / f"langgraph-{durability}.db", check_same_thread=False
-        )
-        self._saver = SqliteSaver(self._connection)
-        self._saver.setup()
-        self._connection.execute(f"PRAGMA synchronous = {self.synchronous}")
-        (mode,) = self._connection.execute("PRAGMA synchronous").fetchone()
-        assert mode == {"full": 2, "process": 1}[durability], "both promise the same"
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def alone(self, turn: int) -> float:
-        return self._put(turn, EACH, 1)
-
-    def in_batches(self, turn: int) -> float:
-        return self._put(turn, 10 * BATCH, BATCH)
-
-    def _put(self, turn: int, count: int, at_once: int) -> float:
-        values = results(count, turn)
-        config = _config(f"{at_once}-{turn}")
-        began = perf_counter()
-        for at in range(0, count, at_once):
-            writes = [("result", value) for value in values[at : at + at_once]]
-            self._saver.put_writes(config, writes, task_id=f"item-{at}")
-        return (perf_counter() - began) / count * 1e6
-
-    def threads(self, turn: int) -> float:
-        count = THREADS * OF_A_THREAD
-        config = _config(f"threads-{turn}")
-
-        def put(_manager: object, first: int, values: Sequence[dict[str, Any]]) -> None:
-            for number, value in enumerate(values, first):
-                self._saver.put_writes(config, [("result", value)], task_id=f"item-{number}")
-
-        return in_threads(put, None, 0, results(count, turn)) / count * 1e6
-
-    def coroutines(self, turn: int) -> float:
-        return asyncio.run(self._awaited(turn))
-
-    async def _awaited(self, turn: int) -> float:
-        from langgraph.checkpoint.sqlite.aio import (  # noqa: PLC0415 the peer may not be installed
-            AsyncSqliteSaver,
-        )
-
-        count = THREADS * OF_A_THREAD
-        values = results(count, turn)
-        config = _config(f"coroutines-{turn}")
-        async with AsyncSqliteSaver.from_conn_string(str(self._path)) as saver:
-            await saver.setup()
-            await saver.conn.execute(f"PRAGMA synchronous = {self.synchronous}")
-
-            async def put(share: range) -> None:
-                for number in share:
-                    one = [("result", values[number])]
-                    await saver.aput_writes(config, one, task_id=f"item-{number}")
-
-            began = perf_counter()
-            await asyncio.gather(*(put(share) for share in shares()))
-            return (perf_counter() - began) / count * 1e6
-
-
-def _config(checkpoint: str) -> Any:  # Any: a RunnableConfig
-    return {"configurable": {"thread_id": JOB, "checkpoint_ns": "", "checkpoint_id": checkpoint}}
 
 
 def _run(script: Path, *arguments: object) -> dict[str, Any]:

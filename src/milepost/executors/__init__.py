@@ -1,5 +1,6 @@
 """Executors: run a job on any `concurrent.futures` executor. They hold no state code at all."""
 
+from milepost.executors.coroutines import CoroutineExecutor
 from milepost.executors.local import RunOutcome, run
 from milepost.executors.pools import end_with_parent, process_pool
 from milepost.executors.retries import Backoff, RetryPolicy
@@ -8,6 +9,7 @@ from milepost.executors.waiting import wait_until_expired
 
 __all__ = [
     "Backoff",
+    "CoroutineExecutor",
     "RetryPolicy",
     "RunOutcome",
     "Steps",

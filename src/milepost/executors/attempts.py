@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, Final
 
 from milepost.codec import encode_value
@@ -17,7 +18,7 @@ from milepost.inputs import Item
 from milepost.lifecycles.mapreduce import Cause
 from milepost.state.limits import Limits, check_value
 
-__all__ = ["Given", "NotGiven", "attempt", "failure_of", "outcome_of"]
+__all__ = ["Given", "NotGiven", "attempt", "attempt_awaited", "failure_of", "outcome_of"]
 
 _MESSAGE_CHARS: Final = 2_000
 
@@ -41,6 +42,19 @@ class NotGiven:
 def attempt(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Given | NotGiven:
     """What `map_fn` makes of `item`; raises nothing that `map_fn` raises as an Exception."""
     return outcome_of(lambda: map_fn(item), "the result", limits)
+
+
+async def attempt_awaited(
+    map_fn: Callable[[Item], object], item: Item, limits: Limits
+) -> Given | NotGiven:
+    """As `attempt`; what `map_fn` gives is awaited if it can be."""
+    try:
+        value = map_fn(item)
+        if isawaitable(value):
+            value = await value
+    except Exception as error:  # noqa: BLE001  as in `outcome_of`
+        return failure_of(error)
+    return outcome_of(lambda: value, "the result", limits)
 
 
 def outcome_of(call: Callable[[], object], what: str, limits: Limits) -> Given | NotGiven:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from inspect import iscoroutinefunction
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple, TypeAlias
 
-from milepost.executors.attempts import Given, NotGiven, attempt, failure_of
+from milepost.executors.attempts import Given, NotGiven, attempt, attempt_awaited, failure_of
+from milepost.executors.coroutines import CoroutineExecutor
 from milepost.inputs import Item
 from milepost.lifecycles.mapreduce import Cause, ItemEventName, ItemFail, ItemSucceed
 from milepost.state.limits import Limits
@@ -37,7 +39,8 @@ class Calls:
     """The calls of `map_fn` that are under way on an executor.
 
     Used from one thread; workers only ever touch the queue of futures that have ended. A call
-    that was given up still holds its worker, so it counts as `busy` until it really ends.
+    that was given up still holds its worker, so it counts as `busy` until it really ends; only a
+    coroutine can be made to.
     """
 
     def __init__(
@@ -58,6 +61,12 @@ class Calls:
         self._calls: dict[Future[Given | NotGiven], _Call] = {}
         self._given_up: set[Future[Given | NotGiven]] = set()
         self._executor = source if isinstance(source, Executor) else source()
+        if _gives_coroutines(map_fn) and not isinstance(self._executor, CoroutineExecutor):
+            self.close()
+            raise TypeError(
+                f"map_fn is a coroutine function, and {type(self._executor).__name__} awaits none:"
+                " give executor=CoroutineExecutor, of milepost.executors"
+            )
         self.broken: RuntimeError | None = None
         if isinstance(self._executor, ProcessPoolExecutor):
             ForkingPickler.dumps(map_fn)  # better here than once for every item
@@ -80,12 +89,17 @@ class Calls:
     def begin(self, ordinal: int, item: Item) -> None:
         """Hand the item to a worker. On an executor that takes no more it counts as lost."""
         try:
-            future = self._executor.submit(attempt, self._map_fn, item, self._limits)
+            future = self._submitted(item)
         except RuntimeError as error:  # broken, or shut down by its owner
             future = Future()
             future.set_exception(BrokenExecutor(str(error)))
         self._calls[future] = _Call(ordinal, self._clock())
         future.add_done_callback(self._ended.put)
+
+    def _submitted(self, item: Item) -> Future[Given | NotGiven]:
+        if isinstance(self._executor, CoroutineExecutor):
+            return self._executor.submit(attempt_awaited, self._map_fn, item, self._limits)
+        return self._executor.submit(attempt, self._map_fn, item, self._limits)
 
     def wake(self) -> None:
         """Make `wait` return; safe in a signal handler."""
@@ -116,7 +130,8 @@ class Calls:
     def give_up(self) -> list[Ended]:
         """Wait for no call any more: each is given as released, whatever becomes of it."""
         released = [Ended(call.ordinal, ItemEventName.RELEASE) for call in self._calls.values()]
-        self._given_up.update(self._calls)
+        for future in self._calls:
+            self._abandon(future)
         self._calls.clear()
         return released
 
@@ -134,7 +149,15 @@ class Calls:
         """Shut down an executor that was made here; a call that goes on is not waited for."""
         self.cancel_waiting()
         if not isinstance(self._source, Executor):
+            for future in self._calls:
+                self._abandon(future)
             self._executor.shutdown(wait=not self.busy, cancel_futures=True)
+
+    def _abandon(self, future: Future[Given | NotGiven]) -> None:
+        """Wait no more for a call that is under way; a coroutine is cancelled."""
+        self._given_up.add(future)
+        if isinstance(self._executor, CoroutineExecutor):
+            self._executor.abandon(future)
 
     def _end(self, future: Future[Given | NotGiven] | None) -> list[Ended]:
         if future is None:
@@ -160,11 +183,16 @@ class Calls:
         for future in late:
             if future.cancel():
                 continue  # it had not begun; its callback has queued it as released
-            self._given_up.add(future)
+            self._abandon(future)
             message = f"no result within {self._timeout_s:g} s"
             failure = NotGiven(cause=Cause.TIMEOUT, message=message)
             ended.append(_recorded(self._calls.pop(future).ordinal, failure))
         return ended
+
+
+def _gives_coroutines(map_fn: Callable[[Item], object]) -> bool:
+    """True for a coroutine function, a partial of one, and an object that is called like one."""
+    return iscoroutinefunction(map_fn) or iscoroutinefunction(type(map_fn).__call__)
 
 
 def _recorded(ordinal: int, outcome: Given | NotGiven) -> Ended:

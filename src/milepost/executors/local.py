@@ -112,14 +112,15 @@ def run(
     shuts it down, and replaces it if it breaks. The items that were running when it broke have
     used an attempt; one after the other they are tried alone, so that one which kills its worker
     takes no other with it. An executor of the caller's that breaks ends the run with its error,
-    once that is recorded.
+    once that is recorded. For a coroutine function as `map_fn` it is a `CoroutineExecutor`.
 
     `workers` is how many calls the executor runs at once, by default what it says of itself.
     Results, failures and the items to begin next go into one commit, and each item is durably
     running before its call begins. Twice `workers` are held to start with, and up to `ahead`
     beyond that if calls end faster than commits: what is held when a process dies has used an
     attempt. With `timeout_s` nothing is held ahead, and a call that takes longer fails with cause
-    `timeout`; Python cannot stop it, so its worker stays busy and what it returns is dropped.
+    `timeout`. A coroutine is cancelled then, and another has its place; of others, Python cannot
+    stop any, so the worker stays busy and what it returns is dropped.
 
     The job is held under a lease, as `owner`, for `ttl_s` at a time. `takeover` is a reason for
     taking it from another holder; `wait` is called with the LeaseHeld of one that is in the way,
@@ -144,10 +145,11 @@ def run(
 
     `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
 
-    Raises LeaseHeld; InputChanged; ItemsRefused where items are to be added to a job that is
-    beyond map; LeaseLost as soon as another holds the job, with nothing more
-    written; a BrokenExecutor of the caller's own executor; and the store's errors. Whatever is
-    raised, the job is left so that another run takes it up.
+    Raises TypeError for a coroutine function that nothing would await; LeaseHeld; InputChanged;
+    ItemsRefused where items are to be added to a job that is beyond map; LeaseLost as soon as
+    another holds the job, with nothing more written; a BrokenExecutor of the caller's own
+    executor; and the store's errors. Whatever is raised, the job is left so that another run
+    takes it up.
     """
     with (
         _held(manager, job_id, owner, ttl_s, takeover, wait) as lease,
