@@ -10,8 +10,8 @@ import click
 
 from milepost.inspect.json import to_json
 from milepost.inspect.page import Page
-from milepost.inspect.repair_views import View
 from milepost.inspect.text import to_text
+from milepost.inspect.views import View
 
 __all__ = ["is_terminal", "note", "write", "write_json", "write_page"]
 

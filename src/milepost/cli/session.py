@@ -15,7 +15,7 @@ from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant
 from milepost.errors import StateError
 from milepost.inspect.page import Page
-from milepost.inspect.repair_views import View
+from milepost.inspect.views import View
 from milepost.state.manager import StateManager
 
 __all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of", "tell_unreadable"]

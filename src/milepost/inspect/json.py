@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from milepost.inspect.repair_views import DeadLine, View
+from milepost.inspect.views import DeadLine, View
 
 __all__ = ["to_json", "to_json_line"]
 

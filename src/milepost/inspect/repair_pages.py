@@ -6,8 +6,16 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Page, Table
-from milepost.inspect.repair_views import DeadLine, DeadView, ReapView, RequeueView, StuckView
-from milepost.inspect.views import PlanPart, PlanView, RecoverView
+from milepost.inspect.views import (
+    DeadLine,
+    DeadView,
+    PlanPart,
+    PlanView,
+    ReapView,
+    RecoverView,
+    RequeueView,
+    StuckView,
+)
 from milepost.inspect.words import ago, stamp, value
 from milepost.job import ITEMS, JOB
 from milepost.state.reaping import StuckJob

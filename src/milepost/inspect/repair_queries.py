@@ -7,7 +7,7 @@ from datetime import datetime
 
 from milepost.errors import LeaseHeld, StateError
 from milepost.inspect.queries import failure_view, plan_part
-from milepost.inspect.repair_views import DeadLine, DeadView, ReapView, RequeueView, StuckView
+from milepost.inspect.views import DeadLine, DeadView, ReapView, RequeueView, StuckView
 from milepost.state.manager import StateManager
 from milepost.state.scope import Scope
 

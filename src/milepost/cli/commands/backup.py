@@ -9,7 +9,8 @@ import click
 from milepost.cli.options import examples, with_store
 from milepost.cli.session import session_of, tell_unreadable
 from milepost.errors import StateError
-from milepost.inspect.upkeep import BackupView, backup_page
+from milepost.inspect.upkeep import backup_page
+from milepost.inspect.views import BackupView
 from milepost.state.manager import StateManager
 
 __all__ = ["backup"]

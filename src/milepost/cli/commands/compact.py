@@ -10,7 +10,8 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal
 from milepost.cli.session import find_job, session_of, tell_unreadable
 from milepost.errors import LifecycleChanged, LogCorrupt, StateError
-from milepost.inspect.upkeep import CompactedJob, CompactView, compact_page
+from milepost.inspect.upkeep import compact_page
+from milepost.inspect.views import CompactedJob, CompactView
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from milepost.omissions import OnError

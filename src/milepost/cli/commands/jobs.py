@@ -8,8 +8,7 @@ from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of, tell_unreadable
 from milepost.inspect import pages, queries, repair_pages, repair_queries
-from milepost.inspect.repair_views import StuckView
-from milepost.inspect.views import JobsView
+from milepost.inspect.views import JobsView, StuckView
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 

@@ -6,7 +6,8 @@ import click
 
 from milepost.cli.options import examples, with_store
 from milepost.cli.session import session_of
-from milepost.inspect.upkeep import MigrateView, MigrationStep, migrate_page
+from milepost.inspect.upkeep import migrate_page
+from milepost.inspect.views import MigrateView, MigrationStep
 
 __all__ = ["migrate"]
 
