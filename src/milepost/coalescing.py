@@ -59,26 +59,32 @@ class Coalescer:
         return await answer
 
     def _serve(self) -> None:
-        """Write all that was asked for, lot by lot, until nothing is left."""
-        while lot := self._next():
-            outcomes: Sequence[JobState | BaseException]
-            try:
-                outcomes = self._write_each([asked.write for asked in lot])
-            except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
-                outcomes = [error] * len(lot)
-            answers: dict[asyncio.AbstractEventLoop, list[tuple[_Asked, JobState | BaseException]]]
-            answers = {}
-            for asked, outcome in zip(lot, outcomes, strict=True):
-                answers.setdefault(asked.answer.get_loop(), []).append((asked, outcome))
-            for loop, of_loop in answers.items():
-                with suppress(RuntimeError):  # it was closed: nobody waits there any more
-                    loop.call_soon_threadsafe(_answer, of_loop)
+        """Write what was asked for; what has gathered meanwhile waits for its turn of a thread."""
+        while True:
+            with self._lock:
+                lot, self._asked = self._asked, []
+            self._write(lot)
+            with self._lock:
+                if not self._asked:
+                    self._under_way = False
+                    return
+                with suppress(RuntimeError):  # the threads are being shut down: this one goes on
+                    self._threads.submit(self._serve)
+                    return
 
-    def _next(self) -> list[_Asked]:
-        with self._lock:
-            lot, self._asked = self._asked, []
-            self._under_way = bool(lot)
-        return lot
+    def _write(self, lot: Sequence[_Asked]) -> None:
+        """Write one lot, and tell each coroutine in its own loop what came of it."""
+        outcomes: Sequence[JobState | BaseException]
+        try:
+            outcomes = self._write_each([asked.write for asked in lot])
+        except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
+            outcomes = [error] * len(lot)
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Asked, JobState | BaseException]]] = {}
+        for asked, outcome in zip(lot, outcomes, strict=True):
+            by_loop.setdefault(asked.answer.get_loop(), []).append((asked, outcome))
+        for loop, answers in by_loop.items():
+            with suppress(RuntimeError):  # it was closed: nobody waits there any more
+                loop.call_soon_threadsafe(_answer, answers)
 
 
 def _answer(outcomes: Sequence[tuple[_Asked, JobState | BaseException]]) -> None:

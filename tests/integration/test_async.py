@@ -130,6 +130,33 @@ def test_what_is_asked_while_a_write_is_under_way_shares_the_next_commit(gated: 
     assert gated.lots == [1, ITEMS - 1]
 
 
+def test_writes_leave_a_single_thread_to_other_calls_in_turn(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was called before the next lot goes before it, however many writes there are."""
+    job_ids = StateManager.job_ids
+
+    def listed(manager: StateManager, prefix: str = "", **keywords: Any) -> list[str]:
+        gated.lots.append(0)
+        return job_ids(manager, prefix, **keywords)
+
+    monkeypatch.setattr(StateManager, "job_ids", listed)
+
+    async def run() -> None:
+        manager = AsyncStateManager(gated.manager, threads=1)
+        first = start(manager, 0)
+        await gated.begins()
+        listing = asyncio.create_task(manager.job_ids())
+        others = [start(manager, n) for n in range(1, 4)]
+        await asyncio.sleep(0)
+        gated.go.set()
+        await asyncio.gather(first, listing, *others)
+        await manager.close()
+
+    asyncio.run(run())
+    assert gated.lots == [1, 0, 3]
+
+
 def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
     class Broken(dict[str, Any]):
         def __contains__(self, name: object) -> bool:
