@@ -30,7 +30,7 @@ from milepost.state.jobs import JobSummary
 from milepost.state.lease import Lease
 from milepost.state.limits import LARGEST, Limits
 from milepost.state.manager import StateManager
-from milepost.state.old_homes import HomeImport
+from milepost.state.old_homes import HomeImport, OnJob
 from milepost.state.persistence import Create, Durability
 from milepost.state.quarantine import QuarantinedRow
 from milepost.state.reaping import StuckJob
@@ -183,10 +183,16 @@ class AsyncStateManager:
         job_id: str | None = None,
         repo: str | None = None,
         dry_run: bool = False,
+        on_job: OnJob | None = None,
     ) -> HomeImport:
-        """As StateManager.import_jobs."""
+        """As StateManager.import_jobs; `on_job` is called in a thread."""
         return await self._call(
-            self.manager.import_jobs, home, job_id=job_id, repo=repo, dry_run=dry_run
+            self.manager.import_jobs,
+            home,
+            job_id=job_id,
+            repo=repo,
+            dry_run=dry_run,
+            on_job=on_job,
         )
 
     async def fire(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HomeImport",
     "JobImport",
+    "OnJob",
     "Outcome",
     "advice",
     "import_home",
@@ -82,6 +83,10 @@ class HomeImport:
         """True if every job is here, or would be, and nothing was lost."""
         lost = any(line.severity == "loss" for line in self.report)
         return not lost and all(job.whole for job in self.jobs)
+
+
+OnJob: TypeAlias = Callable[[JobImport, int], None]
+"""Is told what became of a job, as soon as it did, and how many there are in all."""
 
 
 def old_home(path: str | Path) -> Path:
@@ -141,13 +146,13 @@ def import_home(
     job_id: str | None = None,
     repo: str | None = None,
     dry_run: bool = False,
+    on_job: OnJob | None = None,
 ) -> HomeImport:
     """Import the jobs of a home, or only those of that id, old or here, and that repo.
 
     Each is a transaction of its own, and what stands in the way of one is in what is said of it.
     Raises JobAbsent if there is no job of that id, StoreAbsent if none of that repo, and the
-    store's errors. Memory: one old
-    job at a time.
+    store's errors. Memory: one old job at a time.
     """
     from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
 
@@ -162,14 +167,13 @@ def import_home(
         raise JobAbsent(job_id=job_id, url=str(home), advice=_LISTING)
     if not wanted and repo is not None:
         raise StoreAbsent(url=str(home), problem=f"has no job of a repo {repo!r}: {_LISTING}")
-    return HomeImport(
-        home=home,
-        jobs=tuple(
-            _import(loader, reading.read(files), name, now_us, dry_run=dry_run)
-            for name, files in wanted
-        ),
-        report=prodigy_history.lines_of(reading.findings),
-    )
+    jobs: list[JobImport] = []
+    for name, files in wanted:
+        jobs.append(_import(loader, reading.read(files), name, now_us, dry_run=dry_run))
+        if on_job is not None:
+            on_job(jobs[-1], len(wanted))
+    report = prodigy_history.lines_of(reading.findings)
+    return HomeImport(home=home, jobs=tuple(jobs), report=report)
 
 
 def _import(

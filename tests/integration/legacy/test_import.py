@@ -435,6 +435,29 @@ def test_an_id_of_two_repos(tmp_path: Path) -> None:
         assert manager.get_state(f"farm.{JOB}").inputs.value(0) == 2
 
 
+def test_each_job_is_told_of_as_soon_as_it_is_here(tmp_path: Path) -> None:
+    """With how many there are; what becomes of the rest does not matter to it."""
+    for repo in ("farm", "mill", "shop"):
+        write_state(tmp_path, job_state([MadeItem(value=1)]), repo=repo)
+    told: list[tuple[JobImport, int]] = []
+    with opened() as manager:
+
+        def on_job(job: JobImport, total: int) -> None:
+            told.append((job, total))
+            assert job.job_id in manager.job_ids()
+            if job.repo == "mill":
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            manager.import_jobs(tmp_path, on_job=on_job)
+        assert [(job.repo, job.outcome, total) for job, total in told] == [
+            ("farm", "imported", 3),
+            ("mill", "imported", 3),
+        ]
+        done = manager.import_jobs(tmp_path)
+        assert [job.outcome for job in done.jobs] == [*["already-imported"] * 2, "imported"]
+
+
 def test_old_files_that_changed_are_a_conflict(tmp_path: Path) -> None:
     """The job here is left as it is, whether or not it has moved on; a lock changes nothing."""
     write_state(tmp_path, job_state([MadeItem(value=1)]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import click
 
 from milepost.cli.options import examples, with_store
-from milepost.cli.output import note
+from milepost.cli.output import is_terminal, note
 from milepost.cli.session import Session, session_of
 from milepost.errors import StoreAbsent
 from milepost.inspect import imports
 from milepost.state.manager import StateManager
+from milepost.state.old_homes import JobImport
 
 __all__ = ["import_jobs"]
 
@@ -52,8 +54,18 @@ def import_jobs(
     is. The store is made if there is none.
     """
     session = session_of(context)
-    with _reading(session) if dry_run else _making(session) as manager:
-        done = manager.import_jobs(home, job_id=job_id, repo=repo, dry_run=dry_run)
+    with (
+        _reading(session) if dry_run else _making(session) as manager,
+        click.progressbar(
+            length=1, label="importing", file=sys.stderr, hidden=not is_terminal(sys.stderr)
+        ) as bar,
+    ):
+
+        def told(_job: JobImport, total: int) -> None:
+            bar.length = total
+            bar.update(1)
+
+        done = manager.import_jobs(home, job_id=job_id, repo=repo, dry_run=dry_run, on_job=told)
     view = imports.import_view(done, session.store, dry_run=dry_run)
     session.answer(view, lambda: imports.import_page(view, notes=notes))
     if dry_run:

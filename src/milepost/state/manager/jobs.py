@@ -23,7 +23,7 @@ from milepost.state.jobs import JobSummary, NewJob, check_absent, summaries
 from milepost.state.lease import Lease
 from milepost.state.limits import checked_entries
 from milepost.state.manager.core import Core
-from milepost.state.old_homes import HomeImport
+from milepost.state.old_homes import HomeImport, OnJob
 
 __all__ = ["Jobs"]
 
@@ -148,6 +148,7 @@ class Jobs(Core):
         job_id: str | None = None,
         repo: str | None = None,
         dry_run: bool = False,
+        on_job: OnJob | None = None,
     ) -> HomeImport:
         """Make jobs of those that the tool Prodigy left in `home`, or of that id and repo alone.
 
@@ -155,11 +156,17 @@ class Jobs(Core):
         was imported before is left as it is. With `dry_run` nothing is written, and what would be
         is said. Nothing in `home` is ever changed. What stands in the way of one job is in what
         is said of it. Raises StoreAbsent if there is no such directory or no job of that repo,
-        JobAbsent if none of that id. Cost: every file of the jobs is read; memory: one old job.
+        JobAbsent if none of that id. `on_job` gets what became of each job as it did, and how many
+        there are. Cost: every file of the jobs is read; memory: one old job.
         """
-        place = old_homes.old_home(home)
         return old_homes.import_home(
-            self._loader, place, self._clock.now_us, job_id=job_id, repo=repo, dry_run=dry_run
+            self._loader,
+            old_homes.old_home(home),
+            self._clock.now_us,
+            job_id=job_id,
+            repo=repo,
+            dry_run=dry_run,
+            on_job=on_job,
         )
 
     def _sweep(self) -> None:
