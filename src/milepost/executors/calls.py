@@ -61,15 +61,12 @@ class Calls:
         self._calls: dict[Future[Given | NotGiven], _Call] = {}
         self._given_up: set[Future[Given | NotGiven]] = set()
         self._executor = source if isinstance(source, Executor) else source()
-        if _gives_coroutines(map_fn) and not isinstance(self._executor, CoroutineExecutor):
-            self.close()
-            raise TypeError(
-                f"map_fn is a coroutine function, and {type(self._executor).__name__} awaits none:"
-                " give executor=CoroutineExecutor, of milepost.executors"
-            )
         self.broken: RuntimeError | None = None
-        if isinstance(self._executor, ProcessPoolExecutor):
-            ForkingPickler.dumps(map_fn)  # better here than once for every item
+        try:
+            _check_fit(self._executor, map_fn)
+        except TypeError:
+            self.close()
+            raise
 
     @property
     def workers(self) -> int | None:
@@ -188,6 +185,23 @@ class Calls:
             failure = NotGiven(cause=Cause.TIMEOUT, message=message)
             ended.append(_recorded(self._calls.pop(future).ordinal, failure))
         return ended
+
+
+def _check_fit(executor: Executor, map_fn: Callable[[Item], object]) -> None:
+    """Raise TypeError if `executor` cannot call `map_fn`: better here than once for every item."""
+    if _gives_coroutines(map_fn) and not isinstance(executor, CoroutineExecutor):
+        raise TypeError(
+            f"map_fn is a coroutine function, and {type(executor).__name__} awaits none:"
+            " give executor=CoroutineExecutor, of milepost.executors"
+        )
+    if isinstance(executor, ProcessPoolExecutor):
+        try:
+            ForkingPickler.dumps(map_fn)
+        except Exception as error:  # which it is differs from one Python to the next
+            raise TypeError(
+                f"map_fn cannot be sent to another process ({error}): it has to be a function at"
+                " the top of a module, or a partial of one"
+            ) from error
 
 
 def _gives_coroutines(map_fn: Callable[[Item], object]) -> bool:

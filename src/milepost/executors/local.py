@@ -145,7 +145,8 @@ def run(
 
     `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
 
-    Raises TypeError for a coroutine function that nothing would await; LeaseHeld; InputChanged;
+    Raises TypeError for a `map_fn` that the executor cannot call: a coroutine function that nothing
+    would await, or one that cannot be sent to another process; LeaseHeld; InputChanged;
     ItemsRefused where items are to be added to a job that is beyond map; LeaseLost as soon as
     another holds the job, with nothing more written; a BrokenExecutor of the caller's own
     executor; and the store's errors. Whatever is raised, the job is left so that another run
