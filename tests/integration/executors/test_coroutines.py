@@ -178,6 +178,7 @@ def test_a_run_that_ends_by_an_error_cancels_what_is_under_way(manager: StateMan
     job_id = create(manager, 40)
     begun: list[str] = []
     ended: list[str] = []
+    all_begun = threading.Event()
     made: list[CoroutineExecutor] = []
 
     def executor() -> CoroutineExecutor:
@@ -187,6 +188,8 @@ def test_a_run_that_ends_by_an_error_cancels_what_is_under_way(manager: StateMan
     async def map_fn(item: Item) -> int:
         if item.value >= 10:
             begun.append(item.key)
+            if len(begun) == 4:
+                all_begun.set()
             try:
                 await asyncio.Event().wait()
             finally:
@@ -195,6 +198,7 @@ def test_a_run_that_ends_by_an_error_cancels_what_is_under_way(manager: StateMan
 
     def on_progress(state: Any) -> None:
         if state.progress.done == 10:
+            assert all_begun.wait(30)
             raise KeyError("a fault of the caller's")
 
     with pytest.raises(KeyError, match="a fault"):
@@ -207,7 +211,7 @@ def test_a_run_that_ends_by_an_error_cancels_what_is_under_way(manager: StateMan
             on_progress=on_progress,
         )
     made[0].shutdown()
-    assert begun
+    assert len(begun) == 4
     assert sorted(ended) == begun
     outcome = run(manager, job_id, doubled, total, executor=partial(CoroutineExecutor, 4))
     assert (outcome.phase, outcome.done_before_count) == ("completed", 10)
