@@ -111,16 +111,24 @@ def start(manager: AsyncStateManager, item: int) -> asyncio.Task[JobState]:
     return asyncio.create_task(manager.record(JOB, [ItemEvent(item, "start")]))
 
 
+async def asked(
+    gated: Gated, manager: AsyncStateManager, others: Iterable[int]
+) -> tuple[asyncio.Task[JobState], list[asyncio.Task[JobState]]]:
+    """The write of item 0, which is under way, and those of `others`, which wait for it."""
+    first = start(manager, 0)
+    await gated.begins()
+    waiting = [start(manager, n) for n in others]
+    await asyncio.sleep(0)  # each has asked
+    return first, waiting
+
+
 def test_what_is_asked_while_a_write_is_under_way_shares_the_next_commit(gated: Gated) -> None:
     """Of any number of coroutines, on one thread; each is told of a state that it is part of."""
 
     async def run() -> None:
         manager = AsyncStateManager(gated.manager, threads=1)
         before = gated.manager.get_state(JOB).seq
-        first = start(manager, 0)
-        await gated.begins()
-        others = [start(manager, n) for n in range(1, ITEMS)]
-        await asyncio.sleep(0)  # each has asked
+        first, others = await asked(gated, manager, range(1, ITEMS))
         gated.go.set()
         assert (await first).seq == before + 1
         assert {state.seq for state in await asyncio.gather(*others)} == {before + 2}
@@ -200,10 +208,7 @@ def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
 def test_a_coroutine_that_is_cancelled_takes_nothing_back(gated: Gated) -> None:
     async def run() -> None:
         manager = AsyncStateManager(gated.manager)
-        first = start(manager, 0)
-        await gated.begins()
-        second, third = start(manager, 1), start(manager, 2)
-        await asyncio.sleep(0)
+        first, (second, third) = await asked(gated, manager, [1, 2])
         second.cancel()
         gated.go.set()
         assert (await third).progress.running == 3
@@ -218,10 +223,7 @@ def test_a_coroutine_that_is_cancelled_takes_nothing_back(gated: Gated) -> None:
 def test_closing_waits_for_what_was_asked(gated: Gated) -> None:
     async def run() -> None:
         manager = AsyncStateManager(gated.manager)
-        first = start(manager, 0)
-        await gated.begins()
-        second = start(manager, 1)
-        await asyncio.sleep(0)
+        first, (second,) = await asked(gated, manager, [1])
         closing = asyncio.create_task(manager.close())
         gated.go.set()
         await closing
@@ -236,10 +238,7 @@ def test_closing_waits_for_what_was_asked(gated: Gated) -> None:
 def test_every_coroutine_hears_of_a_store_that_fails(gated: Gated) -> None:
     async def run() -> None:
         manager = AsyncStateManager(gated.manager)
-        first = start(manager, 0)
-        await gated.begins()
-        second = start(manager, 1)
-        await asyncio.sleep(0)
+        first, (second,) = await asked(gated, manager, [1])
         gated.manager.close()
         gated.go.set()
         for task in (first, second):
