@@ -7,8 +7,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -25,7 +26,6 @@ EACH: Final = 80
 THREADS: Final = 64
 OF_A_THREAD: Final = 16
 JOB: Final = "records"
-_T = TypeVar("_T")
 FLOOR: Final = "bare SQLite FULL, insert + commit"
 
 
@@ -51,8 +51,7 @@ def shares() -> list[range]:
 
 
 def in_threads(
-    act: Callable[[_T, int, Sequence[dict[str, Any]]], None],
-    of: _T,
+    act: Callable[[int, Sequence[dict[str, Any]]], None],
     first: int,
     values: Sequence[dict[str, Any]],
 ) -> float:
@@ -61,7 +60,7 @@ def in_threads(
 
     def work(share: range) -> None:
         gate.wait()
-        act(of, first + share.start, values[share.start : share.stop])
+        act(first + share.start, values[share.start : share.stop])
 
     threads = [threading.Thread(target=work, args=(share,)) for share in shares()]
     for thread in threads:
@@ -75,7 +74,7 @@ def in_threads(
 
 def record_at_once(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> float:
     """How long THREADS take for their shares of `values`, in seconds."""
-    return in_threads(record_each, manager, first, values)
+    return in_threads(partial(record_each, manager), first, values)
 
 
 def record_awaited(manager: StateManager, first: int, values: Sequence[dict[str, Any]]) -> float:

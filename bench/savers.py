@@ -59,11 +59,11 @@ class Saver:
         count = THREADS * OF_A_THREAD
         config = _config(f"threads-{turn}")
 
-        def put(_manager: object, first: int, values: Sequence[dict[str, Any]]) -> None:
+        def put(first: int, values: Sequence[dict[str, Any]]) -> None:
             for number, value in enumerate(values, first):
                 self._saver.put_writes(config, [("result", value)], task_id=f"item-{number}")
 
-        return in_threads(put, None, 0, results(count, turn)) / count * 1e6
+        return in_threads(put, 0, results(count, turn)) / count * 1e6
 
     def coroutines(self, turn: int) -> float:
         return asyncio.run(self._awaited(turn))

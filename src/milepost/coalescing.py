@@ -91,7 +91,9 @@ def _answer(outcomes: Sequence[tuple[_Asked, JobState | BaseException]]) -> None
     for (_, answer), outcome in outcomes:
         if answer.done():
             continue  # its coroutine was cancelled
-        if isinstance(outcome, BaseException):
+        if isinstance(outcome, StopIteration):  # no future takes one, and no coroutine raises one
+            answer.set_exception(RuntimeError(f"a payload raised {outcome!r}"))
+        elif isinstance(outcome, BaseException):
             answer.set_exception(outcome)
         else:
             answer.set_result(outcome)

@@ -167,8 +167,11 @@ def test_writes_leave_a_single_thread_to_other_calls_in_turn(
 
 def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
     class Broken(dict[str, Any]):
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
         def __contains__(self, name: object) -> bool:
-            raise ZeroDivisionError("what a payload may raise when it is looked at")
+            raise self.error  # as any payload may when it is looked at
 
     async def run() -> None:
         manager = AsyncStateManager(gated.manager)
@@ -178,7 +181,10 @@ def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
             asyncio.create_task(manager.record("nobodys", [ItemEvent(0, "start")])),
             start(manager, 1),
             start(manager, 1),  # a second time
-            asyncio.create_task(manager.record(JOB, [ItemEvent(2, "succeed", Broken())])),
+            *(
+                asyncio.create_task(manager.record(JOB, [ItemEvent(2, "succeed", Broken(error))]))
+                for error in (ZeroDivisionError(), StopIteration())
+            ),
             start(manager, 2),
             asyncio.create_task(manager.fire(JOB, "finish_reduce", {"result": 1})),
             asyncio.create_task(manager.fire(JOB, "pause")),
@@ -193,6 +199,7 @@ def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
             JobState,
             TransitionRefused,
             ZeroDivisionError,
+            RuntimeError,  # what a coroutine makes of a StopIteration
             JobState,
             TransitionRefused,
             JobState,

@@ -135,9 +135,8 @@ class SqliteReader:
         """Every entry, in order of creation, by the table and by its index alike."""
         wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs ORDER BY number"
         found: list[StoredJob] = []
-        listed = {
-            (job_id, number): f"the entry of job {job_id}" for job_id, number in self._index()
-        }
+        index = "SELECT job_id, number FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
+        listed = {entry: f"the entry of job {entry[0]}" for entry in self._select(index)}
         for row in self._select(wanted):
             try:
                 job = StoredJob(*self._sealed(f"the entry of job {row[1]}", row))
@@ -147,15 +146,12 @@ class SqliteReader:
                 continue
             found.append(job)
             if listed.pop((job.job_id, job.number), None) is None:
-                on_error(self._unreadable("the index of jobs", f"does not lead to {job.job_id}"))
+                on_error(
+                    self._unreadable("the index of jobs", f"does not lead to job {job.job_id}")
+                )
         for what in listed.values():
             on_error(self._unreadable(what, "is in the index and not in the table"))
         return found
-
-    def _index(self) -> Iterator[tuple[Any, ...]]:
-        yield from self._select(
-            "SELECT job_id, number FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
-        )
 
     def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
         """Every job with its newest row, bodies left out, in order of creation.

@@ -174,7 +174,6 @@ class Events(Core):
 
     def _decision(self, write: Write) -> Decision:
         prepared = self._prepared(self._known(write.job_id), write.requests)
-        self._meet(write.job_id)
         return decide(
             prepared,
             lease=self._lease_for(write.job_id, write.lease),
