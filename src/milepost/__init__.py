@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from milepost.aio import AsyncStateManager
     from milepost.errors import (
+        ArgumentInvalid,
         ImportConflict,
         ImportFailed,
         JobAbsent,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from milepost.state.travel import StateDiff
 
 __all__ = [
+    "ArgumentInvalid",
     "AsyncStateManager",
     "Checkpoint",
     "CheckpointPolicy",
@@ -78,6 +80,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "ArgumentInvalid": "milepost.errors",
     "AsyncStateManager": "milepost.aio",
     "Checkpoint": "milepost.state.checkpoint",
     "CheckpointPolicy": "milepost.state.checkpoint",

@@ -5,6 +5,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
 ├─ PayloadInvalid, ContextInvalid payloads and parameters that a machine does not take
 └─ StateError
    ├─ InputInvalid                what was given cannot be stored
+   │  ├─ ArgumentInvalid          an argument of a wrong type, or out of its range
    │  ├─ JobIdInvalid             a job id that does not match the pattern
    │  ├─ ValueInvalid             a value that is not JSON, or too large
    │  │  └─ TooLarge              larger than the limits that were set
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "ArgumentInvalid",
     "CheckpointAbsent",
     "CodecAbsent",
     "CommitAbsent",
@@ -102,6 +104,23 @@ class InputInvalid(StateError, ValueError):
     """What was given cannot be stored; nothing was."""
 
     code: ClassVar[str] = "input-invalid"
+
+
+@dataclass(eq=False, kw_only=True)
+class ArgumentInvalid(InputInvalid, TypeError):
+    """What was passed as the parameter `name` is not what is `wanted`; nothing was changed.
+
+    `given` is what was passed, cut and escaped so that it can be printed, with its type. It is a
+    ValueError as all of its kind are, and a TypeError too: it is raised for either.
+    """
+
+    code: ClassVar[str] = "argument-invalid"
+    name: str
+    given: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"argument {self.name!r}: {self.wanted} is wanted, not {self.given}"
 
 
 @dataclass(eq=False, kw_only=True)
