@@ -35,6 +35,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
       ├─ CodecAbsent              payloads need a codec that was not given
       ├─ StoreUnsafe              on a file system where it would be damaged
       ├─ StoreReadOnly            opened for reading, asked to write
+      ├─ StoreFull                no room for what was to be written
       └─ CommitUnknown            an I/O error hides whether a commit took place
 """
 
@@ -82,6 +83,7 @@ __all__ = [
     "StoreAbsent",
     "StoreError",
     "StoreForeign",
+    "StoreFull",
     "StoreLocked",
     "StoreNewer",
     "StoreReadOnly",
@@ -579,6 +581,12 @@ class StoreReadOnly(StoreError):
     """The store was opened for reading and was asked to write."""
 
     code: ClassVar[str] = "store-read-only"
+
+
+class StoreFull(StoreError):
+    """There is no room for what was to be written: nothing of it was, and what there was stays."""
+
+    code: ClassVar[str] = "store-full"
 
 
 class CommitUnknown(StoreError):

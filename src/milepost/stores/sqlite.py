@@ -13,10 +13,10 @@ from typing import Any, Final, Literal, TypeAlias
 import apsw
 
 from milepost.errors import (
-    CommitUnknown,
     StoreAbsent,
     StoreError,
     StoreForeign,
+    StoreFull,
     StoreReadOnly,
     StoreUnreadable,
 )
@@ -37,6 +37,7 @@ from milepost.stores.sqlite_migration import (
     stand_in,
     stored_version,
 )
+from milepost.stores.sqlite_outcome import outcome, roll_back
 from milepost.stores.sqlite_reading import SqliteReader
 from milepost.stores.sqlite_schema import STEPS
 from milepost.stores.sqlite_seals import enable
@@ -110,9 +111,10 @@ class SqliteStore:
         with self._translated():
             connection = self._reader()
             try:
-                connection.execute("BEGIN")
-                stand_in(connection, self.url)
-                yield SqliteReader(connection, self.url)
+                with self._translated(connection):
+                    connection.execute("BEGIN")
+                    stand_in(connection, self.url)
+                    yield SqliteReader(connection, self.url)
             finally:
                 self._give_back(connection)
 
@@ -166,10 +168,14 @@ class SqliteStore:
             with self._translated():
                 connection = self._connect(apsw.SQLITE_OPEN_READONLY)
                 try:
-                    connection.execute("VACUUM INTO ?", (str(copy),))
+                    with self._translated(connection):
+                        connection.execute("VACUUM INTO ?", (str(copy),))
                 finally:
                     connection.close()
             return settle(copy, url)
+        except StoreFull as error:  # it is the copy that there is no room for
+            copy.unlink(missing_ok=True)
+            raise StoreFull(url=url, problem=error.problem) from error
         except BaseException:
             copy.unlink(missing_ok=True)
             raise
@@ -179,7 +185,8 @@ class SqliteStore:
         with self._translated():
             connection = self._reader()
             try:
-                return format_of(connection, self.url)
+                with self._translated(connection):
+                    return format_of(connection, self.url)
             finally:
                 self._give_back(connection)
 
@@ -192,19 +199,20 @@ class SqliteStore:
         """
         if self.read_only:
             raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
-        with self._turn, self._translated():
+        with self._turn:
             connection = self._writer
             if connection is None:
                 raise StoreError(url=self.url, problem="it has been closed")
-            before_bytes = _size_bytes(connection)
-            tracked = _pragma(connection, "auto_vacuum") != 0
-            list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
-            list(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))  # readers may delay it
-            return Vacuumed(
-                how="incremental" if tracked else "full",
-                before_bytes=before_bytes,
-                after_bytes=_size_bytes(connection),
-            )
+            with self._translated(connection):
+                before_bytes = _size_bytes(connection)
+                tracked = _pragma(connection, "auto_vacuum") != 0
+                list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
+                list(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))  # readers may delay it
+                return Vacuumed(
+                    how="incremental" if tracked else "full",
+                    before_bytes=before_bytes,
+                    after_bytes=_size_bytes(connection),
+                )
 
     def _reader(self) -> apsw.Connection:
         if self._closed:
@@ -217,7 +225,7 @@ class SqliteStore:
             return connection
 
     def _give_back(self, connection: apsw.Connection) -> None:
-        _roll_back(connection)
+        roll_back(connection)
         if self._closed:
             connection.close()
         else:
@@ -238,13 +246,15 @@ class SqliteStore:
         if self.read_only:
             connection, patience = self._connect_patiently(apsw.SQLITE_OPEN_READONLY)
             try:
-                patience.insist(lambda: self._identify(connection, create=False))
+                with self._translated(connection):
+                    patience.insist(lambda: self._identify(connection, create=False))
             finally:
                 connection.close()
             return None
         connection, patience = self._connect_patiently(apsw.SQLITE_OPEN_READWRITE)
         try:
-            patience.insist(lambda: self._prepare(connection, create=create))
+            with self._translated(connection):
+                patience.insist(lambda: self._prepare(connection, create=create))
         except BaseException:
             connection.close()
             raise
@@ -285,15 +295,16 @@ class SqliteStore:
             )
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
+    def _translated(self, connection: apsw.Connection | None = None) -> Iterator[None]:
+        """SQLite's errors as ours; `connection`, open still, knows what the system said."""
         try:
             yield
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise self._translation(error) from error
+            system_errno = 0 if connection is None else connection.system_errno
+            raise self._translation(error, system_errno) from error
 
-    def _translation(self, error: apsw.Error | UnicodeDecodeError) -> StoreError:
-        return translate(error, self.url, self._busy_timeout_s)
+    def _translation(self, error: apsw.Error | UnicodeDecodeError, system_errno: int) -> StoreError:
+        return translate(error, self.url, self._busy_timeout_s, system_errno)
 
 
 class _Writing:
@@ -309,7 +320,7 @@ class _Writing:
         url: str,
         turn: threading.Lock,
         connection: apsw.Connection,
-        translation: Callable[[apsw.Error | UnicodeDecodeError], StoreError],
+        translation: Callable[[apsw.Error | UnicodeDecodeError, int], StoreError],
     ) -> None:
         self._url = url
         self._turn = turn
@@ -324,10 +335,11 @@ class _Writing:
             stored_version(self._connection, self._url)
             self._writer = SqliteWriter(self._connection, self._url)
         except BaseException as error:
-            _roll_back(self._connection)
+            system_errno = self._connection.system_errno
+            roll_back(self._connection)
             self._turn.release()
             if isinstance(error, apsw.Error | UnicodeDecodeError):
-                raise self._translation(error) from error
+                raise self._translation(error, system_errno) from error
             raise
         return self._writer
 
@@ -339,24 +351,20 @@ class _Writing:
     ) -> None:
         try:
             if error is None:
+                if self._writer.failure is not None:
+                    roll_back(self._connection)
+                    raise self._writer.failure
                 self._connection.execute("COMMIT")
                 self._writer.mark = self._connection.data_version("main")
                 return
-            _roll_back(self._connection)
+            system_errno = self._connection.system_errno
+            roll_back(self._connection)
         except apsw.Error as failure:
-            _roll_back(self._connection)
-            problem = f"the outcome of a commit is unknown: {failure}"
-            raise CommitUnknown(url=self._url, problem=problem) from failure
+            raise outcome(self._connection, failure, self._url) from failure
         finally:
             self._turn.release()
         if isinstance(error, apsw.Error | UnicodeDecodeError):
-            raise self._translation(error) from error
-
-
-def _roll_back(connection: apsw.Connection) -> None:
-    with suppress(apsw.Error):  # SQLite may have rolled back by itself
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            raise self._translation(error, system_errno) from error
 
 
 def _size_bytes(connection: apsw.Connection) -> int:

@@ -1,24 +1,51 @@
-"""SQLite's errors as ours: which of them says that a file is absent, locked, foreign or damaged."""
+"""SQLite's errors as ours: absent, locked, foreign, damaged, or no room on the disk."""
 
 from __future__ import annotations
+
+import errno
+from typing import Final
 
 import apsw
 
 from milepost.errors import (
     StoreError,
     StoreForeign,
+    StoreFull,
     StoreLocked,
     StoreReadOnly,
     StoreUnreadable,
 )
 
-__all__ = ["translate"]
+__all__ = ["NO_ROOM", "is_full", "translate"]
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a disk, a quota or the allowed size of a file is used up."""
+
+
+def is_full(error: BaseException, system_errno: int) -> bool:
+    """True if `error` of SQLite says that there was no room.
+
+    `system_errno` is what the system said to the connection last (`Connection.system_errno`): to
+    SQLite a quota that is used up is one I/O error of many.
+    """
+    if isinstance(error, apsw.FullError):
+        return True
+    return isinstance(error, apsw.IOError | apsw.CantOpenError) and system_errno in NO_ROOM
 
 
 def translate(
-    error: apsw.Error | UnicodeDecodeError, url: str, waited_s: float = 0.0
+    error: apsw.Error | UnicodeDecodeError, url: str, waited_s: float = 0.0, system_errno: int = 0
 ) -> StoreError:
-    """What `error` means for the store at `url`; `waited_s` is how long a busy one was given."""
+    """What `error` means for the store at `url`.
+
+    `waited_s` is how long a busy one was given, `system_errno` as for `is_full`.
+    """
+    if is_full(error, system_errno):
+        problem = (
+            f"there is no room left for it ({error}): nothing of it was written, and what was"
+            " there stays; free some space on its disk and try again"
+        )
+        return StoreFull(url=url, problem=problem)
     match error:
         case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
             return StoreLocked(

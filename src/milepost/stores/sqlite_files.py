@@ -14,7 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from milepost.errors import StoreAbsent, StoreError, StoreForeign, StoreUnreadable, StoreUnsafe
+from milepost.errors import (
+    StoreAbsent,
+    StoreError,
+    StoreForeign,
+    StoreFull,
+    StoreUnreadable,
+    StoreUnsafe,
+)
+from milepost.stores.sqlite_errors import NO_ROOM
 
 __all__ = [
     "Create",
@@ -162,7 +170,7 @@ def _make(path: Path, url: str, *, create: Create) -> None:
         with suppress(FileExistsError):  # made by another meanwhile
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise StoreError(url=url, problem=f"cannot be made: {error}") from error
+        raise _trouble(error, url, "cannot be made") from error
 
 
 def claim(path: Path, url: str) -> None:
@@ -172,7 +180,7 @@ def claim(path: Path, url: str) -> None:
     except FileExistsError as error:
         raise StoreError(url=url, problem="there is a file already: name another") from error
     except OSError as error:
-        raise StoreError(url=url, problem=f"cannot be made: {error}") from error
+        raise _trouble(error, url, "cannot be made") from error
 
 
 def settle(path: Path, url: str) -> int:
@@ -186,7 +194,15 @@ def settle(path: Path, url: str) -> int:
                 os.close(handle)
         return path.stat().st_size
     except OSError as error:
-        raise StoreError(url=url, problem=f"cannot be made durable: {error}") from error
+        raise _trouble(error, url, "cannot be made durable") from error
+
+
+def _trouble(error: OSError, url: str, what: str) -> StoreError:
+    """What the system says about a file that was to be made."""
+    if error.errno in NO_ROOM:
+        problem = f"{what}, for there is no room left: {error}; free some space and try again"
+        return StoreFull(url=url, problem=problem)
+    return StoreError(url=url, problem=f"{what}: {error}")
 
 
 def _make_folder(folder: Path) -> None:

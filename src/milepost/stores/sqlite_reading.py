@@ -69,19 +69,28 @@ class SqliteReader:
     """Queries within one transaction; every answer is of the same moment.
 
     A row whose seal does not fit is never given out: StoreUnreadable is raised in its place.
+    `failure` is the error at which SQLite gave the transaction up, as it may after an I/O error:
+    it is raised for all that is asked then, which would be of another moment.
     """
 
     def __init__(self, connection: apsw.Connection, url: str) -> None:
+        self.failure: StoreError | None = None
+        self._connection = connection
         self._execute = connection.execute
         self._url = url
         self._block_reader: BlockReader | None = None
 
     def _select(self, sql: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a query; SQLite's errors come as ours from here on."""
+        if self.failure is not None:
+            raise self.failure
         try:
             yield from self._execute(sql, values)
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise translate(error, self._url) from error
+            told = translate(error, self._url, system_errno=self._connection.system_errno)
+            if not self._connection.in_transaction:
+                self.failure = told
+            raise told from error
 
     def _unreadable(self, what: str, problem: str) -> StoreUnreadable:
         problem = f"{what} {problem}: `milepost verify` shows the whole"
