@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from milepost.facts import Draft, Imported, JobCreated
+from milepost.printing import printable
 from milepost.rows import InputBlock
 
 __all__ = ["CommitDraft", "Line", "LogDraft"]
@@ -28,7 +29,7 @@ class Line:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place or 'the job'}: {self.severity} {self.code}: {self.message}"
+        return printable(f"{self.place or 'the job'}: {self.severity} {self.code}: {self.message}")
 
 
 class CommitDraft(NamedTuple):

@@ -1,5 +1,7 @@
 """Every error of the state side, built from data, each saying what, where and what to do.
 
+What was given may hold any character; a message is `printable`.
+
 MilepostError                     the root (`machine.py`, so that generated modules need no more)
 ├─ TransitionRefused              an event that is not legal now
 ├─ PayloadInvalid, ContextInvalid payloads and parameters that a machine does not take
@@ -45,6 +47,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from milepost.machine import ContextInvalid, MilepostError, PayloadInvalid, TransitionRefused
+from milepost.printing import printable, printable_lines
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -122,7 +125,7 @@ class ArgumentInvalid(InputInvalid, TypeError):
     wanted: str
 
     def __str__(self) -> str:
-        return f"argument {self.name!r}: {self.wanted} is wanted, not {self.given}"
+        return printable(f"argument {self.name!r}: {self.wanted} is wanted, not {self.given}")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -133,7 +136,7 @@ class JobIdInvalid(InputInvalid):
     job_id: str
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job id {self.job_id!r}: use 1 to 128 letters, digits, dots, dashes and underscores,"
             " beginning with a letter or a digit"
         )
@@ -149,7 +152,7 @@ class ValueInvalid(InputInvalid):
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.path} {self.problem}"
+        return printable(f"{self.what}: {self.path} {self.problem}")
 
 
 class Large(NamedTuple):
@@ -170,7 +173,7 @@ class TooLarge(ValueInvalid):
 
     def __str__(self) -> str:
         named = ", ".join(f"{place} {size_bytes:,}" for place, size_bytes in self.largest)
-        return f"{super().__str__()} (bytes: {named})" if named else super().__str__()
+        return printable(f"{super().__str__()} (bytes: {named})") if named else super().__str__()
 
 
 @dataclass(eq=False, kw_only=True)
@@ -183,7 +186,7 @@ class ItemKeyDuplicate(InputInvalid):
     second: int
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"items {self.first} and {self.second} have the same key {self.key!r}:"
             " give one of them another key (milepost.Item), or leave it out"
         )
@@ -200,7 +203,7 @@ class ItemExists(InputInvalid):
     position: int
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job {self.job_id}: the item at {self.position} of those to add has the key"
             f" {self.key!r} of item {self.ordinal}: leave it out, or pass existing='skip'"
         )
@@ -216,7 +219,7 @@ class ItemsRefused(StateError, ValueError):
     phases: tuple[str, ...]
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job {self.job_id}: no items can be added in '{self.phase}'"
             f" (only in: {', '.join(self.phases) or 'no phase'})"
         )
@@ -231,7 +234,7 @@ class StagingExpired(StateError):
     after_s: float
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job {self.job_id}: nothing was added to the items that were coming in for"
             f" {self.after_s:g} s, so they were swept: hand them over again, in less time"
         )
@@ -250,7 +253,7 @@ class JobAbsent(StateError, LookupError):
     def __str__(self) -> str:
         at = self.deleted_at
         was = f" (it was deleted at {at:%Y-%m-%dT%H:%M:%SZ})" if at else ""
-        return f"no job {self.job_id!r} in {self.url}{was}: {self.advice}"
+        return printable(f"no job {self.job_id!r} in {self.url}{was}: {self.advice}")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -261,7 +264,7 @@ class JobReplaced(JobAbsent):
     what: str
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"{self.what} is of a job {self.job_id!r} that was deleted, and {self.url} has another"
             " of that id now: begin with that one's newest state"
         )
@@ -276,7 +279,9 @@ class JobExists(StateError):
     url: str
 
     def __str__(self) -> str:
-        return f"job {self.job_id!r} exists in {self.url}: resume it, or choose another id"
+        return printable(
+            f"job {self.job_id!r} exists in {self.url}: resume it, or choose another id"
+        )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -290,7 +295,7 @@ class ItemAbsent(StateError, LookupError):
 
     def __str__(self) -> str:
         what = f"ordinal {self.item}" if isinstance(self.item, int) else f"key {self.item!r}"
-        return f"job {self.job_id}: no item of {what} among its {self.count}"
+        return printable(f"job {self.job_id}: no item of {what} among its {self.count}")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -305,7 +310,9 @@ class CheckpointAbsent(StateError, LookupError):
     def __str__(self) -> str:
         which = "no checkpoint" if self.seq is None else f"no checkpoint at seq {self.seq}"
         found = f" ({'; '.join(self.problems)})" if self.problems else ""
-        return f"job {self.job_id}: {which} that verifies{found}: recover from the log instead"
+        return printable(
+            f"job {self.job_id}: {which} that verifies{found}: recover from the log instead"
+        )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -319,8 +326,10 @@ class CommitAbsent(StateError, ValueError):
 
     def __str__(self) -> str:
         if isinstance(self.wanted, int):
-            return f"job {self.job_id}: there is no commit {self.wanted}, only 1 to {self.last}"
-        return f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}"
+            return printable(
+                f"job {self.job_id}: there is no commit {self.wanted}, only 1 to {self.last}"
+            )
+        return printable(f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -333,7 +342,7 @@ class LeaseHeld(StateError):
     expires_at: datetime
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job {self.job_id} is held by {self.owner} until {self.expires_at:%H:%M:%S.%f}Z:"
             " wait for it, or take the job over with a reason"
         )
@@ -360,7 +369,7 @@ class LeaseLost(StateError):
             if self.current_owner
             else "nobody holds it"
         )
-        return (
+        return printable(
             f"job {self.job_id}: {self.owner} lost its lease (fence {self.fence}; now {now}):"
             " stop working on the job"
         )
@@ -376,7 +385,7 @@ class LeaseForeign(StateError):
     owner: str
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job {self.job_id}: the lease of {self.owner} is of job {self.lease_job_id}:"
             " write under a lease of the job itself"
         )
@@ -393,7 +402,7 @@ class RecordConflict(StateError):
     digest: str
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job {self.job_id}: item {self.item!r} has another result already"
             f" ({self.recorded_digest[:12]}, not {self.digest[:12]}): the recorded one stands"
         )
@@ -416,7 +425,8 @@ class LifecycleChanged(StateError):
 
     def __str__(self) -> str:
         told = f"job {self.job_id} runs by {self.stored} and this code by {self.current}"
-        return f"{told}: {self.problem}" + (f"\n{self.report}" if self.report else "")
+        report = f"\n{printable_lines(self.report)}" if self.report else ""
+        return printable(f"{told}: {self.problem}") + report
 
 
 @dataclass(eq=False, kw_only=True)
@@ -430,7 +440,7 @@ class InputChanged(StateError):
 
     def __str__(self) -> str:
         grow = ", on_changed='grow' to add the new ones" if self.verdict == "grew" else ""
-        return (
+        return printable(
             f"job {self.job_id}: {self.difference}: say on_changed='keep' to go on with the items"
             f" that the job has{grow}, or create another job"
         )
@@ -446,7 +456,8 @@ class ImportFailed(StateError):
     report: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join((f"job {self.job_id!r} was not imported: {self.problem}", *self.report))
+        told = (f"job {self.job_id!r} was not imported: {self.problem}", *self.report)
+        return "\n".join(map(printable, told))
 
 
 @dataclass(eq=False, kw_only=True)
@@ -459,7 +470,7 @@ class ImportConflict(StateError):
     problem: str
 
     def __str__(self) -> str:
-        return f"job {self.job_id!r} in {self.url} {self.problem}"
+        return printable(f"job {self.job_id!r} in {self.url} {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -471,7 +482,9 @@ class UpdateConflict(StateError):
     tries: int
 
     def __str__(self) -> str:
-        return f"job {self.job_id} changed {self.tries} times under the update: try again"
+        return printable(
+            f"job {self.job_id} changed {self.tries} times under the update: try again"
+        )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -484,7 +497,7 @@ class PlanStale(StateError):
     seq: int
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"job {self.job_id}: the plan was made at seq {self.plan_seq} and the job is at"
             f" {self.seq}: make a new plan"
         )
@@ -498,7 +511,7 @@ class ScopeInvalid(StateError, ValueError):
     problem: str
 
     def __str__(self) -> str:
-        return f"scope: {self.problem}"
+        return printable(f"scope: {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -510,7 +523,7 @@ class StoreError(StateError):
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.url}: {self.problem}"
+        return printable(f"{self.url}: {self.problem}")
 
 
 class StoreAbsent(StoreError):
@@ -552,7 +565,7 @@ class LogCorrupt(StoreUnreadable):
     seq: int
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"{self.url}: job {self.job_id}, commit {self.seq}: {self.problem}; commits before it"
             " are intact: `milepost verify` shows the whole, restore the file from a backup"
         )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
+from milepost.printing import printable
+
 __all__ = [
     "Collection",
     "ContextInvalid",
@@ -287,7 +289,7 @@ class TransitionRefused(MilepostError):
             read = ", ".join(f"{name}={value}" for name, value in refusal.values.items())
             why += f"; {refusal.transition} needs {refusal.guard}"
             why += f" (now {read})" if read else ""
-        return (
+        return printable(
             f"{self.subject or self.machine}: '{self.event}' is not allowed in '{self.state}'{why}"
             f" (allowed: {allowed})"
         )
@@ -303,7 +305,7 @@ class PayloadInvalid(MilepostError, ValueError):
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.machine}: payload of '{self.event}': {self.problem}"
+        return printable(f"{self.machine}: payload of '{self.event}': {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -316,7 +318,7 @@ class ContextInvalid(MilepostError, ValueError):
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.machine}: parameter '{self.name}': {self.problem}"
+        return printable(f"{self.machine}: parameter '{self.name}': {self.problem}")
 
 
 Select: TypeAlias = Callable[[Values, Values], Transition | None]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, get_args
 
 from milepost.errors import MilepostError, PlanStale, RecordConflict, UpdateConflict
 from milepost.facts import Draft, Fact, ItemsFired, JobFired, LeaseReleased, LeaseTaken
+from milepost.printing import printable
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, MeterProvider
@@ -258,7 +259,9 @@ class Metrics:
             self._live = _made(provider)
         except Exception as error:  # noqa: BLE001 what measures must never keep a write from happening
             self._given_up = True
-            _log.warning("nothing is measured, OpenTelemetry could not be used: %s", error)
+            _log.warning(
+                "nothing is measured, OpenTelemetry could not be used: %s", printable(str(error))
+            )
             return False
         return True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from reprlib import Repr
 from typing import Final
 
+from milepost.printing import printable
+
 __all__ = ["MAX_MESSAGE", "bounded", "shown"]
 
 MAX_MESSAGE: Final = 1_900
@@ -31,12 +33,8 @@ def shown(value: object) -> str:
         told = _repr.repr(value)
     except Exception:  # noqa: BLE001 whatever the repr of a stranger's object raises
         told = f"<{type(value).__name__} that cannot be shown>"
-    escaped = "".join(each if each.isprintable() else _escaped(each) for each in told[:_MAX_SHOWN])
+    escaped = printable(told[:_MAX_SHOWN])
     return bounded(escaped, _MAX_SHOWN) if len(told) <= _MAX_SHOWN else f"{escaped[:_MAX_SHOWN]}…"
-
-
-def _escaped(each: str) -> str:
-    return each.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 class _Bounded(Repr):

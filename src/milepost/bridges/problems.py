@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.machine import MilepostError
+from milepost.printing import printable
 
 __all__ = ["NameTaken", "PackageMissing"]
 
@@ -23,7 +24,7 @@ class PackageMissing(MilepostError, ImportError):
     package: str
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"the package '{self.package}' is not installed: pip install 'milepost[bridges]',"
             f" or pip install {self.package}"
         )
@@ -39,7 +40,7 @@ class NameTaken(MilepostError, ValueError):
     trigger: str
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"{self.machine}: event '{self.event}' cannot become the trigger '{self.trigger}':"
             " the model has that name already; give triggers a prefix, such as prefix='on_'"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -32,10 +32,11 @@ from milepost.cli.commands.sizes import sizes
 from milepost.cli.commands.verify import verify
 from milepost.cli.options import debug_option, examples, store_option
 from milepost.cli.session import DEBUG
-from milepost.cli.trouble import TROUBLE, Trouble, nearest
+from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
 from milepost.errors import MilepostError
 from milepost.facts import FORMAT
 from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.printing import lenient, printable, printable_lines
 from milepost.stores.sqlite_schema import VERSION
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ class Program(click.Group):
 
     Every error that a command meets ends here, as one message and an exit code.
     """
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # Any: as click declares it
+    ) -> click.Context:
+        """The context of one call. Raises Misuse, and Exit after help or the version."""
+        lenient(sys.stdout, sys.stderr)
+        try:
+            return super().make_context(info_name and printable(info_name), args, parent, **extra)
+        except click.ClickException as error:
+            raise Misuse(error) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's
         """Its own commands, then those of other packages."""
@@ -109,14 +124,14 @@ class Program(click.Group):
             raise click.exceptions.Exit(_INTERRUPTED) from None
         except click.ClickException as error:
             _trace(ctx)
-            error.show()
+            Misuse(error).show()
             raise click.exceptions.Exit(TROUBLE) from error
         except (MilepostError, OSError) as error:
             _trace(ctx)
             raise Trouble(_message(error)) from error
         except Exception as error:
             _trace(ctx)
-            told = f"{type(error).__name__}: {error}"
+            told = printable(f"{type(error).__name__}: {error}")
             raise Trouble(
                 f"unexpected, a defect of milepost: {told}; --debug shows where"
             ) from error
@@ -149,7 +164,7 @@ def _message(error: MilepostError | OSError) -> str:
 def _trace(ctx: click.Context) -> None:
     """Show where the error that is being handled came from, if that was asked for."""
     if ctx.meta.get(DEBUG):
-        traceback.print_exc(file=sys.stderr)
+        click.echo(printable_lines(traceback.format_exc()), err=True, nl=False)
 
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 click's

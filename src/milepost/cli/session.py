@@ -16,6 +16,7 @@ from milepost.clock import Clock, SystemClock, instant
 from milepost.errors import StateError
 from milepost.inspect.page import Page
 from milepost.inspect.views import View
+from milepost.printing import printable
 from milepost.state.manager import StateManager
 
 __all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of", "tell_unreadable"]
@@ -113,4 +114,4 @@ def find_job(manager: StateManager, wanted: str) -> str:
     advice = nearest(wanted, known) or (
         ": `milepost jobs` lists those there are" if known else ": there are no jobs in it"
     )
-    raise Trouble(f"no job {wanted!r} in {manager.url}{advice}")
+    raise Trouble(f"no job {wanted!r} in {printable(manager.url)}{advice}")

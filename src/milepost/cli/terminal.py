@@ -1,58 +1,73 @@
-"""Pages on a terminal: colours, glyphs, and tables that fit its width. Needs rich."""
+"""Pages on a terminal: colours, glyphs, and tables that fit its width. Needs rich.
+
+rich reads markup, emoji codes and links in plain `str`; here it is given nothing but `Text`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from milepost.inspect.page import Badge, Block, Cell, Fields, Note, Page, Table, printable
+from milepost.inspect.page import Badge, Block, Cell, Fields, Note, Page, Table
 from milepost.inspect.palette import look
+from milepost.printing import encodable, printable
 
 __all__ = ["draw"]
 
+_Show: TypeAlias = Callable[[str], str]
+
 
 def draw(page: Page, console: Console | None = None) -> None:
-    """Draw `page` on stdout, or on `console`. NO_COLOR is honoured."""
+    """Draw `page` on stdout, or on `console`. NO_COLOR is honoured.
+
+    What steers a terminal, and what its encoding does not have, is written as an escape.
+    """
     console = console or Console(highlight=False)
-    drawn = [piece for piece in map(_block, page) if piece is not None]
+    show = partial(_shown, encoding=console.encoding)
+    drawn = [piece for piece in (_block(block, show) for block in page) if piece is not None]
     for position, piece in enumerate(drawn):
         if position:
             console.print()
         console.print(piece)
 
 
-def _block(block: Block) -> RenderableType | None:
+def _block(block: Block, show: _Show) -> RenderableType | None:
     match block:
         case Note():
-            return Text(printable(block.text))
+            return Text(show(block.text), overflow="fold")
         case Fields():
-            return _titled(block.title, _fields(block)) if block.entries else None
+            return _titled(block.title, _fields(block, show), show) if block.entries else None
         case Table() if block.rows:
-            return _titled(block.title, _table(block))
+            return _titled(block.title, _table(block, show), show)
         case Table():
-            return Text(printable(block.empty)) if block.empty else None
+            return Text(show(block.empty), overflow="fold") if block.empty else None
 
 
-def _titled(title: str, grid: Grid) -> RenderableType:
-    return Group(Text(printable(title), style="bold"), grid) if title else grid
+def _titled(title: str, grid: Grid, show: _Show) -> RenderableType:
+    return Group(Text(show(title), style="bold"), grid) if title else grid
 
 
-def _fields(fields: Fields) -> Grid:
+def _fields(fields: Fields, show: _Show) -> Grid:
     grid = _grid(show_header=False)
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
+    grid.add_column(style="dim")
+    grid.add_column()
     for name, cell in fields.entries:
-        grid.add_row(name, _cell(cell))
+        grid.add_row(Text(show(name), overflow="fold"), _cell(cell, show))
     return grid
 
 
-def _table(table: Table) -> Grid:
+def _table(table: Table, show: _Show) -> Grid:
     grid = _grid(show_header=True)
     for column in table.columns:
-        grid.add_column(column.name, justify="right" if column.numeric else "left")
+        name = Text(show(column.name))
+        grid.add_column(name, justify="right" if column.numeric else "left")
     for row in table.rows:
-        grid.add_row(*map(_cell, row))
+        grid.add_row(*(_cell(cell, show) for cell in row))
     return grid
 
 
@@ -62,8 +77,14 @@ def _grid(*, show_header: bool) -> Grid:
     )
 
 
-def _cell(cell: Cell) -> Text:
+def _cell(cell: Cell, show: _Show) -> Text:
     if isinstance(cell, Badge):
         colour, glyph = look(cell.machine, cell.state)
-        return Text(f"{glyph} {cell.state}", style=colour, no_wrap=True)
-    return Text(printable(cell), overflow="fold")
+        state = show(cell.state)
+        named = f"{glyph} {state}" if show(glyph) == glyph else state
+        return Text(named, style=colour, no_wrap=True)
+    return Text(show(cell), overflow="fold")
+
+
+def _shown(text: str, encoding: str) -> str:
+    return encodable(printable(text), encoding)

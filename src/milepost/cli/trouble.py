@@ -1,4 +1,7 @@
-"""Trouble: how a command says on stderr that it could not answer. It ends with exit code 2."""
+"""Trouble: how a command says on stderr that it could not answer. It ends with exit code 2.
+
+What people typed stands in these messages, so they are safe to show, as all output is.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import IO, Any, Final
 
 import click
 
-__all__ = ["TROUBLE", "Trouble", "nearest"]
+from milepost.printing import printable, printable_lines
+
+__all__ = ["TROUBLE", "Misuse", "Trouble", "nearest"]
 
 TROUBLE: Final = 2
 """The exit code of wrong usage and of trouble; 1 means that the answer is no."""
@@ -20,7 +25,30 @@ class Trouble(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:  # Any: as click declares it
         """Write the message to stderr."""
-        click.echo(f"milepost: {self.format_message()}", file=file, err=True)
+        click.echo(f"milepost: {printable_lines(self.format_message())}", file=file, err=True)
+
+
+class Misuse(click.ClickException):
+    """Wrong usage, or another error of click's own, told as click tells it and safe to show."""
+
+    exit_code = TROUBLE
+
+    def __init__(self, error: click.ClickException) -> None:
+        super().__init__(error.format_message())
+        self._error = error
+
+    def show(self, file: IO[Any] | None = None) -> None:  # Any: as click declares it
+        """Write the usage, if the error is about that, and the message to stderr."""
+        error = self._error
+        if isinstance(error, (Trouble, click.exceptions.NoArgsIsHelpError)):
+            error.show(file)
+            return
+        lined = isinstance(error, click.MissingParameter)  # lists the choices, one a line
+        message = (printable_lines if lined else printable)(error.format_message())
+        if isinstance(error, click.UsageError):
+            click.UsageError(message, error.ctx).show(file)
+        else:
+            click.ClickException(message).show(file)
 
 
 def nearest(wanted: str, known: list[str]) -> str:

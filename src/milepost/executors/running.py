@@ -40,6 +40,7 @@ from milepost.lifecycles.mapreduce import (
     JobStartMap,
 )
 from milepost.machine import Payload
+from milepost.printing import printable
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
@@ -288,7 +289,9 @@ class Running:
                 " job again with another executor, or give a function that makes one"
             )
             raise error
-        _log.warning("job %s: a fresh executor goes on, after %s", self.state.id, error)
+        _log.warning(
+            "job %s: a fresh executor goes on, after %s", self.state.id, printable(str(error))
+        )
 
     def _hand_back(self) -> None:
         """Leave no item in anybody's hands: record the calls that end in time, release the rest."""

@@ -15,8 +15,9 @@ from milepost.inspect.drawings import drawing
 from milepost.inspect.palette import CURRENT, VISITED
 from milepost.inspect.views import PathView
 from milepost.machine import Machine, Transition
+from milepost.printing import printable
 
-__all__ = ["mermaid", "svg"]
+__all__ = ["as_mermaid", "as_xml", "mermaid", "svg"]
 
 _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
@@ -52,6 +53,16 @@ class _Taken(NamedTuple):
 
     transition: Transition
     times: int
+
+
+def as_xml(char: str) -> str:
+    """The escape of XML for a character."""
+    return f"&#{ord(char)};"
+
+
+def as_mermaid(char: str) -> str:
+    """The escape of Mermaid for a character of a label."""
+    return f"#{ord(char)};"
 
 
 def svg(path: PathView, machine: Machine) -> str:
@@ -185,9 +196,9 @@ def _description(path: PathView) -> Iterator[str]:
         for state, count in path.current.items()
     )
     what = "job" if path.machine == "job" else "items of job"
-    yield f"{what} {path.job} at seq {path.seq}: {now}"
-    yield f"visited: {', '.join(path.visited)}"
-    yield from (f"{name}: {count}" for name, count in path.transitions.items())
+    yield printable(f"{what} {path.job} at seq {path.seq}: {now}")
+    yield printable(f"visited: {', '.join(path.visited)}")
+    yield from (printable(f"{name}: {count}") for name, count in path.transitions.items())
 
 
 def _counted(line: str, taken: list[_Taken], groups: Mapping[str, tuple[str, ...]]) -> str:

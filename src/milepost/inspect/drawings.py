@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import milepost
 from milepost.errors import MilepostError
+from milepost.printing import printable
 
 __all__ = ["DrawingAbsent", "drawing"]
 
@@ -22,7 +23,9 @@ class DrawingAbsent(MilepostError):
 
     def __str__(self) -> str:
         looked = " or ".join(str(place) for place in self.places)
-        return f"there is no drawing {self.name} in {looked}: `milepost compile` makes it"
+        return printable(
+            f"there is no drawing {self.name} in {looked}: `milepost compile` makes it"
+        )
 
 
 def drawing(lifecycle: str, machine: str, suffix: Literal["svg", "mmd"]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Badge", "Block", "Cell", "Column", "Fields", "Note", "Page", "Table", "printable"]
+__all__ = ["Badge", "Block", "Cell", "Column", "Fields", "Note", "Page", "Table"]
 
 
 class Badge(NamedTuple):
@@ -53,12 +53,3 @@ class Note:
 Block: TypeAlias = Table | Fields | Note
 
 Page: TypeAlias = tuple[Block, ...]
-
-
-def printable(text: str) -> str:
-    """`text` on one line: what could move a terminal's cursor is written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )

@@ -35,6 +35,7 @@ from milepost.facts import Draft, event_count
 from milepost.fold import apply
 from milepost.job import JobState, changed
 from milepost.payloads import PayloadCodec
+from milepost.printing import printable
 from milepost.rows import Row, StoredJob
 from milepost.state.limits import Limits, check_commit
 from milepost.state.line import Line, Place
@@ -299,7 +300,7 @@ class Appender:
             )
         except StoreError:
             problem = error.problem  # still unknown
-        _log.warning("%s: %s", error, "it took place" if took_place else problem)
+        _log.warning("%s: %s", error, "it took place" if took_place else printable(problem))
         for ticket in tickets:
             self.forget(ticket.job_id)
             if not took_place:

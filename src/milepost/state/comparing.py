@@ -22,6 +22,7 @@ from milepost.input_blocks import (
 from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.payloads import PayloadCodec
+from milepost.printing import printable
 from milepost.rows import InputBlock
 
 __all__ = ["InputComparison", "SomeKeys", "Verdict", "compare"]
@@ -80,7 +81,9 @@ class InputComparison:
         """The verdict in words, with the first few keys of each kind."""
         kinds = ("added", "removed", "changed", "reordered")
         told = [_told(kind, getattr(self, kind)) for kind in kinds if getattr(self, kind).count]
-        return f"the input {self.verdict}: {', '.join(told)}" if told else "the input is the same"
+        if not told:
+            return "the input is the same"
+        return printable(f"the input {self.verdict}: {', '.join(told)}")
 
 
 def compare(

@@ -19,6 +19,7 @@ from milepost.errors import (
     StoreUnreadable,
 )
 from milepost.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected
+from milepost.printing import printable
 from milepost.rows import StoredLease
 from milepost.state.append import Decision, Moment, RefusedWithRecord
 from milepost.state.loading import Loader
@@ -50,7 +51,7 @@ class Lease:
 
     def __repr__(self) -> str:
         state = "lost" if self.lost.is_set() else "held"
-        return f"<lease of {self.job_id} by {self.owner}, fence {self.fence}, {state}>"
+        return printable(f"<lease of {self.job_id} by {self.owner}, fence {self.fence}, {state}>")
 
 
 def take(owner: str, ttl_s: float, takeover: str) -> Decision:

@@ -16,6 +16,7 @@ from milepost.errors import Large, TooLarge
 from milepost.facts import Draft, ItemsFired, JobCreated, JobFired
 from milepost.input_blocks import Entry
 from milepost.job import JobState
+from milepost.printing import printable
 
 __all__ = [
     "LARGEST",
@@ -160,7 +161,8 @@ def _check(
         )
     if size_bytes > warn_bytes:
         named = ", ".join(f"{place} {each:,}" for place, each in largest())
-        _log.warning("%s: %s takes %s bytes (%s)", name, what, f"{size_bytes:,}", named)
+        told = printable(f"{what} takes {size_bytes:,} bytes ({named})")
+        _log.warning("%s: %s", name, told)
 
 
 def _values_of(state: JobState, drafts: Iterable[Draft]) -> Iterator[Large]:

@@ -27,6 +27,7 @@ from milepost.job import JobState, begin, changed, restore
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec
+from milepost.printing import printable
 from milepost.rows import (
     InputBlock,
     KeySegment,
@@ -314,5 +315,5 @@ class Loader:
                 return None  # the log tells whether it was taken to a version at hand
             except StoreUnreadable as error:
                 fallbacks.append(f"{error.problem}; an older one, or the log, was used")
-                _log.warning("job %s: %s", job.job_id, fallbacks[-1])
+                _log.warning("job %s: %s", job.job_id, printable(fallbacks[-1]))
         return None

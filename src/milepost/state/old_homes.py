@@ -21,6 +21,7 @@ from milepost.errors import (
     StoreAbsent,
 )
 from milepost.job import JobState, Progress
+from milepost.printing import printable
 from milepost.state import importing
 from milepost.state.loading import Loader
 
@@ -216,7 +217,7 @@ def _store(loader: Loader, done: JobImport, draft: LogDraft, *, dry_run: bool) -
     else:
         outcome = "imported"
         loader.metrics.began_job("imported")
-        _log.info("job %s imported from %s", draft.job_id, draft.imported.source)
+        _log.info("job %s imported from %s", draft.job_id, printable(draft.imported.source))
     return replace(
         done,
         job_id=there or done.job_id,

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from milepost.errors import ItemAbsent, ScopeInvalid
 from milepost.items import bitmap
 from milepost.job import JobState
+from milepost.printing import printable
 
 __all__ = ["Filter", "Scope", "select"]
 
@@ -109,7 +110,7 @@ class Scope:
         if self.seq is not None:
             with_log = "exactly" if self.exact else "with the log after it"
             words.append(f"from the checkpoint at seq {self.seq}, {with_log}")
-        return "; ".join(words) or "all items"
+        return printable("; ".join(words)) or "all items"
 
     @staticmethod
     def all() -> Scope:

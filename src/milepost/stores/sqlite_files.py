@@ -22,6 +22,7 @@ from milepost.errors import (
     StoreUnreadable,
     StoreUnsafe,
 )
+from milepost.printing import printable
 from milepost.stores.sqlite_errors import NO_ROOM
 
 __all__ = [
@@ -221,6 +222,6 @@ def _make_folder(folder: Path) -> None:
 def _warn_of_strangers(path: Path, found: os.stat_result) -> None:
     folder = path.parent.stat()
     if found.st_mode & stat.S_IWOTH:
-        _log.warning("%s may be written by anybody: chmod o-w", path)
+        _log.warning("%s may be written by anybody: chmod o-w", printable(str(path)))
     elif folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
-        _log.warning("%s is in a folder that anybody may write to: chmod o-w", path)
+        _log.warning("%s is in a folder that anybody may write to: chmod o-w", printable(str(path)))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from milepost import StateManager
 from milepost.cli.terminal import draw
 from milepost.facts import FORMAT
 from milepost.inspect.page import Badge, Column, Fields, Note, Table
@@ -98,3 +99,17 @@ def test_a_terminal_gets_colour_and_glyphs() -> None:
     assert "✗ failed" in plain
     assert r"a\x1b[31mb" in colourful
     assert "nothing" in colourful
+
+
+def test_names_are_no_markup(store: Path) -> None:
+    """A terminal shows a variable's name as it is, as a pipe does."""
+    with StateManager.open(store) as manager:
+        manager.create_job(["a"], job_id="named", variables={"[/x] :smile:": "[bold]y"})
+    done = run("-m", "milepost", "show", "named", "--db", str(store))
+    assert "[/x] :smile:  [bold]y" in done.stdout
+    sink = io.StringIO()
+    console = Console(file=sink, force_terminal=True, width=80, no_color=True)
+    draw((Fields(entries=(("[/x] :smile:\x1b", "[bold]y"),)),), console)
+    assert "[/x] :smile:\\x1b  [bold]y" in sink.getvalue().replace("\x1b[2m", "").replace(
+        "\x1b[0m", ""
+    )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import click
 
 from milepost.cli.options import examples, job_argument, limit_option, with_store
-from milepost.cli.output import note, write
+from milepost.cli.output import note, write_format
 from milepost.cli.scoping import scope_of, with_items_scope
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import repair_pages, repair_queries
-from milepost.inspect.json import to_json_line
+from milepost.inspect.json import as_json, letter_line
 from milepost.state.manager import StateManager
 from milepost.state.scope import Scope
 
@@ -74,7 +75,7 @@ def _export(manager: StateManager, job_id: str, scope: Scope, path: Path) -> Non
     count = 0
     with _lines(path) as put:
         for line in repair_queries.dead_lines(manager, job_id, scope=scope):
-            put(to_json_line(line))
+            put(letter_line(line))
             count += 1
     note(f"exported {count} of the dead letters of {job_id}")
 
@@ -82,7 +83,7 @@ def _export(manager: StateManager, job_id: str, scope: Scope, path: Path) -> Non
 @contextmanager
 def _lines(path: Path) -> Iterator[_Put]:
     if path == _STDOUT:
-        yield write
+        yield partial(write_format, escape=as_json)
     else:
         with path.open("w", encoding="utf-8") as file:
             yield file.write

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from milepost.cli.options import examples, job_argument, with_store
-from milepost.cli.output import note, write
+from milepost.cli.output import note, write_format
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import diagram as diagrams
 from milepost.inspect import queries
-from milepost.inspect.json import to_json
+from milepost.inspect.json import as_json, to_json
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.printing import printable
 
 __all__ = ["diagram"]
 
@@ -55,13 +56,13 @@ def diagram(
         view = queries.path(manager, find_job(manager, job), machine=machine)
     table = LIFECYCLE.machines[machine]
     if session.as_json:
-        drawn = to_json(view)
+        drawn, escape = to_json(view), as_json
     elif mermaid:
-        drawn = diagrams.mermaid(view, table)
+        drawn, escape = diagrams.mermaid(view, table), diagrams.as_mermaid
     else:
-        drawn = diagrams.svg(view, table)
+        drawn, escape = diagrams.svg(view, table), diagrams.as_xml
     if out is None:
-        write(drawn)
+        write_format(drawn, escape)
     else:
         out.write_text(drawn, encoding="utf-8")
-        note(f"wrote {out}")
+        note(f"wrote {printable(str(out))}")

@@ -10,12 +10,14 @@ import click
 import msgspec
 
 from milepost.cli.options import examples, with_store
-from milepost.cli.output import is_terminal, note, write
+from milepost.cli.output import is_terminal, note, write_format
 from milepost.cli.session import Session, session_of
 from milepost.cli.trouble import Trouble, nearest
 from milepost.errors import StoreUnreadable
 from milepost.inspect import integrity, queries
+from milepost.inspect.json import as_json, to_json_line
 from milepost.inspect.views import QuarantineView
+from milepost.printing import printable
 from milepost.state.manager import StateManager
 
 __all__ = ["verify"]
@@ -93,7 +95,7 @@ def _quarantine(session: Session, job: str | None, *, results: bool) -> None:
         job_id = _ids(manager, job)[0] if job else None
         view = queries.quarantine(manager, job_id)
     if results:
-        write("".join(_lines(view)))
+        write_format("".join(_lines(view)), as_json)
     else:
         session.answer(view, lambda: integrity.quarantine_page(view))
 
@@ -102,7 +104,7 @@ def _lines(view: QuarantineView) -> Iterable[str]:
     for row in view.rows:
         for result in row.results:
             line = {"job": row.job_id, "seq": row.key, **msgspec.to_builtins(result)}
-            yield msgspec.json.encode(line).decode() + "\n"
+            yield to_json_line(line)
 
 
 def _ids(manager: StateManager, wanted: str | None) -> list[str]:
@@ -113,7 +115,7 @@ def _ids(manager: StateManager, wanted: str | None) -> list[str]:
     found = [job_id for job_id in known if job_id.startswith(wanted)]
     if len(found) != 1:
         told = f"{len(found)} jobs begin with" if found else "no job"
-        raise Trouble(f"{told} {wanted!r} in {manager.url}{nearest(wanted, known)}")
+        raise Trouble(f"{told} {wanted!r} in {printable(manager.url)}{nearest(wanted, known)}")
     return found
 
 

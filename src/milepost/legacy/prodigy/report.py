@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from milepost.printing import printable
+
 __all__ = ["Code", "Finding", "Report", "Severity"]
 
 
@@ -136,7 +138,7 @@ class Finding:
         return SEVERITIES[self.code]
 
     def __str__(self) -> str:
-        return f"{self.path or '.'}: {self.severity} {self.code}: {self.message}"
+        return printable(f"{self.path or '.'}: {self.severity} {self.code}: {self.message}")
 
 
 class Report:

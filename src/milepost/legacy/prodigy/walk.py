@@ -9,14 +9,9 @@ from pathlib import Path
 
 from milepost.legacy.prodigy.files import FileKind, OldFile
 from milepost.legacy.prodigy.report import Code, Report
+from milepost.printing import printable
 
-__all__ = ["Entry", "Walk", "printable"]
-
-
-def printable(name: str) -> str:
-    """`name` with everything escaped that is not UTF-8 or does not print."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+__all__ = ["Entry", "Walk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +86,8 @@ class Walk:
         return sorted(found, key=lambda entry: entry.name)
 
     def _entry(self, name: str, path: Path, parent: Entry) -> Entry | None:
-        shown = f"{parent.shown}/{printable(name)}" if parent.shown else printable(name)
+        readable = printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
+        shown = f"{parent.shown}/{readable}" if parent.shown else readable
         try:
             name.encode("utf-8")
         except UnicodeEncodeError:

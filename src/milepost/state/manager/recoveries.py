@@ -8,6 +8,7 @@ from typing import Final
 
 from milepost.job import CheckpointRef, JobState
 from milepost.omissions import OnError, refuse
+from milepost.printing import printable
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
 from milepost.state.checkpoint import Checkpoint
@@ -144,7 +145,7 @@ class Recoveries(Core):
         """
         who = owner or f"{leases.default_owner()} (reaper)"
         state = self._append(job_id, reap(who, reason))
-        _log.info("job %s freed by %s", job_id, who)
+        _log.info("job %s freed by %s", job_id, printable(who))
         return state
 
     def dead_letters(self, job_id: str, scope: Scope | None = None) -> Iterator[DeadLetter]:

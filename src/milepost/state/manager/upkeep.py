@@ -9,6 +9,7 @@ from typing import Final
 
 from milepost.errors import StoreUnreadable
 from milepost.facts import check_job_id
+from milepost.printing import printable
 from milepost.rows import StoreFormat, Stray
 from milepost.state.compaction import Compaction, compact
 from milepost.state.manager.core import Core
@@ -72,7 +73,7 @@ class Upkeep(Core):
             job = find_entry(writer, job_id, self._store.url)
             repair = repair_job(self._loader, writer, job, self._clock.now_us())
         self._appender.forget(job_id)
-        _log.warning("job %s repaired: %s", job_id, repair.steps)
+        _log.warning("job %s repaired: %s", job_id, printable(str(repair.steps)))
         return repair
 
     def list_strays(self) -> list[Stray]:
