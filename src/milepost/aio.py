@@ -27,7 +27,7 @@ from milepost.state.comparing import InputComparison
 from milepost.state.dead_letters import DeadLetter
 from milepost.state.history import StateEvent
 from milepost.state.jobs import JobSummary
-from milepost.state.lease import Lease
+from milepost.state.lease import Holding, Lease
 from milepost.state.limits import LARGEST, Limits
 from milepost.state.manager import StateManager
 from milepost.state.old_homes import HomeImport, OnJob
@@ -100,6 +100,10 @@ class AsyncStateManager:
     async def now_us(self) -> int:
         """As StateManager.now_us."""
         return self.manager.now_us()
+
+    async def monotonic_us(self) -> int:
+        """As StateManager.monotonic_us."""
+        return self.manager.monotonic_us()
 
     async def close(self) -> None:
         """As StateManager.close, after what is under way."""
@@ -266,6 +270,10 @@ class AsyncStateManager:
     async def lease_expires_at(self, job_id: str) -> datetime | None:
         """As StateManager.lease_expires_at."""
         return await self._call(self.manager.lease_expires_at, job_id)
+
+    async def holder(self, job_id: str) -> Holding | None:
+        """As StateManager.holder."""
+        return await self._call(self.manager.holder, job_id)
 
     async def create_checkpoint(
         self,

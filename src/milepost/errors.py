@@ -334,17 +334,36 @@ class CommitAbsent(StateError, ValueError):
 
 @dataclass(eq=False, kw_only=True)
 class LeaseHeld(StateError):
-    """Another executor holds the job, until `expires_at` unless it renews."""
+    """Another executor holds the job: it may be replaced in `left_s` at most, unless it renews.
+
+    `left_s` and `ttl_s`, the whole of its time, are by a clock that nobody sets; `expires_at` is
+    by the holder's wall clock, for people. `renews` says that it was seen renewing while it was
+    waited for, so that it is alive; `watched` that nothing is known yet but what
+    is seen from here, from now on.
+    """
 
     code: ClassVar[str] = "lease-held"
     job_id: str
     owner: str
     expires_at: datetime
+    left_s: float = 0.0
+    ttl_s: float = 0.0
+    fence: int = 0
+    renews: bool = False
+    watched: bool = False
 
     def __str__(self) -> str:
+        if self.renews:
+            left = ", which is alive: it was seen renewing its lease"
+        else:
+            left = f" until {self.expires_at:%H:%M:%S}Z by its clock"
+            left += f", for {self.left_s:.1f} s more unless it renews"
+            if self.watched:
+                left += " (counted from now on, since its clock cannot be compared with ours)"
         return printable(
-            f"job {self.job_id} is held by {self.owner} until {self.expires_at:%H:%M:%S.%f}Z:"
-            " wait for it, or take the job over with a reason"
+            f"job {self.job_id} is held by {self.owner}{left}. Wait for it, or take the job over"
+            ' with a reason: takeover="why", or'
+            f" `milepost recover {self.job_id} --take-over WHY --apply`"
         )
 
 

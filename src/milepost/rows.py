@@ -143,11 +143,22 @@ class StoredCheckpointSize(msgspec.Struct, frozen=True):
 
 
 class StoredLease(msgspec.Struct, frozen=True):
-    """Until when the holder of `fence` may be taken for alive."""
+    """What the holder of `fence` said when it last renewed.
+
+    `expires_at_us` is by its wall clock, for people. It had `ttl_us` from `renewed_us` on, by a
+    steady time that is comparable within `timeline`; its process has the pid `pid` within
+    `pid_scope`, and began at `pid_started`. None where that was not known, or not stored yet.
+    """
 
     owner: str
     fence: int
     expires_at_us: int
+    ttl_us: int | None = None
+    renewed_us: int | None = None
+    timeline: str | None = None
+    pid_scope: str | None = None
+    pid: int | None = None
+    pid_started: int | None = None
 
 
 class FormatStep(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Leases: one executor at a time, told apart by fences; expiry by the store's clock."""
+"""Leases: one executor at a time, told apart by fences; expiry by a time that nobody sets."""
 
 from __future__ import annotations
 
@@ -121,13 +121,13 @@ def test_renewal_pushes_the_expiry_out_until_the_lease_is_lost(
     one, two = managers
     with one.lease("j", "first", 10.0, renewed=False) as lease:
         clock.advance(9.0)
-        assert renew(one._loader, lease, clock)
+        assert renew(one._loader, lease, one._observer)
         clock.advance(9.0)
         with pytest.raises(LeaseHeld), two.lease("j", "second", 10.0):
             pass
         clock.advance(1.0)
         with two.lease("j", "second", 10.0, renewed=False):
-            assert not renew(one._loader, lease, clock)
+            assert not renew(one._loader, lease, one._observer)
             assert lease.lost.is_set()
 
 

@@ -139,10 +139,10 @@ def test_leases_checkpoints_and_recoveries(
     """Each event of a lease by name; size and time of a checkpoint; plans, if they did anything."""
     begin(manager)
     with manager.lease("j", "one", 10.0, renewed=False) as first:
-        assert renew(manager._loader, first, clock)
+        assert renew(manager._loader, first, manager._observer)
         clock.advance(11)
         with manager.lease("j", "two", 10.0, renewed=False):
-            assert not renew(manager._loader, first, clock)
+            assert not renew(manager._loader, first, manager._observer)
             manager.apply(manager.recover_from_checkpoint("j"))
             manager.apply(manager.recover_from_checkpoint("j"))  # changes nothing
             taken = manager.create_checkpoint("j")

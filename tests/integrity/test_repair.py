@@ -238,7 +238,8 @@ def test_rows_of_no_job_are_reported_and_set_aside(database: Path) -> None:
     """What belongs to nobody is neither believed nor dropped."""
     damage(
         database,
-        "INSERT INTO leases VALUES (7, 'nobody', 1, 1, x'')",
+        "INSERT INTO leases (job, owner, fence, expires_at_us, seal)"
+        " VALUES (7, 'nobody', 1, 1, x'')",
         "UPDATE checkpoints SET id = 5 << 40 | 7 WHERE id = 1 << 40 | 7",
     )
     result = verify(database)

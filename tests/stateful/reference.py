@@ -266,9 +266,9 @@ class ReferenceJob:
             for ordinal, event, payload in events
         )
 
-    def alive(self, now_us: int) -> bool:
+    def alive(self, steady_us: int) -> bool:
         """True if a holder has neither given the job back nor let its lease expire."""
-        return self.owner is not None and self.expires_at_us > now_us
+        return self.owner is not None and self.expires_at_us > steady_us
 
     def recover(self) -> None:
         """What applying a recovery plan does."""

@@ -15,6 +15,8 @@ from typing import Any
 import apsw
 
 from milepost import ItemEvent, StateManager
+from milepost.processes import Process
+from milepost.state.persistence import open_store
 from milepost.stores.sqlite_schema import VERSION
 from milepost.testing import FakeClock
 
@@ -85,10 +87,23 @@ def _result(number: int) -> dict[str, Any]:
     return {"result": {"number": number, "half": number / 2, "summary": "what was found " * 8}}
 
 
+class NoProcesses:
+    """A machine that says nothing of its processes: what is kept names no machine."""
+
+    host = "nowhere"
+
+    def this(self) -> None:
+        """Nothing."""
+
+    def is_gone(self, process: Process) -> bool:
+        """Not that it would be known."""
+        return False
+
+
 def write(path: Path) -> dict[str, Any]:
     """Write the store of the newest format to `path`; what it holds."""
-    clock = FakeClock()
-    with StateManager.open(path, clock=clock) as manager:
+    clock = FakeClock(timeline="the clock of the kept store")
+    with StateManager(open_store(path), clock=clock, processes=NoProcesses()) as manager:
         tell(manager, clock)
         held = holds(manager)
     connection = apsw.Connection(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,10 @@ class Session:
         """The store, opened for commands that were told to change something; it must exist."""
         with StateManager.open(self.store, create=False, clock=self.clock) as manager:
             yield manager
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, by the session's clock if it has a way to."""
+        getattr(self.clock, "sleep", time.sleep)(seconds)
 
     def now(self) -> datetime:
         """The time by the session's clock, aware UTC."""

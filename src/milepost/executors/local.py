@@ -135,8 +135,9 @@ def run(
     are left to end by themselves.
 
     With `retry` an item that failed waits in `failed` until its backoff is over, or is given up
-    for its cause. Waits are counted by the clock of the store from the commit that says that it
-    failed, so that a restart does not begin them anew. Without it, items are tried again at once.
+    for its cause. Waits are counted from the commit that says that it failed, so that a restart
+    does not begin them anew, and no clock that is set makes one longer than it is. Without a
+    policy, items are tried again at once.
 
     `items` are those that the caller has now: they are compared with the job's, and where they
     differ the run is refused (InputChanged), unless `on_changed` is `keep`: the job then goes on

@@ -16,7 +16,7 @@ from milepost.job import JobState
 from milepost.lifecycles.mapreduce import Cause, ItemEventName
 from milepost.state.results import Failure
 
-__all__ = ["Backoff", "Decided", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]
+__all__ = ["Backoff", "Decided", "Now", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]
 
 _HASHED: Final = 2**64
 
@@ -82,10 +82,19 @@ class Decided(NamedTuple):
     hopeless: BitMap
 
 
-class Waiting:
-    """The items of a run that failed, and until when each waits, by the clock of the store.
+class Now(NamedTuple):
+    """The time by the wall clock, which may be set, and by the steady one, in microseconds."""
 
-    What is not known of an item is read from the log, so that a restart changes no wait.
+    wall_us: int
+    steady_us: int
+
+
+class Waiting:
+    """The items of a run that failed, and until when each waits, by a time that nobody sets.
+
+    What is not known of an item is read from the log, so that a restart begins no wait anew; of
+    what is left by the wall clock, which may have been set since, no more than the whole wait is
+    believed.
     """
 
     def __init__(
@@ -101,47 +110,54 @@ class Waiting:
 
     @property
     def next_due_us(self) -> int | None:
-        """When the next of those that wait is due, None if none waits."""
+        """When the next of those that wait is due, by the steady time; None if none waits."""
         while self._queue and self._until.get(self._queue[0][1]) != self._queue[0][0]:
             heapq.heappop(self._queue)
         return self._queue[0][0] if self._queue else None
 
-    def failed(self, state: JobState, ordinal: int, cause: str, at_us: int) -> None:
-        """Take note that the item failed at `at_us`; `state` is from just after that."""
+    def failed(
+        self, state: JobState, ordinal: int, cause: str, now: Now, at_us: int | None = None
+    ) -> None:
+        """Take note that the item failed just now, or at `at_us` by the wall clock.
+
+        `state` is from just after that, or later.
+        """
         self._forget(bitmap([ordinal]))
         self._known.add(ordinal)
         rule = self._policy.rule(cause)
         if isinstance(rule, Backoff):
             attempts = state.items.member(ordinal)[1]["attempts"]
             wait_us = rule.wait_us(state.id, state.inputs.key(ordinal), attempts)
-            self._until[ordinal] = at_us + wait_us
-            heapq.heappush(self._queue, (at_us + wait_us, ordinal))
+            if at_us is not None:
+                wait_us = min(max(at_us + wait_us - now.wall_us, 0), wait_us)
+            self._until[ordinal] = now.steady_us + wait_us
+            heapq.heappush(self._queue, (now.steady_us + wait_us, ordinal))
         elif rule == "give up":
             self._hopeless.add(ordinal)
         else:
             self._due.add(ordinal)
 
-    def decide(self, state: JobState, now_us: int) -> Decided:
-        """Who of the items that could be retried is due at `now_us`, and who is not tried again."""
+    def decide(self, state: JobState, now: Now) -> Decided:
+        """Who of the items that could be retried is due `now`, and who is not tried again."""
         retriable = state.takers(ItemEventName.RETRY)
         self._forget(self._known - retriable)
         unknown = retriable - self._known
         if unknown:
-            self._learn(state, unknown)
-        while (due_us := self.next_due_us) is not None and due_us <= now_us:
+            self._learn(state, unknown, now)
+        while (due_us := self.next_due_us) is not None and due_us <= now.steady_us:
             _, ordinal = heapq.heappop(self._queue)
             del self._until[ordinal]
             self._due.add(ordinal)
         return Decided(self._due & retriable, self._hopeless & retriable)
 
-    def _learn(self, state: JobState, unknown: BitMap) -> None:
+    def _learn(self, state: JobState, unknown: BitMap, now: Now) -> None:
         """From the log: when and why those failed that this run has not seen failing."""
         failures = self._failures()
         for ordinal in unknown:
             of_item = failures.get(state.inputs.key(ordinal), ())
             if of_item:
                 last = of_item[-1]
-                self.failed(state, ordinal, last.cause, microseconds(last.at))
+                self.failed(state, ordinal, last.cause, now, microseconds(last.at))
             else:
                 self._known.add(ordinal)
                 self._due.add(ordinal)

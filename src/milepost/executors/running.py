@@ -22,7 +22,7 @@ from milepost.errors import (
 )
 from milepost.executors.attempts import Given, NotGiven, failure_of, outcome_of
 from milepost.executors.calls import Calls, Ended
-from milepost.executors.retries import Waiting, longest_wait_s
+from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.executors.steps import ReduceFn, SetupFn, Steps, call_reduce, call_setup
 from milepost.executors.stopping import Stop
 from milepost.executors.turns import Turn, in_commits, next_turn
@@ -205,7 +205,12 @@ class Running:
         """How long to wait for calls: until an item is due again, or it is time to look."""
         if self.waiting is None:
             return self.look_every_s
-        return longest_wait_s(self.look_every_s, self.waiting.next_due_us, self.manager.now_us())
+        return longest_wait_s(
+            self.look_every_s, self.waiting.next_due_us, self.manager.monotonic_us()
+        )
+
+    def _now(self) -> Now:
+        return Now(self.manager.now_us(), self.manager.monotonic_us())
 
     def _commit(self, ended: Sequence[Ended], *, begin: bool) -> bool:
         """Record what ended, decide about what failed before, begin what there is room for.
@@ -254,7 +259,7 @@ class Running:
     def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
         decided = None
         if self.waiting is not None:
-            decided = self.waiting.decide(self.state, self.manager.now_us())
+            decided = self.waiting.decide(self.state, self._now())
         begins = begin and not self.stop.requested and self.calls.broken is None
         return next_turn(
             self.state,
@@ -276,7 +281,7 @@ class Running:
                 self.failure_count += 1
                 if self.waiting is not None:
                     cause = ended.payload.cause.value
-                    self.waiting.failed(state, ended.ordinal, cause, state.updated_at_us)
+                    self.waiting.failed(state, ended.ordinal, cause, self._now())
         inputs = self.state.inputs
         for ordinal in turn.begun:
             self.calls.begin(ordinal, Item(key=inputs.key(ordinal), value=inputs.value(ordinal)))

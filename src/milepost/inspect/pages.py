@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Page, Table
@@ -17,6 +18,7 @@ from milepost.inspect.views import (
 )
 from milepost.inspect.words import ago, duration, stamp, told, value
 from milepost.job import JOB, Progress
+from milepost.state.liveness import Standing
 
 __all__ = [
     "checkpoint_page",
@@ -203,13 +205,18 @@ def _newest_checkpoint(view: ShowView) -> str:
 def _lease(view: ShowView) -> str:
     if view.lease is None:
         return "nobody holds it"
-    if view.lease.expires_at is None:
-        return f"{view.lease.owner}; when it expires is not known"
-    when = stamp(view.lease.expires_at)
-    if view.lease.expired:
-        return f"{view.lease.owner}, expired {when}: another may take over"
-    left = duration((view.lease.expires_at - view.as_of).total_seconds())
-    return f"{view.lease.owner}, until {when} (in {left})"
+    owner, left = view.lease.owner, duration(view.lease_left_s)
+    match view.standing:
+        case Standing.ALIVE:
+            until = view.as_of + timedelta(seconds=view.lease_left_s)
+            return f"{owner}, until {stamp(until)} (in {left})"
+        case Standing.WATCHED:
+            return f"{owner}, whose clock cannot be compared: it lapses if watched for {left}"
+        case Standing.GONE:
+            return f"{owner}, whose process is gone: another may take over"
+        case _:
+            when = stamp(min(view.lease.expires_at or view.as_of, view.as_of))
+            return f"{owner}, expired {when}: another may take over"
 
 
 def _refusals(view: ShowView) -> Iterator[Block]:

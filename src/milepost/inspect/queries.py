@@ -34,6 +34,8 @@ from milepost.inspect.views import (
 )
 from milepost.job import ITEMS, JOB, JobState
 from milepost.state.history import StateEvent
+from milepost.state.lease import Holding
+from milepost.state.liveness import Standing
 from milepost.state.manager import StateManager
 from milepost.state.recovery import REASONS, RecoveryPlan
 from milepost.state.results import Failure
@@ -75,6 +77,7 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
     """
     state = manager.get_state(job_id)
     failed = _failures(manager, state)
+    held = None if state.owner is None else manager.holder(job_id)
     newest = sorted((f for of_item in failed.values() for f in of_item), key=lambda f: f.seq)
     return ShowView(
         job=state.id,
@@ -88,7 +91,9 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
         seq=state.seq,
         fence=state.fence,
         progress=state.progress,
-        lease=_holder(manager, state, now),
+        lease=_holder(held),
+        standing=None if held is None else held.standing,
+        lease_left_s=0.0 if held is None else held.left_s,
         orphaned=state.orphaned,
         context=dict(state.context),
         item_params=dict(state.items.params),
@@ -278,15 +283,14 @@ def _entered(manager: StateManager, state: JobState) -> Entered:
     return Entered(seq=seq, at=event.at, event=event.event, payload=dict(event.payload))
 
 
-def _holder(manager: StateManager, state: JobState, now: datetime) -> Holder | None:
-    if state.owner is None:
+def _holder(held: Holding | None) -> Holder | None:
+    if held is None:
         return None
-    expires_at = manager.lease_expires_at(state.id)
     return Holder(
-        owner=state.owner,
-        fence=state.fence,
-        expires_at=expires_at,
-        expired=expires_at is None or expires_at <= now,
+        owner=held.owner,
+        fence=held.fence,
+        expires_at=held.expires_at,
+        expired=held.standing in (Standing.LAPSED, Standing.GONE),
     )
 
 

@@ -57,6 +57,7 @@ def _stuck(jobs: tuple[StuckJob, ...], now: datetime) -> Page:
         Column("EXPIRED"),
         Column("LAST WRITE"),
         Column("IN FLIGHT", numeric=True),
+        Column("WHY"),
     )
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
@@ -67,6 +68,7 @@ def _stuck(jobs: tuple[StuckJob, ...], now: datetime) -> Page:
             ago(job.expired_at, now),
             stamp(job.updated_at),
             str(job.running),
+            job.why,
         )
         for job in jobs
     )

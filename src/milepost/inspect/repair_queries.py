@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from milepost.errors import LeaseHeld, StateError
@@ -15,15 +15,29 @@ __all__ = ["dead", "dead_lines", "reap", "requeue", "stuck"]
 
 
 def stuck(manager: StateManager, *, now: datetime) -> StuckView:
-    """The jobs whose lease has expired and was not given back."""
+    """The jobs that were not given back, and whose holder has ended or does not renew."""
     unreadable: list[StateError] = []
     found = manager.stuck_jobs(on_error=unreadable.append)
     return StuckView(as_of=now, jobs=tuple(found), unreadable=tuple(map(str, unreadable)))
 
 
-def reap(manager: StateManager, *, now: datetime, reason: str, apply: bool) -> ReapView:
-    """The stuck jobs, freed for another executor if `apply` says so."""
+def reap(
+    manager: StateManager,
+    *,
+    now: datetime,
+    reason: str,
+    apply: bool,
+    watch: Callable[[int, float], None],
+) -> ReapView:
+    """The stuck jobs, freed for another executor if `apply` says so.
+
+    `watch` is called before, with how many have to be watched and for how many seconds, if any
+    are only likely to be dead; those that renewed when it returns are alive.
+    """
     found = stuck(manager, now=now)
+    unsure = [job.left_s for job in found.jobs if not job.sure]
+    if apply and unsure:
+        watch(len(unsure), max(unsure))
     alive: list[str] = []
     for job in found.jobs if apply else ():
         try:

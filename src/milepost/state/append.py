@@ -21,7 +21,6 @@ from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import structs
 
-from milepost.clock import Clock
 from milepost.codec import encode_row
 from milepost.errors import (
     CommitUnknown,
@@ -40,6 +39,7 @@ from milepost.rows import Row, StoredJob
 from milepost.state.limits import Limits, check_commit
 from milepost.state.line import Line, Place
 from milepost.state.loading import Loader
+from milepost.state.observing import Observer
 from milepost.state.persistence import Writer
 from milepost.upgrade import migration
 
@@ -52,7 +52,7 @@ class Moment(NamedTuple):
     """What a decision may look at: the job as it stands under the write lock, and the time.
 
     `committed` is the state at the newest row; `state` also has what others add to this commit,
-    which is `pending`.
+    which is `pending`. The `observer` tells which holders are alive.
     """
 
     writer: Writer
@@ -61,6 +61,7 @@ class Moment(NamedTuple):
     committed: JobState
     state: JobState
     now_us: int
+    observer: Observer
     payloads: PayloadCodec | None = None
     pending: Sequence[Draft] = ()
 
@@ -130,10 +131,10 @@ class Appender:
     """Appends to the logs of one store, and keeps the newest state of the jobs it met."""
 
     def __init__(
-        self, loader: Loader, clock: Clock, limits: Limits, *, remembered: int = 256
+        self, loader: Loader, observer: Observer, limits: Limits, *, remembered: int = 256
     ) -> None:
         self._loader = loader
-        self._clock = clock
+        self._observer = observer
         self._limits = limits
         self._remembered = remembered
         self._line = Line(self._serve)
@@ -227,7 +228,7 @@ class Appender:
             job, before = self._read(writer, job_id)
         except MilepostError as error:
             return self._fail(tickets, error)
-        now_us = max(self._clock.now_us(), before.updated_at_us)
+        now_us = max(self._observer.now_us(), before.updated_at_us)
         state = before
         drafts: list[Draft] = []
         for alike in _alike(tickets):
@@ -238,6 +239,7 @@ class Appender:
                 before,
                 state,
                 now_us,
+                self._observer,
                 self._loader.payloads,
                 drafts,
             )

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from milepost.clock import Clock
 from milepost.rows import Erased
 from milepost.state.loading import Loader
+from milepost.state.observing import Observer
 from milepost.state.persistence import Writer
 from milepost.state.retention import RetentionPlan, Verdict, judge
 
@@ -75,7 +75,7 @@ def pause() -> None:
 
 def collect(
     loader: Loader,
-    clock: Clock,
+    observer: Observer,
     plan: RetentionPlan,
     *,
     batch_rows: int,
@@ -94,11 +94,11 @@ def collect(
         _erase(loader, tombstone.number, done, batch_rows, rest)
         done.finished.append(tombstone.job_id)
     for verdict in plan.verdicts:
-        if verdict.goes and _bury(loader, clock, plan, verdict, done):
+        if verdict.goes and _bury(loader, observer, plan, verdict, done):
             _erase(loader, verdict.number, done, batch_rows, rest)
         elif verdict.checkpoints:
-            _thin(loader, clock, plan, verdict, done)
-    _forget(loader, clock, plan, done, batch_rows, rest)
+            _thin(loader, observer, plan, verdict, done)
+    _forget(loader, observer, plan, done, batch_rows, rest)
     return Collected(
         deleted=tuple(done.deleted),
         finished=tuple(done.finished),
@@ -111,28 +111,28 @@ def collect(
 
 
 def _bury(
-    loader: Loader, clock: Clock, plan: RetentionPlan, verdict: Verdict, done: _Tally
+    loader: Loader, observer: Observer, plan: RetentionPlan, verdict: Verdict, done: _Tally
 ) -> bool:
     """The first act: the tombstone, in one commit; False if the job is to stay after all."""
     with loader.store.writing() as writer:
         job = writer.job(verdict.job_id)
-        again = _again(loader, clock, writer, plan, verdict)
+        again = _again(loader, observer, writer, plan, verdict)
         if isinstance(again, str) or not again.goes or job is None:
             why = again if isinstance(again, str) else f"{again.why}"
             done.passed_over.append(PassedOver(verdict.job_id, why))
             return False
-        writer.bury(job, clock.now_us(), again.outcome)
+        writer.bury(job, observer.now_us(), again.outcome)
     done.deleted.append(verdict.job_id)
     _log.info("job %s deleted: %s, %s old", verdict.job_id, again.outcome, again.age)
     return True
 
 
 def _thin(
-    loader: Loader, clock: Clock, plan: RetentionPlan, verdict: Verdict, done: _Tally
+    loader: Loader, observer: Observer, plan: RetentionPlan, verdict: Verdict, done: _Tally
 ) -> None:
     """Take away checkpoints of a job that stays, in one commit."""
     with loader.store.writing() as writer:
-        again = _again(loader, clock, writer, plan, verdict)
+        again = _again(loader, observer, writer, plan, verdict)
         if isinstance(again, str):
             done.passed_over.append(PassedOver(verdict.job_id, again))
             return
@@ -149,7 +149,7 @@ def _thin(
 
 
 def _again(
-    loader: Loader, clock: Clock, writer: Writer, plan: RetentionPlan, verdict: Verdict
+    loader: Loader, observer: Observer, writer: Writer, plan: RetentionPlan, verdict: Verdict
 ) -> Verdict | str:
     """The verdict now, under the write lock, or what happened to the job since it was looked at."""
     job = writer.job(verdict.job_id)
@@ -158,7 +158,7 @@ def _again(
     tip = writer.tip(job.number)
     if tip is None or tip.digest != verdict.digest:
         return "it has moved on since it was looked at"
-    return judge(loader, writer, job, tip, plan.policy, clock.now_us())
+    return judge(loader, writer, job, tip, plan.policy, observer)
 
 
 def _erase(
@@ -176,7 +176,7 @@ def _erase(
 
 def _forget(
     loader: Loader,
-    clock: Clock,
+    observer: Observer,
     plan: RetentionPlan,
     done: _Tally,
     batch_rows: int,
@@ -185,7 +185,7 @@ def _forget(
     """Drop the tombstones that are old enough."""
     if plan.policy.tombstones is None:
         return
-    before_us = clock.now_us() - int(plan.policy.tombstones.total_seconds() * 1_000_000)
+    before_us = observer.now_us() - int(plan.policy.tombstones.total_seconds() * 1_000_000)
     dropped = batch_rows
     while dropped == batch_rows:
         rest()

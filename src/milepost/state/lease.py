@@ -1,4 +1,4 @@
-"""Leases: who works on a job, told apart by fences; expiry only says when another may take over."""
+"""Leases: who works on a job, told apart by fences; time only says when another may take over."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from milepost.clock import Clock, instant
+from milepost.clock import instant
 from milepost.errors import (
     JobReplaced,
     LeaseForeign,
@@ -22,9 +24,21 @@ from milepost.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected
 from milepost.printing import printable
 from milepost.rows import StoredLease
 from milepost.state.append import Decision, Moment, RefusedWithRecord
+from milepost.state.liveness import Standing
 from milepost.state.loading import Loader
+from milepost.state.observing import Observer
 
-__all__ = ["Lease", "Renewer", "check_lease", "default_owner", "release", "renew", "take"]
+__all__ = [
+    "Holding",
+    "Lease",
+    "Renewer",
+    "check_lease",
+    "default_owner",
+    "holding",
+    "release",
+    "renew",
+    "take",
+]
 
 _log: Final = logging.getLogger("milepost.lease")
 
@@ -54,29 +68,54 @@ class Lease:
         return printable(f"<lease of {self.job_id} by {self.owner}, fence {self.fence}, {state}>")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Who holds a job under which fence, and what can be told of it from here.
+
+    It may be replaced in `left_s` at most, unless it renews; `reason` says why it may be already.
+    `expires_at` is by its wall clock, for people.
+    """
+
+    owner: str
+    fence: int
+    expires_at: datetime
+    standing: Standing
+    left_s: float
+    reason: str
+
+
+def holding(observer: Observer, number: int, stored: StoredLease) -> Holding:
+    """What is known of the holder of the job numbered `number`; `stored` was read just before."""
+    verdict = observer.judge(number, stored)
+    return Holding(
+        owner=stored.owner,
+        fence=stored.fence,
+        expires_at=instant(stored.expires_at_us),
+        standing=verdict.standing,
+        left_s=verdict.left_us / 1_000_000,
+        reason=verdict.reason,
+    )
+
+
 def take(owner: str, ttl_s: float, takeover: str) -> Decision:
     """The decision that makes `owner` the holder, with the next fence.
 
-    Raises LeaseHeld while another holder is taken for alive, unless `takeover` gives a reason.
-    Safe under concurrency: it is decided under the write lock, and every later write of the
-    holder before meets the new fence.
+    Raises LeaseHeld while another holder is taken for alive, unless `takeover` gives a reason; a
+    holder whose process has ended is replaced at once, with that as the reason. Safe under
+    concurrency: it is decided under the write lock, and every later write of the holder before
+    meets the new fence.
     """
     if not owner or not ttl_s > 0:
         raise ValueError("a lease needs an owner and a ttl_s above 0")
 
     def decision(moment: Moment) -> Iterator[Draft]:
         state = moment.state
-        stored = _alive(moment)
         reason = takeover
-        if stored is not None and not takeover:
-            raise LeaseHeld(
-                job_id=state.id, owner=stored.owner, expires_at=instant(stored.expires_at_us)
-            )
-        if not reason and state.owner is not None:
-            reason = f"the lease of {state.owner} had expired"
+        if state.owner is not None and not takeover:
+            reason = _replaceable(moment)
         fence = state.fence + 1
-        expires_at_us = moment.now_us + int(ttl_s * 1_000_000)
-        moment.writer.put_lease(moment.job.number, StoredLease(owner, fence, expires_at_us))
+        stamp = moment.observer.stamp(owner, fence, ttl_s, moment.now_us)
+        moment.writer.put_lease(moment.job.number, stamp)
         yield Draft(fact=LeaseTaken(owner=owner, fence=fence, reason=reason))
 
     return decision
@@ -92,8 +131,11 @@ def release(lease: Lease) -> Decision:
     return decision
 
 
-def renew(loader: Loader, lease: Lease, clock: Clock) -> bool:
-    """Push the expiry out by the lease's ttl; False if it is no longer the job's. One commit."""
+def renew(loader: Loader, lease: Lease, observer: Observer) -> bool:
+    """Begin the lease's ttl anew; False if it is no longer the job's. One commit.
+
+    However long ago it was renewed: what counts is that nobody took over.
+    """
     with loader.store.writing() as writer:
         job = writer.job(lease.job_id)
         if job is None or job.number != lease.number:  # it was deleted
@@ -106,8 +148,8 @@ def renew(loader: Loader, lease: Lease, clock: Clock) -> bool:
             lease.lost.set()
             loader.metrics.lease("lost")
             return False
-        expires_at_us = clock.now_us() + int(lease.ttl_s * 1_000_000)
-        writer.put_lease(job.number, StoredLease(lease.owner, lease.fence, expires_at_us))
+        now_us = observer.now_us()
+        writer.put_lease(job.number, observer.stamp(lease.owner, lease.fence, lease.ttl_s, now_us))
     loader.metrics.lease("renewed")
     return True
 
@@ -154,20 +196,17 @@ def check_lease(
                 )
             ),
         )
-    stored = _alive(moment)
-    if stored is not None and not operator:
-        raise LeaseHeld(
-            job_id=state.id, owner=stored.owner, expires_at=instant(stored.expires_at_us)
-        )
+    if state.owner is not None and not operator:
+        _replaceable(moment)
 
 
 class Renewer:
     """Renews a lease from a thread of its own, three times in each ttl, until it is stopped."""
 
-    def __init__(self, loader: Loader, lease: Lease, clock: Clock) -> None:
+    def __init__(self, loader: Loader, lease: Lease, observer: Observer) -> None:
         self._loader = loader
         self._lease = lease
-        self._clock = clock
+        self._observer = observer
         self._stop = threading.Event()
         name = f"milepost-lease-{lease.job_id}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -181,7 +220,7 @@ class Renewer:
     def _run(self) -> None:
         while not self._stop.wait(self._lease.ttl_s / 3):
             try:
-                if not renew(self._loader, self._lease, self._clock):
+                if not renew(self._loader, self._lease, self._observer):
                     _log.warning("%r: another holds the job now, or it is deleted", self._lease)
                     return
             except StateError as error:  # the next turn may succeed; the fence protects the job
@@ -195,15 +234,24 @@ def _is_current(moment: Moment, lease: Lease) -> bool:
     return moment.state.owner == lease.owner and moment.state.fence == lease.fence
 
 
-def _alive(moment: Moment) -> StoredLease | None:
-    """The lease of a holder that has neither given it back nor let it expire."""
+def _replaceable(moment: Moment) -> str:
+    """Why the holder, who has not given the job back, may be replaced. Raises LeaseHeld."""
     state = moment.state
-    if state.owner is None:
-        return None
     stored = moment.writer.lease(moment.job.number)
     if stored is None or stored.fence < state.fence:
         problem = f"the lease of job {state.id} is not the one that its log tells of: repair it"
         raise StoreUnreadable(url=moment.url, problem=problem)
-    if stored.fence != state.fence or stored.expires_at_us <= moment.now_us:
-        return None
-    return stored
+    if stored.fence != state.fence:
+        return f"the lease of {state.owner} had expired"
+    verdict = moment.observer.judge(moment.job.number, stored)
+    if verdict.replaceable:
+        return verdict.reason
+    raise LeaseHeld(
+        job_id=state.id,
+        owner=stored.owner,
+        expires_at=instant(stored.expires_at_us),
+        left_s=verdict.left_us / 1_000_000,
+        ttl_s=verdict.ttl_us / 1_000_000,
+        fence=stored.fence,
+        watched=verdict.standing == Standing.WATCHED,
+    )

@@ -1,32 +1,38 @@
-"""Reaping: jobs whose holder has gone quiet are found, and freed for another executor."""
+"""Reaping: jobs whose holder has ended or gone quiet are found, and freed for another executor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from milepost.clock import instant
 from milepost.errors import LifecycleChanged, StateError
-from milepost.facts import Draft, JobFired, LeaseReleased
+from milepost.facts import Draft, JobFired, LeaseReleased, LeaseTaken
 from milepost.job import JOB, JobState
 from milepost.omissions import OnError
 from milepost.rows import StoredLease, Tip
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import take
+from milepost.state.liveness import Standing, Verdict
 from milepost.state.loading import Loader
+from milepost.state.observing import Observer
 from milepost.state.persistence import Reader
 
 __all__ = ["StuckJob", "reap", "stuck"]
 
-_TTL_S = 30.0
+_TTL_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckJob:
-    """A job whose lease has expired and was never given back.
+    """A job that was never given back, and whose holder has ended or does not renew its lease.
 
     `running` items are in the hands of `owner`, the holder of `fence`, as far as the log knows.
+    `why` says how that is known, as of its lease. It is not `sure` where the holder has no time
+    in common with this process: it then has to be watched for `left_s` before it may be replaced.
+    `expired_at` is by wall clocks, and not later than now.
     """
 
     id: str
@@ -37,25 +43,31 @@ class StuckJob:
     expired_at: datetime
     updated_at: datetime
     running: int
+    sure: bool = True
+    why: str = ""
+    left_s: float = 0.0
 
 
 def stuck(
     loader: Loader,
     reader: Reader,
-    now_us: int,
+    observer: Observer,
     known: Callable[[str], JobState | None],
     on_error: OnError,
 ) -> Iterator[StuckJob]:
-    """The jobs whose lease has expired and was not given back, in order of creation.
+    """The jobs that were not given back, and whose holder may be replaced, in order of creation.
+
+    Those whose holder is only likely to be dead are among them, and are not sure.
 
     `known` may have a state of a job, of any age. Jobs that cannot go on under this version of
     their lifecycle are left out; `on_error` is told of those that cannot be read.
     """
     for tip in reader.tips(on_error):
         try:
-            lease = _expired(loader, reader, tip, now_us)
-            if lease is None:
+            found = _left(loader, reader, tip, observer)
+            if found is None:
                 continue
+            lease, verdict = found
             state = loader.load(reader, tip.job, known(tip.job.job_id)).state
         except LifecycleChanged:
             continue
@@ -69,14 +81,19 @@ def stuck(
                 seq=state.seq,
                 owner=state.owner,
                 fence=state.fence,
-                expired_at=instant(lease.expires_at_us),
+                expired_at=instant(min(lease.expires_at_us, observer.now_us())),
                 updated_at=state.updated_at,
                 running=state.progress.running,
+                sure=verdict.replaceable,
+                why=verdict.why,
+                left_s=verdict.left_us / 1_000_000,
             )
 
 
-def _expired(loader: Loader, reader: Reader, tip: Tip, now_us: int) -> StoredLease | None:
-    """The newest lease of a job that may be stuck, if it has expired; its owner may be gone.
+def _left(
+    loader: Loader, reader: Reader, tip: Tip, observer: Observer
+) -> tuple[StoredLease, Verdict] | None:
+    """The newest lease of a job that may be stuck, and what is known of its holder.
 
     None for a job that has ended, or that runs by a lifecycle that is not at hand. One look-up.
     """
@@ -84,13 +101,17 @@ def _expired(loader: Loader, reader: Reader, tip: Tip, now_us: int) -> StoredLea
     if lifecycle is None or loader.tally(tip.job, tip.row).phase in lifecycle.machines[JOB].final:
         return None
     lease = reader.lease(tip.job.number)
-    if lease is None or lease.fence != tip.row.fence or lease.expires_at_us > now_us:
+    if lease is None or lease.fence != tip.row.fence:
         return None
-    return lease
+    verdict = observer.judge(tip.job.number, lease)
+    if verdict.replaceable:
+        return lease, verdict
+    watched = verdict.standing == Standing.WATCHED and observer.seems_silent(lease)
+    return (lease, verdict) if watched else None
 
 
 def reap(owner: str, reason: str) -> Decision:
-    """The decision that frees a job whose lease has expired, in one commit.
+    """The decision that frees a job whose holder may be replaced, in one commit.
 
     `owner` takes the job over, what was in flight is interrupted (its attempts count), and the
     job is given back, so that any executor may take it. Nothing happens to a job that nobody
@@ -101,11 +122,11 @@ def reap(owner: str, reason: str) -> Decision:
         state = moment.state
         if state.owner is None:
             return
-        stored = moment.writer.lease(moment.job.number)
-        when = "" if stored is None else f" at {instant(stored.expires_at_us).isoformat()}"
-        why = reason or f"the lease of {state.owner} expired{when}"
-        yield from take(owner, _TTL_S, "")(moment)
+        (taken,) = take(owner, _TTL_S, "")(moment)
+        yield taken
+        assert isinstance(taken.fact, LeaseTaken)
         if "recover" in state.allowed():
+            why = reason or taken.fact.reason
             yield Draft(fact=JobFired("recover", {}), body={"reason": why})
         yield Draft(fact=LeaseReleased(owner=owner))
 

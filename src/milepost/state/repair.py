@@ -322,5 +322,5 @@ def _record(writer: Writer, job: StoredJob, found: _Survey, aside_count: int, no
     writer.add_row(job.number, row)
     if after.fence and (found.lease or rises):
         owner = before.owner if before.owner and not rises else _OWNER
-        writer.put_lease(job.number, StoredLease(owner, after.fence, at_us))
+        writer.put_lease(job.number, StoredLease(owner, after.fence, at_us, 0))
     return after.seq

@@ -12,7 +12,9 @@ from milepost.clock import instant
 from milepost.errors import StateError, StoreUnreadable
 from milepost.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
 from milepost.state.checkpoint import KEPT, superfluous
+from milepost.state.liveness import Standing, current_by_wall
 from milepost.state.loading import Loader
+from milepost.state.observing import Observer
 from milepost.state.persistence import Reader
 
 __all__ = [
@@ -140,23 +142,24 @@ class RetentionPlan:
 
 
 def plan_retention(
-    loader: Loader, reader: Reader, policy: RetentionPolicy, now_us: int
+    loader: Loader, reader: Reader, policy: RetentionPolicy, observer: Observer
 ) -> RetentionPlan:
     """The verdict on every job, in order of creation.
 
     Cost: one pass over the sizes of all rows; states are loaded only of jobs that are held.
     """
+    made_at = instant(observer.now_us())
     unreadable: list[StateError] = []
     verdicts: list[Verdict] = []
     for tip in list(reader.tips(unreadable.append)):
         try:
-            verdict = judge(loader, reader, tip.job, tip.row, policy, now_us)
+            verdict = judge(loader, reader, tip.job, tip.row, policy, observer)
             verdicts.append(_measured(reader, verdict))
         except StoreUnreadable as error:
             unreadable.append(error)
     return RetentionPlan(
         policy=policy,
-        made_at=instant(now_us),
+        made_at=made_at,
         verdicts=tuple(verdicts),
         left=tuple(reader.tombstones_left()),
         unreadable=tuple(map(str, unreadable)),
@@ -169,7 +172,7 @@ def judge(
     job: StoredJob,
     tip: Row,
     policy: RetentionPolicy,
-    now_us: int,
+    observer: Observer,
 ) -> Verdict:
     """The verdict on one job, without its sizes. Under the write lock it is the one that counts."""
     keep = reader.keep(job.number)
@@ -182,13 +185,16 @@ def judge(
         outcome = policy.outcome(phase)
         kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
         why, reason = Why.ACTIVE, ""
+    now_us = observer.now_us()
     age = timedelta(microseconds=max(now_us - tip.at_us, 0))
     if outcome != ACTIVE:
         reason = keep.reason if keep else ""
+        if tip.at_us > now_us:  # it is kept from then on: what is young by mistake can still go
+            reason = reason or f"its newest commit is dated ahead, at {instant(tip.at_us)}"
         why = Why.FOR_EVER
         if kept_for is not None:
             why = Why.OLD if age >= kept_for else Why.YOUNG
-        holder = _holder(loader, reader, job, tip, now_us)
+        holder = _holder(loader, reader, job, tip, observer)
         if holder is not None:
             why, reason = Why.HELD, holder.owner
     thinned = outcome != ACTIVE and why not in (Why.OLD, Why.HELD)
@@ -240,11 +246,20 @@ def _measured(reader: Reader, verdict: Verdict) -> Verdict:
 
 
 def _holder(
-    loader: Loader, reader: Reader, job: StoredJob, tip: Row, now_us: int
+    loader: Loader, reader: Reader, job: StoredJob, tip: Row, observer: Observer
 ) -> StoredLease | None:
-    """The lease of an executor that still seems alive and has not given the job back."""
+    """The lease of an executor that still seems alive and has not given the job back.
+
+    One that would have to be watched is believed by the wall clock: the job has ended, and a
+    collector does not stay.
+    """
     lease = reader.lease(job.number)
-    if lease is None or lease.fence != tip.fence or lease.expires_at_us <= now_us:
+    if lease is None or lease.fence != tip.fence:
+        return None
+    verdict = observer.judge(job.number, lease)
+    if verdict.replaceable:
+        return None
+    if verdict.standing == Standing.WATCHED and not current_by_wall(lease, observer.now_us()):
         return None
     try:
         given_back = loader.load(reader, job).state.owner is None

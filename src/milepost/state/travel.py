@@ -152,7 +152,7 @@ def fork(
     )
     writer.add_row(job.number, row)
     if state.fence:  # the fence that the log tells of, held by nobody
-        writer.put_lease(job.number, StoredLease(state.owner or "", state.fence, 0))
+        writer.put_lease(job.number, StoredLease(state.owner or "", state.fence, 0, 0))
 
 
 def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:

@@ -30,7 +30,7 @@ from milepost.stores.sqlite_blocks import BlockReader
 from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_schema import LAST as _LAST
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
-from milepost.stores.sqlite_seals import seal
+from milepost.stores.sqlite_seals import LEASE_COLUMNS, lease_seal, seal
 
 __all__ = ["TABLES", "SqliteReader", "shown"]
 
@@ -60,7 +60,7 @@ TABLES: Final = {
     "commits": "id, fence, at_us, count, format, codec, head, after, body, body_digest, digest",
     "inputs": 'id, count, codec, keys, "values", digest, seal',
     "checkpoints": "id, at_us, reason, chain, digest, snapshot",
-    "leases": "job, owner, fence, expires_at_us, seal",
+    "leases": f"{LEASE_COLUMNS}, seal",
 }
 """The tables whose rows are of a job, with their columns, the id first."""
 
@@ -303,11 +303,11 @@ class SqliteReader:
 
     def lease(self, job: int) -> StoredLease | None:
         """The job's newest lease, expired or not."""
-        for row in self._select(
-            "SELECT job, owner, fence, expires_at_us, seal FROM leases WHERE job = ?", (job,)
-        ):
-            columns = self._sealed(f"the lease of the job numbered {job}", row)
-            return StoredLease(*columns[1:])
+        for row in self._select(f"SELECT {LEASE_COLUMNS}, seal FROM leases WHERE job = ?", (job,)):
+            if lease_seal(*row[:-1]) != row[-1]:
+                what = f"the lease of the job numbered {job}"
+                raise self._unreadable(what, "does not match its seal")
+            return StoredLease(*row[1:-1])
         return None
 
     def strays(self) -> Iterator[Stray]:

@@ -147,6 +147,12 @@ class _Source:
         """True if the file has that table."""
         return bool(list(self._connection.execute(f"PRAGMA table_info({table})")))
 
+    def columns(self, table: str) -> str:
+        """Those of TABLES that the file has, but for the seal: an older one has fewer."""
+        there = {row[1] for row in self._connection.execute(f"PRAGMA table_info({table})")}
+        wanted = TABLES[table].removesuffix(", seal").split(", ")
+        return ", ".join(name for name in wanted if name.strip('"') in there)
+
     def newest(self, number: int) -> tuple[Any, ...] | None:
         """The note of the job's newest commit, if it can be read and there is one."""
         try:
@@ -253,7 +259,7 @@ def _copy(
     gaps: list[Gap] = []
     aside = 0
     for name in filter(source.has, _ORDER):
-        columns = TABLES[name].removesuffix(", seal")
+        columns = source.columns(name)
         key = "job" if name == "leases" else "id"
         base = number if name == "leases" else number << SHIFT
         last = base if name == "leases" else base + LAST

@@ -151,6 +151,8 @@ CREATE TEMP VIEW jobs AS SELECT *,
     {FUNCTION}(number, job_id, created_at_us, lifecycle) AS seal FROM main.jobs;
 CREATE TEMP VIEW inputs AS SELECT *, {FUNCTION}(id, count, codec, digest) AS seal FROM main.inputs;
 CREATE TEMP VIEW leases AS SELECT *,
+    NULL AS ttl_us, NULL AS renewed_us, NULL AS timeline,
+    NULL AS pid_scope, NULL AS pid, NULL AS pid_started,
     {FUNCTION}(job, owner, fence, expires_at_us) AS seal FROM main.leases;
 CREATE TEMP VIEW tips AS SELECT number AS job, id & {LAST} AS seq, digest,
     {FUNCTION}(number, id & {LAST}, fence, at_us, after, digest) AS seal
@@ -237,6 +239,23 @@ CREATE TEMP TABLE key_segments (id INTEGER PRIMARY KEY, count, hashes, offsets, 
 CREATE TEMP TABLE staged (id INTEGER PRIMARY KEY, count, token, touched_at_us);
 """
 
+_HOLDERS: Final = """
+-- By what a holder is known to be alive: no wall clock says it, for that may be set.
+ALTER TABLE leases ADD COLUMN ttl_us INTEGER;
+ALTER TABLE leases ADD COLUMN renewed_us INTEGER;   -- when it last renewed, by a steady time
+ALTER TABLE leases ADD COLUMN timeline TEXT;        -- what that time is comparable within
+ALTER TABLE leases ADD COLUMN pid_scope TEXT;       -- what its pid is a name in
+ALTER TABLE leases ADD COLUMN pid INTEGER;
+ALTER TABLE leases ADD COLUMN pid_started INTEGER;  -- which tells a pid from the same one later
+"""
+
+# A file of the first format has this view already, of the step before.
+_HOLDERS_ABSENT: Final = """
+CREATE TEMP VIEW IF NOT EXISTS leases AS SELECT *,
+    NULL AS ttl_us, NULL AS renewed_us, NULL AS timeline,
+    NULL AS pid_scope, NULL AS pid, NULL AS pid_started FROM main.leases;
+"""
+
 STEPS: Final = (
     Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
     Step(
@@ -248,6 +267,7 @@ STEPS: Final = (
             (_NO_BLOCKS, _SEALS_ABSENT, _QUARANTINE_ABSENT, _RETENTION_ABSENT, _INTAKE_ABSENT)
         ),
     ),
+    Step(3, "by what the holder of a lease is known to be alive", _HOLDERS, _HOLDERS_ABSENT),
 )
 """Every format that there was, in order. A step that has been released is never changed."""
 

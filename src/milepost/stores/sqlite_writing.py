@@ -24,7 +24,13 @@ from milepost.rows import (
 from milepost.stores.sqlite_reading import TABLES, SqliteReader, shown
 from milepost.stores.sqlite_schema import LAST as _LAST
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
-from milepost.stores.sqlite_seals import FUNCTION, seal
+from milepost.stores.sqlite_seals import (
+    FUNCTION,
+    LEASE_COLUMNS,
+    LEASE_FUNCTION,
+    lease_seal,
+    seal,
+)
 
 __all__ = ["SqliteWriter"]
 
@@ -221,16 +227,22 @@ class SqliteWriter(SqliteReader):
 
     def put_lease(self, job: int, lease: StoredLease) -> None:
         """The job's lease; the one before it is replaced."""
+        columns = (
+            job,
+            lease.owner,
+            lease.fence,
+            lease.expires_at_us,
+            lease.ttl_us,
+            lease.renewed_us,
+            lease.timeline,
+            lease.pid_scope,
+            lease.pid,
+            lease.pid_started,
+        )
         self._execute(
-            "INSERT OR REPLACE INTO leases (job, owner, fence, expires_at_us, seal)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (
-                job,
-                lease.owner,
-                lease.fence,
-                lease.expires_at_us,
-                seal(job, lease.owner, lease.fence, lease.expires_at_us),
-            ),
+            f"INSERT OR REPLACE INTO leases ({LEASE_COLUMNS}, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*columns, lease_seal(*columns)),
         )
 
     def set_aside(
@@ -330,7 +342,7 @@ class SqliteWriter(SqliteReader):
             (base, base + _LAST),
         )
         self._execute(
-            f"UPDATE leases SET seal = {FUNCTION}(job, owner, fence, expires_at_us) WHERE job = ?",
+            f"UPDATE leases SET seal = {LEASE_FUNCTION}({LEASE_COLUMNS}) WHERE job = ?",
             (number,),
         )
         self.reseal(number)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 
 __all__ = ["FakeClock"]
 
 
 class FakeClock:
-    """A milepost.clock.Clock for tests. Safe for threads.
+    """A milepost.clock.SteadyClock for tests. Safe for threads.
 
-    `now_us` is in microseconds since 1970; it starts at `at_us` and moves by `advance` alone.
+    `now_us` is the wall clock's, in microseconds since 1970: it starts at `at_us`, moves by
+    `advance`, and is set by `step`. `monotonic_us` moves by `advance` alone, and never back. Those
+    who share a clock share its `timeline`; another's cannot be compared, as after a restart of the
+    machine.
     """
 
-    def __init__(self, at_us: int = 1_700_000_000_000_000) -> None:
+    def __init__(self, at_us: int = 1_700_000_000_000_000, *, timeline: str | None = None) -> None:
         self._at_us = at_us
+        self._monotonic_us = 0
+        self._timeline = timeline or f"fake {secrets.token_hex(8)}"
         self._lock = threading.Lock()
 
     def now_us(self) -> int:
@@ -22,7 +28,27 @@ class FakeClock:
         with self._lock:
             return self._at_us
 
+    def monotonic_us(self) -> int:
+        """How far the clock was advanced."""
+        with self._lock:
+            return self._monotonic_us
+
+    def timeline(self) -> str:
+        """What tells this clock from all others."""
+        return self._timeline
+
     def advance(self, seconds: float) -> None:
-        """Move on by `seconds`; a negative number is a clock that was set back."""
+        """Let `seconds` pass; a negative number is a wall clock that was set back."""
+        with self._lock:
+            moved_us = int(seconds * 1_000_000)
+            self._at_us += moved_us
+            self._monotonic_us += max(moved_us, 0)
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass at once: what a command that waits does with this clock."""
+        self.advance(seconds)
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock forward, or back, while no time passes."""
         with self._lock:
             self._at_us += int(seconds * 1_000_000)

@@ -50,5 +50,13 @@ def store(tmp_path: Path, clock: FakeClock) -> Path:
 
 
 @pytest.fixture
+def held(tmp_path: Path, clock: FakeClock) -> CommandLine:
+    """The story's store while the lease of `nightly` runs."""
+    folder = tmp_path / "held"
+    folder.mkdir()
+    return CommandLine(store=tell(folder, clock, silent_s=5), clock=clock)
+
+
+@pytest.fixture
 def milepost(store: Path, clock: FakeClock) -> CommandLine:
     return CommandLine(store=store, clock=clock)

@@ -11,8 +11,11 @@ from milepost.testing import FakeClock
 JOB = "nightly"
 
 
-def tell(folder: Path, clock: FakeClock) -> Path:
-    """`jobs.db` in `folder`, as it was when the executor of `nightly` died with its lease held."""
+def tell(folder: Path, clock: FakeClock, *, silent_s: float = 90) -> Path:
+    """`jobs.db` in `folder`, as it was when the executor of `nightly` died with its lease held.
+
+    That was `silent_s` ago.
+    """
     alive, left = folder / "alive.db", folder / "jobs.db"
     with StateManager.open(alive, clock=clock) as manager:
         manager.create_job(
@@ -31,7 +34,7 @@ def tell(folder: Path, clock: FakeClock) -> Path:
     for rest in folder.glob("alive.db*"):
         rest.unlink()
     StateManager.open(left).close()
-    clock.advance(90)
+    clock.advance(silent_s)
     return left
 
 

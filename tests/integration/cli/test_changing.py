@@ -42,14 +42,13 @@ def test_recover_applies_under_a_lease(milepost: CommandLine, store: Path) -> No
     assert milepost.json("show", "nightly")["fence"] == 2
 
 
-def test_recover_asks_for_a_reason_to_take_over(milepost: CommandLine) -> None:
+def test_recover_asks_for_a_reason_to_take_over(held: CommandLine) -> None:
     """A holder that seems alive keeps the job, unless somebody says why it should not."""
-    milepost.clock.advance(-85)
-    held = milepost("recover", "nightly", "--apply", exit_code=2)
-    assert "nightly is held by worker-1 until" in held.stderr
-    milepost("recover", "nightly", "--apply", "--take-over", " ", exit_code=2)
-    milepost("recover", "nightly", "--apply", "--take-over", "it hangs")
-    assert "reason=it hangs" in milepost("history", "nightly").stdout
+    refused = held("recover", "nightly", "--apply", exit_code=2)
+    assert "nightly is held by worker-1 until" in refused.stderr
+    held("recover", "nightly", "--apply", "--take-over", " ", exit_code=2)
+    held("recover", "nightly", "--apply", "--take-over", "it hangs")
+    assert "reason=it hangs" in held("history", "nightly").stdout
 
 
 def test_recover_rewinds_to_a_checkpoint(milepost: CommandLine) -> None:
@@ -81,14 +80,13 @@ def test_rewind_goes_back_to_any_commit(milepost: CommandLine, store: Path) -> N
     assert milepost("verify", "nightly").stdout.endswith(": sound\n")
 
 
-def test_rewind_asks_for_a_reason_to_take_over(milepost: CommandLine) -> None:
+def test_rewind_asks_for_a_reason_to_take_over(held: CommandLine) -> None:
     """As recover does."""
-    milepost.clock.advance(-85)
-    held = milepost("rewind", "nightly", "4", "--apply", exit_code=2)
-    assert "nightly is held by worker-1 until" in held.stderr
-    milepost("rewind", "nightly", "4", "--apply", "--take-over", " ", exit_code=2)
-    milepost("rewind", "nightly", "4", "--apply", "--take-over", "it hangs")
-    assert "reason=it hangs" in milepost("history", "nightly").stdout
+    refused = held("rewind", "nightly", "4", "--apply", exit_code=2)
+    assert "nightly is held by worker-1 until" in refused.stderr
+    held("rewind", "nightly", "4", "--apply", "--take-over", " ", exit_code=2)
+    held("rewind", "nightly", "4", "--apply", "--take-over", "it hangs")
+    assert "reason=it hangs" in held("history", "nightly").stdout
 
 
 def test_fork_makes_a_job_only_if_it_is_told_to(milepost: CommandLine, store: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from milepost import Item, ItemEvent, Scope, StateManager
 from milepost.executors import Backoff, RetryPolicy, run
-from milepost.executors.retries import Waiting, longest_wait_s
+from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
 
@@ -54,6 +54,53 @@ def test_a_failed_item_waits_longer_each_time(pool: ThreadPoolExecutor) -> None:
         assert manager.get_state("j").progress.dead == 1
 
 
+def now(clock: FakeClock) -> Now:
+    return Now(clock.now_us(), clock.monotonic_us())
+
+
+@pytest.mark.parametrize("stepped_s", [-86_400, -3_600, -5, 5, 3_600, 86_400])
+def test_no_clock_makes_a_wait_longer_than_it_is(stepped_s: float) -> None:
+    """In a run nobody can set its time; after a restart the whole wait is the most there is."""
+    clock = FakeClock()
+    manager = StateManager(MemoryStore(), clock=clock)
+    manager.create_job(["a"], job_id="j")
+    manager.fire("j", "start_map")
+    manager.record("j", [ItemEvent("a", "start")])
+    fail = {"cause": "error", "message": "no"}
+    state = manager.record("j", [ItemEvent("a", "fail", fail)])
+    in_run = Waiting(RetryPolicy(default=STEADY), lambda: manager.failures("j"))
+    in_run.failed(state, 0, "error", now(clock))
+    clock.step(stepped_s)
+    restarted = Waiting(RetryPolicy(default=STEADY), lambda: manager.failures("j"))
+    assert not in_run.decide(state, now(clock)).due
+    assert in_run.next_due_us == clock.monotonic_us() + 10_000_000
+    due_at_once = list(restarted.decide(state, now(clock)).due) == [0]
+    assert due_at_once == (stepped_s >= 10)
+    if not due_at_once:
+        assert restarted.next_due_us is not None
+        assert restarted.next_due_us <= clock.monotonic_us() + 10_000_000
+    clock.step(-7 * stepped_s)  # and again while it waits
+    clock.advance(10)
+    for waiting in (in_run, restarted):
+        assert list(waiting.decide(state, now(clock)).due) == [0]
+
+
+def test_a_run_whose_clock_was_ahead_waits_no_longer(pool: ThreadPoolExecutor) -> None:
+    """The job was created an hour ahead; the wait of 10 s is one of 10 s all the same."""
+    clock = Passing()
+    with StateManager(MemoryStore(), clock=clock) as manager:
+        clock.step(3_600)
+        manager.create_job(["a"], job_id="j", config={"max_attempts": 2, "max_dead": 1})
+        clock.step(-3_600)
+        began_us = clock.monotonic_us()
+        policy = RetryPolicy(default=STEADY)
+        outcome = run(manager, "j", refuse, total, executor=pool, retry=policy, look_every_s=0.001)
+        assert outcome.failure_count == 2
+        assert 10e6 <= clock.monotonic_us() - began_us < 60e6
+        at = [event.at for event in manager.get_state_history("j")]
+        assert at == sorted(at)
+
+
 def refuse(item: Item) -> object:
     raise TimeoutError(item.key) if item.key.startswith("slow") else ValueError(item.key)
 
@@ -70,12 +117,12 @@ def test_a_restart_does_not_begin_a_wait_anew() -> None:
     again = StateManager(manager._store, clock=clock)
     waiting = Waiting(RetryPolicy(default=STEADY), lambda: again.failures("j"))
     state = again.get_state("j")
-    assert not waiting.decide(state, clock.now_us()).due
-    assert waiting.next_due_us == clock.now_us() + 4_000_000
+    assert not waiting.decide(state, now(clock)).due
+    assert waiting.next_due_us == clock.monotonic_us() + 4_000_000
     clock.advance(3.9)
-    assert not waiting.decide(state, clock.now_us()).due
+    assert not waiting.decide(state, now(clock)).due
     clock.advance(0.1)
-    assert list(waiting.decide(state, clock.now_us()).due) == [0]
+    assert list(waiting.decide(state, now(clock)).due) == [0]
     assert waiting.next_due_us is None
     assert state.item("a")[1]["attempts"] == 1
 

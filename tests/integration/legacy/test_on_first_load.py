@@ -56,6 +56,7 @@ ASKED: dict[str, Callable[[StateManager], Any]] = {
     "fork": lambda m: m.fork(JOB, 1, "other"),
     "phase_entered": lambda m: m.phase_entered(JOB, 1),
     "lease_expires_at": lambda m: [m.lease_expires_at(JOB)],
+    "holder": lambda m: [m.holder(JOB)],
     "results": lambda m: next(m.results(JOB)),
     "result": no_result,
     "failures": lambda m: m.failures(JOB),

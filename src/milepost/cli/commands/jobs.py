@@ -31,7 +31,7 @@ __all__ = ["jobs"]
 @click.option(
     "--stuck",
     is_flag=True,
-    help="The jobs whose lease has expired and was not given back: who held them, since when.",
+    help="The jobs whose holder has ended, or does not renew its lease: who held them, and why.",
 )
 @limit_option("jobs")
 @with_store

@@ -11,6 +11,7 @@ from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, with_store
 from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import Session, find_job, session_of, tell_unreadable
+from milepost.cli.watching import leased, watch
 from milepost.inspect import queries, repair_pages, repair_queries
 from milepost.inspect.views import RecoverView
 from milepost.state.lease import default_owner
@@ -48,7 +49,7 @@ take_over_option = click.option(
 @click.option(
     "--expired",
     is_flag=True,
-    help="In place of JOB: free all jobs whose lease has expired for another executor.",
+    help="In place of JOB: free all jobs that were left by their holders for another executor.",
 )
 @click.option("--apply", is_flag=True, help="Do what the plan says; without it nothing changes.")
 @take_over_option
@@ -76,7 +77,9 @@ def recover(
 
     What was in flight or failed is retried, or given up where no attempt is left. Without --apply
     the plan is shown and nothing is changed. With it the job is leased meanwhile, so that an
-    executor that held it before can write no more. With --expired nothing is retried: a job that
+    executor that held it before can write no more. A holder of which nothing can be told at one
+    look, after a restart of the machine say, is watched before, for as long as its lease runs. With
+    --expired nothing is retried: a job that
     was left is only taken from its holder, and what was in flight is interrupted. Options that
     choose items add up. JOB is the job's id, or a beginning of it that no other job has.
     """
@@ -133,16 +136,22 @@ def carried_out(
         return CarriedOut(wanted, False, wanted.seq, wanted.state.phase)
     command = click.get_current_context().info_name
     owner = f"{default_owner()} ({command})"
-    with manager.lease(wanted.job_id, owner, takeover=take_over or "", renewed=False):
+    with leased(manager, wanted.job_id, owner, take_over or ""):
         wanted = make()
         after = manager.apply(wanted)
     return CarriedOut(wanted, True, after.seq, after.phase)
 
 
 def _free(context: click.Context, session: Session, *, reason: str, apply: bool) -> None:
-    """Free the jobs whose lease has expired: taken over, interrupted, given back."""
+    """Free the jobs that were left: taken over, interrupted, given back."""
     with session.writing() if apply else session.reading() as manager:
-        view = repair_queries.reap(manager, now=session.now(), reason=reason, apply=apply)
+        view = repair_queries.reap(
+            manager,
+            now=session.now(),
+            reason=reason,
+            apply=apply,
+            watch=lambda count, left_s: watch(session, f"{count} jobs", left_s),
+        )
     session.answer(view, lambda: repair_pages.reap_page(view))
     tell_unreadable(context, view.unreadable)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from milepost.job import CheckpointRef, Progress
 from milepost.state.jobs import JobSummary
+from milepost.state.liveness import Standing
 
 __all__ = [
     "AllowedEvent",
@@ -53,7 +54,10 @@ class Entered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a job. `expired` says that it may be taken over without a reason."""
+    """Who holds a job. `expired` says that it may be taken over without a reason.
+
+    `expires_at` is by its wall clock, for people.
+    """
 
     owner: str
     fence: int
@@ -130,6 +134,8 @@ class ShowView:
     fence: int
     progress: Progress
     lease: Holder | None
+    standing: Standing | None
+    lease_left_s: float
     orphaned: bool
     context: Mapping[str, Any]  # Any: typed by the lifecycle
     item_params: Mapping[str, Any]  # Any: typed by the lifecycle

@@ -97,7 +97,7 @@ class RewindView(RecoverView):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckView:
-    """The jobs whose lease has expired and was not given back, as of `as_of`.
+    """The jobs that were left by their holders, as of `as_of`.
 
     `unreadable` says which jobs cannot be told of, and why.
     """

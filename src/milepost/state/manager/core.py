@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from milepost.clock import Clock, SystemClock
+from milepost.clock import Clock, SystemClock, steady
 from milepost.errors import JobAbsent
 from milepost.facts import check_job_id
 from milepost.job import JobState
@@ -16,12 +16,14 @@ from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec, codec_name
+from milepost.processes import Processes, SystemProcesses
 from milepost.state import old_homes
 from milepost.state.append import Appender, Decision
 from milepost.state.lease import Lease
 from milepost.state.limits import Limits
 from milepost.state.loading import Loader, Loading
 from milepost.state.locating import Locator
+from milepost.state.observing import Observer
 from milepost.state.persistence import Reader, StateStore
 from milepost.state.results import ResultReader
 from milepost.versions import tables_of
@@ -43,6 +45,7 @@ class Core:
         lifecycle: Lifecycle = mapreduce.LIFECYCLE,
         earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
+        processes: Processes | None = None,
         new_job_id: Callable[[], str] = _new_job_id,
         metrics: Metrics | None = None,
         payload_codec: PayloadCodec | None = None,
@@ -59,7 +62,8 @@ class Core:
         self._limits = limits or Limits()
         self._metrics = metrics or Metrics()
         self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics, payload_codec)
-        self._appender = Appender(self._loader, self._clock, self._limits)
+        self._observer = Observer(steady(self._clock), processes or SystemProcesses())
+        self._appender = Appender(self._loader, self._observer, self._limits)
         self._locator = Locator(store.url)
         self._leases: dict[str, Lease] = {}
 
@@ -74,8 +78,12 @@ class Core:
         return self._limits
 
     def now_us(self) -> int:
-        """The time by the clock that commits and leases go by, in microseconds since 1970."""
+        """The time by the clock that commits are dated by, in microseconds since 1970."""
         return self._clock.now_us()
+
+    def monotonic_us(self) -> int:
+        """The time that leases and waits go by: microseconds since some moment, never set."""
+        return self._observer.monotonic_us()
 
     def close(self) -> None:
         """Close the store; the manager cannot be used afterwards."""

@@ -161,7 +161,7 @@ class Events(Core):
         lease = Lease(job_id, state.number, who, state.fence, ttl_s)
         self._leases[job_id] = lease
         _lease_log.info("%r", lease)
-        renewer = leases.Renewer(self._loader, lease, self._clock) if renewed else None
+        renewer = leases.Renewer(self._loader, lease, self._observer) if renewed else None
         try:
             yield lease
         finally:

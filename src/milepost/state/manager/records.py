@@ -15,6 +15,7 @@ from milepost.job import JobState
 from milepost.state import travel
 from milepost.state.history import StateEvent, history
 from milepost.state.jobs import phase_entered
+from milepost.state.lease import Holding, holding
 from milepost.state.manager.core import Core
 from milepost.state.results import Failure, Order
 from milepost.state.transitions import (
@@ -98,13 +99,31 @@ class Records(Core):
             return phase_entered(self._loader, reader, job_id, seq)
 
     def lease_expires_at(self, job_id: str) -> datetime | None:
-        """Until when the newest holder may be taken for alive; None if there never was one."""
+        """Until when the newest lease was to run; None if there never was one.
+
+        By the wall clock of its holder, for people: `holder` says who may be replaced.
+        """
         self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             state = self._loader.load(reader, job, self._appender.known(job_id)).state
             lease = self._loader.lease(reader, job, state.fence)
         return None if lease is None else instant(lease.expires_at_us)
+
+    def holder(self, job_id: str) -> Holding | None:
+        """Who holds the job and how that stands, None if nobody does. One look-up more than state.
+
+        The first look at a holder that has no time in common with this process begins to watch
+        it. Raises JobAbsent.
+        """
+        self._meet(job_id)
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+            state = self._loader.load(reader, job, self._appender.known(job_id)).state
+            lease = self._loader.lease(reader, job, state.fence)
+        if state.owner is None or lease is None:
+            return None
+        return holding(self._observer, job.number, lease)
 
     def results(
         self,

@@ -129,19 +129,23 @@ class Recoveries(Core):
         return state
 
     def stuck_jobs(self, *, on_error: OnError = refuse) -> list[StuckJob]:
-        """The jobs whose lease has expired and was not given back, in order of creation.
+        """The jobs whose holder has ended, or does not renew, and did not give the job back.
+
+        In order of creation. No wall clock decides it; where a holder has no time in common with
+        this process, it has to be watched for a while, and is listed as not `sure` until then.
 
         `on_error` as in `list_jobs`. Cost: one look-up a job; the state of each that may be stuck.
         """
         with self._store.reading() as reader:
-            return list(stuck(self._loader, reader, self.now_us(), self._appender.known, on_error))
+            return list(stuck(self._loader, reader, self._observer, self._appender.known, on_error))
 
     def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
-        """Free a job whose lease has expired: one commit, after which anybody may take it.
+        """Free a job whose holder has ended, or does not renew: anybody may take it after that.
 
-        It is taken over as `owner` with a new fence, so that its holder can write no more; what
-        was in flight is interrupted, with `reason` in the history; and it is given back. A job
-        that nobody holds is left as it is. Raises LeaseHeld if the holder is alive.
+        One commit. It is taken over as `owner` with a new fence, so that its holder can write no
+        more; what was in flight is interrupted, with `reason` in the history; and it is given
+        back. A job that nobody holds is left as it is. Raises LeaseHeld if the holder is alive, or
+        has to be watched for longer.
         """
         who = owner or f"{leases.default_owner()} (reaper)"
         state = self._append(job_id, reap(who, reason))

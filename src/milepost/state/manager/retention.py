@@ -58,8 +58,8 @@ class Retention(Core):
         Cost: one pass over the sizes of all rows.
         """
         with self._store.reading() as reader:
-            now_us = self._clock.now_us()
-            return plan_retention(self._loader, reader, policy or RetentionPolicy(), now_us)
+            policy = policy or RetentionPolicy()
+            return plan_retention(self._loader, reader, policy, self._observer)
 
     def collect(
         self,
@@ -74,7 +74,9 @@ class Retention(Core):
         lock, at most `batch_rows` rows are deleted in a commit, and `rest` is called between two
         commits, for others to write. If it is cut short, the next one finishes what was begun.
         """
-        collected = collect(self._loader, self._clock, retention, batch_rows=batch_rows, rest=rest)
+        collected = collect(
+            self._loader, self._observer, retention, batch_rows=batch_rows, rest=rest
+        )
         for job_id in collected.deleted:
             self._appender.forget(job_id)
         return collected
