@@ -28,11 +28,12 @@ __all__ = [
     "flag",
     "instance",
     "integer",
-    "integers",
     "iterable",
     "mapping",
     "moment",
     "number",
+    "ordinal",
+    "ordinals",
     "path",
     "refuse",
     "seconds",
@@ -83,9 +84,17 @@ def integer(name: str, given: object, least: int = 0, most: int = MAX_COUNT) -> 
     return plain
 
 
-def integers(name: str, given: object, least: int = 0) -> list[int]:
-    """The integers of an iterable, in order."""
-    return [integer(name, each, least) for each in iterable(name, given, "an iterable of integers")]
+def ordinal(name: str, given: object) -> int:
+    """An integer that names a place, a commit or an item; there may be none there."""
+    plain = given if type(given) is int else _index(given)
+    if plain is None or not -MAX_COUNT <= plain <= MAX_COUNT:
+        refuse(name, given, "an integer of 64 bits at most")
+    return plain
+
+
+def ordinals(name: str, given: object) -> list[int]:
+    """The integers of an iterable that name places, in order."""
+    return [ordinal(name, each) for each in iterable(name, given, "an iterable of integers")]
 
 
 def number(name: str, given: object, least: float = 0.0, most: float = MAX_SECONDS) -> float:
@@ -138,16 +147,25 @@ def calls(name: str, given: Callable[..., _T], wanted: str = "something to call"
 
 def iterable(name: str, given: object, wanted: str = "an iterable") -> Iterable[Any]:
     """Something to iterate over that is no text, bytes or mapping. Any: its members are unseen."""
+    if type(given) is list:
+        return given
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | Mapping):
         return given
     refuse(name, given, wanted)
 
 
-def mapping(name: str, given: object, wanted: str = "a mapping") -> Mapping[Any, Any]:
-    """A mapping. Any: neither keys nor values have been looked at."""
-    if isinstance(given, Mapping):
-        return given
-    refuse(name, given, wanted)
+def mapping(name: str, given: object) -> dict[str, Any]:
+    """A copy of a mapping whose keys are texts. Any: the values have not been looked at."""
+    wanted = "a mapping of names to values"
+    if not isinstance(given, Mapping):
+        refuse(name, given, wanted)
+    try:
+        copy = dict(given)
+    except Exception as error:
+        raise ArgumentInvalid(
+            name=name, given=f"one that cannot be read: {shown(error)}", wanted=wanted
+        ) from error
+    return {text(name, key): value for key, value in copy.items()}
 
 
 def path(name: str, given: object) -> Path:
@@ -171,7 +189,7 @@ def moment(name: str, given: object) -> datetime:
             offset = None
         if offset is not None:
             return given
-    refuse(name, given, "a datetime with a time zone, as datetime.now(UTC) gives")
+    refuse(name, given, "a datetime with a time zone")
 
 
 def span(name: str, given: object, most: timedelta = timedelta.max) -> timedelta:

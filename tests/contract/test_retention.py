@@ -369,7 +369,7 @@ def test_checkpoints_are_thinned_by_reason(
     assert len(two.list_checkpoints("j")) == 3
     assert StateManager(one._store).get_state("j") == one.get_state("j")
     assert two.verify("j")[0].sound
-    with pytest.raises(ValueError, match="keep is 0"):
+    with pytest.raises(ValueError, match="'keep': an integer from 1 on is wanted"):
         one.create_checkpoint("j", keep=0)
 
 

@@ -311,7 +311,7 @@ def test_a_moment_is_found_by_its_time(kind: str) -> None:
         assert manager.seq_at("j", created + timedelta(microseconds=999_999)) == 1
         with pytest.raises(CommitAbsent, match="there was no commit yet at 2023"):
             manager.seq_at("j", created - timedelta(microseconds=1))
-        with pytest.raises(ValueError, match="no time zone"):
+        with pytest.raises(ValueError, match="a datetime with a time zone is wanted"):
             manager.seq_at("j", created.replace(tzinfo=None))
 
 

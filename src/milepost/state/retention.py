@@ -19,6 +19,7 @@ from milepost.state.persistence import Reader
 
 __all__ = [
     "ACTIVE",
+    "LONGEST",
     "Kept",
     "RetentionPlan",
     "RetentionPolicy",
@@ -34,7 +35,8 @@ ACTIVE: Final = "active"
 """The outcome of a job that has none yet: paused ones are among them."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LONGEST: Final = timedelta(days=1_000_000)
+LONGEST: Final = timedelta(days=1_000_000)
+"""The longest that one job can be kept, but for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +220,8 @@ def judge(
 
 def keep_of(for_: timedelta | None, reason: str, now_us: int) -> StoredKeep:
     """How long a job is kept, as it is stored. Raises ValueError below 0 and beyond reason."""
-    if for_ is not None and not timedelta(0) <= for_ <= _LONGEST:
-        raise ValueError(f"for_ is {for_}: use 0 to {_LONGEST.days:,} days, or None for ever")
+    if for_ is not None and not timedelta(0) <= for_ <= LONGEST:
+        raise ValueError(f"for_ is {for_}: use 0 to {LONGEST.days:,} days, or None for ever")
     return StoredKeep(None if for_ is None else for_ // _MICROSECOND, reason, now_us)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
 import msgspec
 
+from milepost import arguments
 from milepost.codec import encode_value, encode_variables, value_digest
 from milepost.errors import (
     CodecAbsent,
@@ -37,6 +38,7 @@ __all__ = [
     "Write",
     "decide",
     "item_ordinal",
+    "named_item",
     "prepare",
     "refuse_clear_text",
 ]
@@ -204,7 +206,7 @@ class _Run:
         """Add the fact, if there is one."""
         if self.bodies:
             payloads = self.readable if any(self.readable) else None
-            fact = ItemsFired(str(self.event), list(self.bodies), payloads)
+            fact = ItemsFired(self.event, list(self.bodies), payloads)
             bodies = list(self.bodies.values())
             drafts.append(Draft(fact, bodies if any(bodies) else None))
             self.bodies = {}
@@ -241,7 +243,7 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
                 code=RecordConflict.code,
                 owner=state.owner or "",
                 fence=state.fence,
-                event=str(checked.request.event),
+                event=checked.request.event,
                 ordinals=[ordinal],
             ),
             body=[body],
@@ -262,7 +264,7 @@ def _pending(moment: Moment, ordinal: int) -> bytes | None:
 def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
     """What a refused write wanted, for the record: its first event, and the items it names."""
     items = [c.request.item for c in wanted if isinstance(c.request, ItemEvent)]
-    event = str(wanted[0].request.event) if wanted else ""
+    event = wanted[0].request.event if wanted else ""
     return event, [_ordinal(moment, item) for item in items]
 
 
@@ -288,10 +290,30 @@ def _ordinal(moment: Moment, item: str | int) -> int:
     return ordinal
 
 
+def named_item(item: object) -> str | int:
+    """The key or the ordinal of an item. Raises ArgumentInvalid for what can be neither."""
+    if isinstance(item, str):
+        return item if type(item) is str else str.__str__(item)
+    if type(item) is int:
+        return item
+    if isinstance(item, bool) or not isinstance(item, SupportsIndex):
+        arguments.refuse("item", item, "the key of an item, or its ordinal,")
+    return arguments.ordinal("item", item)
+
+
 def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
     of_item = isinstance(request, ItemEvent)
-    machine = state.items.machine if of_item else state.machine
-    event = str(request.event)
+    if isinstance(request, ItemEvent):
+        machine = state.items.machine
+        if type(request.item) is not int and type(request.item) is not str:
+            request = request._replace(item=named_item(request.item))
+    else:
+        arguments.instance("requests", request, JobEvent, "a JobEvent or an ItemEvent")
+        machine = state.machine
+    event = request.event
+    if type(event) is not str:
+        event = arguments.text("event", event)
+        request = request._replace(event=event)
     payload = machine.payload(event, request.payload)
     readable: dict[str, Any] = {}
     body: dict[str, msgspec.Raw] = {}

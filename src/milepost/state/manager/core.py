@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from milepost import arguments
 from milepost.clock import Clock, SystemClock, steady
 from milepost.errors import JobAbsent
 from milepost.facts import check_job_id
@@ -108,27 +109,35 @@ class Core:
         """
         return self._load(job_id).state
 
-    def _meet(self, job_id: str) -> None:
-        """Import the job if it is not here and the old home has it: before every look at a job."""
+    def _meet(self, job_id: str) -> str:
+        """The id as plain text, before every look at a job. Raises JobIdInvalid if it is none.
+
+        The job is imported if it is not here and the old home has it.
+        """
+        if type(job_id) is not str:
+            job_id = check_job_id(job_id)
         if self._legacy is None or self._appender.known(job_id) is not None:
-            return
+            return job_id
         with self._store.reading() as reader:
             if reader.job(check_job_id(job_id)) is not None:
-                return
+                return job_id
         if not self._store.read_only:
             old_homes.import_named(self._loader, self._legacy, job_id, self._clock.now_us)
         elif told := old_homes.advice(self._legacy, job_id):
             raise JobAbsent(job_id=job_id, url=self._store.url, advice=told)
+        return job_id
 
     def _append(self, job_id: str, decision: Decision) -> JobState:
-        self._meet(job_id)
-        return self._appender.append(job_id, decision)
+        return self._appender.append(self._meet(job_id), decision)
 
     def _lease_for(self, job_id: str, lease: Lease | None) -> Lease | None:
-        return lease or self._leases.get(job_id)
+        """The lease to write under: the one given, or the one that this manager holds."""
+        if lease is None:
+            return self._leases.get(job_id)
+        return arguments.instance("lease", lease, Lease)
 
     def _load(self, job_id: str) -> Loading:
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         known = self._appender.known(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)

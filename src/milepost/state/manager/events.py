@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from milepost import arguments
 from milepost.errors import JobAbsent, UpdateConflict
+from milepost.facts import check_job_id
 from milepost.job import JobState
 from milepost.machine import Payload, Values
 from milepost.state import lease as leases
@@ -27,6 +29,8 @@ from milepost.state.transitions import (
 )
 
 __all__ = ["Events"]
+
+_REQUESTS: Final = "an iterable of ItemEvent and JobEvent"
 
 _log: Final = logging.getLogger("milepost.state")
 _lease_log: Final = logging.getLogger("milepost.lease")
@@ -58,8 +62,8 @@ class Events(Core):
         is refused while another executor holds the job, unless an `operator` asks (to pause, to
         cancel). Raises TransitionRefused, PayloadInvalid, LeaseHeld, LeaseLost.
         """
-        write = Write(job_id, [JobEvent(event, payload)], lease, operator)
-        state = self._appender.append(job_id, self._decision(write))
+        write = Write(self._meet(job_id), [JobEvent(event, payload)], lease, operator)
+        state = self._appender.append(write.job_id, self._decision(write))
         _tell(write, state)
         return state
 
@@ -77,8 +81,9 @@ class Events(Core):
         history (INV-ONCE). Leases are as in `fire`. Raises TransitionRefused, ItemAbsent,
         PayloadInvalid, ValueInvalid, LeaseHeld, LeaseLost.
         """
-        write = Write(job_id, list(item_events), lease, operator)
-        return self._appender.append(job_id, self._decision(write))
+        wanted = list(arguments.iterable("item_events", item_events, _REQUESTS))
+        write = Write(self._meet(job_id), wanted, lease, operator)
+        return self._appender.append(write.job_id, self._decision(write))
 
     def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
         """What each of `writes` comes to: the state that it is a durable part of, or its error.
@@ -88,12 +93,13 @@ class Events(Core):
         of them one wait for the disk. For one thread that hears from many workers. Raises nothing
         for what any of them is refused for, the store's errors included.
         """
-        asked = list(writes)
+        asked = list(arguments.iterable("writes", writes, "an iterable of Write"))
         outcomes: dict[int, JobState | Exception] = {}
         decisions: dict[int, tuple[str, Decision]] = {}
         for place, write in enumerate(asked):
             try:
-                decisions[place] = write.job_id, self._decision(write)
+                arguments.instance("writes", write, Write, "an iterable of Write")
+                decisions[place] = check_job_id(write.job_id), self._decision(write)
             except Exception as error:  # noqa: BLE001 of one payload: it is no concern of the others
                 outcomes[place] = error
         answers = self._appender.append_each(decisions.values())
@@ -119,13 +125,17 @@ class Events(Core):
         `tries` times, so it must have no effects of its own. Raises UpdateConflict, and as
         `record`.
         """
-        for _ in range(tries):
+        job_id = self._meet(job_id)
+        arguments.calls("updater", updater)
+        arguments.flag("operator", operator)
+        for _ in range(arguments.integer("tries", tries, 1)):
             state = self.get_state(job_id)
             wanted = updater(state)
             if wanted is None:
                 return state
             if isinstance(wanted, JobEvent | ItemEvent):
                 wanted = [wanted]
+            arguments.iterable("updater", wanted, f"an updater that gives {_REQUESTS} or None")
             prepared = self._prepared(state, wanted)
             decision = decide(
                 prepared,
@@ -156,7 +166,13 @@ class Events(Core):
         end. `takeover` is a reason for taking the job from a holder that still seems alive.
         Raises LeaseHeld, which says who holds it and until when.
         """
-        who = owner or leases.default_owner()
+        job_id = self._meet(job_id)
+        who = leases.default_owner()
+        if owner is not None:
+            who = arguments.text("owner", owner, least=1)
+        ttl_s = arguments.seconds("ttl_s", ttl_s, above=0)
+        takeover = arguments.text("takeover", takeover)
+        arguments.flag("renewed", renewed)
         state = self._append(job_id, leases.take(who, ttl_s, takeover))
         lease = Lease(job_id, state.number, who, state.fence, ttl_s)
         self._leases[job_id] = lease
@@ -173,6 +189,8 @@ class Events(Core):
                 self._append(job_id, leases.release(lease))
 
     def _decision(self, write: Write) -> Decision:
+        arguments.flag("operator", write.operator)
+        arguments.iterable("requests", write.requests, _REQUESTS)
         prepared = self._prepared(self._known(write.job_id), write.requests)
         return decide(
             prepared,
@@ -188,4 +206,5 @@ class Events(Core):
 
     def _known(self, job_id: str) -> JobState:
         """A state of the job of any age: for what does not change, its lifecycle."""
-        return self._appender.known(job_id) or self.get_state(job_id)
+        known = self._appender.known(job_id) if type(job_id) is str else None
+        return known or self.get_state(job_id)

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import StoreLocked
 from milepost.facts import check_job_id
@@ -28,6 +29,18 @@ from milepost.state.old_homes import HomeImport, OnJob
 __all__ = ["Jobs"]
 
 _log: Final = logging.getLogger("milepost.state")
+
+
+_Items: TypeAlias = Iterable[object] | Mapping[str, object]
+
+
+def _items(given: _Items) -> _Items:
+    """What items are read from, which is no text: that is one item, and not its letters."""
+    if isinstance(given, Mapping):
+        return given
+    return arguments.iterable(
+        "items", given, "an iterable of items, or a mapping of keys to values"
+    )
 
 
 class Jobs(Core):
@@ -55,7 +68,10 @@ class Jobs(Core):
         StagingExpired.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        new = NewJob.prepare(self._lifecycle, config or {}, variables or {}, self._limits)
+        items = _items(items)
+        given = {} if config is None else arguments.mapping("config", config)
+        first = {} if variables is None else arguments.mapping("variables", variables)
+        new = NewJob.prepare(self._lifecycle, given, first, self._limits)
         with self._store.reading() as reader:
             check_absent(self._loader, reader, job_id)
         self._sweep()
@@ -93,11 +109,15 @@ class Jobs(Core):
         `fire`. Raises ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld,
         LeaseLost, StagingExpired, and UpdateConflict if others rewound the job meanwhile.
         """
+        job_id = check_job_id(job_id)
+        items = _items(items)
+        arguments.choice("existing", existing, ("refuse", "skip"))
+        arguments.flag("operator", operator)
         self._sweep()
         state = add_items(
             self._loader,
             self._clock,
-            check_job_id(job_id),
+            job_id,
             checked_entries(self._limits, entries_of(items, self._loader.payloads)),
             existing=existing,
             lease=self._lease_for(job_id, lease),
@@ -121,6 +141,12 @@ class Jobs(Core):
         Raises StoreUnreadable where any job of the store, whatever its id or phase, cannot be read;
         with `on_error`, that is told of each such job, which is left out. Cost: one row a job.
         """
+        if phase is not None:
+            phase = arguments.text("phase", phase)
+        if limit is not None:
+            limit = arguments.integer("limit", limit)
+        prefix = arguments.text("prefix", prefix)
+        arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
             found = list(summaries(self._loader, reader, prefix, on_error))
         found = [summary for summary in reversed(found) if phase in (None, summary.phase)]
@@ -128,6 +154,8 @@ class Jobs(Core):
 
     def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
         """The ids of the jobs that begin with `prefix`, in order; `on_error` as in `list_jobs`."""
+        prefix = arguments.text("prefix", prefix)
+        arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
             return reader.job_ids(prefix, on_error)
 
@@ -139,7 +167,7 @@ class Jobs(Core):
         The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
         held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
         """
-        return compare(self.get_state(job_id), items, self._loader.payloads)
+        return compare(self.get_state(job_id), _items(items), self._loader.payloads)
 
     def import_jobs(
         self,
@@ -159,9 +187,16 @@ class Jobs(Core):
         JobAbsent if none of that id. `on_job` gets what became of each job as it did, and how many
         there are. Cost: every file of the jobs is read; memory: one old job.
         """
+        if job_id is not None:
+            job_id = arguments.text("job_id", job_id, least=1)
+        if repo is not None:
+            repo = arguments.text("repo", repo)
+        arguments.flag("dry_run", dry_run)
+        if on_job is not None:
+            arguments.calls("on_job", on_job)
         return old_homes.import_home(
             self._loader,
-            old_homes.old_home(home),
+            old_homes.old_home(arguments.path("home", home)),
             self._clock.now_us,
             job_id=job_id,
             repo=repo,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import chain
 from typing import Any, Final
 
+from milepost import arguments
 from milepost.clock import instant
 from milepost.facts import check_job_id
 from milepost.items import bitmap
@@ -18,9 +18,7 @@ from milepost.state.jobs import phase_entered
 from milepost.state.lease import Holding, holding
 from milepost.state.manager.core import Core
 from milepost.state.results import Failure, Order
-from milepost.state.transitions import (
-    item_ordinal,
-)
+from milepost.state.transitions import item_ordinal, named_item
 from milepost.state.travel import StateDiff
 
 __all__ = ["Records"]
@@ -35,7 +33,10 @@ class Records(Core):
         self, job_id: str, *, after: int = 0, upto: int | None = None
     ) -> list[StateEvent]:
         """What happened in the commits with `after < seq <= upto`, oldest first."""
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        after = arguments.ordinal("after", after)
+        if upto is not None:
+            upto = arguments.ordinal("upto", upto)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return list(history(self._loader, reader, job, after, upto))
@@ -45,7 +46,8 @@ class Records(Core):
 
         Raises CommitAbsent if the log has none such, LifecycleChanged.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        seq = arguments.ordinal("seq", seq)
         with self._store.reading() as reader:
             return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
 
@@ -54,7 +56,8 @@ class Records(Core):
 
         Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        at = arguments.moment("at", at)
         with self._store.reading() as reader:
             return travel.seq_at(reader, self._loader.job(reader, job_id), at)
 
@@ -64,7 +67,8 @@ class Records(Core):
         Cost: both states are folded, from the checkpoints before them, and the heads of the rows
         between are read. Raises CommitAbsent, ValueError if `before` is the later one.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        before, after = arguments.ordinal("before", before), arguments.ordinal("after", after)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return travel.diff(self._loader, reader, job, before, after)
@@ -79,7 +83,9 @@ class Records(Core):
         whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
         other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        seq = arguments.ordinal("seq", seq)
+        reason = arguments.text("reason", reason)
         new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
         now_us = self._clock.now_us()
         with self._store.writing() as writer:
@@ -94,7 +100,8 @@ class Records(Core):
 
         Cost: one pass over the tallies.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        seq = arguments.ordinal("seq", seq)
         with self._store.reading() as reader:
             return phase_entered(self._loader, reader, job_id, seq)
 
@@ -103,7 +110,7 @@ class Records(Core):
 
         By the wall clock of its holder, for people: `holder` says who may be replaced.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             state = self._loader.load(reader, job, self._appender.known(job_id)).state
@@ -116,7 +123,7 @@ class Records(Core):
         The first look at a holder that has no time in common with this process begins to watch
         it. Raises JobAbsent.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             state = self._loader.load(reader, job, self._appender.known(job_id)).state
@@ -140,12 +147,20 @@ class Records(Core):
         the heads that no result was looked for in before, and the bodies that hold results,
         decoded once each. Raises ItemAbsent for an item that the job does not have.
         """
-        self._meet(job_id)
+        named: list[str | int] | None = None
+        if keys is not None or ordinals is not None:
+            named = [] if keys is None else [*arguments.texts("keys", keys)]
+            named += [] if ordinals is None else arguments.ordinals("ordinals", ordinals)
+        arguments.choice("order", order, ("items", "recorded"))
+        return self._streamed(self._meet(job_id), named, order)
+
+    def _streamed(
+        self, job_id: str, named: list[str | int] | None, order: Order
+    ) -> Iterator[tuple[str, Any]]:  # Any: JSON
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             wanted = None
-            if keys is not None or ordinals is not None:
-                named: Iterator[str | int] = chain(keys or (), ordinals or ())
+            if named is not None:
                 wanted = bitmap(item_ordinal(results.state, item) for item in named)
             inputs = results.state.inputs
             for ordinal, result in results.results(wanted, order):
@@ -157,14 +172,15 @@ class Records(Core):
         Raises KeyError if it has none. Cost: the heads that no result was looked for in before,
         and one body.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        item = named_item(item)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """What the reduce phase gave. Raises KeyError while there is none."""
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         with self._store.reading() as reader:
             return self._results(reader, job_id).job_result()
 
@@ -174,7 +190,8 @@ class Records(Core):
         Raises CodecAbsent where their messages need another payload codec; with `undecoded`, the
         message says so instead.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        arguments.flag("undecoded", undecoded)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             inputs, found = results.state.inputs, results.failures(undecoded=undecoded)

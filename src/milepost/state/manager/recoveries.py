@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Final
 
+from milepost import arguments
 from milepost.job import CheckpointRef, JobState
 from milepost.omissions import OnError, refuse
 from milepost.printing import printable
@@ -26,6 +27,11 @@ _log: Final = logging.getLogger("milepost.state")
 _recovery_log: Final = logging.getLogger("milepost.recovery")
 
 
+def _scope(given: Scope | None) -> Scope:
+    """The scope that was given, or all items."""
+    return Scope.all() if given is None else arguments.instance("scope", given, Scope)
+
+
 class Recoveries(Core):
     """How a job goes on, after a crash, a failure or a change of mind."""
 
@@ -43,6 +49,9 @@ class Recoveries(Core):
         others hold the job; raises LeaseLost if `lease`, or the one that this manager holds, is
         no longer the job's, and TooLarge.
         """
+        job_id = self._meet(job_id)
+        reason = arguments.text("reason", reason)
+        keep = arguments.integer("keep", keep, 1)
         began_s = self._metrics.began()
         lease = self._lease_for(job_id, lease)
         state = self._append(job_id, checkpoints.take(reason, lease, keep, self._limits))
@@ -54,13 +63,15 @@ class Recoveries(Core):
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        if seq is not None:
+            seq = arguments.ordinal("seq", seq)
         with self._store.reading() as reader:
             return checkpoints.find(self._loader, reader, self._loader.job(reader, job_id), seq)
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
         """The job's checkpoints, newest first: when and why by the log, their bytes unverified."""
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         with self._store.reading() as reader:
             return checkpoints.listed(self._loader, reader, self._loader.job(reader, job_id))
 
@@ -81,8 +92,14 @@ class Recoveries(Core):
         it is given), or which phase is done again. Raises JobAbsent, CheckpointAbsent (of a
         checkpoint that was named), ScopeInvalid, ItemAbsent, LogCorrupt.
         """
-        wanted = scope or Scope.all()
-        self._meet(checkpoint if isinstance(checkpoint, str) else checkpoint.job_id)
+        wanted = _scope(scope)
+        if not isinstance(checkpoint, Checkpoint):
+            arguments.instance("checkpoint", checkpoint, str, "a Checkpoint or the id of a job")
+            checkpoint = self._meet(checkpoint)
+        else:
+            self._meet(checkpoint.job_id)
+        arguments.flag("rewind", rewind)
+        reason = arguments.text("reason", reason)
         with self._store.reading() as reader:
             if isinstance(checkpoint, Checkpoint):
                 job_id = checkpoint.job_id
@@ -105,7 +122,9 @@ class Recoveries(Core):
         the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
         CommitAbsent.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        seq = arguments.ordinal("seq", seq)
+        reason = arguments.text("reason", reason)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             loading = self._loader.load(reader, job)
@@ -118,6 +137,8 @@ class Recoveries(Core):
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
     ) -> JobState:
         """Do what the plan says, in one commit. Raises PlanStale, LeaseHeld, LeaseLost."""
+        arguments.instance("recovery", recovery, RecoveryPlan)
+        arguments.flag("operator", operator)
         lease = self._lease_for(recovery.job_id, lease)
         decision = carry_out(recovery, lease=lease, operator=operator)
         state = self._append(recovery.job_id, decision)
@@ -136,6 +157,7 @@ class Recoveries(Core):
 
         `on_error` as in `list_jobs`. Cost: one look-up a job; the state of each that may be stuck.
         """
+        arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
             return list(stuck(self._loader, reader, self._observer, self._appender.known, on_error))
 
@@ -147,7 +169,11 @@ class Recoveries(Core):
         back. A job that nobody holds is left as it is. Raises LeaseHeld if the holder is alive, or
         has to be watched for longer.
         """
-        who = owner or f"{leases.default_owner()} (reaper)"
+        job_id = self._meet(job_id)
+        who = f"{leases.default_owner()} (reaper)"
+        if owner is not None:
+            who = arguments.text("owner", owner, least=1)
+        reason = arguments.text("reason", reason)
         state = self._append(job_id, reap(who, reason))
         _log.info("job %s freed by %s", job_id, printable(who))
         return state
@@ -158,10 +184,12 @@ class Recoveries(Core):
         Of `scope`, all unless it is given; streamed, as of the moment of the first step. Raises
         JobAbsent, ScopeInvalid, ItemAbsent.
         """
-        self._meet(job_id)
+        return self._letters(self._meet(job_id), _scope(scope))
+
+    def _letters(self, job_id: str, scope: Scope) -> Iterator[DeadLetter]:
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
-            members = dead_in(scope or Scope.all(), results.state, results)
+            members = dead_in(scope, results.state, results)
             yield from dead_letters(results.state, members, results)
 
     def requeue(
@@ -178,10 +206,12 @@ class Recoveries(Core):
         `fire`. Raises TransitionRefused where the phase takes no item back, ScopeInvalid,
         ItemAbsent, LeaseHeld, LeaseLost.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        wanted = _scope(scope)
+        arguments.flag("operator", operator)
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
-            members = dead_in(scope or Scope.all(), results.state, results)
+            members = dead_in(wanted, results.state, results)
         lease = self._lease_for(job_id, lease)
         decision = requeue(results.state, members, lease=lease, operator=operator)
         return self._append(job_id, decision)

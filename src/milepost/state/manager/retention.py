@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from milepost import arguments
 from milepost.clock import instant
 from milepost.rows import Vacuumed
 from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
 from milepost.state.limits import LARGEST
 from milepost.state.manager.core import Core
 from milepost.state.retention import (
+    LONGEST,
     Kept,
     RetentionPlan,
     RetentionPolicy,
@@ -32,7 +34,10 @@ class Retention(Core):
         It stands in the place of the policy's age for as long as the job is there, and does not
         make the job older or younger. Raises JobAbsent, and ValueError for a negative age.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
+        if for_ is not None:
+            for_ = arguments.span("for_", for_, LONGEST)
+        reason = arguments.text("reason", reason)
         keep = keep_of(for_, reason, self._clock.now_us())
         with self._store.writing() as writer:
             job = self._loader.job(writer, job_id)
@@ -41,13 +46,13 @@ class Retention(Core):
 
     def keep_by_policy(self, job_id: str) -> None:
         """Keep this job for as long as others that end like it. Raises JobAbsent."""
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         with self._store.writing() as writer:
             writer.put_keep(self._loader.job(writer, job_id).number, None)
 
     def kept(self, job_id: str) -> Kept | None:
         """How long this job is kept, None if it goes by the policy. Raises JobAbsent."""
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return kept_of(job, reader.keep(job.number))
@@ -57,9 +62,11 @@ class Retention(Core):
 
         Cost: one pass over the sizes of all rows.
         """
+        wanted = RetentionPolicy()
+        if policy is not None:
+            wanted = arguments.instance("policy", policy, RetentionPolicy)
         with self._store.reading() as reader:
-            policy = policy or RetentionPolicy()
-            return plan_retention(self._loader, reader, policy, self._observer)
+            return plan_retention(self._loader, reader, wanted, self._observer)
 
     def collect(
         self,
@@ -74,6 +81,9 @@ class Retention(Core):
         lock, at most `batch_rows` rows are deleted in a commit, and `rest` is called between two
         commits, for others to write. If it is cut short, the next one finishes what was begun.
         """
+        arguments.instance("retention", retention, RetentionPlan)
+        batch_rows = arguments.integer("batch_rows", batch_rows, 1)
+        arguments.calls("rest", rest)
         collected = collect(
             self._loader, self._observer, retention, batch_rows=batch_rows, rest=rest
         )
@@ -91,6 +101,8 @@ class Retention(Core):
 
     def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
         """Where the bytes of the job are, with its `largest` values. Every value is read."""
+        job_id = self._meet(job_id)
+        largest = arguments.integer("largest", largest)
         state = self.get_state(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)

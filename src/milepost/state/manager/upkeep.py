@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from milepost import arguments
 from milepost.errors import StoreUnreadable
 from milepost.facts import check_job_id
 from milepost.printing import printable
@@ -28,7 +29,7 @@ class Upkeep(Core):
     def verify(self, job_id: str | None = None) -> list[Verification]:
         """Everything that the job, or every job, promises, checked from the start."""
         if job_id is not None:
-            self._meet(job_id)
+            job_id = self._meet(job_id)
         with self._store.reading() as reader:
             if job_id is not None:
                 jobs = [find_entry(reader, check_job_id(job_id), self._store.url)]
@@ -53,7 +54,7 @@ class Upkeep(Core):
         is written while it is made is not in it. Raises StoreError where there is a file already,
         StoreUnreadable where the store is damaged. Cost: the store is read once.
         """
-        return self._store.back_up(Path(copy))
+        return self._store.back_up(arguments.path("copy", copy))
 
     def repair(self, job_id: str, *, apply: bool = False) -> Repair:
         """What a repair of the job would do, or, with `apply`, what it did, in one commit.
@@ -62,8 +63,9 @@ class Upkeep(Core):
         and a `repaired` event in the history says which. Raises JobAbsent, LifecycleChanged, and
         StoreUnreadable where the medium itself is damaged: then salvage it into a new file.
         """
-        self._meet(job_id)
+        job_id = self._meet(job_id)
         check_job_id(job_id)
+        arguments.flag("apply", apply)
         if not apply:
             with self._store.reading() as reader:
                 job = find_entry(reader, job_id, self._store.url)
@@ -92,6 +94,11 @@ class Upkeep(Core):
 
     def quarantine(self, job_id: str | None = None) -> Iterator[QuarantinedRow]:
         """What repairs took out of its place, of one job or of all, oldest first, streamed."""
+        if job_id is not None:
+            job_id = check_job_id(job_id)
+        return self._set_aside(job_id)
+
+    def _set_aside(self, job_id: str | None) -> Iterator[QuarantinedRow]:
         with self._store.reading() as reader:
             yield from quarantined(self._loader, reader, job_id)
 
@@ -110,6 +117,8 @@ class Upkeep(Core):
         JobAbsent, and LogCorrupt at a commit that does not verify, which is left as it is. Cost:
         the log is read and checked once, and one short commit of the store a block.
         """
+        job_id = self._meet(job_id)
+        arguments.flag("dry_run", dry_run)
         finished = self.get_state(job_id).finished
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
