@@ -610,7 +610,7 @@ class StoreUnsafe(StoreError):
 
 
 class StoreReadOnly(StoreError):
-    """The store was opened for reading and was asked to write."""
+    """The store was opened for reading, or is where nothing can be written; it was to write."""
 
     code: ClassVar[str] = "store-read-only"
 

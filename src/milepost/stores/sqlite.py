@@ -41,6 +41,7 @@ from milepost.stores.sqlite_outcome import outcome, roll_back
 from milepost.stores.sqlite_reading import SqliteReader
 from milepost.stores.sqlite_schema import STEPS
 from milepost.stores.sqlite_seals import enable
+from milepost.stores.sqlite_still import StillConnection, connect_to_read, refuse_unwritable
 from milepost.stores.sqlite_waiting import Patience
 from milepost.stores.sqlite_wal import passed_over
 from milepost.stores.sqlite_writing import SqliteWriter
@@ -115,6 +116,8 @@ class SqliteStore:
                     connection.execute("BEGIN")
                     stand_in(connection, self.url)
                     yield SqliteReader(connection, self.url)
+                    if isinstance(connection, StillConnection):
+                        connection.insist(self.url)
             finally:
                 self._give_back(connection)
 
@@ -166,10 +169,12 @@ class SqliteStore:
         claim(copy, url)
         try:
             with self._translated():
-                connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+                connection = self._connect_to_read()
                 try:
                     with self._translated(connection):
                         connection.execute("VACUUM INTO ?", (str(copy),))
+                        if isinstance(connection, StillConnection):
+                            connection.insist(self.url)
                 finally:
                     connection.close()
             return settle(copy, url)
@@ -217,12 +222,15 @@ class SqliteStore:
     def _reader(self) -> apsw.Connection:
         if self._closed:
             raise StoreError(url=self.url, problem="it has been closed")
-        try:
-            return self._readers.get_nowait()
-        except queue.Empty:
-            connection = self._connect(apsw.SQLITE_OPEN_READONLY)
-            connection.execute("PRAGMA query_only = ON")
-            return connection
+        with suppress(queue.Empty):
+            while True:
+                connection = self._readers.get_nowait()
+                if not isinstance(connection, StillConnection) or connection.still:
+                    return connection
+                connection.close()  # somebody writes there after all: look at the log as well
+        connection = self._connect_to_read()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
     def _give_back(self, connection: apsw.Connection) -> None:
         roll_back(connection)
@@ -231,38 +239,46 @@ class SqliteStore:
         else:
             self._readers.put(connection)
 
-    def _connect(self, flags: int) -> apsw.Connection:
-        return self._connect_patiently(flags)[0]
-
-    def _connect_patiently(self, flags: int) -> tuple[apsw.Connection, Patience]:
-        connection = apsw.Connection(str(self._path), flags=flags, vfs=self._vfs)
-        enable(connection)
+    def _connect_to_read(self) -> apsw.Connection:
         patience = self._patience(self._busy_timeout_s)
-        connection.set_busy_handler(patience)
-        return connection, patience
+
+        def prepare(connection: apsw.Connection) -> None:
+            enable(connection)
+            connection.set_busy_handler(patience)
+
+        return patience.insist(lambda: connect_to_read(self._path, self.url, self._vfs, prepare))
 
     def _open(self, *, create: bool) -> apsw.Connection | None:
         """The writer's connection, once the file has been looked at."""
         if self.read_only:
-            connection, patience = self._connect_patiently(apsw.SQLITE_OPEN_READONLY)
+            connection = self._connect_to_read()
             try:
                 with self._translated(connection):
-                    patience.insist(lambda: self._identify(connection, create=False))
+                    self._identify(connection, create=False)
             finally:
                 connection.close()
             return None
-        connection, patience = self._connect_patiently(apsw.SQLITE_OPEN_READWRITE)
+        connection = apsw.Connection(
+            str(self._path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=self._vfs
+        )
+        patience = self._patience(self._busy_timeout_s)
         try:
+            enable(connection)
+            connection.set_busy_handler(patience)
             with self._translated(connection):
                 patience.insist(lambda: self._prepare(connection, create=create))
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error.__cause__, apsw.Error):
+                refuse_unwritable(self._path, self.url, error.__cause__)
             raise
         return connection
 
     def _prepare(self, connection: apsw.Connection, *, create: bool) -> None:
         """Make the file ours and of the newest format, set as was promised. Can be done again."""
         self._identify(connection, create=create)
+        if connection.readonly("main"):
+            raise apsw.ReadOnlyError("the file cannot be written")
         self._set(connection, "journal_mode", "WAL", "wal")
         self._set(connection, "synchronous", *_SYNCHRONOUS[self._durability])
         self._set(connection, "fullfsync", "1", 1)

@@ -16,6 +16,7 @@ from milepost.stores.sqlite import SqliteStore
 from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_reading import TABLES
 from milepost.stores.sqlite_schema import LAST, NUMBERS, SHIFT
+from milepost.stores.sqlite_still import connect_to_read
 from milepost.stores.sqlite_writing import SqliteWriter
 
 __all__ = ["Copied", "Gap", "copy_rows"]
@@ -59,10 +60,14 @@ def copy_rows(old: Path, new: SqliteStore, at_us: int) -> Iterator[Copied]:
     are the rows of a deleted job that were still to be erased, and inputs for a job that was not
     made yet. Raises StoreError where nothing at all can be read.
     """
-    connection = apsw.Connection(str(old), flags=apsw.SQLITE_OPEN_READONLY)
+    url = f"sqlite:///{old}"
+    try:
+        connection = connect_to_read(old, url, None, _lenient)
+    except (apsw.Error, UnicodeDecodeError) as error:
+        raise translate(error, url) from error
     try:
         source = _Source(connection)
-        source.look(f"sqlite:///{old}")
+        source.look(url)
         with new.writing() as writer:
             gaps = _copy_quarantine(source, writer)
         if gaps:
@@ -80,6 +85,11 @@ def copy_rows(old: Path, new: SqliteStore, at_us: int) -> Iterator[Copied]:
         connection.close()
 
 
+def _lenient(connection: apsw.Connection) -> None:
+    """Let SQLite read a file that is shorter than its header says; nothing is written."""
+    connection.execute("PRAGMA writable_schema = ON")
+
+
 class _Source:
     """A damaged file, asked with patience."""
 
@@ -89,8 +99,6 @@ class _Source:
     def look(self, url: str) -> None:
         """Raise StoreError unless the file can be asked at all."""
         try:
-            # lets SQLite read a file that is shorter than its header says; nothing is written
-            self._connection.execute("PRAGMA writable_schema = ON")
             list(self._connection.execute("SELECT name FROM sqlite_schema"))
         except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, url) from error
