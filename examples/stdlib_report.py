@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from milepost import Item, JobState, StateEvent, StateManager
-from milepost.executors import process_pool, run, wait_until_expired
+from milepost.executors import process_pool, run
 
 ROOT = Path(sysconfig.get_path("stdlib"))
 JOB = "stdlib"
@@ -157,7 +157,6 @@ def run_job(db: Path, report_file: Path, on_progress: Callable[[JobState], None]
             partial(report, file_count=state.items.count),
             executor=partial(process_pool, os.cpu_count()),
             ttl_s=LEASE_S,
-            wait=wait_until_expired,
             on_progress=on_progress,
         )
         if outcome.phase != "completed":

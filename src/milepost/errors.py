@@ -355,14 +355,16 @@ class LeaseHeld(StateError):
     def __str__(self) -> str:
         if self.renews:
             left = ", which is alive: it was seen renewing its lease"
+            longer = ' longer (wait="for ever")'
         else:
+            longer = ""
             left = f" until {self.expires_at:%H:%M:%S}Z by its clock"
             left += f", for {self.left_s:.1f} s more unless it renews"
             if self.watched:
                 left += " (counted from now on, since its clock cannot be compared with ours)"
         return printable(
-            f"job {self.job_id} is held by {self.owner}{left}. Wait for it, or take the job over"
-            ' with a reason: takeover="why", or'
+            f"job {self.job_id} is held by {self.owner}{left}. Wait for it{longer}, or take the job"
+            ' over with a reason: takeover="why", or'
             f" `milepost recover {self.job_id} --take-over WHY --apply`"
         )
 

@@ -193,7 +193,7 @@ def work(spec: Spec, tell: Callable[[str], None]) -> None:
                 executor=executor,
                 policy=CheckpointPolicy(items=20),
                 ttl_s=0.05 if spec.expires else 30.0,
-                wait=wait_until_expired if spec.expires else None,
+                wait=wait_until_expired if spec.expires else "no",
                 takeover=spec.takeover,
                 owner=f"child {os.getpid()}",
                 grace_s=60,

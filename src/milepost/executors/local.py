@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from signal import Signals
 from typing import Final, Literal, TypeAlias
 
@@ -15,7 +16,8 @@ from milepost.executors.calls import Calls, ExecutorSource
 from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import Running
 from milepost.executors.steps import ReduceFn, SetupFn
-from milepost.executors.stopping import stop_signals
+from milepost.executors.stopping import Stop, stop_signals
+from milepost.executors.waiting import Wait, check_wait, lease_of_job
 from milepost.executors.window import Window
 from milepost.inputs import Item
 from milepost.job import JobState
@@ -87,7 +89,8 @@ def run(
     owner: str | None = None,
     ttl_s: float = 30.0,
     takeover: str = "",
-    wait: Callable[[LeaseHeld], None] | None = None,
+    wait: Wait | None = None,
+    on_wait: Callable[[LeaseHeld], None] | None = None,
     on_progress: Callable[[JobState], None] | None = None,
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
@@ -122,10 +125,14 @@ def run(
     `timeout`. A coroutine is cancelled then, and another has its place; of others, Python cannot
     stop any, so the worker stays busy and what it returns is dropped.
 
-    The job is held under a lease, as `owner`, for `ttl_s` at a time. `takeover` is a reason for
-    taking it from another holder; `wait` is called with the LeaseHeld of one that is in the way,
-    before every new try, and raises to end it (see `wait_until_expired`). `policy` says when
-    checkpoints are taken, beside those at each new phase and before a shutdown.
+    The job is held under a lease, as `owner`, for `ttl_s` at a time. One whose process has ended
+    is replaced at once; another holder is waited for, which is said on stderr and to `on_wait`,
+    with the LeaseHeld: once, and again when the holder changes. One that does not renew is
+    replaced when its ttl is over; of one that does, LeaseHeld is raised after its ttl. `takeover`
+    is a reason for taking the job from it. `wait` is `"for its ttl"` unless it says `"no"`,
+    `"for ever"`, or is called with the LeaseHeld before every new try, and raises to end that (see
+    `wait_until_expired`). A signal that comes while it waits ends the run with nothing done.
+    `policy` says when checkpoints are taken, beside those at each new phase and before a shutdown.
 
     SIGINT and SIGTERM stop a run in the main thread: no item begins, the calls under way have
     `grace_s` to end, the rest are handed back unharmed, a checkpoint is taken, and
@@ -153,13 +160,19 @@ def run(
     executor; and the store's errors. Whatever is raised, the job is left so that another run
     takes it up.
     """
-    with (
-        _held(manager, job_id, owner, ttl_s, takeover, wait) as lease,
-        closing(
-            Calls(executor, map_fn, timeout_s=timeout_s, clock=clock, limits=manager.limits)
-        ) as calls,
-        stop_signals(calls.wake) as stop,
-    ):
+    with ExitStack() as stack:
+        take = partial(manager.lease, job_id, owner, ttl_s, takeover=takeover)
+        wanted = "for its ttl" if wait is None else wait
+        check_wait(wanted)
+        lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock)
+        if not isinstance(lease, Lease):
+            return _not_begun(manager, job_id, lease)
+        calls = stack.enter_context(
+            closing(
+                Calls(executor, map_fn, timeout_s=timeout_s, clock=clock, limits=manager.limits)
+            )
+        )
+        stop = stack.enter_context(stop_signals(calls.wake))
         inputs = None if items is None else manager.compare_inputs(job_id, items)
         taken = {"same", "grew"} if on_changed == "grow" else {"same"}
         if inputs is not None and inputs.verdict not in taken and on_changed != "keep":
@@ -193,27 +206,17 @@ def run(
         )
 
 
-@contextmanager
-def _held(
-    manager: StateManager,
-    job_id: str,
-    owner: str | None,
-    ttl_s: float,
-    takeover: str,
-    wait: Callable[[LeaseHeld], None] | None,
-) -> Iterator[Lease]:
-    """The job's lease, once nobody else holds it; `wait` is called as long as somebody does."""
-    with ExitStack() as stack:
-        lease: Lease | None = None
-        while lease is None:
-            try:
-                lease = stack.enter_context(manager.lease(job_id, owner, ttl_s, takeover=takeover))
-            except LeaseHeld as held:
-                if wait is None:
-                    raise
-                _log.info("%s", held)
-                wait(held)
-        yield lease
+def _not_begun(manager: StateManager, job_id: str, stop: Stop) -> RunOutcome:
+    """How a run ended that was stopped while it waited for the job: nothing is changed."""
+    plan = manager.recover_from_checkpoint(job_id)
+    return RunOutcome(
+        state=plan.state,
+        plan=plan,
+        inputs=None,
+        stopped_by=stop.signal,
+        done_count=0,
+        failure_count=0,
+    )
 
 
 def _recovered(

@@ -170,7 +170,7 @@ def test_a_job_that_another_holds_is_refused(
     holder = another(manager)
     with holder.lease(job_id, "the other one"):
         with pytest.raises(LeaseHeld, match="the other one"):
-            run(manager, job_id, double, total, executor=pool)
+            run(manager, job_id, double, total, executor=pool, wait="no")
         assert manager.get_state(job_id).owner == "the other one"
     holder.close()
 
