@@ -20,6 +20,7 @@ from milepost.errors import CodecAbsent, LogCorrupt, StoreNewer, StoreUnreadable
 from milepost.facts import FORMAT, Commit, Draft, Fact, Snapshot
 from milepost.payloads import PayloadCodec, coded, parted
 from milepost.rows import Row
+from milepost.wording import shown
 
 __all__ = [
     "DIGEST_BYTES",
@@ -51,7 +52,7 @@ MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
 
 _COMPRESS_FROM_BYTES: Final = 512  # smaller ones stay JSON that a person can read
 _LEVEL: Final = 3
-_MAX_DEPTH: Final = 200
+_MAX_DEPTH: Final = 200  # of what is stored; readers take what was stored deeper before
 _FRAME: Final = struct.Struct(">QQQQQQQ")
 
 _json_encoder: Final = msgspec.json.Encoder()
@@ -92,19 +93,39 @@ def encode_value(value: object, what: str) -> bytes:
     """`value` as JSON that decodes to an equal value. Raises ValueInvalid with the place in it.
 
     Tuples are taken for lists. Not JSON: NaN and infinities, keys that are not text, dates,
-    bytes and any other object.
+    bytes and any other object; nor is what is nested deeper than 200 levels. Integers may be of
+    any size: nothing but a body holds them.
     """
     try:
         encoded = _json_encoder.encode(value)
-        if _json_decoder.decode(encoded) == value:
+        decoded = _json_decoder.decode(encoded)
+        if decoded == value and not _too_deep(encoded, decoded):
             return encoded
-    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
-        pass  # the walk below says what it was
+    except Exception:  # noqa: BLE001, S110 what a stranger's object raises: the walk says what it was
+        pass
     _walk(value, what, "$", 0)
     try:
         return _json_encoder.encode(value)
-    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+    except Exception as error:
         raise ValueInvalid(what=what, path="$", problem=f"is not JSON: {error}") from error
+
+
+def _too_deep(encoded: bytes, decoded: object) -> bool:
+    """True if JSON is nested deeper than may be stored; without brackets enough, at once.
+
+    Cost beyond that: one pass over what it holds, level by level.
+    """
+    if encoded.count(b"[") + encoded.count(b"{") <= _MAX_DEPTH:
+        return False
+    level: list[Any] = [decoded]
+    for _ in range(_MAX_DEPTH + 1):
+        lists = [each for each in level if type(each) is list]
+        dicts = [each for each in level if type(each) is dict]
+        if not lists and not dicts:
+            return False
+        level = [inner for each in lists for inner in each]
+        level += [inner for each in dicts for inner in each.values()]
+    return True
 
 
 def encode_variables(variables: Mapping[str, object]) -> bytes:
@@ -129,9 +150,10 @@ def _walk(value: object, what: str, path: str, depth: int) -> None:
     if problem:
         raise ValueInvalid(what=what, path=path, problem=problem)
     if isinstance(value, dict):
-        for key, inner in value.items():
+        for key, inner in dict.items(value):
             if not isinstance(key, str) or _scalar_problem(key):
-                problem = f"has the key {key!r} of type {type(key).__name__}: JSON keys are text"
+                named = f"{shown(key)} of type {type(key).__name__}"
+                problem = f"has the key {named}: JSON keys are text"
                 raise ValueInvalid(what=what, path=path, problem=problem)
             _walk(inner, what, f"{path}.{key}", depth + 1)
     elif isinstance(value, list | tuple):
@@ -238,11 +260,11 @@ def encode_row(
     The body passes through `payloads`; its digest is then of what came out, so that nothing in
     the row tells what went in. `check` is told how many bytes head and body take together as
     JSON, and may raise. Raises ValueInvalid where head or body would be larger than the limit,
-    or the codec cannot encode the body.
+    where a fact does not decode to itself, or the codec cannot encode the body.
     """
-    head = _json_encoder.encode([draft.fact for draft in drafts])
+    head = _checked_head([draft.fact for draft in drafts])
     bodies = [draft.body for draft in drafts]
-    body = b"" if bodies.count(None) == len(bodies) else _json_encoder.encode(bodies)
+    body = b"" if all(each is None for each in bodies) else _json_encoder.encode(bodies)
     if check is not None:
         check(len(head) + len(body))
     after = _json_encoder.encode(tally)
@@ -273,6 +295,23 @@ def encode_row(
     )
 
 
+def _checked_head(facts: list[Fact]) -> bytes:
+    """`facts` as JSON that every reader takes for just these. Raises ValueInvalid otherwise.
+
+    What one of them would not come back as (a text where a number belongs, say) would keep all
+    that follows it in the log from being read, so it is found before it is written.
+    """
+    problem = "do not decode to what they were"
+    try:
+        head = _json_encoder.encode(facts)
+        if list(_facts_decoder.decode(head)) == facts:
+            return head
+    except Exception as error:  # noqa: BLE001 whatever a value of a wrong type raises
+        problem = f"cannot be read back: {error}"
+    kinds = ", ".join(dict.fromkeys(type(fact).__name__ for fact in facts))
+    raise ValueInvalid(what=f"the facts of one commit ({kinds})", path="$", problem=problem)
+
+
 def rechained(row: Row, *, previous: bytes, facts: Sequence[Fact] | None = None) -> Row:
     """`row` behind another digest: its numbers, tally and body as they are, its head too.
 
@@ -282,7 +321,7 @@ def rechained(row: Row, *, previous: bytes, facts: Sequence[Fact] | None = None)
     codec, stored, version = row.codec, row.head, row.format
     head = unpack(codec[:1], stored)
     if facts is not None:
-        head = _json_encoder.encode(facts)
+        head = _checked_head(list(facts))
         letter, stored = pack(head, "the facts of one commit")
         codec, version = letter + codec[1:], FORMAT
     numbers = (row.seq, row.fence, row.at_us, row.count, version)
@@ -370,8 +409,15 @@ def decode_tally(row: Row, *, url: str, job_id: str) -> Tally:
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
-    """`snapshot` as compressed bytes. Raises ValueInvalid beyond the limit."""
-    letter, stored = pack(_snapshot_encoder.encode(snapshot), "a checkpoint")
+    """`snapshot` as compressed bytes. Raises ValueInvalid beyond the limit, or if none holds it."""
+    try:
+        encoded = _snapshot_encoder.encode(snapshot)
+        if _snapshot_decoder.decode(encoded) != snapshot:
+            raise ValueError("it does not decode to what it was")
+    except Exception as error:
+        problem = f"cannot be read back: {error}"
+        raise ValueInvalid(what="a checkpoint", path="$", problem=problem) from error
+    letter, stored = pack(encoded, "a checkpoint")
     return letter.encode() + stored
 
 

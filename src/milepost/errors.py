@@ -15,7 +15,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  └─ ItemExists               an item to be added whose key the job has already
    ├─ ItemsRefused                items are added to a job that takes no more
    ├─ StagingExpired              items came in so slowly that what there was of them was swept
-   ├─ JobAbsent, JobExists, ItemAbsent, CheckpointAbsent
+   ├─ JobAbsent, JobExists, ItemAbsent, ResultAbsent, CheckpointAbsent
    │  └─ JobReplaced              the job was deleted, and another has its id
    ├─ CommitAbsent                a log that does not reach there
    ├─ LeaseHeld, LeaseLost        another executor works on the job
@@ -80,6 +80,7 @@ __all__ = [
     "PayloadInvalid",
     "PlanStale",
     "RecordConflict",
+    "ResultAbsent",
     "ScopeInvalid",
     "StagingExpired",
     "StateError",
@@ -296,6 +297,20 @@ class ItemAbsent(StateError, LookupError):
     def __str__(self) -> str:
         what = f"ordinal {self.item}" if isinstance(self.item, int) else f"key {self.item!r}"
         return printable(f"job {self.job_id}: no item of {what} among its {self.count}")
+
+
+@dataclass(eq=False, kw_only=True)
+class ResultAbsent(StateError, KeyError):
+    """The item, or the job where `item` is None, has no result: none yet, or it never will."""
+
+    code: ClassVar[str] = "result-absent"
+    job_id: str
+    item: str | None
+    state: str
+
+    def __str__(self) -> str:
+        whose = "its reduce phase" if self.item is None else f"item {self.item!r}"
+        return printable(f"job {self.job_id}: {whose} has given no result: it is in '{self.state}'")
 
 
 @dataclass(eq=False, kw_only=True)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import wraps
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from milepost.printing import printable
+from milepost.wording import bounded, shown
 
 __all__ = [
+    "LARGEST_INT",
+    "LEAST_INT",
     "Collection",
     "ContextInvalid",
     "Event",
@@ -42,6 +46,11 @@ __all__ = [
 Values: TypeAlias = Mapping[str, Any]
 
 _MISSING: Final = object()
+LEAST_INT: Final = -(2**63)
+LARGEST_INT: Final = 2**64 - 1
+"""Between these are the integers that a checkpoint holds, so those that a machine takes."""
+
+_PLAIN: Final = frozenset((str, int, bool))
 _CONSTANT_TYPES: Final[Mapping[str, type]] = {"int": int, "bool": bool, "str": str, "bytes": bytes}
 
 
@@ -249,13 +258,44 @@ class GuardRefusal(NamedTuple):
 
 
 class MilepostError(Exception):
-    """The root of every error that Milepost raises on purpose: each is built from named data."""
+    """The root of every error that Milepost raises on purpose: each is built from named data.
+
+    Whatever is in that data, `str` and `repr` give less than 2,000 characters and never raise:
+    each class below is given that with its `__str__`, so that none can forget it.
+    """
 
     code: ClassVar[str] = "milepost"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__str__" in cls.__dict__:
+            cls.__str__ = _bounded(cls.__str__)  # type: ignore[method-assign]
+        if "__repr__" not in cls.__dict__:  # or a dataclass makes one of whole values
+            cls.__repr__ = MilepostError.__repr__  # type: ignore[method-assign]
+
+    def __str__(self) -> str:
+        return bounded(super().__str__())
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={shown(value)}" for name, value in self.__dict__.items())
+        return bounded(f"{type(self).__name__}({told})")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive a trip between processes, notes included."""
         return (_rebuild, (type(self), dict(self.__dict__)))
+
+
+def _bounded(told: Callable[[Any], str]) -> Callable[[Any], str]:
+    """`told`, which words an error, made to give less than 2,000 characters and never to raise."""
+
+    @wraps(told)
+    def words(error: Any) -> str:
+        try:
+            return bounded(told(error))
+        except Exception:  # noqa: BLE001 of a value: what it raises must not hide the error
+            return bounded(f"{error.code}: {MilepostError.__repr__(error)}")
+
+    return words
 
 
 def _rebuild(kind: type[MilepostError], details: dict[str, object]) -> MilepostError:
@@ -362,7 +402,7 @@ class Machine:
         object.__setattr__(self, "owned", owned)
         object.__setattr__(self, "_by_pair", pairs)
 
-    def context(self, **params: object) -> Values:
+    def context(self, /, **params: object) -> Values:
         """The initial context: the parameters given, defaults for the rest, initial values.
 
         Raises ContextInvalid where a parameter is unknown, missing, of a wrong type or refused
@@ -385,13 +425,12 @@ class Machine:
             problem = _type_problem(variable.type, variable.members, value)
             if problem:
                 raise self._param(variable, problem)
-            values[variable.name] = str(value) if variable.members else value
+            values[variable.name] = _plain(value)
         values.update(self.entries)
         for variable in self.variables:
             if variable.holds is not None and not variable.holds(values):
-                raise self._param(
-                    variable, f"{values[variable.name]!r} does not satisfy {variable.where}"
-                )
+                given = shown(values[variable.name])
+                raise self._param(variable, f"{given} does not satisfy {variable.where}")
         return values
 
     def payload(self, event: str, given: Values | Payload | None = None) -> Values:
@@ -407,11 +446,8 @@ class Machine:
             if not spec.fields:
                 return {}
             given = {}
-        elif type(given) is not dict and not isinstance(given, Mapping):
-            named = getattr(given, "event", None)
-            if named != event:
-                raise self._field(event, f"{type(given).__name__} is a payload of '{named}'")
-            given = {part.name: getattr(given, part.name) for part in fields(given)}
+        elif type(given) is not dict:
+            given = self._copied(event, given)
         checked: dict[str, object] = {}
         known = 0
         for part in spec.fields:
@@ -427,12 +463,30 @@ class Machine:
                 problem = _type_problem(part.type, part.members, value)
                 if problem:
                     raise self._field(event, f"field '{name}' {problem}")
-            checked[name] = str(value) if part.members else value
+            checked[name] = value if part.type == "json" else _plain(value)
         if len(given) > known:
             unknown = next(name for name in given if name not in checked)
+            named = f"'{unknown}'" if type(unknown) is str else shown(unknown)
             listed = ", ".join(checked) or "none"
-            raise self._field(event, f"no such field '{unknown}' (there are: {listed})")
+            raise self._field(event, f"no such field {named} (there are: {listed})")
         return checked
+
+    def _copied(self, event: str, given: Values | Payload) -> dict[str, Any]:
+        """The fields of a payload that is no plain dict. Raises PayloadInvalid if it is none."""
+        try:
+            if isinstance(given, Mapping):
+                return dict(given)
+            named = getattr(given, "event", None)
+            if not is_dataclass(given) or isinstance(given, type) or not isinstance(named, str):
+                problem = f"{shown(given)} is neither a mapping nor a payload of this lifecycle"
+                raise self._field(event, problem)
+            if named != event:
+                raise self._field(event, f"{type(given).__name__} is a payload of '{named}'")
+            return {part.name: getattr(given, part.name) for part in fields(given)}
+        except PayloadInvalid:
+            raise
+        except Exception as error:
+            raise self._field(event, f"cannot be read: {shown(error)}") from error
 
     def allowed(self, state: str) -> tuple[str, ...]:
         """The events that have a row in `state`, in definition order; their guards may refuse."""
@@ -565,13 +619,34 @@ def _type_problem(type_name: str, members: tuple[str, ...], value: object) -> st
     if members:
         if isinstance(value, str) and value in members:
             return ""
-        return f"is {value!r}, not one of {', '.join(members)}"
+        return f"is {shown(value)}, not one of {', '.join(members)}"
     if type_name == "timestamp":
         wanted: type = int  # microseconds since 1970, UTC
     elif type_name in _CONSTANT_TYPES:
         wanted = _CONSTANT_TYPES[type_name]
     else:
         return ""  # json: the codec checks it as it encodes
-    if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
-        return ""
-    return f"is {value!r}, not of type {type_name}"
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        return f"is {shown(value)}, not of type {type_name}"
+    if isinstance(value, int) and not LEAST_INT <= value <= LARGEST_INT:
+        return f"is {shown(value)}, beyond the 64 bits that are stored"
+    if isinstance(value, str) and not value.isascii() and not _encodes(value):
+        return f"is {shown(value)}, text with a lone surrogate, which has no encoding"
+    return ""
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:  # Any: of the type that was declared
+    """The text or the number that a member of an enum, or of another subclass, is a kind of."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__index__(value) if isinstance(value, int) else value

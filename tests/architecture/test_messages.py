@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import pkgutil
 import types
 from collections.abc import Iterator
@@ -83,6 +84,42 @@ def test_messages_are_safe_to_show(name: str) -> None:
         message = str(_built(ERRORS[name], text))
         assert misbehaving(message) == [], kind
         assert len(message.split("\n")) == lines, kind
+
+
+class _Spiteful:
+    """Whatever a message asks of it raises."""
+
+    def _raise(self, *_: object) -> Any:
+        raise RuntimeError("spite")
+
+    __str__ = __repr__ = __format__ = __len__ = __iter__ = __bool__ = _raise
+
+
+@pytest.mark.parametrize("name", sorted(ERRORS))
+def test_messages_are_short_and_never_raise(name: str) -> None:
+    """Whatever an error was built from: texts of any length, numbers of a mile, spite."""
+    kind = ERRORS[name]
+    for given in ("x" * 100_000, 10**5_000, [[10**5_000] * 1_000], _Spiteful(), None, b"\xff"):
+        hints = get_type_hints(kind, localns=_LATE)
+        named = [name for name, hint in hints.items() if get_origin(hint) is not ClassVar]
+        error = kind(**dict.fromkeys(named, given))
+        for told in (str(error), repr(error)):
+            assert len(told) < 2_000
+            assert misbehaving(told.replace("\n", " ")) == []
+    long = _built(kind, "é" * 10_000)
+    assert len(str(long)) < 2_000
+    assert str(pickle.loads(pickle.dumps(long))) == str(long)
+
+
+def test_a_message_of_any_length_would_be_found() -> None:
+    """The negative control: the same error outside the tree, with the words of one in it."""
+
+    class Unbounded(ValueError):
+        key = "x" * 1_000_000
+        __str__ = errors.ItemAbsent.__dict__["__str__"].__wrapped__
+        job_id, item, count = "j", key, 1
+
+    assert len(str(Unbounded())) > 2_000
 
 
 def test_all_errors_are_met() -> None:

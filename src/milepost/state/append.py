@@ -33,6 +33,7 @@ from milepost.errors import (
 from milepost.facts import Draft, event_count
 from milepost.fold import apply
 from milepost.job import JobState, changed
+from milepost.machine import LARGEST_INT, LEAST_INT
 from milepost.payloads import PayloadCodec
 from milepost.printing import printable
 from milepost.rows import Row, StoredJob
@@ -382,6 +383,7 @@ def _row(
     payloads: PayloadCodec | None,
     limits: Limits,
 ) -> Row:
+    _check_numbers(before, after)
     return encode_row(
         before.digest,
         seq=after.seq,
@@ -393,3 +395,20 @@ def _row(
         payloads=payloads,
         check=lambda size_bytes: check_commit(limits, after, drafts, size_bytes),
     )
+
+
+def _check_numbers(before: JobState, after: JobState) -> None:
+    """Raise ValueInvalid for a number that steps have made too great for checkpoints to hold."""
+    if after.context is not before.context:
+        for name, value in after.context.items():
+            _check_number(value, f"job {after.id}: its variable '{name}'")
+    if after.items is not before.items:
+        for _, values in after.items.cells.keys() - before.items.cells.keys():
+            for value in values:
+                _check_number(value, f"job {after.id}: a variable of an item")
+
+
+def _check_number(value: object, what: str) -> None:
+    if type(value) is int and not LEAST_INT <= value <= LARGEST_INT:
+        problem = "would be an integer beyond 64 bits, which no checkpoint can hold"
+        raise ValueInvalid(what=what, path="$", problem=problem)

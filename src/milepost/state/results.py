@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from milepost.clock import instant
 from milepost.codec import chain_start, decode_body, decode_commit, decode_facts
-from milepost.errors import CodecAbsent, LogCorrupt
+from milepost.errors import CodecAbsent, LogCorrupt, ResultAbsent
 from milepost.facts import Fact, ItemsFired, JobFired
 from milepost.items import bitmap
 from milepost.job import JobState
@@ -74,15 +74,16 @@ class ResultReader:
         """The result of one item as JSON, None if it has none."""
         try:
             return msgspec.json.encode(self.result(ordinal))
-        except KeyError:
+        except ResultAbsent:
             return None
 
     def result(self, ordinal: int) -> Any:  # Any: JSON
-        """The result of one item. Raises KeyError if it has none. Decodes one body."""
+        """The result of one item. Raises ResultAbsent if it has none. Decodes one body."""
         seqs = self._locator.seqs(self._reader, self._job, self._state)
         seq = seqs[ordinal] if 0 <= ordinal < self._state.items.count else 0
         if not 0 < seq <= self._state.seq:
-            raise KeyError(ordinal)
+            state, key = self._state.items.member(ordinal)[0], self._state.inputs.key(ordinal)
+            raise ResultAbsent(job_id=self._state.id, item=key, state=state)
         return self._results_in(seq, bitmap([ordinal]))[ordinal]
 
     def results(
@@ -169,7 +170,7 @@ class ResultReader:
         return found
 
     def job_result(self) -> Any:  # Any: JSON
-        """The newest `result` of a job event: what reduce gave. Raises KeyError without one."""
+        """The newest `result` of a job event: what reduce gave. Raises ResultAbsent without one."""
         results: list[Any] = []
         for row, facts in self._commits():
             if any(isinstance(fact, JobFired) for fact in facts) and row.body_digest:
@@ -179,7 +180,7 @@ class ResultReader:
                     if isinstance(fact, JobFired) and body and "result" in body
                 ]
         if not results:
-            raise KeyError(self._state.id)
+            raise ResultAbsent(job_id=self._state.id, item=None, state=self._state.phase)
         return results[-1]
 
     def _as_recorded(self, members: BitMap) -> Iterator[tuple[int, Any]]:

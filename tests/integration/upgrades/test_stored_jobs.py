@@ -190,7 +190,8 @@ def test_a_breaking_change_is_refused_with_the_report(store: StateStore) -> None
         with pytest.raises(LifecycleChanged) as refused:
             manager.get_state("job")
         assert "! stranded in paused" in refused.value.report
-        assert refused.value.report in str(refused.value)
+        assert refused.value.report[:1_000] in str(refused.value)
+        assert len(str(refused.value)) < 2_000
         with pytest.raises(LifecycleChanged):
             manager.fire("job", "cancel")
         assert [(one.phase, one.progress) for one in manager.list_jobs()] == [("map", None)]

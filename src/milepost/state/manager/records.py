@@ -169,8 +169,8 @@ class Records(Core):
     def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
         """The result of one item, by its key or ordinal. Raises ItemAbsent.
 
-        Raises KeyError if it has none. Cost: the heads that no result was looked for in before,
-        and one body.
+        Raises ResultAbsent, a KeyError, if it has none. Cost: the heads that no result was looked
+        for in before, and one body.
         """
         job_id = self._meet(job_id)
         item = named_item(item)
@@ -179,7 +179,7 @@ class Records(Core):
             return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
-        """What the reduce phase gave. Raises KeyError while there is none."""
+        """What the reduce phase gave. Raises ResultAbsent, a KeyError, while there is none."""
         job_id = self._meet(job_id)
         with self._store.reading() as reader:
             return self._results(reader, job_id).job_result()
