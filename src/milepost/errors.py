@@ -38,6 +38,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
       ├─ StoreUnsafe              on a file system where it would be damaged
       ├─ StoreReadOnly            opened for reading, asked to write
       ├─ StoreFull                no room for what was to be written
+      ├─ StoreReplaced            its files were deleted, moved or replaced while it was open
+      ├─ StoreForked              inherited by the child of a fork
       └─ CommitUnknown            an I/O error hides whether a commit took place
 """
 
@@ -87,10 +89,12 @@ __all__ = [
     "StoreAbsent",
     "StoreError",
     "StoreForeign",
+    "StoreForked",
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
     "StoreReadOnly",
+    "StoreReplaced",
     "StoreUnreadable",
     "StoreUnsafe",
     "TooLarge",
@@ -636,6 +640,24 @@ class StoreFull(StoreError):
     """There is no room for what was to be written: nothing of it was, and what there was stays."""
 
     code: ClassVar[str] = "store-full"
+
+
+@dataclass(eq=False, kw_only=True)
+class StoreReplaced(StoreError):
+    """The files at the path are no longer those that are open; the store is used no more.
+
+    `committed` is True for a write that had gone into the files that were open when this was
+    found: it may not be in those that the path names now.
+    """
+
+    code: ClassVar[str] = "store-replaced"
+    committed: bool = False
+
+
+class StoreForked(StoreError):
+    """The store was opened by the parent of this process, before a fork; nothing was done."""
+
+    code: ClassVar[str] = "store-forked"
 
 
 class CommitUnknown(StoreError):

@@ -53,9 +53,10 @@ def test_a_connection_that_hears_all_is_set_as_promised(
     """The negative control: nothing is refused, and both durabilities are what they are."""
     monkeypatch.setattr(apsw, "Connection", deaf_to("nothing"))
     store = SqliteStore(tmp_path / "jobs.db", durability=durability)
-    assert store._writer is not None
+    writer = store._connections.writer
+    assert writer is not None
     found = {
-        pragma: next(iter(store._writer.execute(f"PRAGMA {pragma}")))[0]
+        pragma: next(iter(writer.execute(f"PRAGMA {pragma}")))[0]
         for pragma in ("journal_mode", "synchronous", "fullfsync", "trusted_schema")
     }
     assert found == {

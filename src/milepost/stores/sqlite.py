@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import os
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import apsw
 
@@ -21,7 +20,8 @@ from milepost.errors import (
     StoreUnreadable,
 )
 from milepost.rows import StoreFormat, Vacuumed
-from milepost.stores.sqlite_errors import translate
+from milepost.stores.sqlite_commits import Writing
+from milepost.stores.sqlite_connections import Connections
 from milepost.stores.sqlite_files import (
     Create,
     claim,
@@ -30,6 +30,7 @@ from milepost.stores.sqlite_files import (
     refuse_network,
     settle,
 )
+from milepost.stores.sqlite_guard import Guard, Guarding
 from milepost.stores.sqlite_migration import (
     APPLICATION_ID,
     format_of,
@@ -37,11 +38,10 @@ from milepost.stores.sqlite_migration import (
     stand_in,
     stored_version,
 )
-from milepost.stores.sqlite_outcome import outcome, roll_back
 from milepost.stores.sqlite_reading import SqliteReader
 from milepost.stores.sqlite_schema import STEPS
 from milepost.stores.sqlite_seals import enable
-from milepost.stores.sqlite_still import StillConnection, connect_to_read, refuse_unwritable
+from milepost.stores.sqlite_still import StillConnection, refuse_unwritable
 from milepost.stores.sqlite_waiting import Patience
 from milepost.stores.sqlite_wal import passed_over
 from milepost.stores.sqlite_writing import SqliteWriter
@@ -56,13 +56,24 @@ _SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
 }
 
 
+class MakeGuard(Protocol):
+    """Makes the guard of the store at `path`, which is absolute."""
+
+    def __call__(self, path: str, url: str, *, read_only: bool) -> Guarding:
+        """Raises StoreError."""
+        ...
+
+
 class SqliteStore:
     """A store in one SQLite file. Safe for any number of threads and processes.
 
     `busy_timeout_s` is how long a writer waits for its turn; `patience` makes what waits, given
     that time. `mounts` gives the table of mounts; a network file system in it is refused unless
     `allow_network`. With durability `full` a commit has reached the disk when it returns; with
-    `process` it survives the process, not the power.
+    `process` it survives the process, not the power. `guard` makes what keeps the files in place.
+
+    It is of the files that `path` names when it is opened, and of the process that opens it: once
+    other files are there every use raises StoreReplaced, and in the child of a fork StoreForked.
     """
 
     def __init__(
@@ -77,40 +88,43 @@ class SqliteStore:
         mounts: Callable[[], str] = mount_table,
         vfs: str | None = None,
         patience: Callable[[float], Patience] = Patience,
+        guard: MakeGuard = Guard,
     ) -> None:
         self.url = f"sqlite:///{path}"
         self.read_only = read_only
-        self._path = path
+        self._path = Path(os.path.abspath(path))  # noqa: PTH100 as SQLite does: links stay, and ".." is taken out
         self._durability: Durability = durability
-        self._busy_timeout_s = busy_timeout_s
-        self._vfs = vfs
-        self._patience = patience
-        self._turn = threading.Lock()
-        self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
-        self._closed = False
-        self._writer: apsw.Connection | None = None
         if not allow_network:
             refuse_network(path, self.url, mounts)
         make_ready(path, self.url, create=create if not read_only else False)
-        with self._translated():
-            self._writer = self._open(create=bool(create) and not read_only)
+        self._connections = Connections(
+            str(self._path),
+            self.url,
+            guard(str(self._path), self.url, read_only=read_only),
+            vfs=vfs,
+            busy_timeout_s=busy_timeout_s,
+            patience=patience,
+        )
+        try:
+            with self._translated():
+                self._open(create=bool(create) and not read_only)
+        except BaseException:
+            self._connections.close()
+            raise
+        weakref.finalize(self, self._connections.close_at_exit)
 
     def close(self) -> None:
-        """Close every connection; the store cannot be used afterwards. Closing twice is fine."""
-        with self._turn:
-            self._closed = True
-            with suppress(queue.Empty):
-                while True:
-                    self._readers.get_nowait().close()
-            if self._writer is not None:  # last, for it alone can tidy the file
-                self._writer.close()
-                self._writer = None
+        """Close every connection; the store cannot be used afterwards. Closing twice is fine.
+
+        In the child of a fork nothing happens: what is inherited is the parent's.
+        """
+        self._connections.close()
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReader]:
         """Queries of one moment. Never waits for a writer."""
         with self._translated():
-            connection = self._reader()
+            connection = self._connections.reader()
             try:
                 with self._translated(connection):
                     connection.execute("BEGIN")
@@ -119,19 +133,15 @@ class SqliteStore:
                     if isinstance(connection, StillConnection):
                         connection.insist(self.url)
             finally:
-                self._give_back(connection)
+                self._connections.give_back(connection)
 
     def writing(self) -> AbstractContextManager[SqliteWriter]:
         """The store's write lock, until the block ends: then it is one commit, or none of it.
 
-        Raises StoreLocked, StoreReadOnly, StoreNewer where another process took the file further,
-        and CommitUnknown where the outcome cannot be told.
+        Raises StoreLocked, StoreReadOnly, StoreReplaced, StoreForked, StoreNewer where another
+        process took the file further, and CommitUnknown where the outcome cannot be told.
         """
-        if self.read_only:
-            raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
-        if self._writer is None:
-            raise StoreError(url=self.url, problem="it has been closed")
-        return _Writing(self.url, self._turn, self._writer, self._translation)
+        return Writing(self._connections, self._writer())
 
     def check(self) -> list[str]:
         """What SQLite finds wrong with the file as a file; nothing if it is sound.
@@ -140,7 +150,7 @@ class SqliteStore:
         """
         try:
             with self._translated():
-                connection = self._reader()
+                connection = self._connections.reader()
                 try:
                     found = [
                         str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")
@@ -154,7 +164,7 @@ class SqliteStore:
                             " before them is damaged: what they held is lost with the next write"
                         )
                 finally:
-                    self._give_back(connection)
+                    self._connections.give_back(connection)
         except StoreUnreadable as error:
             return [error.problem]
         return [problem for problem in found if problem != "ok"]
@@ -169,7 +179,7 @@ class SqliteStore:
         claim(copy, url)
         try:
             with self._translated():
-                connection = self._connect_to_read()
+                connection = self._connections.connect_to_read()
                 try:
                     with self._translated(connection):
                         connection.execute("VACUUM INTO ?", (str(copy),))
@@ -188,102 +198,98 @@ class SqliteStore:
     def format(self) -> StoreFormat:
         """The format of the file as it is, and the steps that an open for writing would take."""
         with self._translated():
-            connection = self._reader()
+            connection = self._connections.reader()
             try:
                 with self._translated(connection):
                     return format_of(connection, self.url)
             finally:
-                self._give_back(connection)
+                self._connections.give_back(connection)
 
     def vacuum(self) -> Vacuumed:
         """Give the space of what was deleted back to the disk.
 
         Free pages are cut off where the file keeps track of them (auto_vacuum, set when it was
         made); otherwise it is written anew, which needs room for it twice and its write lock.
-        Raises StoreLocked, StoreReadOnly.
+        Raises StoreLocked, StoreReadOnly, StoreReplaced.
         """
+        connection = self._writer()
+        with (
+            self._translated(connection),
+            self._connections.writing_turn(self._connections.patience),
+        ):
+            before_bytes = _size_bytes(connection)
+            tracked = _pragma(connection, "auto_vacuum") != 0
+            list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
+            self._connections.look(committed=True)
+            self._connections.guard.leave_log()
+            list(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))  # readers may delay it
+            return Vacuumed(
+                how="incremental" if tracked else "full",
+                before_bytes=before_bytes,
+                after_bytes=_size_bytes(connection),
+            )
+
+    def _writer(self) -> apsw.Connection:
+        """The connection that writes. Raises what keeps the store from being written to."""
         if self.read_only:
             raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
-        with self._turn:
-            connection = self._writer
-            if connection is None:
-                raise StoreError(url=self.url, problem="it has been closed")
-            with self._translated(connection):
-                before_bytes = _size_bytes(connection)
-                tracked = _pragma(connection, "auto_vacuum") != 0
-                list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
-                list(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))  # readers may delay it
-                return Vacuumed(
-                    how="incremental" if tracked else "full",
-                    before_bytes=before_bytes,
-                    after_bytes=_size_bytes(connection),
-                )
-
-    def _reader(self) -> apsw.Connection:
-        if self._closed:
-            raise StoreError(url=self.url, problem="it has been closed")
-        with suppress(queue.Empty):
-            while True:
-                connection = self._readers.get_nowait()
-                if not isinstance(connection, StillConnection) or connection.still:
-                    return connection
-                connection.close()  # somebody writes there after all: look at the log as well
-        connection = self._connect_to_read()
-        connection.execute("PRAGMA query_only = ON")
+        self._connections.refuse()
+        connection = self._connections.writer
+        assert connection is not None, "an open store has one"
         return connection
 
-    def _give_back(self, connection: apsw.Connection) -> None:
-        roll_back(connection)
-        if self._closed:
-            connection.close()
-        else:
-            self._readers.put(connection)
+    def _open(self, *, create: bool) -> None:
+        """Look at the file and have it guarded, then open the connections that are to stay.
 
-    def _connect_to_read(self) -> apsw.Connection:
-        patience = self._patience(self._busy_timeout_s)
-
-        def prepare(connection: apsw.Connection) -> None:
-            enable(connection)
-            connection.set_busy_handler(patience)
-
-        return patience.insist(lambda: connect_to_read(self._path, self.url, self._vfs, prepare))
-
-    def _open(self, *, create: bool) -> apsw.Connection | None:
-        """The writer's connection, once the file has been looked at."""
+        What keeps a log is guarded from before the first of them is opened, so that the log which
+        they have open is the one beside the file.
+        """
+        connections = self._connections
         if self.read_only:
-            connection = self._connect_to_read()
-            try:
-                with self._translated(connection):
-                    self._identify(connection, create=False)
-            finally:
-                connection.close()
-            return None
-        connection = apsw.Connection(
-            str(self._path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=self._vfs
-        )
-        patience = self._patience(self._busy_timeout_s)
+            connection = connections.connect_to_read()
+            with _closed_if_refused(connection), self._translated(connection):
+                self._identify(connection, create=False)
+            connections.read_with(connection)
+            return
         try:
-            enable(connection)
-            connection.set_busy_handler(patience)
-            with self._translated(connection):
-                patience.insist(lambda: self._prepare(connection, create=create))
-        except BaseException as error:
-            connection.close()
+            if not connections.guard.has_log:
+                self._begin_log(create=create)
+            connections.guard.hold(connections.patience)
+            connection, patience = connections.connect_to_write()
+            with _closed_if_refused(connection), self._translated(connection):
+                patience.insist(lambda: self._prepare(connection, patience, create=create))
+            connections.write_with(connection, patience)
+        except StoreError as error:
             if isinstance(error.__cause__, apsw.Error):
                 refuse_unwritable(self._path, self.url, error.__cause__)
             raise
-        return connection
 
-    def _prepare(self, connection: apsw.Connection, *, create: bool) -> None:
+    def _begin_log(self, *, create: bool) -> None:
+        """Have the file keep a log, for which nobody may have it guarded."""
+        connection, patience = self._connections.connect_to_write()
+
+        def begin() -> None:
+            self._identify(connection, create=create)
+            _refuse_to_read_alone(connection)
+            self._set(connection, "journal_mode", "WAL", "wal")
+
+        try:
+            with self._translated(connection):
+                patience.insist(begin)
+        finally:
+            connection.close()
+
+    def _prepare(self, connection: apsw.Connection, patience: Patience, *, create: bool) -> None:
         """Make the file ours and of the newest format, set as was promised. Can be done again."""
         self._identify(connection, create=create)
-        if connection.readonly("main"):
-            raise apsw.ReadOnlyError("the file cannot be written")
+        _refuse_to_read_alone(connection)
+        self._connections.guard.watch()
         self._set(connection, "journal_mode", "WAL", "wal")
         self._set(connection, "synchronous", *_SYNCHRONOUS[self._durability])
         self._set(connection, "fullfsync", "1", 1)
         self._set(connection, "trusted_schema", "0", 0)
-        migrate(connection, self.url)
+        with self._connections.writing_turn(patience):
+            migrate(connection, self.url)
 
     def _identify(self, connection: apsw.Connection, *, create: bool) -> None:
         """Make sure that the file is ours and of a version that we read, or new."""
@@ -310,77 +316,26 @@ class SqliteStore:
                 " promised here; use a local disk",
             )
 
-    @contextmanager
-    def _translated(self, connection: apsw.Connection | None = None) -> Iterator[None]:
-        """SQLite's errors as ours; `connection`, open still, knows what the system said."""
-        try:
-            yield
-        except (apsw.Error, UnicodeDecodeError) as error:
-            system_errno = 0 if connection is None else connection.system_errno
-            raise self._translation(error, system_errno) from error
-
-    def _translation(self, error: apsw.Error | UnicodeDecodeError, system_errno: int) -> StoreError:
-        return translate(error, self.url, self._busy_timeout_s, system_errno)
+    def _translated(
+        self, connection: apsw.Connection | None = None
+    ) -> AbstractContextManager[None]:
+        return self._connections.translated(connection)
 
 
-class _Writing:
-    """One turn at the connection that writes: a transaction, and SQLite's errors as ours.
+@contextmanager
+def _closed_if_refused(connection: apsw.Connection) -> Iterator[None]:
+    """Close a connection that is not to be used, as what the block raises says."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
-    Every commit passes here, and a class costs a third of nested generators.
-    """
 
-    __slots__ = ("_connection", "_translation", "_turn", "_url", "_writer")
-
-    def __init__(
-        self,
-        url: str,
-        turn: threading.Lock,
-        connection: apsw.Connection,
-        translation: Callable[[apsw.Error | UnicodeDecodeError, int], StoreError],
-    ) -> None:
-        self._url = url
-        self._turn = turn
-        self._connection = connection
-        self._translation = translation
-        self._writer: SqliteWriter
-
-    def __enter__(self) -> SqliteWriter:
-        self._turn.acquire()
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            stored_version(self._connection, self._url)
-            self._writer = SqliteWriter(self._connection, self._url)
-        except BaseException as error:
-            system_errno = self._connection.system_errno
-            roll_back(self._connection)
-            self._turn.release()
-            if isinstance(error, apsw.Error | UnicodeDecodeError):
-                raise self._translation(error, system_errno) from error
-            raise
-        return self._writer
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                if self._writer.failure is not None:
-                    roll_back(self._connection)
-                    raise self._writer.failure
-                self._connection.execute("COMMIT")
-                self._writer.mark = self._connection.data_version("main")
-                return
-            system_errno = self._connection.system_errno
-            roll_back(self._connection)
-        except apsw.Error as failure:
-            raise outcome(self._connection, failure, self._url) from failure
-        finally:
-            self._turn.release()
-        if isinstance(error, apsw.Error | UnicodeDecodeError):
-            raise self._translation(error, system_errno) from error
+def _refuse_to_read_alone(connection: apsw.Connection) -> None:
+    """Raise ReadOnlyError where SQLite opened for reading what was to be written."""
+    if connection.readonly("main"):
+        raise apsw.ReadOnlyError("the file cannot be written")
 
 
 def _size_bytes(connection: apsw.Connection) -> int:

@@ -1,7 +1,7 @@
 """The file of a store: whether there is one, how one is made, and whether its place is fit for it.
 
-The file itself is never opened here: to close it again would give up the locks that another store
-of this process holds on it (POSIX), and its log could be deleted under it.
+The file itself is never opened here, only by its guard and by SQLite: to close it again would give
+up the locks that SQLite holds on it for another store of this process (POSIX).
 """
 
 from __future__ import annotations

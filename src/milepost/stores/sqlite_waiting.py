@@ -53,6 +53,15 @@ class Patience:
         self._nap(min(left_s, _NAP_S * (0.5 + self._draw())))
         return True
 
+    def until(self, ready: Callable[[], bool]) -> bool:
+        """True once `ready` gives so, asked again after every nap; False when the time is over."""
+        waited = 0
+        while not ready():
+            if not self(waited):
+                return False
+            waited += 1
+        return True
+
     def insist(self, action: Callable[[], _T]) -> _T:
         """What `action` gives, once the file is not busy any more; it must bear being repeated.
 

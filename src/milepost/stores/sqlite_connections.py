@@ -1,0 +1,262 @@
+"""The connections of one open store: opened under its guard, given out, and closed in good order.
+
+A child of a fork must not touch what it inherits of SQLite: another thread may have been in the
+midst of it, and what a connection does when it is closed would be done to the parent's files. So
+there they are kept for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import apsw
+
+from milepost.errors import StoreError, StoreForked, StoreReplaced
+from milepost.stores.sqlite_errors import translate
+from milepost.stores.sqlite_guard import Guarding
+from milepost.stores.sqlite_outcome import roll_back
+from milepost.stores.sqlite_seals import enable
+from milepost.stores.sqlite_still import StillConnection, connect_to_read
+from milepost.stores.sqlite_waiting import Patience
+
+__all__ = ["Connections"]
+
+MakePatience: TypeAlias = Callable[[float], Patience]
+
+_PAGES: Final = 1000
+"""How long the log may become before it is checked in, where no reader keeps it: SQLite's own."""
+
+_CLOSING_S: Final = 1.0
+"""How long a store that nobody closed waits for a writer at the end of the process."""
+
+_alive: Final[weakref.WeakSet[apsw.Connection]] = weakref.WeakSet()
+
+
+def _keep_for_ever() -> None:
+    """In the child of a fork: nothing there may end in SQLite's closing of what was inherited."""
+    inherited = list(_alive)
+    if inherited:
+        import ctypes  # noqa: PLC0415 the one way to have an object outlive the interpreter
+
+        for connection in inherited:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+os.register_at_fork(after_in_child=_keep_for_ever)
+
+
+class Connections:
+    """One connection that writes, and as many that read as are read from at once.
+
+    `turn` is held by the thread that uses the writer. Safe for any number of threads.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        url: str,
+        guard: Guarding,
+        *,
+        vfs: str | None,
+        busy_timeout_s: float,
+        patience: MakePatience,
+    ) -> None:
+        """`path` is absolute."""
+        self.url = url
+        self.guard = guard
+        self.turn = threading.Lock()
+        self.writer: apsw.Connection | None = None
+        self.patience = patience(busy_timeout_s)
+        self.log_pages = 0
+        self._path = path
+        self._vfs = vfs
+        self._busy_timeout_s = busy_timeout_s
+        self._make_patience = patience
+        self._readers: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
+        self._pid = os.getpid()
+        self._watching = False
+        self._closed = False
+        self._replaced = ""
+
+    @property
+    def forked(self) -> bool:
+        """True in a child of the process that opened the store."""
+        return os.getpid() != self._pid
+
+    def connect_to_write(self) -> tuple[apsw.Connection, Patience]:
+        """A new connection for writing, which waits for its locks with the patience beside it."""
+        connection = apsw.Connection(self._path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=self._vfs)
+        patience = self._make_patience(self._busy_timeout_s)
+        _prepare(connection, patience)
+        return connection, patience
+
+    def connect_to_read(self) -> apsw.Connection:
+        """A new connection for reading, of files that are in place and guarded; it has read once.
+
+        A file that is read where nothing can be written is not guarded: nothing is beside it,
+        and others may write to it elsewhere.
+        """
+        self.refuse()
+        patience = self._make_patience(self._busy_timeout_s)
+        if self.guard.has_log:
+            self.guard.hold(patience)
+        connection = patience.insist(
+            lambda: connect_to_read(
+                Path(self._path),
+                self.url,
+                self._vfs,
+                lambda connection: _prepare(connection, patience),
+            )
+        )
+        if isinstance(connection, StillConnection):
+            if not self._watching:
+                self.guard.loosen()
+        elif self.guard.has_log:
+            try:
+                self.guard.watch()
+            except BaseException:
+                connection.close()
+                raise
+            self._watching = True
+        return connection
+
+    def write_with(self, connection: apsw.Connection, patience: Patience) -> None:
+        """Have `connection` for the one that writes. The log is checked in by `check_in` alone."""
+        connection.set_wal_hook(self._note_pages)
+        self.writer, self.patience = connection, patience
+
+    def read_with(self, connection: apsw.Connection) -> None:
+        """Have `connection` for the first who reads."""
+        connection.execute("PRAGMA query_only = ON")
+        self._readers.put(connection)
+
+    @contextmanager
+    def writing_turn(self, patience: Patience) -> Iterator[None]:
+        """No other writer of ours, in any thread or process, is at work while the block runs."""
+        with self.turn:
+            self.refuse()
+            try:
+                self.guard.take_turn(patience)
+                self.look()
+                yield
+            finally:
+                self.guard.give_turn()
+
+    def reader(self) -> apsw.Connection:
+        """A connection to read from, of files that are still in place; `give_back` takes it."""
+        self.refuse()
+        self.look()
+        with suppress(queue.Empty):
+            while True:
+                connection = self._readers.get_nowait()
+                if not isinstance(connection, StillConnection) or connection.still:
+                    return connection
+                connection.close()  # somebody writes there after all: look at the log as well
+        connection = self.connect_to_read()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def give_back(self, connection: apsw.Connection) -> None:
+        """End what is under way on it, and keep it for the next who reads."""
+        if self.forked:
+            return
+        roll_back(connection)
+        if self._closed:
+            self._end(connection)
+        else:
+            self._readers.put(connection)
+
+    def refuse(self) -> None:
+        """Raise what keeps the store from being used, if anything does."""
+        if self.forked:
+            raise StoreForked(
+                url=self.url,
+                problem="it was opened by another process, of which this one is a fork: open it"
+                " again in this process",
+            )
+        if self._closed:
+            raise StoreError(url=self.url, problem="it has been closed")
+        if self._replaced:
+            raise StoreReplaced(url=self.url, problem=self._replaced)
+
+    def look(self, *, committed: bool = False) -> None:
+        """Raise StoreReplaced, now and at every later use, unless the open files are in place."""
+        try:
+            self.guard.look(committed=committed)
+        except StoreReplaced as error:
+            self._replaced = self._replaced or error.problem
+            raise
+
+    def check_in(self, connection: apsw.Connection) -> None:
+        """Within a turn: bring a log that has become long in to the file, as far as readers let.
+
+        What is committed stays in the log if that fails.
+        """
+        if self.log_pages >= _PAGES:
+            self.guard.leave_log()
+            with suppress(apsw.Error):
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    @contextmanager
+    def translated(self, connection: apsw.Connection | None = None) -> Iterator[None]:
+        """SQLite's errors as ours; `connection`, open still, knows what the system said."""
+        try:
+            yield
+        except (apsw.Error, UnicodeDecodeError) as error:
+            system_errno = 0 if connection is None else connection.system_errno
+            raise self.translation(error, system_errno) from error
+
+    def translation(self, error: apsw.Error | UnicodeDecodeError, system_errno: int) -> StoreError:
+        """What an error of SQLite means for this store; see `translate`."""
+        return translate(error, self.url, self._busy_timeout_s, system_errno)
+
+    def close(self, *, wait_s: float = -1) -> None:
+        """Close every connection, the one that writes last: it alone can tidy the file.
+
+        Waits for a write that is under way, for `wait_s` at most; if it goes on, everything is
+        left as a crash would leave it. Files that are not in place any more are left alone. In
+        the child of a fork nothing is done.
+        """
+        if self.forked or not self.turn.acquire(timeout=wait_s):
+            return
+        try:
+            if not self._closed:
+                with suppress(StoreReplaced):
+                    self.look()
+                self._closed = True
+                self.guard.loosen()
+                with suppress(queue.Empty):
+                    while True:
+                        self._end(self._readers.get_nowait())
+                if self.writer is not None:
+                    self._end(self.writer)
+                    self.writer = None
+                self.guard.close()
+        finally:
+            self.turn.release()
+
+    def close_at_exit(self) -> None:
+        """For a store that nobody closed, when it or the process ends."""
+        self.close(wait_s=_CLOSING_S)
+
+    def _end(self, connection: apsw.Connection) -> None:
+        if self._replaced:  # a checkpoint would end with deleting another's log
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.close()
+
+    def _note_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.log_pages = pages
+        return apsw.SQLITE_OK
+
+
+def _prepare(connection: apsw.Connection, patience: Patience) -> None:
+    _alive.add(connection)
+    enable(connection)
+    connection.set_busy_handler(patience)

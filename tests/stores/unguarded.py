@@ -1,0 +1,48 @@
+"""A store as it was without its guard: what the tests of the guard hold it against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from milepost import StateManager
+from milepost.stores.sqlite import SqliteStore
+from milepost.stores.sqlite_guard import Guard
+from milepost.stores.sqlite_waiting import Patience
+
+__all__ = ["Unguarded", "opened"]
+
+
+class Unguarded:
+    """A guard that keeps nothing and sees nothing."""
+
+    def __init__(self, path: str, url: str, *, read_only: bool) -> None:
+        self.has_log = True
+
+    def hold(self, patience: Patience) -> None:
+        pass
+
+    def watch(self) -> None:
+        pass
+
+    def look(self, *, committed: bool = False) -> None:
+        pass
+
+    def take_turn(self, patience: Patience) -> None:
+        pass
+
+    def leave_log(self) -> None:
+        pass
+
+    def give_turn(self) -> None:
+        pass
+
+    def loosen(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def opened(path: Path, *, guarded: bool) -> StateManager:
+    """A manager on the file, made if it is not there."""
+    return StateManager(SqliteStore(path, guard=Guard if guarded else Unguarded))
