@@ -420,3 +420,41 @@ def test_a_policy_that_makes_no_sense_is_refused(bad: dict[str, object]) -> None
     """Ages are 0 or more, and a checkpoint stays."""
     with pytest.raises(ValueError, match=r"use 0 or more|at least 1"):
         RetentionPolicy(**bad)  # type: ignore[arg-type]  # that is the test
+
+
+def test_a_job_dated_ahead_is_young_until_then_and_says_so(
+    managers: tuple[StateManager, StateManager], clock: FakeClock
+) -> None:
+    """A clock that was corrected deletes nothing early; with an age of 0 the job goes."""
+    one, two = managers
+    clock.step(10 * DAY_S)
+    ended(one, "ahead")
+    clock.step(-10 * DAY_S)
+    clock.advance(8 * DAY_S)
+    (verdict,) = two.plan_retention().verdicts
+    assert (verdict.why, verdict.age) == (Why.YOUNG, timedelta(0))
+    assert verdict.reason.startswith("its newest commit is dated ahead, at ")
+    clock.advance(9 * DAY_S)
+    (verdict,) = two.plan_retention().verdicts
+    assert (verdict.why, verdict.reason) == (Why.OLD, "")
+    clock.step(-9 * DAY_S)
+    assert gc(two).deleted == ("ahead",)
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 3_600.0, 10 * DAY_S])
+def test_a_lease_that_nobody_gave_back_keeps_no_job_for_ever(
+    store: StateStore, clock: FakeClock, ahead_s: float
+) -> None:
+    """Of another boot, where nothing can be told at one look, and of a clock that was ahead."""
+    before, after = FakeClock(clock.now_us()), clock
+    before.step(ahead_s)
+    one, two = StateManager(store, clock=before), StateManager(store, clock=after)
+    block = one.lease("j", "dead", 30.0, renewed=False)
+    one.create_job(["a"], job_id="j")
+    with block:
+        one.fire("j", "cancel")
+        held = ahead_s == 0
+        (verdict,) = two.plan_retention(NOW).verdicts
+        assert (verdict.why == Why.HELD) == held
+        after.advance(31)
+        assert gc(two).deleted == ("j",)

@@ -16,12 +16,18 @@ import pytest
 from milepost import LeaseHeld, StateManager
 from milepost.clock import SystemClock
 from milepost.processes import Process, SystemProcesses, boot_timeline
+from milepost.state.lease import renew
 from milepost.testing import FakeClock
 
 HOLD = """
-import sys
+import sys, time
 from milepost import StateManager
-manager = StateManager.open(sys.argv[1])
+
+class Ahead:
+    def now_us(self):
+        return time.time_ns() // 1000 + int(sys.argv[3]) * 1_000_000
+
+manager = StateManager.open(sys.argv[1], clock=Ahead())
 with manager.lease("j", "worker", float(sys.argv[2]), renewed=False):
     print("held", flush=True)
     sys.stdin.readline()
@@ -36,10 +42,12 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def holder(database: Path, ttl_s: float = 3_600) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the job `j`; it has ended when the block has."""
+def holder(
+    database: Path, ttl_s: float = 3_600, ahead_s: int = 0
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the job `j`, with its wall clock ahead; it ends with the block."""
     child = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(database), str(ttl_s)],
+        [sys.executable, "-c", HOLD, str(database), str(ttl_s), str(ahead_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -162,3 +170,52 @@ def test_after_a_restart_of_the_machine_the_holder_is_watched(database: Path) ->
         assert left.sure
         assert left.expired_at.timestamp() * 1e6 <= clock.now_us()
         assert manager.reap("j").owner is None
+
+
+@pytest.mark.parametrize("ahead_s", [5, 3_600, 86_400, -86_400])
+def test_whatever_clock_it_had_one_that_died_is_stuck_and_one_that_lives_is_not(
+    database: Path, ahead_s: int
+) -> None:
+    """It was ahead, or behind, and was corrected: real processes, and a list by one look."""
+    with StateManager.open(database, read_only=True) as manager:
+        with holder(database, ahead_s=ahead_s):
+            assert manager.stuck_jobs() == []
+        (left,) = manager.stuck_jobs()
+        assert (left.id, left.sure) == ("j", True)
+    with StateManager.open(database) as manager:
+        assert manager.reap("j").owner is None
+        dates = [event.at for event in manager.get_state_history("j")]
+        assert dates == sorted(dates)
+
+
+class Wall:
+    """A clock as people bring them: the wall's time alone, which can be set."""
+
+    ahead_s = 0.0
+
+    def now_us(self) -> int:
+        return SystemClock().now_us() + int(self.ahead_s * 1_000_000)
+
+
+@pytest.mark.parametrize("ahead_s", [-86_400.0, -3_600.0, -5.0, 5.0, 3_600.0, 86_400.0])
+def test_one_that_renews_keeps_its_job_although_the_clock_is_corrected(
+    database: Path, ahead_s: float
+) -> None:
+    """The clock was wrong for one commit; each renewal is by the corrected one."""
+    clock = Wall()
+    with (
+        StateManager.open(database, clock=clock) as one,
+        StateManager.open(database, clock=clock) as two,
+    ):
+        clock.ahead_s = ahead_s
+        one.fire("j", "start_map")
+        clock.ahead_s = 0.0
+        with one.lease("j", "A", 3_600.0, renewed=False) as lease:
+            for _ in range(3):
+                assert renew(one._loader, lease, one._observer)
+                clock.ahead_s = ahead_s - clock.ahead_s  # there and back again
+                with pytest.raises(LeaseHeld), two.lease("j", "B"):
+                    pass
+                with pytest.raises(LeaseHeld):
+                    two.reap("j")
+                assert two.stuck_jobs() == []

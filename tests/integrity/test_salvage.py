@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from milepost import ItemEvent, StateManager
 from milepost.cli import main
 from milepost.errors import StoreAbsent, StoreError, StoreForeign
+from milepost.rows import StoredLease
+from milepost.state.persistence import open_store
 from milepost.state.salvage import salvage
 from tests.integrity.sample import JOBS, PAGE_BYTES, answers, make
 
@@ -48,6 +50,14 @@ def overwrite(database: Path, at: int, *, byte: int = 0xFF) -> None:
     database.write_bytes(content)
 
 
+def stored_leases(path: Path) -> list[StoredLease | None]:
+    store = open_store(path)
+    with store.reading() as reader:
+        leases = [reader.lease(job.number) for job in reader.entries()]
+    store.close()
+    return leases
+
+
 def test_a_sound_file_is_copied_whole(database: Path, tmp_path: Path) -> None:
     """Every answer of the copy is that of the file."""
     new = tmp_path / "new.db"
@@ -55,6 +65,9 @@ def test_a_sound_file_is_copied_whole(database: Path, tmp_path: Path) -> None:
     assert [(job.job_id, job.whole, job.commits) for job in jobs] == [(j, True, 14) for j in JOBS]
     expected, found = answers(database), answers(new)
     assert {**found, "no such job": ""} == {**expected, "no such job": ""}
+    leases = [stored_leases(path) for path in (database, new)]
+    assert leases[0] == leases[1]
+    assert any(lease is not None and lease.ttl_us for lease in leases[0])
 
 
 def test_what_is_beside_a_damaged_page_is_copied(database: Path, tmp_path: Path) -> None:

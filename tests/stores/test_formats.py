@@ -12,6 +12,7 @@ import pytest
 
 from milepost import ItemEvent, StateManager
 from milepost.errors import StoreNewer
+from milepost.state.salvage import salvage
 from milepost.stores.sqlite_migration import APPLICATION_ID
 from milepost.stores.sqlite_schema import STEPS, VERSION
 from milepost.stores.sqlite_seals import enable
@@ -105,6 +106,17 @@ def test_a_job_of_any_format_is_resumed(version: int, copy: Path) -> None:
         assert manager.fire("left", "finish_reduce", {"result": "all"}).phase == "completed"
         assert len(dict(manager.results("left"))) == 12
         assert all(verification.sound for verification in manager.verify())
+
+
+def test_a_store_of_any_format_is_salvaged_whole(version: int, copy: Path, tmp_path: Path) -> None:
+    """What a format did not have yet is no gap in it."""
+    new = tmp_path / "new.db"
+    jobs = list(salvage(copy, new))
+    assert [(job.whole, job.aside_count) for job in jobs] == [(True, 0)] * 3
+    with StateManager.open(new, read_only=True) as manager:
+        assert holds(manager) == expected(version)
+        assert all(verification.sound for verification in manager.verify())
+        assert manager.lease_expires_at("left") is not None
 
 
 def test_what_is_kept_is_what_the_code_of_today_writes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from milepost.clock import Clock
+from milepost.clock import Clock, steady
 from milepost.errors import ItemKeyDuplicate, StagingExpired, StateError
 from milepost.input_blocks import Entry, Filled, Listing, entries_in
 from milepost.inputs import Run, Shelf
@@ -58,10 +58,10 @@ class Intake:
         self.count = 0
         self.fingerprint = ""
         self._loader = loader
-        self._clock = clock
+        self._clock = steady(clock)
         self._job_id = job_id
         self._token = secrets.token_hex(8)
-        self._touched_at_us = clock.now_us()
+        self._touched_us = self._clock.monotonic_us()  # a wall clock that is set back delays none
         self._staged: list[tuple[int, Run]] = []  # by position in the list, in order
         self._seen = Seen()
         self._rest: _Batch | None = None
@@ -83,7 +83,7 @@ class Intake:
                 self._stage(self._batch(held))
                 held = []
             held.append(filled)
-            if self._clock.now_us() - self._touched_at_us > _TOUCH_S * 1e6:
+            if self._clock.monotonic_us() - self._touched_us > _TOUCH_S * 1e6:
                 self._stage(self._batch(held))
                 held = []
         if held:
@@ -191,7 +191,7 @@ class Intake:
             now_us = self._clock.now_us()
             for each in (*staged, Staged(number, *run, self._token, now_us)):
                 writer.stage(msgspec.structs.replace(each, touched_at_us=now_us))
-        self.number, self._touched_at_us = number, now_us
+        self.number, self._touched_us = number, self._clock.monotonic_us()
         self._staged.append((batch.segment.first, run))
 
     def _expired(self, writer: Writer) -> StagingExpired:
@@ -204,10 +204,13 @@ class Intake:
 def sweep(loader: Loader, now_us: int) -> int:
     """Take away what writers that died left staged; how many places. One query if there is none.
 
+    What is dated as far ahead as it would be kept is of a clock that was corrected; a writer that
+    lives writes at the latest an hour after that, and is then dated as it should be.
+
     Each transaction takes away 64 blocks at most.
     """
-    before_us = now_us - int(STAGED_FOR_S * 1e6)
-    return _sweep(loader, lambda s: s.token == _SWEPT or s.touched_at_us < before_us)
+    for_us = int(STAGED_FOR_S * 1e6)
+    return _sweep(loader, lambda s: s.token == _SWEPT or abs(now_us - s.touched_at_us) > for_us)
 
 
 def _sweep(loader: Loader, wanted: Callable[[Staged], bool]) -> int:
