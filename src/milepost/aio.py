@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from milepost import arguments
 from milepost.clock import Clock
 from milepost.coalescing import Coalescer
 from milepost.job import CheckpointRef, JobState
@@ -46,6 +47,8 @@ from milepost.state.verification import Verification
 
 __all__ = ["AsyncStateManager"]
 
+_MAX_THREADS: Final = 10_000
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -59,6 +62,8 @@ class AsyncStateManager:
     """
 
     def __init__(self, manager: StateManager, *, threads: int = 32) -> None:
+        arguments.instance("manager", manager, StateManager)
+        threads = arguments.integer("threads", threads, 1, _MAX_THREADS)
         self.manager = manager
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="milepost-aio")
         self._writes = Coalescer(manager.write_each, self._threads)
@@ -80,6 +85,7 @@ class AsyncStateManager:
         threads: int = 32,
     ) -> AsyncStateManager:
         """As StateManager.open."""
+        arguments.integer("threads", threads, 1, _MAX_THREADS)
         manager = await asyncio.to_thread(
             partial(
                 StateManager.open,
@@ -220,11 +226,13 @@ class AsyncStateManager:
         operator: bool = False,
     ) -> JobState:
         """As StateManager.record."""
-        return await self._writes.write(Write(job_id, list(item_events), lease, operator))
+        wanted = list(arguments.iterable("item_events", item_events, "an iterable of ItemEvent"))
+        return await self._writes.write(Write(job_id, wanted, lease, operator))
 
     async def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
         """As StateManager.write_each."""
-        return await self._call(self.manager.write_each, list(writes))
+        asked = list(arguments.iterable("writes", writes, "an iterable of Write"))
+        return await self._call(self.manager.write_each, asked)
 
     async def update_state(
         self,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from math import isfinite
+from math import inf, isfinite
 from numbers import Real
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -28,6 +28,7 @@ __all__ = [
     "flag",
     "instance",
     "integer",
+    "items",
     "iterable",
     "mapping",
     "moment",
@@ -105,8 +106,15 @@ def number(name: str, given: object, least: float = 0.0, most: float = MAX_SECON
     return plain
 
 
-def seconds(name: str, given: object, *, above: float | None = None) -> float:
-    """A finite number of seconds from 0 to MAX_SECONDS, or `above` a number; no timedelta."""
+def seconds(
+    name: str, given: object, *, above: float | None = None, endless: bool = False
+) -> float:
+    """A number of seconds from 0 to MAX_SECONDS, or `above` a number; no timedelta.
+
+    Where it may be `endless`, infinity is one too.
+    """
+    if endless and type(given) is float and given == inf:
+        return given
     plain = _finite(given)
     if plain is None or not 0 <= plain <= MAX_SECONDS or (above is not None and plain <= above):
         floor = "0" if above is None else f"above {above:,g}"
@@ -131,18 +139,20 @@ def choice(name: str, given: object, among: Collection[str | bool]) -> str | boo
     refuse(name, given, " or ".join(repr(each) for each in among))
 
 
-def instance(name: str, given: object, kind: type[_T], wanted: str = "") -> _T:
-    """An object of `kind`."""
+def instance(
+    name: str, given: object, kind: type[_T] | tuple[type[_T], ...], wanted: str = ""
+) -> _T:
+    """An object of `kind`, or of one of several."""
     if isinstance(given, kind):
         return given
-    refuse(name, given, wanted or f"a {kind.__name__}")
+    named = kind.__name__ if isinstance(kind, type) else "something else"
+    refuse(name, given, wanted or f"a {named}")
 
 
-def calls(name: str, given: Callable[..., _T], wanted: str = "something to call") -> Any:
-    """Something that can be called. Any: its type is the caller's to say."""
-    if callable(given):
-        return given
-    refuse(name, given, wanted)
+def calls(name: str, given: object, wanted: str = "something to call") -> None:
+    """Nothing, where what was given can be called."""
+    if not callable(given):
+        refuse(name, given, wanted)
 
 
 def iterable(name: str, given: object, wanted: str = "an iterable") -> Iterable[Any]:
@@ -152,6 +162,16 @@ def iterable(name: str, given: object, wanted: str = "an iterable") -> Iterable[
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | Mapping):
         return given
     refuse(name, given, wanted)
+
+
+def items(name: str, given: object) -> Any:
+    """What items are read from, which is no text: that is one item, and not its letters.
+
+    An iterable, or a mapping of keys to values. Any: nothing has been read.
+    """
+    if isinstance(given, Mapping):
+        return given
+    return iterable(name, given, "an iterable of items, or a mapping of keys to values,")
 
 
 def mapping(name: str, given: object) -> dict[str, Any]:

@@ -52,6 +52,7 @@ MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
 
 _COMPRESS_FROM_BYTES: Final = 512  # smaller ones stay JSON that a person can read
 _LEVEL: Final = 3
+_LAST_US: Final = 253_402_300_799_999_999  # the end of the year 9999: calendars go no further
 _MAX_DEPTH: Final = 200  # of what is stored; readers take what was stored deeper before
 _FRAME: Final = struct.Struct(">QQQQQQQ")
 
@@ -228,11 +229,14 @@ def undo_codec(
             " open the store with payload_codec=…",
         )
     try:
-        return own, payloads.decode(stored)
-    except ValueError as error:
+        decoded = payloads.decode(stored)
+        if type(decoded) is not bytes:
+            raise TypeError(f"it gave {shown(decoded)}, which is no bytes")
+    except Exception as error:
         raise ValueError(
             f"the codec {name} cannot decode it, or has another key: {error}"
         ) from error
+    return own, decoded
 
 
 def _chained(
@@ -262,6 +266,9 @@ def encode_row(
     JSON, and may raise. Raises ValueInvalid where head or body would be larger than the limit,
     where a fact does not decode to itself, or the codec cannot encode the body.
     """
+    if type(at_us) is not int or not 0 <= at_us <= _LAST_US:
+        problem = f"is {shown(at_us)}: the clock gives microseconds since 1970, an integer"
+        raise ValueInvalid(what="the time of one commit", path="$", problem=problem)
     head = _checked_head([draft.fact for draft in drafts])
     bodies = [draft.body for draft in drafts]
     body = b"" if all(each is None for each in bodies) else _json_encoder.encode(bodies)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
+from milepost.arguments import refuse
+from milepost.wording import shown
+
 __all__ = ["PayloadCodec", "codec_name", "coded", "digest_key", "parted"]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
@@ -48,12 +51,17 @@ class PayloadCodec(Protocol):
 
 
 def codec_name(payloads: PayloadCodec) -> str:
-    """The codec's name. Raises ValueError unless name and digest key are what they must be."""
-    name, key = payloads.name, payloads.digest_key
+    """The codec's name. Raises ArgumentInvalid unless name and digest key are what they must be."""
+    for method in ("encode", "decode"):
+        if not callable(getattr(payloads, method, None)):
+            refuse("payload_codec", payloads, f"a PayloadCodec, with a method {method},")
+    name, key = getattr(payloads, "name", None), getattr(payloads, "digest_key", None)
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise ValueError(f"the name of a payload codec matches {_NAME.pattern}; {name!r} does not")
+        refuse("payload_codec", name, f"a codec with a name that matches {_NAME.pattern}")
     if not isinstance(key, bytes) or len(key) > _MAX_KEY_BYTES:
-        raise ValueError(f"the digest key of the payload codec {name} is no bytes of up to 64")
+        refuse(
+            "payload_codec", type(key), f"a codec with a digest key of up to {_MAX_KEY_BYTES} bytes"
+        )
     return name
 
 
@@ -70,7 +78,15 @@ def coded(payloads: PayloadCodec | None, letter: str, packed: bytes) -> tuple[st
     """
     if payloads is None or not packed:
         return letter, packed
-    return f"{letter}+{payloads.name}", payloads.encode(packed)
+    try:
+        stored = payloads.encode(packed)
+    except ValueError:
+        raise
+    except Exception as error:  # it is the codec's to say so by a ValueError, and no reason to fail
+        raise ValueError(f"it raised {shown(error)}") from error
+    if type(stored) is not bytes:
+        raise ValueError(f"it gave {shown(stored)}, which is no bytes")
+    return f"{letter}+{payloads.name}", stored
 
 
 def parted(letter: str) -> tuple[str, str]:

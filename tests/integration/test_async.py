@@ -21,7 +21,7 @@ from milepost import (
     TransitionRefused,
     Write,
 )
-from milepost.errors import StoreError
+from milepost.errors import PayloadInvalid, StoreError
 
 JOB = "j"
 ITEMS = 100
@@ -170,8 +170,10 @@ def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
         def __init__(self, error: Exception) -> None:
             self.error = error
 
-        def __contains__(self, name: object) -> bool:
+        def __iter__(self) -> Any:
             raise self.error  # as any payload may when it is looked at
+
+        keys = __iter__
 
     async def run() -> None:
         manager = AsyncStateManager(gated.manager)
@@ -198,13 +200,15 @@ def test_each_coroutine_hears_of_its_own_refusal_alone(gated: Gated) -> None:
             JobAbsent,
             JobState,
             TransitionRefused,
-            ZeroDivisionError,
-            RuntimeError,  # what a coroutine makes of a StopIteration
+            PayloadInvalid,
+            PayloadInvalid,
             JobState,
             TransitionRefused,
             JobState,
             TransitionRefused,
         ]
+        causes = [type(outcome.__cause__) for outcome in outcomes[3:5]]
+        assert causes == [ZeroDivisionError, StopIteration]
         state = await manager.get_state(JOB)
         assert (state.phase, state.progress.pending) == ("paused", ITEMS - 3)
         await manager.close()

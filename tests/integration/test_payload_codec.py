@@ -264,7 +264,7 @@ def test_a_payload_that_the_codec_refuses_is_not_stored(tmp_path: Path) -> None:
 )
 def test_a_codec_that_cannot_be_named_is_refused(tmp_path: Path, codec: Masked) -> None:
     """Its name goes into every row."""
-    with pytest.raises(ValueError, match="payload codec"):
+    with pytest.raises(ValueError, match="'payload_codec': a codec with a"):
         StateManager.open(tmp_path / "jobs.db", payload_codec=codec)
 
 

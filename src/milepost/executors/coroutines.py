@@ -10,6 +10,8 @@ from contextlib import suppress
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
+from milepost.arguments import integer
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -37,8 +39,7 @@ class CoroutineExecutor(Executor):
     def __init__(self, concurrency: int = 64) -> None:
         import asyncio  # noqa: PLC0415 30 ms, which other executors do without
 
-        if concurrency < 1:
-            raise ValueError(f"concurrency is {concurrency}: at least one has to be worked on")
+        concurrency = integer("concurrency", concurrency, 1)
         self._max_workers = concurrency  # the name by which the library's own executors say it
         self._lock = threading.Lock()  # of what waits, and of whether more may come
         self._waiting: deque[_Call] = deque()

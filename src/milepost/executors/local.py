@@ -12,12 +12,13 @@ from signal import Signals
 from typing import Final, Literal, TypeAlias
 
 from milepost.errors import InputChanged, LeaseHeld, PlanStale
+from milepost.executors.asking import check_asked
 from milepost.executors.calls import Calls, ExecutorSource
 from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import Running
 from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import Stop, stop_signals
-from milepost.executors.waiting import Wait, check_wait, lease_of_job
+from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
 from milepost.inputs import Item
 from milepost.job import JobState
@@ -153,17 +154,40 @@ def run(
 
     `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
 
-    Raises TypeError for a `map_fn` that the executor cannot call: a coroutine function that nothing
-    would await, or one that cannot be sent to another process; LeaseHeld; InputChanged;
-    ItemsRefused where items are to be added to a job that is beyond map; LeaseLost as soon as
-    another holds the job, with nothing more written; a BrokenExecutor of the caller's own
-    executor; and the store's errors. Whatever is raised, the job is left so that another run
-    takes it up.
+    Raises ArgumentInvalid, before the job is touched; TypeError for a `map_fn` that the executor
+    cannot call: a coroutine function that nothing would await, or one that cannot be sent to
+    another process; LeaseHeld; InputChanged; ItemsRefused where items are to be added to a job that
+    is beyond map; LeaseLost as soon as another holds the job, with nothing more written; a
+    BrokenExecutor of the caller's own executor; and the store's errors. Whatever is raised, the job
+    is left so that another run takes it up.
     """
+    check_asked(
+        manager=manager,
+        job_id=job_id,
+        map_fn=map_fn,
+        reduce_fn=reduce_fn,
+        executor=executor,
+        setup_fn=setup_fn,
+        workers=workers,
+        ahead=ahead,
+        timeout_s=timeout_s,
+        policy=policy,
+        owner=owner,
+        ttl_s=ttl_s,
+        takeover=takeover,
+        wait="for its ttl" if wait is None else wait,
+        on_wait=on_wait,
+        on_progress=on_progress,
+        grace_s=grace_s,
+        look_every_s=look_every_s,
+        items=items,
+        on_changed=on_changed,
+        retry=retry,
+        clock=clock,
+    )
     with ExitStack() as stack:
         take = partial(manager.lease, job_id, owner, ttl_s, takeover=takeover)
         wanted = "for its ttl" if wait is None else wait
-        check_wait(wanted)
         lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock)
         if not isinstance(lease, Lease):
             return _not_begun(manager, job_id, lease)

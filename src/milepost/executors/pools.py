@@ -8,6 +8,8 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
+from milepost.arguments import integer
+
 __all__ = ["end_with_parent", "process_pool"]
 
 
@@ -18,6 +20,8 @@ def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
     and database connections must not be copied. As an executor for `run`, give
     `partial(process_pool, workers)`: a pool that breaks is then replaced.
     """
+    if workers is not None:
+        workers = integer("workers", workers, 1)
     started = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     return ProcessPoolExecutor(
         workers, multiprocessing.get_context(started), initializer=end_with_parent

@@ -10,15 +10,18 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from pyroaring import BitMap
 
+from milepost import arguments
 from milepost.clock import microseconds
 from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.lifecycles.mapreduce import Cause, ItemEventName
+from milepost.machine import frozen
 from milepost.state.results import Failure
 
 __all__ = ["Backoff", "Decided", "Now", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]
 
 _HASHED: Final = 2**64
+_RULES: Final = ("at once", "give up")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +39,11 @@ class Backoff:
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        if not (0 <= self.base_s <= self.max_s and self.factor >= 1 and 0 <= self.jitter <= 1):
-            raise ValueError(f"{self}: 0 <= base_s <= max_s, factor >= 1, 0 <= jitter <= 1")
+        arguments.seconds("max_s", self.max_s)
+        if arguments.seconds("base_s", self.base_s) > self.max_s:
+            arguments.refuse("base_s", self.base_s, f"a number up to max_s, {self.max_s:g},")
+        arguments.number("factor", self.factor, 1)
+        arguments.number("jitter", self.jitter, 0, 1)
 
     def wait_us(self, job_id: str, key: str, attempts: int) -> int:
         """How many microseconds the item waits after so many attempts, from 1."""
@@ -66,13 +72,23 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         known = [cause.value for cause in Cause]
-        for cause in self.causes:
+        causes = arguments.mapping("causes", self.causes)
+        for cause, rule in causes.items():
             if cause not in known:
-                raise ValueError(f"there is no cause {cause!r}, only {', '.join(known)}")
+                arguments.refuse("causes", cause, f"a mapping of {' or '.join(known)} to rules")
+            _check_rule("causes", rule)
+        _check_rule("default", self.default)
+        object.__setattr__(self, "causes", frozen(causes))
 
     def rule(self, cause: str) -> RetryRule:
         """What follows a failure with this cause."""
         return self.causes.get(cause, self.default)
+
+
+def _check_rule(name: str, rule: object) -> None:
+    if not isinstance(rule, Backoff) and not (isinstance(rule, str) and rule in _RULES):
+        wanted = " or ".join(map(repr, _RULES))
+        arguments.refuse(name, rule, f"a Backoff, or {wanted},")
 
 
 class Decided(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from milepost import arguments
 from milepost.clock import instant
 from milepost.codec import digest_of
 from milepost.errors import CheckpointAbsent, StateError, StoreUnreadable
@@ -71,6 +72,12 @@ class CheckpointPolicy:
     seconds: float = 60.0
     keep: int = KEPT
 
+    def __post_init__(self) -> None:
+        arguments.integer("items", self.items)
+        arguments.integer("commits", self.commits)
+        arguments.seconds("seconds", self.seconds, endless=True)
+        arguments.integer("keep", self.keep, 1)
+
     def due(self, *, settled_items: int, commits: int, elapsed_s: float) -> bool:
         """True if that much since the last checkpoint calls for another."""
         return (
@@ -100,8 +107,6 @@ def take(reason: str, lease: Lease | None, keep: int, limits: Limits) -> Decisio
     Anybody may do that, but for a holder whose lease is lost, who writes nothing (LeaseLost).
     Older ones of that reason than the newest `keep` go in the same commit. Raises TooLarge.
     """
-    if keep < 1:
-        raise ValueError(f"keep is {keep}: at least the checkpoint itself stays")
 
     def decision(moment: Moment) -> Iterator[Draft]:
         check_lease(moment, lease, operator=True, wants=lambda: ("checkpoint", []))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import (
     JobReplaced,
@@ -20,7 +21,7 @@ from milepost.errors import (
     StateError,
     StoreUnreadable,
 )
-from milepost.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected
+from milepost.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected, check_job_id
 from milepost.printing import printable
 from milepost.rows import StoredLease
 from milepost.state.append import Decision, Moment, RefusedWithRecord
@@ -56,11 +57,11 @@ class Lease:
     """
 
     def __init__(self, job_id: str, number: int, owner: str, fence: int, ttl_s: float) -> None:
-        self.job_id = job_id
-        self.number = number
-        self.owner = owner
-        self.fence = fence
-        self.ttl_s = ttl_s
+        self.job_id = check_job_id(job_id)
+        self.number = arguments.integer("number", number)
+        self.owner = arguments.text("owner", owner, least=1)
+        self.fence = arguments.integer("fence", fence)
+        self.ttl_s = arguments.seconds("ttl_s", ttl_s, above=0)
         self.lost = threading.Event()
 
     def __repr__(self) -> str:

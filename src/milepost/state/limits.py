@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from milepost.arguments import integer
 from milepost.codec import MAX_BLOCK_BYTES
 from milepost.errors import Large, TooLarge
 from milepost.facts import Draft, ItemsFired, JobCreated, JobFired
@@ -61,8 +62,7 @@ class Limits:
             if not each.init:
                 continue
             given = getattr(self, each.name)
-            if not 0 < given <= MAX_BLOCK_BYTES:
-                raise ValueError(f"{each.name} is {given}: use 1 to {MAX_BLOCK_BYTES}")
+            object.__setattr__(self, each.name, integer(each.name, given, 1, MAX_BLOCK_BYTES))
         told_bytes = min(self.value_warn_bytes, self.value_max_bytes)
         object.__setattr__(self, "value_told_bytes", told_bytes)
 

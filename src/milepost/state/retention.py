@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import StateError, StoreUnreadable
 from milepost.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
@@ -19,7 +20,6 @@ from milepost.state.persistence import Reader
 
 __all__ = [
     "ACTIVE",
-    "LONGEST",
     "Kept",
     "RetentionPlan",
     "RetentionPolicy",
@@ -35,8 +35,7 @@ ACTIVE: Final = "active"
 """The outcome of a job that has none yet: paused ones are among them."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-LONGEST: Final = timedelta(days=1_000_000)
-"""The longest that one job can be kept, but for ever."""
+_LONGEST: Final = timedelta(days=1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +54,11 @@ class RetentionPolicy:
     tombstones: timedelta | None = timedelta(days=365)
 
     def __post_init__(self) -> None:
-        for age in (self.completed, self.failed, self.cancelled, self.tombstones):
-            if age is not None and age < timedelta(0):
-                raise ValueError(f"an age of {age}: use 0 or more")
-        if self.checkpoints < 1:
-            raise ValueError(f"checkpoints is {self.checkpoints}: at least 1 stays")
+        for name in ("completed", "failed", "cancelled", "tombstones"):
+            age = getattr(self, name)
+            if age is not None:
+                arguments.span(name, age)
+        arguments.integer("checkpoints", self.checkpoints, 1)
 
     def outcome(self, phase: str) -> str:
         """`phase` if it is one that jobs end in, else ACTIVE."""
@@ -220,8 +219,8 @@ def judge(
 
 def keep_of(for_: timedelta | None, reason: str, now_us: int) -> StoredKeep:
     """How long a job is kept, as it is stored. Raises ValueError below 0 and beyond reason."""
-    if for_ is not None and not timedelta(0) <= for_ <= LONGEST:
-        raise ValueError(f"for_ is {for_}: use 0 to {LONGEST.days:,} days, or None for ever")
+    if for_ is not None:
+        arguments.span("for_", for_, _LONGEST)
     return StoredKeep(None if for_ is None else for_ // _MICROSECOND, reason, now_us)
 
 

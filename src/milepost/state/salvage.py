@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from milepost import arguments
 from milepost.clock import Clock, SystemClock
 from milepost.errors import MilepostError, StoreAbsent, StoreError
 from milepost.lifecycles import mapreduce
@@ -58,12 +59,18 @@ def salvage(
     StateManager.repair does. Raises StoreAbsent where there is no old file, StoreError where
     there is a new one or where nothing of the old can be read.
     """
+    old, new = arguments.path("old", old), arguments.path("new", new)
+    arguments.instance("lifecycle", lifecycle, Lifecycle)
     if not old.is_file():
         raise StoreAbsent(url=f"sqlite:///{old}", problem="there is no such file")
     if new.exists():
         problem = "it is there already, and a salvage makes a new file: name another"
         raise StoreError(url=f"sqlite:///{new}", problem=problem)
     now_us = (clock or SystemClock()).now_us()
+    return _salvaged(old, new, lifecycle, now_us)
+
+
+def _salvaged(old: Path, new: Path, lifecycle: Lifecycle, now_us: int) -> Iterator[SalvagedJob]:
     store = SqliteStore(new)
     try:
         loader = Loader(store, tables_of(lifecycle, ()))

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from pyroaring import BitMap
 
+from milepost import arguments
 from milepost.errors import ItemAbsent, ScopeInvalid
 from milepost.items import bitmap
 from milepost.job import JobState
@@ -59,6 +60,9 @@ Filter: TypeAlias = (
 )
 
 
+_FILTERS: Final = (_Failed, _States, _Keys, _Globs, _Ordinals, _Span, _Causes, _AttemptsBelow)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a recovery is about: without more, all items of the job as it stands.
@@ -75,6 +79,15 @@ class Scope:
     exact: bool = False
 
     def __post_init__(self) -> None:
+        filters = arguments.iterable("filters", self.filters, "an iterable of what scopes filter")
+        for each in (kept := tuple(filters)):
+            arguments.instance("filters", each, _FILTERS, "an iterable of what scopes filter by")
+        object.__setattr__(self, "filters", kept)
+        if self.phase is not None:
+            object.__setattr__(self, "phase", arguments.text("phase", self.phase, least=1))
+        if self.seq is not None:
+            object.__setattr__(self, "seq", arguments.ordinal("seq", self.seq))
+        arguments.flag("exact", self.exact)
         if self.rewinds and self.filters:
             what = f"phase {self.phase!r} again" if self.phase else "a checkpoint exactly"
             raise ScopeInvalid(
@@ -91,6 +104,8 @@ class Scope:
 
     def __and__(self, other: Scope) -> Scope:
         """The items that are in both. Raises ScopeInvalid where they begin at different places."""
+        if not isinstance(other, Scope):
+            return NotImplemented
         if None not in (self.phase, other.phase) and self.phase != other.phase:
             raise ScopeInvalid(problem=f"phases {self.phase!r} and {other.phase!r}: name one")
         if None not in (self.seq, other.seq) and self.seq != other.seq:
@@ -125,26 +140,27 @@ class Scope:
     @staticmethod
     def states(*states: str) -> Scope:
         """The items in any of these states; a plan raises ScopeInvalid for one there is not."""
-        return Scope((_States(frozenset(states)),))
+        return Scope((_States(frozenset(arguments.texts("states", states))),))
 
     @staticmethod
     def keys(*keys: str) -> Scope:
         """The items of these keys; a plan raises ItemAbsent if the job does not have them all."""
-        return Scope((_Keys(frozenset(keys)),))
+        return Scope((_Keys(frozenset(arguments.texts("keys", keys))),))
 
     @staticmethod
     def globs(*globs: str) -> Scope:
         """The items whose key fits one of `globs`: `*`, `?` and `[a-z]`, upper case apart."""
-        return Scope((_Globs(globs),))
+        return Scope((_Globs(tuple(arguments.texts("globs", globs))),))
 
     @staticmethod
     def ordinals(ordinals: Iterable[int]) -> Scope:
         """The items at these places, from 0 in the order in which the job was given them."""
-        return Scope((_Ordinals(frozenset(ordinals)),))
+        return Scope((_Ordinals(frozenset(arguments.ordinals("ordinals", ordinals))),))
 
     @staticmethod
     def span(first: int, last: int) -> Scope:
         """The items at the places from `first` to `last`, both of them with it."""
+        first, last = arguments.ordinal("first", first), arguments.ordinal("last", last)
         if not 0 <= first <= last:
             raise ScopeInvalid(problem=f"the range {first} to {last} has no items")
         return Scope((_Span(first, last),))
@@ -155,12 +171,12 @@ class Scope:
 
         An attempt that ended because its executor was lost has the cause `executor_lost`.
         """
-        return Scope((_Causes(frozenset(causes)),))
+        return Scope((_Causes(frozenset(arguments.texts("causes", causes))),))
 
     @staticmethod
     def attempts_below(attempts: int) -> Scope:
         """The items that have used fewer than so many attempts."""
-        return Scope((_AttemptsBelow(attempts),))
+        return Scope((_AttemptsBelow(arguments.ordinal("attempts", attempts)),))
 
     @staticmethod
     def again(phase: str) -> Scope:
@@ -169,7 +185,7 @@ class Scope:
         The plan goes back to the state just before the phase was entered, and enters it again by
         the same event, so that what the phases before it gave is kept.
         """
-        return Scope(phase=phase)
+        return Scope(phase=arguments.text("phase", phase, least=1))
 
     @staticmethod
     def checkpoint(seq: int, *, exactly: bool = False) -> Scope:
@@ -177,7 +193,7 @@ class Scope:
 
         `exactly` goes back to the checkpoint: what was recorded after it is undone.
         """
-        return Scope(seq=seq, exact=exactly)
+        return Scope(seq=arguments.ordinal("seq", seq), exact=arguments.flag("exactly", exactly))
 
 
 def select(scope: Scope, state: JobState, causes: Callable[[], Mapping[int, str]]) -> BitMap:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import secrets
 import threading
+from typing import Final
+
+from milepost.arguments import MAX_SECONDS, integer, number, text
 
 __all__ = ["FakeClock"]
+
+_LAST_US: Final = 253_402_300_799_000_000  # the end of the year 9999, where calendars end
 
 
 class FakeClock:
@@ -18,9 +23,11 @@ class FakeClock:
     """
 
     def __init__(self, at_us: int = 1_700_000_000_000_000, *, timeline: str | None = None) -> None:
-        self._at_us = at_us
+        self._at_us = integer("at_us", at_us, 0, _LAST_US)
         self._monotonic_us = 0
-        self._timeline = timeline or f"fake {secrets.token_hex(8)}"
+        self._timeline = f"fake {secrets.token_hex(8)}"
+        if timeline is not None:
+            self._timeline = text("timeline", timeline, least=1)
         self._lock = threading.Lock()
 
     def now_us(self) -> int:
@@ -39,9 +46,9 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass; a negative number is a wall clock that was set back."""
+        moved_us = _moved_us(seconds)
         with self._lock:
-            moved_us = int(seconds * 1_000_000)
-            self._at_us += moved_us
+            self._at_us = integer("seconds", self._at_us + moved_us, 0, _LAST_US)
             self._monotonic_us += max(moved_us, 0)
 
     def sleep(self, seconds: float) -> None:
@@ -50,5 +57,10 @@ class FakeClock:
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back, while no time passes."""
+        moved_us = _moved_us(seconds)
         with self._lock:
-            self._at_us += int(seconds * 1_000_000)
+            self._at_us = integer("seconds", self._at_us + moved_us, 0, _LAST_US)
+
+
+def _moved_us(seconds: float) -> int:
+    return int(number("seconds", seconds, -MAX_SECONDS, MAX_SECONDS) * 1_000_000)

@@ -291,5 +291,5 @@ def test_it_is_an_executor_as_others_are() -> None:
         with pytest.raises(SystemExit):
             executor.submit(exit).result()
         assert executor.submit(given, 1).result() == 1, "the loop has outlived it"
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="'concurrency': an integer from 1"):
         CoroutineExecutor(0)

@@ -36,6 +36,22 @@ def _new_job_id() -> str:
     return f"job-{secrets.token_hex(6)}"
 
 
+def _check_made_of(
+    store: object, lifecycle: object, clock: object, metrics: object, limits: object
+) -> None:
+    """Raise ArgumentInvalid for a part that a manager cannot work with."""
+    for name in ("reading", "writing", "close"):
+        if not callable(getattr(store, name, None)):
+            arguments.refuse("store", store, "a StateStore, as open_store gives,")
+    arguments.instance("lifecycle", lifecycle, Lifecycle)
+    if clock is not None and not callable(getattr(clock, "now_us", None)):
+        arguments.refuse("clock", clock, "a Clock, with a method now_us,")
+    if metrics is not None:
+        arguments.instance("metrics", metrics, Metrics)
+    if limits is not None:
+        arguments.instance("limits", limits, Limits)
+
+
 class Core:
     """The store of one manager, and the newest state that it knows of each job."""
 
@@ -53,6 +69,12 @@ class Core:
         limits: Limits | None = None,
         legacy: str | Path | None = None,
     ) -> None:
+        _check_made_of(store, lifecycle, clock, metrics, limits)
+        arguments.calls("new_job_id", new_job_id)
+        earlier = [
+            arguments.instance("earlier", each, Lifecycle)
+            for each in arguments.iterable("earlier", earlier, "an iterable of Lifecycle")
+        ]
         if payload_codec is not None:
             codec_name(payload_codec)
         self._legacy = None if legacy is None else old_homes.old_home(legacy)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from milepost import arguments
 from milepost.clock import instant
@@ -29,18 +29,6 @@ from milepost.state.old_homes import HomeImport, OnJob
 __all__ = ["Jobs"]
 
 _log: Final = logging.getLogger("milepost.state")
-
-
-_Items: TypeAlias = Iterable[object] | Mapping[str, object]
-
-
-def _items(given: _Items) -> _Items:
-    """What items are read from, which is no text: that is one item, and not its letters."""
-    if isinstance(given, Mapping):
-        return given
-    return arguments.iterable(
-        "items", given, "an iterable of items, or a mapping of keys to values"
-    )
 
 
 class Jobs(Core):
@@ -68,7 +56,7 @@ class Jobs(Core):
         StagingExpired.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        items = _items(items)
+        items = arguments.items("items", items)
         given = {} if config is None else arguments.mapping("config", config)
         first = {} if variables is None else arguments.mapping("variables", variables)
         new = NewJob.prepare(self._lifecycle, given, first, self._limits)
@@ -110,7 +98,7 @@ class Jobs(Core):
         LeaseLost, StagingExpired, and UpdateConflict if others rewound the job meanwhile.
         """
         job_id = check_job_id(job_id)
-        items = _items(items)
+        items = arguments.items("items", items)
         arguments.choice("existing", existing, ("refuse", "skip"))
         arguments.flag("operator", operator)
         self._sweep()
@@ -167,7 +155,9 @@ class Jobs(Core):
         The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
         held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
         """
-        return compare(self.get_state(job_id), _items(items), self._loader.payloads)
+        return compare(
+            self.get_state(job_id), arguments.items("items", items), self._loader.payloads
+        )
 
     def import_jobs(
         self,

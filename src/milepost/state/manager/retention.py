@@ -12,7 +12,6 @@ from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
 from milepost.state.limits import LARGEST
 from milepost.state.manager.core import Core
 from milepost.state.retention import (
-    LONGEST,
     Kept,
     RetentionPlan,
     RetentionPolicy,
@@ -35,8 +34,6 @@ class Retention(Core):
         make the job older or younger. Raises JobAbsent, and ValueError for a negative age.
         """
         job_id = self._meet(job_id)
-        if for_ is not None:
-            for_ = arguments.span("for_", for_, LONGEST)
         reason = arguments.text("reason", reason)
         keep = keep_of(for_, reason, self._clock.now_us())
         with self._store.writing() as writer:

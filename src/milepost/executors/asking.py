@@ -1,0 +1,79 @@
+"""What a run is asked for, checked before anything of the job is touched."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import Final
+
+from milepost import arguments
+from milepost.executors.retries import RetryPolicy
+from milepost.executors.waiting import check_wait
+from milepost.facts import check_job_id
+from milepost.state.checkpoint import CheckpointPolicy
+from milepost.state.manager import StateManager
+
+__all__ = ["check_asked"]
+
+_CHANGED: Final = ("refuse", "keep", "grow")
+
+
+def check_asked(
+    *,
+    manager: object,
+    job_id: str,
+    map_fn: object,
+    reduce_fn: object,
+    executor: object,
+    setup_fn: object,
+    workers: object,
+    ahead: object,
+    timeout_s: object,
+    policy: object,
+    owner: object,
+    ttl_s: object,
+    takeover: object,
+    wait: object,
+    on_wait: object,
+    on_progress: object,
+    grace_s: object,
+    look_every_s: object,
+    items: object,
+    on_changed: object,
+    retry: object,
+    clock: object,
+) -> None:
+    """Raise ArgumentInvalid or JobIdInvalid for the first parameter of `run` that is none."""
+    arguments.instance("manager", manager, StateManager)
+    check_job_id(job_id)
+    arguments.calls("map_fn", map_fn)
+    if not isinstance(executor, Executor):
+        arguments.calls("executor", executor, "an executor, or something that makes one,")
+    arguments.calls("clock", clock)
+    optional = {
+        "reduce_fn": reduce_fn,
+        "setup_fn": setup_fn,
+        "on_wait": on_wait,
+        "on_progress": on_progress,
+    }
+    for name, given in optional.items():
+        if given is not None:
+            arguments.calls(name, given)
+    if workers is not None:
+        arguments.integer("workers", workers, 1)
+    arguments.integer("ahead", ahead)
+    if timeout_s is not None:
+        arguments.seconds("timeout_s", timeout_s)
+    arguments.seconds("ttl_s", ttl_s, above=0)
+    arguments.seconds("grace_s", grace_s)
+    arguments.seconds("look_every_s", look_every_s)
+    if owner is not None:
+        arguments.text("owner", owner, least=1)
+    arguments.text("takeover", takeover)
+    check_wait(wait)
+    if policy is not None:
+        arguments.instance("policy", policy, CheckpointPolicy)
+    if retry is not None:
+        arguments.instance("retry", retry, RetryPolicy)
+    if items is not None:
+        arguments.items("items", items)
+    arguments.choice("on_changed", on_changed, _CHANGED)
