@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +41,13 @@ def dead_in(scope: Scope, state: JobState, results: ResultReader) -> BitMap:
     return select(scope, state, results.causes) & state.items.members("dead")
 
 
-def dead_letters(state: JobState, members: BitMap, results: ResultReader) -> Iterator[DeadLetter]:
-    """The dead letters `members` in item order.
+def dead_letters(
+    state: JobState, members: BitMap, failures: Mapping[int, Sequence[Failure]]
+) -> Iterator[DeadLetter]:
+    """The dead letters `members` in item order, with what `failures` has of each by ordinal.
 
-    Memory: their failures, and one block of inputs. Cost: the commits in which anything failed.
+    Memory: one block of inputs.
     """
-    failures = results.failures(members)
     for ordinal in members:
         yield DeadLetter(
             ordinal=ordinal,

@@ -13,7 +13,7 @@ from milepost.errors import LogCorrupt
 from milepost.facts import Fact, ItemsFired
 from milepost.job import JobState
 from milepost.rows import Row, StoredJob
-from milepost.state.persistence import Reader
+from milepost.state.persistence import Rows
 
 __all__ = ["Locator", "lineage", "walk"]
 
@@ -44,7 +44,7 @@ class Locator:
         self._lock = threading.Lock()  # never held during I/O
         self._known: OrderedDict[_Key, _Known] = OrderedDict()
 
-    def seqs(self, reader: Reader, job: StoredJob, state: JobState) -> array[int]:
+    def seqs(self, reader: Rows, job: StoredJob, state: JobState) -> array[int]:
         """The commit that holds the result of each ordinal, 0 for those that have none.
 
         `state` is one that was committed. A number beyond its seq is of a result that came later.
@@ -71,7 +71,7 @@ class Locator:
             self._keep(key, known)
         return seqs
 
-    def _usable(self, reader: Reader, job: StoredJob, key: _Key) -> _Known | None:
+    def _usable(self, reader: Rows, job: StoredJob, key: _Key) -> _Known | None:
         """What is known of the job, if the log that is read now has just that in it."""
         with self._lock:
             known = self._known.get(key)
@@ -92,7 +92,7 @@ class Locator:
 
 
 def walk(
-    reader: Reader,
+    reader: Rows,
     job: StoredJob,
     state: JobState,
     url: str,

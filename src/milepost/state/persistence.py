@@ -36,13 +36,23 @@ from milepost.stores.memory import MemoryStore
 from milepost.stores.sqlite import Create, Durability, SqliteStore
 from milepost.stores.sqlite_schema import LAST
 
-__all__ = ["Create", "Durability", "Reader", "StateStore", "Writer", "open_store"]
+__all__ = ["Create", "Durability", "Reader", "Rows", "StateStore", "Writer", "open_store"]
 
 
 _ALLOW_NETWORK: Final = "allow_network=1"
 
 
-class Reader(Protocol):
+class Rows(Protocol):
+    """What gives the rows of a log."""
+
+    def rows(
+        self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
+    ) -> Iterator[Row]:
+        """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
+        ...
+
+
+class Reader(Rows, Protocol):
     """Queries of one moment.
 
     What a store cannot vouch for it does not give out: it raises StoreUnreadable.
@@ -77,12 +87,6 @@ class Reader(Protocol):
 
     def tip(self, job: int) -> Row | None:
         """The newest row of the job's log, body left out; None if it has none."""
-        ...
-
-    def rows(
-        self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
-    ) -> Iterator[Row]:
-        """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
         ...
 
     def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
@@ -123,8 +127,12 @@ class Reader(Protocol):
         """Rows of numbers that are no job's: those staged or being erased are not among them."""
         ...
 
-    def quarantine(self) -> Iterator[Quarantined]:
-        """What repairs took out of its place, oldest first."""
+    def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first: those with `after < number <= upto`."""
+        ...
+
+    def last_quarantined(self) -> int:
+        """The number of what was set aside last, 0 if nothing was. They only ever rise."""
         ...
 
     def keep(self, job: int) -> StoredKeep | None:

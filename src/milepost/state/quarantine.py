@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
 
 __all__ = ["QuarantinedResult", "QuarantinedRow", "quarantined"]
+
+_ROWS: Final = 256
+_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +54,48 @@ class QuarantinedRow:
     results: tuple[QuarantinedResult, ...]
 
 
-def quarantined(loader: Loader, reader: Reader, job_id: str | None) -> Iterator[QuarantinedRow]:
-    """What was set aside, of one job or of all, oldest first, streamed."""
+def quarantined(loader: Loader, job_id: str | None) -> Iterator[QuarantinedRow]:
+    """What was set aside, of one job or of all, oldest first, as of the moment of the first step.
+
+    Streamed: up to 256 rows, or a mebibyte of them, are read at once, in a transaction of their
+    own. A row that was set aside stays as it is.
+    """
     keys: dict[str, Callable[[int], str]] = {}
-    for stored in reader.quarantine():
-        if job_id in (None, stored.job_id):
-            if stored.job_id not in keys:
-                keys[stored.job_id] = _namer(loader, reader, stored.job_id)
-            yield QuarantinedRow(
-                number=stored.number,
-                at=instant(stored.at_us),
-                job_id=stored.job_id,
-                source=stored.source,
-                key=stored.key,
-                reason=stored.reason,
-                content=msgspec.json.decode(stored.content),
-                results=tuple(_results(loader, keys[stored.job_id], stored)),
-            )
+    after, last = 0, None
+    while True:
+        with loader.store.reading() as reader:
+            last = reader.last_quarantined() if last is None else last
+            batch = _some(reader.quarantine(after, last))
+            for stored in batch:
+                if job_id in (None, stored.job_id) and stored.job_id not in keys:
+                    keys[stored.job_id] = _namer(loader, reader, stored.job_id)
+        if not batch:
+            return
+        after = batch[-1].number
+        for stored in batch:
+            if job_id in (None, stored.job_id):
+                yield QuarantinedRow(
+                    number=stored.number,
+                    at=instant(stored.at_us),
+                    job_id=stored.job_id,
+                    source=stored.source,
+                    key=stored.key,
+                    reason=stored.reason,
+                    content=msgspec.json.decode(stored.content),
+                    results=tuple(_results(loader, keys[stored.job_id], stored)),
+                )
+
+
+def _some(rows: Iterator[Quarantined]) -> list[Quarantined]:
+    """The first of `rows`, as many as are read at once."""
+    found: list[Quarantined] = []
+    size_bytes = 0
+    for row in rows:
+        found.append(row)
+        size_bytes += len(row.content)
+        if len(found) == _ROWS or size_bytes >= _BYTES:
+            break
+    return found
 
 
 def _results(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -19,7 +19,7 @@ from milepost.job import JobState
 from milepost.payloads import PayloadCodec
 from milepost.rows import Row, StoredJob
 from milepost.state.locating import Locator, walk
-from milepost.state.persistence import Reader
+from milepost.state.persistence import Rows
 
 __all__ = ["Failure", "Order", "ResultReader"]
 
@@ -51,7 +51,7 @@ class ResultReader:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: Rows,
         job: StoredJob,
         state: JobState,
         url: str,
@@ -88,7 +88,7 @@ class ResultReader:
 
     def results(
         self, wanted: BitMap | None = None, order: Order = "items"
-    ) -> Iterator[tuple[int, Any]]:  # Any: JSON
+    ) -> Generator[tuple[int, Any]]:  # Any: JSON
         """Ordinal and result of every item that is done, of those `wanted`.
 
         In the order of items, what a body holds is kept until it has been given, up to 65,536

@@ -153,9 +153,14 @@ class _Transaction:
         """Nothing: here rows are kept with their entry."""
         return iter(())
 
-    def quarantine(self) -> Iterator[Quarantined]:
-        """What repairs took out of its place, oldest first."""
-        return iter(self.aside)
+    def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first: those with `after < number <= upto`."""
+        last = self.last_quarantined() if upto is None else upto
+        return (row for row in self.aside if after < row.number <= last)
+
+    def last_quarantined(self) -> int:
+        """The number of what was set aside last, 0 if nothing was."""
+        return max((row.number for row in self.aside), default=0)
 
     def keep(self, job: int) -> StoredKeep | None:
         """How long this job is kept, where that was said of it."""

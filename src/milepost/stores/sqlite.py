@@ -55,6 +55,9 @@ _SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
     "process": ("NORMAL", 1),
 }
 
+_LOG_BYTES: Final = 8 * 1024 * 1024
+"""What the `-wal` file is cut to once a log that had to be longer is begun anew."""
+
 
 class MakeGuard(Protocol):
     """Makes the guard of the store at `path`, which is absolute."""
@@ -288,6 +291,7 @@ class SqliteStore:
         self._set(connection, "synchronous", *_SYNCHRONOUS[self._durability])
         self._set(connection, "fullfsync", "1", 1)
         self._set(connection, "trusted_schema", "0", 0)
+        self._set(connection, "journal_size_limit", str(_LOG_BYTES), _LOG_BYTES)
         with self._connections.writing_turn(patience):
             migrate(connection, self.url)
 

@@ -325,13 +325,20 @@ class SqliteReader:
             ):
                 yield Stray(number, table, count)
 
-    def quarantine(self) -> Iterator[Quarantined]:
-        """What repairs took out of its place, oldest first."""
+    def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first: those with `after < number <= upto`."""
         for row in self._select(
             "SELECT number, at_us, job_id, source, id, reason, CAST(content AS BLOB)"
-            " FROM quarantine ORDER BY number"
+            " FROM quarantine WHERE number > ? AND number <= ? ORDER BY number",
+            (after, _LAST if upto is None else upto),
         ):
             yield Quarantined(*row)
+
+    def last_quarantined(self) -> int:
+        """The number of what was set aside last, 0 if nothing was."""
+        for (number,) in self._select("SELECT max(number) FROM quarantine"):
+            return int(number or 0)
+        raise AssertionError("an aggregate gives its row")
 
     def _blocks(self) -> BlockReader:
         """Made when it is first needed: most moments look into no block."""

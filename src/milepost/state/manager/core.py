@@ -18,6 +18,7 @@ from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec, codec_name
 from milepost.processes import Processes, SystemProcesses
+from milepost.rows import StoredJob
 from milepost.state import old_homes
 from milepost.state.append import Appender, Decision
 from milepost.state.lease import Lease
@@ -25,7 +26,7 @@ from milepost.state.limits import Limits
 from milepost.state.loading import Loader, Loading
 from milepost.state.locating import Locator
 from milepost.state.observing import Observer
-from milepost.state.persistence import Reader, StateStore
+from milepost.state.persistence import Reader, Rows, StateStore
 from milepost.state.results import ResultReader
 from milepost.versions import tables_of
 
@@ -170,6 +171,7 @@ class Core:
     def _results(self, reader: Reader, job_id: str) -> ResultReader:
         job = self._loader.job(reader, job_id)
         state = self._loader.load(reader, job, self._appender.known(job_id)).state
-        return ResultReader(
-            reader, job, state, self._store.url, self._loader.payloads, self._locator
-        )
+        return self._result_reader(reader, job, state)
+
+    def _result_reader(self, rows: Rows, job: StoredJob, state: JobState) -> ResultReader:
+        return ResultReader(rows, job, state, self._store.url, self._loader.payloads, self._locator)

@@ -17,6 +17,7 @@ from milepost.state.history import StateEvent, history
 from milepost.state.jobs import phase_entered
 from milepost.state.lease import Holding, holding
 from milepost.state.manager.core import Core
+from milepost.state.passages import Passages
 from milepost.state.results import Failure, Order
 from milepost.state.transitions import item_ordinal, named_item
 from milepost.state.travel import StateDiff
@@ -142,7 +143,9 @@ class Records(Core):
     ) -> Iterator[tuple[str, Any]]:  # Any: JSON
         """Key and result of every item that is done, streamed; of those with `keys` or `ordinals`.
 
-        As of the moment of the first step; later writes do not show. In item order, or as they
+        As of the moment of the first step; later writes do not show. Between steps nothing is held
+        of the store, so that a reader may take all the time it wants; a job that is deleted
+        meanwhile is a JobAbsent, or a JobReplaced. In item order, or as they
         were `recorded`, which keeps nothing in memory however much out of order that was. Cost:
         the heads that no result was looked for in before, and the bodies that hold results,
         decoded once each. Raises ItemAbsent for an item that the job does not have.
@@ -158,13 +161,17 @@ class Records(Core):
         self, job_id: str, named: list[str | int] | None, order: Order
     ) -> Iterator[tuple[str, Any]]:  # Any: JSON
         with self._store.reading() as reader:
-            results = self._results(reader, job_id)
-            wanted = None
-            if named is not None:
-                wanted = bitmap(item_ordinal(results.state, item) for item in named)
-            inputs = results.state.inputs
-            for ordinal, result in results.results(wanted, order):
-                yield inputs.key(ordinal), result
+            job = self._loader.job(reader, job_id)
+            state = self._loader.load(reader, job, self._appender.known(job_id)).state
+        wanted = None
+        if named is not None:
+            wanted = bitmap(item_ordinal(state, item) for item in named)
+        passages = Passages(self._loader, job, state)
+        results = self._result_reader(passages, job, state)
+        key_of = state.inputs.key
+        for batch in passages.batches(results.results(wanted, order)):
+            for ordinal, result in batch:
+                yield key_of(ordinal), result
 
     def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
         """The result of one item, by its key or ordinal. Raises ItemAbsent.

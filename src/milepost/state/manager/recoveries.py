@@ -190,7 +190,8 @@ class Recoveries(Core):
         with self._store.reading() as reader:
             results = self._results(reader, job_id)
             members = dead_in(scope, results.state, results)
-            yield from dead_letters(results.state, members, results)
+            failures = results.failures(members)
+        yield from dead_letters(results.state, members, failures)
 
     def requeue(
         self,

@@ -11,7 +11,7 @@ from milepost import arguments
 from milepost.errors import StoreUnreadable
 from milepost.facts import check_job_id
 from milepost.printing import printable
-from milepost.rows import StoreFormat, Stray
+from milepost.rows import StoredJob, StoreFormat, Stray
 from milepost.state.compaction import Compaction, compact
 from milepost.state.manager.core import Core
 from milepost.state.quarantine import QuarantinedRow, quarantined
@@ -27,15 +27,25 @@ class Upkeep(Core):
     """What is done for the store as a whole."""
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
-        """Everything that the job, or every job, promises, checked from the start."""
+        """Everything that the job, or every job, promises, checked from the start.
+
+        Each job as of a moment of its own; one that is deleted meanwhile is left out.
+        """
         if job_id is not None:
             job_id = self._meet(job_id)
+            with self._store.reading() as reader:
+                job = find_entry(reader, check_job_id(job_id), self._store.url)
+                return [verify_job(self._loader, reader, job)]
         with self._store.reading() as reader:
-            if job_id is not None:
-                jobs = [find_entry(reader, check_job_id(job_id), self._store.url)]
-            else:
-                jobs = reader.entries()
-            return [verify_job(self._loader, reader, job) for job in jobs]
+            jobs = reader.entries()
+        found = (self._verified(job) for job in jobs)
+        return [verification for verification in found if verification is not None]
+
+    def _verified(self, job: StoredJob) -> Verification | None:
+        with self._store.reading() as reader:
+            verification = verify_job(self._loader, reader, job)
+            there = verification.sound or any(e.number == job.number for e in reader.entries())
+            return verification if there else None
 
     def stored_ids(self) -> list[str]:
         """The ids of all jobs that can be had from a damaged store too, in order of creation."""
@@ -93,14 +103,13 @@ class Upkeep(Core):
             return set_strays_aside(writer, self._clock.now_us())
 
     def quarantine(self, job_id: str | None = None) -> Iterator[QuarantinedRow]:
-        """What repairs took out of its place, of one job or of all, oldest first, streamed."""
+        """What repairs took out of its place, of one job or of all, oldest first, streamed.
+
+        As of the moment of the first step; between steps nothing is held of the store.
+        """
         if job_id is not None:
             job_id = check_job_id(job_id)
-        return self._set_aside(job_id)
-
-    def _set_aside(self, job_id: str | None) -> Iterator[QuarantinedRow]:
-        with self._store.reading() as reader:
-            yield from quarantined(self._loader, reader, job_id)
+        return quarantined(self._loader, job_id)
 
     def _refuse_damaged(self) -> None:
         problems = self._store.check()
