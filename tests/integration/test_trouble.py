@@ -261,6 +261,17 @@ def test_a_closed_store_says_so(database: Path) -> None:
         manager.fire("job", "pause")
 
 
+def test_a_store_that_is_closed_while_a_writer_waits(database: Path) -> None:
+    """Whoever waited for a turn then is told, and nobody waits for ever."""
+    store = open_store(database)
+    waiting = store.writing()
+    store.close()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="closed"):
+            waiting.__enter__()
+    store.close()
+
+
 def test_reading_never_writes(database: Path) -> None:
     """A read-only manager changes no byte, and refuses to."""
     before = digest(database)

@@ -7,6 +7,7 @@ from types import TracebackType
 import apsw
 
 from milepost.stores.sqlite_connections import Connections
+from milepost.stores.sqlite_errors import errno_of
 from milepost.stores.sqlite_migration import stored_version
 from milepost.stores.sqlite_outcome import outcome, roll_back
 from milepost.stores.sqlite_writing import SqliteWriter
@@ -38,7 +39,7 @@ class Writing:
             stored_version(connection, connections.url)
             self._writer = SqliteWriter(connection, connections.url)
         except BaseException as error:
-            system_errno = connection.system_errno
+            system_errno = errno_of(connection)
             self._end()
             if isinstance(error, apsw.Error | UnicodeDecodeError):
                 raise connections.translation(error, system_errno) from error
@@ -66,7 +67,7 @@ class Writing:
                 self._writer.mark = connection.data_version("main")
                 connections.check_in(connection)
                 return
-            system_errno = connection.system_errno
+            system_errno = errno_of(connection)
         except apsw.Error as failure:
             raise outcome(connection, failure, connections.url) from failure
         finally:

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import apsw
 
 from milepost.errors import StoreError, StoreForked, StoreReplaced
-from milepost.stores.sqlite_errors import translate
+from milepost.stores.sqlite_errors import errno_of, translate
 from milepost.stores.sqlite_guard import Guarding
 from milepost.stores.sqlite_outcome import roll_back
 from milepost.stores.sqlite_seals import enable
@@ -210,8 +210,7 @@ class Connections:
         try:
             yield
         except (apsw.Error, UnicodeDecodeError) as error:
-            system_errno = 0 if connection is None else connection.system_errno
-            raise self.translation(error, system_errno) from error
+            raise self.translation(error, errno_of(connection)) from error
 
     def translation(self, error: apsw.Error | UnicodeDecodeError, system_errno: int) -> StoreError:
         """What an error of SQLite means for this store; see `translate`."""

@@ -16,16 +16,24 @@ from milepost.errors import (
     StoreUnreadable,
 )
 
-__all__ = ["NO_ROOM", "is_full", "translate"]
+__all__ = ["NO_ROOM", "errno_of", "is_full", "translate"]
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What the system says where a disk, a quota or the allowed size of a file is used up."""
 
 
+def errno_of(connection: apsw.Connection | None) -> int:
+    """What the system said to the connection last, 0 where there is none any more."""
+    try:
+        return 0 if connection is None else int(connection.system_errno)
+    except apsw.ConnectionClosedError:
+        return 0
+
+
 def is_full(error: BaseException, system_errno: int) -> bool:
     """True if `error` of SQLite says that there was no room.
 
-    `system_errno` is what the system said to the connection last (`Connection.system_errno`): to
+    `system_errno` is what the system said to the connection last (`errno_of`): to
     SQLite a quota that is used up is one I/O error of many.
     """
     if isinstance(error, apsw.FullError):
