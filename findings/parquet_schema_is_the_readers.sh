@@ -7,7 +7,7 @@
 #            DuckDB reads a BIGINT, without the unit. uuid: Polars reads 16 bytes. Nobody says a word where no error is.
 # Why        Parquet has fewer types than Arrow; what is missing is kept in a key-value note of Arrow's own schema, which
 #            each reader obeys as far as it likes.
-# Seen       decimal 1234567890123456789012345678.91 -> 1.2345678901234568e+27, map -> {'a': 2}, date64 -> datetime, duration -> BIGINT
+# Seen       decimal 1234567890123456789012345678.91 -> 1.2345678901234567e+27, map -> {'a': 2}, date64 -> datetime, duration -> BIGINT
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -46,11 +46,12 @@ seen = {
 }
 for name, values in seen.items():
     print(name, values)
+number = seen["decimal"].pop()
+assert isinstance(number, float) and abs(Decimal(number) - money) > 1_000, number
 assert seen == {
-    "decimal": [money, "InvalidOperationError", 1.2345678901234568e27],
+    "decimal": [money, "InvalidOperationError"],
     "map": [[("a", 1), ("a", 2)], {"a": 2}, "InvalidInputException"],
     "date64": [date(2020, 1, 1), datetime(2020, 1, 1), date(2020, 1, 1)],
     "duration": [timedelta(seconds=1), timedelta(seconds=1), 1_000_000],
 }
-assert isinstance(seen["decimal"][2], float)
 EOF
