@@ -50,7 +50,7 @@ HOSTILE: Final[Mapping[str, str]] = {
     "annotation": "a\ufff9b\ufffac\ufffb",
     "shorthand": "a\U0001bca0\U0001d173b",
     "private": "a\ue000\U0010fffdb",
-    "no_character": "a\ufdd0\uffff\U0010fffeb",
+    "no_character": "a\ufdd0\uffff\U0010fffeb\u2065\ufff0\U000e0fff",
     # what other readers take for their own
     "markup": "[bold red]x[/bold red]",
     "broken_markup": "x[/nothing] [",
@@ -85,6 +85,7 @@ HOSTILE: Final[Mapping[str, str]] = {
     "right_to_left": "שלום עולם",
     "accents": "naïve café Zürich",
     "combining": "e\u0301\u0302\u0303\u0304",
+    "unassigned": "next year's \U0001fadd \u0378",
     "family": "\U0001f468\u200d\U0001f469\u200d\U0001f467",
     "keycap": "1\ufe0f\u20e3 \u2764\ufe0f",
     "persian": "می\u200cخواهم",
@@ -101,14 +102,23 @@ HALF_PAIRS: Final[Mapping[str, str]] = {
 }
 """What is no text, but can stand in a path, an argument or an escape."""
 
-READABLE: Final = ("wide", "right_to_left", "accents", "combining", "family", "keycap", "persian")
+READABLE: Final = (
+    "unassigned",
+    "wide",
+    "right_to_left",
+    "accents",
+    "combining",
+    "family",
+    "keycap",
+    "persian",
+)
 """Those that nothing may change: they only look unusual to a program."""
 
 _GOOD: Final = (HOSTILE["family"], "1\ufe0f\u20e3", "\u2764\ufe0f", HOSTILE["persian"])
 _BAD: Final = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-    "\ufffe\uffff\ud800-\udfff\ue000-\uf8ff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\ue000-\uf8ff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
 )
 _SEEN: Final = frozenset(

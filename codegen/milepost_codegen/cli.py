@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from milepost.printing import printable, printable_lines
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
 from milepost_codegen.diff.document import document
@@ -79,7 +80,7 @@ def compile_command(
         work = _work(file, out, earlier)
         made, findings = _compiled(work, as_json=as_json)
     except (ProjectProblem, OSError) as problem:
-        click.echo(f"milepost compile: {problem}", err=True)
+        click.echo(f"milepost compile: {printable(str(problem))}", err=True)
         context.exit(_TROUBLE)
     failed = any(finding.severity == "error" for finding in findings)
     if not failed and (check or show_diff):
@@ -95,9 +96,9 @@ def compile_command(
             click.echo(f"milepost compile: {RendererMissing()}", err=True)
             context.exit(_TROUBLE)
         for path in write(made):
-            click.echo(f"wrote {shown(path, work.root)}", err=True)
+            click.echo(f"wrote {printable(shown(path, work.root))}", err=True)
     if as_json:
-        click.echo(json.dumps({"schema": _SCHEMA, "findings": [_as_json(f) for f in findings]}))
+        _echo_json({"schema": _SCHEMA, "findings": [_as_json(f) for f in findings]})
     context.exit(_DIFFERS if failed else 0)
 
 
@@ -132,12 +133,12 @@ def diff_command(
         if svg is not None:
             svg.write_text(render_svg(emit_diff(before, after)), encoding="utf-8")
     except (OSError, RendererMissing) as problem:
-        click.echo(f"milepost diff: {problem}", err=True)
+        click.echo(f"milepost diff: {printable(str(problem))}", err=True)
         context.exit(_TROUBLE)
     if as_json:
-        click.echo(json.dumps(document(report)))
+        _echo_json(document(report))
     else:
-        click.echo(render_text(report), nl=False)
+        click.echo(printable_lines(render_text(report)), nl=False)
     context.exit(_DIFFERS if report.verdict == "breaking" else 0)
 
 
@@ -149,7 +150,7 @@ def explain_command(context: click.Context, *, code: str) -> None:
     try:
         text = explain(code.upper())
     except KeyError:
-        click.echo(f"milepost explain: there is no finding '{code}'", err=True)
+        click.echo(f"milepost explain: there is no finding '{printable(code)}'", err=True)
         context.exit(_TROUBLE)
     click.echo(text, nl=False)
 
@@ -256,9 +257,14 @@ def _differences(
 def _print_cut(lines: Iterable[str], limit: int | None) -> None:
     listed = list(lines)
     for line in listed[:limit]:
-        click.echo(line)
+        click.echo(printable(line))
     if limit is not None and len(listed) > limit:
         click.echo(f"... {len(listed) - limit} more lines: milepost compile --diff", err=True)
+
+
+def _echo_json(answer: object) -> None:
+    """Print JSON that is ASCII, and DEL, which `json` leaves as it is, an escape too."""
+    click.echo(json.dumps(answer).replace("\x7f", "\\u007f"))
 
 
 def _as_json(finding: Finding) -> dict[str, str | int]:

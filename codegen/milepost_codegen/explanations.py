@@ -13,8 +13,9 @@ __all__ = ["EXPLANATIONS", "explain", "reference"]
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
     "E001": """\
-The file is not UTF-8, or holds a control character that text files cannot hold. Save it as UTF-8
-and remove the character that the caret points at.
+The file is not UTF-8, or holds a control character that text files cannot hold, or an escape such
+as `\\ud800` that stands for half of a character. Save it as UTF-8 and remove what the caret points
+at. Other control characters may be written as escapes in docs, and are shown as escapes.
 """,
     "E002": """\
 A definition may have 1 MiB and may be nested 32 deep. No lifecycle needs more; split a larger one

@@ -6,6 +6,8 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from milepost.printing import columns, printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -140,17 +142,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def render(findings: Iterable[Finding], lines: Sequence[str]) -> str:
     """The findings as a compiler prints them: place, code and message, line, caret, hint.
 
-    `lines` are those of the definition file; every line of the result ends with a newline.
+    `lines` are those of the definition file; every line of the result ends with a newline. All of
+    it is safe to show, and the caret is below its place, however wide what stands before is.
     """
     return "".join(_render_one(finding, lines) for finding in findings)
 
 
 def _render_one(finding: Finding, lines: Sequence[str]) -> str:
     place = finding.place
-    text = f"{place.file}:{place.line}:{place.column}: {finding.code} {finding.message}\n"
+    at = f"{place.file}:{place.line}:{place.column}"
+    text = f"{printable(f'{at}: {finding.code} {finding.message}')}\n"
     if 1 <= place.line <= len(lines):
         line = lines[place.line - 1].replace("\t", " ").rstrip()
-        text += f"  {line}\n  {' ' * (place.column - 1)}^\n"
+        before = columns(printable(line[: place.column - 1]))
+        past_the_end = max(0, place.column - 1 - len(line))
+        text += f"  {printable(line)}\n  {' ' * (before + past_the_end)}^\n"
     if finding.hint:
-        text += f"hint: {finding.hint}\n"
+        text += f"{printable(f'hint: {finding.hint}')}\n"
     return text

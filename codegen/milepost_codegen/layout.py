@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from milepost.printing import as_python, columns, escaped
+
 __all__ = [
     "WIDTH",
     "Bracketed",
@@ -70,28 +72,16 @@ def lay_out(code: Code, *, before: str = "", after: str = "", indent: int = 0) -
     Operators are wrapped in parentheses where they need more than one line.
     """
     before = " " * indent + before
-    if isinstance(code, Joined) and len(before) + len(_flat(code)) + len(after) > WIDTH:
+    if isinstance(code, Joined) and columns(before) + columns(_flat(code)) + len(after) > WIDTH:
         code = Parenthesised(inner=code)
-    return f"{before}{_wrapped(code, indent, len(before), len(after))}{after}"
+    return f"{before}{_wrapped(code, indent, columns(before), len(after))}{after}"
 
 
 def literal(value: str) -> str:
     """A string literal with the quotes that need fewer escapes, double ones if in doubt."""
     quote = "'" if value.count('"') > value.count("'") else '"'
-    escaped = "".join(_escaped(character, quote) for character in value)
-    return f"{quote}{escaped}{quote}"
-
-
-def _escaped(character: str, quote: str) -> str:
-    if character in ("\\", quote):
-        return f"\\{character}"
-    if character.isprintable():
-        return character
-    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
-    code = ord(character)
-    return named or (
-        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
-    )
+    text = value.replace("\\", "\\\\").replace(quote, f"\\{quote}")
+    return f"{quote}{escaped(text, as_python)}{quote}"
 
 
 def _flat(code: Code) -> str:
@@ -118,14 +108,14 @@ def _flat(code: Code) -> str:
 def _wrapped(code: Code, indent: int, used: int, after: int) -> str:
     """`code` from column `used` of a line indented by `indent`, with `after` columns to follow."""
     flat = _flat(code)
-    if used + len(flat) + after <= WIDTH:
+    if used + columns(flat) + after <= WIDTH:
         return flat
     pad = " " * (indent + _STEP)
     match code:
         case str():
             return code
         case Prefixed(prefix=prefix, inner=inner):
-            return prefix + _wrapped(inner, indent, used + len(prefix), after)
+            return prefix + _wrapped(inner, indent, used + columns(prefix), after)
         case Parenthesised(inner=inner):
             body = _wrapped(inner, indent + _STEP, indent + _STEP, 0)
             return f"(\n{pad}{body}\n{' ' * indent})"
@@ -152,7 +142,7 @@ def _split(value: str, room: int) -> list[str]:
     pieces: list[str] = []
     line = ""
     for word in value.replace(" ", " \0").split("\0"):
-        if line and len(literal(line + word)) - 2 > room:
+        if line and columns(literal(line + word)) - 2 > room:
             pieces.append(line)
             line = ""
         line += word

@@ -14,6 +14,8 @@ __all__ = ["RendererMissing", "find_renderer", "render_svg"]
 _PROGRAM: Final = "graphviz-pure"
 _VERSION: Final = "0.2.2"  # as pyproject.toml pins it
 _TIMEOUT_S: Final = 120
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_BACKSLASH: Final = "\ue000"  # private, so that no text which is safe to show holds it
 _PREAMBLE: Final = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
 _GENERATOR: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
@@ -44,7 +46,7 @@ def render_svg(dot: str) -> str:
         raise RendererMissing
     done = subprocess.run(  # noqa: S603  # a fixed program, the drawing on its standard input
         [str(renderer), "-Tsvg"],
-        input=dot.encode(),
+        input=_ESCAPE.sub(_hidden, dot).encode(),
         capture_output=True,
         timeout=_TIMEOUT_S,
         check=False,
@@ -52,4 +54,10 @@ def render_svg(dot: str) -> str:
     svg = done.stdout.decode(errors="replace")
     if done.returncode != 0 or "<svg" not in svg:
         raise ValueError(f"{_PROGRAM} failed: {done.stderr.decode(errors='replace').strip()}")
-    return _GENERATOR.sub("", _PREAMBLE.sub("", svg)).replace("\r\n", "\n")
+    drawn = _GENERATOR.sub("", _PREAMBLE.sub("", svg)).replace("\r\n", "\n")
+    return drawn.replace(_BACKSLASH, "\\")
+
+
+def _hidden(escape: re.Match[str]) -> str:
+    """An escaped backslash as a sign of its own: the renderer would read names into what follows."""
+    return _BACKSLASH if escape[1] == "\\" else escape[0]

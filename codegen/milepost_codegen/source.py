@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import yaml
 
 from milepost_codegen.findings import Findings, Place
+from milepost_codegen.surrogates import lone_half, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,13 +74,13 @@ def read_source(content: bytes, file: str, findings: Findings) -> Source | None:
         place = Place(file=file, line=len(lines), column=len(lines[-1]) + 1)
         findings.report("E001", place, "the text is not UTF-8", "save the file as UTF-8")
         return None
-    reader = _Reader(file, findings)
+    reader = _Reader(file, text, findings)
     try:
         data = reader.document(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.reader.ReaderError as problem:
         before = _LINE_BREAK.split(text[: problem.position])
         place = Place(file=file, line=len(before), column=len(before[-1]) + 1)
-        findings.report("E001", place, f"the character {problem.character!r} is not allowed")
+        findings.report("E001", place, f"the character U+{_code(problem):04X} is not allowed")
         return None
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
@@ -108,6 +109,11 @@ def _decode(content: bytes) -> tuple[str, bool]:
         return content.decode(), False
     except UnicodeDecodeError as problem:
         return content[: problem.start].decode(), True
+
+
+def _code(problem: yaml.reader.ReaderError) -> int:
+    character = problem.character
+    return character if isinstance(character, int) else ord(character)
 
 
 def _describe(problem: yaml.MarkedYAMLError) -> str:
@@ -140,7 +146,8 @@ class _Unreadable(Exception):
 class _Reader:
     """Builds data from parser events, one document, by our own scalar rules."""
 
-    def __init__(self, file: str, findings: Findings) -> None:
+    def __init__(self, file: str, text: str, findings: Findings) -> None:
+        self.text = text
         self.findings = findings
         self.last = Place(file=file, line=1, column=1)
         self.keys: dict[Path, Place] = {}
@@ -206,7 +213,7 @@ class _Reader:
                 if not isinstance(event, yaml.AliasEvent):
                     self.findings.report("E103", place, "a key must be a name, not a collection")
                 raise _Unreadable
-            key = event.value
+            key = self._whole(event)
             value_event = next(self._noted(events))
             if key in entries:
                 self.findings.report(
@@ -222,7 +229,7 @@ class _Reader:
         return entries
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Data:
-        value: str = event.value
+        value = self._whole(event)
         quotes = 0 if event.style is None else 1
         start, end = event.start_mark, event.end_mark
         if start and end and end.index - start.index == len(value) + 2 * quotes:
@@ -234,6 +241,25 @@ class _Reader:
         if _INT.fullmatch(value) and len(value) <= _MAX_INT_DIGITS:
             return int(value)
         return value
+
+    def _whole(self, event: yaml.ScalarEvent) -> str:
+        """The text of a scalar; one that holds half of a character is reported."""
+        value: str = event.value
+        joined = whole(value)
+        if joined is not None:
+            return joined
+        begin = event.start_mark.index if event.start_mark else 0
+        end = event.end_mark.index if event.end_mark else len(self.text)
+        at, written = lone_half(self.text[begin:end])
+        lines = _LINE_BREAK.split(self.text[: begin + at])
+        place = Place(file=self.last.file, line=len(lines), column=len(lines[-1]) + 1)
+        self.findings.report(
+            "E001",
+            place,
+            f"the escape '{written}' is half of a character, and its other half is not beside it",
+            "write the character itself, or leave the escape out",
+        )
+        return value.encode("utf-8", "replace").decode()
 
     def _refuse_features(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent):

@@ -7,9 +7,13 @@ Unicode, these characters become escapes as Python writes them (`\x1b`, `\u202e`
 - control characters (Cc), line and paragraph separators (Zl, Zp): they steer terminals, end lines;
 - format characters (Cf): bidirectional marks, which reorder what stands beside them, zero-width
   ones, tags, byte order marks. The few of them that draw a sign, as Arabic number signs, stay;
-- halves of surrogate pairs, private and unassigned characters (Cs, Co, Cn): nothing says what a
-  terminal makes of them;
+- halves of surrogate pairs and private characters (Cs, Co): nothing says what a terminal makes of
+  them;
 - letters and marks that draw nothing (the Hangul fillers, the grapheme joiner).
+
+Characters that this Python does not know yet (Cn) stay, so that an emoji of next year can be read
+and a generated file is the same under every Python; what Unicode will never assign, or has set
+aside for what does not draw, does not.
 
 Two kinds that hide are also needed to write, and stay where a script or an emoji needs them, one
 at a time: joiners between letters of scripts that join and between emoji, and variation selectors
@@ -42,8 +46,16 @@ _JOINERS: Final = "\u200c\u200d"
 _SIGNS: Final = frozenset(  # format characters that are seen
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
+_NEVER_DRAWN: Final = (  # of what is not assigned: ranges, both ends with them
+    (0x2065, 0x2065),
+    (0xFDD0, 0xFDEF),
+    (0xFFF0, 0xFFF8),
+    (0xE0000, 0xE0FFF),
+)
+_NO_CHARACTERS: Final = 0xFFFE  # the last two of every plane are none
 _KEYS: Final = frozenset("0123456789#*")
 _KEYCAP: Final = "\u20e3"
+_NO_BASE: Final = frozenset(("Mn", "Me", "Mc", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"))
 _VIRAMA: Final = 9  # the combining class of the marks that join consonants
 
 
@@ -111,7 +123,16 @@ def _may_be_shown(text: str, at: int) -> bool:
     category = unicodedata.category(char)
     if category == "Cf":
         return char in _SIGNS
+    if category == "Cn":
+        return _may_be_drawn(ord(char))
     return category[0] != "C" and category not in ("Zl", "Zp")
+
+
+def _may_be_drawn(code: int) -> bool:
+    """True unless the character, which is not assigned, never will be one that draws."""
+    if code & _NO_CHARACTERS == _NO_CHARACTERS:
+        return False
+    return not any(first <= code <= last for first, last in _NEVER_DRAWN)
 
 
 def _selects(text: str, at: int) -> bool:
@@ -119,7 +140,7 @@ def _selects(text: str, at: int) -> bool:
     before = text[at - 1 : at]
     if before.isascii():
         return before in _KEYS and text[at + 1 : at + 2] == _KEYCAP
-    return unicodedata.category(before)[0] in "LSP" and before not in _BLANKS
+    return before not in _BLANKS and unicodedata.category(before) not in _NO_BASE
 
 
 def _joins(text: str, at: int) -> bool:
@@ -135,7 +156,7 @@ def _joinable(char: str) -> bool:
     if not char or char.isascii() or char in _BLANKS:
         return False
     category = unicodedata.category(char)
-    return category in ("Lo", "Lm") or category[0] in "MS"
+    return category in ("Lo", "Lm", "Cn") or category[0] in "MS"
 
 
 def _width(char: str) -> int:

@@ -10,6 +10,7 @@ from graphviz import Digraph
 
 from milepost_codegen.diff.union import STATUSES, unions
 from milepost_codegen.drawing import draw
+from milepost_codegen.emit.dot import tooltip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,7 +214,7 @@ def _edge(
         "fontcolor": _TEXTS[status],
         "penwidth": "1" if status == "unchanged" else "2.2",
         "style": "dashed" if status == "removed" else "solid",
-        "tooltip": "\\n".join(arrow.details).encode("ascii", "xmlcharrefreplace").decode(),
+        "tooltip": tooltip(*arrow.details),
     }
     if tail_cluster:
         attributes["ltail"] = tail_cluster

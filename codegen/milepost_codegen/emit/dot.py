@@ -6,8 +6,9 @@ import html
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from graphviz import Digraph
+from graphviz import Digraph, nohtml
 
+from milepost.printing import printable
 from milepost_codegen.drawing import Arrow, Box, Cluster, Drawing, Kind, Members, draw
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from milepost_codegen.model import Lifecycle, Machine
 
-__all__ = ["emit_dot"]
+__all__ = ["emit_dot", "tooltip"]
 
 _FONT: Final = "Helvetica"
 _INK: Final = "#37474f"
@@ -35,14 +36,14 @@ _WRAP: Final = 16  # a label's line is broken at the next `and` or `or` after so
 
 
 def emit_dot(lifecycle: Lifecycle, machine: Machine) -> str:
-    """The DOT text of `machine`: ASCII, every element with a stable id."""
+    """The DOT text of `machine`, every element with a stable id."""
     drawing = draw(machine)
     graph = Digraph(
         name=f"{lifecycle.name}.{machine.name}",
         graph_attr={
             "id": f"machine-{machine.name}",
             "label": "",
-            "tooltip": _ascii(machine.doc or machine.name),
+            "tooltip": tooltip(machine.doc or machine.name),
             "rankdir": "TB",
             "newrank": "true",
             "compound": "true",
@@ -98,6 +99,21 @@ def emit_dot(lifecycle: Lifecycle, machine: Machine) -> str:
     return str(graph.source)
 
 
+def tooltip(*lines: str) -> str:
+    """An attribute of DOT that is shown as `lines`; nothing in them is markup.
+
+    It is ASCII, but for characters above U+FFFF: the renderer knows no numbers that high.
+    """
+    texts = (printable(line).replace("&", "&amp;").replace("\\", "\\\\") for line in lines)
+    text = "\\n".join(texts)
+    quoted: str = nohtml("".join(map(_reference, text)))
+    return quoted
+
+
+def _reference(char: str) -> str:
+    return f"&#{ord(char)};" if "\x7f" < char <= "\uffff" else char
+
+
 def _cluster(graph: Digraph, cluster: Cluster, boxes: Mapping[str, Box]) -> None:
     inner = Digraph(
         name=f"cluster_{cluster.group}",
@@ -129,7 +145,7 @@ def _node(graph: Digraph, box: Box) -> None:
         fillcolor=fill,
         color=border,
         peripheries="2" if box.final else "1",
-        tooltip=_ascii("\\n".join((box.doc or box.state, *box.details))),
+        tooltip=tooltip(box.doc or box.state, *box.details),
         **{"class": " ".join(("state", box.kind, *box.classes))},
     )
 
@@ -207,8 +223,8 @@ def _edge(graph: Digraph, arrow: Arrow, drawing: Drawing) -> None:
         "id": f"edge-{arrow.source}-{arrow.target}{'-history' if remembered_state else ''}",
         "class": " ".join(("transition", *arrow.classes)),
         "label": "".join(f"  {line}\\l" for line in lines),
-        "tooltip": _ascii("\\n".join(arrow.details)),
-        "labeltooltip": _ascii("\\n".join(arrow.details)),
+        "tooltip": tooltip(*arrow.details),
+        "labeltooltip": tooltip(*arrow.details),
     }
     if tail_cluster:
         attributes["ltail"] = tail_cluster
@@ -249,7 +265,3 @@ def _wrapped(label: str, width: int) -> list[str]:
         else:
             lines[-1] += f" {word}"
     return lines
-
-
-def _ascii(text: str) -> str:
-    return text.encode("ascii", "xmlcharrefreplace").decode()

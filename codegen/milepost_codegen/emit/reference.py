@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from milepost_codegen.emit.markdown import cell, code, paragraph
 from milepost_codegen.emit.templates import render
 from milepost_codegen.expressions import to_text
 
@@ -42,11 +43,11 @@ class _Page:
 
 def emit_reference(lifecycle: Lifecycle) -> str:
     """The reference page of `lifecycle`, without its header."""
-    enums = tuple((_code(one.type.name), _codes(one.type.members)) for one in lifecycle.enums)
+    enums = tuple((code(one.type.name), _codes(one.type.members)) for one in lifecycle.enums)
     page = _Page(
         name=lifecycle.name,
         version=lifecycle.version,
-        paragraphs=(lifecycle.doc,) if lifecycle.doc else (),
+        paragraphs=(paragraph(lifecycle.doc),) if lifecycle.doc else (),
         enums=_sections(_Section(heading="Enums", columns=("enum", "members"), rows=enums)),
         machines=tuple(_machine(machine) for machine in lifecycle.machines),
     )
@@ -55,28 +56,28 @@ def emit_reference(lifecycle: Lifecycle) -> str:
 
 def _machine(machine: Machine) -> _MachinePage:
     states = tuple(
-        (_code(state.name), _marks(machine, state.name, final=state.final), _cell(state.doc))
+        (code(state.name), _marks(machine, state.name, final=state.final), cell(state.doc))
         for state in machine.states
     )
-    guards = tuple((_code(guard.name), _code(to_text(guard.body))) for guard in machine.guards)
-    groups = tuple((_code(group.name), _codes(group.states)) for group in machine.groups)
+    guards = tuple((code(guard.name), code(to_text(guard.body))) for guard in machine.guards)
+    groups = tuple((code(group.name), _codes(group.states)) for group in machine.groups)
     accepts = tuple(
-        (_code(one.name), _code(one.machine), _code(state), _codes(events))
+        (code(one.name), code(one.machine), code(state), _codes(events))
         for one in machine.collections
         for state, events in one.accepts
     )
     invariants = tuple(
         (
-            _code(one.name),
+            code(one.name),
             "all" if one.states is None else _codes(one.states),
-            _code(to_text(one.holds)),
-            _cell(one.doc),
+            code(to_text(one.holds)),
+            cell(one.doc),
         )
         for one in machine.invariants
     )
     return _MachinePage(
         name=machine.name,
-        paragraphs=(machine.doc,) if machine.doc else (),
+        paragraphs=(paragraph(machine.doc),) if machine.doc else (),
         sections=_sections(
             _Section(heading="States", columns=("state", "", "meaning"), rows=states),
             _Section(heading="Groups", columns=("group", "states"), rows=groups),
@@ -123,42 +124,33 @@ def _variable(variable: Variable) -> tuple[str, ...]:
     initially = "must be given" if variable.initial is None else _value(variable.initial)
     if variable.param:
         initially = f"parameter; {initially}"
-    where = "" if variable.where is None else _code(to_text(variable.where))
-    return (_code(variable.name), variable.type.name, initially, where, _cell(variable.doc))
+    where = "" if variable.where is None else code(to_text(variable.where))
+    return (code(variable.name), variable.type.name, initially, where, cell(variable.doc))
 
 
 def _event(event: Event) -> tuple[str, ...]:
     fields = [
-        f"{_code(field.name)}: {field.type.name}"
+        f"{code(field.name)}: {field.type.name}"
         + ("" if field.required else f" = {_value(field.default)}")
         for field in event.fields
     ]
-    return (_code(event.name), "<br>".join(fields), _cell(event.doc))
+    return (code(event.name), "<br>".join(fields), cell(event.doc))
 
 
 def _transition(one: Transition) -> tuple[str, ...]:
-    guard = "" if one.guard is None else _code(to_text(one.guard))
-    done = [_code(f"{part.name} = {to_text(part.value)}") for part in one.assignments]
+    guard = "" if one.guard is None else code(to_text(one.guard))
+    done = [code(f"{part.name} = {to_text(part.value)}") for part in one.assignments]
     done += [
-        f"members of {_code(part.collection)} in {_code(part.state)}: {_code(part.event)}"
+        f"members of {code(part.collection)} in {code(part.state)}: {code(part.event)}"
         for part in one.members
     ]
     effect = "ignored" if one.ignored else "<br>".join(done)
-    return (_code(one.id), _code(one.source), _code(one.event), guard, _code(one.target), effect)
+    return (code(one.id), code(one.source), code(one.event), guard, code(one.target), effect)
 
 
 def _value(value: Json) -> str:
-    return _code(value if isinstance(value, str) and value else json.dumps(value))
+    return code(value if isinstance(value, str) and value else json.dumps(value))
 
 
 def _codes(names: tuple[str, ...]) -> str:
-    return " ".join(_code(name) for name in names)
-
-
-def _code(text: str) -> str:
-    return f"`{_cell(text)}`"
-
-
-def _cell(text: str) -> str:
-    """Text that cannot end a table's cell."""
-    return text.replace("|", "\\|")
+    return " ".join(code(name) for name in names)

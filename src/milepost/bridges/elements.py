@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 from xml.sax.saxutils import quoteattr
 
+from milepost.printing import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -41,7 +43,7 @@ def _lines(node: Node, indent: str) -> Iterator[str]:
         yield f"{indent}<!-- {_harmless(node.text)} -->"
         return
     given = ((name, value) for name, value in node.attributes.items() if value is not None)
-    tag = " ".join((node.name, *(f"{name}={quoteattr(value)}" for name, value in given)))
+    tag = " ".join((node.name, *(f"{name}={quoteattr(printable(value))}" for name, value in given)))
     if not node.children:
         yield f"{indent}<{tag}/>"
         return
@@ -53,7 +55,7 @@ def _lines(node: Node, indent: str) -> Iterator[str]:
 
 def _harmless(text: str) -> str:
     """`text` with no two hyphens in a row, which would end a comment."""
-    joined = " ".join(text.split())
+    joined = printable(" ".join(text.split()))
     while "--" in joined:
         joined = joined.replace("--", "- -")
     return joined
