@@ -24,6 +24,9 @@ class Unguarded:
     def watch(self) -> None:
         pass
 
+    def in_place(self) -> bool:
+        return True
+
     def look(self, *, committed: bool = False) -> None:
         pass
 
@@ -32,6 +35,9 @@ class Unguarded:
 
     def leave_log(self) -> None:
         pass
+
+    def keep_turn(self) -> bool:
+        return True
 
     def give_turn(self) -> None:
         pass

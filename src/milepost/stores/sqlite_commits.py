@@ -33,18 +33,17 @@ class Writing:
         connections.turn.acquire()
         try:
             connections.refuse()  # while we waited it may have been closed
-            connections.guard.take_turn(connections.patience)
-            connections.look()
-            connection.execute("BEGIN IMMEDIATE")
-            stored_version(connection, connections.url)
-            self._writer = SqliteWriter(connection, connections.url)
+            connections.begin(connection)
+            self._writer = writer = SqliteWriter(connection, connections.url)
+            if writer.mark != connections.mark:  # otherwise nobody wrote since we did
+                stored_version(connection, connections.url)
         except BaseException as error:
             system_errno = errno_of(connection)
             self._end()
             if isinstance(error, apsw.Error | UnicodeDecodeError):
                 raise connections.translation(error, system_errno) from error
             raise
-        return self._writer
+        return writer
 
     def __exit__(
         self,
@@ -58,27 +57,30 @@ class Writing:
                 connections.refuse()
             return
         system_errno = 0
+        ended = False
         try:
             if error is None:
                 if self._writer.failure is not None:
                     raise self._writer.failure
                 connection.execute("COMMIT")
+                ended = True
                 connections.look(committed=True)
-                self._writer.mark = connection.data_version("main")
+                self._writer.mark = connections.mark = connection.data_version("main")
                 connections.check_in(connection)
                 return
             system_errno = errno_of(connection)
         except apsw.Error as failure:
             raise outcome(connection, failure, connections.url) from failure
         finally:
-            self._end()
+            self._end(ended=ended)
         if isinstance(error, apsw.Error | UnicodeDecodeError):
             raise connections.translation(error, system_errno) from error
 
-    def _end(self) -> None:
-        """Give everything back that was taken; what was not committed is rolled back."""
+    def _end(self, *, ended: bool = False) -> None:
+        """Give everything back that was taken; what has not ended yet is rolled back."""
         try:
-            roll_back(self._connection)
+            if not ended:
+                roll_back(self._connection)
         finally:
             try:
                 self._connections.guard.give_turn()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from typing import Final, TypeAlias
 import apsw
 
 from milepost.errors import StoreError, StoreForked, StoreReplaced
+from milepost.forks import here
 from milepost.stores.sqlite_errors import errno_of, translate
 from milepost.stores.sqlite_guard import Guarding
 from milepost.stores.sqlite_outcome import roll_back
@@ -32,6 +34,9 @@ MakePatience: TypeAlias = Callable[[float], Patience]
 
 _PAGES: Final = 1000
 """How long the log may become before it is checked in, where no reader keeps it: SQLite's own."""
+
+_FRESH_S: Final = 0.05
+"""How long a look is taken for what another would give, before something is written."""
 
 _CLOSING_S: Final = 1.0
 """How long a store that nobody closed waits for a writer at the end of the process."""
@@ -73,14 +78,16 @@ class Connections:
         self.guard = guard
         self.turn = threading.Lock()
         self.writer: apsw.Connection | None = None
+        self.mark: int | None = None  # of SQLite's, as the newest commit of this store left it
         self.patience = patience(busy_timeout_s)
-        self.log_pages = 0
+        self._log_pages = 0
         self._path = path
         self._vfs = vfs
         self._busy_timeout_s = busy_timeout_s
         self._make_patience = patience
         self._readers: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
-        self._pid = os.getpid()
+        self._here = here()
+        self._looked_at_s = 0.0
         self._watching = False
         self._closed = False
         self._replaced = ""
@@ -88,7 +95,7 @@ class Connections:
     @property
     def forked(self) -> bool:
         """True in a child of the process that opened the store."""
-        return os.getpid() != self._pid
+        return self._here is not here()
 
     def connect_to_write(self) -> tuple[apsw.Connection, Patience]:
         """A new connection for writing, which waits for its locks with the patience beside it."""
@@ -130,6 +137,7 @@ class Connections:
     def write_with(self, connection: apsw.Connection, patience: Patience) -> None:
         """Have `connection` for the one that writes. The log is checked in by `check_in` alone."""
         connection.set_wal_hook(self._note_pages)
+        connection.set_busy_handler(self._wait_within_turn)
         self.writer, self.patience = connection, patience
 
     def read_with(self, connection: apsw.Connection) -> None:
@@ -188,21 +196,39 @@ class Connections:
 
     def look(self, *, committed: bool = False) -> None:
         """Raise StoreReplaced, now and at every later use, unless the open files are in place."""
-        try:
-            self.guard.look(committed=committed)
-        except StoreReplaced as error:
-            self._replaced = self._replaced or error.problem
-            raise
+        if not self.guard.in_place():
+            try:
+                self.guard.look(committed=committed)
+            except StoreReplaced as error:
+                self._replaced = self._replaced or error.problem
+                raise
+        self._looked_at_s = time.monotonic()
+
+    def begin(self, connection: apsw.Connection) -> None:
+        """Begin to write in a turn of this store's, with files that were in place a moment ago.
+
+        Raises StoreLocked, StoreReplaced, apsw.Error.
+        """
+        if time.monotonic() - self._looked_at_s > _FRESH_S:
+            self.look()
+        while True:
+            self.guard.take_turn(self.patience)
+            connection.execute("BEGIN IMMEDIATE")
+            if self.guard.keep_turn():
+                return
+            roll_back(connection)
+            self.guard.give_turn()
 
     def check_in(self, connection: apsw.Connection) -> None:
         """Within a turn: bring a log that has become long in to the file, as far as readers let.
 
         What is committed stays in the log if that fails.
         """
-        if self.log_pages >= _PAGES:
+        if self._log_pages >= _PAGES:
             self.guard.leave_log()
             with suppress(apsw.Error):
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._log_pages = 0
 
     @contextmanager
     def translated(self, connection: apsw.Connection | None = None) -> Iterator[None]:
@@ -250,8 +276,16 @@ class Connections:
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.close()
 
+    def _wait_within_turn(self, waited: int) -> bool:
+        """As the busy handler: who keeps us waiting may need what the turn keeps from everybody.
+
+        SQLite recovers the index of a log under the locks of whoever checks it in.
+        """
+        self.guard.leave_log()
+        return self.patience(waited)
+
     def _note_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self.log_pages = pages
+        self._log_pages = pages
         return apsw.SQLITE_OK
 
 

@@ -1,0 +1,105 @@
+"""Two processes record, and a thread of each opens, reads and closes the file by another SQLite."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from milepost import MilepostError, StateManager
+from tests.stores.peeking import JOB, key_of
+
+ROOT = Path(__file__).parents[2]
+SOAK = bool(os.environ.get("MILEPOST_SOAK"))
+SECONDS = 60 if SOAK else 1
+ITEMS = 60_000 if SOAK else 4000
+TRUNCATING = """
+import sqlite3, sys, time
+while True:
+    connection = sqlite3.connect(sys.argv[1], timeout=0)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        pass
+    connection.close()
+    time.sleep(0.005)
+"""
+
+
+def told(db: Path, guard: str, peek: str, *, others: str = "") -> list[list[str]]:
+    """What two such processes say, line by line, each in words."""
+    with StateManager.open(db) as manager:
+        manager.create_job((key_of(p, n) for p in range(2) for n in range(ITEMS)), job_id=JOB)
+        manager.fire(JOB, "start_map")
+    beside = [subprocess.Popen([sys.executable, "-c", others, str(db)])] if others else []
+    running = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "tests.stores.peeking"),
+                *map(str, (db, process, SECONDS, guard, peek)),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for process in range(2)
+    ]
+    lines: list[list[str]] = []
+    for one in running:
+        out, err = one.communicate(timeout=SECONDS + 60)
+        assert err == ""
+        lines += [line.split() for line in out.splitlines()]
+    for one in beside:
+        one.kill()
+        one.wait()
+    return lines
+
+
+def lost(db: Path, lines: list[list[str]]) -> list[str]:
+    """What was acknowledged and is not there, and what is wrong with the file."""
+    done = [words[1] for words in lines if words[0] == "done"]
+    try:
+        with StateManager.open(db) as manager:
+            found = set(dict(manager.results(JOB)))
+            problems = [*manager.check_store()]
+            problems += [p.message for v in manager.verify() for p in v.problems]
+    except MilepostError as error:
+        return [str(error)]
+    connection = sqlite3.connect(db)
+    integrity = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+    connection.close()
+    problems += [] if integrity == ["ok"] else integrity
+    return [*problems, *(key for key in done if key not in found)]
+
+
+@pytest.mark.parametrize(
+    ("peek", "others"),
+    [("read", ""), ("read", TRUNCATING), ("truncate", "")],
+    ids=["looked at", "and truncated by another process", "and truncated in the process"],
+)
+def test_nothing_that_was_acknowledged_is_lost(tmp_path: Path, peek: str, others: str) -> None:
+    """The file is sound, and errors are ours."""
+    db = tmp_path / "jobs.db"
+    lines = told(db, "guarded", peek, others=others)
+    done = [words for words in lines if words[0] == "done"]
+    errors = [words[1] for words in lines if words[0] == "error"]
+    print(f"{SECONDS} s: {len(done)} acknowledged, errors {errors}")
+    assert lost(db, lines) == []
+    assert errors == []
+    assert len(done) > 20
+
+
+def test_without_the_guard_it_is(tmp_path: Path) -> None:
+    """The negative control."""
+    db = tmp_path / "jobs.db"
+    for attempt in range(5):
+        lines = told(db.with_name(f"{attempt}.db"), "unguarded", "read")
+        if lost(db.with_name(f"{attempt}.db"), lines):
+            return
+    pytest.fail("the files of five trials are sound, and hold all that was acknowledged")
