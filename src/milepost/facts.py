@@ -97,11 +97,16 @@ class ItemsAdded(_Fact, tag="added", frozen=True):
 
 
 class LeaseTaken(_Fact, tag="lease", frozen=True):
-    """`owner` holds the job from here on. `reason` says why it took it over, if it did."""
+    """`owner` holds the job from here on. `reason` says why it took it over, if it did.
+
+    `unharmed` says that what was in flight was not cut short by a death: its holder had given the
+    job back, or was seen alive.
+    """
 
     owner: str
     fence: int
     reason: str = ""
+    unharmed: bool = False
 
 
 class LeaseReleased(_Fact, tag="released", frozen=True):
@@ -281,3 +286,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     item_count: int | None = None
     fingerprint: str = ""
     spans: list[tuple[int, int]] = []
+    unharmed: bool = False

@@ -98,7 +98,8 @@ def _taken(state: JobState, fact: LeaseTaken) -> JobState:
     if fact.fence != state.fence + 1:
         raise ValueError(f"fence {fact.fence} follows {state.fence}")  # INV-FENCE
     orphaned = state.orphaned or state.owner is not None
-    return changed(state, owner=fact.owner, fence=fact.fence, orphaned=orphaned)
+    unharmed = fact.unharmed and (state.unharmed or not state.orphaned)
+    return changed(state, owner=fact.owner, fence=fact.fence, orphaned=orphaned, unharmed=unharmed)
 
 
 def _repaired(state: JobState, fact: Repaired) -> JobState:
@@ -107,7 +108,8 @@ def _repaired(state: JobState, fact: Repaired) -> JobState:
     if fact.fence == state.fence:
         return state
     orphaned = state.orphaned or state.owner is not None
-    return changed(state, owner=None, fence=fact.fence, orphaned=orphaned)
+    unharmed = state.unharmed or not state.orphaned
+    return changed(state, owner=None, fence=fact.fence, orphaned=orphaned, unharmed=unharmed)
 
 
 def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
@@ -154,6 +156,7 @@ def _fired(state: JobState, fact: JobFired) -> JobState:
         items=items,
         variables=variables,
         orphaned=state.orphaned and fact.event != "recover",
+        unharmed=state.unharmed and fact.event != "recover",
     )
 
 
@@ -179,6 +182,7 @@ def _forked(state: JobState, fact: Forked) -> JobState:
         state,
         owner=None,
         orphaned=state.orphaned or state.owner is not None,
+        unharmed=state.unharmed or not state.orphaned,
         checkpoint_fact=None,
         checkpoint_at_us=0,
         created_at_us=state.updated_at_us,

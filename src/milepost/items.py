@@ -120,6 +120,17 @@ class Ledger:
                 return state, self.context(values)
         raise KeyError(ordinal)
 
+    def marked(self, name: str) -> BitMap:
+        """The members whose variable `name` is true; none of a machine without it. O(cells)."""
+        owned = self.machine.owned
+        found = bitmap()
+        if name in owned:
+            place = owned.index(name)
+            for (_, values), members in self.cells.items():
+                if values[place]:
+                    found = found | members
+        return found
+
     def enabled(self, event: str) -> BitMap:
         """The members that would take `event`, guards included. O(cells)."""
         found = bitmap()

@@ -87,7 +87,8 @@ class JobState:
 
     `phase` is the state of the job's machine, `context` its variables and parameters. `owner` is
     who holds the lease, None where nobody does; `fence` counts acquisitions and never falls.
-    `orphaned` says that a holder was taken over and the job has not been recovered since.
+    `orphaned` says that a holder was taken over and the job has not been recovered since;
+    `unharmed` that no holder since then died, as far as is known.
     `variables` are the job's own JSON values. `number` is the job's in its store: no job has had
     it before, even under the same id. `fingerprint` is of the items that it has, with those that
     were added; `spans` says where they stand among all that were ever stored for the job.
@@ -108,6 +109,7 @@ class JobState:
     updated_at_us: int
     owner: str | None = None
     orphaned: bool = False
+    unharmed: bool = field(default=False, compare=False)  # of no log from before it was told
     checkpoint_fact: CheckpointTaken | None = None
     checkpoint_at_us: int = 0
     rewinds: tuple[tuple[int, int], ...] = ()
@@ -219,6 +221,25 @@ class JobState:
             and (phase == self.machine.initial or begun_by.issubset(accepts.get(phase, ())))
         )
 
+    @property
+    def executor_lost(self) -> bool:
+        """True if whoever had the items that are in flight died, for all that the log tells.
+
+        False if it gave the job back, or was alive when the job was taken from it.
+        """
+        if self.owner is None and not self.orphaned:
+            return self.fence == 0
+        return not self.unharmed
+
+    @property
+    def suspects(self) -> BitMap:
+        """The ordinals of the items that wait and were in flight when an executor died.
+
+        They are to begin one at a time, alone, so that the next death names the one. O(cells).
+        """
+        marked = self.items.marked("suspect")
+        return marked & self.takers("start") if marked else marked
+
     def takers(self, event: str) -> BitMap:
         """The ordinals of the items that would take `event` now, guards included.
 
@@ -253,6 +274,7 @@ class JobState:
                 item_count=self.items.count,
                 fingerprint=self.fingerprint,
                 spans=list(self.spans),
+                unharmed=self.unharmed,
             )
         )
 
@@ -301,6 +323,7 @@ def restore(stored: bytes, tables: Tables, inputs: Inputs) -> JobState:
         updated_at_us=snapshot.updated_at_us,
         owner=snapshot.owner,
         orphaned=snapshot.orphaned,
+        unharmed=snapshot.unharmed,
         checkpoint_fact=snapshot.checkpoint,
         checkpoint_at_us=snapshot.checkpoint_at_us,
         rewinds=tuple((at, to) for at, to in snapshot.rewinds),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import TypeAlias, cast
 
 from milepost.errors import LifecycleChanged
 from milepost.facts import JobCreated
+from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
 
 __all__ = ["Tables", "described", "tables_of", "version_of"]
@@ -16,8 +18,37 @@ Tables: TypeAlias = Mapping[str, Lifecycle]
 
 
 def tables_of(current: Lifecycle, earlier: Iterable[Lifecycle]) -> Tables:
-    """The versions by digest, the current one first."""
-    return {one.digest: one for one in (current, *earlier)}
+    """The versions by digest, the current one first.
+
+    The earlier versions of the lifecycle that comes with Milepost are always among them.
+    """
+    given = {one.digest: one for one in (current, *earlier)}
+    return _WithOwn(given) if current is mapreduce.LIFECYCLE else given
+
+
+class _WithOwn(Mapping[str, Lifecycle]):
+    """The versions that were given, and those of our own lifecycle: read when one is met."""
+
+    def __init__(self, given: Mapping[str, Lifecycle]) -> None:
+        self._known = dict(given)
+        self._modules = {
+            digest: f"{mapreduce.__name__}_v{upgrade.version}"
+            for digest, upgrade in mapreduce.LIFECYCLE.upgrades.items()
+            if digest not in given
+        }
+
+    def __getitem__(self, digest: str) -> Lifecycle:
+        found = self._known.get(digest)
+        if found is None:
+            module = import_module(self._modules[digest])
+            found = self._known.setdefault(digest, cast("Lifecycle", module.LIFECYCLE))
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys((*self._known, *self._modules))
+
+    def __len__(self) -> int:
+        return len(dict.fromkeys((*self._known, *self._modules)))
 
 
 def described(lifecycle: Lifecycle) -> str:

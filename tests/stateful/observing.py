@@ -12,6 +12,8 @@ from milepost.state.loading import Loader
 from milepost.state.persistence import open_store
 from milepost.versions import tables_of
 
+from .reference import seen
+
 
 def observed(state: JobState, results: dict[str, Any] | None = None) -> dict[str, Any]:
     """The real state in the words of the reference."""
@@ -19,7 +21,7 @@ def observed(state: JobState, results: dict[str, Any] | None = None) -> dict[str
     return {
         "state": state.phase,
         "context": {k: v for k, v in state.context.items() if not k.startswith("history.")},
-        "items": [(name, context["attempts"]) for name, context in items],
+        "items": [(name, *seen(dict(context))) for name, context in items],
         "results": {state.inputs.ordinal(key): result for key, result in (results or {}).items()},
         "variables": dict(state.variables),
         "fence": state.fence,

@@ -96,6 +96,10 @@ class Table:
         self.events: list[str] = list(spec["events"])
         self.groups: dict[str, list[str]] = spec.get("groups", {})
         self.guards: dict[str, str] = spec.get("guards", {})
+        self.payloads: dict[str, dict[str, Any]] = {
+            event: (told or {}).get("payload", {}) if isinstance(told, dict) else {}
+            for event, told in spec["events"].items()
+        }
         self.members = {m for values in definition["enums"].values() for m in values}
         self.rows: list[dict[str, Any]] = []
         for row in spec["transitions"]:
@@ -109,6 +113,15 @@ class Table:
             given = variable.get("default", variable.get("initial"))
             found[name] = params.get(name, literal(given))
         return found
+
+    def told(self, event: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """What rows may read of a payload, defaults filled in."""
+        fields = self.payloads.get(event, {}).items()
+        readable = {name: spec for name, spec in fields if spec["type"] in ("bool", "int")}
+        return {
+            f"event.{name}": payload.get(name, literal(spec.get("default", "false")))
+            for name, spec in readable.items()
+        }
 
     def row(self, state: str, event: str, names: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The target and the row that `event` takes. Raises Refused."""
@@ -155,6 +168,11 @@ ITEM = Table("item", DEFINED)
 ACCEPTS: dict[str, list[str]] = JOB.spec["collections"]["items"]["accepts"]
 
 
+def seen(context: dict[str, Any]) -> tuple[Any, ...]:
+    """What of an item's context its own events change."""
+    return context["attempts"], context["suspect"], context["crashes"]
+
+
 @dataclass
 class ReferenceItem:
     state: str
@@ -184,6 +202,7 @@ class ReferenceJob:
     owner: str | None = None
     expires_at_us: int = 0
     orphaned: bool = False
+    unharmed: bool = False
     rejected: int = 0
     arcs: list[tuple[str, tuple[str, str, str]]] = field(default_factory=list)
 
@@ -206,7 +225,7 @@ class ReferenceJob:
 
     def fire(self, event: str, payload: dict[str, Any]) -> None:
         """The job takes `event`, or Refused is raised and nothing has changed."""
-        names = self.names()
+        names = {**self.names(), **JOB.told(event, payload)}
         target, row = JOB.row(self.state, event, names)
         after = self.copy()
         after.context = {**self.context, **JOB.assigned(row, names)}
@@ -225,6 +244,7 @@ class ReferenceJob:
         after.state = target
         after.variables.update(payload.get("variables", {}))
         after.orphaned = after.orphaned and event != "recover"
+        after.unharmed = after.unharmed and event != "recover"
         self.__dict__.update(after.__dict__)
 
     def takes_items(self) -> bool:
@@ -270,15 +290,34 @@ class ReferenceJob:
         """True if a holder has neither given the job back nor let its lease expire."""
         return self.owner is not None and self.expires_at_us > steady_us
 
+    def lost(self) -> bool:
+        """True if what is in flight was in the hands of somebody who died."""
+        if self.owner is None and not self.orphaned:
+            return self.fence == 0
+        return not self.unharmed
+
+    def take(self, owner: str, expires_at_us: int) -> None:
+        """`owner` holds the job from now on."""
+        running = any(item.state == "running" for item in self.items)
+        there = self.owner is not None or not self.lost()  # its process is this one, or it left
+        self.unharmed = running and there and (self.unharmed or not self.orphaned)
+        self.orphaned = self.orphaned or self.owner is not None
+        self.fence += 1
+        self.owner, self.expires_at_us = owner, expires_at_us
+
     def recover(self) -> None:
         """What applying a recovery plan does."""
         if self.state == "failed":
             self.fire("retry", {})
         elif self.state == "paused":
             self.fire("resume", {})
-        running = any(item.state == "running" for item in self.items)
+        running = [n for n, item in enumerate(self.items) if item.state == "running"]
         if self.state in JOB.groups["active"] and (running or self.orphaned):
-            self.fire("recover", {})
+            lost = self.lost()
+            for ordinal in running:
+                if lost and self.items[ordinal].context["suspect"]:
+                    self.record([(ordinal, "crash", {"message": ""})])
+            self.fire("recover", {"lost": lost})
         failed = [n for n, item in enumerate(self.items) if item.state == "failed"]
         for event in ("retry", "give_up"):
             if event in ACCEPTS.get(self.state, []):
@@ -293,7 +332,7 @@ class ReferenceJob:
         return {
             "state": self.state,
             "context": dict(self.context),
-            "items": [(item.state, item.context["attempts"]) for item in self.items],
+            "items": [(item.state, *seen(item.context)) for item in self.items],
             "results": {
                 n: item.result for n, item in enumerate(self.items) if item.state == "done"
             },

@@ -66,8 +66,16 @@ def machine_of(table: Table) -> tuple[transitions.Machine, Any]:
 def contexts(table: Table) -> Iterator[dict[str, Any]]:
     """Every context over small values of all that guards read."""
     if table is ITEM:
-        for attempts, most in product(range(4), range(1, 4)):
-            yield {"attempts": attempts, "max_attempts": most}
+        for attempts, most, suspect, crashes, deaths in product(
+            range(4), range(1, 4), (False, True), range(3), range(1, 3)
+        ):
+            yield {
+                "attempts": attempts,
+                "max_attempts": most,
+                "suspect": suspect,
+                "crashes": crashes,
+                "max_crashes": deaths,
+            }
         return
     for pending, running, failed, dead, max_dead in product(range(2), repeat=5):
         for reduce, failed_in, left in product(
@@ -90,9 +98,13 @@ def test_generated_tables_agree_with_transitions(table: Table) -> None:
     generated = mapreduce.LIFECYCLE.machines[table.name]
     other, model = machine_of(table)
     moved = refused = 0
+    payload = {"variables": {}, "lost": True}
     for context in contexts(table):
-        model.names = context
-        for state, event in product(table.states, table.events):
+        for lost, state, event in product((False, True), table.states, table.events):
+            if not lost and event != "recover":
+                continue  # nothing else reads it
+            payload["lost"] = lost
+            model.names = {**context, "event.lost": lost}
             other.set_state(state, model)
             try:
                 accepted = getattr(model, f"on_{event}")()
@@ -100,7 +112,7 @@ def test_generated_tables_agree_with_transitions(table: Table) -> None:
                 accepted = False
             expected = model.state if accepted else None
             try:
-                found = generated.step(state, event, context, {"variables": {}}).state
+                found = generated.step(state, event, context, payload).state
             except TransitionRefused:
                 found = None
             assert found == expected, (state, event, context)

@@ -57,6 +57,7 @@ def payload_of(event: str, result: Any) -> dict[str, Any]:
     return {
         "succeed": {"result": result},
         "fail": {"cause": "timeout", "message": "no answer"},
+        "crash": {"message": "it died"},
         "start_map": {"variables": {"from": "setup"}},
         "finish_reduce": {"result": result},
         "set_variables": {"variables": {"n": result}},
@@ -85,10 +86,18 @@ class Jobs(RuleBasedStateMachine):
         return StateManager.open(self.database, durability="process", clock=self.clock)
 
     @initialize(
-        max_attempts=st.integers(1, 2), max_dead=st.integers(0, 1), has_reduce=st.booleans()
+        max_attempts=st.integers(1, 2),
+        max_crashes=st.integers(1, 2),
+        max_dead=st.integers(0, 1),
+        has_reduce=st.booleans(),
     )
-    def create(self, max_attempts: int, max_dead: int, has_reduce: bool) -> None:
-        params = {"max_attempts": max_attempts, "max_dead": max_dead, "has_reduce": has_reduce}
+    def create(self, max_attempts: int, max_crashes: int, max_dead: int, has_reduce: bool) -> None:
+        params = {
+            "max_attempts": max_attempts,
+            "max_crashes": max_crashes,
+            "max_dead": max_dead,
+            "has_reduce": has_reduce,
+        }
         items = [f"item-{n}" for n in range(ITEMS)]
         self.managers[0].create_job(items, job_id=JOB_ID, config=params)
         self.reference = ReferenceJob(ITEMS, params)
@@ -292,11 +301,7 @@ class Jobs(RuleBasedStateMachine):
             return
         self.drop_leases()
         lease = held.__enter__()
-        if self.reference.owner is not None:
-            self.reference.orphaned = True
-        self.reference.fence += 1
-        self.reference.owner = owner
-        self.reference.expires_at_us = self.clock.monotonic_us() + int(TTL_S * 1e6)
+        self.reference.take(owner, self.clock.monotonic_us() + int(TTL_S * 1e6))
         self.leases[who] = (lease, held)
         assert lease.fence == self.reference.fence
 

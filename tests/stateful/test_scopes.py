@@ -22,6 +22,7 @@ steps = st.tuples(
     st.sampled_from(
         [
             *("start", "start", "start", "succeed", "fail", "fail", "interrupt", "retry"),
+            "crash",
             *("give_up", "requeue", "release", "skip"),
             *("job:pause", "job:resume", "job:fail", "job:retry", "job:recover", "checkpoint"),
             *("rewind", "apply"),
@@ -90,11 +91,16 @@ class Played:
                 self._lost(before)
         else:
             hit = sorted(ordinals & set(before.takers(name)))
-            payload = {"fail": {"cause": cause, "message": ""}, "succeed": {"result": 1}}.get(name)
+            payload = {
+                "fail": {"cause": cause, "message": ""},
+                "crash": {"message": "it died"},
+                "succeed": {"result": 1},
+            }.get(name)
             if hit:
                 self.manager.record("j", [ItemEvent(o, name, payload) for o in hit])
-            if name in ("fail", "interrupt"):
-                self.causes.update(dict.fromkeys(hit, cause if payload else "executor_lost"))
+            if name in ("fail", "interrupt", "crash"):
+                why = cause if name == "fail" else "executor_lost"
+                self.causes.update(dict.fromkeys(hit, why))
 
     def _lost(self, before: JobState) -> None:
         self.causes.update(dict.fromkeys(before.items.members("running"), "executor_lost"))

@@ -15,6 +15,8 @@ from typing import Any
 import apsw
 
 from milepost import ItemEvent, StateManager
+from milepost.lifecycles import mapreduce
+from milepost.machine import Lifecycle
 from milepost.processes import Process
 from milepost.state.persistence import open_store
 from milepost.stores.sqlite_schema import VERSION
@@ -100,10 +102,12 @@ class NoProcesses:
         return False
 
 
-def write(path: Path) -> dict[str, Any]:
+def write(path: Path, lifecycle: Lifecycle = mapreduce.LIFECYCLE) -> dict[str, Any]:
     """Write the store of the newest format to `path`; what it holds."""
     clock = FakeClock(timeline="the clock of the kept store")
-    with StateManager(open_store(path), clock=clock, processes=NoProcesses()) as manager:
+    with StateManager(
+        open_store(path), clock=clock, processes=NoProcesses(), lifecycle=lifecycle
+    ) as manager:
         tell(manager, clock)
         held = holds(manager)
     connection = apsw.Connection(str(path))

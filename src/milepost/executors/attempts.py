@@ -6,11 +6,12 @@ between processes gets as far as the run.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from milepost.codec import encode_value
 from milepost.errors import ValueInvalid
@@ -18,7 +19,16 @@ from milepost.inputs import Item
 from milepost.lifecycles.mapreduce import Cause
 from milepost.state.limits import Limits, check_value
 
-__all__ = ["Given", "NotGiven", "attempt", "attempt_awaited", "failure_of", "outcome_of"]
+__all__ = [
+    "Given",
+    "NotGiven",
+    "Outcome",
+    "Timed",
+    "attempt",
+    "attempt_awaited",
+    "failure_of",
+    "outcome_of",
+]
 
 _MESSAGE_CHARS: Final = 2_000
 
@@ -39,15 +49,32 @@ class NotGiven:
     message: str
 
 
-def attempt(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Given | NotGiven:
+Outcome: TypeAlias = Given | NotGiven
+"""How a call ended."""
+
+
+class Timed(NamedTuple):
+    """How a call ended, and how long it took on its worker."""
+
+    outcome: Outcome
+    took_s: float
+
+
+def attempt(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Timed:
     """What `map_fn` makes of `item`; raises nothing that `map_fn` raises as an Exception."""
-    return outcome_of(lambda: map_fn(item), "the result", limits)
+    began_s = time.perf_counter()
+    outcome = outcome_of(lambda: map_fn(item), "the result", limits)
+    return Timed(outcome, time.perf_counter() - began_s)
 
 
-async def attempt_awaited(
-    map_fn: Callable[[Item], object], item: Item, limits: Limits
-) -> Given | NotGiven:
+async def attempt_awaited(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Timed:
     """As `attempt`; what `map_fn` gives is awaited if it can be."""
+    began_s = time.perf_counter()
+    outcome = await _outcome_awaited(map_fn, item, limits)
+    return Timed(outcome, time.perf_counter() - began_s)
+
+
+async def _outcome_awaited(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Outcome:
     try:
         value = map_fn(item)
         if isawaitable(value):
@@ -57,7 +84,7 @@ async def attempt_awaited(
     return outcome_of(lambda: value, "the result", limits)
 
 
-def outcome_of(call: Callable[[], object], what: str, limits: Limits) -> Given | NotGiven:
+def outcome_of(call: Callable[[], object], what: str, limits: Limits) -> Outcome:
     """What `call` gave, checked to be JSON within `limits`; `what` names it in messages."""
     try:
         value = call()

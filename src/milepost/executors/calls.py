@@ -5,11 +5,20 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures.thread import BrokenThreadPool
 from inspect import iscoroutinefunction
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple, TypeAlias
 
-from milepost.executors.attempts import Given, NotGiven, attempt, attempt_awaited, failure_of
+from milepost.executors.attempts import (
+    Given,
+    NotGiven,
+    Outcome,
+    Timed,
+    attempt,
+    attempt_awaited,
+    failure_of,
+)
 from milepost.executors.coroutines import CoroutineExecutor
 from milepost.inputs import Item
 from milepost.lifecycles.mapreduce import Cause, ItemEventName, ItemFail, ItemSucceed
@@ -22,12 +31,16 @@ ExecutorSource: TypeAlias = Executor | Callable[[], Executor]
 
 
 class Ended(NamedTuple):
-    """How the call for one item ended: the event that the item should take."""
+    """How the call for one item ended: the event that the item should take.
+
+    `took_s` is how long it took on its worker, None where that is not known.
+    """
 
     ordinal: int
     event: ItemEventName
     payload: ItemSucceed | ItemFail | None = None
     size_bytes: int = 0
+    took_s: float | None = None
 
 
 class _Call(NamedTuple):
@@ -57,11 +70,13 @@ class Calls:
         self._timeout_s = timeout_s
         self._clock = clock
         self._limits = limits
-        self._ended: queue.SimpleQueue[Future[Given | NotGiven] | None] = queue.SimpleQueue()
-        self._calls: dict[Future[Given | NotGiven], _Call] = {}
-        self._given_up: set[Future[Given | NotGiven]] = set()
+        self._ended: queue.SimpleQueue[Future[Timed] | None] = queue.SimpleQueue()
+        self._calls: dict[Future[Timed], _Call] = {}
+        self._given_up: set[Future[Timed]] = set()
         self._executor = source if isinstance(source, Executor) else source()
         self.broken: RuntimeError | None = None
+        self._refused: set[Future[Timed]] = set()
+        self._lost_count = 0
         try:
             _check_fit(self._executor, map_fn)
         except TypeError:
@@ -84,16 +99,17 @@ class Calls:
         return len(self._calls) + len(self._given_up)
 
     def begin(self, ordinal: int, item: Item) -> None:
-        """Hand the item to a worker. On an executor that takes no more it counts as lost."""
+        """Hand the item to a worker. An executor that takes no more counts as broken."""
         try:
             future = self._submitted(item)
         except RuntimeError as error:  # broken, or shut down by its owner
             future = Future()
             future.set_exception(BrokenExecutor(str(error)))
+            self._refused.add(future)
         self._calls[future] = _Call(ordinal, self._clock())
         future.add_done_callback(self._ended.put)
 
-    def _submitted(self, item: Item) -> Future[Given | NotGiven]:
+    def _submitted(self, item: Item) -> Future[Timed]:
         if isinstance(self._executor, CoroutineExecutor):
             return self._executor.submit(attempt_awaited, self._map_fn, item, self._limits)
         return self._executor.submit(attempt, self._map_fn, item, self._limits)
@@ -139,6 +155,7 @@ class Calls:
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = self._source()
         self._given_up.clear()
+        self._lost_count = 0
         self.broken = None
         return True
 
@@ -150,13 +167,13 @@ class Calls:
                 self._abandon(future)
             self._executor.shutdown(wait=not self.busy, cancel_futures=True)
 
-    def _abandon(self, future: Future[Given | NotGiven]) -> None:
+    def _abandon(self, future: Future[Timed]) -> None:
         """Wait no more for a call that is under way; a coroutine is cancelled."""
         self._given_up.add(future)
         if isinstance(self._executor, CoroutineExecutor):
             self._executor.abandon(future)
 
-    def _end(self, future: Future[Given | NotGiven] | None) -> list[Ended]:
+    def _end(self, future: Future[Timed] | None) -> list[Ended]:
         if future is None:
             return []
         call = self._calls.pop(future, None)
@@ -168,8 +185,28 @@ class Calls:
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             self.broken = error
-            return [Ended(call.ordinal, ItemEventName.INTERRUPT)]
-        return [_recorded(call.ordinal, future.result() if error is None else failure_of(error))]
+            begun = self._had_begun(future, error)
+            event = ItemEventName.INTERRUPT if begun else ItemEventName.RELEASE
+            return [Ended(call.ordinal, event)]
+        if error is not None:
+            return [_recorded(call.ordinal, failure_of(error))]
+        timed = future.result()
+        return [_recorded(call.ordinal, timed.outcome, timed.took_s)]
+
+    def _had_begun(self, future: Future[Timed], error: BrokenExecutor) -> bool:
+        """True if a worker may have begun the call that was lost when its executor broke.
+
+        A pool begins its calls in the order in which it got them, and each of its workers has one
+        at a time; it tells of those that it lost in that order too. A thread pool breaks only
+        where a thread could not begin any. Of an executor that says nothing all may have begun.
+        """
+        if future in self._refused:
+            self._refused.discard(future)
+            return False
+        if isinstance(error, BrokenThreadPool):
+            return False
+        self._lost_count += 1
+        return self.workers is None or self._lost_count <= self.workers
 
     def _overdue(self) -> list[Ended]:
         if self._timeout_s is None:
@@ -209,10 +246,10 @@ def _gives_coroutines(map_fn: Callable[[Item], object]) -> bool:
     return iscoroutinefunction(map_fn) or iscoroutinefunction(type(map_fn).__call__)
 
 
-def _recorded(ordinal: int, outcome: Given | NotGiven) -> Ended:
+def _recorded(ordinal: int, outcome: Outcome, took_s: float | None = None) -> Ended:
     payload: Any
     if isinstance(outcome, Given):
         payload = ItemSucceed(result=outcome.value)
-        return Ended(ordinal, payload.event, payload, outcome.size_bytes)
+        return Ended(ordinal, payload.event, payload, outcome.size_bytes, took_s)
     payload = ItemFail(cause=outcome.cause, message=outcome.message)
-    return Ended(ordinal, payload.event, payload)
+    return Ended(ordinal, payload.event, payload, took_s=took_s)

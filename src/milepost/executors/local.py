@@ -113,18 +113,20 @@ def run(
     `Steps`: what `steps.step(name, call)` gives is recorded, and not called for again.
 
     `executor` is a `concurrent.futures.Executor`, or makes one when it is called: the run then
-    shuts it down, and replaces it if it breaks. The items that were running when it broke have
-    used an attempt; one after the other they are tried alone, so that one which kills its worker
-    takes no other with it. An executor of the caller's that breaks ends the run with its error,
-    once that is recorded. For a coroutine function as `map_fn` it is a `CoroutineExecutor`.
+    shuts it down, and replaces it if it breaks. An executor that dies, this whole process
+    included, uses up no attempt. The items that it was working on are suspects: one after the
+    other they are tried alone, so that one which kills its worker takes no other with it, and is
+    dead once `max_crashes` executors died of it. An executor of the caller's that breaks ends the
+    run with its error, once that is recorded. For a coroutine function as `map_fn` it is a
+    `CoroutineExecutor`.
 
     `workers` is how many calls the executor runs at once, by default what it says of itself.
     Results, failures and the items to begin next go into one commit, and each item is durably
-    running before its call begins. Twice `workers` are held to start with, and up to `ahead`
-    beyond that if calls end faster than commits: what is held when a process dies has used an
-    attempt. With `timeout_s` nothing is held ahead, and a call that takes longer fails with cause
-    `timeout`. A coroutine is cancelled then, and another has its place; of others, Python cannot
-    stop any, so the worker stays busy and what it returns is dropped.
+    running before its call begins. As many are held as there are `workers`, and up to `ahead`
+    beyond that as far as those are done within some 50 ms. With `timeout_s` nothing is held
+    ahead, and a call that takes longer fails with cause `timeout`. A coroutine is cancelled then,
+    and another has its place; of others, Python cannot stop any, so the worker stays busy and what
+    it returns is dropped.
 
     The job is held under a lease, as `owner`, for `ttl_s` at a time. One whose process has ended
     is replaced at once; another holder is waited for, which is said on stderr and to `on_wait`,
@@ -210,7 +212,7 @@ def run(
             lease=lease,
             calls=calls,
             stop=stop,
-            window=_window(workers or calls.workers or 1, None if timeout_s else ahead),
+            window=Window(workers or calls.workers or 1, 0 if timeout_s else ahead),
             policy=policy or CheckpointPolicy(),
             on_progress=on_progress or _untold,
             grace_s=grace_s,
@@ -255,12 +257,6 @@ def _recovered(
             return plan, manager.apply(plan)
         except PlanStale as stale:  # somebody paused it, or the like, at this very moment
             _log.info("%s", stale)
-
-
-def _window(workers: int, ahead: int | None) -> Window:
-    if ahead is None:
-        return Window(least=workers, most=workers)
-    return Window(least=workers * 2, most=workers * 2 + ahead)
 
 
 def _untold(state: JobState) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from pyroaring import BitMap
 
 from milepost.codec import encode_value
 from milepost.errors import (
@@ -28,7 +27,6 @@ from milepost.executors.stopping import Stop
 from milepost.executors.turns import Turn, in_commits, next_turn
 from milepost.executors.window import Window
 from milepost.inputs import Item
-from milepost.items import bitmap
 from milepost.job import JobState
 from milepost.lifecycles.mapreduce import (
     ItemEventName,
@@ -48,6 +46,9 @@ from milepost.state.manager import StateManager
 __all__ = ["Running"]
 
 _log: Final = logging.getLogger("milepost.executors")
+
+
+_BREAKS: Final = 10
 
 
 class _Halt(BaseException):
@@ -74,7 +75,7 @@ class Running:
     failure_count: int = 0
     _last_begun: int = -1
     _stalled: bool = False
-    _suspects: BitMap = field(default_factory=bitmap)
+    _breaks: int = 0
     _checkpoint_phase: str = field(init=False)
     _checkpoint_settled: int = field(init=False)
     _checkpoint_seq: int = field(init=False)
@@ -193,10 +194,12 @@ class Running:
     def _work(self) -> None:
         """One turn: wait for calls to end, record them, and begin others in the same commit."""
         ended: list[Ended] = []
-        held = len(self.calls.ordinals)
-        if held or self._stalled:
+        if self.calls.ordinals or self._stalled:
             ended = self.calls.wait(self._longest_s())
-            self.window.adapt(held=held, ended=len(ended))
+        for one in ended:
+            if one.took_s is not None:
+                self._breaks = 0
+                self.window.learn(one.took_s)
         self._stalled = not self._commit(ended, begin=True)
         if self.calls.broken is not None and not self.calls.ordinals:
             self._replace_broken(self.calls.broken)
@@ -267,7 +270,6 @@ class Running:
             room=self.window.size - self.calls.busy if begins else 0,
             after=self._last_begun,
             busy=self.calls.ordinals,
-            suspects=self._suspects,
             decided=decided,
         )
 
@@ -275,8 +277,6 @@ class Running:
         """Follow up on a commit: count what it recorded, hand out what it began."""
         for ended in turn.recorded:
             self.done_count += ended.event == ItemEventName.SUCCEED
-            if ended.event == ItemEventName.INTERRUPT:
-                self._suspects = self._suspects | bitmap([ended.ordinal])
             if isinstance(ended.payload, ItemFail):
                 self.failure_count += 1
                 if self.waiting is not None:
@@ -288,9 +288,22 @@ class Running:
             self._last_begun = ordinal
 
     def _replace_broken(self, error: RuntimeError) -> None:
+        """Go on with a fresh executor, unless it is the caller's own or no executor works.
+
+        Where as many broke in a row, without a call that ended, as it takes for all that the
+        first one had to be found guilty, it is not the items.
+        """
+        self._breaks += 1
+        most = max(_BREAKS, 1 + self.window.workers * self.state.items.params["max_crashes"])
+        if self._breaks > most:
+            error.add_note(
+                f"job {self.state.id}: {self._breaks} executors broke in a row, and no call ended"
+                " on any of them: see what they begin with"
+            )
+            raise error
         if not self.calls.replace_broken():
             error.add_note(
-                f"job {self.state.id}: the items that were running have used an attempt; run the"
+                f"job {self.state.id}: the items that were running have used no attempt; run the"
                 " job again with another executor, or give a function that makes one"
             )
             raise error

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 __all__ = ["Window"]
+
+_AHEAD_S: Final = 0.05  # of work: some commits' worth
+_WEIGHT: Final = 1 / 8  # of the newest call in the mean
 
 
 @dataclass(slots=True)
 class Window:
-    """How many calls are held at once: more as long as they end faster than commits are made."""
+    """How many calls are held at once: what the workers have, and what they will soon begin.
 
-    least: int
-    most: int
-    size: int = field(init=False)
+    An item that is held has been begun as far as the log tells. So as many are held ahead of the
+    workers, up to `ahead`, as these will probably have done with within 50 ms: enough for workers
+    whose calls end faster than commits, and none where a call takes longer than that.
+    """
 
-    def __post_init__(self) -> None:
-        self.size = self.least
+    workers: int
+    ahead: int
+    _mean_s: float | None = field(default=None, init=False)
 
-    def adapt(self, *, held: int, ended: int) -> None:
-        """Learn from the last turn: `ended` of `held` calls had ended when it was looked at."""
-        if ended == held >= self.size:  # the workers had run dry
-            self.size = min(self.most, self.size * 2)
-        elif ended * 4 < self.size:
-            self.size = max(self.least, self.size // 2)
+    @property
+    def size(self) -> int:
+        """How many calls to hold now."""
+        if self._mean_s is None:
+            return self.workers
+        soon = int(self.workers * _AHEAD_S / max(self._mean_s, 1e-6))
+        return self.workers + min(self.ahead, soon)
+
+    def learn(self, took_s: float) -> None:
+        """Take note of how long a call took on its worker."""
+        before_s = took_s if self._mean_s is None else self._mean_s
+        self._mean_s = before_s + (took_s - before_s) * _WEIGHT

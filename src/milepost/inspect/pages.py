@@ -12,6 +12,7 @@ from milepost.inspect.views import (
     Guarding,
     HistoryLine,
     HistoryView,
+    ItemLine,
     ItemsView,
     JobsView,
     ShowView,
@@ -137,6 +138,7 @@ def items_page(view: ItemsView) -> Page:
         Column("ITEM"),
         Column("STATE"),
         Column("ATTEMPTS", numeric=True),
+        Column("CRASHES"),
         Column("FAILURES", numeric=True),
         Column("CAUSE"),
         Column("LAST FAILURE"),
@@ -146,6 +148,7 @@ def items_page(view: ItemsView) -> Page:
             item.key,
             Badge(_ITEM, item.state),
             f"{item.attempts}/{view.max_attempts}",
+            _crashes(item, view.max_crashes),
             str(item.failures),
             item.last_failure.cause if item.last_failure else "",
             item.last_failure.message if item.last_failure else "",
@@ -153,6 +156,13 @@ def items_page(view: ItemsView) -> Page:
         for item in view.items
     )
     return (Table(columns=columns, rows=rows),) if rows else ()
+
+
+def _crashes(item: ItemLine, most: int) -> str:
+    """How many executors died of it; of one that none is known to have died of, that it may be."""
+    if item.crashes:
+        return f"{item.crashes}/{most}"
+    return "suspect" if item.suspect else ""
 
 
 def checkpoint_page(view: CheckpointView) -> Page:

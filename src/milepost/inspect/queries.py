@@ -162,6 +162,7 @@ def items(
         total=state.items.count,
         matched=matched,
         max_attempts=state.items.params["max_attempts"],
+        max_crashes=state.items.params.get("max_crashes", 0),
         items=tuple(_item(state, ordinal, failed) for ordinal in islice(ordinals, limit)),
     )
 
@@ -375,6 +376,8 @@ def _item(state: JobState, ordinal: int, failed: dict[str, list[ItemFailure]]) -
         key=key,
         state=name,
         attempts=context["attempts"],
+        crashes=context.get("crashes", 0),
+        suspect=context.get("suspect", False),
         failures=len(failures),
         last_failure=failures[-1] if failures else None,
     )

@@ -98,13 +98,20 @@ def dead_page(view: DeadView) -> Page:
     columns = (
         Column("ITEM"),
         Column("ATTEMPTS", numeric=True),
+        Column("CRASHES", numeric=True),
         Column("FAILURES", numeric=True),
         Column("LAST AT"),
         Column("CAUSE"),
         Column("LAST FAILURE"),
     )
     rows = tuple(
-        (letter.key, str(letter.attempts), str(len(letter.failures)), *_last(letter))
+        (
+            letter.key,
+            str(letter.attempts),
+            str(letter.crashes),
+            str(len(letter.failures)),
+            *_last(letter),
+        )
         for letter in view.letters
     )
     return (Table(columns=columns, rows=rows),) if rows else ()
@@ -200,11 +207,12 @@ def _letter(letter: DeadLine) -> Iterator[Block]:
             ("ordinal", str(letter.ordinal)),
             ("value", value(letter.value)),
             ("attempts", str(letter.attempts)),
+            ("crashes", str(letter.crashes)),
         )
     )
     yield Table(
         title="failed attempts",
         columns=(Column("SEQ", numeric=True), Column("AT"), Column("CAUSE"), Column("MESSAGE")),
         rows=tuple((str(f.seq), stamp(f.at), f.cause, f.message) for f in letter.failures),
-        empty="no failed attempt: its executors were lost",
+        empty="no failed attempt: it was given up",
     )

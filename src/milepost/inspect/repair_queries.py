@@ -90,6 +90,7 @@ def dead_lines(manager: StateManager, job_id: str, *, scope: Scope) -> Iterator[
             key=letter.key,
             value=letter.value,
             attempts=letter.attempts,
+            crashes=letter.crashes,
             failures=tuple(failure_view(letter.key, failure) for failure in letter.failures),
         )
 

@@ -23,14 +23,15 @@ __all__ = ["DeadLetter", "dead_in", "dead_letters", "requeue"]
 class DeadLetter:
     """An item in the dead letter queue, with every failed attempt at it, oldest first.
 
-    `attempts` are those that count since it was last requeued; `failures` are all that the log
-    has. An attempt whose executor was lost left no failure.
+    `attempts` are those that count since it was last requeued, `crashes` the executors that died
+    while it ran alone; `failures` are all that the log has, those deaths among them.
     """
 
     ordinal: int
     key: str
     value: Any  # Any: JSON
     attempts: int
+    crashes: int
     failures: tuple[Failure, ...]
 
 
@@ -49,11 +50,13 @@ def dead_letters(
     Memory: one block of inputs.
     """
     for ordinal in members:
+        _, context = state.items.member(ordinal)
         yield DeadLetter(
             ordinal=ordinal,
             key=state.inputs.key(ordinal),
             value=state.inputs.value(ordinal),
-            attempts=state.items.member(ordinal)[1]["attempts"],
+            attempts=context["attempts"],
+            crashes=context.get("crashes", 0),
             failures=tuple(failures.get(ordinal, ())),
         )
 

@@ -115,9 +115,10 @@ def take(owner: str, ttl_s: float, takeover: str) -> Decision:
         if state.owner is not None and not takeover:
             reason = _replaceable(moment)
         fence = state.fence + 1
+        unharmed = _unharmed(moment)
         stamp = moment.observer.stamp(owner, fence, ttl_s, moment.now_us)
         moment.writer.put_lease(moment.job.number, stamp)
-        yield Draft(fact=LeaseTaken(owner=owner, fence=fence, reason=reason))
+        yield Draft(fact=LeaseTaken(owner=owner, fence=fence, reason=reason, unharmed=unharmed))
 
     return decision
 
@@ -233,6 +234,20 @@ def _is_current(moment: Moment, lease: Lease) -> bool:
     if (moment.state.id, moment.job.number) != (lease.job_id, lease.number):
         return False
     return moment.state.owner == lease.owner and moment.state.fence == lease.fence
+
+
+def _unharmed(moment: Moment) -> bool:
+    """True if there is something in flight and whoever has it has not died, for all that we see.
+
+    It gave the job back, or its process is one of this machine, and is there.
+    """
+    state = moment.state
+    if not state.progress.running:
+        return False
+    if state.owner is None:
+        return not state.executor_lost
+    stored = moment.writer.lease(moment.job.number)
+    return stored is not None and moment.observer.sees(stored)
 
 
 def _replaceable(moment: Moment) -> str:

@@ -13,7 +13,15 @@ from typing import Final
 from milepost.processes import Process
 from milepost.rows import StoredLease
 
-__all__ = ["ASSUMED_TTL_US", "Here", "Standing", "Verdict", "current_by_wall", "judge"]
+__all__ = [
+    "ASSUMED_TTL_US",
+    "Here",
+    "Standing",
+    "Verdict",
+    "current_by_wall",
+    "is_there",
+    "judge",
+]
 
 ASSUMED_TTL_US: Final = 30_000_000
 """The ttl of a lease that does not say its own: of a format before they did."""
@@ -97,6 +105,12 @@ def current_by_wall(stored: StoredLease, now_us: int) -> bool:
     """
     left_us = stored.expires_at_us - now_us
     return left_us > 0 and (stored.ttl_us is None or left_us <= stored.ttl_us)
+
+
+def is_there(stored: StoredLease, here: Here) -> bool:
+    """True if the holder's process is one of ours to see, and has not ended."""
+    process = _process(stored)
+    return process is not None and process.scope == here.scope and not here.is_gone(process)
 
 
 def _process(stored: StoredLease) -> Process | None:

@@ -9,7 +9,7 @@ from typing import Final
 from milepost.clock import SteadyClock
 from milepost.processes import Processes
 from milepost.rows import StoredLease
-from milepost.state.liveness import Here, Standing, Verdict, current_by_wall, judge
+from milepost.state.liveness import Here, Standing, Verdict, current_by_wall, is_there, judge
 
 __all__ = ["Observer"]
 
@@ -64,18 +64,25 @@ class Observer:
 
         Cost: a look at the process, where it is one of this machine.
         """
+        here = self._here(stored)
+        verdict = judge(stored, here, self._first_seen_us(number, stored))
+        if verdict.standing == Standing.WATCHED:
+            self._watch(number, stored, here.monotonic_us)
+        return verdict
+
+    def sees(self, stored: StoredLease) -> bool:
+        """True if the holder's process is there: of this machine, and not ended."""
+        return is_there(stored, self._here(stored))
+
+    def _here(self, stored: StoredLease) -> Here:
         process = self._processes.this() if stored.pid_scope is not None else None
-        here = Here(
+        return Here(
             monotonic_us=self._clock.monotonic_us(),
             timeline=self._clock.timeline(),
             scope=None if process is None else process.scope,
             host=self._processes.host,
             is_gone=self._processes.is_gone,
         )
-        verdict = judge(stored, here, self._first_seen_us(number, stored))
-        if verdict.standing == Standing.WATCHED:
-            self._watch(number, stored, here.monotonic_us)
-        return verdict
 
     def seems_silent(self, stored: StoredLease) -> bool:
         """True if a holder that is to be watched is likely to be dead; that is no proof.

@@ -9,7 +9,8 @@ from typing import Final
 
 from milepost.clock import instant
 from milepost.errors import LifecycleChanged, StateError
-from milepost.facts import Draft, JobFired, LeaseReleased, LeaseTaken
+from milepost.facts import Draft, LeaseReleased, LeaseTaken
+from milepost.fold import apply
 from milepost.job import JOB, JobState
 from milepost.omissions import OnError
 from milepost.rows import StoredLease, Tip
@@ -19,6 +20,7 @@ from milepost.state.liveness import Standing, Verdict
 from milepost.state.loading import Loader
 from milepost.state.observing import Observer
 from milepost.state.persistence import Reader
+from milepost.state.suspects import let_go
 
 __all__ = ["StuckJob", "reap", "stuck"]
 
@@ -113,7 +115,7 @@ def _left(
 def reap(owner: str, reason: str) -> Decision:
     """The decision that frees a job whose holder may be replaced, in one commit.
 
-    `owner` takes the job over, what was in flight is interrupted (its attempts count), and the
+    `owner` takes the job over, what was in flight is interrupted (no attempt counts), and the
     job is given back, so that any executor may take it. Nothing happens to a job that nobody
     holds. Raises LeaseHeld if the holder turned out to be alive.
     """
@@ -127,7 +129,8 @@ def reap(owner: str, reason: str) -> Decision:
         assert isinstance(taken.fact, LeaseTaken)
         if "recover" in state.allowed():
             why = reason or taken.fact.reason
-            yield Draft(fact=JobFired("recover", {}), body={"reason": why})
+            state = apply(state, taken.fact)
+            yield from let_go(state, state.items.members("running"), {"reason": why})
         yield Draft(fact=LeaseReleased(owner=owner))
 
     return decision

@@ -22,12 +22,13 @@ from milepost.state.persistence import Reader
 from milepost.state.results import ResultReader
 from milepost.state.rewinding import WayBack, before_phase
 from milepost.state.scope import Scope, select
+from milepost.state.suspects import let_go, lets_go_by
 
 __all__ = ["REASONS", "RecoveryPlan", "carry_out", "draw_up", "plan"]
 
 REASONS: Final[Mapping[str, str]] = {
     "pending": "waiting for an attempt",
-    "in_flight": "was being worked on when its executor stopped; the attempt counts",
+    "in_flight": "was being worked on when its executor stopped; the attempt does not count",
     "retriable": "its last attempt failed and it has attempts left",
     "exhausted": "its last attempt failed and it has none left: goes to the dead letter queue",
     "dead": "is in the dead letter queue",
@@ -315,12 +316,11 @@ class _Recovering:
         elif self.state.phase == "paused":
             self._take(JobFired("resume", {}))
         if self.state.phase in self.state.machine.groups["active"]:
-            running = self.state.items.members("running")
-            if running - self._members:  # those are left as they are
-                self._fire("interrupt", self.state.takers("interrupt") & self._members)
-            elif self.state.orphaned or running:
-                self._count("interrupt", running)
-                self._take(JobFired("recover", {}), body)
+            hit = self.state.items.members("running") & self._members
+            self._count(lets_go_by(self.state), hit)
+            for draft in let_go(self.state, self._members, body):
+                self._drafts.append(draft)
+                self.state = apply(self.state, draft.fact)
         for event in ("retry", "give_up"):
             self._fire(event, self.state.takers(event) & self._members)
         return self._drafts

@@ -20,12 +20,13 @@ from milepost.payloads import PayloadCodec
 from milepost.rows import Row, StoredJob
 from milepost.state.locating import Locator, walk
 from milepost.state.persistence import Rows
+from milepost.state.suspects import EXECUTOR_LOST
 
 __all__ = ["Failure", "Order", "ResultReader"]
 
 _RESULTS_HELD: Final = 65_536
-_LOST: Final = "executor_lost"
-_ENDS: Final = frozenset({"succeed", "fail", "release", "interrupt", "skip"})
+_ENDS: Final = frozenset({"succeed", "fail", "release", "interrupt", "crash", "skip"})
+_FAILING: Final = frozenset({"fail", "crash"})
 _LETS_GO: Final = frozenset({"fail", "cancel"})  # job events that take items from their executor
 
 Order: TypeAlias = Literal["items", "recorded"]
@@ -121,12 +122,14 @@ class ResultReader:
     ) -> dict[int, list[Failure]]:
         """The failed attempts by ordinal, oldest first, of the items that had any.
 
+        The deaths of executors that an item is held to be to blame for are among them, with the
+        cause `executor_lost`.
         Of `members` only, if they are given. With `undecoded`, an attempt whose body needs a
         codec that is not at hand says so in its message. Raises CodecAbsent otherwise.
         """
         found: dict[int, list[Failure]] = {}
         for row, facts in self._commits():
-            failing = [f for f in facts if isinstance(f, ItemsFired) and f.event == "fail"]
+            failing = [f for f in facts if isinstance(f, ItemsFired) and f.event in _FAILING]
             if not any(members is None or members.intersect(bitmap(f.ordinals)) for f in failing):
                 continue
             told_instead: dict[str, str] = {}
@@ -138,13 +141,13 @@ class ResultReader:
                 pairs = [(fact, None) for fact in facts]
                 told_instead = {"message": f"(encoded by {error.codec})"}
             for fact, body in pairs:
-                if isinstance(fact, ItemsFired) and fact.event == "fail":
+                if isinstance(fact, ItemsFired) and fact.event in _FAILING:
                     readable = fact.payloads or [{}] * len(fact.ordinals)
                     opaque = body or [None] * len(fact.ordinals)
                     for ordinal, read, told in zip(fact.ordinals, readable, opaque, strict=True):
                         if members is not None and ordinal not in members:
                             continue
-                        payload = {"cause": "", "message": "", **read, **(told or told_instead)}
+                        payload = {**_untold(fact), **read, **(told or told_instead)}
                         failure = Failure(
                             row.seq, payload["cause"], payload["message"], instant(row.at_us)
                         )
@@ -163,7 +166,8 @@ class ResultReader:
                 if isinstance(fact, ItemsFired):
                     _note_items(fact, held, found)
                 elif isinstance(fact, JobFired) and fact.event == "recover":
-                    found.update(dict.fromkeys(held, _LOST))
+                    if fact.payload.get("lost", True):
+                        found.update(dict.fromkeys(held, EXECUTOR_LOST))
                     held.clear()
                 elif isinstance(fact, JobFired) and fact.event in _LETS_GO:
                     held.clear()
@@ -232,6 +236,11 @@ class ResultReader:
         return walk(self._reader, self._job, self._state, self._url)
 
 
+def _untold(fact: ItemsFired) -> dict[str, str]:
+    """What a failure says where its payload does not."""
+    return {"cause": EXECUTOR_LOST if fact.event == "crash" else "", "message": ""}
+
+
 def _note_items(fact: ItemsFired, held: set[int], found: dict[int, str]) -> None:
     """Follow who is being worked on, and why attempts ended."""
     if fact.event == "start":
@@ -244,5 +253,5 @@ def _note_items(fact: ItemsFired, held: set[int], found: dict[int, str]) -> None
         found.update(
             (o, str(p.get("cause", ""))) for o, p in zip(fact.ordinals, payloads, strict=True)
         )
-    elif fact.event == "interrupt":
-        found.update(dict.fromkeys(fact.ordinals, _LOST))
+    elif fact.event in {"interrupt", "crash"}:
+        found.update(dict.fromkeys(fact.ordinals, EXECUTOR_LOST))

@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 from milepost import ItemEvent, StateManager
+from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
+from tests.stores.make import NoProcesses
 
 JOB = "nightly"
 
@@ -17,7 +19,8 @@ def tell(folder: Path, clock: FakeClock, *, silent_s: float = 90) -> Path:
     That was `silent_s` ago.
     """
     alive, left = folder / "alive.db", folder / "jobs.db"
-    with StateManager.open(alive, clock=clock) as manager:
+    store = open_store(alive)
+    with StateManager(store, clock=clock, processes=NoProcesses()) as manager:
         manager.create_job(
             {f"eu/{n}": {"n": n} for n in range(8)},
             job_id=JOB,

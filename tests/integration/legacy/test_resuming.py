@@ -219,7 +219,8 @@ def test_defect_a_retry_forgot_how_often_it_had_been_tried(tmp_path: Path) -> No
         with ThreadPoolExecutor(1) as pool:
             outcome = run(manager, JOB, fail, lambda r: len(list(r)), executor=pool)
         assert outcome.failure_count == 1
-        assert outcome.state.item("item_0") == ("dead", {"attempts": 5, "max_attempts": 5})
+        where, context = outcome.state.item("item_0")
+        assert (where, context["attempts"], context["max_attempts"]) == ("dead", 5, 5)
         assert len(manager.failures(JOB)["item_0"]) == 5
 
 

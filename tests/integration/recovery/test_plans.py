@@ -69,9 +69,10 @@ def test_applying_a_plan_does_what_it_said_in_one_commit(manager: StateManager) 
     assert after.seq == plan.seq + 1
     assert after.items == plan.after.items
     assert set(after.keys_in("dead")) == {"dead", "exhausted"}
-    assert after.item("running") == ("pending", {"attempts": 1, "max_attempts": 2})
+    state, context = after.item("running")
+    assert (state, context["attempts"], context["suspect"]) == ("pending", 0, True)
     recover = manager.get_state_history("j", after=plan.seq)[0]
-    assert recover.payload == {"reason": "a crash"}
+    assert recover.payload == {"reason": "a crash", "lost": True}
     with pytest.raises(PlanStale):
         manager.apply(plan)
     assert manager.recover_from_checkpoint("j").changes_nothing

@@ -22,7 +22,8 @@ def manager(tmp_path: Path) -> StateManager:
     """A job left in map.
 
     img/1 failed by error (1 attempt of 3), img/2 by timeout (2), img/3 is running; txt/1 is done,
-    txt/2 dead by error, txt/3 failed because its executor was lost three times, txt/4 pending.
+    txt/2 dead by error, txt/3 failed because three executors died while it ran as a suspect,
+    txt/4 pending.
     """
     manager = StateManager.open(tmp_path / "jobs.db", clock=FakeClock())
     items = [Item(key=key, value=key) for key in KEYS]
@@ -39,7 +40,8 @@ def manager(tmp_path: Path) -> StateManager:
     manager.record("j", [ItemEvent("txt/3", "start"), ItemEvent("txt/3", "interrupt")])
     manager.record("j", [ItemEvent("txt/3", "start")])
     manager.fire("j", "recover")
-    manager.record("j", [ItemEvent("txt/3", "start"), ItemEvent("txt/3", "interrupt")])
+    for _ in range(2):
+        manager.record("j", [ItemEvent("txt/3", "start"), ItemEvent("txt/3", "interrupt")])
     manager.record("j", [ItemEvent("txt/1", "start"), ItemEvent("img/3", "start")])
     manager.record("j", [ItemEvent("txt/1", "succeed", {"result": "one"})])
     return manager
@@ -74,7 +76,7 @@ def check_partition(plan: RecoveryPlan) -> bool:
         (Scope.causes("error"), ["img/1", "txt/2"]),
         (Scope.causes("executor_lost"), ["txt/3"]),
         (Scope.causes("error", "timeout"), ["img/1", "img/2", "txt/2"]),
-        (Scope.attempts_below(2), ["img/1", "img/3", "txt/1", "txt/4"]),
+        (Scope.attempts_below(2), ["img/1", "img/3", "txt/1", "txt/3", "txt/4"]),
         (Scope.failed() & Scope.globs("img/*"), ["img/1", "img/2"]),
         (Scope.globs("img/*") & Scope.globs("*/1"), ["img/1"]),
         (Scope.failed() & Scope.causes("error") & Scope.attempts_below(2), ["img/1"]),

@@ -10,8 +10,10 @@ import pytest
 
 from milepost import ItemEvent, LeaseHeld, LeaseLost, StateManager
 from milepost.executors import run
+from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 from tests.stateful.observing import crash_image
+from tests.stores.make import NoProcesses
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def clock() -> FakeClock:
 def managers(tmp_path: Path, clock: FakeClock) -> Iterator[tuple[StateManager, StateManager]]:
     """Two on one store: `crashed` was held by a process that died, with one item in flight."""
     path = tmp_path / "jobs.db"
-    with StateManager.open(path, clock=clock) as first:
+    with StateManager(open_store(path), clock=clock, processes=NoProcesses()) as first:
         for job_id in ("crashed", "paused", "done", "free"):
             first.create_job(["a", "b"], job_id=job_id, config={"has_reduce": False})
             first.fire(job_id, "start_map")
@@ -73,7 +75,8 @@ def test_a_freed_job_goes_on_elsewhere_and_its_holder_does_not(
     after = two.reap("crashed", owner="ops", reason="host is down")
     assert (after.seq, after.owner, after.fence, after.orphaned) == (before.seq + 1, None, 2, False)
     assert after.progress.pending == 2
-    assert after.item("a")[1]["attempts"] == 1
+    assert after.item("a")[1]["attempts"] == 0
+    assert after.item("a")[1]["suspect"]
     taken, recovered, released = two.get_state_history("crashed", after=before.seq)
     assert taken.payload == {"owner": "ops", "reason": "the lease of worker-1 had expired"}
     assert (recovered.event, recovered.payload["reason"]) == ("recover", "host is down")

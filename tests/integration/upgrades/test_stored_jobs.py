@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from milepost import ItemEvent, JobState, StateManager, StateStore
 from milepost.errors import LifecycleChanged
 from milepost.executors import run
-from milepost.lifecycles import mapreduce
+from milepost.lifecycles import mapreduce_v1
 from milepost.machine import Lifecycle
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
@@ -35,7 +35,7 @@ def manager_of(
 
 def begun(store: StateStore, job_id: str = "job", **config: object) -> JobState:
     """A job of version 1 in the midst of map: done, failed, running and pending items."""
-    manager = manager_of(store, mapreduce.LIFECYCLE)
+    manager = manager_of(store, mapreduce_v1.LIFECYCLE)
     manager.create_job(ITEMS, job_id=job_id, config=config, variables={"a": [1]})
     manager.fire(job_id, "start_map", {"variables": {"b": 2}})
     manager.record(job_id, [ItemEvent(n, "start") for n in range(4)])
@@ -102,7 +102,7 @@ def test_once_recorded_the_old_tables_are_not_needed(store: StateStore, text: st
 def test_values_and_names_follow_the_migration(store: StateStore) -> None:
     """States by `was`, variables as the migration works them out from the old context."""
     version = compiled(MIGRATED)
-    first = manager_of(store, mapreduce.LIFECYCLE)
+    first = manager_of(store, mapreduce_v1.LIFECYCLE)
     first.create_job(ITEMS, job_id="new", config={"max_dead": 4})
     begun(store, max_attempts=2)
     manager = manager_of(store, version.lifecycle, version.first)
@@ -122,13 +122,13 @@ def test_what_the_old_program_writes_meanwhile_is_seen(store: StateStore) -> Non
     """Until the change is recorded, programs of the old version may go on writing."""
     begun(store)
     version = compiled(MIGRATED)
-    old = manager_of(store, mapreduce.LIFECYCLE)
+    old = manager_of(store, mapreduce_v1.LIFECYCLE)
     new = manager_of(store, version.lifecycle, version.first)
     assert new.get_state("job").progress.done == 2
     old.record("job", [ItemEvent(3, "succeed", {"result": 3})])
     assert new.get_state("job").progress.done == 3
     assert new.fire("job", "pause").progress.done == 3
-    for again in (old, manager_of(store, mapreduce.LIFECYCLE)):
+    for again in (old, manager_of(store, mapreduce_v1.LIFECYCLE)):
         with pytest.raises(LifecycleChanged, match="another program has taken the job to it"):
             again.fire("job", "resume")
     assert new.fire("job", "resume").phase == "map"
@@ -137,7 +137,7 @@ def test_what_the_old_program_writes_meanwhile_is_seen(store: StateStore) -> Non
 def test_looking_back_and_going_back_cross_the_change(store: StateStore) -> None:
     """Older states are shown under the new version; a job may be taken back to one of them."""
     before = begun(store)
-    old = manager_of(store, mapreduce.LIFECYCLE)
+    old = manager_of(store, mapreduce_v1.LIFECYCLE)
     checkpoint = old.create_checkpoint("job")
     version = compiled(MIGRATED)
     manager = manager_of(store, version.lifecycle, version.first)
@@ -162,7 +162,7 @@ def test_looking_back_and_going_back_cross_the_change(store: StateStore) -> None
 def test_a_job_that_was_left_under_the_version_before_is_freed(store: StateStore) -> None:
     """Its lease has expired: it is stuck, and reaped, under the version that there is now."""
     clock = FakeClock()
-    left = manager_of(store, mapreduce.LIFECYCLE, clock=clock)
+    left = manager_of(store, mapreduce_v1.LIFECYCLE, clock=clock)
     left.create_job(ITEMS, job_id="job")
     held = left.lease("job", "worker", 5.0, renewed=False)
     held.__enter__()
@@ -195,7 +195,7 @@ def test_a_breaking_change_is_refused_with_the_report(store: StateStore) -> None
         with pytest.raises(LifecycleChanged):
             manager.fire("job", "cancel")
         assert [(one.phase, one.progress) for one in manager.list_jobs()] == [("map", None)]
-    assert manager_of(store, mapreduce.LIFECYCLE).get_state("job") == before
+    assert manager_of(store, mapreduce_v1.LIFECYCLE).get_state("job") == before
 
 
 def test_a_state_that_the_new_version_refuses_is_not_made(store: StateStore) -> None:
@@ -207,7 +207,7 @@ def test_a_state_that_the_new_version_refuses_is_not_made(store: StateStore) -> 
     with pytest.raises(LifecycleChanged, match="would break the invariant 'noted'"):
         manager.fire("job", "pause")
     assert manager.fire("other", "pause").context["notes"] == 0
-    assert manager_of(store, mapreduce.LIFECYCLE).get_state("job") == before
+    assert manager_of(store, mapreduce_v1.LIFECYCLE).get_state("job") == before
 
 
 def test_verification_knows_where_the_change_should_have_led(store: StateStore) -> None:
@@ -237,7 +237,7 @@ def test_the_message_says_what_is_missing(store: StateStore) -> None:
         digest="0" * 32,
         doc="",
         enums={},
-        machines=mapreduce.LIFECYCLE.machines,
+        machines=mapreduce_v1.LIFECYCLE.machines,
     )
     for earlier in ([], [version.first]):
         with pytest.raises(LifecycleChanged, match=r"'earlier' in \[tool.milepost\]"):
@@ -286,7 +286,7 @@ def test_whatever_happened_before_and_after(
     """The change keeps where everything is, and the log folds to what was acknowledged."""
     version = compiled(str(text))
     store = open_store("memory:")
-    first = manager_of(store, mapreduce.LIFECYCLE)
+    first = manager_of(store, mapreduce_v1.LIFECYCLE)
     first.create_job(ITEMS, job_id="job")
     first.fire("job", "start_map")
     for move in before:
@@ -294,7 +294,7 @@ def test_whatever_happened_before_and_after(
     left = first.get_state("job")
     manager = manager_of(store, version.lifecycle, version.first)
     seen = manager.get_state("job")
-    for name in mapreduce.ITEM.states:
+    for name in mapreduce_v1.ITEM.states:
         assert set(seen.keys_in(name)) == set(left.keys_in(name))
     assert seen.progress == left.progress
     for move in after:

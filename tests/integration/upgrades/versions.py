@@ -1,4 +1,4 @@
-"""Versions of the job lifecycle, made from the project's own definition, compiled as users do."""
+"""Versions of the job lifecycle, made from the first of the project, compiled as users do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from milepost.machine import Lifecycle
 from milepost_codegen.cli import compile_command
 
-DEFINITION = Path(__file__).parents[3] / "statemachine.yaml"
+DEFINITION = Path(__file__).parents[3] / "lifecycles/mapreduce-1.yaml"
 FIRST = DEFINITION.read_text(encoding="utf-8").split("\n", 1)[1]
 
 

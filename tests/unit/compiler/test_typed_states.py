@@ -200,8 +200,8 @@ def test_states_are_values() -> None:
     assert item != item.skip()
     assert item.context == again.context
     assert hash(item.context) == hash(again.context)
-    assert repr(item) == "PendingItem({'attempts': 0, 'max_attempts': 2})"
-    assert repr(item.context) == "ItemContext({'attempts': 0, 'max_attempts': 2})"
+    assert repr(item).startswith("PendingItem({'attempts': 0, ")
+    assert repr(item.context).startswith("ItemContext({'attempts': 0, ")
     assert copy.deepcopy(again) == pickle.loads(pickle.dumps(again)) == item
     assert mapreduce.ItemStart() == mapreduce.ItemStart()
     assert mapreduce.ItemStart() != mapreduce.ItemSkip()

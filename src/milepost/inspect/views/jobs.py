@@ -191,12 +191,17 @@ class HistoryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemLine:
-    """One item. `failures` counts its failed attempts, also those before it was requeued."""
+    """One item. `failures` counts its failed attempts, also those before it was requeued.
+
+    `crashes` are the executors that died of it; a `suspect` was in flight when one died.
+    """
 
     ordinal: int
     key: str
     state: str
     attempts: int
+    crashes: int
+    suspect: bool
     failures: int
     last_failure: ItemFailure | None
 
@@ -212,6 +217,7 @@ class ItemsView:
     total: int
     matched: int
     max_attempts: int
+    max_crashes: int
     items: tuple[ItemLine, ...]
 
 

@@ -127,12 +127,16 @@ class ReapView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLine:
-    """One dead letter: the item, and every failed attempt at it, oldest first."""
+    """One dead letter: the item, and every failed attempt at it, oldest first.
+
+    `crashes` are the executors that died of it, which are among the `failures`.
+    """
 
     ordinal: int
     key: str
     value: Any  # Any: JSON
     attempts: int
+    crashes: int
     failures: tuple[ItemFailure, ...]
 
 

@@ -27,7 +27,7 @@ class Ending:
     """Where the history of an item leads, and an event that follows it here, or `""`."""
 
     status: ItemStatus
-    then: Literal["", "skip", "interrupt"] = ""
+    then: Literal["", "skip"] = ""
 
     @property
     def settled(self) -> bool:
@@ -55,7 +55,7 @@ def course_of(old: OldJob, usable: Sequence[bool], notes: Notes) -> Course:
     if stopped is OutcomeKind.COMPLETED:
         stopped = None
     endings = tuple(
-        _ending(item, phase, needs_value=needs, failed=stopped is OutcomeKind.FAILED)
+        _ending(item, phase, needs_value=needs)
         for item, needs in zip(old.items, needy, strict=True)
     )
     skipped = [i.old_id for i, needs in zip(old.items, needy, strict=True) if needs]
@@ -99,13 +99,11 @@ def _phase(old: OldJob, needy: Sequence[bool], notes: Notes) -> Phase:
     return "map"
 
 
-def _ending(item: OldItem, phase: Phase, *, needs_value: bool, failed: bool) -> Ending:
+def _ending(item: OldItem, phase: Phase, *, needs_value: bool) -> Ending:
     if needs_value or (phase == "completed" and item.status in _OPEN):
         return Ending(status=item.status, then="skip")
     if phase in ("reduce", "completed") and item.status is ItemStatus.FAILED:
         return Ending(status=ItemStatus.DEAD)
-    if failed and item.status is ItemStatus.IN_FLIGHT:
-        return Ending(status=item.status, then="interrupt")  # a failing job would uncount it
     return Ending(status=item.status)
 
 

@@ -150,7 +150,7 @@ def _passed(attempt: OldAttempt) -> tuple[Move, ...]:
     start = Move("start", _began_at(attempt))
     match attempt.outcome:
         case AttemptOutcome.UNFINISHED:
-            return start, Move("interrupt")
+            return start, _failed(attempt), Move("retry")
         case AttemptOutcome.SUCCEEDED:
             ended = Move("fail", attempt.ended_at, "error", _OTHER_RESULT)
             return start, ended, Move("retry")
@@ -179,7 +179,7 @@ def _failed(attempt: OldAttempt) -> Move:
     cause = "error"
     if attempt.outcome is AttemptOutcome.TIMED_OUT or attempt.cause == "Timeout":
         cause = "timeout"
-    elif attempt.cause in _LOST:
+    elif attempt.outcome is AttemptOutcome.UNFINISHED or attempt.cause in _LOST:
         cause = "executor_lost"
     return Move("fail", attempt.ended_at, cause, _message(attempt))
 
