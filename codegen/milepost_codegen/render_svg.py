@@ -59,5 +59,5 @@ def render_svg(dot: str) -> str:
 
 
 def _hidden(escape: re.Match[str]) -> str:
-    """An escaped backslash as a sign of its own: the renderer would read names into what follows."""
+    """An escaped backslash as a sign of its own: the renderer reads names into what follows."""
     return _BACKSLASH if escape[1] == "\\" else escape[0]
