@@ -127,7 +127,9 @@ _SEEN: Final = frozenset(
 """Format characters that draw a sign, around the digits that follow."""
 
 _HIDDEN: Final = ("Cf", "Cs", "Zl", "Zp")
-_COLOUR: Final = re.compile("\x1b\\[[0-9;]*m|\x1b\\[\\?25[hl]|\x1b\\[2?K|\x1b\\[1?A|\r(?=\n|$)|\r")
+_DRAWN: Final = re.compile(
+    "\x1b\\[(?:0|1|2|(?:[12];)?38;2;[0-9]+;[0-9]+;[0-9]+)m|\r?\x1b\\[\\?25[hl]"
+)
 
 
 def misbehaving(text: str, *, lines: bool = True) -> list[str]:
@@ -143,5 +145,8 @@ def misbehaving(text: str, *, lines: bool = True) -> list[str]:
 
 
 def without_drawing(output: str) -> str:
-    """What a terminal got, without the colours and returns that it is drawn with."""
-    return _COLOUR.sub("", output)
+    """What a terminal of 24-bit colour got, without what pages and bars are drawn with.
+
+    Those are bold, dim, the colours of states, and hiding the cursor: no text here is made of them.
+    """
+    return _DRAWN.sub("", output)
