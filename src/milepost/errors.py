@@ -660,7 +660,12 @@ class StoreForked(StoreError):
     code: ClassVar[str] = "store-forked"
 
 
+@dataclass(eq=False, kw_only=True)
 class CommitUnknown(StoreError):
-    """An I/O error hides whether the commit took place: read the job before trying again."""
+    """An I/O error hides whether the commit took place: read the job before trying again.
+
+    `may_appear`: what is not there when it is read now may be there after a crash.
+    """
 
     code: ClassVar[str] = "commit-unknown"
+    may_appear: bool = False

@@ -294,6 +294,8 @@ class Appender:
         """After a commit of unknown outcome: look before anything is said (INV-ACK)."""
         took_place = False
         problem = "an I/O error; the log was read again: nothing of it was written"
+        if error.may_appear:
+            problem = f"{error.problem}; it is not there now, and may be after a crash"
         try:
             with self._loader.store.reading() as reader:
                 rows = [list(reader.rows(job.number, s.seq - 1, s.seq)) for job, s in written]
@@ -308,7 +310,7 @@ class Appender:
             self.forget(ticket.job_id)
             if not took_place:
                 ticket.drafts = []
-                failure = CommitUnknown(url=error.url, problem=problem)
+                failure = CommitUnknown(url=error.url, problem=problem, may_appear=error.may_appear)
                 failure.__cause__ = error
                 ticket.error = ticket.error or failure
 

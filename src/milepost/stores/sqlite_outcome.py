@@ -29,14 +29,17 @@ def roll_back(connection: apsw.Connection) -> None:
 def outcome(connection: apsw.Connection, failure: apsw.Error, url: str) -> StoreError:
     """StoreFull where nothing was written for want of room, else CommitUnknown.
 
-    Its transaction is rolled back when this returns.
+    Its transaction is rolled back when this returns. What was not committed will never be, unless
+    the error says that it may appear: whoever reads the log now can tell for good.
     """
     system_errno = connection.system_errno
     full = is_full(failure, system_errno)
     roll_back(connection)
-    if full and (_lacks_its_last_frame(failure) or _overwritten(connection)):
+    settled = _lacks_its_last_frame(failure) or _overwritten(connection)
+    if full and settled:
         return translate(failure, url, system_errno=system_errno)
-    return CommitUnknown(url=url, problem=f"the outcome of a commit is unknown: {failure}")
+    problem = f"the outcome of a commit is unknown: {failure or type(failure).__name__}"
+    return CommitUnknown(url=url, problem=problem, may_appear=not settled)
 
 
 def _lacks_its_last_frame(failure: apsw.Error) -> bool:
