@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -101,8 +101,17 @@ def superfluous(newest_first: Iterable[tuple[int, str]], keep: int) -> list[int]
     return going
 
 
-def take(reason: str, lease: Lease | None, keep: int, limits: Limits) -> Decision:
+def take(
+    reason: str,
+    lease: Lease | None,
+    keep: int,
+    limits: Limits,
+    taken: Callable[[Checkpoint], None],
+) -> Decision:
     """The decision that puts aside the job's state at its newest commit.
+
+    `taken` is told what it will be once that is committed: to read it back could fail, and leave
+    the caller without an answer to what was done.
 
     Anybody may do that, but for a holder whose lease is lost, who writes nothing (LeaseLost).
     Older ones of that reason than the newest `keep` go in the same commit. Raises TooLarge.
@@ -128,6 +137,16 @@ def take(reason: str, lease: Lease | None, keep: int, limits: Limits) -> Decisio
         listed = moment.writer.checkpoint_sizes(moment.job.number)
         for seq in superfluous(((o.seq, o.reason) for o in listed if o.reason == reason), keep):
             moment.writer.remove_checkpoint(moment.job.number, seq)
+        taken(
+            Checkpoint(
+                seq=state.seq,
+                reason=reason,
+                taken_at=instant(moment.now_us),
+                checksum=digest.hex(),
+                size_bytes=len(snapshot),
+                state=moment.committed,
+            )
+        )
         yield Draft(fact=CheckpointTaken(seq=state.seq, digest=digest.hex(), reason=reason))
 
     return decision

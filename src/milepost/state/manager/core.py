@@ -26,7 +26,7 @@ from milepost.state.limits import Limits
 from milepost.state.loading import Loader, Loading
 from milepost.state.locating import Locator
 from milepost.state.observing import Observer
-from milepost.state.persistence import Reader, Rows, StateStore
+from milepost.state.persistence import Reader, Rows, StateStore, Writer
 from milepost.state.results import ResultReader
 from milepost.versions import tables_of
 
@@ -167,6 +167,13 @@ class Core:
             loading = self._loader.load(reader, job, known)
         self._appender.remember(loading.state)
         return loading
+
+    def _written(self, writer: Writer, job_id: str) -> JobState:
+        """The job as a transaction is about to commit it: what is read later may not be readable.
+
+        So an error of reading is one before anything was written, and no answer is lost to one.
+        """
+        return self._loader.load(writer, self._loader.job(writer, job_id)).state
 
     def _results(self, reader: Reader, job_id: str) -> ResultReader:
         job = self._loader.job(reader, job_id)

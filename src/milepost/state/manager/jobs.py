@@ -69,6 +69,7 @@ class Jobs(Core):
             with self._store.writing() as writer:
                 new.store(self._loader, writer, job_id, intake, self._clock.now_us())
                 earlier = writer.tombstone(job_id)
+                state = self._written(writer, job_id)
         except BaseException:
             intake.abandon()
             raise
@@ -77,7 +78,8 @@ class Jobs(Core):
         if earlier is not None:
             when = instant(earlier.deleted_at_us)
             _log.info("job %s: an earlier job of that id was deleted at %s", job_id, when)
-        return self.get_state(job_id)
+        self._appender.remember(state)
+        return state
 
     def add_items(
         self,

@@ -92,9 +92,11 @@ class Records(Core):
         with self._store.writing() as writer:
             source = self._loader.job(writer, job_id)
             travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
+            state = self._written(writer, new_job_id)
         self._metrics.began_job("forked")
         _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
-        return self.get_state(new_job_id)
+        self._appender.remember(state)
+        return state
 
     def phase_entered(self, job_id: str, seq: int) -> int:
         """The commit at which the job came into the phase that it is in at `seq`.

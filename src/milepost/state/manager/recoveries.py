@@ -54,10 +54,10 @@ class Recoveries(Core):
         keep = arguments.integer("keep", keep, 1)
         began_s = self._metrics.began()
         lease = self._lease_for(job_id, lease)
-        state = self._append(job_id, checkpoints.take(reason, lease, keep, self._limits))
-        taken = state.checkpoint_fact
-        assert taken is not None, "the decision appended a CheckpointTaken"
-        checkpoint = self.get_checkpoint(job_id, taken.seq)
+        taken: list[Checkpoint] = []
+        decision = checkpoints.take(reason, lease, keep, self._limits, taken.append)
+        self._append(job_id, decision)
+        checkpoint = taken[-1]
         self._metrics.checkpoint(began_s, checkpoint.size_bytes)
         return checkpoint
 
