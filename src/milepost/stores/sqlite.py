@@ -255,7 +255,7 @@ class SqliteStore:
             connections.read_with(connection)
             return
         try:
-            if not connections.guard.has_log:
+            if not connections.guard.has_log or self._is_unfinished:
                 self._begin_log(create=create)
             connections.guard.hold(connections.patience)
             connection, patience = connections.connect_to_write()
@@ -266,6 +266,14 @@ class SqliteStore:
             if isinstance(error.__cause__, apsw.Error):
                 refuse_unwritable(self._path, self.url, error.__cause__)
             raise
+
+    @property
+    def _is_unfinished(self) -> bool:
+        """True if a crash left a journal beside the file: what it undoes nobody may have guarded.
+
+        There is one for as long as a file is being made, or set to keep a log.
+        """
+        return self._path.with_name(f"{self._path.name}-journal").exists()
 
     def _begin_log(self, *, create: bool) -> None:
         """Have the file keep a log, for which nobody may have it guarded."""

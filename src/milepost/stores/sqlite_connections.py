@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -247,7 +247,8 @@ class Connections:
 
         Waits for a write that is under way, for `wait_s` at most; if it goes on, everything is
         left as a crash would leave it. Files that are not in place any more are left alone. In
-        the child of a fork nothing is done.
+        the child of a fork nothing is done. Raises StoreError for what could not be tidied; all
+        of it is closed then, too, and what was committed is in the log.
         """
         if self.forked or not self.turn.acquire(timeout=wait_s):
             return
@@ -256,14 +257,15 @@ class Connections:
                 with suppress(StoreReplaced):
                     self.look()
                 self._closed = True
-                self.guard.loosen()
-                with suppress(queue.Empty):
-                    while True:
-                        self._end(self._readers.get_nowait())
-                if self.writer is not None:
-                    self._end(self.writer)
-                    self.writer = None
-                self.guard.close()
+                with self.translated(), ExitStack() as ending:  # all of it, whatever one raises
+                    ending.callback(self.guard.close)
+                    if self.writer is not None:
+                        ending.callback(self._end, self.writer)
+                        self.writer = None
+                    with suppress(queue.Empty):
+                        while True:
+                            ending.callback(self._end, self._readers.get_nowait())
+                    self.guard.loosen()
         finally:
             self.turn.release()
 

@@ -21,8 +21,9 @@ def passed_over(connection: apsw.Connection, database: Path) -> int:
     """How many commits are in the `-wal` file behind the last that SQLite reads.
 
     One may be what a crash cut short. More than one were written, one after the other, and lost:
-    something before them is damaged. Commits of before the file was begun anew do not count. A
-    writer may go on meanwhile. Cost: a few bytes of each frame are read.
+    something before them is damaged. Commits of before the file was begun anew do not count, and
+    neither do those that are in the database already: a power cut may tear the header that begins
+    it anew. A writer may go on meanwhile. Cost: a few bytes of each frame are read.
     """
     list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
     wal = Path(f"{database}-wal")
@@ -30,7 +31,34 @@ def passed_over(connection: apsw.Connection, database: Path) -> int:
     valid_count = next(iter(connection.execute("PRAGMA wal_checkpoint(NOOP)")))[1]
     if header != _commits(wal)[0]:
         return 0  # it was begun anew while we looked
-    return sum(frame > valid_count for frame in commits)
+    lost = [frame for frame in commits if frame > valid_count]
+    if valid_count == 0:
+        for left in range(min(len(lost), 2)):
+            if _is_checked_in(connection, wal, header, lost[-1 - left]):
+                return left
+    return len(lost)
+
+
+def _is_checked_in(connection: apsw.Connection, wal: Path, header: bytes, last: int) -> bool:
+    """True if the database has every page as the frames of the log up to `last` leave it."""
+    page_bytes = _HEADER.unpack(header)[2]
+    size = 0  # of the database, in pages
+    pages: dict[int, int] = {}  # where in the log its newest content is
+    with wal.open("rb") as file:
+        for number in range(last):
+            place = _HEADER.size + number * (_FRAME.size + page_bytes)
+            file.seek(place)
+            page, size, *_ = _FRAME.unpack(file.read(_FRAME.size))
+            pages[page] = place + _FRAME.size
+        for page, place in pages.items():
+            file.seek(place)
+            if page == 0 or (
+                page <= size
+                and file.read(page_bytes)
+                != connection.read("main", 0, (page - 1) * page_bytes, page_bytes)[1]
+            ):
+                return False
+    return True
 
 
 def _commits(wal: Path) -> tuple[bytes, list[int]]:
