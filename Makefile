@@ -28,7 +28,7 @@ check: lint types contracts drift
 
 ## soak: the random tiers, twenty times as long
 soak: $(STAMP)
-	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/stateful tests/crash tests/integrity -n 2
+	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/stateful tests/crash tests/integrity tests/stores tests/integration/legacy -n 2
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,0 +1,25 @@
+"""What harnesses counted, said at the end of a run: how much was tried is a part of the answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+COUNTED = "counted"
+"""A test that records a property of this name gives a list: what it is a count of, and counts."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each thing that was counted, over all tests that passed."""
+    totals: dict[str, Counter[str]] = {}
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == COUNTED:
+                of, counts = value
+                total = totals.setdefault(of, Counter(dict.fromkeys(counts, 0)))
+                for each, count in counts.items():
+                    total[each] += count
+    for of, total in sorted(totals.items()):
+        said = ", ".join(f"{count:,} {each}" for each, count in total.items())
+        terminalreporter.write_line(f"{of}: {said}")

@@ -1,0 +1,195 @@
+"""A VFS that notes what is done to the files of one folder, in order, and does it.
+
+What SQLite does passes through it; what our own code does beside SQLite (making a file, syncing a
+copy) is heard by watching `os`. A VFS does not see the `-shm`: that is memory, which a power cut
+takes away as a whole. Nor does it see SQLite sync a folder: its own VFS does so with the first
+sync of a journal or log that was opened to be created (os_unix.c, UNIXFILE_DIRSYNC).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
+
+import apsw
+
+from tests.crash.power.medium import (
+    Create,
+    Delete,
+    Mark,
+    Medium,
+    Operation,
+    Rename,
+    Sync,
+    SyncFolder,
+    Truncate,
+    Write,
+)
+
+_SYNCS_ITS_FOLDER: Final = (
+    apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL
+)
+
+
+class Recorder(apsw.VFS):
+    """Notes everything that happens in `folder`. With `lies` it acknowledges syncs and does none.
+
+    For one thread at a time.
+    """
+
+    def __init__(self, name: str, folder: Path, *, lies: bool = False) -> None:
+        self.name = name
+        self.folder = folder
+        self.lies = lies
+        self.before = contents_of(folder)
+        self.operations: list[Operation] = []
+        self._known = set(self.before)
+        super().__init__(name, "")
+
+    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        file = self._file(name.filename() if isinstance(name, apsw.URIFilename) else name)
+        opened = _File(self, file, name, flags)
+        if file is not None:
+            self.found(file)
+        return opened
+
+    def xDelete(self, name: str, synced: bool) -> None:  # noqa: N802
+        super().xDelete(name, synced)
+        file = self._file(name)
+        if file is not None:
+            self.lost(file, synced=synced)
+
+    def found(self, file: str) -> None:
+        """There is such a file: if nobody knew, it came to be just now."""
+        if file not in self._known:
+            self._known.add(file)
+            self.operations.append(Create(file))
+
+    def lost(self, file: str, *, synced: bool) -> None:
+        """There is no such file any more."""
+        if file in self._known:
+            self._known.discard(file)
+            self.operations.append(Delete(file, synced and not self.lies))
+
+    def mark(self, number: int) -> None:
+        """Note that the caller has been told of all up to here."""
+        self.operations.append(Mark(number))
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear what our own code does to files, beside SQLite, while the block runs."""
+        with ExitStack() as stack:
+            for name in ("open", "fsync", "unlink", "remove", "rename", "replace"):
+                heard = getattr(self, f"_{name}")
+                replaced = _heard(getattr(os, name), heard)
+                stack.enter_context(mock.patch.object(os, name, replaced))
+            yield
+
+    def check(self) -> None:
+        """What was noted leads to what is there: nothing passed by. Raises AssertionError."""
+        medium = Medium(self.before)
+        for operation in self.operations:
+            medium.do(operation)
+        noted, there = medium.files(), contents_of(self.folder)
+        assert noted.keys() == there.keys()
+        assert [name for name in noted if noted[name] != there[name]] == []
+
+    def _open(self, handle: int, path: Any, *_: Any, **__: Any) -> None:
+        file = self._file(path)
+        if file is not None:
+            self.found(file)
+
+    def _fsync(self, _: None, handle: int) -> None:
+        found = os.fstat(handle)
+        if self.lies:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            if os.path.samestat(found, self.folder.stat()):
+                self.operations.append(SyncFolder())
+            return
+        for file in self._known:
+            if os.path.samestat(found, (self.folder / file).stat()):
+                self.operations.append(Sync(file, folder=False))
+                return
+
+    def _unlink(self, _: None, path: Any, **__: Any) -> None:
+        file = self._file(path)
+        if file is not None:
+            self.lost(file, synced=False)
+
+    _remove = _unlink
+
+    def _rename(self, _: None, source: Any, to: Any, **__: Any) -> None:
+        old, new = self._file(source), self._file(to)
+        if old is not None and new is not None:
+            self._known = (self._known - {old}) | {new}
+            self.operations.append(Rename(old, new))
+
+    _replace = _rename
+
+    def _file(self, path: Any) -> str | None:
+        """The name of a file of the folder that is to be noted, None for all others."""
+        if path is None or isinstance(path, int):
+            return None
+        place = Path(os.fsdecode(path))
+        if place.parent != self.folder or _is_memory(place.name):
+            return None
+        return place.name
+
+
+class _File(apsw.VFSFile):
+    """One open file; `file` is None for one that is none of the recorder's."""
+
+    def __init__(self, recorder: Recorder, file: str | None, name: Any, flags: list[int]) -> None:
+        self._recorder = recorder
+        self._file = file
+        self._folder_is_due = bool(
+            flags[0] & apsw.SQLITE_OPEN_CREATE and flags[0] & _SYNCS_ITS_FOLDER
+        )
+        super().__init__("", name, flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        super().xWrite(data, offset)
+        self._note(Write(self._file or "", offset, bytes(data)))
+
+    def xTruncate(self, size_bytes: int) -> None:  # noqa: N802
+        super().xTruncate(size_bytes)
+        self._note(Truncate(self._file or "", size_bytes))
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        if self._recorder.lies:
+            return
+        super().xSync(flags)
+        self._note(Sync(self._file or "", self._folder_is_due))
+        self._folder_is_due = False
+
+    def _note(self, operation: Operation) -> None:
+        if self._file is not None:
+            self._recorder.operations.append(operation)
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by name, but for those that are memory."""
+    return {
+        place.name: place.read_bytes()
+        for place in sorted(folder.iterdir())
+        if not _is_memory(place.name)
+    }
+
+
+def _is_memory(file: str) -> bool:
+    return file.endswith("-shm")
+
+
+def _heard(call: Callable[..., Any], heard: Callable[..., None]) -> Callable[..., Any]:
+    def both(*args: Any, **options: Any) -> Any:
+        result = call(*args, **options)
+        heard(result, *args, **options)
+        return result
+
+    return both
