@@ -41,10 +41,13 @@ _JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def check_job_id(job_id: str) -> str:
-    """`job_id` itself. Raises JobIdInvalid unless it matches: ids become rows and file names."""
-    if not isinstance(job_id, str) or _JOB_ID.fullmatch(job_id) is None:
+    """`job_id` as plain text. Raises JobIdInvalid unless it matches: ids become rows and names."""
+    if not isinstance(job_id, str):
         raise JobIdInvalid(job_id=job_id)
-    return job_id
+    plain = job_id if type(job_id) is str else str.__str__(job_id)
+    if _JOB_ID.fullmatch(plain) is None:
+        raise JobIdInvalid(job_id=job_id)
+    return plain
 
 
 class _Fact(msgspec.Struct, frozen=True, array_like=True):

@@ -20,6 +20,7 @@ from milepost.codec import (
 from milepost.errors import StoreUnreadable, ValueInvalid
 from milepost.payloads import PayloadCodec, coded, digest_key, parted
 from milepost.rows import InputBlock
+from milepost.wording import shown
 
 __all__ = [
     "BLOCK_BYTES",
@@ -146,7 +147,7 @@ def entries_of(
     """
     if isinstance(items, Mapping):
         for key, value in items.items():
-            what = f"item {key!r}"
+            what = f"item {shown(key)}"
             yield _checked_key(key, what), encode_value(value, what)
         return
     secret = digest_key(payloads)
@@ -288,10 +289,11 @@ def _checked_key(key: object, what: str) -> str:
 
 
 def _shaped_key(key: object, what: str) -> str:
-    if not isinstance(key, str) or not 0 < len(key) <= _KEY_CHARS or "\0" in key:
-        problem = f"is {key!r}: keys are text of 1 to {_KEY_CHARS} characters"
+    plain = str.__str__(key) if isinstance(key, str) else ""
+    if not 0 < len(plain) <= _KEY_CHARS or "\0" in plain:
+        problem = f"is {shown(key)}: keys are text of 1 to {_KEY_CHARS} characters"
         raise ValueInvalid(what=what, path="the key", problem=problem)
-    return key
+    return plain
 
 
 def block_of(

@@ -82,8 +82,9 @@ class Segment(NamedTuple):
 
 
 def hash_of(key: str) -> int:
-    """The hash of a key."""
-    return int.from_bytes(blake2b(key.encode(), digest_size=_HASH_BYTES).digest(), "little")
+    """The hash of a key; also of a text that is none, with a lone surrogate in it."""
+    encoded = key.encode(errors="surrogatepass")
+    return int.from_bytes(blake2b(encoded, digest_size=_HASH_BYTES).digest(), "little")
 
 
 def segment_of(first: int, keys: Iterable[str]) -> Segment:

@@ -48,7 +48,7 @@ def check_asked(
     arguments.calls("map_fn", map_fn)
     if not isinstance(executor, Executor):
         arguments.calls("executor", executor, "an executor, or something that makes one,")
-    arguments.calls("clock", clock)
+    arguments.calls("clock", clock, "a clock that gives seconds")
     optional = {
         "reduce_fn": reduce_fn,
         "setup_fn": setup_fn,

@@ -10,6 +10,7 @@ from inspect import iscoroutinefunction
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple, TypeAlias
 
+from milepost.arguments import instance
 from milepost.executors.attempts import (
     Given,
     NotGiven,
@@ -73,7 +74,7 @@ class Calls:
         self._ended: queue.SimpleQueue[Future[Timed] | None] = queue.SimpleQueue()
         self._calls: dict[Future[Timed], _Call] = {}
         self._given_up: set[Future[Timed]] = set()
-        self._executor = source if isinstance(source, Executor) else source()
+        self._executor = source if isinstance(source, Executor) else _made(source)
         self.broken: RuntimeError | None = None
         self._refused: set[Future[Timed]] = set()
         self._lost_count = 0
@@ -153,7 +154,7 @@ class Calls:
         if isinstance(self._source, Executor):
             return False
         self._executor.shutdown(wait=False, cancel_futures=True)
-        self._executor = self._source()
+        self._executor = _made(self._source)
         self._given_up.clear()
         self._lost_count = 0
         self.broken = None
@@ -222,6 +223,11 @@ class Calls:
             failure = NotGiven(cause=Cause.TIMEOUT, message=message)
             ended.append(_recorded(self._calls.pop(future).ordinal, failure))
         return ended
+
+
+def _made(source: Callable[[], Executor]) -> Executor:
+    """What makes executors has made one. Raises ArgumentInvalid if it is none."""
+    return instance("executor", source(), Executor, "something that makes an executor")
 
 
 def _check_fit(executor: Executor, map_fn: Callable[[Item], object]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from operator import index
 from signal import Signals
 from typing import Final, Literal, TypeAlias
 
@@ -187,6 +188,9 @@ def run(
         retry=retry,
         clock=clock,
     )
+    grace_s, look_every_s = float(grace_s), float(look_every_s)
+    timeout_s = None if timeout_s is None else float(timeout_s)
+    workers, ahead = None if workers is None else index(workers), index(ahead)
     with ExitStack() as stack:
         take = partial(manager.lease, job_id, owner, ttl_s, takeover=takeover)
         wanted = "for its ttl" if wait is None else wait

@@ -7,10 +7,13 @@ import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from typing import Final
 
 from milepost.arguments import integer
 
 __all__ = ["end_with_parent", "process_pool"]
+
+_MOST: Final = 10_000
 
 
 def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
@@ -21,7 +24,7 @@ def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
     `partial(process_pool, workers)`: a pool that breaks is then replaced.
     """
     if workers is not None:
-        workers = integer("workers", workers, 1)
+        workers = integer("workers", workers, 1, _MOST)
     started = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     return ProcessPoolExecutor(
         workers, multiprocessing.get_context(started), initializer=end_with_parent

@@ -39,11 +39,16 @@ class Backoff:
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        arguments.seconds("max_s", self.max_s)
-        if arguments.seconds("base_s", self.base_s) > self.max_s:
-            arguments.refuse("base_s", self.base_s, f"a number up to max_s, {self.max_s:g},")
-        arguments.number("factor", self.factor, 1)
-        arguments.number("jitter", self.jitter, 0, 1)
+        plain = {
+            "max_s": arguments.seconds("max_s", self.max_s),
+            "base_s": arguments.seconds("base_s", self.base_s),
+            "factor": arguments.number("factor", self.factor, 1),
+            "jitter": arguments.number("jitter", self.jitter, 0, 1),
+        }
+        if plain["base_s"] > plain["max_s"]:
+            arguments.refuse("base_s", self.base_s, f"a number up to max_s, {plain['max_s']:g},")
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def wait_us(self, job_id: str, key: str, attempts: int) -> int:
         """How many microseconds the item waits after so many attempts, from 1."""

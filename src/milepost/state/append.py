@@ -191,11 +191,16 @@ class Appender:
     def _serve(self, places: list[_Asking]) -> None:
         """One commit for all that they ask for; each ticket is left with an answer of its own."""
         tickets = [ticket for place in places for ticket in place.tickets]
+        began_s = self._loader.metrics.began()
+        self._write(tickets)
+        self._loader.metrics.served(began_s, tickets)
+
+    def _write(self, tickets: list[_Ticket]) -> None:
+        """One transaction; if a row in it cannot be stored, one for each ticket."""
         by_job: dict[str, list[_Ticket]] = {}
         for ticket in tickets:
             by_job.setdefault(ticket.job_id, []).append(ticket)
         written: list[tuple[StoredJob, JobState]] = []
-        began_s = self._loader.metrics.began()
         mark, self._mark = self._mark, None
         try:
             with self._loader.store.writing() as writer:
@@ -205,6 +210,8 @@ class Appender:
                     self._decide(writer, job_id, of_job, written)
         except CommitUnknown as error:
             self._settle(tickets, written, error)
+        except ValueInvalid as error:  # whatever a decision had put beside its row is undone, too
+            self._write_each(tickets, error)
         except StateError as error:
             self._fail(tickets, error)
         except BaseException:  # an interrupt in the thread that leads: it is that thread's alone
@@ -215,7 +222,19 @@ class Appender:
             self._mark = writer.mark
             for _, state in written:
                 self.remember(state)
-        self._loader.metrics.served(began_s, tickets)
+
+    def _write_each(self, tickets: list[_Ticket], error: ValueInvalid) -> None:
+        """After a row that cannot be stored (too much at once, or a value of a wrong type).
+
+        Nothing of its transaction was written, so each ticket has one of its own: none spoils
+        another's.
+        """
+        if len(tickets) == 1:
+            return self._fail(tickets, error)
+        for ticket in tickets:
+            ticket.state, ticket.error, ticket.drafts = None, None, []
+            self._write([ticket])
+        return None
 
     def _decide(
         self,
@@ -224,7 +243,10 @@ class Appender:
         tickets: list[_Ticket],
         written: list[tuple[StoredJob, JobState]],
     ) -> None:
-        """Decide the requests for one job in order; what they accept becomes one row."""
+        """Decide the requests for one job in order; what they accept becomes one row.
+
+        Raises ValueInvalid where that row cannot be stored.
+        """
         try:
             job, before = self._read(writer, job_id)
         except MilepostError as error:
@@ -250,15 +272,7 @@ class Appender:
             opening = migration(before)
             if opening is not None:
                 drafts.insert(0, opening)
-            try:
-                row = _row(before, state, drafts, now_us, self._loader.payloads, self._limits)
-            except ValueInvalid as error:  # too much for one commit
-                if len(tickets) == 1:
-                    return self._fail(tickets, error)
-                for ticket in tickets:  # so it is a commit each, and none spoils another's
-                    ticket.error, ticket.drafts = None, []
-                    self._decide(writer, job_id, [ticket], written)
-                return None
+            row = _row(before, state, drafts, now_us, self._loader.payloads, self._limits)
             writer.add_row(job.number, row)
             if opening is not None:
                 job = structs.replace(job, lifecycle=state.lifecycle.digest)

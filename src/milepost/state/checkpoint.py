@@ -73,10 +73,14 @@ class CheckpointPolicy:
     keep: int = KEPT
 
     def __post_init__(self) -> None:
-        arguments.integer("items", self.items)
-        arguments.integer("commits", self.commits)
-        arguments.seconds("seconds", self.seconds, endless=True)
-        arguments.integer("keep", self.keep, 1)
+        plain = {
+            "items": arguments.integer("items", self.items),
+            "commits": arguments.integer("commits", self.commits),
+            "seconds": arguments.seconds("seconds", self.seconds, endless=True),
+            "keep": arguments.integer("keep", self.keep, 1),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def due(self, *, settled_items: int, commits: int, elapsed_s: float) -> bool:
         """True if that much since the last checkpoint calls for another."""

@@ -57,8 +57,9 @@ class RetentionPolicy:
         for name in ("completed", "failed", "cancelled", "tombstones"):
             age = getattr(self, name)
             if age is not None:
-                arguments.span(name, age)
-        arguments.integer("checkpoints", self.checkpoints, 1)
+                arguments.span(name, age, _LONGEST)
+        kept = arguments.integer("checkpoints", self.checkpoints, 1)
+        object.__setattr__(self, "checkpoints", kept)
 
     def outcome(self, phase: str) -> str:
         """`phase` if it is one that jobs end in, else ACTIVE."""

@@ -28,6 +28,7 @@ from milepost.state.lease import Lease, check_lease
 from milepost.state.limits import Limits, check_value
 from milepost.state.locating import Locator
 from milepost.state.results import ResultReader
+from milepost.wording import shown
 
 __all__ = [
     "ItemEvent",
@@ -349,7 +350,7 @@ def _variables(
         raise PayloadInvalid(
             machine=machine.name,
             event=event,
-            problem=f"field 'variables' is {value!r}: it maps names to JSON values",
+            problem=f"field 'variables' is {shown(value)}: it maps names to JSON values",
         )
     encoded = encode_variables(value)
     check_value(limits, lambda: f"variables of '{event}'", encoded)

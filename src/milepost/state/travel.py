@@ -18,7 +18,7 @@ from pyroaring import BitMap
 
 from milepost.clock import microseconds
 from milepost.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
-from milepost.errors import CommitAbsent, JobExists
+from milepost.errors import CommitAbsent, InputInvalid, JobExists
 from milepost.facts import Draft, Fact, Forked, ItemsAdded, JobCreated, Migrated, Rewound
 from milepost.inputs import KeySet, Run
 from milepost.items import Ledger, bitmap
@@ -83,7 +83,8 @@ def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int
     Cost: two states, one look at the rows between, and set operations on cells.
     """
     if before > after:
-        raise ValueError(f"commit {before} is after commit {after}: give the earlier one first")
+        problem = f"commit {before} is after commit {after}: give the earlier one first"
+        raise InputInvalid(problem)
     then, now = (loader.state_at(reader, job, seq) for seq in (before, after))
     old, new = then.variables, now.variables
     common = then.inputs.in_common(now.inputs)

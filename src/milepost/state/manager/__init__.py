@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from milepost import arguments
 from milepost.clock import Clock
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
@@ -65,7 +66,7 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Upkeep):
         (of `legacy` too), StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
         """
         if legacy is not None:
-            legacy = old_homes.old_home(legacy)
+            legacy = old_homes.old_home(arguments.path("legacy", legacy))
         store = open_store(
             url,
             create=create,

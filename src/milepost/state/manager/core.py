@@ -71,6 +71,8 @@ class Core:
         legacy: str | Path | None = None,
     ) -> None:
         _check_made_of(store, lifecycle, clock, metrics, limits)
+        if processes is not None and not callable(getattr(processes, "this", None)):
+            arguments.refuse("processes", processes, "Processes, with a method this,")
         arguments.calls("new_job_id", new_job_id)
         earlier = [
             arguments.instance("earlier", each, Lifecycle)
@@ -78,7 +80,9 @@ class Core:
         ]
         if payload_codec is not None:
             codec_name(payload_codec)
-        self._legacy = None if legacy is None else old_homes.old_home(legacy)
+        self._legacy = None
+        if legacy is not None:
+            self._legacy = old_homes.old_home(arguments.path("legacy", legacy))
         self._store = store
         self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
