@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milepost_codegen.findings import Finding, Place
-from milepost_codegen.header import read_header
+from milepost_codegen.header import names_in_headers, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -91,6 +91,7 @@ def orphans(
     With `sources`, only files that were generated from one of these count.
     """
     made = {output.path for output in outputs}
+    ours = None if sources is None else {n for one in sources for n in names_in_headers(one)}
     found: list[Finding] = []
     for folder in sorted({path.parent for path in made}):
         files = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -98,7 +99,7 @@ def orphans(
             if path in made or not path.is_file():
                 continue
             header = read_header(_content(path) or b"")
-            if header and (sources is None or header.source in sources):
+            if header and (ours is None or header.source in ours):
                 found.append(
                     Finding(
                         code="E903",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
@@ -67,12 +68,16 @@ class Program(click.Group):
         parent: click.Context | None = None,
         **extra: Any,  # Any: as click declares it
     ) -> click.Context:
-        """The context of one call. Raises Misuse, and Exit after help or the version."""
+        """The context of one call. Raises Misuse, Trouble, and Exit after help or the version."""
         lenient(sys.stdout, sys.stderr)
         try:
             return super().make_context(info_name and printable(info_name), args, parent, **extra)
         except click.ClickException as error:
             raise Misuse(error) from error
+        except OSError as error:  # of help or the version, which are written here
+            if error.errno == errno.EPIPE:
+                raise  # the reader has gone: click ends in silence
+            raise Trouble(_message(error)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's
         """Its own commands, then those of other packages."""

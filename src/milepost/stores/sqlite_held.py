@@ -13,6 +13,7 @@ import threading
 from typing import Final
 
 from milepost.errors import StoreError
+from milepost.printing import printable
 from milepost.stores.sqlite_ofd import supported
 from milepost.stores.sqlite_place import Identity, Place, identity_of
 
@@ -160,7 +161,7 @@ def _new(place: Place, url: str) -> Held:
         _log.warning(
             "%s: this system has no locks that belong to an open file: keep copies of it, and other"
             " SQLite libraries that open it, out of the process",
-            url,
+            printable(url),
         )
     _table.held[held.identity] = held
     return held

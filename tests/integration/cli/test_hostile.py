@@ -368,6 +368,17 @@ def test_without_streams(place: Path) -> None:
         assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_full_device(place: Path) -> None:
+    """One line says why nothing can be written, for help too."""
+    base = [sys.executable, "-m", "milepost"]
+    for args in (["--help"], ["jobs", "--db", str(place / "jobs.db")]):
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            done = subprocess.run([*base, *args], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert done.stderr.startswith(b"milepost: [Errno 28]")
+        assert b"Traceback" not in done.stderr
+
+
 def test_logs_are_safe(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What the loggers say of jobs, holders, limits and reasons; one line each."""
     caplog.set_level(logging.DEBUG)

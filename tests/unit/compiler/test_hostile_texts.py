@@ -285,6 +285,10 @@ def test_a_file_with_a_hostile_name(tmp_path: Path) -> None:
         assert header is not None
         assert header.intact
     run("compile", source, "--out", out, "--check", exit_code=0)
+    left = (out / "words.m.svg").rename(out / "gone.m.svg")
+    done = run("compile", source, "--out", out, "--check", exit_code=1)
+    assert "E903" in done.output, "nothing makes it any more"
+    left.unlink()
     (out / "words.md").write_text("edited \x1b[31m\n", encoding="utf-8")
     done = run("compile", source, "--out", out, "--diff", exit_code=1)
     assert misbehaving(done.output) == []
