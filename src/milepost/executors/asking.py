@@ -7,6 +7,7 @@ from typing import Final
 
 from milepost import arguments
 from milepost.executors.retries import RetryPolicy
+from milepost.executors.stopping import Stop
 from milepost.executors.waiting import check_wait
 from milepost.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
@@ -41,6 +42,7 @@ def check_asked(
     on_changed: object,
     retry: object,
     clock: object,
+    stop: object,
 ) -> None:
     """Raise ArgumentInvalid or JobIdInvalid for the first parameter of `run` that is none."""
     arguments.instance("manager", manager, StateManager)
@@ -76,4 +78,6 @@ def check_asked(
         arguments.instance("retry", retry, RetryPolicy)
     if items is not None:
         arguments.items("items", items)
+    if stop is not None:
+        arguments.instance("stop", stop, Stop)
     arguments.choice("on_changed", on_changed, _CHANGED)

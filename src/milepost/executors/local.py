@@ -18,7 +18,7 @@ from milepost.executors.calls import Calls, ExecutorSource
 from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import Running
 from milepost.executors.steps import ReduceFn, SetupFn
-from milepost.executors.stopping import Stop, stop_signals
+from milepost.executors.stopping import Stop, Stopping, listening, stop_signals
 from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
 from milepost.inputs import Item
@@ -26,7 +26,6 @@ from milepost.job import JobState
 from milepost.lifecycles.mapreduce import ITEM
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.comparing import InputComparison
-from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.scope import Scope
@@ -44,7 +43,8 @@ class RunOutcome:
 
     `state` is the job's as the run left it, `plan` the recovery plan that it began with, `inputs`
     how the items that it was given differ from the job's, if it was given any. `stopped_by` is
-    the signal that stopped it, None where none did. `done_count` results were recorded and
+    the signal that stopped it, None where none did; `stop_reason` is the signal's name, or why
+    else it was asked to stop, empty where it was not. `done_count` results were recorded and
     `failure_count` attempts failed in this run.
     """
 
@@ -54,6 +54,7 @@ class RunOutcome:
     stopped_by: Signals | None
     done_count: int
     failure_count: int
+    stop_reason: str = ""
 
     @property
     def phase(self) -> str:
@@ -62,8 +63,8 @@ class RunOutcome:
 
     @property
     def interrupted(self) -> bool:
-        """True if a signal ended the run before the job had ended."""
-        return self.stopped_by is not None and not self.state.finished
+        """True if the run was asked to stop, and ended before the job had."""
+        return bool(self.stop_reason) and not self.state.finished
 
     @property
     def done_before_count(self) -> int:
@@ -100,6 +101,7 @@ def run(
     on_changed: Literal["refuse", "keep", "grow"] = "refuse",
     retry: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
+    stop: Stop | None = None,
 ) -> RunOutcome:
     """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
 
@@ -138,12 +140,14 @@ def run(
     `wait_until_expired`). A signal that comes while it waits ends the run with nothing done.
     `policy` says when checkpoints are taken, beside those at each new phase and before a shutdown.
 
-    SIGINT and SIGTERM stop a run in the main thread: no item begins, the calls under way have
-    `grace_s` to end, the rest are handed back unharmed, a checkpoint is taken, and
-    `RunOutcome.interrupted` is True. A second signal ends the wait, and ends `setup_fn` and
-    `reduce_fn` by a KeyboardInterrupt. A job that is paused, cancelled or failed by others is
-    noticed at the next commit, or within `look_every_s`; calls that cannot be recorded any more
-    are left to end by themselves.
+    `stop` is a handle by which any thread stops the run; SIGINT and SIGTERM stop one in the main
+    thread, cancelling its future one that a thread pool runs (and so the task that awaits
+    `asyncio.to_thread(run, ...)`), and closing the manager any. No item begins, the calls under way
+    have `grace_s` to end, the rest are handed back unharmed, a checkpoint is taken, and
+    `RunOutcome.interrupted` is True. A second request ends the wait, and a second signal ends
+    `setup_fn` and `reduce_fn` by a KeyboardInterrupt. A job that is paused, cancelled or failed by
+    others is noticed at the next commit, or within `look_every_s`; calls that cannot be recorded
+    any more are left to end by themselves.
 
     With `retry` an item that failed waits in `failed` until its backoff is over, or is given up
     for its cause. Waits are counted from the commit that says that it failed, so that a restart
@@ -187,22 +191,25 @@ def run(
         on_changed=on_changed,
         retry=retry,
         clock=clock,
+        stop=stop,
     )
     grace_s, look_every_s = float(grace_s), float(look_every_s)
     timeout_s = None if timeout_s is None else float(timeout_s)
     workers, ahead = None if workers is None else index(workers), index(ahead)
     with ExitStack() as stack:
+        stopping = stack.enter_context(listening(manager, stop, grace_s))
         take = partial(manager.lease, job_id, owner, ttl_s, takeover=takeover)
         wanted = "for its ttl" if wait is None else wait
-        lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock)
-        if not isinstance(lease, Lease):
-            return _not_begun(manager, job_id, lease)
+        lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock, stopping)
+        if lease is None:
+            return _not_begun(manager, job_id, stopping)
         calls = stack.enter_context(
             closing(
                 Calls(executor, map_fn, timeout_s=timeout_s, clock=clock, limits=manager.limits)
             )
         )
-        stop = stack.enter_context(stop_signals(calls.wake))
+        stopping.wake = calls.wake
+        stack.enter_context(stop_signals(stopping))
         inputs = None if items is None else manager.compare_inputs(job_id, items)
         taken = {"same", "grew"} if on_changed == "grow" else {"same"}
         if inputs is not None and inputs.verdict not in taken and on_changed != "keep":
@@ -215,7 +222,7 @@ def run(
             manager=manager,
             lease=lease,
             calls=calls,
-            stop=stop,
+            stop=stopping,
             window=Window(workers or calls.workers or 1, 0 if timeout_s else ahead),
             policy=policy or CheckpointPolicy(),
             on_progress=on_progress or _untold,
@@ -230,13 +237,14 @@ def run(
             state=running.state,
             plan=plan,
             inputs=inputs,
-            stopped_by=stop.signal,
+            stopped_by=stopping.signal,
             done_count=running.done_count,
             failure_count=running.failure_count,
+            stop_reason=stopping.reason,
         )
 
 
-def _not_begun(manager: StateManager, job_id: str, stop: Stop) -> RunOutcome:
+def _not_begun(manager: StateManager, job_id: str, stop: Stopping) -> RunOutcome:
     """How a run ended that was stopped while it waited for the job: nothing is changed."""
     plan = manager.recover_from_checkpoint(job_id)
     return RunOutcome(
@@ -246,6 +254,7 @@ def _not_begun(manager: StateManager, job_id: str, stop: Stop) -> RunOutcome:
         stopped_by=stop.signal,
         done_count=0,
         failure_count=0,
+        stop_reason=stop.reason,
     )
 
 

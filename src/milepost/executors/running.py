@@ -23,7 +23,7 @@ from milepost.executors.attempts import Given, NotGiven, failure_of, outcome_of
 from milepost.executors.calls import Calls, Ended
 from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.executors.steps import ReduceFn, SetupFn, Steps, call_reduce, call_setup
-from milepost.executors.stopping import Stop
+from milepost.executors.stopping import Stopping
 from milepost.executors.turns import Turn, in_commits, next_turn
 from milepost.executors.window import Window
 from milepost.inputs import Item
@@ -62,7 +62,7 @@ class Running:
     manager: StateManager
     lease: Lease
     calls: Calls
-    stop: Stop
+    stop: Stopping
     window: Window
     policy: CheckpointPolicy
     on_progress: Callable[[JobState], None]

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from milepost.arguments import refuse
 from milepost.errors import LeaseHeld
-from milepost.executors.stopping import Stop, stop_signals
+from milepost.executors.stopping import Stopping, stop_signals
 from milepost.printing import printable
 from milepost.state.lease import Lease
 
@@ -46,14 +46,17 @@ def lease_of_job(
     wait: Wait,
     on_wait: Callable[[LeaseHeld], None] | None,
     clock: Callable[[], float],
-) -> Lease | Stop:
-    """What `take` gives once no other holder is in the way, or the stop that came before.
+    stop: Stopping,
+) -> Lease | None:
+    """What `take` gives once no other holder is in the way; None if the `stop` came before.
 
     Whom it waits for, and how long at most, goes to `on_wait`, and to stderr unless `wait` is the
     caller's own: once for each holder. One that renews is alive: after its ttl the LeaseHeld is
     raised, unless `wait` is for ever. SIGINT and SIGTERM end the wait in the main thread, unless
     it is the caller's own. Cost: a try each half second, which writes nothing.
     """
+    if stop.requested:
+        return None
     try:
         return take()
     except LeaseHeld as error:
@@ -62,9 +65,10 @@ def lease_of_job(
         held = error
     tell = on_wait or _untold
     if not isinstance(wait, str):
-        return _asked(take, held, wait, tell)
+        return _asked(take, held, wait, tell, stop)
     woken = threading.Event()
-    with stop_signals(woken.set) as stop:
+    stop.wake = woken.set
+    with stop_signals(stop):
         return _watched(take, held, wait == "for ever", tell, clock, stop, woken)
 
 
@@ -73,7 +77,8 @@ def _asked(
     held: LeaseHeld,
     wait: Callable[[LeaseHeld], None],
     tell: Callable[[LeaseHeld], None],
-) -> Lease:
+    stop: Stopping,
+) -> Lease | None:
     """What `take` gives, once `wait` has been called before every new try."""
     told: LeaseHeld | None = None
     while True:
@@ -81,6 +86,8 @@ def _asked(
             tell(held)
             told = held
         wait(held)
+        if stop.requested:
+            return None
         try:
             return take()
         except LeaseHeld as error:
@@ -93,9 +100,9 @@ def _watched(
     for_ever: bool,  # noqa: FBT001 of a `wait`
     tell: Callable[[LeaseHeld], None],
     clock: Callable[[], float],
-    stop: Stop,
+    stop: Stopping,
     woken: threading.Event,
-) -> Lease | Stop:
+) -> Lease | None:
     told: LeaseHeld | None = None
     since_s, renews = clock(), False
     while True:
@@ -106,7 +113,7 @@ def _watched(
         if not stop.requested:
             woken.wait(_pause_s(held))
         if stop.requested:
-            return stop
+            return None
         try:
             return take()
         except LeaseHeld as error:

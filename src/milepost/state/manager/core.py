@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,7 @@ from milepost.state.lease import Lease
 from milepost.state.limits import Limits
 from milepost.state.loading import Loader, Loading
 from milepost.state.locating import Locator
+from milepost.state.manager.users import Users
 from milepost.state.observing import Observer
 from milepost.state.persistence import Reader, Rows, StateStore, Writer
 from milepost.state.results import ResultReader
@@ -94,6 +96,7 @@ class Core:
         self._appender = Appender(self._loader, self._observer, self._limits)
         self._locator = Locator(store.url)
         self._leases: dict[str, Lease] = {}
+        self._users = Users()
 
     @property
     def url(self) -> str:
@@ -114,8 +117,23 @@ class Core:
         return self._observer.monotonic_us()
 
     def close(self) -> None:
-        """Close the store; the manager cannot be used afterwards."""
-        self._store.close()
+        """Close the store; the manager cannot be used afterwards. Closing twice is fine.
+
+        Runs that other threads have on this manager are stopped in order before, and waited for:
+        as long as their calls have grace, and five seconds for the last commits.
+        """
+        try:
+            self._users.dismiss()
+        finally:
+            self._store.close()
+
+    def in_use(self, ask: Callable[[], None], longest_s: float) -> AbstractContextManager[None]:
+        """The block that this gives is at work on the manager: `close` calls `ask` before.
+
+        From whatever thread; then it waits for the block to end, `longest_s` at the most, unless
+        it is called in the thread of the block.
+        """
+        return self._users.present(ask, longest_s)
 
     def __enter__(self) -> Self:
         return self
