@@ -59,11 +59,9 @@ def database(tmp_path: Path) -> Path:
 
 def change(database: Path, sql: str, *values: Any) -> None:
     """Do to the file what no part of Milepost would do."""
-    connection = sqlite3.connect(database)
-    with connection:
-        connection.execute("DROP TRIGGER IF EXISTS commits_stay")
-        connection.execute("DROP TRIGGER IF EXISTS commits_follow")
-        connection.execute(sql, values)
+    connection = apsw.Connection(str(database))
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    connection.execute(sql, values)
     connection.close()
 
 

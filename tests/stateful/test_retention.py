@@ -389,7 +389,7 @@ def reckless(loader: Any, reader: Any, job: Any, tip: Any, policy: Any, now_us: 
 def used_again(self: SqliteWriter) -> int:
     """The numbers as they were given before there were tombstones."""
     ((number,),) = self._execute("SELECT 1 + ifnull(max(number), 0) FROM jobs").fetchall()
-    self._execute("DROP TRIGGER IF EXISTS jobs_are_new")
+    self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
     return int(number)
 
 

@@ -290,7 +290,8 @@ def test_a_store_refuses_to_merge_the_newest_row(manager: StateManager) -> None:
 
 def spoil(path: Path, *statements: str) -> None:
     connection = apsw.Connection(str(path))
-    for statement in ("DROP TRIGGER IF EXISTS commits_stay", *statements):
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    for statement in statements:
         connection.execute(statement)
     connection.close()
 

@@ -30,7 +30,6 @@ def deaf_to(pragma: str) -> type[apsw.Connection]:
         ("journal_mode", "full", "journal_mode is delete and WAL was asked for"),
         ("synchronous", "process", "synchronous is 2 and NORMAL was asked for"),
         ("fullfsync", "full", "fullfsync is 0 and 1 was asked for"),
-        ("trusted_schema", "full", "trusted_schema is 1 and 0 was asked for"),
     ],
 )
 def test_a_setting_that_did_not_take_is_refused(

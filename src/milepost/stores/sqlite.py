@@ -12,9 +12,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import apsw
 
 from milepost.errors import (
-    StoreAbsent,
     StoreError,
-    StoreForeign,
     StoreFull,
     StoreReadOnly,
     StoreUnreadable,
@@ -32,16 +30,14 @@ from milepost.stores.sqlite_files import (
 )
 from milepost.stores.sqlite_guard import Guard, Guarding
 from milepost.stores.sqlite_migration import (
-    APPLICATION_ID,
     format_of,
     migrate,
     stand_in,
     stored_version,
 )
 from milepost.stores.sqlite_reading import SqliteReader
-from milepost.stores.sqlite_schema import STEPS
-from milepost.stores.sqlite_seals import enable
 from milepost.stores.sqlite_still import StillConnection, refuse_unwritable
+from milepost.stores.sqlite_trust import alterations, identify
 from milepost.stores.sqlite_waiting import Patience
 from milepost.stores.sqlite_wal import passed_over
 from milepost.stores.sqlite_writing import SqliteWriter
@@ -158,8 +154,7 @@ class SqliteStore:
                     found = [
                         str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")
                     ]
-                    if _schema(connection) != _intended(stored_version(connection, self.url)):
-                        found.append("its tables, indexes and triggers are not those we made")
+                    found += alterations(connection, stored_version(connection, self.url))
                     lost = passed_over(connection, self._path)
                     if lost > 1:  # one may be what a crash cut short
                         found.append(
@@ -251,7 +246,7 @@ class SqliteStore:
         if self.read_only:
             connection = connections.connect_to_read()
             with _closed_if_refused(connection), self._translated(connection):
-                self._identify(connection, create=False)
+                identify(connection, self.url)
             connections.read_with(connection)
             return
         try:
@@ -280,7 +275,7 @@ class SqliteStore:
         connection, patience = self._connections.connect_to_write()
 
         def begin() -> None:
-            self._identify(connection, create=create)
+            identify(connection, self.url, create=create)
             _refuse_to_read_alone(connection)
             self._set(connection, "journal_mode", "WAL", "wal")
 
@@ -292,7 +287,7 @@ class SqliteStore:
 
     def _prepare(self, connection: apsw.Connection, patience: Patience, *, create: bool) -> None:
         """Make the file ours and of the newest format, set as was promised. Can be done again."""
-        self._identify(connection, create=create)
+        identify(connection, self.url, create=create)
         _refuse_to_read_alone(connection)
         self._connections.guard.watch()
         self._set(connection, "journal_mode", "WAL", "wal")
@@ -302,20 +297,6 @@ class SqliteStore:
         self._set(connection, "journal_size_limit", str(_LOG_BYTES), _LOG_BYTES)
         with self._connections.writing_turn(patience):
             migrate(connection, self.url)
-
-    def _identify(self, connection: apsw.Connection, *, create: bool) -> None:
-        """Make sure that the file is ours and of a version that we read, or new."""
-        new = self._is_new(connection)
-        if new and not create:
-            raise StoreAbsent(url=self.url, problem="there is nothing in the file yet")
-        if not new and _pragma(connection, "application_id") != APPLICATION_ID:
-            problem = "it is a database of another program; it was left alone"
-            raise StoreForeign(url=self.url, problem=problem)
-        stored_version(connection, self.url)
-
-    def _is_new(self, connection: apsw.Connection) -> bool:
-        tables = list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
-        return not tables and _pragma(connection, "application_id") == 0
 
     def _set(self, connection: apsw.Connection, pragma: str, value: str, expected: object) -> None:
         """Set and read back: a setting that did not take would break what is promised (INV-ACK)."""
@@ -359,21 +340,3 @@ def _pragma(connection: apsw.Connection, name: str) -> Any:  # Any: each pragma 
     for row in connection.execute(f"PRAGMA {name}"):
         return row[0]
     return None
-
-
-def _schema(connection: apsw.Connection) -> list[tuple[Any, ...]]:  # Any: text, or NULL
-    """What the file says that it is made of, less the pages where things begin."""
-    rows = connection.execute("SELECT type, name, tbl_name, sql FROM main.sqlite_schema")
-    return sorted(rows, key=ascii)
-
-
-def _intended(version: int) -> list[tuple[Any, ...]]:  # Any: text, or NULL
-    """What a new file of that format is made of."""
-    connection = apsw.Connection(":memory:")
-    try:
-        enable(connection)
-        for step in STEPS[:version]:
-            connection.execute(step.sql)
-        return _schema(connection)
-    finally:
-        connection.close()

@@ -26,6 +26,7 @@ from milepost.stores.sqlite_guard import Guarding
 from milepost.stores.sqlite_outcome import roll_back
 from milepost.stores.sqlite_seals import enable
 from milepost.stores.sqlite_still import StillConnection, connect_to_read
+from milepost.stores.sqlite_trust import distrust, identify
 from milepost.stores.sqlite_waiting import Patience
 
 __all__ = ["Connections"]
@@ -168,6 +169,11 @@ class Connections:
                     return connection
                 connection.close()  # somebody writes there after all: look at the log as well
         connection = self.connect_to_read()
+        try:
+            identify(connection, self.url)
+        except BaseException:
+            connection.close()
+            raise
         connection.execute("PRAGMA query_only = ON")
         return connection
 
@@ -293,5 +299,6 @@ class Connections:
 
 def _prepare(connection: apsw.Connection, patience: Patience) -> None:
     _alive.add(connection)
+    distrust(connection)
     enable(connection)
     connection.set_busy_handler(patience)

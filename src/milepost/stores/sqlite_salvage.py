@@ -6,7 +6,7 @@ looked for, in growing steps and then by halves, so that what is left out is wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,11 +17,13 @@ from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_reading import TABLES
 from milepost.stores.sqlite_schema import LAST, NUMBERS, SHIFT
 from milepost.stores.sqlite_still import connect_to_read
+from milepost.stores.sqlite_trust import distrust
 from milepost.stores.sqlite_writing import SqliteWriter
 
 __all__ = ["Copied", "Gap", "copy_rows"]
 
 _ORDER: Final = ("inputs", "blocks", "commits", "checkpoints", "leases")
+_COMPUTED: Final = frozenset({("commits", "job"), ("commits", "seq")})
 _BESIDE: Final = {
     "staged": "id, count, token, touched_at_us",
     "retention": "job, for_us, reason, set_at_us",
@@ -87,6 +89,7 @@ def copy_rows(old: Path, new: SqliteStore, at_us: int) -> Iterator[Copied]:
 
 def _lenient(connection: apsw.Connection) -> None:
     """Let SQLite read a file that is shorter than its header says; nothing is written."""
+    distrust(connection, lenient=True)
     connection.execute("PRAGMA writable_schema = ON")
 
 
@@ -106,6 +109,8 @@ class _Source:
     def jobs(self) -> tuple[dict[int, tuple[Any, ...]], set[int]]:
         """The entries by number, and every number that anything is of."""
         entries: dict[int, tuple[Any, ...]] = {}
+        if not self.has("jobs"):
+            return entries, self._numbers(entries)
         index = "SELECT number, job_id, 0, '' FROM jobs INDEXED BY sqlite_autoindex_jobs_1"
         table = "SELECT number, job_id, created_at_us, lifecycle FROM jobs"
         try:
@@ -114,6 +119,9 @@ class _Source:
             entries.clear()  # the table has it all
         rows, _ = self.rows(table, "number", 1, NUMBERS)
         entries.update((row[0], row) for row in rows if isinstance(row[1], str))
+        return entries, self._numbers(entries)
+
+    def _numbers(self, entries: Iterable[int]) -> set[int]:
         numbers = set(entries)
         for name in filter(self.has, _ORDER):
             key = "job" if name == "leases" else "id"
@@ -121,7 +129,7 @@ class _Source:
             last = NUMBERS << shift | (LAST if shift else 0)
             found, _ = self.rows(f"SELECT {key} FROM {name}", key, 1, last)
             numbers.update(row[0] >> shift for row in found)
-        return entries, {number for number in numbers if number > 0}
+        return {number for number in numbers if number > 0}
 
     def beside(self, table: str) -> tuple[list[tuple[Any, ...]], list[tuple[int, int, str]]]:
         """As `rows`, of all that `table` has, one of _BESIDE; an older file has none."""
@@ -152,8 +160,15 @@ class _Source:
         )
 
     def has(self, table: str) -> bool:
-        """True if the file has that table."""
-        return bool(list(self._connection.execute(f"PRAGMA table_info({table})")))
+        """True if the file has that table, and to read it runs nothing that the file says.
+
+        A view and a virtual table are none; a column that is computed is one that we made.
+        """
+        wanted = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? AND rootpage > 1"
+        if not list(self._connection.execute(wanted, (table,))):
+            return False
+        columns = self._connection.execute(f"PRAGMA table_xinfo({table})")
+        return all(row[6] == 0 or (table, row[1]) in _COMPUTED for row in columns)
 
     def columns(self, table: str) -> str:
         """Those of TABLES that the file has, but for the seal: an older one has fewer."""
@@ -163,6 +178,8 @@ class _Source:
 
     def newest(self, number: int) -> tuple[Any, ...] | None:
         """The note of the job's newest commit, if it can be read and there is one."""
+        if not self.has("tips"):
+            return None
         try:
             for row in self._connection.execute(
                 "SELECT job, seq, digest, seal FROM tips WHERE job = ?", (number,)

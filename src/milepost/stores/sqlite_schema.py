@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from milepost.stores.sqlite_seals import FUNCTION
 
-__all__ = ["LAST", "NUMBERS", "SHIFT", "STEPS", "VERSION", "Step"]
+__all__ = ["LAST", "NUMBERS", "SCHEMA_DIGESTS", "SHIFT", "STEPS", "VERSION", "Step"]
 
 SHIFT: Final = 40
 LAST: Final = (1 << SHIFT) - 1
@@ -272,3 +272,10 @@ STEPS: Final = (
 """Every format that there was, in order. A step that has been released is never changed."""
 
 VERSION: Final = STEPS[-1].version
+
+SCHEMA_DIGESTS: Final = {
+    1: "37762a3dc41c60187aa4a00bc260df9a",
+    2: "3c8fc9030ebced8f330515ac263862fa",
+    3: "3ccda64a2e9345ef6dae46c8dee7807e",
+}
+"""By format, the digest of what a new file says that it is made of: known without making one."""
