@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -308,6 +308,18 @@ def _kept(file: Path) -> Story:
             _start("waiting", 0),
             CLOSE,
         ),
+    )
+
+
+def taken_up(files: Mapping[str, bytes]) -> Story:
+    """What a cut has left, opened and worked with: a second cut may come then."""
+
+    def prepare(folder: Path) -> None:
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+
+    return Story(
+        "taken up", prepare, (OPEN, _create("again", 2), _fire("again", "start_map"), CLOSE)
     )
 
 
