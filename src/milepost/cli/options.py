@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.cli.session import AS_JSON, DEBUG, STORE
 
 __all__ = ["debug_option", "examples", "job_argument", "limit_option", "store_option", "with_store"]
@@ -72,7 +73,7 @@ def limit_option(what: str) -> Callable[[_F], _F]:
     """`--limit`: how many `what` at most; None for no limit."""
     return click.option(
         "--limit",
-        type=click.IntRange(min=0),
+        type=click.IntRange(min=0, max=MAX_COUNT),
         default=_LIMIT,
         show_default=True,
         callback=lambda _context, _option, value: value or None,

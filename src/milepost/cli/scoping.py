@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE, Cause
 from milepost.state.scope import Scope
@@ -66,7 +67,7 @@ _OF_ITEMS: Final = (
         "--ordinal",
         "ordinal",
         multiple=True,
-        type=click.IntRange(min=0),
+        type=click.IntRange(min=0, max=MAX_COUNT),
         metavar="N",
         expose_value=False,
         callback=_remember,
@@ -92,7 +93,7 @@ _OF_ITEMS: Final = (
     click.option(
         "--attempts-below",
         "attempts",
-        type=click.IntRange(min=1),
+        type=click.IntRange(min=1, max=MAX_COUNT),
         metavar="N",
         expose_value=False,
         callback=_remember,
@@ -111,7 +112,7 @@ _OF_JOBS: Final = (
     click.option(
         "--from-checkpoint",
         "checkpoint",
-        type=click.IntRange(min=1),
+        type=click.IntRange(min=1, max=MAX_COUNT),
         metavar="SEQ",
         expose_value=False,
         callback=_remember,

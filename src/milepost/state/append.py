@@ -418,9 +418,10 @@ def _check_numbers(before: JobState, after: JobState) -> None:
     if after.context is not before.context:
         for name, value in after.context.items():
             _check_number(value, f"job {after.id}: its variable '{name}'")
-    if after.items is not before.items:
-        for _, values in after.items.cells.keys() - before.items.cells.keys():
-            for value in values:
+    known = before.items.cells
+    for cell in after.items.cells:
+        if cell not in known:
+            for value in cell[1]:
                 _check_number(value, f"job {after.id}: a variable of an item")
 
 

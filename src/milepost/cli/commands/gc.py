@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.cli.durations import AGE
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
@@ -33,7 +34,7 @@ _DEFAULTS = RetentionPolicy()
 )
 @click.option(
     "--checkpoints",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=MAX_COUNT),
     default=_DEFAULTS.checkpoints,
     show_default=True,
     help="How many of each reason to keep, of jobs that stay.",

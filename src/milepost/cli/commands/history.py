@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
@@ -22,14 +23,14 @@ __all__ = ["history"]
 @job_argument
 @click.option(
     "--after",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=MAX_COUNT),
     default=0,
     metavar="SEQ",
     help="Only what came after this commit.",
 )
 @click.option(
     "--upto",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=MAX_COUNT),
     metavar="SEQ",
     help="Only what came up to this commit.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import find_job, session_of
@@ -13,7 +14,7 @@ __all__ = ["keys_option", "plan"]
 
 keys_option = click.option(
     "--keys",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=MAX_COUNT),
     default=5,
     show_default=True,
     help="How many item keys of each part to name.",

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, with_store
 from milepost.cli.scoping import scope_of, with_scope
@@ -55,7 +56,7 @@ take_over_option = click.option(
 @take_over_option
 @click.option(
     "--rewind",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=MAX_COUNT),
     metavar="SEQ",
     help="Go back to exactly the checkpoint at this commit, as --from-checkpoint SEQ --exactly.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import pages, queries
@@ -21,7 +22,7 @@ __all__ = ["show"]
 @job_argument
 @click.option(
     "--failures",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=MAX_COUNT),
     default=5,
     show_default=True,
     help="How many of the newest failed attempts to show.",

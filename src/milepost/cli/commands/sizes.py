@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import retaining
@@ -22,7 +23,7 @@ __all__ = ["sizes"]
 @job_argument
 @click.option(
     "--largest",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=MAX_COUNT),
     default=LARGEST,
     show_default=True,
     help="How many of the largest values to name.",
