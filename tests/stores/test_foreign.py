@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from milepost import ItemEvent, StateManager
 from milepost.cli import main
-from milepost.errors import StoreAbsent, StoreError, StoreForeign, StoreNewer
+from milepost.errors import JobAbsent, StoreAbsent, StoreError, StoreForeign, StoreNewer
 from milepost.state.salvage import salvage
 from milepost.stores import sqlite_seals
 from milepost.stores.sqlite import SqliteStore
@@ -281,6 +281,74 @@ def test_a_reader_that_comes_later_looks_again(sound: Path, tmp_path: Path) -> N
             manager.get_state("job")
 
 
+ROWS = {
+    "a job of no time": f"UPDATE jobs SET created_at_us = {2**62}",
+    "a job of a time long ago": f"UPDATE jobs SET created_at_us = {-(2**62)}",
+    "a job of a number too large": f"UPDATE jobs SET number = {2**62}",
+    "a job of the largest number": f"UPDATE jobs SET number = {2**63 - 1}",
+    "a job below all": f"UPDATE jobs SET number = {-(2**62)}",
+    "commits of no time": f"UPDATE commits SET at_us = {2**62}",
+    "a tombstone of no time": f"INSERT INTO tombstones VALUES (5, 'gone', {2**62}, 'r', 1)",
+    "a tombstone of no number": f"INSERT INTO tombstones VALUES ({2**62}, 'gone', 1, 'r', 0)",
+    "a keep of no time": f"INSERT INTO retention VALUES (1, 1, 'r', {2**62})",
+    "a keep of no length": f"INSERT INTO retention VALUES (1, {-(2**62)}, 'r', 1)",
+    "a quarantine of no time": f"INSERT INTO quarantine VALUES (1, {2**62}, 'j', 't', 1, 'r', '')",
+    "a quarantine of no JSON": "INSERT INTO quarantine VALUES (1, 1, 'j', 't', 1, 'r', 'not')",
+    "inputs staged for nobody": f"INSERT INTO staged VALUES ({2**62}, {2**62}, 't', {-(2**62)})",
+}
+"""Rows that SQLite takes and we never write, under the seals that they would have."""
+
+
+def looked(manager: StateManager) -> int:
+    """Look at everything; how often the store is said to be what cannot be read."""
+    refused = 0
+    looks: list[Callable[[], object]] = [
+        manager.list_jobs,
+        manager.stuck_jobs,
+        manager.verify,
+        manager.check_store,
+        manager.list_strays,
+        manager.plan_retention,
+        lambda: list(manager.quarantine()),
+        lambda: manager.get_state("job"),
+        lambda: manager.get_state("gone"),
+        lambda: manager.get_state_history("job"),
+        lambda: list(manager.results("job")),
+        lambda: manager.kept("job"),
+        lambda: manager.sizes("job"),
+        lambda: manager.recover_from_checkpoint("job"),
+        lambda: manager.collect(manager.plan_retention()),
+        lambda: manager.create_job(["a"], job_id="new"),
+    ]
+    for look in looks:
+        try:
+            look()
+        except StoreError:
+            refused += 1
+        except JobAbsent as error:
+            assert error.job_id == "gone"
+    return refused
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_rows_that_we_never_write(sound: Path, tmp_path: Path, kind: str) -> None:
+    """An error of ours, whoever wrote the row and sealed it: never one of Python's."""
+    path = tmp_path / "jobs.db"
+    path.write_bytes(sound.read_bytes())
+    connection = apsw.Connection(str(path))
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    sqlite_seals.enable(connection)
+    connection.execute(ROWS[kind])
+    connection.execute(
+        "UPDATE jobs SET seal = milepost_seal(number, job_id, created_at_us, lifecycle);"
+        "UPDATE tips SET seal = (SELECT milepost_seal(tips.job, tips.seq, fence, at_us, after,"
+        " digest) FROM commits WHERE job = tips.job AND seq = tips.seq)"
+    )
+    connection.close()
+    with StateManager.open(path, clock=FakeClock()) as manager:
+        assert (looked(manager) > 0) == (kind != "inputs staged for nobody")
+
+
 def test_a_sound_file_is_opened(sound: Path, tmp_path: Path) -> None:
     """The negative control; and an empty file is none."""
     path = tmp_path / "jobs.db"
@@ -290,4 +358,6 @@ def test_a_sound_file_is_opened(sound: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     with pytest.raises(StoreAbsent):
         StateManager.open(tmp_path / "empty.db", create=False)
+    with StateManager.open(path, clock=FakeClock()) as manager:
+        assert looked(manager) == 0
     assert len(KINDS) >= 60

@@ -11,7 +11,7 @@ import msgspec
 
 from milepost.clock import instant
 from milepost.codec import decode_body, decode_facts
-from milepost.errors import StateError
+from milepost.errors import StateError, StoreUnreadable
 from milepost.facts import ItemsFired
 from milepost.rows import Quarantined, Row
 from milepost.state.loading import Loader
@@ -81,7 +81,7 @@ def quarantined(loader: Loader, job_id: str | None) -> Iterator[QuarantinedRow]:
                     source=stored.source,
                     key=stored.key,
                     reason=stored.reason,
-                    content=msgspec.json.decode(stored.content),
+                    content=_content(loader, stored),
                     results=tuple(_results(loader, keys[stored.job_id], stored)),
                 )
 
@@ -96,6 +96,14 @@ def _some(rows: Iterator[Quarantined]) -> list[Quarantined]:
         if len(found) == _ROWS or size_bytes >= _BYTES:
             break
     return found
+
+
+def _content(loader: Loader, stored: Quarantined) -> Any:  # Any: JSON
+    try:
+        return msgspec.json.decode(stored.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        problem = f"what was set aside as number {stored.number} is no JSON: {error}"
+        raise StoreUnreadable(url=loader.store.url, problem=problem) from error
 
 
 def _results(

@@ -29,6 +29,7 @@ from milepost.rows import (
 from milepost.stores.sqlite_blocks import BlockReader
 from milepost.stores.sqlite_errors import translate
 from milepost.stores.sqlite_schema import LAST as _LAST
+from milepost.stores.sqlite_schema import NUMBERS
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
 from milepost.stores.sqlite_seals import LEASE_COLUMNS, lease_seal, seal
 
@@ -52,6 +53,9 @@ _TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM t
 _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
 
 
+_EARLIEST_US: Final = -62_135_596_800_000_000  # of the year 1
+_LATEST_US: Final = 253_402_300_799_999_999  # of the year 9999
+_LONGEST_US: Final = 86_399_999_999_999_999_999  # of a timedelta
 _ROW_TYPES: Final = (int, int, int, int, int, str, bytes, bytes, bytes, bytes, bytes)
 _SEGMENT_TYPES: Final = (int, int, bytes, bytes, bytes)
 _CHECKPOINT_TYPES: Final = (int, int, str, bytes, bytes, bytes)
@@ -91,6 +95,23 @@ class SqliteReader:
             if not self._connection.in_transaction:
                 self.failure = told
             raise told from error
+        except OverflowError as error:
+            raise self._unreadable("a number in it", "is larger than any that we write") from error
+
+    def _at(self, what: str, at_us: int) -> int:
+        """A time that a calendar has."""
+        if not _EARLIEST_US <= at_us <= _LATEST_US:
+            raise self._unreadable(what, "has a time that no calendar has")
+        return at_us
+
+    def _entry(self, row: tuple[Any, ...]) -> StoredJob:
+        """The entry of a job, from its columns and their seal."""
+        what = f"the entry of job {row[1]}"
+        job = StoredJob(*self._sealed(what, row))
+        if not 0 < job.number <= NUMBERS:
+            raise self._unreadable(what, "has a number that no job is given")
+        self._at(what, job.created_at_us)
+        return job
 
     def _unreadable(self, what: str, problem: str) -> StoreUnreadable:
         problem = f"{what} {problem}: `milepost verify` shows the whole"
@@ -106,7 +127,7 @@ class SqliteReader:
         """The job of that id. One index look-up; all entries are read before there is none."""
         wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs WHERE job_id = ?"
         for row in self._select(wanted, (job_id,)):
-            return StoredJob(*self._sealed(f"the entry of job {job_id}", row))
+            return self._entry(row)
         for _ in self._select("SELECT 1 FROM main.jobs NOT INDEXED WHERE job_id = ?", (job_id,)):
             raise self._unreadable("the index of jobs", f"does not lead to job {job_id}")
         return None
@@ -136,7 +157,8 @@ class SqliteReader:
         for wanted in (index, table):
             with suppress(StoreError):  # what the one has lost, the other may have
                 for row in self._select(wanted):
-                    if tuple(map(type, row)) == (int, str, int, str):
+                    typed = tuple(map(type, row)) == (int, str, int, str)
+                    if typed and 0 < row[0] <= NUMBERS:
                         found[row[0]] = StoredJob(*row)
         return [found[number] for number in sorted(found)]
 
@@ -148,7 +170,7 @@ class SqliteReader:
         listed = {entry: f"the entry of job {entry[0]}" for entry in self._select(index)}
         for row in self._select(wanted):
             try:
-                job = StoredJob(*self._sealed(f"the entry of job {row[1]}", row))
+                job = self._entry(row)
             except StoreUnreadable as error:
                 listed.pop((row[1], row[0]), None)
                 on_error(error)
@@ -209,7 +231,10 @@ class SqliteReader:
     def _row(self, columns: tuple[Any, ...]) -> Row:
         if tuple(map(type, columns)) != _ROW_TYPES:
             raise self._unreadable(f"a commit, seq {columns[0]},", "has columns of other types")
-        return Row(*columns)
+        row = Row(*columns)
+        if not _EARLIEST_US <= row.at_us <= _LATEST_US:
+            self._at(f"a commit, seq {row.seq},", row.at_us)
+        return row
 
     def rows(
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
@@ -332,6 +357,7 @@ class SqliteReader:
             " FROM quarantine WHERE number > ? AND number <= ? ORDER BY number",
             (after, _LAST if upto is None else upto),
         ):
+            self._at(f"what was set aside as number {row[0]}", row[1])
             yield Quarantined(*row)
 
     def last_quarantined(self) -> int:
@@ -351,6 +377,11 @@ class SqliteReader:
         for row in self._select(
             "SELECT for_us, reason, set_at_us FROM retention WHERE job = ?", (job,)
         ):
+            what = f"how long the job numbered {job} is kept"
+            for_us, _, set_at_us = row
+            self._at(what, set_at_us)
+            if for_us is not None and not 0 <= for_us <= _LONGEST_US:
+                raise self._unreadable(what, "is no length of time")
             return StoredKeep(*row)
         return None
 
@@ -375,13 +406,20 @@ class SqliteReader:
         for row in self._select(
             f"{_TOMBSTONE} WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,)
         ):
-            return Tombstone(row[0], row[1], row[2], row[3], bool(row[4]))
+            return self._buried(row)
         return None
 
     def tombstones_left(self) -> list[Tombstone]:
         """The deleted jobs of which rows are left, oldest first."""
         rows = self._select(f"{_TOMBSTONE} WHERE erased = 0 ORDER BY number")
-        return [Tombstone(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+        return [self._buried(row) for row in rows]
+
+    def _buried(self, row: tuple[Any, ...]) -> Tombstone:
+        number, job_id, deleted_at_us, reason, erased = row
+        what = f"the tombstone of the job numbered {number}"
+        if not 0 < number <= NUMBERS:
+            raise self._unreadable(what, "has a number that no job is given")
+        return Tombstone(number, job_id, self._at(what, deleted_at_us), reason, bool(erased))
 
 
 def shown(job: int, row: Row) -> tuple[int, bytes, bytes]:

@@ -23,6 +23,7 @@ from milepost.rows import (
 )
 from milepost.stores.sqlite_reading import TABLES, SqliteReader, shown
 from milepost.stores.sqlite_schema import LAST as _LAST
+from milepost.stores.sqlite_schema import NUMBERS
 from milepost.stores.sqlite_schema import SHIFT as _SHIFT
 from milepost.stores.sqlite_seals import (
     FUNCTION,
@@ -81,6 +82,9 @@ class SqliteWriter(SqliteReader):
     def reserve(self) -> int:
         """A number that no job has or has had, and no staged inputs."""
         for (number,) in self._select(_HIGHEST_NUMBER):
+            if (number or 0) >= NUMBERS:
+                problem = "every number for a job is taken: begin another store"
+                raise StoreError(url=self._url, problem=problem)
             return int(number or 0) + 1
         raise AssertionError("an aggregate gives its row")
 
