@@ -68,7 +68,9 @@ def test_added_items_are_items_like_the_others(manager: StateManager, path: Path
     manager.record("j", [ItemEvent(key, "succeed", DONE) for key in "abc"])
     state = manager.add_items("j", {"d": 4, "e": 5})
     assert state.progress.pending == 2
-    assert state.item("e") == ("pending", {"attempts": 0, "max_attempts": 2})
+    assert state.item("e") == state.item("d")
+    in_what, context = state.item("e")
+    assert (in_what, context["attempts"], context["max_attempts"]) == ("pending", 0, 2)
     assert [state.inputs.value(ordinal) for ordinal in range(5)] == [1, 2, {"n": 3}, 4, 5]
     manager.record("j", [ItemEvent("d", "start"), ItemEvent(4, "start")])
     manager.record("j", [ItemEvent("d", "succeed", DONE), ItemEvent(4, "succeed", DONE)])

@@ -12,7 +12,6 @@ import pytest
 
 from milepost import ItemEvent, JobAbsent, JobState, RetentionPolicy, Scope, StateManager
 from milepost.errors import ItemAbsent, JobReplaced, TooLarge
-from milepost.lifecycles import mapreduce
 from milepost.state import intake
 from milepost.state.limits import Limits
 from milepost.testing import FakeClock
@@ -87,11 +86,11 @@ def test_a_fork_has_the_items_of_its_moment_as_its_own(manager: StateManager, pa
 def test_a_fork_and_a_version_each_take_them_along(path: Path) -> None:
     """The change of version is a fact with a snapshot in it, which a fork is given as its own."""
     version = compiled(MIGRATED)
-    with StateManager.open(path, clock=FakeClock()) as old:
+    with StateManager.open(path, clock=FakeClock(), lifecycle=version.first) as old:
         old.create_job({"a": 1}, job_id="j")
         old.add_items("j", {"b": 2})
     opened = StateManager.open(
-        path, clock=FakeClock(), lifecycle=version.lifecycle, earlier=[mapreduce.LIFECYCLE]
+        path, clock=FakeClock(), lifecycle=version.lifecycle, earlier=[version.first]
     )
     with opened as manager:
         assert keys(manager.get_state("j")) == ["a", "b"]
