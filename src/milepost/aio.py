@@ -15,6 +15,8 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 from milepost import arguments
 from milepost.clock import Clock
 from milepost.coalescing import Coalescer
+from milepost.errors import StoreForked
+from milepost.forks import here
 from milepost.job import CheckpointRef, JobState
 from milepost.machine import Payload, Values
 from milepost.omissions import OnError, refuse
@@ -65,6 +67,7 @@ class AsyncStateManager:
         arguments.instance("manager", manager, StateManager)
         threads = arguments.integer("threads", threads, 1, _MAX_THREADS)
         self.manager = manager
+        self._here = here()  # the threads are in this process alone
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="milepost-aio")
         self._writes = Coalescer(manager.write_each, self._threads)
 
@@ -113,6 +116,8 @@ class AsyncStateManager:
 
     async def close(self) -> None:
         """As StateManager.close, after what is under way."""
+        if self._here is not here():
+            return
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self.manager.close)
 
@@ -215,6 +220,7 @@ class AsyncStateManager:
         operator: bool = False,
     ) -> JobState:
         """As StateManager.fire."""
+        self._refuse_forked()
         return await self._writes.write(Write(job_id, [JobEvent(event, payload)], lease, operator))
 
     async def record(
@@ -227,6 +233,7 @@ class AsyncStateManager:
     ) -> JobState:
         """As StateManager.record."""
         wanted = list(arguments.iterable("item_events", item_events, "an iterable of ItemEvent"))
+        self._refuse_forked()
         return await self._writes.write(Write(job_id, wanted, lease, operator))
 
     async def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
@@ -487,8 +494,13 @@ class AsyncStateManager:
                 yield row
 
     async def _call(self, method: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        self._refuse_forked()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(method, *args, **kwargs))
+
+    def _refuse_forked(self) -> None:
+        if self._here is not here():
+            raise StoreForked(url=self.manager.url)
 
 
 def _slice(results: Any, size: int = 256) -> list[Any]:

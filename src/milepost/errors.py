@@ -654,10 +654,15 @@ class StoreReplaced(StoreError):
     committed: bool = False
 
 
+@dataclass(eq=False, kw_only=True)
 class StoreForked(StoreError):
     """The store was opened by the parent of this process, before a fork; nothing was done."""
 
     code: ClassVar[str] = "store-forked"
+    problem: str = (
+        "it was opened by another process, of which this one is a fork: open it again in this"
+        " process"
+    )
 
 
 @dataclass(eq=False, kw_only=True)

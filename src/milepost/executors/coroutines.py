@@ -11,6 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from milepost.arguments import integer
+from milepost.forks import here
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,7 +34,8 @@ class CoroutineExecutor(Executor):
 
     For `run`, with an `async def` as `map_fn`: as many items are worked on as may wait at once,
     and none of them takes a thread. What is no coroutine function is called in the loop's thread,
-    and holds all others up. The loop ends with `shutdown`, or with the process.
+    and holds all others up. The loop ends with `shutdown`, or with the process. In the child of a
+    fork there is no loop: nothing can be submitted there, and there is nothing to shut down.
     """
 
     def __init__(self, concurrency: int = 64) -> None:
@@ -41,6 +43,7 @@ class CoroutineExecutor(Executor):
 
         concurrency = integer("concurrency", concurrency, 1)
         self._max_workers = concurrency  # the name by which the library's own executors say it
+        self._here = here()  # the loop's thread is in this process alone
         self._lock = threading.Lock()  # of what waits, and of whether more may come
         self._waiting: deque[_Call] = deque()
         self._shut = False
@@ -65,6 +68,8 @@ class CoroutineExecutor(Executor):
 
         A future can be cancelled until its turn has come; then `abandon` stops it.
         """
+        if self._here is not here():
+            raise RuntimeError("the executor is another process's, of which this one is a fork")
         call = _Call(Future(), lambda: fn(*args, **kwargs))
         with self._lock:
             if self._shut:
@@ -75,7 +80,7 @@ class CoroutineExecutor(Executor):
 
     def abandon(self, future: Future[Any]) -> None:
         """Have no more of `future`: if its coroutine is under way it is cancelled, for another."""
-        if future.cancel():
+        if self._here is not here() or future.cancel():
             return
         with suppress(RuntimeError):  # the loop has ended, and every coroutine with it
             self._loop.call_soon_threadsafe(self._cancel, future)
@@ -85,6 +90,8 @@ class CoroutineExecutor(Executor):
 
         With `cancel_futures` what has not begun never does.
         """
+        if self._here is not here():
+            return
         dropped: list[_Call] = []
         with self._lock:
             self._shut = True

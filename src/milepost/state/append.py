@@ -28,10 +28,12 @@ from milepost.errors import (
     MilepostError,
     StateError,
     StoreError,
+    StoreForked,
     ValueInvalid,
 )
 from milepost.facts import Draft, event_count
 from milepost.fold import apply
+from milepost.forks import here
 from milepost.job import JobState, changed
 from milepost.machine import LARGEST_INT, LEAST_INT
 from milepost.payloads import PayloadCodec
@@ -138,6 +140,7 @@ class Appender:
         self._observer = observer
         self._limits = limits
         self._remembered = remembered
+        self._here = here()
         self._line = Line(self._serve)
         self._lock = threading.Lock()  # of what is known; never held during I/O
         self._known: OrderedDict[str, JobState] = OrderedDict()
@@ -165,6 +168,8 @@ class Appender:
         Those of one job are one commit. Raises nothing for what any of them is refused for.
         """
         tickets = [_Ticket(job_id, decision) for job_id, decision in requests]
+        if self._here is not here():  # whoever led the line when we forked is not here
+            return [StoreForked(url=self._loader.store.url) for _ in tickets]
         if tickets:
             self._line.stand(_Asking(tickets))
         return [ticket.answer for ticket in tickets]

@@ -215,7 +215,7 @@ class Renewer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop renewing, and wait for a renewal that is under way."""
+        """Stop renewing, and wait for a renewal that is under way. Not for the child of a fork."""
         self._stop.set()
         self._thread.join()
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from milepost.errors import StoreError
+from milepost.errors import StoreError, StoreForked
+from milepost.forks import here
 from milepost.omissions import OnError, refuse
 from milepost.rows import (
     Block,
@@ -392,22 +393,29 @@ class _Transaction:
 
 
 class MemoryStore:
-    """A store that is gone with its process. Appending costs O(rows of the job)."""
+    """A store that is gone with its process. Appending costs O(rows of the job).
+
+    The child of a fork has a copy, of which nobody else would hear: every use there raises
+    StoreForked.
+    """
 
     def __init__(self) -> None:
         self.url = "memory:"
         self.read_only = False
+        self._here = here()
         self._turn = threading.Lock()
         self._now = _Transaction()
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
         """Queries of one moment."""
+        self._refuse()
         yield self._now
 
     @contextmanager
     def writing(self) -> Iterator[_Transaction]:
         """One commit: what it leaves replaces what was, unless the block raises."""
+        self._refuse()
         with self._turn:
             now = self._now
             transaction = _Transaction(
@@ -425,6 +433,7 @@ class MemoryStore:
 
     def check(self) -> list[str]:
         """Memory is sound."""
+        self._refuse()
         return []
 
     def format(self) -> StoreFormat:
@@ -443,6 +452,10 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def _refuse(self) -> None:
+        if self._here is not here():
+            raise StoreForked(url=self.url)
 
 
 def _sizes(log: _Log, places: _Places) -> StoredSizes:

@@ -1,8 +1,7 @@
 """The connections of one open store: opened under its guard, given out, and closed in good order.
 
-A child of a fork must not touch what it inherits of SQLite: another thread may have been in the
-midst of it, and what a connection does when it is closed would be done to the parent's files. So
-there they are kept for ever.
+A child of a fork must not use what it inherits of SQLite. Before a fork everybody comes to rest, so
+that the child can close it all without a trace; where that takes too long it is kept for ever.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from milepost.forks import here
 from milepost.stores.sqlite_errors import errno_of, translate
 from milepost.stores.sqlite_guard import Guarding
 from milepost.stores.sqlite_outcome import roll_back
+from milepost.stores.sqlite_place import Identity, identity_of
 from milepost.stores.sqlite_seals import enable
 from milepost.stores.sqlite_still import StillConnection, connect_to_read
 from milepost.stores.sqlite_trust import distrust, identify
@@ -39,23 +39,15 @@ _PAGES: Final = 1000
 _FRESH_S: Final = 0.05
 """How long a look is taken for what another would give, before something is written."""
 
+_PAUSE_S: Final = 0.5
+"""How long a fork waits until nobody uses SQLite."""
+
+_NAP_S: Final = 0.0005
+
 _CLOSING_S: Final = 1.0
 """How long a store that nobody closed waits for a writer at the end of the process."""
 
-_alive: Final[weakref.WeakSet[apsw.Connection]] = weakref.WeakSet()
-
-
-def _keep_for_ever() -> None:
-    """In the child of a fork: nothing there may end in SQLite's closing of what was inherited."""
-    inherited = list(_alive)
-    if inherited:
-        import ctypes  # noqa: PLC0415 the one way to have an object outlive the interpreter
-
-        for connection in inherited:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
-
-
-os.register_at_fork(after_in_child=_keep_for_ever)
+_stores: Final[weakref.WeakSet[Connections]] = weakref.WeakSet()
 
 
 class Connections:
@@ -89,9 +81,15 @@ class Connections:
         self._readers: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         self._here = here()
         self._looked_at_s = 0.0
+        self._mine: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._begun: set[object] = set()  # one for each connection that is being opened
+        self._gate = threading.Lock()  # held while nobody may begin to read
+        self._paused: list[threading.Lock] = []
         self._watching = False
         self._closed = False
         self._replaced = ""
+        _refuse_busy_inheritance(path, url)
+        _stores.add(self)
 
     @property
     def forked(self) -> bool:
@@ -100,9 +98,12 @@ class Connections:
 
     def connect_to_write(self) -> tuple[apsw.Connection, Patience]:
         """A new connection for writing, which waits for its locks with the patience beside it."""
-        connection = apsw.Connection(self._path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=self._vfs)
         patience = self._make_patience(self._busy_timeout_s)
-        _prepare(connection, patience)
+        with self._beginning():
+            connection = apsw.Connection(
+                self._path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=self._vfs
+            )
+            self._prepare(connection, patience)
         return connection, patience
 
     def connect_to_read(self) -> apsw.Connection:
@@ -115,14 +116,15 @@ class Connections:
         patience = self._make_patience(self._busy_timeout_s)
         if self.guard.has_log:
             self.guard.hold(patience)
-        connection = patience.insist(
-            lambda: connect_to_read(
-                Path(self._path),
-                self.url,
-                self._vfs,
-                lambda connection: _prepare(connection, patience),
+        with self._beginning():
+            connection = patience.insist(
+                lambda: connect_to_read(
+                    Path(self._path),
+                    self.url,
+                    self._vfs,
+                    lambda connection: self._prepare(connection, patience),
+                )
             )
-        )
         if isinstance(connection, StillConnection):
             if not self._watching:
                 self.guard.loosen()
@@ -164,7 +166,8 @@ class Connections:
         self.look()
         with suppress(queue.Empty):
             while True:
-                connection = self._readers.get_nowait()
+                with self._gate:
+                    connection = self._readers.get_nowait()
                 if not isinstance(connection, StillConnection) or connection.still:
                     return connection
                 connection.close()  # somebody writes there after all: look at the log as well
@@ -190,11 +193,7 @@ class Connections:
     def refuse(self) -> None:
         """Raise what keeps the store from being used, if anything does."""
         if self.forked:
-            raise StoreForked(
-                url=self.url,
-                problem="it was opened by another process, of which this one is a fork: open it"
-                " again in this process",
-            )
+            raise StoreForked(url=self.url)
         if self._closed:
             raise StoreError(url=self.url, problem="it has been closed")
         if self._replaced:
@@ -279,6 +278,63 @@ class Connections:
         """For a store that nobody closed, when it or the process ends."""
         self.close(wait_s=_CLOSING_S)
 
+    def pause(self, until_s: float) -> None:
+        """Before a fork: let nobody begin to use SQLite, and wait for those who do."""
+        for lock in (self.turn, self._gate):
+            if lock.acquire(timeout=max(0.0, until_s - time.monotonic())):
+                self._paused.append(lock)
+        while self._is_busy() and time.monotonic() < until_s:
+            time.sleep(_NAP_S)
+
+    def resume(self) -> None:
+        """After a fork, in the parent: go on."""
+        while self._paused:
+            self._paused.pop().release()
+
+    def abandon(self) -> bool:
+        """After a fork, in the child: True once nothing of SQLite's is left that is the parent's.
+
+        False if somebody was in the midst of using it: then all of it is kept for ever, since to
+        end it here would change what the parent's threads work on.
+        """
+        inherited = list(self._mine)
+        if len(self._paused) == 2 and not self._is_busy():
+            for connection in inherited:
+                with suppress(apsw.Error):
+                    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                    connection.close()
+            return True
+        import ctypes  # noqa: PLC0415 the one way to have an object outlive the interpreter
+
+        for connection in inherited:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+        return False
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the file."""
+        return self._path
+
+    def _is_busy(self) -> bool:
+        idle = self._readers.qsize() + (self.writer is not None)
+        return bool(self._begun) or sum(map(_is_open, list(self._mine))) > idle
+
+    @contextmanager
+    def _beginning(self) -> Iterator[None]:
+        token = object()
+        with self._gate:
+            self._begun.add(token)
+        try:
+            yield
+        finally:
+            self._begun.discard(token)
+
+    def _prepare(self, connection: apsw.Connection, patience: Patience) -> None:
+        self._mine.add(connection)
+        distrust(connection)
+        enable(connection)
+        connection.set_busy_handler(patience)
+
     def _end(self, connection: apsw.Connection) -> None:
         if self._replaced:  # a checkpoint would end with deleting another's log
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -297,8 +353,56 @@ class Connections:
         return apsw.SQLITE_OK
 
 
-def _prepare(connection: apsw.Connection, patience: Patience) -> None:
-    _alive.add(connection)
-    distrust(connection)
-    enable(connection)
-    connection.set_busy_handler(patience)
+def _is_open(connection: apsw.Connection) -> bool:
+    try:
+        return connection.filename is not None
+    except apsw.ConnectionClosedError:
+        return False
+    except apsw.ThreadingViolationError:  # somebody uses it this very moment
+        return True
+
+
+class _Forks:
+    """What a fork does to the stores that are open: the child is left nothing of SQLite's.
+
+    SQLite keeps in memory which locks its process holds. A child that opened a file anew while
+    anything is left of what its parent had open would take those locks for its own.
+    """
+
+    def __init__(self) -> None:
+        self.inherited: set[Identity] = set()  # files of which something is left
+
+    def before(self) -> None:
+        """Let every store come to rest, in half a second for all."""
+        until_s = time.monotonic() + _PAUSE_S
+        for store in list(_stores):
+            store.pause(until_s)
+
+    def in_parent(self) -> None:
+        """Let all go on."""
+        for store in list(_stores):
+            store.resume()
+
+    def in_child(self) -> None:
+        """Leave what is the parent's."""
+        for store in list(_stores):
+            if not store.abandon():
+                with suppress(OSError):
+                    self.inherited.add(identity_of(Path(store.path).stat()))
+        _stores.clear()
+
+
+_forks: Final = _Forks()
+os.register_at_fork(
+    before=_forks.before, after_in_parent=_forks.in_parent, after_in_child=_forks.in_child
+)
+
+
+def _refuse_busy_inheritance(path: str, url: str) -> None:
+    """Raise StoreForked in the child of a fork in which something is left of the file's locks."""
+    if _forks.inherited and identity_of(Path(path).stat()) in _forks.inherited:
+        raise StoreForked(
+            url=url,
+            problem="a thread of the process that this one is a fork of was in the midst of using"
+            " it: fork when no thread does, or start a process of its own (spawn)",
+        )

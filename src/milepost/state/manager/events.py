@@ -10,6 +10,7 @@ from typing import Final
 from milepost import arguments
 from milepost.errors import JobAbsent, UpdateConflict
 from milepost.facts import check_job_id
+from milepost.forks import here
 from milepost.job import JobState
 from milepost.machine import Payload, Values
 from milepost.state import lease as leases
@@ -176,17 +177,19 @@ class Events(Core):
         state = self._append(job_id, leases.take(who, ttl_s, takeover))
         lease = Lease(job_id, state.number, who, state.fence, ttl_s)
         self._leases[job_id] = lease
+        born = here()
         _lease_log.info("%r", lease)
         renewer = leases.Renewer(self._loader, lease, self._observer) if renewed else None
         try:
             yield lease
         finally:
-            if renewer is not None:
-                renewer.stop()
-            if self._leases.get(job_id) is lease:
-                del self._leases[job_id]
-            with suppress(JobAbsent):  # there is nothing to give back any more
-                self._append(job_id, leases.release(lease))
+            if born is here():  # in the child of a fork it is the parent's, who goes on with it
+                if renewer is not None:
+                    renewer.stop()
+                if self._leases.get(job_id) is lease:
+                    del self._leases[job_id]
+                with suppress(JobAbsent):  # there is nothing to give back any more
+                    self._append(job_id, leases.release(lease))
 
     def _decision(self, write: Write) -> Decision:
         arguments.flag("operator", write.operator)
