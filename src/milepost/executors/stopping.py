@@ -132,7 +132,7 @@ def listening(manager: StateManager, stop: Stop | None, grace_s: float) -> Itera
     stopping = Stopping()
     with (
         (stop or Stop()).heard_by(stopping.tell),
-        manager.in_use(lambda: stopping.tell("its manager is closed"), grace_s + _LEAVING_S),
+        manager.users.present(lambda: stopping.tell("its manager is closed"), grace_s + _LEAVING_S),
         _told_by_future(stopping),
     ):
         yield stopping

@@ -115,6 +115,15 @@ class _Ticket:
     drafts: list[Draft] = field(default_factory=list)
 
     @property
+    def is_answered(self) -> bool:
+        """True if it has a state or an error."""
+        return self.state is not None or self.error is not None
+
+    def forget(self) -> None:
+        """Have no answer any more: nothing came of it."""
+        self.state, self.error, self.drafts = None, None, []
+
+    @property
     def answer(self) -> JobState | MilepostError:
         """What the request came to."""
         if self.error is not None:
@@ -128,6 +137,13 @@ class _Asking(Place):
     """One thread in the line, with all that it asks for at once."""
 
     tickets: Sequence[_Ticket]
+
+
+class _Attempt(NamedTuple):
+    """One transaction that is under way: for whom, and the rows that it has so far."""
+
+    tickets: list[_Ticket]
+    written: list[tuple[StoredJob, JobState]]
 
 
 class Appender:
@@ -147,6 +163,7 @@ class Appender:
         # The leader's alone: what is newest while the store has the mark that was left with it.
         self._newest: dict[str, tuple[StoredJob, JobState]] = {}
         self._mark: int | None = None
+        self._attempt: _Attempt | None = None  # the leader's too: what is not known to have ended
 
     def append(self, job_id: str, decision: Decision) -> JobState:
         """Decide under the write lock and append; the state of which the facts are a durable part.
@@ -197,8 +214,17 @@ class Appender:
         """One commit for all that they ask for; each ticket is left with an answer of its own."""
         tickets = [ticket for place in places for ticket in place.tickets]
         began_s = self._loader.metrics.began()
-        self._write(tickets)
-        self._loader.metrics.served(began_s, tickets)
+        try:
+            self._write(tickets)
+            self._loader.metrics.served(began_s, tickets)
+        except BaseException:  # an interrupt in the thread that leads: it is that thread's alone
+            while True:
+                try:
+                    self._resolve(places)
+                    break
+                except KeyboardInterrupt:
+                    continue
+            raise
 
     def _write(self, tickets: list[_Ticket]) -> None:
         """One transaction; if a row in it cannot be stored, one for each ticket."""
@@ -206,6 +232,7 @@ class Appender:
         for ticket in tickets:
             by_job.setdefault(ticket.job_id, []).append(ticket)
         written: list[tuple[StoredJob, JobState]] = []
+        self._attempt = _Attempt(tickets, written)
         mark, self._mark = self._mark, None
         try:
             with self._loader.store.writing() as writer:
@@ -219,14 +246,12 @@ class Appender:
             self._write_each(tickets, error)
         except StateError as error:
             self._fail(tickets, error)
-        except BaseException:  # an interrupt in the thread that leads: it is that thread's alone
-            problem = "the thread that wrote was interrupted: read the job before trying again"
-            self._fail(tickets, CommitUnknown(url=self._loader.store.url, problem=problem))
-            raise
         else:
+            self._attempt = None  # it took place, whatever interrupts what follows
             self._mark = writer.mark
             for _, state in written:
                 self.remember(state)
+        self._attempt = None
 
     def _write_each(self, tickets: list[_Ticket], error: ValueInvalid) -> None:
         """After a row that cannot be stored (too much at once, or a value of a wrong type).
@@ -237,9 +262,34 @@ class Appender:
         if len(tickets) == 1:
             return self._fail(tickets, error)
         for ticket in tickets:
-            ticket.state, ticket.error, ticket.drafts = None, None, []
+            ticket.forget()
+        for ticket in tickets:
             self._write([ticket])
         return None
+
+    def _resolve(self, places: list[_Asking]) -> None:
+        """After an interrupt: answer those whose outcome the log tells, and nobody else.
+
+        What was not written is decided again, by a leader that is not interrupted. May be repeated.
+        """
+        attempt = self._attempt
+        if attempt is not None:
+            self._newest.clear()
+            problem = "the thread that wrote was interrupted, and the log could not be read"
+            unknown = CommitUnknown(url=self._loader.store.url, problem=problem)
+            try:
+                took_place = bool(attempt.written) and self._took_place(attempt.written)
+            except StoreError as error:
+                unknown.__cause__ = error
+                self._fail(attempt.tickets, unknown)
+            else:
+                for ticket in attempt.tickets:
+                    self.forget(ticket.job_id)
+                    if not took_place:
+                        ticket.forget()
+            self._attempt = None
+        for place in places:
+            place.answered = all(ticket.is_answered for ticket in place.tickets)
 
     def _decide(
         self,
@@ -316,12 +366,7 @@ class Appender:
         if error.may_appear:
             problem = f"{error.problem}; it is not there now, and may be after a crash"
         try:
-            with self._loader.store.reading() as reader:
-                rows = [list(reader.rows(job.number, s.seq - 1, s.seq)) for job, s in written]
-            took_place = all(
-                found and found[0].digest == state.digest
-                for found, (_, state) in zip(rows, written, strict=True)
-            )
+            took_place = self._took_place(written)
         except StoreError:
             problem = error.problem  # still unknown
         _log.warning("%s: %s", error, "it took place" if took_place else printable(problem))
@@ -332,6 +377,15 @@ class Appender:
                 failure = CommitUnknown(url=error.url, problem=problem, may_appear=error.may_appear)
                 failure.__cause__ = error
                 ticket.error = ticket.error or failure
+
+    def _took_place(self, written: list[tuple[StoredJob, JobState]]) -> bool:
+        """True if the log has what was `written`. Raises StoreError if it cannot be read."""
+        with self._loader.store.reading() as reader:
+            rows = [list(reader.rows(job.number, s.seq - 1, s.seq)) for job, s in written]
+        return all(
+            bool(found) and found[0].digest == state.digest
+            for found, (_, state) in zip(rows, written, strict=True)
+        )
 
 
 def _alike(tickets: list[_Ticket]) -> list[list[_Ticket]]:

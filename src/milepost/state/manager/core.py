@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -127,13 +126,10 @@ class Core:
         finally:
             self._store.close()
 
-    def in_use(self, ask: Callable[[], None], longest_s: float) -> AbstractContextManager[None]:
-        """The block that this gives is at work on the manager: `close` calls `ask` before.
-
-        From whatever thread; then it waits for the block to end, `longest_s` at the most, unless
-        it is called in the thread of the block.
-        """
-        return self._users.present(ask, longest_s)
+    @property
+    def users(self) -> Users:
+        """Those who are at work on the manager, whom `close` asks to end first, as runs do."""
+        return self._users
 
     def __enter__(self) -> Self:
         return self
