@@ -63,7 +63,7 @@ def test_a_second_cut_while_what_the_first_left_is_taken_up(place: Path, counted
         medium.do(operation)
         left += [rng.choice(list(images(medium, rng, 4))).files]
     total = Verdict()
-    for number, files in enumerate(rng.sample(left, 40 if SOAK else 2)):
+    for number, files in enumerate(rng.sample(left, 12 if SOAK else 2)):
         again = record(taken_up(files), place / f"again-{number}")
         total.add(cut(again, Judge(place / "judged"), rng, draws=2, share=1.0 if SOAK else 0.1))
     assert total.lost == []
