@@ -332,6 +332,7 @@ class Connections:
     def _prepare(self, connection: apsw.Connection, patience: Patience) -> None:
         self._mine.add(connection)
         distrust(connection)
+        connection.execute("PRAGMA cell_size_check = ON")  # what was made up is found when read
         enable(connection)
         connection.set_busy_handler(patience)
 
