@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from milepost import ItemEvent, MilepostError, StateManager
 from milepost.errors import StoreError, StoreReplaced
+from milepost.stores import sqlite_ofd
 from tests.stores.unguarded import opened
 
 ROOT = Path(__file__).parents[2]
@@ -240,3 +243,85 @@ def test_a_second_name_of_an_open_file_is_refused(tmp_path: Path, where: str) ->
         manager.record("j", [ItemEvent("a", "start")])
     with StateManager.open(other) as manager:
         assert manager.get_state("j").progress.running == 1
+
+
+def handles() -> list[str]:
+    """What the descriptors of this process lead to."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(link.readlink()))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_no_descriptor_is_left_behind_or_handed_on(tmp_path: Path) -> None:
+    """However often a store is opened, beside one that stays open too; nor to what is started."""
+    db = tmp_path / "jobs.db"
+    with StateManager.open(db) as manager:
+        begun(manager)
+        manager.get_state("j")
+        counts = []
+        for number in range(100):
+            with StateManager.open(db, read_only=bool(number % 2)) as other:
+                assert other.get_state("j").phase == "map"
+            counts.append(len(handles()))
+        assert counts[2:] == counts[2:3] * 98  # SQLite keeps one of each kind to use it again
+        code = "import os; print(*(os.path.realpath(f'/proc/self/fd/{n}') for n in range(3, 99)))"
+        told = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            close_fds=False,
+        )
+        assert "jobs.db" not in told.stdout
+        manager.record("j", [ItemEvent("a", "start")])
+    assert not [path for path in handles() if "jobs.db" in path]
+
+
+def test_where_there_are_no_such_locks_files_are_looked_at(
+    db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a warning; everything works, and what is replaced is noticed."""
+    monkeypatch.setattr(sqlite_ofd, "_SET", 9999)  # what no system knows: it says EINVAL
+    with StateManager.open(db) as manager, StateManager.open(db) as second:
+        begun(manager)
+        second.record("j", [ItemEvent("a", "start")])
+        assert "no locks that belong to an open file" in caplog.text
+        rm("", "-wal", "-shm")(db)
+        with pytest.raises(StoreReplaced):
+            manager.record("j", [ItemEvent("b", "start")])
+
+
+def test_a_store_that_nobody_closed_is_tidied_at_the_end(tmp_path: Path) -> None:
+    """As it always was: one file is left."""
+    code = (
+        "import sys\nfrom milepost import StateManager\n"
+        "manager = StateManager.open(sys.argv[1])\nmanager.create_job(['a'], job_id='j')\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "jobs.db")], check=True)
+    assert [found.name for found in tmp_path.iterdir()] == ["jobs.db"]
+
+
+def test_a_look_is_not_trusted_while_the_clock_of_the_folder_is_coarse(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else tells a second change of the folder from one in the same instant."""
+    with begun(StateManager.open(db)) as manager:
+        manager.record("j", [ItemEvent("a", "start")])
+        seen = db.parent.stat()
+        db.rename(db.with_name("moved.db"))
+        monkeypatch.setattr(os, "stat", _as_of(db.parent, seen, os.stat))
+        with pytest.raises(StoreReplaced):
+            manager.record("j", [ItemEvent("b", "start")])
+        monkeypatch.undo()
+
+
+def _as_of(folder: Path, seen: os.stat_result, stat: Callable[..., Any]) -> Callable[..., Any]:
+    """A stat that finds the folder as it was."""
+
+    def found(path: Any, *args: Any, **kwargs: Any) -> Any:
+        return seen if path == str(folder) else stat(path, *args, **kwargs)
+
+    return found
