@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -84,3 +85,34 @@ def test_the_demo_ends_with_the_report_of_an_undisturbed_run() -> None:
     assert "it is equal to that of the undisturbed run" in ended.stdout
     assert "verified: sound" in ended.stdout
     assert "Traceback" not in ended.stderr
+
+
+def cannot_begin() -> None:
+    raise OSError("no room for a worker")
+
+
+def test_a_pool_that_never_works_ends_the_run_and_blames_no_item(manager: StateManager) -> None:
+    """Its threads could not begin: no call was, so nothing is counted, and it is not for ever."""
+    job_id = create(manager, 5, max_attempts=1)
+    made = partial(ThreadPoolExecutor, 2, initializer=cannot_begin)
+    with pytest.raises(BrokenExecutor) as caught:
+        run(manager, job_id, double, total, executor=made)
+    assert "executors broke in a row" in caught.value.__notes__[0]
+    state = manager.get_state(job_id)
+    assert (state.progress.pending, state.owner) == (5, None)
+    contexts = [state.items.member(ordinal)[1] for ordinal in range(5)]
+    assert {(one["attempts"], one["suspect"], one["crashes"]) for one in contexts} == {
+        (0, False, 0)
+    }
+
+
+def test_an_item_that_kills_its_worker_says_so_and_takes_no_other(manager: StateManager) -> None:
+    """At its first death as many are suspected as there are workers; those behind are released."""
+    job_id = create(manager, 30, max_dead=1, max_attempts=1)
+    outcome = run(manager, job_id, deadly, total, executor=partial(process_pool, 2))
+    assert outcome.phase == "completed"
+    (letter,) = manager.dead_letters(job_id)
+    assert (letter.key, letter.attempts, letter.crashes) == ("item-0005", 0, 3)
+    assert [failure.cause for failure in letter.failures] == ["executor_lost"] * 3
+    interrupted = [e for e in manager.get_state_history(job_id) if e.event == "interrupt"]
+    assert 1 <= sum(event.count for event in interrupted) <= 2
