@@ -33,13 +33,17 @@ from milepost import (
     executors,
     testing,
 )
+from milepost.bridges import to_scxml, to_transitions
 from milepost.executors import (
     Backoff,
     CoroutineExecutor,
     RetryPolicy,
+    Stop,
     process_pool,
     run,
+    run_async,
 )
+from milepost.legacy.prodigy import read_home
 from milepost.lifecycles import mapreduce
 from milepost.metrics import Metrics
 from milepost.state.persistence import open_store
@@ -126,6 +130,7 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "scope": lambda m: Scope.all(),
     "seq": lambda m: 2,
     "setup_fn": lambda m: None,
+    "stop": lambda m: None,
     "takeover": lambda m: "",
     "threads": lambda m: 2,
     "timeout_s": lambda m: 5.0,
@@ -146,6 +151,7 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("create_job", "job_id"): lambda m: "new",
     ("import_jobs", "job_id"): lambda m: None,
     ("get_checkpoint", "seq"): lambda m: None,
+    ("run_async", "clock"): lambda m: __import__("time").monotonic,
     ("run", "clock"): lambda m: __import__("time").monotonic,
     ("RetentionPolicy", "completed"): lambda m: None,
 }
@@ -171,6 +177,16 @@ def _opened_soon(manager: StateManager, given: dict[str, Any]) -> object:
     async def go() -> None:
         async with await AsyncStateManager.open(**given) as opened:
             await opened.create_job(["a"])
+
+    del manager
+    return asyncio.run(go())
+
+
+def _run_soon(manager: StateManager, given: dict[str, Any]) -> object:
+    import asyncio
+
+    async def go() -> object:
+        return await run_async(**given)
 
     del manager
     return asyncio.run(go())
@@ -262,6 +278,8 @@ TARGETS: dict[str, Target] = {
         if name not in ("open", "close")
     },
     "run": Target("run", parameters_of(run), lambda m, given: run(**given)),
+    "run_async": Target("run_async", parameters_of(run_async), _run_soon),
+    "Stop": Target("Stop", ("reason",), lambda m, given: Stop().request(**given)),
     "StateManager.open": Target("StateManager.open", parameters_of(StateManager.open), _opened),
     "AsyncStateManager.open": Target(
         "AsyncStateManager.open", parameters_of(AsyncStateManager.open), _opened_soon
@@ -379,6 +397,19 @@ TARGETS: dict[str, Target] = {
         {"concurrency": lambda m: 2},
     ),
     "process_pool": Target("process_pool", parameters_of(process_pool), _ended(process_pool)),
+    "to_scxml": Target(
+        "to_scxml", parameters_of(to_scxml), lambda m, given: to_scxml(**given),
+        {"machine": lambda m: mapreduce.ITEM},
+    ),
+    "to_transitions": Target(
+        "to_transitions", ("machine", "prefix", "raises"),
+        lambda m, given: to_transitions(**given),
+        {"machine": lambda m: mapreduce.ITEM, "prefix": lambda m: "do_", "raises": lambda m: True},
+    ),
+    "read_home": Target(
+        "read_home", parameters_of(read_home), lambda m, given: read_home(**given).jobs,
+        {"job_id": lambda m: None, "projects": lambda m: [], "limits": lambda m: None},
+    ),
     "salvage": Target(
         "salvage", parameters_of(salvage), lambda m, given: list(salvage(**given)),
     ),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
+from milepost.arguments import instance
 from milepost.bridges.elements import Comment, Element, to_text
 from milepost.bridges.histories import Compound, compounds, plain_guard
-from milepost.machine import Variable
+from milepost.machine import Machine, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from milepost.bridges.elements import Node
-    from milepost.machine import Machine, Transition
+    from milepost.machine import Transition
 
 __all__ = ["NAMESPACE", "SCXML", "to_scxml"]
 
@@ -40,6 +41,7 @@ def to_scxml(machine: Machine) -> str:
     of members accepts, and groups without a history. An SCXML processor drops an event that no
     transition takes; a machine refuses it.
     """
+    instance("machine", machine, Machine)
     around = compounds(machine)
     events = machine.event_specs.values()
     root = Element(

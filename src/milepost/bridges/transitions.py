@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milepost import arguments
 from milepost.bridges.carrier import Carrier
 from milepost.bridges.problems import NameTaken, PackageMissing
+from milepost.machine import Machine
 
 if TYPE_CHECKING:
     import transitions
-
-    from milepost.machine import Machine
 
 __all__ = ["to_transitions"]
 
@@ -43,6 +43,9 @@ def to_transitions(
     Raises PackageMissing if `transitions` is not installed, and NameTaken if an event's trigger
     would be called like an attribute that the model has for something else.
     """
+    arguments.instance("machine", machine, Machine)
+    prefix = arguments.text("prefix", prefix)
+    arguments.flag("raises", raises)
     try:
         from milepost.bridges.rows import Bridged  # noqa: PLC0415 the package is optional
     except ImportError as problem:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Literal
 
+from milepost import arguments
 from milepost.aio import AsyncStateManager
 from milepost.errors import LeaseHeld
 from milepost.executors.calls import ExecutorSource
@@ -19,6 +20,7 @@ from milepost.executors.retries import RetryPolicy
 from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import Stop, following
 from milepost.executors.waiting import Wait
+from milepost.facts import check_job_id
 from milepost.job import JobState
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
@@ -62,6 +64,9 @@ async def run_async(
     CancelledError is raised once all is handed back, within `grace_s` and the last commits.
     Cancelled again, it waits for no call any more.
     """
+    job_id = check_job_id(job_id)
+    if stop is not None:
+        arguments.instance("stop", stop, Stop)
     call = partial(
         run,
         manager.manager if isinstance(manager, AsyncStateManager) else manager,

@@ -17,6 +17,7 @@ from signal import Signals
 from types import FrameType
 from typing import Any, Final, Protocol
 
+from milepost.arguments import text
 from milepost.state.manager import StateManager
 
 __all__ = ["Stop", "Stopping", "following", "listening", "stop_signals"]
@@ -57,9 +58,7 @@ class Stop:
 
     def request(self, reason: str = "asked to stop") -> None:
         """Stop the runs that have this handle. Asked again, they wait for no call any more."""
-        if not isinstance(reason, str) or not reason:
-            raise ValueError("the reason of a stop is text that says something")
-        self.tell(reason, hurried=self._reason is not None)
+        self.tell(text("reason", reason, least=1), hurried=self._reason is not None)
 
     def tell(self, reason: str, *, hurried: bool) -> None:
         """As `request`; told of the same again, nothing changes."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from milepost import arguments
 from milepost.legacy.prodigy.assembly import assemble
 from milepost.legacy.prodigy.checkpoints import peek_job_id
 from milepost.legacy.prodigy.files import FileKind, Limits, OldFile
@@ -65,7 +66,14 @@ def read_home(
     StoreAbsent if `home` is no directory. Cost: the directories are listed, archives of events
     read once, and newer checkpoints twice, since a name does not tell whose they are.
     """
-    limits = limits or Limits()
+    home = arguments.path("home", home)
+    for name, given in (("job_id", job_id), ("repo", repo)):
+        if given is not None:
+            arguments.text(name, given)
+    projects = [
+        arguments.path("projects", each) for each in arguments.iterable("projects", projects)
+    ]
+    limits = Limits() if limits is None else arguments.instance("limits", limits, Limits)
     found = find_jobs(home, projects=projects, limits=limits)
     report = Report()
     report.extend(found.findings)
