@@ -36,6 +36,9 @@ class Unguarded:
     def leave_log(self) -> None:
         pass
 
+    def leave_turn(self) -> None:
+        pass
+
     def keep_turn(self) -> bool:
         return True
 

@@ -346,7 +346,7 @@ class Connections:
 
         SQLite recovers the index of a log under the locks of whoever checks it in.
         """
-        self.guard.leave_log()
+        self.guard.leave_turn()
         return self.patience(waited)
 
     def _note_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:

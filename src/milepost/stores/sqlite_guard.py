@@ -8,7 +8,9 @@ alone, and are in nobody's way who goes by the rules:
   user, who may delete the log;
 - a read lock on the byte of the log's index that says it is in use: nobody begins it anew;
 - in a turn at writing, a write lock on the byte of the index that everybody locks to check the log
-  in to the file: our writers take turns, and nobody begins the log anew under one of them;
+  in to the file, and on the next one: our writers take turns, and nobody begins the log anew under
+  one of them. Who checks it in himself gives the first byte up and keeps the other, so that no
+  other writer of ours is at work meanwhile;
 - a read lock on a byte that stands for the file's name: the log is named after it, so that two who
   know the file by two names (a hard link, a move) would have two logs.
 
@@ -42,8 +44,9 @@ _KEEP_FILE: Final = request(READ, *_SHARED)
 _LOOSEN_FILE: Final = request(FREE, *_SHARED)
 _KEEP_INDEX: Final = request(READ, _IN_USE, 1)
 _LOOSEN_INDEX: Final = request(FREE, _IN_USE, 1)
-_TAKE_TURN: Final = request(WRITE, _CHECKING_IN, 1)
-_GIVE_TURN: Final = request(FREE, _CHECKING_IN, 1)
+_TAKE_TURN: Final = request(WRITE, _CHECKING_IN, 2)  # and the byte of who recovers the index
+_GIVE_TURN: Final = request(FREE, _CHECKING_IN, 2)
+_LEAVE_LOG: Final = request(FREE, _CHECKING_IN, 1)  # of the turn the other byte stays
 
 
 class Guarding(Protocol):
@@ -80,6 +83,10 @@ class Guarding(Protocol):
 
     def leave_log(self) -> None:
         """Within a turn: let the log be checked in to the file, by us or by others."""
+        ...
+
+    def leave_turn(self) -> None:
+        """Within a turn: let others go on, until it is kept again or given."""
         ...
 
     def keep_turn(self) -> bool:
@@ -178,7 +185,12 @@ class Guard:
             raise StoreLocked(url=self._url, problem=problem)
 
     def leave_log(self) -> None:
-        """Within a turn: let the log be checked in to the file, by us or by others."""
+        """Within a turn: let the log be checked in to the file. Others of ours still wait."""
+        if self._has_turn and not self._left and self._held.locks:
+            take(self._held.index_handle, _LEAVE_LOG)
+
+    def leave_turn(self) -> None:
+        """Within a turn: let others go on, until it is kept again or given."""
         if self._has_turn and not self._left and self._held.locks:
             take(self._held.index_handle, _GIVE_TURN)
             self._left = True
@@ -192,7 +204,7 @@ class Guard:
     def give_turn(self) -> None:
         """Let others have their turn. To give what was not taken is fine."""
         if self._has_turn:
-            self.leave_log()
+            self.leave_turn()
             self._has_turn = self._left = False
             self._held.turn.release()
 
