@@ -271,7 +271,8 @@ def encode_row(
         raise ValueInvalid(what="the time of one commit", path="$", problem=problem)
     head = _checked_head([draft.fact for draft in drafts])
     bodies = [draft.body for draft in drafts]
-    body = b"" if all(each is None for each in bodies) else _json_encoder.encode(bodies)
+    told = [each for each in bodies if each is not None]
+    body = _json_encoder.encode(bodies) if told else b""
     if check is not None:
         check(len(head) + len(body))
     after = _json_encoder.encode(tally)

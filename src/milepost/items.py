@@ -108,10 +108,14 @@ class Ledger:
 
     def members(self, *states: str) -> BitMap:
         """The ordinals of the members in any of `states`."""
-        found = [members for (state, _), members in self.cells.items() if state in states]
+        found = self.parts(*states)
         if len(found) == 1:
             return found[0].copy()
         return BitMap.union(*found) if found else bitmap()
+
+    def parts(self, *states: str) -> list[BitMap]:
+        """The members in any of `states`, in parts that have none in common: nothing is copied."""
+        return [members for (state, _), members in self.cells.items() if state in states]
 
     def member(self, ordinal: int) -> tuple[str, Values]:
         """The state and context of one member. O(cells); raises KeyError if there is none."""

@@ -102,15 +102,18 @@ class Line(Generic[_P]):
 
         The rest waits again, before all others, and is answered by a new leader. May be repeated.
         """
-        followers = [p for p in served if p is not leader and (whole or p.answered)]
-        again = [p for p in served if p is not leader and not (whole or p.answered)]
+        followers: list[_P] = []
+        again: list[_P] = []
+        if len(served) != 1 or served[0] is not leader:
+            followers = [p for p in served if p is not leader and (whole or p.answered)]
+            again = [p for p in served if p is not leader and not (whole or p.answered)]
         for place, behind in pairwise(followers):
             place.behind = behind
         with self._lock:
             if not leader.handed_over:
-                line = [place for place in again if not place.left] + self.waiting
-                heir = line[0] if line else None
-                self.waiting = line
+                if again:
+                    self.waiting = [place for place in again if not place.left] + self.waiting
+                heir = self.waiting[0] if self.waiting else None
                 self._busy = heir is not None
                 leader.heir = heir
                 leader.handed_over = True

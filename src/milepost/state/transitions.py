@@ -171,7 +171,7 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
     state = moment.state
     drafts: list[Draft] = []
     run = _Run("")
-    settled = state.items.members(*state.items.machine.final)
+    settled = state.items.parts(*state.items.machine.final)
     count = state.items.count if state.inputs is moment.committed.inputs else 0
     for checked in wanted:
         request, readable, body = checked
@@ -182,7 +182,8 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
         ordinal = request.item
         if type(ordinal) is not int or not 0 <= ordinal < count:
             ordinal = _ordinal(moment, request.item)
-        if body and ordinal in settled and _recorded(moment, ordinal, checked, locator):
+        is_settled = any(ordinal in part for part in settled)
+        if body and is_settled and _recorded(moment, ordinal, checked, locator):
             continue
         if request.event != run.event or ordinal in run.bodies:
             run.end(drafts)
