@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from signal import Signals
 from types import FrameType
 from typing import Any, Final, Protocol
@@ -131,7 +132,9 @@ def listening(manager: StateManager, stop: Stop | None, grace_s: float) -> Itera
     stopping = Stopping()
     with (
         (stop or Stop()).heard_by(stopping.tell),
-        manager.users.present(lambda: stopping.tell("its manager is closed"), grace_s + _LEAVING_S),
+        manager.users.present(
+            partial(stopping.tell, "its manager is closed"), grace_s + _LEAVING_S
+        ),
         _told_by_future(stopping),
     ):
         yield stopping

@@ -228,6 +228,45 @@ def test_closing_the_manager_ends_its_runs_in_order(
         assert again.verify(job_id)[0].sound
 
 
+def test_an_interrupt_while_a_manager_waits_for_its_runs_hurries_them(
+    tmp_path: Path, gate: Gate
+) -> None:
+    """The second Ctrl-C, as often as not: what is held is handed back before the store closes."""
+    path = tmp_path / "jobs.db"
+    manager = StateManager.open(path)
+    job_id = create(manager, 20)
+    present, left = threading.Event(), threading.Event()
+    asked: list[bool] = []
+
+    def ask(*, hurried: bool) -> None:
+        asked.append(hurried)
+        if not hurried:
+            signal.raise_signal(signal.SIGINT)  # in the thread that closes
+        left.set()
+
+    def be_present() -> None:
+        with manager.users.present(ask, 30):
+            present.set()
+            assert left.wait(30)
+
+    with ThreadPoolExecutor(2) as threads:
+        two = partial(ThreadPoolExecutor, 2)
+        ended = threads.submit(run, manager, job_id, gate, total, executor=two, grace_s=60)
+        assert gate.begun.acquire(timeout=30)
+        other = threads.submit(be_present)
+        assert present.wait(30)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                manager.close()
+            with StateManager.open(path) as again:
+                left_in_order(again.get_state(job_id), done=0)
+        finally:
+            gate.opened.set()
+        assert ended.result(30).stop_reason == "its manager is closed"
+        other.result(30)
+    assert asked == [False, True]
+
+
 def test_a_manager_that_its_own_run_closes_does_not_wait_for_it(tmp_path: Path) -> None:
     """`on_progress` is called in the thread of the run, which could not end meanwhile."""
     manager = StateManager.open(tmp_path / "jobs.db")
