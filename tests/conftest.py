@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """A shell that began the tests in its background had them, and all their children, ignore it.
+
+    What is tested by a Ctrl-C would then go on for ever.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 COUNTED = "counted"
 """A test that records a property of this name gives a list: what it is a count of, and counts."""

@@ -330,9 +330,9 @@ def test_an_awaited_run_gives_its_outcome_and_raises_its_errors(manager: StateMa
     asyncio.run(main())
 
 
-def test_an_awaited_run_has_a_handle_too(manager: StateManager, gate: Gate) -> None:
+def test_an_awaited_run_has_a_handle_too(manager: StateManager) -> None:
     """Cancelling one task asks no other run that has the same handle."""
-    jobs = [create(manager, 5) for _ in range(2)]
+    gates = {create(manager, 5): Gate() for _ in range(2)}
     stop = Stop()
 
     async def main() -> None:
@@ -340,9 +340,9 @@ def test_an_awaited_run_has_a_handle_too(manager: StateManager, gate: Gate) -> N
             asyncio.ensure_future(
                 run_async(manager, job, gate.awaited, total, stop=stop, grace_s=0)
             )
-            for job in jobs
+            for job, gate in gates.items()
         ]
-        for _ in jobs:
+        for gate in gates.values():
             await asyncio.to_thread(gate.begun.acquire)
         tasks[0].cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -353,7 +353,7 @@ def test_an_awaited_run_has_a_handle_too(manager: StateManager, gate: Gate) -> N
         assert (await tasks[1]).stop_reason == "both"
 
     asyncio.run(main())
-    for job in jobs:
+    for job in gates:
         left_in_order(manager.get_state(job), done=0)
 
 
