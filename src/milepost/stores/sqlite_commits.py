@@ -28,12 +28,13 @@ class Writing:
     def __init__(self, connections: Connections, connection: apsw.Connection) -> None:
         self._connections = connections
         self._connection = connection
-        self._given = False
+        self._given = True
         self._writer: SqliteWriter
 
     def __enter__(self) -> SqliteWriter:
         connections, connection = self._connections, self._connection
         connections.turn.acquire()
+        self._given = False
         try:
             connections.refuse()  # while we waited it may have been closed
             connections.begin(connection)
