@@ -444,3 +444,22 @@ def test_travel_is_awaited_too(tmp_path: Path) -> None:
             assert (await manager.get_state("j")).phase == "setup"
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("goes_back", [True, False])
+def test_what_was_in_flight_at_the_moment_gone_back_to_is_no_suspect(*, goes_back: bool) -> None:
+    """Nobody died of it then. What is in flight now counts as left by a death: nobody says more."""
+    manager = StateManager.open("memory:", clock=FakeClock())
+    manager.create_job(["a", "b"], job_id="j")
+    manager.fire("j", "start_map")
+    moment = manager.record("j", [ItemEvent("a", "start")])
+    manager.record("j", [ItemEvent("a", "succeed", {"result": 1}), ItemEvent("b", "start")])
+    plan = (
+        manager.plan_rewind("j", moment.seq) if goes_back else manager.recover_from_checkpoint("j")
+    )
+    assert dict(plan.item_events) == {"release" if goes_back else "interrupt": 1}
+    state = manager.apply(plan)
+    in_what, context = state.item("a" if goes_back else "b")
+    assert (in_what, context["attempts"]) == ("pending", 0)
+    assert context["suspect"] is not goes_back
+    assert manager.verify("j")[0].problems == ()

@@ -130,7 +130,8 @@ def reap(owner: str, reason: str) -> Decision:
         if "recover" in state.allowed():
             why = reason or taken.fact.reason
             state = apply(state, taken.fact)
-            yield from let_go(state, state.items.members("running"), {"reason": why})
+            running = state.items.members("running")
+            yield from let_go(state, running, {"reason": why}, lost=state.executor_lost)
         yield Draft(fact=LeaseReleased(owner=owner))
 
     return decision

@@ -209,7 +209,7 @@ def plan(
     state = tip if way_back is None else _gone_back(tip, way_back)
     common = bitmap(range(state.inputs.in_common(tip.inputs)))
     chosen = bitmap(range(state.items.count)) if members is None else members & common
-    running = _Recovering(state, chosen)
+    running = _Recovering(state, chosen, gone_back=way_back is not None)
     drafts = [*(way_back.again if way_back else ()), *running.drafts(reason)]
     items = state.items
     failed = items.members("failed")
@@ -276,7 +276,9 @@ def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> D
         state = moment.state
         if wanted.way_back is not None:
             state = _gone_back(state, wanted.way_back)
-        yield from _Recovering(state, wanted.members).drafts(wanted.reason)
+        gone_back = wanted.way_back is not None
+        recovering = _Recovering(state, wanted.members, gone_back=gone_back)
+        yield from recovering.drafts(wanted.reason)
 
     return decision
 
@@ -300,10 +302,14 @@ def _gone_back(tip: JobState, way_back: WayBack) -> JobState:
 
 
 class _Recovering:
-    """Walks a job's state through what recovery does to the items in scope, collecting facts."""
+    """Walks a job's state through what recovery does to the items in scope, collecting facts.
 
-    def __init__(self, state: JobState, members: BitMap) -> None:
+    Of what is in flight in a state that was `gone_back` to nobody died: it was so at that moment.
+    """
+
+    def __init__(self, state: JobState, members: BitMap, *, gone_back: bool) -> None:
         self.state = state
+        self._lost = state.executor_lost and not gone_back
         self.item_events: dict[str, int] = {}
         self._members = members
         self._drafts: list[Draft] = []
@@ -317,8 +323,8 @@ class _Recovering:
             self._take(JobFired("resume", {}))
         if self.state.phase in self.state.machine.groups["active"]:
             hit = self.state.items.members("running") & self._members
-            self._count(lets_go_by(self.state), hit)
-            for draft in let_go(self.state, self._members, body):
+            self._count(lets_go_by(self.state, lost=self._lost), hit)
+            for draft in let_go(self.state, self._members, body, lost=self._lost):
                 self._drafts.append(draft)
                 self.state = apply(self.state, draft.fact)
         for event in ("retry", "give_up"):

@@ -30,18 +30,23 @@ def death_told(state: JobState, ordinal: int) -> str:
     return f"its executor died while it ran alone: {crashes} of {most} times"
 
 
-def lets_go_by(state: JobState) -> str:
-    """The event by which what is in flight leaves the hands of whoever had it."""
-    return "interrupt" if state.executor_lost or not _tells_of(state) else "release"
+def lets_go_by(state: JobState, *, lost: bool) -> str:
+    """The event by which what is in flight leaves the hands of whoever had it.
+
+    `lost` says that whoever had it died.
+    """
+    return "interrupt" if lost or not _tells_of(state) else "release"
 
 
-def let_go(state: JobState, members: BitMap, body: dict[str, Any] | None) -> list[Draft]:
+def let_go(
+    state: JobState, members: BitMap, body: dict[str, Any] | None, *, lost: bool
+) -> list[Draft]:
     """The facts that take those of `members` that are in flight out of the hands they are in.
 
     `body` goes with the event `recover` of the job, which takes all that are in flight at once;
     where some of them are not among `members` it does not come to that.
     """
-    event = lets_go_by(state)
+    event = lets_go_by(state, lost=lost)
     running = state.items.members("running")
     hit = running & members
     told = bitmap()
