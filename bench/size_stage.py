@@ -13,7 +13,8 @@ from typing import Final
 from cold import peak_bytes
 from jobs import mapping_job, start
 from milepost import CheckpointPolicy, ItemEvent, StateManager
-from milepost.inspect.queries import jobs, show
+from milepost.inspect.jobs import jobs
+from milepost.inspect.show import show
 from samples import results
 
 STAGE: Final = Path(__file__)

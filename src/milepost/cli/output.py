@@ -17,7 +17,7 @@ import click
 from milepost.inspect.json import as_json, to_json
 from milepost.inspect.page import Page
 from milepost.inspect.text import to_text
-from milepost.inspect.views import View
+from milepost.inspect.view import View
 from milepost.printing import encodable, printable_lines
 
 __all__ = ["is_terminal", "note", "write_format", "write_json", "write_page"]

@@ -16,7 +16,7 @@ from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant
 from milepost.errors import StateError
 from milepost.inspect.page import Page
-from milepost.inspect.views import View
+from milepost.inspect.view import View
 from milepost.printing import printable
 from milepost.state.manager import StateManager
 

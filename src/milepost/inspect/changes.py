@@ -1,22 +1,88 @@
-"""Time travel for people: what changed between two moments, and what a fork has, with pages."""
+"""`milepost changes`: what is different in a job between two moments of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from milepost.inputs import KeySet
-from milepost.inspect.page import Badge, Cell, Column, Fields, Note, Page, Table
-from milepost.inspect.views import ChangedItems, ChangesView, ForkView, Moment, ValueChange
+from milepost.inspect.counts import Counts, counts
+from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
 from milepost.inspect.words import duration, stamp, value
-from milepost.job import ITEMS, JOB, JobState
+from milepost.job import JOB, JobState
 from milepost.state.manager import StateManager
 
-__all__ = ["changes", "changes_page", "fork_page", "fork_view"]
+__all__ = [
+    "ChangedItems",
+    "ChangesView",
+    "Moment",
+    "ValueChange",
+    "changes",
+    "changes_page",
+    "moment",
+]
 
 _ITEM: Final = "item"
 _CAME_OR_WENT: Final = ("added", "removed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Where a job stood after commit `seq`, written at `at`."""
+
+    seq: int
+    at: datetime
+    phase: str
+    owner: str | None
+    fence: int
+    progress: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueChange:
+    """What became of one value: `added`, `removed` or `changed`; None stands for what is not."""
+
+    name: str
+    change: str
+    before: Any  # Any: JSON, or typed by the lifecycle
+    after: Any  # Any: as before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedItems:
+    """Items whose `name` went from one value to another: how many, the keys of the first."""
+
+    name: str
+    before: Any  # Any: a state, or typed by the lifecycle
+    after: Any  # Any: as before
+    count: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesView:
+    """What is different in a job between two moments; `commits` and `events` count what is between.
+
+    `items` holds the items by what changed: `state`, a variable of theirs (`attempts`), or that
+    they were `added` or, by a rewind, `removed`.
+    `rewinds` are those between: at which commit, back to which.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.changes/1"
+
+    job: str
+    before: Moment
+    after: Moment
+    commits: int
+    events: int
+    elapsed_s: float
+    context: tuple[ValueChange, ...]
+    variables: tuple[ValueChange, ...]
+    items: tuple[ChangedItems, ...]
+    rewinds: tuple[tuple[int, int], ...]
 
 
 def changes(
@@ -29,8 +95,8 @@ def changes(
     diff = manager.diff(job_id, before, after)
     return ChangesView(
         job=job_id,
-        before=_stood(diff.before),
-        after=_stood(diff.after),
+        before=moment(diff.before),
+        after=moment(diff.after),
         commits=diff.commits,
         events=diff.events,
         elapsed_s=(diff.after.updated_at - diff.before.updated_at).total_seconds(),
@@ -52,11 +118,6 @@ def changes(
         ),
         rewinds=diff.rewinds,
     )
-
-
-def fork_view(state: JobState, job_id: str, *, applied: bool) -> ForkView:
-    """A job `job_id` that is forked, or would be, from another as it stood at `state`."""
-    return ForkView(job=job_id, applied=applied, source=state.id, moment=_stood(state))
 
 
 def changes_page(view: ChangesView) -> Page:
@@ -91,28 +152,15 @@ def changes_page(view: ChangesView) -> Page:
     )
 
 
-def fork_page(view: ForkView) -> Page:
-    """What the new job has, and whether it is there."""
-    moment = view.moment
-    progress = moment.progress
-    entries = (
-        ("job", view.job),
-        ("forks", f"{view.source} at seq {moment.seq} ({stamp(moment.at)})"),
-        ("phase", Badge(JOB, moment.phase)),
-        (ITEMS, f"{progress.total}: {progress.done} done, {progress.left} left"),
-    )
-    told = f"{view.job} is there, held by nobody" if view.applied else "nothing was changed"
-    return (Fields(entries=entries), Note(told if view.applied else f"{told}: --apply does it"))
-
-
-def _stood(state: JobState) -> Moment:
+def moment(state: JobState) -> Moment:
+    """Where a job stands in `state`."""
     return Moment(
         seq=state.seq,
         at=state.updated_at,
         phase=state.phase,
         owner=state.owner,
         fence=state.fence,
-        progress=state.progress,
+        progress=counts(state.progress),
     )
 
 
@@ -141,8 +189,8 @@ def _one_kind(name: str, hit: KeySet, keys: int) -> Iterator[ChangedItems]:
 def _between(view: ChangesView) -> Iterator[tuple[str, Cell]]:
     before, after = view.before, view.after
     yield "job", view.job
-    yield "from", _moment(before)
-    yield "to", _moment(after)
+    yield "from", _said(before)
+    yield "to", _said(after)
     took = f", {duration(view.elapsed_s)}" if view.elapsed_s else ""
     commits, events = _count(view.commits, "commit"), _count(view.events, "event")
     yield "between", f"{commits}, {events}{took}"
@@ -161,8 +209,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _moment(moment: Moment) -> str:
-    return f"seq {moment.seq} ({stamp(moment.at)})"
+def _said(of: Moment) -> str:
+    return f"seq {of.seq} ({stamp(of.at)})"
 
 
 def _items_changed(one: ChangedItems) -> tuple[Cell, ...]:

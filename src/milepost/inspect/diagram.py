@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from milepost.inspect.drawings import drawing
 from milepost.inspect.palette import CURRENT, VISITED
-from milepost.inspect.views import PathView
+from milepost.inspect.path import PathView
 from milepost.machine import Machine, Transition
 from milepost.printing import printable
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from milepost.inspect.views import DeadLine, View
+from milepost.inspect.view import View
 from milepost.printing import escaped
 
-__all__ = ["as_json", "letter_line", "to_json", "to_json_line"]
+__all__ = ["as_json", "to_json", "to_json_line"]
 
 
 def as_json(char: str) -> str:
@@ -26,15 +26,6 @@ def as_json(char: str) -> str:
 def to_json_line(entry: Mapping[str, Any]) -> str:  # Any: JSON, or typed by the view
     """`entry` on a line of its own, its names in their order."""
     return escaped(_encoded(entry), as_json) + "\n"
-
-
-def letter_line(letter: DeadLine) -> str:
-    """A line of an export: key, value and failures, in the order of their names."""
-    failures = [
-        {"at": each.at, "cause": each.cause, "message": each.message, "seq": each.seq}
-        for each in letter.failures
-    ]
-    return to_json_line({"failures": failures, "key": letter.key, "value": letter.value})
 
 
 def to_json(view: View) -> str:

@@ -134,7 +134,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 def test_a_defect_is_named_as_one(milepost: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that nobody foresaw is a message too."""
-    monkeypatch.setattr(jobs_command.queries, "jobs", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(jobs_command.model, "jobs", lambda *_, **__: 1 / 0)
     told = milepost("jobs", exit_code=2).stderr
     assert told == (
         "milepost: unexpected, a defect of milepost: ZeroDivisionError: division by zero;"
@@ -148,7 +148,7 @@ def test_an_interrupt_exits_130(milepost: CommandLine, monkeypatch: pytest.Monke
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs_command.queries, "jobs", interrupted)
+    monkeypatch.setattr(jobs_command.model, "jobs", interrupted)
     assert milepost("jobs", exit_code=130).output == ""
 
 

@@ -9,9 +9,7 @@ import click
 from milepost.cli.options import examples, with_store
 from milepost.cli.session import session_of, tell_unreadable
 from milepost.errors import StateError
-from milepost.inspect.upkeep import backup_page
-from milepost.inspect.views import BackupView
-from milepost.state.manager import StateManager
+from milepost.inspect import backup as model
 
 __all__ = ["backup"]
 
@@ -31,12 +29,8 @@ def backup(context: click.Context, *, copy: Path) -> None:
     Executors go on meanwhile. The copy is durable when this ends, and is opened like any store.
     """
     session = session_of(context)
+    unreadable: list[StateError] = []
     with session.reading() as manager:
-        size_bytes = manager.back_up(copy)
-        store = manager.url
-    with StateManager.open(copy, create=False, read_only=True) as copied:
-        unreadable: list[StateError] = []
-        jobs = len(copied.job_ids(on_error=unreadable.append))
-    view = BackupView(store=store, copy=str(copy), size_bytes=size_bytes, jobs=jobs)
-    session.answer(view, lambda: backup_page(view))
+        view = model.backup(manager, copy, on_error=unreadable.append)
+    session.answer(view, lambda: model.backup_page(view))
     tell_unreadable(context, map(str, unreadable))

@@ -9,7 +9,7 @@ from milepost.cli.moments import seq_of
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
 from milepost.cli.trouble import Trouble
-from milepost.inspect import changes as travel
+from milepost.inspect import changes as model
 
 __all__ = ["changes"]
 
@@ -42,5 +42,5 @@ def changes(context: click.Context, *, job: str, before: str, after: str, keys: 
         first, last = (seq_of(manager, job_id, moment) for moment in (before, after))
         if first > last:
             raise Trouble(f"commit {first} is after commit {last}: give the earlier one first")
-        view = travel.changes(manager, job_id, first, last, keys=keys)
-    session.answer(view, lambda: travel.changes_page(view))
+        view = model.changes(manager, job_id, first, last, keys=keys)
+    session.answer(view, lambda: model.changes_page(view))

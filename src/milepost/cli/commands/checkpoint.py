@@ -7,7 +7,7 @@ import click
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import checkpoint as model
 
 __all__ = ["checkpoint"]
 
@@ -38,8 +38,8 @@ def checkpoint(context: click.Context, *, job: str, only_list: bool, reason: str
         job_id = find_job(manager, job)
         if not only_list:
             taken = manager.create_checkpoint(job_id, reason=reason).seq
-        view = queries.checkpoints(manager, job_id, taken=taken)
-    session.answer(view, lambda: pages.checkpoint_page(view))
+        view = model.checkpoint(manager, job_id, taken=taken)
+    session.answer(view, lambda: model.checkpoint_page(view))
     if taken is not None:
         note(f"checkpoint of {job_id} taken at seq {taken}")
     elif not view.checkpoints:

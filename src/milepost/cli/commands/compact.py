@@ -9,9 +9,8 @@ import click
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal
 from milepost.cli.session import find_job, session_of, tell_unreadable
-from milepost.errors import LifecycleChanged, LogCorrupt, StateError
-from milepost.inspect.upkeep import compact_page
-from milepost.inspect.views import CompactedJob, CompactView
+from milepost.errors import StateError
+from milepost.inspect import compact as model
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from milepost.omissions import OnError
@@ -54,38 +53,13 @@ def compact(context: click.Context, *, jobs: tuple[str, ...], finished: bool, ap
         with click.progressbar(
             dict.fromkeys(ids), label="compacting", file=sys.stderr, hidden=hidden
         ) as each:
-            compacted = tuple(_compacted(manager, job_id, apply=apply) for job_id in each)
-    view = CompactView(applied=apply, jobs=compacted)
-    session.answer(view, lambda: compact_page(view))
+            view = model.compact(manager, each, apply=apply)
+    session.answer(view, lambda: model.compact_page(view))
     tell_unreadable(context, map(str, unreadable))
-    context.exit(_NOT_ALL if any(job.problem for job in compacted) else 0)
+    context.exit(_NOT_ALL if any(job.problem for job in view.jobs) else 0)
 
 
 def _finished(manager: StateManager, on_error: OnError) -> list[str]:
     """The jobs whose phase is one that nothing leads out of."""
     final = LIFECYCLE.machines[JOB].final
     return [job.id for job in manager.list_jobs(on_error=on_error) if job.phase in final]
-
-
-def _compacted(manager: StateManager, job_id: str, *, apply: bool) -> CompactedJob:
-    try:
-        done = manager.compact(job_id, dry_run=not apply)
-    except (LogCorrupt, LifecycleChanged) as error:
-        return CompactedJob(
-            job=job_id,
-            commits=0,
-            merged=0,
-            blocks=0,
-            bytes_before=0,
-            bytes_after=0,
-            problem=str(error),
-        )
-    return CompactedJob(
-        job=job_id,
-        commits=done.commits,
-        merged=done.rows,
-        blocks=done.blocks,
-        bytes_before=done.bytes_before,
-        bytes_after=done.bytes_after,
-        problem=None,
-    )

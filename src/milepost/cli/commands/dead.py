@@ -14,8 +14,8 @@ from milepost.cli.options import examples, job_argument, limit_option, with_stor
 from milepost.cli.output import note, write_format
 from milepost.cli.scoping import scope_of, with_items_scope
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import repair_pages, repair_queries
-from milepost.inspect.json import as_json, letter_line
+from milepost.inspect import dead as model
+from milepost.inspect.json import as_json
 from milepost.state.manager import StateManager
 from milepost.state.scope import Scope
 
@@ -60,10 +60,8 @@ def dead(
         job_id = find_job(manager, job)
         if export is not None:
             return _export(manager, job_id, scope, export)
-        view = repair_queries.dead(
-            manager, job_id, scope=scope, limit=limit, detailed=key is not None
-        )
-    session.answer(view, lambda: repair_pages.dead_page(view))
+        view = model.dead(manager, job_id, scope=scope, limit=limit, detailed=key is not None)
+    session.answer(view, lambda: model.dead_page(view))
     if len(view.letters) < view.matched:
         note(f"{len(view.letters)} of {view.matched} dead letters; --limit 0 lists all")
     elif not view.matched:
@@ -74,8 +72,8 @@ def dead(
 def _export(manager: StateManager, job_id: str, scope: Scope, path: Path) -> None:
     count = 0
     with _lines(path) as put:
-        for line in repair_queries.dead_lines(manager, job_id, scope=scope):
-            put(letter_line(line))
+        for line in model.dead_lines(manager, job_id, scope=scope):
+            put(model.letter_line(line))
             count += 1
     note(f"exported {count} of the dead letters of {job_id}")
 

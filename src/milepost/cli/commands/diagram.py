@@ -10,7 +10,7 @@ from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.output import note, write_format
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import diagram as diagrams
-from milepost.inspect import queries
+from milepost.inspect import path as model
 from milepost.inspect.json import as_json, to_json
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
@@ -53,7 +53,7 @@ def diagram(
     """
     session = session_of(context)
     with session.reading() as manager:
-        view = queries.path(manager, find_job(manager, job), machine=machine)
+        view = model.path(manager, find_job(manager, job), machine=machine)
     table = LIFECYCLE.machines[machine]
     if session.as_json:
         drawn, escape = to_json(view), as_json

@@ -7,9 +7,7 @@ import click
 from milepost.cli.moments import seq_of
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
-from milepost.errors import JobExists
-from milepost.facts import check_job_id
-from milepost.inspect import changes as travel
+from milepost.inspect import fork as model
 
 __all__ = ["fork"]
 
@@ -43,10 +41,5 @@ def fork(
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
         seq = seq_of(manager, job_id, moment)
-        if check_job_id(new) in manager.stored_ids():
-            raise JobExists(job_id=new, url=manager.url)
-        state = manager.state_at(job_id, seq)
-        if apply:
-            manager.fork(job_id, seq, new, reason=reason)
-        view = travel.fork_view(state, new, applied=apply)
-    session.answer(view, lambda: travel.fork_page(view))
+        view = model.fork(manager, job_id, seq, new, reason=reason, apply=apply)
+    session.answer(view, lambda: model.fork_page(view))

@@ -9,7 +9,7 @@ from milepost.cli.durations import AGE
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import session_of, tell_unreadable
-from milepost.inspect import retaining
+from milepost.inspect import gc as model
 from milepost.state.retention import RetentionPolicy
 
 __all__ = ["gc"]
@@ -72,10 +72,8 @@ def gc(
         checkpoints=checkpoints,
     )
     with session.writing() if applied else session.reading() as manager:
-        plan = manager.plan_retention(policy)
-        collected = manager.collect(plan) if applied else None
         if vacuum:
             note("the store may be written anew: that takes room for it twice, and others wait")
-        view = retaining.gc_view(plan, collected, manager.vacuum() if vacuum else None)
-    session.answer(view, lambda: retaining.gc_page(view))
+        view = model.gc(manager, policy, apply=applied, vacuum=vacuum)
+    session.answer(view, lambda: model.gc_page(view))
     tell_unreadable(context, view.unreadable)

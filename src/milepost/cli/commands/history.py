@@ -8,7 +8,7 @@ from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import history as model
 
 __all__ = ["history"]
 
@@ -47,8 +47,8 @@ def history(
     session = session_of(context)
     with session.reading() as manager:
         job_id = find_job(manager, job)
-        view = queries.history(manager, job_id, after=after, upto=upto, limit=limit)
-    session.answer(view, lambda: pages.history_page(view))
+        view = model.history(manager, job_id, after=after, upto=upto, limit=limit)
+    session.answer(view, lambda: model.history_page(view))
     if view.cut:
         note(f"the newest {len(view.events)} events of them; --limit 0 shows all")
     elif not view.events:

@@ -13,7 +13,7 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal, note
 from milepost.cli.session import Session, session_of
 from milepost.errors import StoreAbsent
-from milepost.inspect import imports
+from milepost.inspect import import_jobs as model
 from milepost.state.manager import StateManager
 from milepost.state.old_homes import JobImport
 
@@ -66,8 +66,8 @@ def import_jobs(
             bar.update(1)
 
         done = manager.import_jobs(home, job_id=job_id, repo=repo, dry_run=dry_run, on_job=told)
-    view = imports.import_view(done, session.store, dry_run=dry_run)
-    session.answer(view, lambda: imports.import_page(view, notes=notes))
+    view = model.import_jobs(done, session.store, dry_run=dry_run)
+    session.answer(view, lambda: model.import_jobs_page(view, notes=notes))
     if dry_run:
         note("nothing was written: leave --dry-run out to import")
     context.exit(0 if view.whole else _NOT_WHOLE)

@@ -7,7 +7,7 @@ import click
 from milepost.cli.options import examples, job_argument, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import items as model
 from milepost.lifecycles.mapreduce import ITEM
 
 __all__ = ["items"]
@@ -53,8 +53,8 @@ def items(
     session = session_of(context)
     with session.reading() as manager:
         job_id = find_job(manager, job)
-        view = queries.items(manager, job_id, states=wanted, key=key, limit=limit)
-    session.answer(view, lambda: pages.items_page(view))
+        view = model.items(manager, job_id, states=wanted, key=key, limit=limit)
+    session.answer(view, lambda: model.items_page(view))
     if len(view.items) < view.matched:
         note(f"{len(view.items)} of {view.matched} items; --limit 0 lists all")
     elif not view.matched:

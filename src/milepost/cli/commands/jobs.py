@@ -7,8 +7,7 @@ import click
 from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of, tell_unreadable
-from milepost.inspect import pages, queries, repair_pages, repair_queries
-from milepost.inspect.views import JobsView, StuckView
+from milepost.inspect import jobs as model
 from milepost.job import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
 
@@ -47,16 +46,16 @@ def jobs(
     if stuck:
         if phase or prefix:
             raise click.UsageError("--stuck lists all jobs that are: leave the rest out", context)
-        view: JobsView | StuckView = _stuck(session)
+        view: model.JobsView | model.StuckView = _stuck(session)
     else:
         view = _jobs(session, phase=phase, prefix=prefix, limit=limit)
     tell_unreadable(context, view.unreadable)
 
 
-def _jobs(session: Session, *, phase: str | None, prefix: str, limit: int | None) -> JobsView:
+def _jobs(session: Session, *, phase: str | None, prefix: str, limit: int | None) -> model.JobsView:
     with session.reading() as manager:
-        view = queries.jobs(manager, phase=phase, prefix=prefix, limit=limit)
-    session.answer(view, lambda: pages.jobs_page(view))
+        view = model.jobs(manager, phase=phase, prefix=prefix, limit=limit)
+    session.answer(view, lambda: model.jobs_page(view))
     if len(view.jobs) < view.total:
         note(f"{len(view.jobs)} of {view.total} jobs; --limit 0 lists all")
     elif not view.total and not view.unreadable:
@@ -64,10 +63,10 @@ def _jobs(session: Session, *, phase: str | None, prefix: str, limit: int | None
     return view
 
 
-def _stuck(session: Session) -> StuckView:
+def _stuck(session: Session) -> model.StuckView:
     with session.reading() as manager:
-        view = repair_queries.stuck(manager, now=session.now())
-    session.answer(view, lambda: repair_pages.stuck_page(view))
+        view = model.stuck(manager, now=session.now())
+    session.answer(view, lambda: model.stuck_page(view))
     if view.jobs:
         note("`milepost recover --expired --apply` frees them for another executor")
     else:

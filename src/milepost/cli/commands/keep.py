@@ -7,7 +7,7 @@ import click
 from milepost.cli.durations import AGE
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import retaining
+from milepost.inspect import keep as model
 
 __all__ = ["keep"]
 
@@ -42,5 +42,5 @@ def keep(context: click.Context, *, job: str, for_: object, by_policy: bool, rea
             manager.keep_by_policy(job_id)
         elif for_ is not None:
             manager.keep(job_id, for_=AGE.age(for_), reason=reason)
-        view = retaining.keep(manager, job_id)
-    session.answer(view, lambda: retaining.keep_page(view))
+        view = model.keep(manager, job_id)
+    session.answer(view, lambda: model.keep_page(view))

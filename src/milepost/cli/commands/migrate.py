@@ -6,8 +6,7 @@ import click
 
 from milepost.cli.options import examples, with_store
 from milepost.cli.session import session_of
-from milepost.inspect.upkeep import migrate_page
-from milepost.inspect.views import MigrateView, MigrationStep
+from milepost.inspect import migrate as model
 
 __all__ = ["migrate"]
 
@@ -31,22 +30,10 @@ def migrate(context: click.Context, *, sql: bool, apply: bool) -> None:
     """
     session = session_of(context)
     with session.reading() as manager:
-        found, url = manager.store_format(), manager.url
-    taken = apply and bool(found.pending)
-    now = found
-    if taken:
+        before, url = manager.store_format(), manager.url
+    after = None
+    if apply and before.pending:
         with session.writing() as manager:
-            now = manager.store_format()
-    view = MigrateView(
-        store=url,
-        format=now.version,
-        newest=now.newest,
-        applied=taken,
-        steps=tuple(
-            MigrationStep(
-                version=step.version, title=step.title, sql=step.statements if sql else None
-            )
-            for step in found.pending
-        ),
-    )
-    session.answer(view, lambda: migrate_page(view))
+            after = manager.store_format()
+    view = model.migrate(url, before, after, sql=sql)
+    session.answer(view, lambda: model.migrate_page(view))

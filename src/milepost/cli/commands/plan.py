@@ -8,7 +8,7 @@ from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import queries, repair_pages
+from milepost.inspect import plan as model
 
 __all__ = ["keys_option", "plan"]
 
@@ -41,6 +41,5 @@ def plan(context: click.Context, *, job: str, keys: int) -> None:
     """
     session = session_of(context)
     with session.reading() as manager:
-        recovery = manager.recover_from_checkpoint(find_job(manager, job), scope=scope_of(context))
-        view = queries.plan_view(recovery, keys=keys)
-    session.answer(view, lambda: repair_pages.plan_page(view))
+        view = model.plan(manager, find_job(manager, job), scope=scope_of(context), keys=keys)
+    session.answer(view, lambda: model.plan_page(view))

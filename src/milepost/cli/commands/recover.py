@@ -13,8 +13,8 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import Session, find_job, session_of, tell_unreadable
 from milepost.cli.watching import leased, watch
-from milepost.inspect import queries, repair_pages, repair_queries
-from milepost.inspect.views import RecoverView
+from milepost.inspect import recover as model
+from milepost.job import JobState
 from milepost.state.lease import default_owner
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
@@ -102,23 +102,16 @@ def recover(
             apply=apply,
             take_over=take_over,
         )
-        view = RecoverView(
-            applied=done.applied,
-            seq=done.seq,
-            phase=done.phase,
-            plan=queries.plan_view(done.plan, keys=keys),
-        )
-    session.answer(view, lambda: repair_pages.recover_page(view))
+        view = model.recover(done.plan, done.after, keys=keys)
+    session.answer(view, lambda: model.recover_page(view))
     return None
 
 
 class CarriedOut(NamedTuple):
-    """A plan, whether it was carried out, and where the job stands now or would stand."""
+    """A plan, and the state that it left; None where it was not carried out."""
 
     plan: RecoveryPlan
-    applied: bool
-    seq: int
-    phase: str
+    after: JobState | None
 
 
 def carried_out(
@@ -134,26 +127,26 @@ def carried_out(
     """
     wanted = make()
     if not apply or wanted.changes_nothing:
-        return CarriedOut(wanted, False, wanted.seq, wanted.state.phase)
+        return CarriedOut(wanted, None)
     command = click.get_current_context().info_name
     owner = f"{default_owner()} ({command})"
     with leased(manager, wanted.job_id, owner, take_over or ""):
         wanted = make()
         after = manager.apply(wanted)
-    return CarriedOut(wanted, True, after.seq, after.phase)
+    return CarriedOut(wanted, after)
 
 
 def _free(context: click.Context, session: Session, *, reason: str, apply: bool) -> None:
     """Free the jobs that were left: taken over, interrupted, given back."""
     with session.writing() if apply else session.reading() as manager:
-        view = repair_queries.reap(
+        view = model.reap(
             manager,
             now=session.now(),
             reason=reason,
             apply=apply,
             watch=lambda count, left_s: watch(session, f"{count} jobs", left_s),
         )
-    session.answer(view, lambda: repair_pages.reap_page(view))
+    session.answer(view, lambda: model.reap_page(view))
     tell_unreadable(context, view.unreadable)
 
 

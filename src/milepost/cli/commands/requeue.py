@@ -8,7 +8,7 @@ from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.scoping import scope_of, with_items_scope
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import repair_pages, repair_queries
+from milepost.inspect import requeue as model
 
 __all__ = ["requeue"]
 
@@ -37,5 +37,5 @@ def requeue(context: click.Context, *, job: str, apply: bool, keys: int) -> None
     scope = scope_of(context)
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
-        view = repair_queries.requeue(manager, job_id, scope=scope, keys=keys, apply=apply)
-    session.answer(view, lambda: repair_pages.requeue_page(view))
+        view = model.requeue(manager, job_id, scope=scope, keys=keys, apply=apply)
+    session.answer(view, lambda: model.requeue_page(view))

@@ -9,8 +9,7 @@ from milepost.cli.commands.recover import carried_out, take_over_option
 from milepost.cli.moments import seq_of
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import queries, repair_pages
-from milepost.inspect.views import RewindView
+from milepost.inspect import rewind as model
 
 __all__ = ["rewind"]
 
@@ -57,10 +56,5 @@ def rewind(
             apply=apply,
             take_over=take_over,
         )
-        view = RewindView(
-            applied=done.applied,
-            seq=done.seq,
-            phase=done.phase,
-            plan=queries.plan_view(done.plan, keys=keys),
-        )
-    session.answer(view, lambda: repair_pages.recover_page(view))
+        view = model.rewind(done.plan, done.after, keys=keys)
+    session.answer(view, lambda: model.rewind_page(view))

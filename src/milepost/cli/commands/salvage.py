@@ -8,9 +8,7 @@ import click
 
 from milepost.cli.options import debug_option, examples
 from milepost.cli.session import AS_JSON, STORE, session_of
-from milepost.inspect import integrity
-from milepost.inspect.views import SalvageView
-from milepost.state.salvage import salvage as copy
+from milepost.inspect import salvage as model
 
 __all__ = ["salvage"]
 
@@ -38,7 +36,6 @@ def salvage(context: click.Context, *, old: Path, new: Path, as_json: bool) -> N
     context.meta[STORE] = str(old)
     context.meta[AS_JSON] = as_json
     session = session_of(context)
-    jobs = tuple(copy(old, new, clock=session.clock))
-    view = SalvageView(old=str(old), new=str(new), whole=all(job.whole for job in jobs), jobs=jobs)
-    session.answer(view, lambda: integrity.salvage_page(view))
+    view = model.salvage(old, new, clock=session.clock)
+    session.answer(view, lambda: model.salvage_page(view))
     context.exit(0 if view.whole else _NOT_WHOLE)

@@ -7,7 +7,7 @@ import click
 from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import pages, queries
+from milepost.inspect import show as model
 
 __all__ = ["show"]
 
@@ -39,5 +39,5 @@ def show(context: click.Context, *, job: str, failures: int) -> None:
     session = session_of(context)
     with session.reading() as manager:
         job_id = find_job(manager, job)
-        view = queries.show(manager, job_id, now=session.now(), failures=failures)
-    session.answer(view, lambda: pages.show_page(view))
+        view = model.show(manager, job_id, now=session.now(), failures=failures)
+    session.answer(view, lambda: model.show_page(view))

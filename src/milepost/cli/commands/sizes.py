@@ -7,7 +7,7 @@ import click
 from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.session import find_job, session_of
-from milepost.inspect import retaining
+from milepost.inspect import sizes as model
 from milepost.state.limits import LARGEST
 
 __all__ = ["sizes"]
@@ -39,5 +39,5 @@ def sizes(context: click.Context, *, job: str, largest: int) -> None:
     session = session_of(context)
     with session.reading() as manager:
         job_id = find_job(manager, job)
-        view = retaining.sizes(manager, job_id, largest=largest)
-    session.answer(view, lambda: retaining.sizes_page(view))
+        view = model.sizes(manager, job_id, largest=largest)
+    session.answer(view, lambda: model.sizes_page(view))

@@ -14,9 +14,10 @@ from milepost.cli.output import is_terminal, note, write_format
 from milepost.cli.session import Session, session_of
 from milepost.cli.trouble import Trouble, nearest
 from milepost.errors import StoreUnreadable
-from milepost.inspect import integrity, queries
+from milepost.inspect import quarantine as set_aside
+from milepost.inspect import repair as mending
+from milepost.inspect import verify as model
 from milepost.inspect.json import as_json, to_json_line
-from milepost.inspect.views import QuarantineView
 from milepost.printing import printable
 from milepost.state.manager import StateManager
 
@@ -76,15 +77,15 @@ def verify(
         except StoreUnreadable as error:  # that is the answer, and no trouble on the way to it
             ids, problems = [], [error.problem]
         with _progress(ids) as each:
-            view = queries.verify(manager, each, problems)
-    session.answer(view, lambda: integrity.verify_page(view))
+            view = model.verify(manager, each, problems)
+    session.answer(view, lambda: model.verify_page(view))
     context.exit(0 if view.sound else _NOT_SOUND)
 
 
 def _repair(session: Session, job: str | None, *, apply: bool) -> int:
     with session.writing() if apply else session.reading() as manager:
-        view = queries.repair(manager, _ids(manager, job), apply=apply)
-    session.answer(view, lambda: integrity.repair_page(view))
+        view = mending.repair(manager, _ids(manager, job), apply=apply)
+    session.answer(view, lambda: mending.repair_page(view))
     if view.store_problems and not apply:
         note("if the medium is damaged: `milepost salvage OLD NEW` copies what can be read")
     return 0 if view.sound else _NOT_SOUND
@@ -93,14 +94,14 @@ def _repair(session: Session, job: str | None, *, apply: bool) -> int:
 def _quarantine(session: Session, job: str | None, *, results: bool) -> None:
     with session.reading() as manager:
         job_id = _ids(manager, job)[0] if job else None
-        view = queries.quarantine(manager, job_id)
+        view = set_aside.quarantine(manager, job_id)
     if results:
         write_format("".join(_lines(view)), as_json)
     else:
-        session.answer(view, lambda: integrity.quarantine_page(view))
+        session.answer(view, lambda: set_aside.quarantine_page(view))
 
 
-def _lines(view: QuarantineView) -> Iterable[str]:
+def _lines(view: set_aside.QuarantineView) -> Iterable[str]:
     for row in view.rows:
         for result in row.results:
             line = {"job": row.job_id, "seq": row.key, **msgspec.to_builtins(result)}

@@ -1,65 +1,117 @@
-"""The views and pages about what is kept, what goes, and where the bytes of a job are."""
+"""`milepost gc`: which jobs go, which stay and why, and what became of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
-from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Page, Table
-from milepost.inspect.views import (
-    GcDone,
-    GcLine,
-    GcView,
-    KeepView,
-    LargeValue,
-    LeftAlone,
-    SizesView,
-)
-from milepost.inspect.words import duration, stamp
+from milepost.inspect.page import Badge, Block, Cell, Column, Note, Page, Table
+from milepost.inspect.words import duration
 from milepost.job import JOB
 from milepost.rows import Vacuumed
 from milepost.state.collecting import Collected
 from milepost.state.manager import StateManager
-from milepost.state.retention import ACTIVE, RetentionPlan, Verdict, Why
+from milepost.state.retention import ACTIVE, RetentionPolicy, Verdict, Why
 
-__all__ = ["gc_page", "gc_view", "keep", "keep_page", "sizes", "sizes_page"]
+__all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page"]
 
 
-def gc_view(
-    plan: RetentionPlan, collected: Collected | None = None, vacuum: Vacuumed | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcLine:
+    """Whether one job goes, and why.
+
+    `kept_for_s` is how long it is kept, None for ever or as long as it is active; `reason` is that
+    of whoever said so, or names its holder. `checkpoints` are those that go though the job stays.
+    """
+
+    job: str
+    outcome: str
+    phase: str
+    age_s: float
+    goes: bool
+    why: str
+    kept_for_s: float | None
+    reason: str
+    checkpoints: tuple[int, ...]
+    size_bytes: int
+    goes_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAlone:
+    """A job of the plan that was not deleted after all, and why."""
+
+    job: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcDone:
+    """What a collector did.
+
+    `deleted` are the ids of the jobs that it took away, `finished` those whose deletion another
+    had begun. `rows` and `freed_bytes` count what it took off the store, of both and of
+    `checkpoints`.
+    """
+
+    deleted: tuple[str, ...]
+    finished: tuple[str, ...]
+    passed_over: tuple[LeftAlone, ...]
+    checkpoints: int
+    rows: int
+    freed_bytes: int
+    tombstones: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VacuumLine:
+    """What giving space back to the disk did: the size before and after, and how it was done.
+
+    `how` is `incremental`, `full` (the file was written anew) or `none`.
+    """
+
+    how: str
+    before_bytes: int
+    after_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcView:
+    """What retention says of every job, and what was done about it: None if nothing was.
+
+    `vacuum` is None where no space was given back to the disk. `left` are the ids of jobs whose
+    deletion was begun and not ended when it was looked at. `unreadable` says which jobs are left
+    alone because they cannot be read.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.gc/1"
+
+    jobs: tuple[GcLine, ...]
+    left: tuple[str, ...]
+    goes_bytes: int
+    done: GcDone | None
+    vacuum: VacuumLine | None
+    unreadable: tuple[str, ...] = ()
+
+
+def gc(
+    manager: StateManager, policy: RetentionPolicy, *, apply: bool, vacuum: bool = False
 ) -> GcView:
-    """The plan, and what became of it."""
+    """What `policy` says of every job; it is done only with `apply`, then space is given back.
+
+    Cost: as StateManager.plan_retention, collect and vacuum.
+    """
+    plan = manager.plan_retention(policy)
+    collected = manager.collect(plan) if apply else None
     return GcView(
         jobs=tuple(_line(verdict) for verdict in plan.verdicts),
         left=tuple(tombstone.job_id for tombstone in plan.left),
         goes_bytes=plan.goes_bytes,
         done=None if collected is None else _done(collected),
-        vacuum=vacuum,
+        vacuum=_vacuumed(manager.vacuum()) if vacuum else None,
         unreadable=plan.unreadable,
-    )
-
-
-def keep(manager: StateManager, job_id: str) -> KeepView:
-    """How long one job is kept. Raises JobAbsent."""
-    kept = manager.kept(job_id)
-    return KeepView(
-        job=job_id,
-        by_policy=kept is None,
-        kept_for_s=_seconds(kept.for_) if kept else None,
-        reason=kept.reason if kept else "",
-        set_at=kept.set_at if kept else None,
-    )
-
-
-def sizes(manager: StateManager, job_id: str, *, largest: int) -> SizesView:
-    """Where the bytes of one job are. Every value of it is read. Raises JobAbsent."""
-    found = manager.sizes(job_id, largest=largest)
-    return SizesView(
-        job=found.job_id,
-        seq=found.seq,
-        total_bytes=found.stored.total_bytes,
-        stored=found.stored,
-        largest=tuple(LargeValue(place=p, size_bytes=size) for p, size in found.largest),
     )
 
 
@@ -88,50 +140,6 @@ def gc_page(view: GcView) -> Page:
     return (Table(columns=columns, rows=tuple(rows), empty="no jobs"), *_outcome(view))
 
 
-def keep_page(view: KeepView) -> Page:
-    """One line."""
-    if view.by_policy:
-        return (Note(f"{view.job} is kept as the policy says"),)
-    how_long = "for ever" if view.kept_for_s is None else duration(view.kept_for_s)
-    because = f": {view.reason}" if view.reason else ""
-    after = "" if view.kept_for_s is None else " after its newest commit"
-    since = f" (since {stamp(view.set_at)})" if view.set_at else ""
-    return (Note(f"{view.job} is kept {how_long}{after}{since}{because}"),)
-
-
-def sizes_page(view: SizesView) -> Page:
-    """Bytes by what they are for, then the largest values."""
-    stored = view.stored
-    rows = (
-        ("inputs", stored.inputs_rows, stored.inputs_bytes),
-        ("index of keys", stored.keys_rows, stored.keys_bytes),
-        ("facts", stored.commits, stored.heads_bytes),
-        ("payloads", stored.commits, stored.bodies_bytes),
-        ("checkpoints", stored.checkpoints, stored.checkpoints_bytes),
-    )
-    return (
-        Fields(entries=(("job", view.job), ("as of", f"seq {view.seq}"))),
-        Table(
-            title="stored, in bytes",
-            columns=(
-                Column("WHAT"),
-                Column("ROWS", numeric=True),
-                Column("BYTES", numeric=True),
-            ),
-            rows=(
-                *((name, f"{count:,}", f"{size:,}") for name, count, size in rows),
-                ("all", "", f"{view.total_bytes:,}"),
-            ),
-        ),
-        Table(
-            title="largest values, in bytes of JSON",
-            columns=(Column("BYTES", numeric=True), Column("WHERE")),
-            rows=tuple((f"{large.size_bytes:,}", large.place) for large in view.largest),
-            empty="the job has no values",
-        ),
-    )
-
-
 def _line(verdict: Verdict) -> GcLine:
     return GcLine(
         job=verdict.job_id,
@@ -158,6 +166,10 @@ def _done(collected: Collected) -> GcDone:
         freed_bytes=collected.freed_bytes,
         tombstones=collected.tombstones,
     )
+
+
+def _vacuumed(done: Vacuumed) -> VacuumLine:
+    return VacuumLine(how=done.how, before_bytes=done.before_bytes, after_bytes=done.after_bytes)
 
 
 def _why(line: GcLine) -> str:

@@ -1,0 +1,138 @@
+"""Which events a job would take now, and why it would refuse the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Table
+from milepost.inspect.words import value
+from milepost.job import JOB, JobState
+
+__all__ = [
+    "AllowedEvent",
+    "Guarding",
+    "RefusedEvent",
+    "allowed",
+    "allowed_table",
+    "refusals",
+    "refused",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedEvent:
+    """An event that the job would take now. `fields` are those that its payload must have.
+
+    `targets` are the phases that it may lead to; several only where the payload decides.
+    """
+
+    event: str
+    doc: str
+    targets: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarding:
+    """A transition whose guard says no now: its text, its named parts, and what it read."""
+
+    transition: str
+    target: str
+    guard: str
+    definitions: Mapping[str, str]
+    values: Mapping[str, Any]  # Any: what guards read is typed by the lifecycle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedEvent:
+    """An event that the job would refuse now. Without `guards`, its phase has no row for it."""
+
+    event: str
+    reason: str
+    guards: tuple[Guarding, ...]
+
+
+def allowed(state: JobState) -> Iterator[AllowedEvent]:
+    """The events that the job would take in `state`."""
+    machine = state.machine
+    for event in state.allowed():
+        rows = machine.of_pair(state.phase, event)
+        if not machine.uses_payload(state.phase, event):
+            rows = (machine.select(state.phase, event, state.guarded, {}),)
+        spec = machine.event_specs[event]
+        yield AllowedEvent(
+            event=event,
+            doc=spec.doc,
+            targets=tuple(dict.fromkeys(row.target for row in rows)),
+            fields=tuple(part.name for part in spec.fields if part.required),
+        )
+
+
+def refused(state: JobState) -> Iterator[RefusedEvent]:
+    """The other events, each with the guards that say no."""
+    machine = state.machine
+    targets = {row.id: row.target for row in machine.transitions}
+    named = {row.id: row.guards for row in machine.transitions}
+    taken = state.allowed()
+    for event in machine.events:
+        if event in taken:
+            continue
+        refusal = machine.refusal(state.phase, event, state.guarded, {})
+        guards = tuple(
+            Guarding(
+                transition=guard.transition,
+                target=targets[guard.transition],
+                guard=guard.guard,
+                definitions={name: machine.guards[name] for name in named[guard.transition]},
+                values=dict(guard.values),
+            )
+            for guard in refusal.guards
+        )
+        reason = "its guards say no" if guards else f"'{state.phase}' has no such transition"
+        yield RefusedEvent(event=event, reason=reason, guards=guards)
+
+
+def allowed_table(phase: str, events: tuple[AllowedEvent, ...]) -> Table:
+    """A line for each event that a job in `phase` would take now."""
+    return Table(
+        title="events that it would take now",
+        columns=(Column("EVENT"), Column("TO"), Column("NEEDS"), Column("ABOUT")),
+        rows=tuple(
+            (
+                event.event,
+                Badge(JOB, event.targets[0])
+                if len(event.targets) == 1
+                else " or ".join(event.targets),
+                ", ".join(event.fields),
+                event.doc,
+            )
+            for event in events
+        ),
+        empty=f"no event is left for it in {phase}",
+    )
+
+
+def refusals(phase: str, events: tuple[RefusedEvent, ...]) -> Iterator[Block]:
+    """Why events are refused: what each guard needs, beside what it read."""
+    rows: list[tuple[Cell, ...]] = []
+    definitions: dict[str, str] = {}
+    for event in events:
+        for guarding in event.guards:
+            target = Badge(JOB, guarding.target)
+            rows.append((event.event, target, guarding.guard, _read(guarding)))
+            definitions.update(guarding.definitions)
+    yield Table(
+        title="events that it would refuse now",
+        columns=(Column("EVENT"), Column("TO"), Column("NEEDS"), Column("NOW")),
+        rows=tuple(rows),
+    )
+    yield Fields(title="where", entries=tuple(definitions.items()))
+    elsewhere = [event.event for event in events if not event.guards]
+    if elsewhere:
+        yield Note(f"no transition from {phase}: {', '.join(elsewhere)}")
+
+
+def _read(guarding: Guarding) -> str:
+    return ", ".join(f"{name}={value(read)}" for name, read in guarding.values.items())

@@ -1,0 +1,56 @@
+"""`milepost fork`: a new job that goes on from a past moment of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from milepost.errors import JobExists
+from milepost.facts import check_job_id
+from milepost.inspect.changes import Moment, moment
+from milepost.inspect.page import Badge, Fields, Note, Page
+from milepost.inspect.words import stamp
+from milepost.job import ITEMS, JOB
+from milepost.state.manager import StateManager
+
+__all__ = ["ForkView", "fork", "fork_page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkView:
+    """A job that stands, or would stand, as `source` did; `applied` says which of them."""
+
+    SCHEMA: ClassVar[str] = "milepost.fork/1"
+
+    job: str
+    applied: bool
+    source: str
+    moment: Moment
+
+
+def fork(
+    manager: StateManager, job_id: str, seq: int, new: str, *, reason: str, apply: bool
+) -> ForkView:
+    """A job `new` that stands as `job_id` did after commit `seq`; it is made only with `apply`.
+
+    Raises JobExists, and as StateManager.fork does.
+    """
+    if check_job_id(new) in manager.stored_ids():
+        raise JobExists(job_id=new, url=manager.url)
+    state = manager.state_at(job_id, seq)
+    if apply:
+        manager.fork(job_id, seq, new, reason=reason)
+    return ForkView(job=new, applied=apply, source=state.id, moment=moment(state))
+
+
+def fork_page(view: ForkView) -> Page:
+    """What the new job has, and whether it is there."""
+    at, progress = view.moment, view.moment.progress
+    entries = (
+        ("job", view.job),
+        ("forks", f"{view.source} at seq {at.seq} ({stamp(at.at)})"),
+        ("phase", Badge(JOB, at.phase)),
+        (ITEMS, f"{progress.total}: {progress.done} done, {progress.left} left"),
+    )
+    told = f"{view.job} is there, held by nobody" if view.applied else "nothing was changed"
+    return (Fields(entries=entries), Note(told if view.applied else f"{told}: --apply does it"))

@@ -1,0 +1,143 @@
+"""`milepost import`: what became of the jobs of an old home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from milepost.drafts import Line
+from milepost.errors import ImportConflict, ImportFailed
+from milepost.inspect.counts import Counts, counts
+from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
+from milepost.job import JOB
+from milepost.state.old_homes import HomeImport, JobImport
+
+__all__ = ["ImportView", "ImportedJob", "ReportLine", "import_jobs", "import_jobs_page"]
+
+_COUNTED = ("pending", "running", "done", "failed", "dead", "skipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLine:
+    """One line of the report of an import: `severity` is `note`, `warning` or `loss`.
+
+    `place` is the old file that it is about, or `""` where it is about the job as a whole.
+    """
+
+    severity: str
+    code: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedJob:
+    """What became, or would become, of one old job; `problem` says what stood in the way."""
+
+    job: str
+    old_job: str
+    repo: str
+    outcome: str
+    source: str
+    phase: str
+    progress: Counts | None
+    problem: str
+    report: tuple[ReportLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportView:
+    """What became, or would become, of the jobs of an old home; `whole` if nothing was lost."""
+
+    SCHEMA: ClassVar[str] = "milepost.import/1"
+
+    store: str
+    home: str
+    dry_run: bool
+    whole: bool
+    jobs: tuple[ImportedJob, ...]
+    report: tuple[ReportLine, ...]
+
+
+def import_jobs(done: HomeImport, store: str, *, dry_run: bool) -> ImportView:
+    """What was imported into `store`, or would be."""
+    return ImportView(
+        store=store,
+        home=str(done.home),
+        dry_run=dry_run,
+        whole=done.whole,
+        jobs=tuple(_job(job) for job in done.jobs),
+        report=tuple(map(_line, done.report)),
+    )
+
+
+def import_jobs_page(view: ImportView, *, notes: bool) -> Page:
+    """A line a job, then a line for all that was lost or is not as it was; notes only if asked."""
+    found = [("", line) for line in view.report]
+    found += [(job.job, line) for job in view.jobs for line in job.report]
+    shown = [(job, line) for job, line in found if notes or line.severity != "note"]
+    return (
+        Fields(entries=(("from", view.home), ("to", view.store))),
+        Table(
+            columns=(
+                Column("JOB"),
+                Column("OUTCOME"),
+                Column("PHASE"),
+                *(Column(name.upper(), numeric=True) for name in _COUNTED),
+                *(Column(name, numeric=True) for name in ("LOSSES", "WARNINGS", "NOTES")),
+            ),
+            rows=tuple(_row(job) for job in view.jobs),
+            empty="there are no jobs in it",
+        ),
+        Table(
+            title="why not",
+            columns=(Column("JOB"), Column("PROBLEM")),
+            rows=tuple((job.job, job.problem) for job in view.jobs if job.problem),
+        ),
+        Table(
+            title="what was found",
+            columns=(Column("JOB"), Column("SEVERITY"), Column("CODE"), Column("MESSAGE")),
+            rows=tuple((job, line.severity, line.code, _said(line)) for job, line in shown),
+        ),
+    )
+
+
+def _said(line: ReportLine) -> str:
+    return f"{line.message} [{line.place}]" if line.place else line.message
+
+
+def _job(job: JobImport) -> ImportedJob:
+    problem = str(job.error or "")
+    if isinstance(job.error, ImportFailed | ImportConflict):
+        problem = job.error.problem
+    return ImportedJob(
+        job=job.job_id,
+        old_job=job.old_id,
+        repo=job.repo,
+        outcome=job.outcome,
+        source=job.source,
+        phase=job.phase,
+        progress=None if job.progress is None else counts(job.progress),
+        problem=problem,
+        report=tuple(map(_line, job.report)),
+    )
+
+
+def _line(line: Line) -> ReportLine:
+    return ReportLine(
+        severity=line.severity, code=line.code, place=line.place, message=line.message
+    )
+
+
+def _row(job: ImportedJob) -> tuple[Cell, ...]:
+    counted = ["?"] * len(_COUNTED)
+    if job.progress is not None:
+        counted = [str(getattr(job.progress, name)) for name in _COUNTED]
+    said = [line.severity for line in job.report]
+    return (
+        job.job,
+        job.outcome,
+        Badge(JOB, job.phase) if job.phase else "?",
+        *counted,
+        *(str(said.count(severity)) for severity in ("loss", "warning", "note")),
+    )

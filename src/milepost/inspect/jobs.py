@@ -1,0 +1,208 @@
+"""`milepost jobs`: the jobs of a store, and those that their holders left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from milepost.errors import StateError
+from milepost.inspect.counts import Counts, counts
+from milepost.inspect.page import Badge, Cell, Column, Page, Table
+from milepost.inspect.words import ago, stamp
+from milepost.job import JOB
+from milepost.state.jobs import JobSummary
+from milepost.state.manager import StateManager
+from milepost.state.reaping import StuckJob
+
+__all__ = [
+    "JobLine",
+    "JobsView",
+    "StuckLine",
+    "StuckView",
+    "jobs",
+    "jobs_page",
+    "stuck",
+    "stuck_page",
+    "stuck_table",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLine:
+    """A job as of its newest commit `seq`.
+
+    `progress` is None, and the phase that of its own version, for a job that cannot go on under
+    this version of its lifecycle.
+    """
+
+    id: str
+    phase: str
+    progress: Counts | None
+    seq: int
+    fence: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsView:
+    """The jobs of a store, newest first: the first of `total` that were asked for.
+
+    `unreadable` says why jobs are left out, whichever were asked for.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.jobs/1"
+
+    jobs: tuple[JobLine, ...]
+    total: int
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckLine:
+    """A job that was never given back, and whose holder has ended or does not renew its lease.
+
+    `running` items are in the hands of `owner`, the holder of `fence`. `why` says how that is
+    known. It is not `sure` where the holder has to be watched for `left_s` before it may be
+    replaced. `expired_at` is by wall clocks, and not later than now.
+    """
+
+    id: str
+    phase: str
+    seq: int
+    owner: str
+    fence: int
+    expired_at: datetime
+    updated_at: datetime
+    running: int
+    sure: bool
+    why: str
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckView:
+    """The jobs that were left by their holders, as of `as_of`.
+
+    `unreadable` says which jobs cannot be told of, and why.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.jobs.stuck/1"
+
+    as_of: datetime
+    jobs: tuple[StuckLine, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+def jobs(
+    manager: StateManager, *, phase: str | None = None, prefix: str = "", limit: int | None = None
+) -> JobsView:
+    """The newest `limit` jobs, those in `phase` whose id begins with `prefix`."""
+    unreadable: list[StateError] = []
+    found = manager.list_jobs(phase=phase, prefix=prefix, on_error=unreadable.append)
+    lines = tuple(_line(job) for job in found[:limit])
+    return JobsView(jobs=lines, total=len(found), unreadable=tuple(map(str, unreadable)))
+
+
+def stuck(manager: StateManager, *, now: datetime) -> StuckView:
+    """The jobs that were not given back, and whose holder has ended or does not renew."""
+    unreadable: list[StateError] = []
+    found = manager.stuck_jobs(on_error=unreadable.append)
+    lines = tuple(_stuck_line(job) for job in found)
+    return StuckView(as_of=now, jobs=lines, unreadable=tuple(map(str, unreadable)))
+
+
+def jobs_page(view: JobsView) -> Page:
+    """A line for each job."""
+    columns = (
+        Column("JOB"),
+        Column("PHASE"),
+        Column("DONE", numeric=True),
+        Column("LEFT", numeric=True),
+        Column("DEAD", numeric=True),
+        Column("ITEMS", numeric=True),
+        Column("SEQ", numeric=True),
+        Column("UPDATED"),
+    )
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            job.id,
+            Badge(JOB, job.phase),
+            *_counts(job.progress),
+            str(job.seq),
+            stamp(job.updated_at),
+        )
+        for job in view.jobs
+    )
+    return (Table(columns=columns, rows=rows),) if rows else ()
+
+
+def stuck_page(view: StuckView) -> Page:
+    """A line for each job whose holder has gone quiet."""
+    return stuck_table(view.jobs, view.as_of)
+
+
+def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
+    """A line for each job that was left, as of `now`; nothing if there is none."""
+    columns = (
+        Column("JOB"),
+        Column("PHASE"),
+        Column("HELD BY"),
+        Column("FENCE", numeric=True),
+        Column("EXPIRED"),
+        Column("LAST WRITE"),
+        Column("IN FLIGHT", numeric=True),
+        Column("WHY"),
+    )
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            job.id,
+            Badge(JOB, job.phase),
+            job.owner,
+            str(job.fence),
+            ago(job.expired_at, now),
+            stamp(job.updated_at),
+            str(job.running),
+            job.why,
+        )
+        for job in jobs
+    )
+    return (Table(columns=columns, rows=rows),) if rows else ()
+
+
+def _line(job: JobSummary) -> JobLine:
+    return JobLine(
+        id=job.id,
+        phase=job.phase,
+        progress=None if job.progress is None else counts(job.progress),
+        seq=job.seq,
+        fence=job.fence,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+    )
+
+
+def _stuck_line(job: StuckJob) -> StuckLine:
+    return StuckLine(
+        id=job.id,
+        phase=job.phase,
+        seq=job.seq,
+        owner=job.owner,
+        fence=job.fence,
+        expired_at=job.expired_at,
+        updated_at=job.updated_at,
+        running=job.running,
+        sure=job.sure,
+        why=job.why,
+        left_s=job.left_s,
+    )
+
+
+def _counts(progress: Counts | None) -> tuple[str, ...]:
+    """Done, left, dead and all; unknown for a job of another lifecycle."""
+    if progress is None:
+        return ("?",) * 4
+    return tuple(
+        str(count) for count in (progress.done, progress.left, progress.dead, progress.total)
+    )

@@ -1,0 +1,166 @@
+"""`milepost verify --repair`: what a repair does to each job, and what it loses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from milepost.inspect.page import Column, Note, Page, Table
+from milepost.inspect.verify import ProblemLine, problem_line
+from milepost.state.manager import StateManager
+from milepost.state.repair import Lost, Repair
+
+__all__ = [
+    "LostCommits",
+    "RepairLine",
+    "RepairStepLine",
+    "RepairView",
+    "StrayRows",
+    "repair",
+    "repair_line",
+    "repair_page",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostCommits:
+    """The commits `first` to `last` of a log, which its fold cannot reach any more.
+
+    `rows` of them are still there; `events` and `results` are how many these hold, as far as
+    their heads can be read; `unreadable` lists those whose heads cannot.
+    """
+
+    first: int
+    last: int
+    rows: int
+    events: int
+    results: int
+    unreadable: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairStepLine:
+    """One thing that a repair does, and what that loses."""
+
+    does: str
+    loses: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairLine:
+    """What a repair of a job does, or did if `applied`; nothing if there are no steps.
+
+    `seq` is the newest commit that verifies, after the repair if it was applied. `lost` is the
+    tail that is set aside. `beyond` are the problems that no repair mends.
+    """
+
+    job_id: str
+    applied: bool
+    seq: int
+    steps: tuple[RepairStepLine, ...]
+    lost: LostCommits | None
+    beyond: tuple[ProblemLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayRows:
+    """Rows of the table `source` that say they are of job `number`, of which there is no entry."""
+
+    number: int
+    source: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairView:
+    """What a repair does, or did if `applied`: to each job, and to rows of no job.
+
+    `sound` is the verdict of `verify` on what is there now.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.repair/1"
+
+    store: str
+    applied: bool
+    sound: bool
+    repairs: tuple[RepairLine, ...]
+    strays: tuple[StrayRows, ...]
+    store_problems: tuple[str, ...]
+
+
+def repair(manager: StateManager, job_ids: Sequence[str], *, apply: bool) -> RepairView:
+    """What a repair of these jobs, and of rows of no job, does; it is done only with `apply`.
+
+    Cost: each job is read some times. Raises StoreUnreadable where the medium itself is damaged
+    and `apply` is asked for.
+    """
+    repairs = tuple(manager.repair(job_id, apply=apply) for job_id in job_ids)
+    strays = tuple(manager.set_strays_aside() if apply else manager.list_strays())
+    problems = tuple(manager.check_store())
+    jobs_sound = all(one.sound for job_id in job_ids for one in manager.verify(job_id))
+    return RepairView(
+        store=manager.url,
+        applied=apply,
+        sound=jobs_sound and not problems,
+        repairs=tuple(repair_line(one) for one in repairs),
+        strays=tuple(
+            StrayRows(number=one.number, source=one.source, count=one.count) for one in strays
+        ),
+        store_problems=problems,
+    )
+
+
+def repair_page(view: RepairView) -> Page:
+    """What a repair does to each job, what it loses, and what it cannot mend."""
+    steps = [
+        (repair.job_id, step.does, step.loses) for repair in view.repairs for step in repair.steps
+    ]
+    steps += [
+        ("", f"sets {stray.count} rows of {stray.source} aside", f"job number {stray.number}")
+        for stray in view.strays
+    ]
+    beyond = [("", "medium", problem, "") for problem in view.store_problems]
+    beyond += [
+        (repair.job_id, problem.invariant, problem.message, problem.lost)
+        for repair in view.repairs
+        for problem in repair.beyond
+    ]
+    does = "what was done" if view.applied else "what a repair would do"
+    return (
+        Table(
+            title=does,
+            columns=(Column("JOB"), Column("IT"), Column("LOST")),
+            rows=tuple(steps),
+            empty="there is nothing to repair",
+        ),
+        Table(
+            title="what no repair mends",
+            columns=(Column("JOB"), Column("BREAKS"), Column("WHAT"), Column("LOST")),
+            rows=tuple(beyond),
+        ),
+        Note(f"{view.store}: {'sound' if view.sound else 'NOT SOUND'}"),
+    )
+
+
+def repair_line(repair: Repair) -> RepairLine:
+    """A repair as answers have it."""
+    return RepairLine(
+        job_id=repair.job_id,
+        applied=repair.applied,
+        seq=repair.seq,
+        steps=tuple(RepairStepLine(does=step.does, loses=step.loses) for step in repair.steps),
+        lost=None if repair.lost is None else _lost(repair.lost),
+        beyond=tuple(map(problem_line, repair.beyond)),
+    )
+
+
+def _lost(lost: Lost) -> LostCommits:
+    return LostCommits(
+        first=lost.first,
+        last=lost.last,
+        rows=lost.rows,
+        events=lost.events,
+        results=lost.results,
+        unreadable=lost.unreadable,
+    )

@@ -1,0 +1,80 @@
+"""`milepost requeue`: dead letters that go back to be tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from milepost.inspect.page import Badge, Cell, Fields, Note, Page
+from milepost.inspect.plan import PlanPart, named, plan_part
+from milepost.job import JOB
+from milepost.state.manager import StateManager
+from milepost.state.scope import Scope
+
+__all__ = ["RequeueView", "requeue", "requeue_page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequeueView:
+    """Dead letters that go back to be tried again, and whether they did.
+
+    `accepted` says that the job's `phase` takes them; `seq` is as of after it.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.requeue/1"
+
+    applied: bool
+    job: str
+    seq: int
+    phase: str
+    scope: str
+    accepted: bool
+    requeued: PlanPart
+    left: int
+
+
+def requeue(
+    manager: StateManager, job_id: str, *, scope: Scope, keys: int, apply: bool
+) -> RequeueView:
+    """The dead letters in `scope`, requeued if `apply` says so.
+
+    Raises as StateManager.requeue does, and TransitionRefused only if they are to be requeued.
+    """
+    plan = manager.recover_from_checkpoint(job_id, scope=scope)
+    state = plan.state
+    accepted = "requeue" in state.accepted
+    if apply and plan.dead:
+        state = manager.requeue(job_id, scope, operator=True)
+    return RequeueView(
+        applied=apply and bool(plan.dead),
+        job=state.id,
+        seq=state.seq,
+        phase=state.phase,
+        scope=str(scope),
+        accepted=accepted,
+        requeued=plan_part("requeued", "goes back with all attempts", plan.dead, keys),
+        left=state.progress.dead if apply else state.progress.dead - len(plan.dead),
+    )
+
+
+def requeue_page(view: RequeueView) -> Page:
+    """Which dead letters go back, and what became of it."""
+    count = view.requeued.count
+    entries: list[tuple[str, Cell]] = [
+        ("job", view.job),
+        ("scope", view.scope),
+        ("phase", Badge(JOB, view.phase)),
+        ("requeue", f"{count} ({named(view.requeued)})" if count else "none"),
+        ("stay dead", str(view.left)),
+    ]
+    if view.applied:
+        outcome = f"applied: they wait for an attempt, with all attempts, at seq {view.seq}"
+        if view.phase == "failed":
+            outcome += "; recover, or a run, takes the job up again"
+    elif not count:
+        outcome = "nothing to change"
+    elif not view.accepted:
+        outcome = f"a job in {view.phase} takes no item back: recover, or begin a phase again"
+    else:
+        outcome = "nothing was changed: --apply does it"
+    return (Fields(entries=tuple(entries)), Note(outcome))

@@ -1,0 +1,144 @@
+"""`milepost verify`: whether a store and its jobs are as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from milepost.errors import StoreUnreadable
+from milepost.inspect.page import Column, Note, Page, Table
+from milepost.state.manager import StateManager
+from milepost.state.verification import Problem
+
+__all__ = ["ProblemLine", "VerifiedJob", "VerifyView", "problem_line", "verify", "verify_page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemLine:
+    """One thing that does not hold. `invariant` names which; `seq` is where, None if nowhere.
+
+    `lost` says what cannot be had any more because of it. `repairable` is False for what no
+    repair mends.
+    """
+
+    invariant: str
+    seq: int | None
+    message: str
+    lost: str
+    repairable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedJob:
+    """What was checked of one job, and what does not hold."""
+
+    job: str
+    sound: bool
+    commits: int
+    checkpoints: int
+    items: int
+    problems: tuple[ProblemLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyView:
+    """The verdict on a store: on the medium itself, and on each job that was checked."""
+
+    SCHEMA: ClassVar[str] = "milepost.verify/1"
+
+    store: str
+    sound: bool
+    store_problems: tuple[str, ...]
+    jobs: tuple[VerifiedJob, ...]
+
+
+def verify(
+    manager: StateManager, job_ids: Iterable[str], problems: Sequence[str] = ()
+) -> VerifyView:
+    """The verdict on the store's medium and on each of the jobs.
+
+    `problems` of the store that are known already count too. What cannot be read is a problem of
+    its job. Cost: each job is read once, every value decoded. Raises JobAbsent.
+    """
+    checked = tuple(_verified(manager, job_id) for job_id in job_ids)
+    found = (*problems, *manager.check_store())
+    return VerifyView(
+        store=manager.url,
+        sound=not found and all(job.sound for job in checked),
+        store_problems=found,
+        jobs=checked,
+    )
+
+
+def verify_page(view: VerifyView) -> Page:
+    """The verdict on each job, what was found wrong, and what that loses."""
+    columns = (
+        Column("JOB"),
+        Column("VERDICT"),
+        Column("COMMITS", numeric=True),
+        Column("CHECKPOINTS", numeric=True),
+        Column("ITEMS", numeric=True),
+    )
+    rows = tuple(
+        (
+            job.job,
+            "sound" if job.sound else "NOT SOUND",
+            str(job.commits),
+            str(job.checkpoints),
+            str(job.items),
+        )
+        for job in view.jobs
+    )
+    found = [("", "", "medium", problem, "") for problem in view.store_problems]
+    found += [problem for job in view.jobs for problem in _problems(job)]
+    return (
+        Table(columns=columns, rows=rows, empty="no jobs"),
+        Table(
+            title="problems",
+            columns=(
+                Column("JOB"),
+                Column("SEQ", numeric=True),
+                Column("BREAKS"),
+                Column("WHAT"),
+                Column("LOST"),
+            ),
+            rows=tuple(found),
+        ),
+        Note(f"{view.store}: {'sound' if view.sound else 'NOT SOUND'}"),
+    )
+
+
+def problem_line(problem: Problem) -> ProblemLine:
+    """A problem as answers have it."""
+    return ProblemLine(
+        invariant=problem.invariant,
+        seq=problem.seq,
+        message=problem.message,
+        lost=problem.lost,
+        repairable=problem.repairable,
+    )
+
+
+def _verified(manager: StateManager, job_id: str) -> VerifiedJob:
+    try:
+        (one,) = manager.verify(job_id)
+    except StoreUnreadable as error:
+        problem = problem_line(Problem(invariant="readable", seq=None, message=error.problem))
+        return VerifiedJob(
+            job=job_id, sound=False, commits=0, checkpoints=0, items=0, problems=(problem,)
+        )
+    return VerifiedJob(
+        job=one.job_id,
+        sound=one.sound,
+        commits=one.commits,
+        checkpoints=one.checkpoints,
+        items=one.items,
+        problems=tuple(map(problem_line, one.problems)),
+    )
+
+
+def _problems(job: VerifiedJob) -> Iterator[tuple[str, str, str, str, str]]:
+    for problem in job.problems:
+        seq = "" if problem.seq is None else str(problem.seq)
+        yield job.job, seq, problem.invariant, problem.message, problem.lost
