@@ -13,13 +13,13 @@ from milepost.printing import printable, printable_lines
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
 from milepost_codegen.diff.document import document
-from milepost_codegen.diff.dot import emit_diff
 from milepost_codegen.diff.text import render_text
+from milepost_codegen.drawings.diff import emit_diff
+from milepost_codegen.drawings.svg import RendererMissing, render_svg
 from milepost_codegen.explanations import explain
 from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Definition, Output, outputs
 from milepost_codegen.project import ProjectProblem, Source, Target, find_project
-from milepost_codegen.render_svg import RendererMissing, render_svg
 from milepost_codegen.schema import schema_text
 from milepost_codegen.write import diff, drift, orphans, shown, write
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_codegen.digest import digest_of_text
-from milepost_codegen.emit.dot import emit_dot
-from milepost_codegen.emit.mermaid import emit_mermaid
-from milepost_codegen.emit.python import emit_python
-from milepost_codegen.emit.reference import emit_reference
+from milepost_codegen.drawings.dot import emit_dot
+from milepost_codegen.drawings.mermaid import emit_mermaid
+from milepost_codegen.drawings.svg import RendererMissing, render_svg
 from milepost_codegen.header import with_header
 from milepost_codegen.project import ProjectProblem
-from milepost_codegen.render_svg import RendererMissing, render_svg
+from milepost_codegen.python import emit_python
+from milepost_codegen.reference import emit_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

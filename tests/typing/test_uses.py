@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from milepost_codegen.compiler import compile_definition
-from milepost_codegen.emit.python import emit_python
+from milepost_codegen.python import emit_python
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

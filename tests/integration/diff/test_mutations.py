@@ -7,8 +7,8 @@ import pytest
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
 from milepost_codegen.diff.document import document
-from milepost_codegen.diff.dot import emit_diff
 from milepost_codegen.diff.text import render_text
+from milepost_codegen.drawings.diff import emit_diff
 from milepost_codegen.findings import DefinitionError
 from tests.integration.diff.test_command import ORDERS, ROOT
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from milepost_codegen.compiler import Compiled, compile_definition
-from milepost_codegen.emit.python import emit_python
+from milepost_codegen.python import emit_python
 
 from .tables import path_of
 

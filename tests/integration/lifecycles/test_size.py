@@ -10,11 +10,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from milepost_codegen.compiler import Compiled, compile_definition
-from milepost_codegen.drawing import draw
-from milepost_codegen.emit.dot import emit_dot
-from milepost_codegen.emit.mermaid import emit_mermaid
+from milepost_codegen.drawings.dot import emit_dot
+from milepost_codegen.drawings.mermaid import emit_mermaid
+from milepost_codegen.drawings.model import draw
+from milepost_codegen.drawings.svg import render_svg
 from milepost_codegen.model import Lifecycle, Machine
-from milepost_codegen.render_svg import render_svg
 
 from .crowded import crowded
 from .tables import NAMES

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from milepost_codegen.compiler import compile_definition
-from milepost_codegen.emit.python import emit_python
+from milepost_codegen.python import emit_python
 
 ROOT = Path(__file__).parents[3]
 FINDINGS = ROOT / "tests" / "findings"

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milepost_codegen.compiler import compile_definition
-from milepost_codegen.emit.python import emit_python
 from milepost_codegen.findings import DefinitionError
+from milepost_codegen.python import emit_python
 
 from .lifecycles import RICH, SMALL
 

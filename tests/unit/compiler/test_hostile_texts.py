@@ -20,13 +20,13 @@ from milepost.bridges.scxml import to_scxml
 from milepost.cli import main
 from milepost.printing import printable
 from milepost_codegen.compiler import compile_definition
-from milepost_codegen.emit.dot import emit_dot
-from milepost_codegen.emit.mermaid import emit_mermaid
-from milepost_codegen.emit.python import emit_python
-from milepost_codegen.emit.reference import emit_reference
+from milepost_codegen.drawings.dot import emit_dot
+from milepost_codegen.drawings.mermaid import emit_mermaid
+from milepost_codegen.drawings.svg import render_svg
 from milepost_codegen.findings import DefinitionError, render
 from milepost_codegen.header import read_header, with_header
-from milepost_codegen.render_svg import render_svg
+from milepost_codegen.python import emit_python
+from milepost_codegen.reference import emit_reference
 from tests.hostile import HALF_PAIRS, HOSTILE, misbehaving
 
 from .lifecycles import load

@@ -2,8 +2,8 @@
 
 import pytest
 
-from milepost_codegen.diff.dot import emit_diff
-from milepost_codegen.diff.union import Union, unions
+from milepost_codegen.drawings.diff import emit_diff
+from milepost_codegen.drawings.union import Union, unions
 from tests.unit.compiler.diff.versions import BASE, Data, Edit, compiled, edited
 
 

@@ -20,13 +20,13 @@ from milepost_codegen.names import (
     state_class,
     take_function,
 )
-from milepost_codegen.plan.docs import docstring
-from milepost_codegen.plan.parts import ClassPlan, FunctionPlan
-from milepost_codegen.plan.statements import signature, union
+from milepost_codegen.python.docs import docstring
+from milepost_codegen.python.parts import ClassPlan, FunctionPlan
+from milepost_codegen.python.statements import signature, union
 
 if TYPE_CHECKING:
     from milepost_codegen.model import Machine
-    from milepost_codegen.plan.tables import Names
+    from milepost_codegen.python.tables import Names
 
 __all__ = ["functions", "handlers", "states_by_name", "unions"]
 

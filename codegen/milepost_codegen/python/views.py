@@ -16,13 +16,13 @@ from milepost_codegen.names import (
     member_event_class,
     state_enum,
 )
-from milepost_codegen.plan.docs import docstring
-from milepost_codegen.plan.parts import ClassPlan, FunctionPlan
-from milepost_codegen.plan.statements import signature, union
+from milepost_codegen.python.docs import docstring
+from milepost_codegen.python.parts import ClassPlan, FunctionPlan
+from milepost_codegen.python.statements import signature, union
 
 if TYPE_CHECKING:
     from milepost_codegen.model import Collection, Machine, Variable
-    from milepost_codegen.plan.tables import Names
+    from milepost_codegen.python.tables import Names
 
 __all__ = ["context_views", "member_event", "sent_type", "sent_union"]
 

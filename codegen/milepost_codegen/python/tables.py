@@ -8,9 +8,9 @@ from milepost_codegen.expressions import to_python, to_text
 from milepost_codegen.layout import WIDTH, Bracketed, Code, Prefixed, Text, lay_out, literal
 from milepost_codegen.model import guards_in, reads_in
 from milepost_codegen.names import constant_name, own_class
-from milepost_codegen.plan.declarations import json_literal
-from milepost_codegen.plan.parts import ConstantPlan, FunctionPlan
-from milepost_codegen.plan.statements import signature, statement
+from milepost_codegen.python.declarations import json_literal
+from milepost_codegen.python.parts import ConstantPlan, FunctionPlan
+from milepost_codegen.python.statements import signature, statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from graphviz import Digraph, nohtml
 
 from milepost.printing import printable
-from milepost_codegen.drawing import Arrow, Box, Cluster, Drawing, Kind, Members, draw
+from milepost_codegen.drawings.model import Arrow, Box, Cluster, Drawing, Kind, Members, draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

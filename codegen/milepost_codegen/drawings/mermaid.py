@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.drawing import Cluster, draw
+from milepost_codegen.drawings.model import Cluster, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from graphviz import Digraph
 
-from milepost_codegen.diff.union import STATUSES, unions
-from milepost_codegen.drawing import draw
-from milepost_codegen.emit.dot import tooltip
+from milepost_codegen.drawings.dot import tooltip
+from milepost_codegen.drawings.model import draw
+from milepost_codegen.drawings.union import STATUSES, unions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from milepost_codegen.diff.union import Status, Union
-    from milepost_codegen.drawing import Arrow, Cluster, Drawing
+    from milepost_codegen.drawings.model import Arrow, Cluster, Drawing
+    from milepost_codegen.drawings.union import Status, Union
     from milepost_codegen.model import Lifecycle
 
 __all__ = ["emit_diff"]

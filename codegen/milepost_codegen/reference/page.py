@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_codegen.emit.markdown import cell, code, paragraph
-from milepost_codegen.emit.templates import render
 from milepost_codegen.expressions import to_text
+from milepost_codegen.reference.markdown import cell, code, paragraph
+from milepost_codegen.templates import render
 
 if TYPE_CHECKING:
     from milepost_codegen.model import Event, Json, Lifecycle, Machine, Transition, Variable

@@ -16,9 +16,9 @@ from milepost_codegen.names import (
     state_enum,
     step_function,
 )
-from milepost_codegen.plan.docs import docstring, note
-from milepost_codegen.plan.parts import EnumMemberPlan, EnumPlan, FunctionPlan, PayloadPlan
-from milepost_codegen.plan.statements import signature, statement
+from milepost_codegen.python.docs import docstring, note
+from milepost_codegen.python.parts import EnumMemberPlan, EnumPlan, FunctionPlan, PayloadPlan
+from milepost_codegen.python.statements import signature, statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,15 +15,15 @@ from milepost_codegen.names import (
     state_class,
     state_enum,
 )
-from milepost_codegen.plan.docs import docstring
-from milepost_codegen.plan.parts import ClassPlan, FunctionPlan
-from milepost_codegen.plan.statements import union
-from milepost_codegen.plan.tables import certain
-from milepost_codegen.plan.views import sent_type
+from milepost_codegen.python.docs import docstring
+from milepost_codegen.python.parts import ClassPlan, FunctionPlan
+from milepost_codegen.python.statements import union
+from milepost_codegen.python.tables import certain
+from milepost_codegen.python.views import sent_type
 
 if TYPE_CHECKING:
     from milepost_codegen.model import Event, Machine, State, Transition
-    from milepost_codegen.plan.tables import Names
+    from milepost_codegen.python.tables import Names
 
 __all__ = ["base_class", "outcome_unions", "state_classes"]
 

@@ -10,9 +10,9 @@ from milepost_codegen.diff.names import machine_names
 from milepost_codegen.diff.text import render_text
 from milepost_codegen.digest import digest_of_meaning
 from milepost_codegen.layout import Code, Text, literal
-from milepost_codegen.plan.parts import FunctionPlan
-from milepost_codegen.plan.statements import signature
-from milepost_codegen.plan.tables import call, giving, mapping
+from milepost_codegen.python.parts import FunctionPlan
+from milepost_codegen.python.statements import signature
+from milepost_codegen.python.tables import call, giving, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from milepost_codegen.digest import digest_of_meaning
 from milepost_codegen.layout import WIDTH, Bracketed, Code, Text, lay_out, literal
 from milepost_codegen.names import constant_name, open_states, public_names, sorted_names
-from milepost_codegen.plan.declarations import (
+from milepost_codegen.python.declarations import (
     declared_enum,
     guards,
     interface,
@@ -17,11 +17,11 @@ from milepost_codegen.plan.declarations import (
     payload,
     wheres,
 )
-from milepost_codegen.plan.docs import docstring
-from milepost_codegen.plan.handling import functions, handlers, states_by_name, unions
-from milepost_codegen.plan.parts import ConstantPlan, MachinePlan, ModulePlan
-from milepost_codegen.plan.states import base_class, outcome_unions, state_classes
-from milepost_codegen.plan.tables import (
+from milepost_codegen.python.docs import docstring
+from milepost_codegen.python.handling import functions, handlers, states_by_name, unions
+from milepost_codegen.python.parts import ConstantPlan, MachinePlan, ModulePlan
+from milepost_codegen.python.states import base_class, outcome_unions, state_classes
+from milepost_codegen.python.tables import (
     Names,
     assignments,
     call,
@@ -30,15 +30,15 @@ from milepost_codegen.plan.tables import (
     tables,
     transitions,
 )
-from milepost_codegen.plan.upgrades import upgrade_plan
-from milepost_codegen.plan.views import context_views, member_event, sent_union
+from milepost_codegen.python.upgrades import upgrade_plan
+from milepost_codegen.python.views import context_views, member_event, sent_union
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milepost_codegen.model import Lifecycle, Machine
-    from milepost_codegen.plan.parts import ClassPlan, FunctionPlan
-    from milepost_codegen.plan.upgrades import UpgradePlan
+    from milepost_codegen.python.parts import ClassPlan, FunctionPlan
+    from milepost_codegen.python.upgrades import UpgradePlan
 
 __all__ = ["module_plan"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milepost_codegen.emit.templates import render
-from milepost_codegen.plan import module_plan
+from milepost_codegen.python.module import module_plan
+from milepost_codegen.templates import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

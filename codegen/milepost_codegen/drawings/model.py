@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from milepost_codegen.drawings.folding import folded
 from milepost_codegen.expressions import to_text
-from milepost_codegen.folding import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,1 @@
+"""Drawings of a lifecycle and of what two versions differ in: one model, several forms."""

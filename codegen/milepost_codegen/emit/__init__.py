@@ -1,1 +1,0 @@
-"""Texts of generated files: Python, drawings, reference pages."""
