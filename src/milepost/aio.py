@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -18,8 +18,8 @@ from milepost.coalescing import Coalescer
 from milepost.errors import StoreForked
 from milepost.forks import here
 from milepost.job import CheckpointRef, JobState
-from milepost.machine import Payload, Values
-from milepost.omissions import OnError, refuse
+from milepost.machine import Lifecycle, Payload, Values
+from milepost.omissions import OnError, ignore, refuse
 from milepost.payloads import PayloadCodec
 from milepost.rows import StoreFormat, Stray, Vacuumed
 from milepost.state.additions import Existing
@@ -80,6 +80,9 @@ class AsyncStateManager:
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
+        lifecycle: Lifecycle | None = None,
+        lifecycles: Sequence[Lifecycle] = (),
+        earlier: Sequence[Lifecycle] = (),
         allow_network: bool = False,
         clock: Clock | None = None,
         payload_codec: PayloadCodec | None = None,
@@ -97,6 +100,9 @@ class AsyncStateManager:
                 read_only=read_only,
                 durability=durability,
                 busy_timeout_s=busy_timeout_s,
+                lifecycle=lifecycle,
+                lifecycles=lifecycles,
+                earlier=earlier,
                 allow_network=allow_network,
                 clock=clock,
                 payload_codec=payload_codec,
@@ -139,10 +145,16 @@ class AsyncStateManager:
         job_id: str | None = None,
         config: Values | None = None,
         variables: Mapping[str, object] | None = None,
+        lifecycle: str | None = None,
     ) -> JobState:
         """As StateManager.create_job."""
         return await self._call(
-            self.manager.create_job, items, job_id=job_id, config=config, variables=variables
+            self.manager.create_job,
+            items,
+            job_id=job_id,
+            config=config,
+            variables=variables,
+            lifecycle=lifecycle,
         )
 
     async def add_items(
@@ -172,13 +184,19 @@ class AsyncStateManager:
         self,
         *,
         phase: str | None = None,
+        lifecycle: str | None = None,
         prefix: str = "",
         limit: int | None = None,
         on_error: OnError = refuse,
     ) -> list[JobSummary]:
         """As StateManager.list_jobs; `on_error` is called in a thread."""
         return await self._call(
-            self.manager.list_jobs, phase=phase, prefix=prefix, limit=limit, on_error=on_error
+            self.manager.list_jobs,
+            phase=phase,
+            lifecycle=lifecycle,
+            prefix=prefix,
+            limit=limit,
+            on_error=on_error,
         )
 
     async def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
@@ -372,9 +390,11 @@ class AsyncStateManager:
         """As StateManager.sizes."""
         return await self._call(self.manager.sizes, job_id, largest=largest)
 
-    async def stuck_jobs(self, *, on_error: OnError = refuse) -> list[StuckJob]:
-        """As StateManager.stuck_jobs; `on_error` is called in a thread."""
-        return await self._call(self.manager.stuck_jobs, on_error=on_error)
+    async def stuck_jobs(
+        self, *, on_error: OnError = refuse, on_unknown: OnError = ignore
+    ) -> list[StuckJob]:
+        """As StateManager.stuck_jobs; `on_error` and `on_unknown` are called in a thread."""
+        return await self._call(self.manager.stuck_jobs, on_error=on_error, on_unknown=on_unknown)
 
     async def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
         """As StateManager.reap."""

@@ -22,6 +22,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ LeaseForeign                the lease is of another job
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
+   │  └─ LifecycleUnknown         nothing here knows the lifecycle that the job runs by
+   ├─ LifecycleUnfit              a lifecycle that no store keeps jobs of, or two of one name
    ├─ InputChanged                the items given are not those of the job
    ├─ ImportFailed                an old job of which nothing can be made here
    ├─ ImportConflict              an old job whose place here is taken
@@ -77,6 +79,8 @@ __all__ = [
     "LeaseHeld",
     "LeaseLost",
     "LifecycleChanged",
+    "LifecycleUnfit",
+    "LifecycleUnknown",
     "LogCorrupt",
     "MilepostError",
     "PayloadInvalid",
@@ -452,8 +456,9 @@ class RecordConflict(StateError):
 class LifecycleChanged(StateError):
     """The job runs by another version of its lifecycle, and cannot go on under that of this code.
 
-    `problem` says why and what to do; `report` is that of `milepost diff` where the change is
-    breaking, and empty otherwise.
+    It runs by the `lifecycle` of that name, in the `version` of that `digest`; the version is 0
+    where it is not known. `problem` says why and what to do; `report` is that of `milepost diff`
+    where the change is breaking, and empty otherwise.
     """
 
     code: ClassVar[str] = "lifecycle-changed"
@@ -462,11 +467,39 @@ class LifecycleChanged(StateError):
     current: str
     problem: str
     report: str = ""
+    lifecycle: str = ""
+    version: int = 0
+    digest: str = ""
 
     def __str__(self) -> str:
         told = f"job {self.job_id} runs by {self.stored} and this code by {self.current}"
         report = f"\n{printable_lines(self.report)}" if self.report else ""
         return printable(f"{told}: {self.problem}") + report
+
+
+@dataclass(eq=False, kw_only=True)
+class LifecycleUnknown(LifecycleChanged):
+    """The job runs by a lifecycle of which there are no tables here; `current` are those here."""
+
+    code: ClassVar[str] = "lifecycle-unknown"
+
+    def __str__(self) -> str:
+        return printable(
+            f"job {self.job_id} runs by {self.stored}, of which there is no table here (there are:"
+            f" {self.current}): {self.problem}"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class LifecycleUnfit(StateError):
+    """A lifecycle that was given cannot be kept in a store; nothing was opened."""
+
+    code: ClassVar[str] = "lifecycle-unfit"
+    lifecycle: str
+    problem: str
+
+    def __str__(self) -> str:
+        return printable(f"lifecycle {self.lifecycle}: {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)

@@ -209,7 +209,8 @@ def _rewound(state: JobState, fact: Rewound) -> JobState:
 
 
 def _migrated(state: JobState, fact: Migrated) -> JobState:
-    then = restore(fact.snapshot, state.tables, state.inputs)
+    noted = fact.lifecycle, fact.version
+    then = restore(fact.snapshot, state.tables, state.inputs, noted)
     if then.id != state.id or then.seq != state.seq - 1:
         raise ValueError(f"the snapshot in it is not of seq {state.seq - 1} of this job")
     if then.lifecycle.digest != fact.digest:

@@ -16,7 +16,7 @@ from milepost.facts import FORMAT, CheckpointTaken, JobCreated, Snapshot
 from milepost.inputs import Inputs, KeySet, Spans
 from milepost.items import Ledger, bitmap
 from milepost.machine import Lifecycle, Machine, Values, frozen
-from milepost.versions import Tables, version_of
+from milepost.versions import Catalogue, version_of
 
 __all__ = [
     "ITEMS",
@@ -119,7 +119,7 @@ class JobState:
     spans: Spans = ((0, 0),)
     number: int = field(default=0, compare=False, repr=False)
     lifecycle: Lifecycle = field(compare=False, repr=False)
-    tables: Tables = field(compare=False, repr=False)
+    tables: Catalogue = field(compare=False, repr=False)
     inputs: Inputs = field(compare=False, repr=False)
     as_logged: JobState | None = field(default=None, compare=False, repr=False)
 
@@ -294,17 +294,20 @@ def changed(state: JobState, **values: Any) -> JobState:
     return after
 
 
-def restore(stored: bytes, tables: Tables, inputs: Inputs) -> JobState:
+def restore(
+    stored: bytes, tables: Catalogue, inputs: Inputs, noted: tuple[str, int] | None = None
+) -> JobState:
     """The state whose `snapshot` gave `stored`.
 
-    `inputs` are those of any state of the job. Raises StoreUnreadable where the bytes are damaged,
+    `inputs` are those of any state of the job; `noted` is the version that the log says it is of,
+    by name and number, where it does. Raises StoreUnreadable where the bytes are damaged,
     ValueError where they are no partition, LifecycleChanged where they are of a version that is
     not among the `tables`.
     """
     snapshot = decode_snapshot(stored)
     created = snapshot.created
     digest = snapshot.lifecycle or created.digest
-    lifecycle = version_of(snapshot.job_id, digest, created, tables)
+    lifecycle = version_of(snapshot.job_id, digest, created, tables, noted)
     params = created.item_params if snapshot.item_params is None else snapshot.item_params
     count = created.item_count if snapshot.item_count is None else snapshot.item_count
     spans = tuple((first, place) for first, place in snapshot.spans) or ((0, 0),)
@@ -337,7 +340,7 @@ def restore(stored: bytes, tables: Tables, inputs: Inputs) -> JobState:
     )
 
 
-def begin(job_id: str, created: JobCreated, tables: Tables, inputs: Inputs) -> JobState:
+def begin(job_id: str, created: JobCreated, tables: Catalogue, inputs: Inputs) -> JobState:
     """The state before the first commit has been folded: seq 0, nothing has happened yet.
 
     Raises LifecycleChanged where the job was created under a version that is not in `tables`.

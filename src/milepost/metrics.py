@@ -72,14 +72,21 @@ CHECKPOINTS_PASSED_OVER: Final = "milepost.checkpoints.passed_over"
 FOLD_DURATION: Final = "milepost.fold.duration"
 RECOVERIES: Final = "milepost.recoveries"
 
+_OF_EVENTS: Final = ("milepost.machine", "milepost.event", "milepost.lifecycle")
+
 INSTRUMENTS: Final = (
-    Instrument(JOBS, "{job}", ("milepost.origin",), "Jobs created, forked or imported."),
+    Instrument(
+        JOBS,
+        "{job}",
+        ("milepost.origin", "milepost.lifecycle"),
+        "Jobs created, forked or imported.",
+    ),
     Instrument(COMMITS, "{commit}", (), "Rows appended to logs, after the rows a job begins with."),
     Instrument(FACTS, "{fact}", ("milepost.fact",), "Facts in those rows, by kind."),
     Instrument(
         EVENTS,
         "{event}",
-        ("milepost.machine", "milepost.event"),
+        _OF_EVENTS,
         "Events in those rows that jobs and items took, as they were asked for.",
     ),
     Instrument(
@@ -185,25 +192,20 @@ class Metrics:
         took_s = self._seconds() - began_s
         rows: set[tuple[str, int]] = set()
         facts: Tallies[str] = Tallies()
-        events: Tallies[tuple[str, str]] = Tallies()
+        events: Tallies[tuple[str, str, str]] = Tallies()
         requests = 0
         for answer in answers:
             requests += 1
             if answer.error is not None:
                 self._refused(live, answer.error)
-            if answer.drafts and answer.state is not None:
-                rows.add((answer.job_id, answer.state.seq))
+            state = answer.state
+            if state is None:
+                continue
+            if answer.drafts:
+                rows.add((answer.job_id, state.seq))
             for draft in answer.drafts:
                 facts[_TAGS[type(draft.fact)]] += 1
-                match draft.fact:
-                    case ItemsFired(event=event, ordinals=ordinals):
-                        events["item", event] += len(ordinals)
-                    case JobFired(event=event):
-                        events["job", event] += 1
-                    case LeaseTaken(reason=reason):
-                        self.lease("taken_over" if reason else "taken")
-                    case LeaseReleased():
-                        self.lease("released")
+                self._count(draft.fact, state, events)
         if not rows:
             return
         live.counters[COMMITS].add(len(rows))
@@ -211,14 +213,27 @@ class Metrics:
         live.histograms[APPEND_REQUESTS].record(requests)
         for fact, count in facts.items():
             live.counters[FACTS].add(count, {"milepost.fact": fact})
-        for (machine, event), count in events.items():
-            named = {"milepost.machine": machine, "milepost.event": event}
-            live.counters[EVENTS].add(count, named)
+        for named, count in events.items():
+            attributes: dict[str, str] = dict(zip(_OF_EVENTS, named, strict=True))
+            live.counters[EVENTS].add(count, attributes)
 
-    def began_job(self, origin: Origin) -> None:
-        """A job was created, forked from another, or imported."""
+    def _count(self, fact: Fact, state: JobState, events: Tallies[tuple[str, str, str]]) -> None:
+        """Count the events of a fact that is durable, and what became of the lease."""
+        match fact:
+            case ItemsFired(event=event, ordinals=ordinals):
+                events[state.items.machine.name, event, state.lifecycle.name] += len(ordinals)
+            case JobFired(event=event):
+                events[state.machine.name, event, state.lifecycle.name] += 1
+            case LeaseTaken(reason=reason):
+                self.lease("taken_over" if reason else "taken")
+            case LeaseReleased():
+                self.lease("released")
+
+    def began_job(self, origin: Origin, lifecycle: str) -> None:
+        """A job of that lifecycle was created, forked from another, or imported."""
         if self.began() is not None and self._live is not None:
-            self._live.counters[JOBS].add(1, {"milepost.origin": origin})
+            named = {"milepost.origin": origin, "milepost.lifecycle": lifecycle}
+            self._live.counters[JOBS].add(1, named)
 
     def lease(self, event: LeaseEvent) -> None:
         """Something became of a lease."""

@@ -11,7 +11,7 @@ from milepost.facts import Draft, Migrated
 from milepost.items import Cell, Ledger
 from milepost.job import ITEMS, JOB, JobState, changed
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Upgrade, Values, frozen
-from milepost.versions import described
+from milepost.versions import refused_upgrade
 
 __all__ = ["migration", "upgraded"]
 
@@ -28,11 +28,10 @@ def upgraded(state: JobState, lifecycle: Lifecycle) -> JobState:
         return state
     upgrade = lifecycle.upgrades.get(state.lifecycle.digest)
     if upgrade is None:
-        problem = "name that version as 'earlier' in [tool.milepost] and compile"
-        raise _refused(state, lifecycle, problem)
+        raise refused_upgrade(state.id, state.lifecycle, lifecycle)
     if upgrade.verdict == "breaking":
         problem = "the change is breaking: finish the job with the version that it runs by"
-        raise _refused(state, lifecycle, problem, upgrade.report)
+        raise refused_upgrade(state.id, state.lifecycle, lifecycle, problem, upgrade.report)
     return _Upgrading(state, lifecycle, upgrade).state()
 
 
@@ -131,16 +130,5 @@ class _Upgrading:
 
     def _refused(self, problem: str) -> LifecycleChanged:
         advice = "finish the job with the version that it runs by, or mend the migration"
-        return _refused(self._before, self._lifecycle, f"{problem}: {advice}")
-
-
-def _refused(
-    state: JobState, lifecycle: Lifecycle, problem: str, report: str = ""
-) -> LifecycleChanged:
-    return LifecycleChanged(
-        job_id=state.id,
-        stored=described(state.lifecycle),
-        current=described(lifecycle),
-        problem=problem,
-        report=report,
-    )
+        before = self._before
+        return refused_upgrade(before.id, before.lifecycle, self._lifecycle, f"{problem}: {advice}")

@@ -81,10 +81,13 @@ def begin(manager: StateManager) -> None:
 def test_what_is_appended_is_counted_by_kind(manager: StateManager, told: Told) -> None:
     """Rows, facts, events and how many shared a transaction; the first row is the job's."""
     begin(manager)
-    assert told.counted("milepost.jobs") == {("created",): 1}
+    assert told.counted("milepost.jobs") == {("created", "mapreduce"): 1}
     assert told.counted("milepost.commits") == {(): 2}
     assert told.counted("milepost.facts") == {("job",): 1, ("items",): 1}
-    assert told.counted("milepost.events") == {("job", "start_map"): 1, ("item", "start"): 3}
+    assert told.counted("milepost.events") == {
+        ("job", "start_map", "mapreduce"): 1,
+        ("item", "start", "mapreduce"): 3,
+    }
     (requests,) = told.points()["milepost.append.requests"].values()
     assert (requests.count, requests.sum) == (2, 2)
 
@@ -214,7 +217,7 @@ def test_a_hidden_commit_is_logged_and_counted_for_what_became_of_it(
     became = "it took place" if kept else "nothing of it was written"
     assert (record.name, became in record.getMessage()) == ("milepost.store", True)
     assert told.counted("milepost.commits") == {(): 2 + kept}
-    assert told.counted("milepost.events").get(("job", "pause"), 0) == kept
+    assert told.counted("milepost.events").get(("job", "pause", "mapreduce"), 0) == kept
 
 
 def test_nothing_is_counted_by_job_or_item(manager: StateManager, told: Told) -> None:

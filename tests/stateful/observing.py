@@ -10,7 +10,7 @@ from milepost import JobState, StateManager
 from milepost.lifecycles import mapreduce
 from milepost.state.loading import Loader
 from milepost.state.persistence import open_store
-from milepost.versions import tables_of
+from milepost.versions import Catalogue
 
 from .reference import seen
 
@@ -34,7 +34,7 @@ def folded_from_nothing(url: str, job_id: str) -> JobState:
     """The fold of the log from its first commit: no checkpoint, no cache."""
     store = open_store(url, read_only=True, create=False)
     try:
-        loader = Loader(store, tables_of(mapreduce.LIFECYCLE, ()))
+        loader = Loader(store, Catalogue.of([mapreduce.LIFECYCLE]))
         with store.reading() as reader:
             job = loader.job(reader, job_id)
             state = loader.origin(reader, job)

@@ -13,7 +13,7 @@ from milepost.job import JOB
 from milepost.rows import Vacuumed
 from milepost.state.collecting import Collected
 from milepost.state.manager import StateManager
-from milepost.state.retention import ACTIVE, RetentionPolicy, Verdict, Why
+from milepost.state.retention import ACTIVE, UNKNOWN, RetentionPolicy, Verdict, Why
 
 __all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page"]
 
@@ -22,11 +22,13 @@ __all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_pa
 class GcLine:
     """Whether one job goes, and why.
 
-    `kept_for_s` is how long it is kept, None for ever or as long as it is active; `reason` is that
-    of whoever said so, or names its holder. `checkpoints` are those that go though the job stays.
+    `lifecycle` is the name of the one that it runs by. `kept_for_s` is how long it is kept, None
+    for ever or as long as it is active; `reason` is that of whoever said so, or names its holder.
+    `checkpoints` are those that go though the job stays.
     """
 
     job: str
+    lifecycle: str
     outcome: str
     phase: str
     age_s: float
@@ -128,7 +130,7 @@ def gc_page(view: GcView) -> Page:
     rows: list[tuple[Cell, ...]] = [
         (
             line.job,
-            line.outcome if line.outcome == ACTIVE else Badge(JOB, line.outcome),
+            line.outcome if line.outcome in (ACTIVE, UNKNOWN) else Badge(JOB, line.outcome),
             duration(line.age_s),
             "goes" if line.goes else "stays",
             _why(line),
@@ -143,6 +145,7 @@ def gc_page(view: GcView) -> Page:
 def _line(verdict: Verdict) -> GcLine:
     return GcLine(
         job=verdict.job_id,
+        lifecycle=verdict.lifecycle,
         outcome=verdict.outcome,
         phase=verdict.phase,
         age_s=verdict.age.total_seconds(),
@@ -179,6 +182,8 @@ def _why(line: GcLine) -> str:
             why = f"in {line.phase}"
         case Why.HELD:
             why = f"held by {line.reason}"
+        case Why.UNKNOWN:
+            why = f"runs by {line.reason}, of which there is no table here"
         case Why.UNREADABLE:
             why = f"cannot be read{because}"
         case Why.FOR_EVER:

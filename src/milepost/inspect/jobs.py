@@ -32,11 +32,14 @@ __all__ = [
 class JobLine:
     """A job as of its newest commit `seq`.
 
+    It runs by the `lifecycle` of that name, in that `version`, which is 0 where it is not known.
     `progress` is None, and the phase that of its own version, for a job that cannot go on under
-    this version of its lifecycle.
+    the lifecycles that are at hand.
     """
 
     id: str
+    lifecycle: str
+    version: int
     phase: str
     progress: Counts | None
     seq: int
@@ -85,6 +88,7 @@ class StuckLine:
 class StuckView:
     """The jobs that were left by their holders, as of `as_of`.
 
+    `unknown` says which were and cannot go on under the lifecycles at hand: they are left alone.
     `unreadable` says which jobs cannot be told of, and why.
     """
 
@@ -92,15 +96,23 @@ class StuckView:
 
     as_of: datetime
     jobs: tuple[StuckLine, ...]
+    unknown: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
 def jobs(
-    manager: StateManager, *, phase: str | None = None, prefix: str = "", limit: int | None = None
+    manager: StateManager,
+    *,
+    phase: str | None = None,
+    lifecycle: str | None = None,
+    prefix: str = "",
+    limit: int | None = None,
 ) -> JobsView:
-    """The newest `limit` jobs, those in `phase` whose id begins with `prefix`."""
+    """The newest `limit` jobs in `phase`, of `lifecycle`, whose id begins with `prefix`."""
     unreadable: list[StateError] = []
-    found = manager.list_jobs(phase=phase, prefix=prefix, on_error=unreadable.append)
+    found = manager.list_jobs(
+        phase=phase, lifecycle=lifecycle, prefix=prefix, on_error=unreadable.append
+    )
     lines = tuple(_line(job) for job in found[:limit])
     return JobsView(jobs=lines, total=len(found), unreadable=tuple(map(str, unreadable)))
 
@@ -108,15 +120,23 @@ def jobs(
 def stuck(manager: StateManager, *, now: datetime) -> StuckView:
     """The jobs that were not given back, and whose holder has ended or does not renew."""
     unreadable: list[StateError] = []
-    found = manager.stuck_jobs(on_error=unreadable.append)
-    lines = tuple(_stuck_line(job) for job in found)
-    return StuckView(as_of=now, jobs=lines, unreadable=tuple(map(str, unreadable)))
+    unknown: list[StateError] = []
+    found = manager.stuck_jobs(on_error=unreadable.append, on_unknown=unknown.append)
+    return StuckView(
+        as_of=now,
+        jobs=tuple(_stuck_line(job) for job in found),
+        unknown=tuple(map(str, unknown)),
+        unreadable=tuple(map(str, unreadable)),
+    )
 
 
 def jobs_page(view: JobsView) -> Page:
-    """A line for each job."""
+    """A line for each job, with its lifecycle where they differ or one is not at hand."""
+    several = len({job.lifecycle for job in view.jobs}) > 1
+    named = several or any(job.progress is None for job in view.jobs)
     columns = (
         Column("JOB"),
+        *((Column("LIFECYCLE"),) if named else ()),
         Column("PHASE"),
         Column("DONE", numeric=True),
         Column("LEFT", numeric=True),
@@ -128,6 +148,7 @@ def jobs_page(view: JobsView) -> Page:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             job.id,
+            *((f"{job.lifecycle} {job.version or '?'}",) if named else ()),
             Badge(JOB, job.phase),
             *_counts(job.progress),
             str(job.seq),
@@ -174,6 +195,8 @@ def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
 def _line(job: JobSummary) -> JobLine:
     return JobLine(
         id=job.id,
+        lifecycle=job.lifecycle,
+        version=job.version,
         phase=job.phase,
         progress=None if job.progress is None else counts(job.progress),
         seq=job.seq,

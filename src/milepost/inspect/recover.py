@@ -34,7 +34,8 @@ class RecoverView:
 class ReapView:
     """The stuck jobs, and whether they were freed; `alive` are those whose holders came back.
 
-    `unreadable` says which jobs cannot be told of, and why.
+    `unknown` says which were left and cannot go on under the lifecycles at hand: they are left
+    alone. `unreadable` says which jobs cannot be told of, and why.
     """
 
     SCHEMA: ClassVar[str] = "milepost.recover.expired/1"
@@ -43,6 +44,7 @@ class ReapView:
     as_of: datetime
     jobs: tuple[StuckLine, ...]
     alive: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
@@ -85,6 +87,7 @@ def reap(
         as_of=now,
         jobs=found.jobs,
         alive=tuple(alive),
+        unknown=found.unknown,
         unreadable=found.unreadable,
     )
 

@@ -33,7 +33,7 @@ from milepost.rows import Row, StoredCheckpoint, StoredJob
 from milepost.state.loading import Loader
 from milepost.state.persistence import Reader, Writer
 from milepost.state.verification import verify_job
-from milepost.versions import Tables
+from milepost.versions import Catalogue
 
 __all__ = ["REASON", "fold_of", "place", "provenance", "store"]
 
@@ -41,7 +41,7 @@ REASON: Final = "imported"
 """The reason of the checkpoint that an import takes."""
 
 
-def fold_of(draft: LogDraft, tables: Tables, payloads: PayloadCodec | None = None) -> JobState:
+def fold_of(draft: LogDraft, tables: Catalogue, payloads: PayloadCodec | None = None) -> JobState:
     """The state that the log leads to; nothing is stored.
 
     Raises ImportFailed where a fact is not legal under this version of the lifecycle, or does not
@@ -136,7 +136,7 @@ def _put_aside(writer: Writer, job: StoredJob, state: JobState, at_us: int) -> N
 
 def _replay(
     draft: LogDraft,
-    tables: Tables,
+    tables: Catalogue,
     payloads: PayloadCodec | None,
     keep: Callable[[Row], None],
 ) -> JobState:

@@ -20,6 +20,7 @@ from milepost.rows import Tip
 from milepost.state.intake import Intake
 from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.loading import Loader
+from milepost.state.naming import Names
 from milepost.state.persistence import Reader, Writer
 
 __all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
@@ -29,11 +30,14 @@ __all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
 class JobSummary:
     """One line about a job, as of its newest commit `seq`.
 
+    It runs by the `lifecycle` of that name, in that `version`, which is 0 where it is not known.
     `progress` is None, and the phase that of its own version, for a job that cannot go on under
-    this version of its lifecycle.
+    the lifecycles that are at hand.
     """
 
     id: str
+    lifecycle: str
+    version: int
     phase: str
     progress: Progress | None
     seq: int
@@ -115,10 +119,11 @@ def summaries(
     loader: Loader, reader: Reader, prefix: str, on_error: OnError
 ) -> Iterator[JobSummary]:
     """The jobs whose id begins with `prefix`, in order of creation. One row a job."""
+    names = Names(loader, reader)
     for tip in reader.tips(on_error):
         if tip.job.job_id.startswith(prefix):
             try:
-                summary = _summary(loader, tip)
+                summary = _summary(loader, tip, names)
             except StateError as error:
                 on_error(error)
             else:
@@ -136,11 +141,14 @@ def phase_entered(loader: Loader, reader: Reader, job_id: str, seq: int) -> int:
     return entered
 
 
-def _summary(loader: Loader, tip: Tip) -> JobSummary:
+def _summary(loader: Loader, tip: Tip, names: Names) -> JobSummary:
     tally = loader.tally(tip.job, tip.row)
     phase, progress = _standing(loader, tip.job.lifecycle, tally)
+    lifecycle, version = names.of(tip.job)
     return JobSummary(
         id=tip.job.job_id,
+        lifecycle=lifecycle,
+        version=version,
         phase=phase,
         progress=progress,
         seq=tip.row.seq,
@@ -151,15 +159,16 @@ def _summary(loader: Loader, tip: Tip) -> JobSummary:
 
 
 def _standing(loader: Loader, digest: str, tally: Tally) -> tuple[str, Progress | None]:
-    """Phase and progress under this version of the lifecycle, by a tally of that of `digest`."""
+    """Phase and progress under the current version, by a tally of the one of `digest`."""
     own = loader.tables.get(digest)
     if own is None:
         return tally.phase, None
     _, item = _machines(own)
     counts = dict(zip(item.states, tally.items, strict=True))
-    if own.digest == loader.lifecycle.digest:
+    current = loader.tables.current_of(digest) or own
+    if own.digest == current.digest:
         return tally.phase, Progress.of(counts)
-    upgrade = loader.lifecycle.upgrades.get(digest)
+    upgrade = current.upgrades.get(digest)
     parts = upgrade.machines if upgrade else {}
     if JOB not in parts or item.name not in parts:
         return tally.phase, None

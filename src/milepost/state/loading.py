@@ -24,7 +24,6 @@ from milepost.facts import Commit, Fact, JobCreated, Migrated, check_job_id
 from milepost.fold import advance
 from milepost.inputs import Inputs, Run, Shelf
 from milepost.job import JobState, begin, changed, restore
-from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec
 from milepost.printing import printable
@@ -38,7 +37,7 @@ from milepost.rows import (
 )
 from milepost.state.persistence import Reader, StateStore
 from milepost.upgrade import upgraded
-from milepost.versions import Tables
+from milepost.versions import Catalogue
 
 __all__ = ["Loader", "Loading"]
 
@@ -55,21 +54,17 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Reads jobs from one store: those of this version of a lifecycle, and of earlier ones.
+    """Reads jobs from one store: those of the lifecycles in the catalogue `tables`.
 
     What is in a log is read by the tables of the version that it was written under; what is given
-    to others is as it stands under this one. Payloads pass through `payloads`.
+    to others is as it stands under the current one of that lifecycle. Payloads pass through
+    `payloads`.
     """
 
     store: StateStore
-    tables: Tables
+    tables: Catalogue
     metrics: Metrics = field(default_factory=Metrics)
     payloads: PayloadCodec | None = None
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """The version of this code."""
-        return next(iter(self.tables.values()))
 
     def job(self, reader: Reader, job_id: str) -> StoredJob:
         """The job's entry. Raises JobIdInvalid, JobAbsent."""
@@ -122,8 +117,12 @@ class Loader:
         return Loading(state=self.current(state), fallbacks=tuple(fallbacks))
 
     def current(self, state: JobState) -> JobState:
-        """A state of the log as it stands under this version. Raises LifecycleChanged."""
-        return upgraded(state, self.lifecycle)
+        """A state of the log as it stands under the current version of its lifecycle.
+
+        Raises LifecycleChanged.
+        """
+        lifecycle = self.tables.current_of(state.lifecycle.digest)
+        return state if lifecycle is None else upgraded(state, lifecycle)
 
     def logged_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
         """The state after commit `seq`, by the version that it was written under.
@@ -209,7 +208,8 @@ class Loader:
                     state = begin(job.job_id, first, self.tables, inputs)
                     return changed(state, digest=previous, number=job.number)
                 if isinstance(first, Migrated):
-                    state = restore(first.snapshot, self.tables, self.inputs(job, 0))
+                    noted = first.lifecycle, first.version
+                    state = restore(first.snapshot, self.tables, self.inputs(job, 0), noted)
                     return changed(state, number=job.number)
             except LifecycleChanged as error:
                 unread = error

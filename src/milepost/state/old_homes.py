@@ -193,7 +193,7 @@ def _import(
     )
     try:
         draft = prodigy_history.log_of(
-            old, name, lifecycle=loader.lifecycle, now_us=now_us(), payloads=loader.payloads
+            old, name, lifecycle=loader.tables.own, now_us=now_us(), payloads=loader.payloads
         )
         return _store(loader, replace(done, report=draft.report), draft, dry_run=dry_run)
     except ImportConflict as error:
@@ -216,7 +216,7 @@ def _store(loader: Loader, done: JobImport, draft: LogDraft, *, dry_run: bool) -
         state = importing.fold_of(draft, loader.tables, loader.payloads)
     else:
         outcome = "imported"
-        loader.metrics.began_job("imported")
+        loader.metrics.began_job("imported", loader.tables.own.name)
         _log.info("job %s imported from %s", draft.job_id, printable(draft.imported.source))
     return replace(
         done,

@@ -12,7 +12,7 @@ from milepost.errors import LifecycleChanged, StateError
 from milepost.facts import Draft, LeaseReleased, LeaseTaken
 from milepost.fold import apply
 from milepost.job import JOB, JobState
-from milepost.omissions import OnError
+from milepost.omissions import OnError, ignore
 from milepost.rows import StoredLease, Tip
 from milepost.state.append import Decision, Moment
 from milepost.state.lease import take
@@ -56,13 +56,14 @@ def stuck(
     observer: Observer,
     known: Callable[[str], JobState | None],
     on_error: OnError,
+    on_unknown: OnError = ignore,
 ) -> Iterator[StuckJob]:
     """The jobs that were not given back, and whose holder may be replaced, in order of creation.
 
     Those whose holder is only likely to be dead are among them, and are not sure.
 
-    `known` may have a state of a job, of any age. Jobs that cannot go on under this version of
-    their lifecycle are left out; `on_error` is told of those that cannot be read.
+    `known` may have a state of a job, of any age. Jobs that cannot go on under the lifecycles at
+    hand are left out, and `on_unknown` is told of them; `on_error` of those that cannot be read.
     """
     for tip in reader.tips(on_error):
         try:
@@ -71,7 +72,8 @@ def stuck(
                 continue
             lease, verdict = found
             state = loader.load(reader, tip.job, known(tip.job.job_id)).state
-        except LifecycleChanged:
+        except LifecycleChanged as error:
+            on_unknown(error)
             continue
         except StateError as error:
             on_error(error)
@@ -97,10 +99,10 @@ def _left(
 ) -> tuple[StoredLease, Verdict] | None:
     """The newest lease of a job that may be stuck, and what is known of its holder.
 
-    None for a job that has ended, or that runs by a lifecycle that is not at hand. One look-up.
+    None for a job that has ended, as far as the lifecycles at hand know. One look-up.
     """
     lifecycle = loader.tables.get(tip.job.lifecycle)
-    if lifecycle is None or loader.tally(tip.job, tip.row).phase in lifecycle.machines[JOB].final:
+    if lifecycle and loader.tally(tip.job, tip.row).phase in lifecycle.machines[JOB].final:
         return None
     lease = reader.lease(tip.job.number)
     if lease is None or lease.fence != tip.row.fence:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from milepost import arguments
@@ -15,11 +16,14 @@ from milepost.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
 from milepost.state.checkpoint import KEPT, superfluous
 from milepost.state.liveness import Standing, current_by_wall
 from milepost.state.loading import Loader
+from milepost.state.naming import Names
 from milepost.state.observing import Observer
 from milepost.state.persistence import Reader
+from milepost.versions import named
 
 __all__ = [
     "ACTIVE",
+    "UNKNOWN",
     "Kept",
     "RetentionPlan",
     "RetentionPolicy",
@@ -34,6 +38,9 @@ __all__ = [
 ACTIVE: Final = "active"
 """The outcome of a job that has none yet: paused ones are among them."""
 
+UNKNOWN: Final = "unknown"
+"""The outcome of a job whose lifecycle is not at hand: it may have ended, or be at work."""
+
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST: Final = timedelta(days=1_000_000)
 
@@ -45,6 +52,8 @@ class RetentionPolicy:
     None keeps such jobs for ever. Active and paused jobs always stay. Of a job that stays, the
     newest `checkpoints` of each reason are kept. The tombstone of a deleted job, which takes some
     hundred bytes, is kept for `tombstones`.
+    Jobs of a lifecycle that `lifecycles` names go by the policy there, whose ages and number of
+    checkpoints stand in the place of these.
     """
 
     completed: timedelta | None = timedelta(days=7)
@@ -52,6 +61,7 @@ class RetentionPolicy:
     cancelled: timedelta | None = timedelta(days=7)
     checkpoints: int = KEPT
     tombstones: timedelta | None = timedelta(days=365)
+    lifecycles: Mapping[str, RetentionPolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("completed", "failed", "cancelled", "tombstones"):
@@ -60,6 +70,16 @@ class RetentionPolicy:
                 arguments.span(name, age, _LONGEST)
         kept = arguments.integer("checkpoints", self.checkpoints, 1)
         object.__setattr__(self, "checkpoints", kept)
+        own = arguments.mapping("lifecycles", self.lifecycles)
+        for each in own.values():
+            arguments.instance("lifecycles", each, RetentionPolicy)
+            if each.lifecycles:
+                arguments.refuse("lifecycles", each, "policies that name no lifecycles themselves:")
+        object.__setattr__(self, "lifecycles", MappingProxyType(own))
+
+    def of(self, lifecycle: str) -> RetentionPolicy:
+        """The policy for jobs of the lifecycle of that name."""
+        return self.lifecycles.get(lifecycle, self)
 
     def outcome(self, phase: str) -> str:
         """`phase` if it is one that jobs end in, else ACTIVE."""
@@ -89,6 +109,7 @@ class Why(StrEnum):
     ACTIVE = "active"
     HELD = "held"  # an executor has it under a lease
     FOR_EVER = "for-ever"
+    UNKNOWN = "unknown"  # nothing here knows its lifecycle, and so not whether it has ended
     UNREADABLE = "unreadable"  # what cannot be read is not taken for something that may go
 
 
@@ -96,12 +117,14 @@ class Why(StrEnum):
 class Verdict:
     """What retention says of one job, as of its commit `seq` with that `digest`.
 
-    `kept_for` is how long it is kept, None for ever or as long as it is active; `reason` is that
-    of whoever said so of this job, or names its holder. `checkpoints` are those that go although
-    the job stays. `size_bytes` is all that is stored of the job, and `goes_bytes` what goes of it.
+    `lifecycle` is the name of the one that it runs by. `kept_for` is how long it is kept, None for
+    ever or as long as it is active; `reason` is that of whoever said so of this job, or names its
+    holder. `checkpoints` are those that go although the job stays. `size_bytes` is all that is
+    stored of the job, and `goes_bytes` what goes of it.
     """
 
     job_id: str
+    lifecycle: str
     number: int
     seq: int
     digest: bytes
@@ -146,16 +169,17 @@ class RetentionPlan:
 def plan_retention(
     loader: Loader, reader: Reader, policy: RetentionPolicy, observer: Observer
 ) -> RetentionPlan:
-    """The verdict on every job, in order of creation.
+    """The verdict on every job, in order of creation. A job of an unknown lifecycle stays.
 
     Cost: one pass over the sizes of all rows; states are loaded only of jobs that are held.
     """
     made_at = instant(observer.now_us())
     unreadable: list[StateError] = []
     verdicts: list[Verdict] = []
+    names = Names(loader, reader)
     for tip in list(reader.tips(unreadable.append)):
         try:
-            verdict = judge(loader, reader, tip.job, tip.row, policy, observer)
+            verdict = judge(loader, reader, tip.job, tip.row, policy, observer, names)
             verdicts.append(_measured(reader, verdict))
         except StoreUnreadable as error:
             unreadable.append(error)
@@ -175,21 +199,26 @@ def judge(
     tip: Row,
     policy: RetentionPolicy,
     observer: Observer,
+    names: Names | None = None,
 ) -> Verdict:
     """The verdict on one job, without its sizes. Under the write lock it is the one that counts."""
     keep = reader.keep(job.number)
+    kept_for, lifecycle = None, ""
     try:
         phase = loader.tally(job, tip).phase
+        lifecycle, version = (names or Names(loader, reader)).of(job)
     except StateError as error:
         phase, outcome, why, reason = "?", ACTIVE, Why.UNREADABLE, str(error)
-        kept_for = None
     else:
-        outcome = policy.outcome(phase)
-        kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
-        why, reason = Why.ACTIVE, ""
+        policy = policy.of(lifecycle)
+        outcome, why, reason = UNKNOWN, Why.UNKNOWN, named(lifecycle, version, job.lifecycle)
+        if loader.tables.knows(job.lifecycle):
+            outcome, why, reason = policy.outcome(phase), Why.ACTIVE, ""
+            kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
+    ended = outcome not in (ACTIVE, UNKNOWN)
     now_us = observer.now_us()
     age = timedelta(microseconds=max(now_us - tip.at_us, 0))
-    if outcome != ACTIVE:
+    if ended:
         reason = keep.reason if keep else ""
         if tip.at_us > now_us:  # it is kept from then on: what is young by mistake can still go
             reason = reason or f"its newest commit is dated ahead, at {instant(tip.at_us)}"
@@ -199,9 +228,10 @@ def judge(
         holder = _holder(loader, reader, job, tip, observer)
         if holder is not None:
             why, reason = Why.HELD, holder.owner
-    thinned = outcome != ACTIVE and why not in (Why.OLD, Why.HELD)
+    thinned = ended and why not in (Why.OLD, Why.HELD)
     return Verdict(
         job_id=job.job_id,
+        lifecycle=lifecycle,
         number=job.number,
         seq=tip.seq,
         digest=tip.digest,
@@ -210,7 +240,7 @@ def judge(
         age=age,
         goes=why == Why.OLD,
         why=why,
-        kept_for=None if outcome == ACTIVE else kept_for,
+        kept_for=kept_for if ended else None,
         reason=reason,
         checkpoints=_thinned(loader, reader, job, policy.checkpoints) if thinned else (),
         size_bytes=0,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from milepost import arguments
 from milepost.clock import Clock, SystemClock
 from milepost.errors import MilepostError, StoreAbsent, StoreError
-from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
 from milepost.state.loading import Loader
 from milepost.state.repair import Repair, find_entry, repair_job
 from milepost.stores.sqlite import SqliteStore
 from milepost.stores.sqlite_salvage import Copied, Gap, copy_rows
 from milepost.stores.sqlite_schema import LAST
-from milepost.versions import tables_of
+from milepost.versions import Catalogue, catalogue_of
 
 __all__ = ["SalvagedJob", "describe", "salvage"]
 
@@ -50,7 +49,9 @@ def salvage(
     old: Path,
     new: Path,
     *,
-    lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+    lifecycle: Lifecycle | None = None,
+    lifecycles: Sequence[Lifecycle] = (),
+    earlier: Sequence[Lifecycle] = (),
     clock: Clock | None = None,
 ) -> Iterator[SalvagedJob]:
     """Copy every job of the file `old` that can be had into a new file, one after the other.
@@ -60,20 +61,20 @@ def salvage(
     there is a new one or where nothing of the old can be read.
     """
     old, new = arguments.path("old", old), arguments.path("new", new)
-    arguments.instance("lifecycle", lifecycle, Lifecycle)
+    catalogue = catalogue_of(lifecycle, lifecycles, earlier)
     if not old.is_file():
         raise StoreAbsent(url=f"sqlite:///{old}", problem="there is no such file")
     if new.exists():
         problem = "it is there already, and a salvage makes a new file: name another"
         raise StoreError(url=f"sqlite:///{new}", problem=problem)
     now_us = (clock or SystemClock()).now_us()
-    return _salvaged(old, new, lifecycle, now_us)
+    return _salvaged(old, new, catalogue, now_us)
 
 
-def _salvaged(old: Path, new: Path, lifecycle: Lifecycle, now_us: int) -> Iterator[SalvagedJob]:
+def _salvaged(old: Path, new: Path, catalogue: Catalogue, now_us: int) -> Iterator[SalvagedJob]:
     store = SqliteStore(new)
     try:
-        loader = Loader(store, tables_of(lifecycle, ()))
+        loader = Loader(store, catalogue)
         for copied in copy_rows(old, store, now_us):
             yield _made_sound(loader, copied, now_us)
     finally:

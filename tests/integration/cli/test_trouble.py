@@ -111,11 +111,12 @@ def test_the_store_by_url_and_before_the_command(milepost: CommandLine, store: P
     assert len(set(answers)) == 1
 
 
-def test_wrong_usage_exits_2() -> None:
+def test_wrong_usage_exits_2(store: Path) -> None:
     """Unknown commands, options and values; the nearest name is offered."""
     assert "no command 'verfy': did you mean verify" in fails("verfy")
     assert "No such option" in fails("jobs", "--nope")
-    assert "'flying' is not one of 'setup', 'map'" in fails("jobs", "--phase", "flying")
+    told = fails("jobs", "--phase", "complete", "--db", str(store))
+    assert "no lifecycle here has a phase 'complete': did you mean completed" in told
     assert "Missing argument 'JOB'" in fails("show")
 
 

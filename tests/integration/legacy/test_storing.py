@@ -16,7 +16,7 @@ from milepost.metrics import Metrics
 from milepost.state import importing
 from milepost.state.loading import Loader
 from milepost.stores.memory import MemoryStore
-from milepost.versions import tables_of
+from milepost.versions import Catalogue
 from tests.integration.legacy.old_homes import MadeItem, job_state, write_state
 from tests.integration.legacy.test_import import AFTER_US
 
@@ -31,7 +31,7 @@ def draft(tmp_path: Path) -> LogDraft:
 
 
 def loader() -> Loader:
-    return Loader(MemoryStore(), tables_of(LIFECYCLE, ()), Metrics())
+    return Loader(MemoryStore(), Catalogue.of([LIFECYCLE]), Metrics())
 
 
 def stored(loader: Loader, draft: LogDraft) -> list[str]:
@@ -81,7 +81,7 @@ def test_a_lifecycle_without_the_events_is_said(draft: LogDraft) -> None:
     fact = JobFired("explode", {})
     wrong = replace(draft, commits=(CommitDraft(draft.created_at_us, [Draft(fact=fact)]),))
     with pytest.raises(ImportFailed, match=r"its commit 2 cannot be made .*explode"):
-        importing.fold_of(wrong, tables_of(LIFECYCLE, ()))
+        importing.fold_of(wrong, Catalogue.of([LIFECYCLE]))
 
 
 def test_ids_never_collide() -> None:

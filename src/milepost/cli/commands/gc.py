@@ -33,6 +33,12 @@ _DEFAULTS = RetentionPolicy()
     "--cancelled", type=AGE, default=_DEFAULTS.cancelled, help="How long to keep them. [7d]"
 )
 @click.option(
+    "--of",
+    "lifecycle",
+    metavar="NAME",
+    help="Only jobs that run by the lifecycle of this name; the rest stays as it is.",
+)
+@click.option(
     "--checkpoints",
     type=click.IntRange(min=1, max=MAX_COUNT),
     default=_DEFAULTS.checkpoints,
@@ -53,6 +59,7 @@ def gc(
     completed: object,
     failed: object,
     cancelled: object,
+    lifecycle: str | None,
     checkpoints: int,
     vacuum: bool,
 ) -> None:
@@ -71,6 +78,15 @@ def gc(
         cancelled=AGE.age(cancelled),
         checkpoints=checkpoints,
     )
+    if lifecycle is not None:
+        policy = RetentionPolicy(
+            completed=None,
+            failed=None,
+            cancelled=None,
+            checkpoints=MAX_COUNT,
+            tombstones=None,
+            lifecycles={lifecycle: policy},
+        )
     with session.writing() if applied else session.reading() as manager:
         if vacuum:
             note("the store may be written anew: that takes room for it twice, and others wait")

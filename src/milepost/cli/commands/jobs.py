@@ -7,9 +7,9 @@ import click
 from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of, tell_unreadable
+from milepost.cli.trouble import Trouble, nearest
 from milepost.inspect import jobs as model
-from milepost.job import JOB
-from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.state.manager import StateManager
 
 __all__ = ["jobs"]
 
@@ -17,14 +17,16 @@ __all__ = ["jobs"]
 @click.command(
     "jobs",
     epilog=examples(
-        "milepost jobs --db jobs.db --phase failed --json",
+        "milepost jobs --db jobs.db --of mapreduce --phase failed --json",
         "milepost jobs --db jobs.db --stuck",
     ),
 )
+@click.option("--phase", metavar="PHASE", help="Only the jobs in this phase.")
 @click.option(
-    "--phase",
-    type=click.Choice(LIFECYCLE.machines[JOB].states),
-    help="Only the jobs in this phase.",
+    "--of",
+    "lifecycle",
+    metavar="NAME",
+    help="Only the jobs that run by this lifecycle.",
 )
 @click.option("--prefix", default="", metavar="TEXT", help="Only the jobs whose id begins so.")
 @click.option(
@@ -36,7 +38,13 @@ __all__ = ["jobs"]
 @with_store
 @click.pass_context
 def jobs(
-    context: click.Context, *, phase: str | None, prefix: str, stuck: bool, limit: int | None
+    context: click.Context,
+    *,
+    phase: str | None,
+    lifecycle: str | None,
+    prefix: str,
+    stuck: bool,
+    limit: int | None,
 ) -> None:
     """List the jobs of a store, newest first.
 
@@ -44,29 +52,52 @@ def jobs(
     """
     session = session_of(context)
     if stuck:
-        if phase or prefix:
+        if phase or lifecycle or prefix:
             raise click.UsageError("--stuck lists all jobs that are: leave the rest out", context)
         view: model.JobsView | model.StuckView = _stuck(session)
     else:
-        view = _jobs(session, phase=phase, prefix=prefix, limit=limit)
+        view = _jobs(session, phase=phase, lifecycle=lifecycle, prefix=prefix, limit=limit)
     tell_unreadable(context, view.unreadable)
 
 
-def _jobs(session: Session, *, phase: str | None, prefix: str, limit: int | None) -> model.JobsView:
+def _jobs(
+    session: Session,
+    *,
+    phase: str | None,
+    lifecycle: str | None,
+    prefix: str,
+    limit: int | None,
+) -> model.JobsView:
     with session.reading() as manager:
-        view = model.jobs(manager, phase=phase, prefix=prefix, limit=limit)
+        view = model.jobs(manager, phase=phase, lifecycle=lifecycle, prefix=prefix, limit=limit)
+        if phase and not view.total and not view.unreadable:
+            _check_phase(manager, phase)
     session.answer(view, lambda: model.jobs_page(view))
     if len(view.jobs) < view.total:
         note(f"{len(view.jobs)} of {view.total} jobs; --limit 0 lists all")
     elif not view.total and not view.unreadable:
-        note("no such job" if phase or prefix else "no jobs")
+        note("no such job" if phase or lifecycle or prefix else "no jobs")
     return view
+
+
+def _check_phase(manager: StateManager, phase: str) -> None:
+    """Raise Trouble for a phase that no lifecycle at hand has: no job could ever be in it."""
+    known = dict.fromkeys(
+        state
+        for lifecycle in manager.lifecycles
+        for machine in lifecycle.machines.values()
+        for state in machine.states
+    )
+    if phase not in known:
+        raise Trouble(f"no lifecycle here has a phase {phase!r}{nearest(phase, list(known))}")
 
 
 def _stuck(session: Session) -> model.StuckView:
     with session.reading() as manager:
         view = model.stuck(manager, now=session.now())
     session.answer(view, lambda: model.stuck_page(view))
+    for unknown in view.unknown:
+        note(unknown)
     if view.jobs:
         note("`milepost recover --expired --apply` frees them for another executor")
     else:

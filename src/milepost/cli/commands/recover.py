@@ -10,6 +10,7 @@ import click
 from milepost.arguments import MAX_COUNT
 from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, with_store
+from milepost.cli.output import note
 from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import Session, find_job, session_of, tell_unreadable
 from milepost.cli.watching import leased, watch
@@ -147,6 +148,8 @@ def _free(context: click.Context, session: Session, *, reason: str, apply: bool)
             watch=lambda count, left_s: watch(session, f"{count} jobs", left_s),
         )
     session.answer(view, lambda: model.reap_page(view))
+    for unknown in view.unknown:
+        note(unknown)
     tell_unreadable(context, view.unreadable)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from milepost import arguments
 from milepost.clock import Clock
-from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
 from milepost.payloads import PayloadCodec
 from milepost.state import old_homes
@@ -43,7 +42,8 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Upkeep):
         read_only: bool = False,
         durability: Durability = "full",
         busy_timeout_s: float = 30.0,
-        lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+        lifecycle: Lifecycle | None = None,
+        lifecycles: Sequence[Lifecycle] = (),
         earlier: Sequence[Lifecycle] = (),
         allow_network: bool = False,
         clock: Clock | None = None,
@@ -56,13 +56,16 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Upkeep):
         `create` makes a file that does not exist, and `"folders"` also those that lead to it. A
         network file system is refused unless `allow_network`. With durability `full` what was
         acknowledged survives power loss, with `process` it survives kill -9 (INV-ACK). A writer
-        waits up to `busy_timeout_s` for its turn. New jobs run by `lifecycle`; with the tables of
-        `earlier` versions of it, jobs that were left under those go on under it, as far as its
-        upgrades lead: reading shows them so, and the first write records the change. Results,
+        waits up to `busy_timeout_s` for its turn. New jobs run by `lifecycle`, or by any of the
+        `lifecycles`, by the first unless they say so; without either by the built-in one, whose
+        jobs can be read and go on in any case. With the tables of `earlier` versions, jobs that
+        were left under those go on under the current one, as far as its upgrades lead: reading
+        shows them so, and the first write records the change. Results,
         messages and item values pass through `payload_codec`; all who read them need it. `limits`
         says what is too large. A job that is not here and is in `legacy`, a home of the tool
         Prodigy, is imported when it is first asked for; a manager that is `read_only` says so in
-        its JobAbsent. Raises ValueError for a codec whose name or digest key is none, StoreAbsent
+        its JobAbsent. Raises LifecycleUnfit for a lifecycle that no store keeps and for two of one
+        name, ValueError for a codec whose name or digest key is none, StoreAbsent
         (of `legacy` too), StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
         """
         if legacy is not None:
@@ -79,6 +82,7 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Upkeep):
             return cls(
                 store,
                 lifecycle=lifecycle,
+                lifecycles=lifecycles,
                 earlier=earlier,
                 clock=clock,
                 payload_codec=payload_codec,

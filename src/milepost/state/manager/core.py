@@ -13,7 +13,6 @@ from milepost.clock import Clock, SystemClock, steady
 from milepost.errors import JobAbsent
 from milepost.facts import check_job_id
 from milepost.job import JobState
-from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
 from milepost.payloads import PayloadCodec, codec_name
@@ -29,7 +28,7 @@ from milepost.state.manager.users import Users
 from milepost.state.observing import Observer
 from milepost.state.persistence import Reader, Rows, StateStore, Writer
 from milepost.state.results import ResultReader
-from milepost.versions import tables_of
+from milepost.versions import catalogue_of
 
 __all__ = ["Core"]
 
@@ -38,14 +37,11 @@ def _new_job_id() -> str:
     return f"job-{secrets.token_hex(6)}"
 
 
-def _check_made_of(
-    store: object, lifecycle: object, clock: object, metrics: object, limits: object
-) -> None:
+def _check_made_of(store: object, clock: object, metrics: object, limits: object) -> None:
     """Raise ArgumentInvalid for a part that a manager cannot work with."""
     for name in ("reading", "writing", "close"):
         if not callable(getattr(store, name, None)):
             arguments.refuse("store", store, "a StateStore, as open_store gives,")
-    arguments.instance("lifecycle", lifecycle, Lifecycle)
     if clock is not None and not callable(getattr(clock, "now_us", None)):
         arguments.refuse("clock", clock, "a Clock, with a method now_us,")
     if metrics is not None:
@@ -61,7 +57,8 @@ class Core:
         self,
         store: StateStore,
         *,
-        lifecycle: Lifecycle = mapreduce.LIFECYCLE,
+        lifecycle: Lifecycle | None = None,
+        lifecycles: Sequence[Lifecycle] = (),
         earlier: Sequence[Lifecycle] = (),
         clock: Clock | None = None,
         processes: Processes | None = None,
@@ -71,26 +68,22 @@ class Core:
         limits: Limits | None = None,
         legacy: str | Path | None = None,
     ) -> None:
-        _check_made_of(store, lifecycle, clock, metrics, limits)
+        _check_made_of(store, clock, metrics, limits)
         if processes is not None and not callable(getattr(processes, "this", None)):
             arguments.refuse("processes", processes, "Processes, with a method this,")
         arguments.calls("new_job_id", new_job_id)
-        earlier = [
-            arguments.instance("earlier", each, Lifecycle)
-            for each in arguments.iterable("earlier", earlier, "an iterable of Lifecycle")
-        ]
+        catalogue = catalogue_of(lifecycle, lifecycles, earlier)
         if payload_codec is not None:
             codec_name(payload_codec)
         self._legacy = None
         if legacy is not None:
             self._legacy = old_homes.old_home(arguments.path("legacy", legacy))
         self._store = store
-        self._lifecycle = lifecycle
         self._clock: Clock = clock or SystemClock()
         self._new_job_id = new_job_id
         self._limits = limits or Limits()
         self._metrics = metrics or Metrics()
-        self._loader = Loader(store, tables_of(lifecycle, earlier), self._metrics, payload_codec)
+        self._loader = Loader(store, catalogue, self._metrics, payload_codec)
         self._observer = Observer(steady(self._clock), processes or SystemProcesses())
         self._appender = Appender(self._loader, self._observer, self._limits)
         self._locator = Locator(store.url)
@@ -101,6 +94,11 @@ class Core:
     def url(self) -> str:
         """Where the state is kept."""
         return self._store.url
+
+    @property
+    def lifecycles(self) -> tuple[Lifecycle, ...]:
+        """The lifecycles at hand, each in its current version, the default for new jobs first."""
+        return tuple(self._loader.tables.current.values())
 
     @property
     def limits(self) -> Limits:

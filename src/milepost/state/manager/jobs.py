@@ -14,7 +14,7 @@ from milepost.errors import StoreLocked
 from milepost.facts import check_job_id
 from milepost.input_blocks import entries_of
 from milepost.job import JobState
-from milepost.machine import Values
+from milepost.machine import Lifecycle, Values
 from milepost.omissions import OnError, refuse
 from milepost.state import old_homes
 from milepost.state.additions import Existing, add_items
@@ -41,13 +41,15 @@ class Jobs(Core):
         job_id: str | None = None,
         config: Values | None = None,
         variables: Mapping[str, object] | None = None,
+        lifecycle: str | None = None,
     ) -> JobState:
         """A new job over `items`, in its initial phase; all of it is stored, or nothing.
 
         A mapping gives keys and values; of other iterables a text or a milepost.Item has a key,
         and every other JSON value is known by the digest of its content. `config` gives the
         lifecycle's parameters (`max_attempts`, `max_dead`, `has_reduce`), `variables` the job's
-        first ones.
+        first ones. It runs by the `lifecycle` of that name, else by the first that the manager
+        was given.
 
         `items` are read once, in order, and may be of any number: beyond the first 65,536 they
         are written as they come in, and the job is there when the last has come. No lock is held
@@ -59,7 +61,7 @@ class Jobs(Core):
         items = arguments.items("items", items)
         given = {} if config is None else arguments.mapping("config", config)
         first = {} if variables is None else arguments.mapping("variables", variables)
-        new = NewJob.prepare(self._lifecycle, given, first, self._limits)
+        new = NewJob.prepare(self._named(lifecycle), given, first, self._limits)
         with self._store.reading() as reader:
             check_absent(self._loader, reader, job_id)
         self._sweep()
@@ -73,7 +75,7 @@ class Jobs(Core):
         except BaseException:
             intake.abandon()
             raise
-        self._metrics.began_job("created")
+        self._metrics.began_job("created", new.created.lifecycle)
         _log.info("job %s created with %d items", job_id, intake.count)
         if earlier is not None:
             when = instant(earlier.deleted_at_us)
@@ -122,24 +124,32 @@ class Jobs(Core):
         self,
         *,
         phase: str | None = None,
+        lifecycle: str | None = None,
         prefix: str = "",
         limit: int | None = None,
         on_error: OnError = refuse,
     ) -> list[JobSummary]:
         """The jobs, newest first: those in `phase` whose id begins with `prefix`, at most `limit`.
 
+        With `lifecycle`, those that run by the lifecycle of that name, in whichever version.
         Raises StoreUnreadable where any job of the store, whatever its id or phase, cannot be read;
         with `on_error`, that is told of each such job, which is left out. Cost: one row a job.
         """
         if phase is not None:
             phase = arguments.text("phase", phase)
+        if lifecycle is not None:
+            lifecycle = arguments.text("lifecycle", lifecycle)
         if limit is not None:
             limit = arguments.integer("limit", limit)
         prefix = arguments.text("prefix", prefix)
         arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
             found = list(summaries(self._loader, reader, prefix, on_error))
-        found = [summary for summary in reversed(found) if phase in (None, summary.phase)]
+        found = [
+            summary
+            for summary in reversed(found)
+            if phase in (None, summary.phase) and lifecycle in (None, summary.lifecycle)
+        ]
         return found[:limit]
 
     def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
@@ -195,6 +205,13 @@ class Jobs(Core):
             dry_run=dry_run,
             on_job=on_job,
         )
+
+    def _named(self, lifecycle: str | None) -> Lifecycle:
+        """The lifecycle of that name, or the default. Raises ArgumentInvalid."""
+        tables = self._loader.tables
+        if lifecycle is None:
+            return tables.default
+        return tables.current[str(arguments.choice("lifecycle", lifecycle, tables.current))]
 
     def _sweep(self) -> None:
         """Take away what is left of items whose writers died; a store that is busy is left be."""

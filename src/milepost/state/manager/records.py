@@ -93,7 +93,7 @@ class Records(Core):
             source = self._loader.job(writer, job_id)
             travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
             state = self._written(writer, new_job_id)
-        self._metrics.began_job("forked")
+        self._metrics.began_job("forked", state.lifecycle.name)
         _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
         self._appender.remember(state)
         return state

@@ -8,7 +8,7 @@ from typing import Final
 
 from milepost import arguments
 from milepost.job import CheckpointRef, JobState
-from milepost.omissions import OnError, refuse
+from milepost.omissions import OnError, ignore, refuse
 from milepost.printing import printable
 from milepost.state import checkpoint as checkpoints
 from milepost.state import lease as leases
@@ -149,17 +149,23 @@ class Recoveries(Core):
             _recovery_log.info("job %s recovered: %s%s; in %s", state.id, back, events, state.phase)
         return state
 
-    def stuck_jobs(self, *, on_error: OnError = refuse) -> list[StuckJob]:
+    def stuck_jobs(
+        self, *, on_error: OnError = refuse, on_unknown: OnError = ignore
+    ) -> list[StuckJob]:
         """The jobs whose holder has ended, or does not renew, and did not give the job back.
 
         In order of creation. No wall clock decides it; where a holder has no time in common with
         this process, it has to be watched for a while, and is listed as not `sure` until then.
 
-        `on_error` as in `list_jobs`. Cost: one look-up a job; the state of each that may be stuck.
+        `on_error` as in `list_jobs`; `on_unknown` is told of the jobs among them that cannot go on
+        under the lifecycles at hand, which are left out. Cost: one look-up a job; the state of
+        each that may be stuck.
         """
         arguments.calls("on_error", on_error)
+        arguments.calls("on_unknown", on_unknown)
         with self._store.reading() as reader:
-            return list(stuck(self._loader, reader, self._observer, self._appender.known, on_error))
+            known = self._appender.known
+            return list(stuck(self._loader, reader, self._observer, known, on_error, on_unknown))
 
     def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
         """Free a job whose holder has ended, or does not renew: anybody may take it after that.
