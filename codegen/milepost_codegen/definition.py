@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from milepost_codegen.source import Data, Path, Source
 
 __all__ = [
+    "AttemptsFile",
     "CollectionFile",
+    "CrashesFile",
     "EventFile",
+    "FailureFile",
     "FieldFile",
     "Given",
     "IgnoredFile",
@@ -27,6 +30,8 @@ __all__ = [
     "MachineFile",
     "MigrationFile",
     "ProgressFile",
+    "RecoveryFile",
+    "RolesFile",
     "RowFile",
     "StateFile",
     "TargetFile",
@@ -54,6 +59,14 @@ def _nothing_is_empty(value: object) -> object:
 
 def _target(value: object) -> object:
     return {"state": value} if isinstance(value, str) else value
+
+
+def _event(value: object) -> object:
+    return {"event": value} if isinstance(value, str) else value
+
+
+def _counter(value: object) -> object:
+    return {"counts": value} if isinstance(value, str) else value
 
 
 def _given(value: object) -> object:
@@ -177,6 +190,68 @@ class ProgressFile(_Part):
     )
 
 
+class FailureFile(_Part):
+    """How work ends without a result; null says that the event has no such field."""
+
+    event: str
+    cause: str | None = None
+    message: str | None = None
+
+
+class RecoveryFile(_Part):
+    """How another executor takes over; null says that the event has no such field."""
+
+    event: str
+    lost: str | None = None
+    reason: str | None = None
+
+
+class AttemptsFile(_Part):
+    """The variable that counts attempts, and the parameter that bounds it."""
+
+    counts: str
+    most: str | None = None
+
+
+class CrashesFile(_Part):
+    """What tells of members in flight as executors died: a mark, a counter and its bound."""
+
+    marks: str | None = None
+    counts: str | None = None
+    most: str | None = None
+
+
+class RolesFile(_Part):
+    """What the parts of a machine mean; what is left out is inferred where it can be."""
+
+    waiting: Names | None = None
+    held: Names | None = None
+    done: Names | None = None
+    failed: Names | None = None
+    dead: Names | None = None
+    skipped: Names | None = None
+    begin: str | None = None
+    result: str | None = None
+    failure: Annotated[FailureFile, BeforeValidator(_event)] | None = None
+    release: str | None = None
+    lost: str | None = None
+    crash: str | None = None
+    retry: str | None = None
+    give_up: str | None = None
+    requeue: str | None = None
+    skip: str | None = None
+    attempts: Annotated[AttemptsFile, BeforeValidator(_counter)] | None = None
+    crashes: CrashesFile | None = None
+    phases: dict[str, str] = {}
+    recover: Annotated[RecoveryFile, BeforeValidator(_event)] | None = None
+    pause: str | None = None
+    paused: Names | None = None
+    resume: dict[str, str] = {}
+    cancel: str | None = None
+    variables: Names | None = None
+    outcomes: dict[str, str] = {}
+
+
 class MachineFile(_Part):
     """One machine."""
 
@@ -194,6 +269,7 @@ class MachineFile(_Part):
     ignored: list[IgnoredFile] = []
     invariants: dict[Name, InvariantFile] = {}
     progress: ProgressFile | None = None
+    roles: Annotated[RolesFile, BeforeValidator(_nothing_is_empty)] | None = None
 
 
 class MigrationFile(_Part):

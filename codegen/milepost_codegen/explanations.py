@@ -199,6 +199,22 @@ answers for it together.
 cannot be its present name, nor one that something else claims or still has. Swapped names are
 fine: then both say what they were.
 """,
+    "E701": """\
+Roles that are about attempts belong to members, machines that some collection is of; roles that
+are about phases, pausing and outcomes belong to owners. `result` and `failure` belong to both.
+""",
+    "E702": """\
+The field or variable is of another type than the role needs, or the event has no field for it: a
+cause is an enum, a message and a reason are `str`, `lost` is `bool`, variables of a job are `json`.
+Counters are `int`, marks are `bool`, and bounds are parameters that are `int`.
+""",
+    "E709": """\
+An outcome is `succeeded`, `failed` or `cancelled`.
+""",
+    "E710": """\
+The event is named without a field, and several of its fields could be the one that is meant. Name
+it.
+""",
     "W401": """\
 All rows of the pair have guards, and these may all say no: the event is then refused. If that is
 meant, say `partial: true` on one of the rows; else add a row with `when: otherwise`. Guards whose

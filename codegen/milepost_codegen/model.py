@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from milepost_codegen.expressions.tree import GuardUse, Read, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from milepost.roles import Roles
     from milepost_codegen.expressions import Expression, Type
     from milepost_codegen.findings import Place
 
@@ -27,6 +28,7 @@ __all__ = [
     "Json",
     "Lifecycle",
     "Machine",
+    "MachineRoles",
     "MemberEvent",
     "Migration",
     "Progress",
@@ -225,8 +227,27 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineRoles:
+    """The roles of a machine as tables have them, and where they are written.
+
+    `inferred` names the parts that nobody wrote, such as `waiting`, `failure.cause` or
+    `outcomes.STATE`. `places` and `keys` hold the places of values and keys, by their path within
+    `roles`, with dots between its parts; `place` is that of the whole.
+    """
+
+    roles: Roles
+    inferred: frozenset[str]
+    place: Place
+    places: Mapping[str, Place]
+    keys: Mapping[str, Place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One machine; every tuple is in definition order, `ignored` transitions last."""
+    """One machine; every tuple is in definition order, `ignored` transitions last.
+
+    `roles` is None where the definition has none for it.
+    """
 
     name: str
     doc: str
@@ -242,6 +263,7 @@ class Machine:
     invariants: tuple[Invariant, ...]
     progress: Progress | None
     place: Place
+    roles: MachineRoles | None = None
 
     @property
     def final(self) -> tuple[str, ...]:

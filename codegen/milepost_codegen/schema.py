@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from milepost_codegen.definition import LifecycleFile
+from milepost.roles import Outcome
+from milepost_codegen.definition import LifecycleFile, RolesFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,8 +33,15 @@ _REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "InvariantFile": ("in",),
     "CollectionFile": ("machine", "accepts"),
     "ProgressFile": ("except",),
+    "FailureFile": ("event", "cause", "message"),
+    "RecoveryFile": ("event", "lost", "reason"),
+    "AttemptsFile": ("counts", "most"),
+    "CrashesFile": ("marks", "counts", "most"),
+    "RolesFile": tuple(RolesFile.model_fields),
 }
 """The keys whose texts name something."""
+_DOTTED: Final = {("RolesFile", key) for key in ("result", "crash", "variables")}
+"""Those among them that name an event, or a field of its payload."""
 _SCALARS: Final = ["string", "integer", "boolean"]
 _READABLE: Final = ["bool", "int"]
 _OPAQUE: Final = ["str", "json", "bytes", "timestamp"]
@@ -60,6 +68,7 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "ignored": "Events that some states accept without any effect.",
         "invariants": "What must always hold, by name.",
         "progress": "The measure that every cycle decreases.",
+        "roles": "What states, events and variables mean to whoever keeps the jobs.",
     },
     "StateFile": {
         "doc": "What is the case in this state.",
@@ -121,6 +130,53 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "decreases": "Measures, compared in order, that fall on every cycle.",
         "except": "Events whose cycles need not decrease the measures.",
     },
+    "FailureFile": {
+        "event": "The event by which work ends without a result.",
+        "cause": "Its field (an enum) that tells causes apart; null: there is none.",
+        "message": "Its field (str) for people; null: there is none.",
+    },
+    "RecoveryFile": {
+        "event": "The event by which another executor takes over.",
+        "lost": "Its field (bool) that says whether the one before died; null: there is none.",
+        "reason": "Its field (str) for people; null: there is none.",
+    },
+    "AttemptsFile": {
+        "counts": "The variable (int) that counts attempts.",
+        "most": "The parameter (int) that bounds it.",
+    },
+    "CrashesFile": {
+        "marks": "The variable (bool) that says that it was in flight when an executor died.",
+        "counts": "The variable (int) that counts such deaths.",
+        "most": "The parameter (int) that bounds it.",
+    },
+    "RolesFile": {
+        "waiting": "States in which a member waits for an attempt.",
+        "held": "States in which a member is in an executor's hands.",
+        "done": "States with a result recorded.",
+        "failed": "States after a failure, in which nothing is decided yet.",
+        "dead": "States of members that were given up after failures.",
+        "skipped": "States of members that were left out on purpose.",
+        "begin": "The event by which an attempt begins.",
+        "result": "The event, or EVENT.FIELD, by which work ends with a result.",
+        "failure": "The event by which work ends without a result, and its fields that say why.",
+        "release": "The event by which a member leaves an executor's hands unharmed.",
+        "lost": "The event by which a member leaves the hands of an executor that died.",
+        "crash": "The event, or EVENT.FIELD, of a member that was alone as its executor died.",
+        "retry": "The event by which a failed member waits again.",
+        "give_up": "The event by which a failed member becomes dead.",
+        "requeue": "The event by which a dead member waits again.",
+        "skip": "The event by which a member is left out on purpose.",
+        "attempts": "The variable that counts attempts, alone or with its bound.",
+        "crashes": "What tells of executors that died while the member was in flight.",
+        "phases": "The states that are worked in, in order, each with the event that ends it.",
+        "recover": "The event by which another executor takes over, and its fields.",
+        "pause": "The event by which the job rests on purpose.",
+        "paused": "States in which the job rests on purpose.",
+        "resume": "By state in which the job rests or has failed: the event that goes on.",
+        "cancel": "The event by which the job is given up on purpose.",
+        "variables": "The events, or EVENT.FIELD, that set variables of the job.",
+        "outcomes": "How a job has ended, by state: succeeded, failed or cancelled.",
+    },
     "MigrationFile": {
         "from": "The older version.",
         "states": "By machine: where jobs in a state go on that this version does not have.",
@@ -175,6 +231,8 @@ _WIDENED: Final[Mapping[str, Callable[[Schema], Schema]]] = {
     "_one_or_many": lambda inner: {"anyOf": [{**inner["items"], "type": "string"}, inner]},
     "_nothing_is_empty": lambda inner: {"anyOf": [inner, {"type": "null"}]},
     "_target": lambda inner: {"anyOf": [{"type": "string"}, inner]},
+    "_event": lambda inner: {"anyOf": [{"type": "string"}, inner]},
+    "_counter": lambda inner: {"anyOf": [{"type": "string"}, inner]},
     "_given": lambda _: {},
 }
 """The schemas of values before the validators of `definition`, from those after them, by name."""
@@ -191,7 +249,10 @@ def _finish(model: str, part: Schema, name_pattern: str, enum_pattern: str) -> N
     for key, value in properties.items():
         tidied = _tidy({name: inner for name, inner in value.items() if name != "title"})
         if key in _REFERENCES.get(model, ()):
-            _name(tidied, name_pattern)
+            dotted = rf"{name_pattern[:-1]}(\.{name_pattern[1:-1]})?$"
+            _name(tidied, dotted if (model, key) in _DOTTED else name_pattern)
+        if (model, key) == ("RolesFile", "outcomes"):
+            tidied["additionalProperties"] = {"enum": [str(outcome) for outcome in Outcome]}
         if key == "type":
             known = [*_READABLE, *(_OPAQUE if model == "FieldFile" else ())]
             tidied = {"anyOf": [{"enum": known}, {"type": "string", "pattern": enum_pattern}]}

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from milepost.printing import printable
+from milepost.roles import NO_ROLES, Roles
 from milepost.wording import bounded, shown
 
 __all__ = [
@@ -370,6 +371,7 @@ class Machine:
 
     `states`, `events` and `final` are names in definition order. `rows` maps a state and an
     event to the generated function that picks the transition, or None where its guards refuse.
+    `roles` say what its parts mean; no step depends on them, and no digest.
     Instances are shared and hold nothing about any job: a state and a context are all that a
     running machine is.
     """
@@ -390,6 +392,7 @@ class Machine:
     rows: Mapping[str, Mapping[str, Select]]
     entries: Mapping[str, object]  # initial values that are no variables: members' counts, history
     invariants: Mapping[str, Callable[[str, Values], bool]]
+    roles: Roles = NO_ROLES
     owned: tuple[str, ...] = field(init=False)  # what steps may set: no parameters, no counts
     _by_pair: Mapping[tuple[str, str], tuple[Transition, ...]] = field(init=False, repr=False)
 
@@ -569,12 +572,14 @@ class MachineUpgrade:
     """What becomes of a machine's state and context of an earlier version.
 
     `states` and `entries` lead from old names to those of now; what is not in them has none.
-    `given` works out the values that the migration gives, from the old context.
+    `given` works out the values that the migration gives, from the old context. `roles` are those
+    of the earlier version, by its names: facts that it wrote are read by them.
     """
 
     states: Mapping[str, str]
     entries: Mapping[str, str]
     given: Callable[[Values], Values] | None = None
+    roles: Roles = NO_ROLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -595,7 +600,8 @@ class Upgrade:
 class Lifecycle:
     """A compiled lifecycle; `digest` is of its definition's meaning, in hexadecimal.
 
-    `upgrades` are from earlier versions, by their digests.
+    `upgrades` are from earlier versions, by their digests. `root` is the one machine that no
+    collection is of, `""` if there is none or more than one, and `collections` are its own.
     """
 
     name: str
@@ -605,6 +611,21 @@ class Lifecycle:
     enums: Mapping[str, tuple[str, ...]]
     machines: Mapping[str, Machine]
     upgrades: Mapping[str, Upgrade] = field(default_factory=dict)
+    root: str = field(init=False)
+    collections: Mapping[str, Collection] = field(init=False)
+
+    def __post_init__(self) -> None:
+        owned = {
+            collection.machine
+            for machine in self.machines.values()
+            for collection in machine.collections.values()
+        }
+        roots = [name for name in self.machines if name not in owned]
+        root = roots[0] if len(roots) == 1 else ""
+        object.__setattr__(self, "root", root)
+        object.__setattr__(
+            self, "collections", self.machines[root].collections if root else frozen({})
+        )
 
 
 def _read(row: Transition, context: Values, payload: Values) -> Values:

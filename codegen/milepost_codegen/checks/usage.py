@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milepost_codegen.model import guards_in, reads_in
+from milepost_codegen.resolve.inference import MEMBER_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +119,9 @@ def _check_groups(
         used.update(members)
     for collection in written.collections.values():
         used.update(collection.accepts)
+    if written.roles:
+        for key in (*MEMBER_STATES, "paused"):
+            used.update(getattr(written.roles, key) or ())
     for group in machine.groups:
         if group.name not in used:
             findings.report(

@@ -20,6 +20,7 @@ from milepost_codegen.python.declarations import (
 from milepost_codegen.python.docs import docstring
 from milepost_codegen.python.handling import functions, handlers, states_by_name, unions
 from milepost_codegen.python.parts import ConstantPlan, MachinePlan, ModulePlan
+from milepost_codegen.python.roles import ROLES_MODULE, roles
 from milepost_codegen.python.states import base_class, outcome_unions, state_classes
 from milepost_codegen.python.tables import (
     Names,
@@ -99,6 +100,8 @@ def _imports(lifecycle: Lifecycle, upgrading: UpgradePlan) -> tuple[str, ...]:
         lines.append("from dataclasses import dataclass" + (", field" if factories else ""))
     typing = "Final, Literal, NamedTuple, TypeAlias" if owners else "Final, TypeAlias"
     lines += ["from enum import StrEnum", f"from typing import {typing}", ""]
+    if upgrading.names_roles or any(roles(machine) for machine in machines):
+        lines.append(f"from milepost import roles as {ROLES_MODULE}")
     names = [name for name, needed in used.items() if needed]
     flat = f"from milepost.machine import {', '.join(names)}"
     if len(flat) <= WIDTH:

@@ -10,6 +10,7 @@ from milepost_codegen.model import guards_in, reads_in
 from milepost_codegen.names import constant_name, own_class
 from milepost_codegen.python.declarations import json_literal
 from milepost_codegen.python.parts import ConstantPlan, FunctionPlan
+from milepost_codegen.python.roles import roles
 from milepost_codegen.python.statements import signature, statement
 
 if TYPE_CHECKING:
@@ -287,6 +288,7 @@ def _machine(machine: Machine, names: Names) -> Code:
         rows=names.rows,
         entries=mapping(entries),
         invariants=mapping(names.invariants),
+        roles=roles(machine),
     )
 
 

@@ -11,6 +11,7 @@ from milepost_codegen.diff.text import render_text
 from milepost_codegen.digest import digest_of_meaning
 from milepost_codegen.layout import Code, Text, literal
 from milepost_codegen.python.parts import FunctionPlan
+from milepost_codegen.python.roles import roles
 from milepost_codegen.python.statements import signature
 from milepost_codegen.python.tables import call, giving, mapping
 
@@ -30,6 +31,7 @@ class UpgradePlan:
     functions: tuple[FunctionPlan, ...] = ()
     upgrades: Code | None = None
     migrates: bool = False
+    names_roles: bool = False
 
 
 def upgrade_plan(
@@ -38,12 +40,13 @@ def upgrade_plan(
     """The upgrades of `lifecycle` from each of `earlier`; `taken` holds the module's names."""
     functions: list[FunctionPlan] = []
     upgrades: dict[str, Code] = {}
-    migrates = False
+    migrates = names_roles = False
     for old in earlier:
         report = compare(old, lifecycle)
         machines: dict[str, Code] = {}
         if report.verdict != "breaking":
             migrates = True
+            names_roles |= any(roles(machine) is not None for machine in old.machines)
             before = {machine.name: machine for machine in old.machines}
             for name, names in machine_names(old, lifecycle).items():
                 function = _given(name, names, old.version, taken)
@@ -61,6 +64,7 @@ def upgrade_plan(
         functions=tuple(functions),
         upgrades=mapping(upgrades) if upgrades else None,
         migrates=migrates,
+        names_roles=names_roles,
     )
 
 
@@ -75,6 +79,7 @@ def _machine(old: Machine, new: Machine, names: MachineNames, given: str) -> Cod
         states=_pairs({s.name: names.moved_states.get(s.name, "") for s in old.states}),
         entries=_pairs(entries),
         given=given or None,
+        roles=roles(old),
     )
 
 

@@ -11,6 +11,7 @@ from milepost_codegen.resolve.machine import resolve_machine
 from milepost_codegen.resolve.migrations import resolve_migrations
 from milepost_codegen.resolve.outline import OPAQUE, one_line, outline
 from milepost_codegen.resolve.reporter import Doubts, Reporter
+from milepost_codegen.resolve.roles import resolve_roles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,7 @@ def resolve(written: LifecycleFile, source: Source, findings: Findings) -> Resol
         resolve_machine(name, machine, outlines, types, reporters[name])
         for name, machine in written.machines.items()
     )
+    machines = resolve_roles(written, machines, reporters)
     lifecycle = Lifecycle(
         name=written.lifecycle,
         version=written.version,

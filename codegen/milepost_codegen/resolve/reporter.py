@@ -32,6 +32,7 @@ _CODES: Final[Mapping[str, str]] = {
     "variable": "E205",
     "type": "E206",
     "collection": "E207",
+    "payload field": "E208",
 }
 
 
@@ -40,10 +41,12 @@ class Doubts:
     """What could not be read of one machine, so that checks do not report the consequences.
 
     `rows_missing` says that a row was left out; `unsound` are the indexes of rows whose guards
-    could not be read; `mentions` are the words in all that could not be read.
+    could not be read; `mentions` are the words in all that could not be read. `roles_missing` says
+    that a role could not be read.
     """
 
     rows_missing: bool = False
+    roles_missing: bool = False
     unsound: set[int] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)
 

@@ -1,0 +1,331 @@
+"""The roles of a machine as written to the resolved ones: names looked up, types of fields told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from milepost.roles import EventField, Failure, Outcome, Phase, Recovery, Roles
+from milepost_codegen.findings import nearest
+from milepost_codegen.model import MachineRoles
+from milepost_codegen.resolve.inference import MEMBER_STATES, infer
+from milepost_codegen.resolve.outline import expand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from milepost_codegen.definition import LifecycleFile, RolesFile
+    from milepost_codegen.model import Event, Field, Machine
+    from milepost_codegen.resolve.reporter import Reporter
+    from milepost_codegen.source import Path
+
+__all__ = ["resolve_roles"]
+
+_OF_MEMBERS: Final = (
+    *MEMBER_STATES, "begin", "release", "lost", "crash", "retry", "give_up", "requeue", "skip",
+    "attempts", "crashes",
+)  # fmt: skip
+_OF_OWNERS: Final = (
+    "phases", "recover", "pause", "paused", "resume", "cancel", "variables", "outcomes",
+)  # fmt: skip
+_EVENTS: Final = (
+    "begin", "release", "lost", "retry", "give_up", "requeue", "skip", "pause", "cancel",
+)  # fmt: skip
+
+
+def resolve_roles(
+    written: LifecycleFile, machines: Sequence[Machine], reporters: Mapping[str, Reporter]
+) -> tuple[Machine, ...]:
+    """The machines with their roles; reports names and types that are wrong, and misplaced roles.
+
+    What has no name of its own is inferred from the rows.
+    """
+    owned = {collection.machine for machine in machines for collection in machine.collections}
+    named: dict[str, _Named] = {}
+    for machine in machines:
+        file = written.machines[machine.name].roles
+        if file is not None:
+            reader = _Reader(machine, file, reporters[machine.name])
+            named[machine.name] = reader.read(member=machine.name in owned)
+    begins = {name: one.roles.begin for name, one in named.items()}
+    return tuple(
+        replace(machine, roles=_resolved(machine, named[machine.name], begins))
+        if machine.name in named
+        else machine
+        for machine in machines
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """The roles that are written, fields that follow from types, and the places of the keys."""
+
+    roles: Roles
+    inferred: frozenset[str]
+    path: Path
+    reporter: Reporter
+    member: bool
+
+
+def _resolved(machine: Machine, named: _Named, begins: Mapping[str, str]) -> MachineRoles:
+    whole, inferred = infer(named.roles, machine, begins, member=named.member)
+    source = named.reporter.source
+    keys = {path: place for path, place in source.values.items() if path[:3] == named.path}
+    return MachineRoles(
+        roles=whole,
+        inferred=named.inferred | inferred,
+        place=source.key_at(*named.path),
+        places={".".join(map(str, path[3:])): place for path, place in keys.items() if path[3:]},
+        keys={".".join(map(str, path[3:])): source.key_at(*path) for path in keys if path[3:]},
+    )
+
+
+class _Reader:
+    """Reads the roles of one machine."""
+
+    def __init__(self, machine: Machine, file: RolesFile, reporter: Reporter) -> None:
+        self.file = file
+        self.reporter = reporter
+        self.path: Path = ("machines", machine.name, "roles")
+        self.events: Mapping[str, Event] = {event.name: event for event in machine.events}
+        self.states = tuple(state.name for state in machine.states)
+        own = {name: (name,) for name in self.states}
+        self.sets = {**{group.name: group.states for group in machine.groups}, **own}
+        self.variables = {variable.name: variable for variable in machine.variables}
+        self.inferred: set[str] = set()
+
+    def read(self, *, member: bool) -> _Named:
+        """All roles that are written, and those of fields that follow from their types."""
+        self._misplaced(member=member)
+        kept = _OF_MEMBERS if member else _OF_OWNERS
+        file = self.file
+        found: dict[str, Any] = {}  # Any: each reader gives parts of their own types
+        for key in (*kept, "result", "failure"):
+            if getattr(file, key) in (None, {}):
+                continue
+            if key in _EVENTS:
+                found[key] = self._event(getattr(file, key), key)
+            elif key in (*MEMBER_STATES, "paused"):
+                found[key] = self._states(getattr(file, key), key)
+            else:
+                found |= dict(getattr(self, f"_{key}")())
+        return _Named(
+            roles=Roles(**found),
+            inferred=frozenset(self.inferred),
+            path=self.path,
+            reporter=self.reporter,
+            member=member,
+        )
+
+    def _misplaced(self, *, member: bool) -> None:
+        wrong = _OF_OWNERS if member else _OF_MEMBERS
+        place = "is a member of a collection" if member else "is no member of any collection"
+        whose = "of owners" if member else "of members"
+        for key in wrong:
+            if key in self.file.model_fields_set:
+                self.reporter.report_key(
+                    "E701",
+                    (*self.path, key),
+                    f"'{key}' is a role {whose}, and '{self.path[1]}' {place}",
+                    "drop it, or give it to the machine that it is about",
+                )
+
+    def _result(self) -> Iterator[tuple[str, object]]:
+        yield "result", self._dotted(str(self.file.result), "json", "result", need=False)
+
+    def _crash(self) -> Iterator[tuple[str, object]]:
+        yield "crash", self._dotted(str(self.file.crash), "str", "crash", need=False, typed=True)
+
+    def _variables(self) -> Iterator[tuple[str, object]]:
+        read = (
+            self._dotted(name, "json", "variables", index, need=True, typed=True)
+            for index, name in enumerate(self.file.variables or ())
+        )
+        yield "variables", tuple(one for one in read if one is not None)
+
+    def _failure(self) -> Iterator[tuple[str, object]]:
+        file = self.file.failure
+        assert file is not None
+        event = self._event(file.event, "failure", "event")
+        if event:
+            cause = self._part(event, file.cause, "failure", "cause", _is_enum, "an enum")
+            message = self._part(event, file.message, "failure", "message", _is("str"), "str")
+            yield "failure", Failure(event, cause, message)
+
+    def _recover(self) -> Iterator[tuple[str, object]]:
+        file = self.file.recover
+        assert file is not None
+        event = self._event(file.event, "recover", "event")
+        if event:
+            lost = self._part(event, file.lost, "recover", "lost", _is("bool"), "bool")
+            reason = self._part(event, file.reason, "recover", "reason", _is("str"), "str")
+            yield "recover", Recovery(event, lost, reason)
+
+    def _attempts(self) -> Iterator[tuple[str, object]]:
+        file = self.file.attempts
+        assert file is not None
+        yield "attempts", self._variable(file.counts, "int", "attempts", "counts")
+        yield "max_attempts", self._variable(file.most, "int", "attempts", "most", param=True)
+
+    def _crashes(self) -> Iterator[tuple[str, object]]:
+        file = self.file.crashes
+        assert file is not None
+        yield "suspect", self._variable(file.marks, "bool", "crashes", "marks")
+        yield "crashes", self._variable(file.counts, "int", "crashes", "counts")
+        yield "max_crashes", self._variable(file.most, "int", "crashes", "most", param=True)
+
+    def _phases(self) -> Iterator[tuple[str, object]]:
+        pairs = self._by_state(self.file.phases, "phases")
+        yield "phases", tuple(Phase(state, event) for state, event in pairs.items())
+
+    def _resume(self) -> Iterator[tuple[str, object]]:
+        yield "resume", self._by_state(self.file.resume, "resume")
+
+    def _outcomes(self) -> Iterator[tuple[str, object]]:
+        found: dict[str, Outcome] = {}
+        for name, outcome in self.file.outcomes.items():
+            state = self._state(name, "outcomes", name)
+            known = tuple(Outcome)
+            if outcome in known:
+                found |= {state: Outcome(outcome)} if state else {}
+                continue
+            near = nearest(outcome, known)
+            hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(known)}"
+            message = f"unknown outcome '{outcome}'"
+            self.reporter.report("E709", (*self.path, "outcomes", name), message, hint)
+            self.reporter.doubts.roles_missing = True
+        yield "outcomes", found
+
+    def _event(self, name: str, *path: str | int) -> str:
+        place = self.reporter.source.at(*self.path, *path)
+        return self._known(self.reporter.lookup("event", name, self.events, place))
+
+    def _state(self, name: str, *path: str | int) -> str:
+        place = self.reporter.source.key_at(*self.path, *path)
+        return self._known(self.reporter.lookup("state", name, self.states, place))
+
+    def _known(self, name: str | None) -> str:
+        """`name`, or `""` for what was reported as unknown, by which no check is misled."""
+        if name is None:
+            self.reporter.doubts.roles_missing = True
+        return name or ""
+
+    def _states(self, names: list[str], key: str) -> tuple[str, ...]:
+        found = expand(names, self.sets, self.reporter, *self.path, key)
+        if not found:
+            self.reporter.doubts.roles_missing = True
+        return found
+
+    def _by_state(self, names: Mapping[str, str], key: str) -> dict[str, str]:
+        pairs = (
+            (self._state(state, key, state), self._event(event, key, state))
+            for state, event in names.items()
+        )
+        return {state: event for state, event in pairs if state and event}
+
+    def _dotted(
+        self, text: str, kind: str, *path: str | int, need: bool, typed: bool = False
+    ) -> EventField | None:
+        """The `EVENT.FIELD` at `path`; of a bare event its one field of type `kind`.
+
+        With `need` there must be a field, with `typed` it must be of that type.
+        """
+        whole = (*self.path, *path)
+        source = self.reporter.source
+        name, dot, part = text.partition(".")
+        place = source.within(whole, 0)
+        event = self._known(self.reporter.lookup("event", name, self.events, place))
+        if not event:
+            return None
+        fields = {one.name: one for one in self.events[event].fields}
+        if dot:
+            at = source.within(whole, len(name) + 1)
+            known = self._known(self.reporter.lookup("payload field", part, fields, at))
+            if known and typed and fields[known].type.name != kind:
+                self._wrong_type(known, fields[known].type.name, kind, path)
+            return EventField(event, known)
+        fitting = [one.name for one in fields.values() if one.type.name == kind]
+        if len(fitting) == 1:
+            self.inferred.add(f"{'.'.join(map(str, path))}.field")
+            return EventField(event, fitting[0])
+        if fitting:
+            self._ambiguous(event, fitting, path, f"say {_either(event, fitting)}")
+        elif need:
+            self.reporter.report(
+                "E702",
+                whole,
+                f"'{event}' has no field of type {kind}",
+                "give its payload one, or name another event",
+            )
+        return EventField(event)
+
+    def _part(
+        self,
+        event: str,
+        name: str | None,
+        key: str,
+        part: str,
+        fits: Callable[[Field], bool],
+        wanted: str,
+    ) -> str:
+        """The field of `event` that is the `part` of the role `key`: as written, or the one."""
+        role = getattr(self.file, key)
+        fields = {one.name: one for one in self.events[event].fields}
+        if name is not None:
+            place = self.reporter.source.at(*self.path, key, part)
+            known = self._known(self.reporter.lookup("payload field", name, fields, place))
+            if known and not fits(fields[known]):
+                self._wrong_type(known, fields[known].type.name, wanted, (key, part))
+            return known
+        if part in role.model_fields_set:  # null: there is none
+            return ""
+        fitting = [one.name for one in fields.values() if fits(one)]
+        if len(fitting) == 1:
+            self.inferred.add(f"{key}.{part}")
+            return fitting[0]
+        if fitting:
+            hint = f"say '{part}: {fitting[0]}', or '{part}: null' if it is none of them"
+            self._ambiguous(event, fitting, (key,), hint)
+        return ""
+
+    def _variable(self, name: str | None, kind: str, *path: str, param: bool = False) -> str:
+        if name is None:
+            return ""
+        place = self.reporter.source.at(*self.path, *path)
+        known = self.reporter.lookup("variable", name, self.variables, place)
+        if known is None:
+            return self._known(None)
+        variable = self.variables[known]
+        if variable.type.name != kind:
+            self._wrong_type(known, variable.type.name, kind, path)
+        elif variable.param != param:
+            is_now = "a parameter, which no step changes" if variable.param else "no parameter"
+            wanted = "name a parameter" if param else "name a variable"
+            self.reporter.report("E702", (*self.path, *path), f"'{known}' is {is_now}", wanted)
+        return known
+
+    def _wrong_type(self, name: str, kind: str, wanted: str, path: Path) -> None:
+        self.reporter.report(
+            "E702",
+            (*self.path, *path),
+            f"'{name}' is of type {kind}, and '{path[-1] if path[-1:] != (0,) else path[0]}'"
+            f" must be {'of type ' if wanted != 'an enum' else ''}{wanted}",
+        )
+
+    def _ambiguous(self, event: str, fitting: Sequence[str], path: Path, hint: str) -> None:
+        which = " and ".join(f"'{name}'" for name in fitting)
+        self.reporter.report(
+            "E710", (*self.path, *path), f"'{event}' has several fields that fit: {which}", hint
+        )
+
+
+def _is(kind: str) -> Callable[[Field], bool]:
+    return lambda field: field.type.name == kind
+
+
+def _is_enum(field: Field) -> bool:
+    return bool(field.type.members)
+
+
+def _either(event: str, names: Sequence[str]) -> str:
+    return " or ".join(f"'{event}.{name}'" for name in names)
