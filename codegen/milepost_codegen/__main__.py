@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from milepost.printing import lenient, printable
+from milepost.text.escapes import lenient, printable
 from milepost_codegen.cli import compile_command, explain_command
 
 main = click.Group(name="milepost_codegen", help="The lifecycle compiler.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from milepost.printing import printable, printable_lines
+from milepost.text.escapes import printable, printable_lines
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
 from milepost_codegen.diff.document import document

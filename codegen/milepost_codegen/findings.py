@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from milepost.printing import columns, printable
+from milepost.text.escapes import columns, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from milepost.printing import printable
+from milepost.text.escapes import printable
 from milepost_codegen.digest import digest_of_text
 
 if TYPE_CHECKING:

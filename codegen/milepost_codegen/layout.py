@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from milepost.printing import as_python, columns, escaped
+from milepost.text.escapes import as_python, columns, escaped
 
 __all__ = [
     "WIDTH",

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from milepost.aio import AsyncStateManager
+    from milepost.aio.manager import AsyncStateManager
     from milepost.errors import (
         ArgumentInvalid,
         ImportConflict,
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
         TooLarge,
         TransitionRefused,
     )
-    from milepost.inputs import Item
-    from milepost.job import JobState, Progress
-    from milepost.payloads import PayloadCodec
+    from milepost.items.inputs import Item
+    from milepost.job.state import JobState, Progress
+    from milepost.log.payloads import PayloadCodec
     from milepost.state.checkpoint import Checkpoint, CheckpointPolicy
-    from milepost.state.history import StateEvent
-    from milepost.state.jobs import JobSummary
-    from milepost.state.lease import Lease
+    from milepost.state.keeping.old_homes import HomeImport, JobImport
+    from milepost.state.keeping.retention import RetentionPolicy
     from milepost.state.limits import Limits
     from milepost.state.manager import StateManager
-    from milepost.state.old_homes import HomeImport, JobImport
     from milepost.state.persistence import StateStore
+    from milepost.state.reading.history import StateEvent
+    from milepost.state.reading.travel import StateDiff
+    from milepost.state.recovering.scope import Scope
     from milepost.state.recovery import RecoveryPlan
-    from milepost.state.retention import RetentionPolicy
-    from milepost.state.scope import Scope
     from milepost.state.transitions import ItemEvent, JobEvent, Write
-    from milepost.state.travel import StateDiff
+    from milepost.state.writing.lease import Lease
+    from milepost.state.writing.new_jobs import JobSummary
 
 __all__ = [
     "ArgumentInvalid",
@@ -81,34 +81,34 @@ __all__ = [
 
 _HOMES: Final = {
     "ArgumentInvalid": "milepost.errors",
-    "AsyncStateManager": "milepost.aio",
+    "AsyncStateManager": "milepost.aio.manager",
     "Checkpoint": "milepost.state.checkpoint",
     "CheckpointPolicy": "milepost.state.checkpoint",
-    "HomeImport": "milepost.state.old_homes",
+    "HomeImport": "milepost.state.keeping.old_homes",
     "ImportConflict": "milepost.errors",
     "ImportFailed": "milepost.errors",
-    "Item": "milepost.inputs",
+    "Item": "milepost.items.inputs",
     "ItemEvent": "milepost.state.transitions",
     "JobAbsent": "milepost.errors",
     "JobEvent": "milepost.state.transitions",
     "JobExists": "milepost.errors",
-    "JobImport": "milepost.state.old_homes",
-    "JobState": "milepost.job",
-    "JobSummary": "milepost.state.jobs",
-    "Lease": "milepost.state.lease",
+    "JobImport": "milepost.state.keeping.old_homes",
+    "JobState": "milepost.job.state",
+    "JobSummary": "milepost.state.writing.new_jobs",
+    "Lease": "milepost.state.writing.lease",
     "LeaseHeld": "milepost.errors",
     "LeaseLost": "milepost.errors",
     "Limits": "milepost.state.limits",
     "MilepostError": "milepost.errors",
-    "PayloadCodec": "milepost.payloads",
-    "Progress": "milepost.job",
+    "PayloadCodec": "milepost.log.payloads",
+    "Progress": "milepost.job.state",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
-    "RetentionPolicy": "milepost.state.retention",
-    "Scope": "milepost.state.scope",
-    "StateDiff": "milepost.state.travel",
+    "RetentionPolicy": "milepost.state.keeping.retention",
+    "Scope": "milepost.state.recovering.scope",
+    "StateDiff": "milepost.state.reading.travel",
     "StateError": "milepost.errors",
-    "StateEvent": "milepost.state.history",
+    "StateEvent": "milepost.state.reading.history",
     "StateManager": "milepost.state.manager",
     "StateStore": "milepost.state.persistence",
     "TooLarge": "milepost.errors",

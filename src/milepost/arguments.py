@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from milepost.errors import ArgumentInvalid
-from milepost.wording import shown
+from milepost.text.wording import shown
 
 __all__ = [
     "MAX_COUNT",

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, cast
 
-from milepost.processes import boot_timeline
+from milepost.process.identity import boot_timeline
 
 __all__ = ["Clock", "SteadyClock", "SystemClock", "instant", "microseconds", "steady"]
 

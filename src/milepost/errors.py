@@ -51,7 +51,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from milepost.machine import ContextInvalid, MilepostError, PayloadInvalid, TransitionRefused
-from milepost.printing import printable, printable_lines
+from milepost.text.escapes import printable, printable_lines
 
 if TYPE_CHECKING:
     from datetime import datetime

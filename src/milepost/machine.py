@@ -9,9 +9,9 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from milepost.printing import printable
 from milepost.roles import NO_ROLES, Roles
-from milepost.wording import bounded, shown
+from milepost.text.escapes import printable
+from milepost.text.wording import bounded, shown
 
 __all__ = [
     "LARGEST_INT",

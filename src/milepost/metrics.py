@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, get_args
 
 from milepost.errors import MilepostError, PlanStale, RecordConflict, UpdateConflict
-from milepost.facts import Draft, Fact, ItemsFired, JobFired, LeaseReleased, LeaseTaken
-from milepost.printing import printable
+from milepost.log.facts import Draft, Fact, ItemsFired, JobFired, LeaseReleased, LeaseTaken
+from milepost.text.escapes import printable
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, MeterProvider
 
-    from milepost.job import JobState
+    from milepost.job.state import JobState
 
 __all__ = ["INSTRUMENTS", "METER", "Answer", "Instrument", "LeaseEvent", "Metrics", "Origin"]
 

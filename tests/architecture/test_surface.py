@@ -57,9 +57,10 @@ def test_a_generated_module_imports_nothing_heavy() -> None:
         "milepost.lifecycles",
         "milepost.lifecycles.mapreduce",
         "milepost.machine",
-        "milepost.printing",
         "milepost.roles",
-        "milepost.wording",
+        "milepost.text",
+        "milepost.text.escapes",
+        "milepost.text.wording",
     }
 
 

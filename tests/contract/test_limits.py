@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from milepost import ItemEvent, Limits, StateManager, StateStore, TooLarge
-from milepost.codec import MAX_BLOCK_BYTES
 from milepost.errors import Large, ValueInvalid
+from milepost.log.codec import MAX_BLOCK_BYTES
 from milepost.state.limits import largest_in
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock

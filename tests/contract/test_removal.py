@@ -10,7 +10,7 @@ import pytest
 
 from milepost import StateStore
 from milepost.errors import StoreError
-from milepost.rows import (
+from milepost.log.rows import (
     InputBlock,
     KeySegment,
     Row,
@@ -24,7 +24,7 @@ from milepost.rows import (
     Tombstone,
 )
 from milepost.state.persistence import open_store
-from milepost.stores.sqlite_schema import NUMBERS
+from milepost.stores.sqlite.schema import NUMBERS
 from tests.stores.make import store_of
 
 

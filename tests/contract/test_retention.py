@@ -21,10 +21,10 @@ from milepost import (
     StateStore,
 )
 from milepost.errors import CheckpointAbsent, JobReplaced
-from milepost.state.collecting import Collected
-from milepost.state.lease import renew
+from milepost.state.keeping.collecting import Collected
+from milepost.state.keeping.retention import Why
 from milepost.state.persistence import open_store
-from milepost.state.retention import Why
+from milepost.state.writing.lease import renew
 from milepost.testing import FakeClock
 
 DAY_S = 86_400.0

@@ -11,9 +11,18 @@ from typing import Any
 
 import pytest
 
-from milepost import ItemEvent, StateManager, StateStore, TransitionRefused, codec
+from milepost import ItemEvent, StateManager, StateStore, TransitionRefused
 from milepost.errors import StoreError, ValueInvalid
-from milepost.rows import InputBlock, KeySegment, Row, Staged, StoredCheckpoint, StoredLease, Tip
+from milepost.log import codec
+from milepost.log.rows import (
+    InputBlock,
+    KeySegment,
+    Row,
+    Staged,
+    StoredCheckpoint,
+    StoredLease,
+    Tip,
+)
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 

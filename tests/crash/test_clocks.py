@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from milepost import StateManager
-from milepost.processes import boot_timeline
+from milepost.process.identity import boot_timeline
 
 EXECUTORS = 3
 ITEMS = {"steady": 60, "wall": 120}
@@ -28,8 +28,8 @@ import random, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from milepost import LeaseLost, StateManager
 from milepost.executors import run
-from milepost.state import observing
-from milepost.state.liveness import Standing, Verdict
+from milepost.state.writing import observing
+from milepost.state.writing.liveness import Standing, Verdict
 
 database, seed, by_the_wall = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "wall"
 

@@ -14,7 +14,7 @@ import pytest
 
 from milepost import ItemEvent, RetentionPolicy, StateManager
 from milepost.errors import CommitUnknown
-from milepost.state import collecting
+from milepost.state.keeping import collecting
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from milepost import StateManager
-from milepost.stores.sqlite_schema import VERSION
+from milepost.stores.sqlite.schema import VERSION
 from tests.stores.make import holds, store_of
 
 COMPACT = """
 import os, signal, sys
-from milepost import StateManager, blocks
-from milepost.stores.sqlite_writing import SqliteWriter
+from milepost import StateManager
+from milepost.log import blocks
+from milepost.stores.sqlite.writing import SqliteWriter
 
 blocks.BLOCK_ROWS = 4
 put, left = SqliteWriter.put_block, int(sys.argv[2])

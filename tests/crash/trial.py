@@ -12,7 +12,7 @@ from typing import Any
 
 from milepost import Item, StateManager
 from milepost.state.recovery import REASONS
-from milepost.stores.sqlite import SqliteStore
+from milepost.stores.sqlite.store import SqliteStore
 from tests.crash.nursery import Fate, Nursery
 from tests.crash.work import Spec, lines_of
 

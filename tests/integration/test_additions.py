@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from milepost import Item, ItemEvent, JobEvent, LeaseHeld, StateManager
-from milepost.codec import decode_snapshot
 from milepost.errors import (
     ItemAbsent,
     ItemExists,
@@ -23,10 +22,11 @@ from milepost.errors import (
     ValueInvalid,
 )
 from milepost.executors import run
-from milepost.job import JobState, restore
-from milepost.keys import SEGMENT_KEYS
-from milepost.state import intake
-from milepost.stores.sqlite_seals import enable
+from milepost.items.key_index import SEGMENT_KEYS
+from milepost.job.state import JobState, restore
+from milepost.log.codec import decode_snapshot
+from milepost.state.writing import intake
+from milepost.stores.sqlite.seals import enable
 from milepost.testing import FakeClock
 from tests.stateful.observing import folded_from_nothing
 

@@ -29,7 +29,6 @@ from milepost import (
     StateManager,
     Write,
     arguments,
-    codec,
     executors,
     testing,
 )
@@ -45,9 +44,10 @@ from milepost.executors import (
 )
 from milepost.legacy.prodigy import read_home
 from milepost.lifecycles import mapreduce
+from milepost.log import codec
 from milepost.metrics import Metrics
+from milepost.state.keeping.salvage import salvage
 from milepost.state.persistence import open_store
-from milepost.state.salvage import salvage
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
 from tests.integration.door import (

@@ -12,8 +12,8 @@ import pytest
 
 from milepost import ItemEvent, JobAbsent, JobState, RetentionPolicy, Scope, StateManager
 from milepost.errors import ItemAbsent, JobReplaced, TooLarge
-from milepost.state import intake
 from milepost.state.limits import Limits
+from milepost.state.writing import intake
 from milepost.testing import FakeClock
 from tests.integration.upgrades.versions import MIGRATED, compiled
 from tests.stateful.observing import folded_from_nothing

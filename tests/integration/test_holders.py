@@ -15,8 +15,8 @@ import pytest
 
 from milepost import LeaseHeld, StateManager
 from milepost.clock import SystemClock
-from milepost.processes import Process, SystemProcesses, boot_timeline
-from milepost.state.lease import renew
+from milepost.process.identity import Process, SystemProcesses, boot_timeline
+from milepost.state.writing.lease import renew
 from milepost.testing import FakeClock
 
 HOLD = """

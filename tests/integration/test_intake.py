@@ -9,12 +9,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from milepost import Item, ItemEvent, JobAbsent, JobExists, StateManager, keys
+from milepost import Item, ItemEvent, JobAbsent, JobExists, StateManager
 from milepost.errors import ItemKeyDuplicate, StagingExpired, ValueInvalid
-from milepost.input_blocks import BLOCK_ITEMS
-from milepost.keys import SEGMENT_KEYS
-from milepost.state.intake import STAGED_FOR_S
+from milepost.items import key_index as keys
+from milepost.items.blocks import BLOCK_ITEMS
+from milepost.items.key_index import SEGMENT_KEYS
 from milepost.state.persistence import open_store
+from milepost.state.writing.intake import STAGED_FOR_S
 from milepost.testing import FakeClock
 from tests.stateful.observing import crash_image
 from tests.stores.make import store_of

@@ -20,7 +20,12 @@ from milepost import ItemEvent, JobState, StateManager
 from milepost.errors import MilepostError
 
 KEYS = ["blocker", "leader", "b", "c", "d"]
-PLACES = ("/milepost/state/", "/milepost/stores/", "/milepost/fold.py", "/milepost/codec.py")
+PLACES = (
+    "/milepost/state/",
+    "/milepost/stores/",
+    "/milepost/job/fold.py",
+    "/milepost/log/codec.py",
+)
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
 
 
@@ -140,7 +145,7 @@ def test_an_appender_that_forgets_its_followers_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Negative control: with every request answered as unknown the followers are told lies."""
-    from milepost.state.append import Appender
+    from milepost.state.writing.append import Appender
 
     def all_unknown(self: Appender, places: list[Any]) -> None:
         for place in places:

@@ -9,7 +9,7 @@ import pytest
 
 from milepost import ItemEvent, LeaseHeld, LeaseLost, StateManager
 from milepost.errors import LeaseForeign
-from milepost.state.lease import Lease, renew
+from milepost.state.writing.lease import Lease, renew
 from milepost.testing import FakeClock
 
 

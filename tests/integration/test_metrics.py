@@ -20,8 +20,8 @@ import milepost
 from milepost import ItemEvent, RecordConflict, StateManager, TransitionRefused, errors
 from milepost.errors import CommitUnknown, StoreError
 from milepost.metrics import INSTRUMENTS, METER, LeaseEvent, Metrics
-from milepost.state.lease import Lease, renew
 from milepost.state.persistence import open_store
+from milepost.state.writing.lease import Lease, renew
 from milepost.testing import FakeClock
 from tests.integration.test_unknown_commit import Faulty
 
@@ -129,7 +129,7 @@ def test_what_failed_as_a_whole_counts_as_refused(
         raise StoreError(url="there", problem="it broke")
 
     with monkeypatch.context() as patch:
-        patch.setattr("milepost.stores.sqlite.SqliteWriter.add_row", broken)
+        patch.setattr("milepost.stores.sqlite.store.SqliteWriter.add_row", broken)
         with pytest.raises(StoreError):
             manager.fire("j", "pause")
     assert told.counted("milepost.refusals") == {("store",): 1}
@@ -341,7 +341,7 @@ def test_a_lease_that_is_not_renewed_is_counted(
             raise StoreError(url="there", problem="busy")
         return False
 
-    monkeypatch.setattr("milepost.state.lease.renew", broken)
+    monkeypatch.setattr("milepost.state.writing.lease.renew", broken)
     with manager.lease("j", "one", 0.003):
         while len(asked) < 2:
             manager.get_state("j")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from milepost import ArgumentInvalid, ItemEvent, JobEvent, Scope, StateManager, Write
-from milepost.codec import Tally, encode_row
 from milepost.errors import ContextInvalid, PayloadInvalid, ResultAbsent, ValueInvalid
-from milepost.facts import Draft, Fact, ItemsFired, JobFired, LeaseTaken
+from milepost.log.codec import Tally, encode_row
+from milepost.log.facts import Draft, Fact, ItemsFired, JobFired, LeaseTaken
 
 
 def _enter(context: AbstractContextManager[Any]) -> None:

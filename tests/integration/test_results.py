@@ -14,10 +14,10 @@ import pytest
 
 from milepost import ItemEvent, RecordConflict, StateManager
 from milepost.errors import ItemAbsent, LogCorrupt
-from milepost.rows import Row
-from milepost.state import results as module
-from milepost.state.locating import Locator
-from milepost.stores.sqlite_reading import SqliteReader
+from milepost.log.rows import Row
+from milepost.state.reading import results as module
+from milepost.state.reading.locating import Locator
+from milepost.stores.sqlite.reading import SqliteReader
 from milepost.testing import FakeClock
 
 COUNT = 60

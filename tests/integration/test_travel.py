@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from milepost import ItemEvent, JobAbsent, JobExists, JobState, LeaseHeld, StateDiff, StateManager
 from milepost.clock import instant
 from milepost.errors import CommitAbsent, JobIdInvalid, LogCorrupt
-from milepost.state import travel
+from milepost.state.reading import travel
 from milepost.testing import FakeClock
 
 JOB = "source"

@@ -162,7 +162,7 @@ def test_what_the_system_refuses_is_unreadable(
     def refuse(*_: object, **__: object) -> None:
         raise apsw.CantOpenError("unable to open database file")
 
-    monkeypatch.setattr("milepost.stores.sqlite.apsw.Connection", refuse)
+    monkeypatch.setattr("milepost.stores.sqlite.store.apsw.Connection", refuse)
     with pytest.raises(StoreUnreadable, match="cannot be opened: unable to open"):
         StateManager.open(database)
 
@@ -316,8 +316,8 @@ def test_a_row_that_is_gone_is_noticed(database: Path) -> None:
 
 def test_a_fact_that_is_not_legal_is_noticed(database: Path) -> None:
     """INV-LEGAL: a chain that is sound in itself does not make an illegal step legal."""
-    from milepost.codec import encode_row
-    from milepost.facts import Draft, ItemsFired
+    from milepost.log.codec import encode_row
+    from milepost.log.facts import Draft, ItemsFired
 
     store = open_store(database)
     with store.writing() as writer:

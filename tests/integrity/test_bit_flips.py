@@ -12,8 +12,8 @@ import pytest
 
 from milepost import JobAbsent, StateManager
 from milepost.errors import MilepostError, StoreAbsent
-from milepost.state.loading import Loader
-from milepost.stores import sqlite_reading
+from milepost.state.reading.loading import Loader
+from milepost.stores.sqlite import reading as sqlite_reading
 from tests.integrity.sample import PAGE_BYTES, answers, make
 
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
@@ -120,16 +120,16 @@ def test_the_sweep_finds_what_an_unchecked_reader_believes(
     elif check == "the end of the log":
         monkeypatch.setattr(Loader, "check_end", lambda self, *args: None)
     else:
-        monkeypatch.setattr("milepost.state.loading.decode_commit", _believing)
-        monkeypatch.setattr("milepost.state.results.decode_commit", _believing)
+        monkeypatch.setattr("milepost.state.reading.loading.decode_commit", _believing)
+        monkeypatch.setattr("milepost.state.reading.results.decode_commit", _believing)
     flips = row_counts(database) if check == "the end of the log" else one_a_byte(database, 3)
     assert next(sweep(database, flips), None)
 
 
 def _believing(row: Any, *, previous: bytes, url: str, job_id: str) -> Any:
     """A loader that does not look at digests."""
-    from milepost.codec import decode_facts
-    from milepost.facts import Commit
+    from milepost.log.codec import decode_facts
+    from milepost.log.facts import Commit
 
     facts = decode_facts(row, url=url, job_id=job_id)
     return Commit(seq=row.seq, fence=row.fence, at_us=row.at_us, facts=facts, digest=row.digest)

@@ -9,8 +9,8 @@ import pytest
 
 from milepost import ItemEvent, StateManager
 from milepost.errors import LogCorrupt, StoreUnreadable
-from milepost.state.salvage import salvage
-from milepost.stores.sqlite_seals import enable
+from milepost.state.keeping.salvage import salvage
+from milepost.stores.sqlite.seals import enable
 from milepost.testing import FakeClock
 
 

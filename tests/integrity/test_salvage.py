@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from milepost import ItemEvent, StateManager
 from milepost.cli import main
 from milepost.errors import StoreAbsent, StoreError, StoreForeign
-from milepost.rows import StoredLease
+from milepost.log.rows import StoredLease
+from milepost.state.keeping.salvage import salvage
 from milepost.state.persistence import open_store
-from milepost.state.salvage import salvage
 from tests.integrity.sample import JOBS, PAGE_BYTES, answers, make
 
 

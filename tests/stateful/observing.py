@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from milepost import JobState, StateManager
+from milepost.job.versions import Catalogue
 from milepost.lifecycles import mapreduce
-from milepost.state.loading import Loader
 from milepost.state.persistence import open_store
-from milepost.versions import Catalogue
+from milepost.state.reading.loading import Loader
 
 from .reference import seen
 

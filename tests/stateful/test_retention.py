@@ -34,12 +34,12 @@ from milepost import (
     StateManager,
 )
 from milepost.errors import JobReplaced
-from milepost.rows import StoredJob
-from milepost.state import collecting
-from milepost.state.loading import Loader, Loading
+from milepost.log.rows import StoredJob
+from milepost.state.keeping import collecting
+from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
 from milepost.state.persistence import Reader, open_store
-from milepost.state.retention import RetentionPlan, Verdict, judge
-from milepost.stores.sqlite_writing import SqliteWriter
+from milepost.state.reading.loading import Loader, Loading
+from milepost.stores.sqlite.writing import SqliteWriter
 from milepost.testing import FakeClock
 
 AGE_S = 100.0

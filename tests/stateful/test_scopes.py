@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from milepost import ItemEvent, JobState, Scope, StateManager
 from milepost.errors import ScopeInvalid
 from milepost.machine import TransitionRefused
-from milepost.state.scope import Filter
+from milepost.state.recovering.scope import Filter
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
 

@@ -17,9 +17,9 @@ import apsw
 from milepost import ItemEvent, StateManager
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
-from milepost.processes import Process
+from milepost.process.identity import Process
 from milepost.state.persistence import open_store
-from milepost.stores.sqlite_schema import VERSION
+from milepost.stores.sqlite.schema import VERSION
 from milepost.testing import FakeClock
 
 FOLDER = Path(__file__).parent

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milepost import ItemEvent, StateManager, blocks
-from milepost.compression import zstd
+from milepost import ItemEvent, StateManager
 from milepost.errors import LogCorrupt, StoreError
-from milepost.rows import Block, Row
+from milepost.log import blocks
+from milepost.log.compression import zstd
+from milepost.log.rows import Block, Row
 from milepost.state.persistence import open_store
-from milepost.stores.sqlite import SqliteStore
+from milepost.stores.sqlite.store import SqliteStore
 from milepost.testing import FakeClock
 
 JOB = "j"
@@ -221,7 +222,7 @@ def test_a_compaction_that_is_cut_short_is_taken_up_again(
     manager: StateManager, monkeypatch: pytest.MonkeyPatch, after: int, *, within: bool
 ) -> None:
     """Each block is a commit: it is there whole, or its rows are."""
-    from milepost.stores.sqlite_writing import SqliteWriter
+    from milepost.stores.sqlite.writing import SqliteWriter
 
     before = observed(manager)
     put = SqliteWriter.put_block
@@ -251,7 +252,7 @@ def test_of_two_compactions_at_once_each_block_is_made_by_one(
     manager: StateManager, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second finds the rows gone, leaves them, and goes on with the next."""
-    from milepost.state import compaction
+    from milepost.state.keeping import compaction
 
     before = observed(manager)
     other = StateManager(SqliteStore(path), clock=FakeClock())

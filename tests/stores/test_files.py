@@ -13,9 +13,9 @@ import pytest
 
 from milepost import StateManager
 from milepost.errors import StoreAbsent, StoreError, StoreForeign, StoreUnsafe
-from milepost.stores import sqlite_files
-from milepost.stores.sqlite import SqliteStore
-from milepost.stores.sqlite_files import file_system_of, mount_table
+from milepost.stores.sqlite import files as sqlite_files
+from milepost.stores.sqlite.files import file_system_of, mount_table
+from milepost.stores.sqlite.store import SqliteStore
 
 LOCAL = "25 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
 

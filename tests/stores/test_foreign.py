@@ -19,11 +19,11 @@ from click.testing import CliRunner
 from milepost import ItemEvent, StateManager
 from milepost.cli import main
 from milepost.errors import JobAbsent, StoreAbsent, StoreError, StoreForeign, StoreNewer
-from milepost.state.salvage import salvage
-from milepost.stores import sqlite_seals
-from milepost.stores.sqlite import SqliteStore
-from milepost.stores.sqlite_schema import SCHEMA_DIGESTS, STEPS, VERSION
-from milepost.stores.sqlite_trust import digest_of_schema
+from milepost.state.keeping.salvage import salvage
+from milepost.stores.sqlite import seals as sqlite_seals
+from milepost.stores.sqlite.schema import SCHEMA_DIGESTS, STEPS, VERSION
+from milepost.stores.sqlite.store import SqliteStore
+from milepost.stores.sqlite.trust import digest_of_schema
 from milepost.testing import FakeClock
 
 CANARY = "milepost_seal('canary')"

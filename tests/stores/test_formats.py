@@ -13,10 +13,10 @@ import pytest
 from milepost import ItemEvent, StateManager
 from milepost.errors import StoreNewer
 from milepost.lifecycles import mapreduce, mapreduce_v1
-from milepost.state.salvage import salvage
-from milepost.stores.sqlite_migration import APPLICATION_ID
-from milepost.stores.sqlite_schema import STEPS, VERSION
-from milepost.stores.sqlite_seals import enable
+from milepost.state.keeping.salvage import salvage
+from milepost.stores.sqlite.migration import APPLICATION_ID
+from milepost.stores.sqlite.schema import STEPS, VERSION
+from milepost.stores.sqlite.seals import enable
 from milepost.testing import FakeClock
 from tests.stores.make import EXPECTED, FOLDER, holds, store_of, write
 

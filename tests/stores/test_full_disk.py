@@ -17,8 +17,8 @@ import pytest
 from milepost import AsyncStateManager, CheckpointPolicy, ItemEvent, StateManager
 from milepost.errors import CommitUnknown, JobAbsent, StateError, StoreFull
 from milepost.executors import RunOutcome, run
-from milepost.stores import sqlite_outcome
-from milepost.stores.sqlite import SqliteStore
+from milepost.stores.sqlite import outcome as sqlite_outcome
+from milepost.stores.sqlite.store import SqliteStore
 from milepost.testing import FakeClock
 from tests.stores.full import ROOM, Room, RoomVFS, files_up_to, fill, small_disk
 

@@ -15,7 +15,7 @@ import pytest
 
 from milepost import ItemEvent, MilepostError, StateManager
 from milepost.errors import StoreError, StoreReplaced
-from milepost.stores import sqlite_ofd
+from milepost.stores.sqlite import ofd as sqlite_ofd
 from tests.stores.unguarded import opened
 
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ import pytest
 
 from milepost import StateManager
 from milepost.errors import StoreNewer
-from milepost.stores.sqlite_migration import format_of, migrate, stored_version
-from milepost.stores.sqlite_schema import STEPS, VERSION, Step
-from milepost.stores.sqlite_seals import enable
+from milepost.stores.sqlite.migration import format_of, migrate, stored_version
+from milepost.stores.sqlite.schema import STEPS, VERSION, Step
+from milepost.stores.sqlite.seals import enable
 from milepost.testing import FakeClock
 from tests.integration.cli.conftest import CommandLine
 from tests.stores.make import holds, store_of

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from milepost.errors import StoreError
-from milepost.stores.sqlite import Durability, SqliteStore
+from milepost.stores.sqlite.store import Durability, SqliteStore
 
 
 def deaf_to(pragma: str) -> type[apsw.Connection]:

@@ -16,8 +16,8 @@ import pytest
 
 from milepost import AsyncStateManager, ItemEvent, StateManager
 from milepost.errors import JobAbsent, JobReplaced, LogCorrupt
-from milepost.state.results import Order
-from milepost.state.retention import RetentionPolicy
+from milepost.state.keeping.retention import RetentionPolicy
+from milepost.state.reading.results import Order
 from milepost.testing import FakeClock
 
 ITEMS = 1500
@@ -55,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _checkpoints() -> Iterator[Any]:
-    from milepost.rows import StoredCheckpoint
+    from milepost.log.rows import StoredCheckpoint
 
     yield StoredCheckpoint(seq=1, at_us=1, reason="r", chain=b"", digest=b"", snapshot=b"x" * 99)
 

@@ -12,9 +12,9 @@ import apsw
 import pytest
 
 from milepost.errors import StoreLocked
-from milepost.stores.sqlite import SqliteStore
-from milepost.stores.sqlite_seals import seal
-from milepost.stores.sqlite_waiting import Patience
+from milepost.stores.sqlite.seals import seal
+from milepost.stores.sqlite.store import SqliteStore
+from milepost.stores.sqlite.waiting import Patience
 from tests.stores.make import store_of
 
 
@@ -186,7 +186,8 @@ def test_each_lock_has_its_own_time() -> None:
 def test_eight_processes_that_write_without_a_pause_all_get_their_turns(database: Path) -> None:
     """Real ones: each commits 40 times as fast as it can, and none is ever told that it waits."""
     code = (
-        "import sys; from pathlib import Path; from milepost.stores.sqlite import SqliteStore;"
+        "import sys; from pathlib import Path;"
+        "from milepost.stores.sqlite.store import SqliteStore;"
         "store = SqliteStore(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.readline()\n"
         "for n in range(40):\n"
         "    with store.writing() as writer: writer.add_job(f'{sys.argv[2]}-{n}', 1, 'd')\n"

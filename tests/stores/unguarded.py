@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from milepost import StateManager
-from milepost.stores.sqlite import SqliteStore
-from milepost.stores.sqlite_guard import Guard
-from milepost.stores.sqlite_waiting import Patience
+from milepost.stores.sqlite.guard import Guard
+from milepost.stores.sqlite.store import SqliteStore
+from milepost.stores.sqlite.waiting import Patience
 
 __all__ = ["Unguarded", "opened"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from milepost import arguments
 from milepost.errors import ArgumentInvalid, StateError
-from milepost.wording import bounded, shown
+from milepost.text.wording import bounded, shown
 
 
 class Word(StrEnum):

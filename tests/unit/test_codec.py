@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost import codec
-from milepost.codec import Tally, decode_body, decode_commit, encode_row, encode_value
 from milepost.errors import LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
-from milepost.facts import Draft, ItemsFired, JobFired
-from milepost.rows import Row
+from milepost.log import codec
+from milepost.log.codec import Tally, decode_body, decode_commit, encode_row, encode_value
+from milepost.log.facts import Draft, ItemsFired, JobFired
+from milepost.log.rows import Row
 
 values = st.recursive(
     st.none()

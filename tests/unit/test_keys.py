@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost import keys as module
-from milepost.keys import SEGMENT_KEYS, KeyIndex, Seen, Segment, hash_of, segment_of
+from milepost.items import key_index as module
+from milepost.items.key_index import SEGMENT_KEYS, KeyIndex, Seen, Segment, hash_of, segment_of
 
 lists_of_keys = st.lists(
     st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=9, unique=True), max_size=8

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.items import Ledger, MemberRefusedError
+from milepost.items.ledger import Ledger, MemberRefusedError
 from milepost.lifecycles import mapreduce
 from milepost.machine import TransitionRefused
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from milepost.state.line import Line, Place
+from milepost.state.writing.group_commit import Line, Place
 
 
 class Told(Place):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from milepost import LeaseHeld, StateManager
 from milepost.clock import SystemClock, steady
-from milepost.processes import Process
-from milepost.rows import StoredLease
-from milepost.state.lease import renew
-from milepost.state.liveness import ASSUMED_TTL_US, Here, Standing, judge
-from milepost.state.observing import Observer
+from milepost.log.rows import StoredLease
+from milepost.process.identity import Process
+from milepost.state.writing.lease import renew
+from milepost.state.writing.liveness import ASSUMED_TTL_US, Here, Standing, judge
+from milepost.state.writing.observing import Observer
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from milepost.printing import columns, encodable, escaped, lenient, printable, printable_lines
+from milepost.text.escapes import columns, encodable, escaped, lenient, printable, printable_lines
 from tests.hostile import HALF_PAIRS, HOSTILE, READABLE, misbehaving
 
 ALL = {**HOSTILE, **HALF_PAIRS}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from graphviz import Digraph, nohtml
 
-from milepost.printing import printable
+from milepost.text.escapes import printable
 from milepost_codegen.drawings.model import Arrow, Box, Cluster, Drawing, Kind, Members, draw
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from milepost.printing import as_python, escaped, printable
+from milepost.text.escapes import as_python, escaped, printable
 from milepost_codegen.layout import WIDTH
 
 __all__ = ["docstring", "note"]

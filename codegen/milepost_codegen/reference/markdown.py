@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

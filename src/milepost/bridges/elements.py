@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 from xml.sax.saxutils import quoteattr
 
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

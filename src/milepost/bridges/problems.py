@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.machine import MilepostError
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 __all__ = ["NameTaken", "PackageMissing"]
 

@@ -18,7 +18,7 @@ from milepost.inspect.json import as_json, to_json
 from milepost.inspect.page import Page
 from milepost.inspect.text import to_text
 from milepost.inspect.view import View
-from milepost.printing import encodable, printable_lines
+from milepost.text.escapes import encodable, printable_lines
 
 __all__ = ["is_terminal", "note", "write_format", "write_json", "write_page"]
 

@@ -35,10 +35,10 @@ from milepost.cli.options import debug_option, examples, store_option
 from milepost.cli.session import DEBUG
 from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
 from milepost.errors import MilepostError
-from milepost.facts import FORMAT
 from milepost.lifecycles.mapreduce import LIFECYCLE
-from milepost.printing import lenient, printable, printable_lines
-from milepost.stores.sqlite_schema import VERSION
+from milepost.log.facts import FORMAT
+from milepost.stores.sqlite.schema import VERSION
+from milepost.text.escapes import lenient, printable, printable_lines
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 import click
 
 from milepost.arguments import MAX_COUNT
-from milepost.job import JOB
+from milepost.job.state import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE, Cause
-from milepost.state.scope import Scope
+from milepost.state.recovering.scope import Scope
 
 __all__ = ["scope_of", "with_items_scope", "with_scope"]
 

@@ -17,8 +17,8 @@ from milepost.clock import Clock, SystemClock, instant
 from milepost.errors import StateError
 from milepost.inspect.page import Page
 from milepost.inspect.view import View
-from milepost.printing import printable
 from milepost.state.manager import StateManager
+from milepost.text.escapes import printable
 
 __all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of", "tell_unreadable"]
 

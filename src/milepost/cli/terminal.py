@@ -15,7 +15,7 @@ from rich.text import Text
 
 from milepost.inspect.page import Badge, Block, Cell, Fields, Note, Page, Table
 from milepost.inspect.palette import look
-from milepost.printing import encodable, printable
+from milepost.text.escapes import encodable, printable
 
 __all__ = ["draw"]
 

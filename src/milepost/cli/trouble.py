@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 
 import click
 
-from milepost.printing import printable, printable_lines
+from milepost.text.escapes import printable, printable_lines
 
 __all__ = ["TROUBLE", "Misuse", "Trouble", "nearest"]
 

@@ -15,8 +15,8 @@ from milepost.cli.output import note
 from milepost.cli.session import Session, session_of
 from milepost.errors import LeaseHeld
 from milepost.inspect.words import duration
-from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
+from milepost.state.writing.lease import Lease
 
 __all__ = ["leased", "watch"]
 

@@ -9,7 +9,7 @@ from milepost import arguments
 from milepost.executors.retries import RetryPolicy
 from milepost.executors.stopping import Stop
 from milepost.executors.waiting import check_wait
-from milepost.facts import check_job_id
+from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
 

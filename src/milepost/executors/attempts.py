@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from milepost.codec import encode_value
 from milepost.errors import ValueInvalid
-from milepost.inputs import Item
+from milepost.items.inputs import Item
 from milepost.lifecycles.mapreduce import Cause
+from milepost.log.codec import encode_value
 from milepost.state.limits import Limits, check_value
 
 __all__ = [

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Literal
 
 from milepost import arguments
-from milepost.aio import AsyncStateManager
+from milepost.aio.manager import AsyncStateManager
 from milepost.errors import LeaseHeld
 from milepost.executors.calls import ExecutorSource
 from milepost.executors.coroutines import CoroutineExecutor
@@ -20,8 +20,8 @@ from milepost.executors.retries import RetryPolicy
 from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import Stop, following
 from milepost.executors.waiting import Wait
-from milepost.facts import check_job_id
-from milepost.job import JobState
+from milepost.job.state import JobState
+from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
 

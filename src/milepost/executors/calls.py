@@ -21,7 +21,7 @@ from milepost.executors.attempts import (
     failure_of,
 )
 from milepost.executors.coroutines import CoroutineExecutor
-from milepost.inputs import Item
+from milepost.items.inputs import Item
 from milepost.lifecycles.mapreduce import Cause, ItemEventName, ItemFail, ItemSucceed
 from milepost.state.limits import Limits
 

@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from milepost.arguments import integer
-from milepost.forks import here
+from milepost.process.forks import here
 
 if TYPE_CHECKING:
     import asyncio

@@ -21,14 +21,14 @@ from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import Stop, Stopping, listening, stop_signals
 from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
-from milepost.inputs import Item
-from milepost.job import JobState
+from milepost.items.inputs import Item
+from milepost.job.state import JobState
 from milepost.lifecycles.mapreduce import ITEM
 from milepost.state.checkpoint import CheckpointPolicy
-from milepost.state.comparing import InputComparison
 from milepost.state.manager import StateManager
+from milepost.state.reading.comparing import InputComparison
+from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
-from milepost.state.scope import Scope
 
 __all__ = ["MapFn", "RunOutcome", "run"]
 

@@ -12,11 +12,11 @@ from pyroaring import BitMap
 
 from milepost import arguments
 from milepost.clock import microseconds
-from milepost.items import bitmap
-from milepost.job import JobState
+from milepost.items.ledger import bitmap
+from milepost.job.state import JobState
 from milepost.lifecycles.mapreduce import Cause, ItemEventName
 from milepost.machine import frozen
-from milepost.state.results import Failure
+from milepost.state.reading.results import Failure
 
 __all__ = ["Backoff", "Decided", "Now", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.codec import encode_value
 from milepost.errors import (
     JobReplaced,
     LeaseLost,
@@ -26,8 +25,8 @@ from milepost.executors.steps import ReduceFn, SetupFn, Steps, call_reduce, call
 from milepost.executors.stopping import Stopping
 from milepost.executors.turns import Turn, in_commits, next_turn
 from milepost.executors.window import Window
-from milepost.inputs import Item
-from milepost.job import JobState
+from milepost.items.inputs import Item
+from milepost.job.state import JobState
 from milepost.lifecycles.mapreduce import (
     ItemEventName,
     ItemFail,
@@ -37,11 +36,12 @@ from milepost.lifecycles.mapreduce import (
     JobSetVariables,
     JobStartMap,
 )
+from milepost.log.codec import encode_value
 from milepost.machine import Payload
-from milepost.printing import printable
 from milepost.state.checkpoint import CheckpointPolicy
-from milepost.state.lease import Lease
 from milepost.state.manager import StateManager
+from milepost.state.writing.lease import Lease
+from milepost.text.escapes import printable
 
 __all__ = ["Running"]
 

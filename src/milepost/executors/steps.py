@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from milepost.errors import ValueInvalid
-from milepost.job import JobState
+from milepost.job.state import JobState
 
 __all__ = ["ReduceFn", "SetupFn", "Steps", "call_reduce", "call_setup"]
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from milepost.executors.calls import Ended
 from milepost.executors.retries import Decided
-from milepost.items import bitmap
-from milepost.job import JobState
+from milepost.items.ledger import bitmap
+from milepost.job.state import JobState
+from milepost.job.suspects import death_told
 from milepost.lifecycles.mapreduce import ItemCrash, ItemEventName
-from milepost.state.suspects import death_told
 from milepost.state.transitions import ItemEvent
 
 __all__ = ["Turn", "in_commits", "next_turn"]

@@ -13,8 +13,8 @@ from typing import Final, Literal, TypeAlias
 from milepost.arguments import refuse
 from milepost.errors import LeaseHeld
 from milepost.executors.stopping import Stopping, stop_signals
-from milepost.printing import printable
-from milepost.state.lease import Lease
+from milepost.state.writing.lease import Lease
+from milepost.text.escapes import printable
 
 __all__ = ["Wait", "check_wait", "lease_of_job", "wait_until_expired"]
 

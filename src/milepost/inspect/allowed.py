@@ -8,7 +8,7 @@ from typing import Any
 
 from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Table
 from milepost.inspect.words import value
-from milepost.job import JOB, JobState
+from milepost.job.state import JOB, JobState
 
 __all__ = [
     "AllowedEvent",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from milepost.inspect.page import Note, Page
-from milepost.omissions import OnError
 from milepost.state.manager import StateManager
+from milepost.stores.omissions import OnError
 
 __all__ = ["BackupView", "backup", "backup_page"]
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar, Final
 
-from milepost.inputs import KeySet
 from milepost.inspect.counts import Counts, counts
 from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
 from milepost.inspect.words import duration, stamp, value
-from milepost.job import JOB, JobState
+from milepost.items.inputs import KeySet
+from milepost.job.state import JOB, JobState
 from milepost.state.manager import StateManager
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import stamp
-from milepost.job import CheckpointRef
+from milepost.job.state import CheckpointRef
 from milepost.state.manager import StateManager
 
 __all__ = ["CheckpointLine", "CheckpointView", "checkpoint", "checkpoint_line", "checkpoint_page"]

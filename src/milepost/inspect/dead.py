@@ -11,7 +11,7 @@ from milepost.inspect.json import to_json_line
 from milepost.inspect.page import Block, Column, Fields, Page, Table
 from milepost.inspect.words import stamp, value
 from milepost.state.manager import StateManager
-from milepost.state.scope import Scope
+from milepost.state.recovering.scope import Scope
 
 __all__ = ["DeadLine", "DeadView", "dead", "dead_lines", "dead_page", "letter_line"]
 

@@ -15,7 +15,7 @@ from milepost.inspect.drawings import drawing
 from milepost.inspect.palette import CURRENT, VISITED
 from milepost.inspect.path import PathView
 from milepost.machine import Machine, Transition
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 __all__ = ["as_mermaid", "as_xml", "mermaid", "svg"]
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import milepost
 from milepost.errors import MilepostError
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 __all__ = ["DrawingAbsent", "drawing"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from milepost.job import JobState
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
-from milepost.state.results import Failure
+from milepost.state.reading.results import Failure
 
 __all__ = ["ItemFailure", "failure_view", "failures_of"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.errors import JobExists
-from milepost.facts import check_job_id
 from milepost.inspect.changes import Moment, moment
 from milepost.inspect.page import Badge, Fields, Note, Page
 from milepost.inspect.words import stamp
-from milepost.job import ITEMS, JOB
+from milepost.job.state import ITEMS, JOB
+from milepost.log.facts import check_job_id
 from milepost.state.manager import StateManager
 
 __all__ = ["ForkView", "fork", "fork_page"]

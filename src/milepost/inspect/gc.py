@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from milepost.inspect.page import Badge, Block, Cell, Column, Note, Page, Table
 from milepost.inspect.words import duration
-from milepost.job import JOB
-from milepost.rows import Vacuumed
-from milepost.state.collecting import Collected
+from milepost.job.state import JOB
+from milepost.log.rows import Vacuumed
+from milepost.state.keeping.collecting import Collected
+from milepost.state.keeping.retention import ACTIVE, UNKNOWN, RetentionPolicy, Verdict, Why
 from milepost.state.manager import StateManager
-from milepost.state.retention import ACTIVE, UNKNOWN, RetentionPolicy, Verdict, Why
 
 __all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page"]
 

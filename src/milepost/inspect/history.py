@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Final
 
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import duration, stamp, told
-from milepost.state.history import StateEvent
 from milepost.state.manager import StateManager
+from milepost.state.reading.history import StateEvent
 
 __all__ = ["HistoryLine", "HistoryView", "history", "history_page"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from milepost.drafts import Line
 from milepost.errors import ImportConflict, ImportFailed
 from milepost.inspect.counts import Counts, counts
 from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
-from milepost.job import JOB
-from milepost.state.old_homes import HomeImport, JobImport
+from milepost.job.state import JOB
+from milepost.log.drafts import Line
+from milepost.state.keeping.old_homes import HomeImport, JobImport
 
 __all__ = ["ImportView", "ImportedJob", "ReportLine", "import_jobs", "import_jobs_page"]
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from milepost.inspect.failures import ItemFailure, failures_of
 from milepost.inspect.page import Badge, Column, Page, Table
-from milepost.job import JobState
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 
 __all__ = ["ItemLine", "ItemsView", "items", "items_page"]

@@ -10,10 +10,10 @@ from milepost.errors import StateError
 from milepost.inspect.counts import Counts, counts
 from milepost.inspect.page import Badge, Cell, Column, Page, Table
 from milepost.inspect.words import ago, stamp
-from milepost.job import JOB
-from milepost.state.jobs import JobSummary
+from milepost.job.state import JOB
 from milepost.state.manager import StateManager
-from milepost.state.reaping import StuckJob
+from milepost.state.recovering.reaping import StuckJob
+from milepost.state.writing.new_jobs import JobSummary
 
 __all__ = [
     "JobLine",

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from milepost.inspect.view import View
-from milepost.printing import escaped
+from milepost.text.escapes import escaped
 
 __all__ = ["as_json", "to_json", "to_json_line"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.inspect.page import Block, Column, Note, Page, Table
-from milepost.rows import StoreFormat
+from milepost.log.rows import StoreFormat
 
 __all__ = ["MigrateView", "MigrationStep", "migrate", "migrate_page"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from milepost.job import JOB
+from milepost.job.state import JOB
 from milepost.state.manager import StateManager
 
 __all__ = ["PathView", "path"]

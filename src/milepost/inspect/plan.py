@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
 
-from milepost.inputs import KeySet
 from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Page, Table
-from milepost.job import ITEMS, JOB
+from milepost.items.inputs import KeySet
+from milepost.job.state import ITEMS, JOB
 from milepost.state.manager import StateManager
+from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import REASONS, RecoveryPlan
-from milepost.state.scope import Scope
 
 __all__ = ["PlanPart", "PlanView", "named", "plan", "plan_page", "plan_part", "plan_view"]
 

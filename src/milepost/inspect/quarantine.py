@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import stamp
+from milepost.state.keeping.quarantine import QuarantinedRow
 from milepost.state.manager import StateManager
-from milepost.state.quarantine import QuarantinedRow
 
 __all__ = [
     "QuarantineLine",

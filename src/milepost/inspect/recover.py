@@ -11,7 +11,7 @@ from milepost.errors import LeaseHeld
 from milepost.inspect.jobs import StuckLine, stuck, stuck_table
 from milepost.inspect.page import Note, Page
 from milepost.inspect.plan import PlanView, plan_page, plan_view
-from milepost.job import JobState
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from milepost.inspect.page import Column, Note, Page, Table
 from milepost.inspect.verify import ProblemLine, problem_line
+from milepost.state.keeping.repair import Lost, Repair
 from milepost.state.manager import StateManager
-from milepost.state.repair import Lost, Repair
 
 __all__ = [
     "LostCommits",

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from milepost.inspect.page import Badge, Cell, Fields, Note, Page
 from milepost.inspect.plan import PlanPart, named, plan_part
-from milepost.job import JOB
+from milepost.job.state import JOB
 from milepost.state.manager import StateManager
-from milepost.state.scope import Scope
+from milepost.state.recovering.scope import Scope
 
 __all__ = ["RequeueView", "requeue", "requeue_page"]
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from milepost.inspect.page import Page
 from milepost.inspect.recover import RecoverView, recover, recover_page
-from milepost.job import JobState
+from milepost.job.state import JobState
 from milepost.state.recovery import RecoveryPlan
 
 __all__ = ["RewindView", "rewind", "rewind_page"]

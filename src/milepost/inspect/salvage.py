@@ -10,9 +10,9 @@ from typing import ClassVar, NamedTuple
 from milepost.clock import Clock
 from milepost.inspect.page import Column, Note, Page, Table
 from milepost.inspect.repair import RepairLine, repair_line
-from milepost.state.salvage import SalvagedJob, describe
-from milepost.state.salvage import salvage as copy
-from milepost.stores.sqlite_salvage import Gap
+from milepost.state.keeping.salvage import SalvagedJob, describe
+from milepost.state.keeping.salvage import salvage as copy
+from milepost.stores.sqlite.salvage import Gap
 
 __all__ = ["GapLine", "SalvageLine", "SalvageView", "salvage", "salvage_page"]
 
@@ -66,7 +66,7 @@ class SalvageView:
 def salvage(old: Path, new: Path, *, clock: Clock) -> SalvageView:
     """What was copied out of the store `old` into the file `new`, which is made.
 
-    Raises as milepost.state.salvage does.
+    Raises as milepost.state.keeping.salvage does.
     """
     jobs = tuple(_line(job) for job in copy(old, new, clock=clock))
     return SalvageView(old=str(old), new=str(new), whole=all(job.whole for job in jobs), jobs=jobs)

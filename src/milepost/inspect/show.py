@@ -20,10 +20,10 @@ from milepost.inspect.counts import Counts, counts
 from milepost.inspect.failures import ItemFailure, failures_of
 from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
 from milepost.inspect.words import ago, duration, stamp, told, value
-from milepost.job import ITEMS, JOB, JobState
-from milepost.state.lease import Holding
-from milepost.state.liveness import Standing
+from milepost.job.state import ITEMS, JOB, JobState
 from milepost.state.manager import StateManager
+from milepost.state.writing.lease import Holding
+from milepost.state.writing.liveness import Standing
 
 __all__ = ["Entered", "Holder", "ShowView", "show", "show_page"]
 

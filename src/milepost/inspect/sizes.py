@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.inspect.page import Column, Fields, Page, Table
-from milepost.rows import StoredSizes
+from milepost.log.rows import StoredSizes
 from milepost.state.manager import StateManager
 
 __all__ = ["LargeValue", "SizesView", "StoredLine", "sizes", "sizes_page"]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeAlias
 
 from milepost.inspect.page import Badge, Block, Cell, Fields, Note, Page, Table
-from milepost.printing import columns, encodable, printable
+from milepost.text.escapes import columns, encodable, printable
 
 __all__ = ["to_text"]
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from milepost.errors import StoreUnreadable
 from milepost.inspect.page import Column, Note, Page, Table
 from milepost.state.manager import StateManager
-from milepost.state.verification import Problem
+from milepost.state.reading.verification import Problem
 
 __all__ = ["ProblemLine", "VerifiedJob", "VerifyView", "problem_line", "verify", "verify_page"]
 

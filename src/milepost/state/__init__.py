@@ -1,1 +1,1 @@
-"""The state of jobs: decisions, checkpoints, leases and recovery over one log."""
+"""The state of jobs: decisions, checkpoints, leases, recovery over one log. For aio and above."""

@@ -10,17 +10,17 @@ from typing import Final
 
 from milepost import arguments
 from milepost.clock import instant
-from milepost.codec import digest_of
 from milepost.errors import CheckpointAbsent, StateError, StoreUnreadable
-from milepost.facts import CheckpointTaken, Draft
-from milepost.inputs import KeySet
-from milepost.job import CheckpointRef, JobState
-from milepost.rows import StoredCheckpoint, StoredJob
-from milepost.state.append import Decision, Moment
-from milepost.state.lease import Lease, check_lease
+from milepost.items.inputs import KeySet
+from milepost.job.state import CheckpointRef, JobState
+from milepost.log.codec import digest_of
+from milepost.log.facts import CheckpointTaken, Draft
+from milepost.log.rows import StoredCheckpoint, StoredJob
 from milepost.state.limits import Limits, check_checkpoint
-from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
+from milepost.state.reading.loading import Loader
+from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.lease import Lease, check_lease
 
 __all__ = ["KEPT", "Checkpoint", "CheckpointPolicy", "find", "listed", "superfluous", "take"]
 

@@ -12,12 +12,12 @@ from typing import Any, Final
 import msgspec
 
 from milepost.arguments import integer
-from milepost.codec import MAX_BLOCK_BYTES
 from milepost.errors import Large, TooLarge
-from milepost.facts import Draft, ItemsFired, JobCreated, JobFired
-from milepost.input_blocks import Entry
-from milepost.job import JobState
-from milepost.printing import printable
+from milepost.items.blocks import Entry
+from milepost.job.state import JobState
+from milepost.log.codec import MAX_BLOCK_BYTES
+from milepost.log.facts import Draft, ItemsFired, JobCreated, JobFired
+from milepost.text.escapes import printable
 
 __all__ = [
     "LARGEST",

@@ -11,8 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from milepost import arguments
 from milepost.errors import StoreError
-from milepost.omissions import OnError, refuse
-from milepost.rows import (
+from milepost.log.rows import (
     Block,
     Erased,
     InputBlock,
@@ -33,8 +32,9 @@ from milepost.rows import (
     Vacuumed,
 )
 from milepost.stores.memory import MemoryStore
-from milepost.stores.sqlite import Create, Durability, SqliteStore
-from milepost.stores.sqlite_schema import LAST
+from milepost.stores.omissions import OnError, refuse
+from milepost.stores.sqlite.schema import LAST
+from milepost.stores.sqlite.store import Create, Durability, SqliteStore
 
 __all__ = ["Create", "Durability", "Reader", "Rows", "StateStore", "Writer", "open_store"]
 

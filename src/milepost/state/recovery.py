@@ -9,20 +9,20 @@ from typing import Any, Final
 from pyroaring import BitMap
 
 from milepost.errors import JobReplaced, PlanStale
-from milepost.facts import Draft, ItemsFired, JobFired, Rewound
-from milepost.fold import apply
-from milepost.inputs import Item, KeySet
-from milepost.items import bitmap
-from milepost.job import JobState, changed
+from milepost.items.inputs import Item, KeySet
+from milepost.items.ledger import bitmap
+from milepost.job.fold import apply
+from milepost.job.state import JobState, changed
+from milepost.job.suspects import let_go, lets_go_by
+from milepost.log.facts import Draft, ItemsFired, JobFired, Rewound
 from milepost.state import checkpoint as checkpoints
-from milepost.state.append import Decision, Moment
-from milepost.state.lease import Lease, check_lease
-from milepost.state.loading import Loader
 from milepost.state.persistence import Reader
-from milepost.state.results import ResultReader
-from milepost.state.rewinding import WayBack, before_phase
-from milepost.state.scope import Scope, select
-from milepost.state.suspects import let_go, lets_go_by
+from milepost.state.reading.loading import Loader
+from milepost.state.reading.results import ResultReader
+from milepost.state.recovering.rewinding import WayBack, before_phase
+from milepost.state.recovering.scope import Scope, select
+from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.lease import Lease, check_lease
 
 __all__ = ["REASONS", "RecoveryPlan", "carry_out", "draw_up", "plan"]
 

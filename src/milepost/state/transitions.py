@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 import msgspec
 
 from milepost import arguments
-from milepost.codec import encode_value, encode_variables, value_digest
 from milepost.errors import (
     CodecAbsent,
     ItemAbsent,
@@ -19,16 +18,17 @@ from milepost.errors import (
     UpdateConflict,
     ValueInvalid,
 )
-from milepost.facts import Draft, ItemsFired, JobFired, WriteRejected
-from milepost.job import JobState
+from milepost.job.state import JobState
+from milepost.log.codec import encode_value, encode_variables, value_digest
+from milepost.log.facts import Draft, ItemsFired, JobFired, WriteRejected
+from milepost.log.payloads import PayloadCodec, digest_key
 from milepost.machine import Machine, Payload, Values
-from milepost.payloads import PayloadCodec, digest_key
-from milepost.state.append import Decision, Joinable, Moment, RefusedWithRecord
-from milepost.state.lease import Lease, check_lease
 from milepost.state.limits import Limits, check_value
-from milepost.state.locating import Locator
-from milepost.state.results import ResultReader
-from milepost.wording import shown
+from milepost.state.reading.locating import Locator
+from milepost.state.reading.results import ResultReader
+from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
+from milepost.state.writing.lease import Lease, check_lease
+from milepost.text.wording import shown
 
 __all__ = [
     "ItemEvent",

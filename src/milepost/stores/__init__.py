@@ -1,1 +1,1 @@
-"""Where state is kept: stores that know their medium and nothing of jobs, nor of each other."""
+"""Where rows are kept: stores know their medium, no job, nor each other. For state and above."""

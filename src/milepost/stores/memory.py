@@ -12,9 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from milepost.errors import StoreError, StoreForked
-from milepost.forks import here
-from milepost.omissions import OnError, refuse
-from milepost.rows import (
+from milepost.log.rows import (
     Block,
     Erased,
     InputBlock,
@@ -34,6 +32,8 @@ from milepost.rows import (
     Tombstone,
     Vacuumed,
 )
+from milepost.process.forks import here
+from milepost.stores.omissions import OnError, refuse
 
 __all__ = ["MemoryStore"]
 

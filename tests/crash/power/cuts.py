@@ -12,9 +12,9 @@ from typing import Any
 from unittest import mock
 
 from milepost import StateManager
-from milepost.state import intake
-from milepost.stores import sqlite_connections
-from milepost.stores.sqlite import Durability
+from milepost.state.writing import intake
+from milepost.stores.sqlite import connections as sqlite_connections
+from milepost.stores.sqlite.store import Durability
 from tests.crash.power.holding import (
     NOTHING,
     PASSED_OVER,

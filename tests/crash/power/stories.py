@@ -15,8 +15,8 @@ import apsw
 from milepost import ItemEvent, JobEvent, Lease, RetentionPolicy, StateManager, Write
 from milepost.errors import ItemKeyDuplicate
 from milepost.machine import MilepostError
-from milepost.state import lease as leases
-from milepost.stores.sqlite import Durability, SqliteStore
+from milepost.state.writing import lease as leases
+from milepost.stores.sqlite.store import Durability, SqliteStore
 from milepost.testing import FakeClock
 from tests.crash.power.judge import COPY, DATABASE, new_clock
 from tests.integrity.sample import make

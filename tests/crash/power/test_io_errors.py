@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.stores import sqlite_outcome
+from milepost.stores.sqlite import outcome as sqlite_outcome
 from tests.crash.power.conftest import Count
 from tests.crash.power.cuts import record
 from tests.crash.power.faults import KINDS, Kind

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.stores import sqlite
+from milepost.stores.sqlite import store as sqlite
 from tests.crash.power.conftest import Count
 from tests.crash.power.cuts import Recording, Verdict, cut, record
 from tests.crash.power.images import images

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from milepost import StateManager
 from milepost.cli.terminal import draw
-from milepost.facts import FORMAT
 from milepost.inspect.page import Badge, Column, Fields, Note, Table
+from milepost.log.facts import FORMAT
 
 SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen", "opentelemetry")
 

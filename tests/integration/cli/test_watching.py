@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from milepost import StateManager
-from milepost.state.lease import renew
+from milepost.state.writing.lease import renew
 from milepost.testing import FakeClock
 from tests.integration.cli.conftest import CommandLine
 

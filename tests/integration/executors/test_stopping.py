@@ -16,7 +16,7 @@ import pytest
 
 from milepost import Item, JobState, StateManager
 from milepost.executors import CoroutineExecutor, Stop, run, run_async
-from milepost.state.lease import Lease
+from milepost.state.writing.lease import Lease
 
 from .beside_a_loop import HOWS
 from .test_run import create, double, total

@@ -19,8 +19,8 @@ import pytest
 from milepost import LeaseHeld, StateManager
 from milepost.errors import ArgumentInvalid
 from milepost.executors import run
-from milepost.processes import boot_timeline
-from milepost.state.lease import Lease, renew
+from milepost.process.identity import boot_timeline
+from milepost.state.writing.lease import Lease, renew
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
 

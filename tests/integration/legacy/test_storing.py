@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from milepost.drafts import CommitDraft, LogDraft
 from milepost.errors import ImportFailed
-from milepost.facts import Draft, ItemsFired, JobFired
+from milepost.job.versions import Catalogue
 from milepost.legacy import prodigy, prodigy_history
 from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.log.drafts import CommitDraft, LogDraft
+from milepost.log.facts import Draft, ItemsFired, JobFired
 from milepost.metrics import Metrics
-from milepost.state import importing
-from milepost.state.loading import Loader
+from milepost.state.keeping import importing
+from milepost.state.reading.loading import Loader
 from milepost.stores.memory import MemoryStore
-from milepost.versions import Catalogue
 from tests.integration.legacy.old_homes import MadeItem, job_state, write_state
 from tests.integration.legacy.test_import import AFTER_US
 

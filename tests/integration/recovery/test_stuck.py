@@ -81,7 +81,7 @@ def test_a_freed_job_goes_on_elsewhere_and_its_holder_does_not(
     assert taken.payload == {"owner": "ops", "reason": "the lease of worker-1 had expired"}
     assert (recovered.event, recovered.payload["reason"]) == ("recover", "host is down")
     assert released.kind == "released"
-    from milepost.state.lease import Lease
+    from milepost.state.writing.lease import Lease
 
     with pytest.raises(LeaseLost):
         succeed = ItemEvent("a", "succeed", {"result": "late"})

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from milepost.bridges.scxml import to_scxml
 from milepost.cli import main
-from milepost.printing import printable
+from milepost.text.escapes import printable
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.drawings.dot import emit_dot
 from milepost_codegen.drawings.mermaid import emit_mermaid

@@ -11,10 +11,10 @@ from milepost.cli.output import is_terminal
 from milepost.cli.session import find_job, session_of, tell_unreadable
 from milepost.errors import StateError
 from milepost.inspect import compact as model
-from milepost.job import JOB
+from milepost.job.state import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
-from milepost.omissions import OnError
 from milepost.state.manager import StateManager
+from milepost.stores.omissions import OnError
 
 __all__ = ["compact"]
 

@@ -17,7 +17,7 @@ from milepost.cli.session import find_job, session_of
 from milepost.inspect import dead as model
 from milepost.inspect.json import as_json
 from milepost.state.manager import StateManager
-from milepost.state.scope import Scope
+from milepost.state.recovering.scope import Scope
 
 __all__ = ["dead"]
 

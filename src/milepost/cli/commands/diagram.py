@@ -12,9 +12,9 @@ from milepost.cli.session import find_job, session_of
 from milepost.inspect import diagram as diagrams
 from milepost.inspect import path as model
 from milepost.inspect.json import as_json, to_json
-from milepost.job import JOB
+from milepost.job.state import JOB
 from milepost.lifecycles.mapreduce import LIFECYCLE
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 __all__ = ["diagram"]
 

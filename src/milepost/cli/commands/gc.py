@@ -10,7 +10,7 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import session_of, tell_unreadable
 from milepost.inspect import gc as model
-from milepost.state.retention import RetentionPolicy
+from milepost.state.keeping.retention import RetentionPolicy
 
 __all__ = ["gc"]
 

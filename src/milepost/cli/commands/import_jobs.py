@@ -14,8 +14,8 @@ from milepost.cli.output import is_terminal, note
 from milepost.cli.session import Session, session_of
 from milepost.errors import StoreAbsent
 from milepost.inspect import import_jobs as model
+from milepost.state.keeping.old_homes import JobImport
 from milepost.state.manager import StateManager
-from milepost.state.old_homes import JobImport
 
 __all__ = ["import_jobs"]
 

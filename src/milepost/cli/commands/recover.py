@@ -15,11 +15,11 @@ from milepost.cli.scoping import scope_of, with_scope
 from milepost.cli.session import Session, find_job, session_of, tell_unreadable
 from milepost.cli.watching import leased, watch
 from milepost.inspect import recover as model
-from milepost.job import JobState
-from milepost.state.lease import default_owner
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
+from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
-from milepost.state.scope import Scope
+from milepost.state.writing.lease import default_owner
 
 __all__ = ["CarriedOut", "carried_out", "recover", "take_over_option"]
 

@@ -18,8 +18,8 @@ from milepost.inspect import quarantine as set_aside
 from milepost.inspect import repair as mending
 from milepost.inspect import verify as model
 from milepost.inspect.json import as_json, to_json_line
-from milepost.printing import printable
 from milepost.state.manager import StateManager
+from milepost.text.escapes import printable
 
 __all__ = ["verify"]
 

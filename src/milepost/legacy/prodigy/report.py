@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 __all__ = ["Code", "Finding", "Report", "Severity"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from milepost.legacy.prodigy.files import FileKind, OldFile
 from milepost.legacy.prodigy.report import Code, Report
-from milepost.printing import printable
+from milepost.text.escapes import printable
 
 __all__ = ["Entry", "Walk"]
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 
-from milepost.codec import DIGEST_BYTES
 from milepost.legacy.prodigy import OldJob
+from milepost.log.codec import DIGEST_BYTES
 
 __all__ = ["fingerprint_of"]
 

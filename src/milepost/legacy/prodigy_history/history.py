@@ -9,11 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.drafts import CommitDraft, LogDraft
 from milepost.errors import ImportFailed, ValueInvalid
-from milepost.facts import Draft, Imported, JobCreated, JobFired
-from milepost.input_blocks import Listing, entries_of
-from milepost.inputs import Item
+from milepost.items.blocks import Listing, entries_of
+from milepost.items.inputs import Item
 from milepost.legacy.prodigy import ItemStatus, OldItem, OldJob, OutcomeKind
 from milepost.legacy.prodigy_history.course import Course, Ending, course_of
 from milepost.legacy.prodigy_history.fingerprint import fingerprint_of
@@ -23,8 +21,10 @@ from milepost.legacy.prodigy_history.notes import Note, Notes, lines_of
 from milepost.legacy.prodigy_history.storable import encoded, item_key
 from milepost.legacy.prodigy_history.timeline import Happening, Times, commits_of
 from milepost.legacy.prodigy_history.variables import first_variables, reduce_variables
+from milepost.log.drafts import CommitDraft, LogDraft
+from milepost.log.facts import Draft, Imported, JobCreated, JobFired
+from milepost.log.payloads import PayloadCodec
 from milepost.machine import Lifecycle
-from milepost.payloads import PayloadCodec
 
 __all__ = ["TOOL", "log_of"]
 

@@ -14,8 +14,8 @@ from hashlib import blake2b
 from typing import Final
 
 from milepost.errors import JobIdInvalid
-from milepost.facts import check_job_id
 from milepost.legacy.prodigy import OldJobFiles
+from milepost.log.facts import check_job_id
 
 __all__ = ["Named", "names_of"]
 

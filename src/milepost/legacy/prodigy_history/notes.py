@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from milepost.drafts import Line
 from milepost.legacy.prodigy import Finding, Severity
+from milepost.log.drafts import Line
 
 __all__ = ["Note", "Notes", "lines_of"]
 

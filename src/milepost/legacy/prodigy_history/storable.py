@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.codec import MAX_BLOCK_BYTES, encode_value
 from milepost.errors import ValueInvalid
+from milepost.log.codec import MAX_BLOCK_BYTES, encode_value
 
 __all__ = ["MAX_VALUE_BYTES", "encoded", "item_key", "without_environment"]
 

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from milepost.clock import microseconds
-from milepost.drafts import CommitDraft
-from milepost.facts import Draft, ItemsFired
+from milepost.log.drafts import CommitDraft
+from milepost.log.facts import Draft, ItemsFired
 
 __all__ = ["COMMIT_EVENTS", "Happening", "Times", "commits_of"]
 

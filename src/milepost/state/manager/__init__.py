@@ -11,9 +11,9 @@ from pathlib import Path
 
 from milepost import arguments
 from milepost.clock import Clock
+from milepost.log.payloads import PayloadCodec
 from milepost.machine import Lifecycle
-from milepost.payloads import PayloadCodec
-from milepost.state import old_homes
+from milepost.state.keeping import old_homes
 from milepost.state.limits import Limits
 from milepost.state.manager.events import Events
 from milepost.state.manager.jobs import Jobs

@@ -11,24 +11,24 @@ from typing import Self
 from milepost import arguments
 from milepost.clock import Clock, SystemClock, steady
 from milepost.errors import JobAbsent
-from milepost.facts import check_job_id
-from milepost.job import JobState
+from milepost.job.state import JobState
+from milepost.job.versions import catalogue_of
+from milepost.log.facts import check_job_id
+from milepost.log.payloads import PayloadCodec, codec_name
+from milepost.log.rows import StoredJob
 from milepost.machine import Lifecycle
 from milepost.metrics import Metrics
-from milepost.payloads import PayloadCodec, codec_name
-from milepost.processes import Processes, SystemProcesses
-from milepost.rows import StoredJob
-from milepost.state import old_homes
-from milepost.state.append import Appender, Decision
-from milepost.state.lease import Lease
+from milepost.process.identity import Processes, SystemProcesses
+from milepost.state.keeping import old_homes
 from milepost.state.limits import Limits
-from milepost.state.loading import Loader, Loading
-from milepost.state.locating import Locator
 from milepost.state.manager.users import Users
-from milepost.state.observing import Observer
 from milepost.state.persistence import Reader, Rows, StateStore, Writer
-from milepost.state.results import ResultReader
-from milepost.versions import catalogue_of
+from milepost.state.reading.loading import Loader, Loading
+from milepost.state.reading.locating import Locator
+from milepost.state.reading.results import ResultReader
+from milepost.state.writing.append import Appender, Decision
+from milepost.state.writing.lease import Lease
+from milepost.state.writing.observing import Observer
 
 __all__ = ["Core"]
 

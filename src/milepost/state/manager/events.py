@@ -9,13 +9,10 @@ from typing import Final
 
 from milepost import arguments
 from milepost.errors import JobAbsent, UpdateConflict
-from milepost.facts import check_job_id
-from milepost.forks import here
-from milepost.job import JobState
+from milepost.job.state import JobState
+from milepost.log.facts import check_job_id
 from milepost.machine import Payload, Values
-from milepost.state import lease as leases
-from milepost.state.append import Decision
-from milepost.state.lease import Lease
+from milepost.process.forks import here
 from milepost.state.manager.core import Core
 from milepost.state.transitions import (
     ItemEvent,
@@ -28,6 +25,9 @@ from milepost.state.transitions import (
     prepare,
     refuse_clear_text,
 )
+from milepost.state.writing import lease as leases
+from milepost.state.writing.append import Decision
+from milepost.state.writing.lease import Lease
 
 __all__ = ["Events"]
 

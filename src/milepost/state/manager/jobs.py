@@ -11,20 +11,20 @@ from typing import Final
 from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import StoreLocked
-from milepost.facts import check_job_id
-from milepost.input_blocks import entries_of
-from milepost.job import JobState
+from milepost.items.blocks import entries_of
+from milepost.job.state import JobState
+from milepost.log.facts import check_job_id
 from milepost.machine import Lifecycle, Values
-from milepost.omissions import OnError, refuse
-from milepost.state import old_homes
-from milepost.state.additions import Existing, add_items
-from milepost.state.comparing import InputComparison, compare
-from milepost.state.intake import Intake, sweep
-from milepost.state.jobs import JobSummary, NewJob, check_absent, summaries
-from milepost.state.lease import Lease
+from milepost.state.keeping import old_homes
+from milepost.state.keeping.old_homes import HomeImport, OnJob
 from milepost.state.limits import checked_entries
 from milepost.state.manager.core import Core
-from milepost.state.old_homes import HomeImport, OnJob
+from milepost.state.reading.comparing import InputComparison, compare
+from milepost.state.writing.additions import Existing, add_items
+from milepost.state.writing.intake import Intake, sweep
+from milepost.state.writing.lease import Lease
+from milepost.state.writing.new_jobs import JobSummary, NewJob, check_absent, summaries
+from milepost.stores.omissions import OnError, refuse
 
 __all__ = ["Jobs"]
 

@@ -9,18 +9,18 @@ from typing import Any, Final
 
 from milepost import arguments
 from milepost.clock import instant
-from milepost.facts import check_job_id
-from milepost.items import bitmap
-from milepost.job import JobState
-from milepost.state import travel
-from milepost.state.history import StateEvent, history
-from milepost.state.jobs import phase_entered
-from milepost.state.lease import Holding, holding
+from milepost.items.ledger import bitmap
+from milepost.job.state import JobState
+from milepost.log.facts import check_job_id
 from milepost.state.manager.core import Core
-from milepost.state.passages import Passages
-from milepost.state.results import Failure, Order
+from milepost.state.reading import travel
+from milepost.state.reading.history import StateEvent, history
+from milepost.state.reading.passages import Passages
+from milepost.state.reading.results import Failure, Order
+from milepost.state.reading.travel import StateDiff
 from milepost.state.transitions import item_ordinal, named_item
-from milepost.state.travel import StateDiff
+from milepost.state.writing.lease import Holding, holding
+from milepost.state.writing.new_jobs import phase_entered
 
 __all__ = ["Records"]
 

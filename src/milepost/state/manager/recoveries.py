@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from milepost import arguments
-from milepost.job import CheckpointRef, JobState
-from milepost.omissions import OnError, ignore, refuse
-from milepost.printing import printable
+from milepost.job.state import CheckpointRef, JobState
 from milepost.state import checkpoint as checkpoints
-from milepost.state import lease as leases
 from milepost.state.checkpoint import Checkpoint
-from milepost.state.dead_letters import DeadLetter, dead_in, dead_letters, requeue
-from milepost.state.lease import Lease
 from milepost.state.manager.core import Core
-from milepost.state.reaping import StuckJob, reap, stuck
+from milepost.state.recovering.dead_letters import DeadLetter, dead_in, dead_letters, requeue
+from milepost.state.recovering.reaping import StuckJob, reap, stuck
+from milepost.state.recovering.rewinding import WayBack
+from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
-from milepost.state.rewinding import WayBack
-from milepost.state.scope import Scope
+from milepost.state.writing import lease as leases
+from milepost.state.writing.lease import Lease
+from milepost.stores.omissions import OnError, ignore, refuse
+from milepost.text.escapes import printable
 
 __all__ = ["Recoveries"]
 

@@ -7,11 +7,9 @@ from datetime import timedelta
 
 from milepost import arguments
 from milepost.clock import instant
-from milepost.rows import Vacuumed
-from milepost.state.collecting import BATCH_ROWS, Collected, collect, pause
-from milepost.state.limits import LARGEST
-from milepost.state.manager.core import Core
-from milepost.state.retention import (
+from milepost.log.rows import Vacuumed
+from milepost.state.keeping.collecting import BATCH_ROWS, Collected, collect, pause
+from milepost.state.keeping.retention import (
     Kept,
     RetentionPlan,
     RetentionPolicy,
@@ -19,7 +17,9 @@ from milepost.state.retention import (
     kept_of,
     plan_retention,
 )
-from milepost.state.sizes import JobSizes, job_sizes
+from milepost.state.limits import LARGEST
+from milepost.state.manager.core import Core
+from milepost.state.reading.sizes import JobSizes, job_sizes
 
 __all__ = ["Retention"]
 

@@ -9,14 +9,14 @@ from typing import Final
 
 from milepost import arguments
 from milepost.errors import StoreUnreadable
-from milepost.facts import check_job_id
-from milepost.printing import printable
-from milepost.rows import StoredJob, StoreFormat, Stray
-from milepost.state.compaction import Compaction, compact
+from milepost.log.facts import check_job_id
+from milepost.log.rows import StoredJob, StoreFormat, Stray
+from milepost.state.keeping.compaction import Compaction, compact
+from milepost.state.keeping.quarantine import QuarantinedRow, quarantined
+from milepost.state.keeping.repair import Repair, find_entry, repair_job, set_strays_aside, survey
 from milepost.state.manager.core import Core
-from milepost.state.quarantine import QuarantinedRow, quarantined
-from milepost.state.repair import Repair, find_entry, repair_job, set_strays_aside, survey
-from milepost.state.verification import Verification, store_problems, verify_job
+from milepost.state.reading.verification import Verification, store_problems, verify_job
+from milepost.text.escapes import printable
 
 __all__ = ["Upkeep"]
 

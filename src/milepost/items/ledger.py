@@ -1,0 +1,202 @@
+"""The item ledger: a partition of a job's items into cells that share a state and a context.
+
+Members of one cell are alike to every guard, so one step moves them all: folding a batch costs
+per cell, not per item. Cells are roaring bitmaps of ordinals that share their containers when
+they are copied, so a ledger is immutable and a change costs what it touches.
+Source of the bitmaps: Lemire et al., "Roaring Bitmaps: Implementation of an Optimized Software
+Library", 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from pyroaring import BitMap
+
+from milepost.log.facts import SnapshotCell
+from milepost.machine import Machine, TransitionRefused, Values
+
+__all__ = ["Cell", "Ledger", "MemberRefusedError", "Move", "bitmap"]
+
+Cell: TypeAlias = tuple[str, tuple[Any, ...]]  # a state, and the values of the machine's variables
+
+
+class Move(NamedTuple):
+    """Members that leave one cell for another, by one transition."""
+
+    before: Cell
+    after: Cell
+    transition: str
+    members: BitMap
+
+
+class MemberRefusedError(Exception):
+    """A member's event was refused: which member, and the refusal itself."""
+
+    def __init__(self, ordinal: int, refusal: TransitionRefused) -> None:
+        self.ordinal = ordinal
+        self.refusal = refusal
+        super().__init__(ordinal, refusal)
+
+
+def bitmap(ordinals: Iterable[int] = ()) -> BitMap:
+    """A set of ordinals whose copies share what is not changed."""
+    return BitMap(ordinals, copy_on_write=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The members of a collection, by state and context. Nothing in it changes.
+
+    `params` are the members' shared parameters. No cell is empty, and no member in two.
+    """
+
+    machine: Machine
+    params: Values
+    count: int
+    cells: Mapping[Cell, BitMap]
+
+    @staticmethod
+    def create(machine: Machine, params: Values, count: int) -> Ledger:
+        """A ledger of `count` members in the machine's initial state."""
+        context = machine.context(**params)
+        cell = (machine.initial, tuple(context[name] for name in machine.owned))
+        cells = {cell: bitmap(range(count))} if count else {}
+        shared = {v.name: context[v.name] for v in machine.variables if v.param}
+        return Ledger(machine=machine, params=shared, count=count, cells=cells)
+
+    @staticmethod
+    def restore(
+        machine: Machine, params: Values, count: int, cells: Iterable[SnapshotCell]
+    ) -> Ledger:
+        """The ledger whose `dump` gave `cells`. Raises ValueError if they are no partition."""
+        restored: dict[Cell, BitMap] = {}
+        seen = bitmap()
+        for cell in cells:
+            members = bitmap(BitMap.deserialize(cell.members).to_array())
+            restored[cell.state, tuple(cell.values)] = members
+            seen = seen | members
+        if sum(map(len, restored.values())) != count or seen != bitmap(range(count)):
+            raise ValueError("its items are not a partition")
+        return Ledger(machine=machine, params=params, count=count, cells=restored)
+
+    def dump(self) -> list[SnapshotCell]:
+        """The cells as they are stored, in a fixed order."""
+        return [
+            SnapshotCell(state=state, values=values, members=members.serialize())
+            for (state, values), members in sorted(self.cells.items(), key=lambda entry: entry[0])
+        ]
+
+    def grown(self, count: int) -> Ledger:
+        """With `count` more members behind the last, in the machine's initial state."""
+        more = Ledger.create(self.machine, self.params, count)
+        cells = dict(self.cells)
+        for cell, members in more.cells.items():
+            cells[cell] = cells.get(cell, bitmap()) | members.shift(self.count)
+        return Ledger(
+            machine=self.machine, params=self.params, count=self.count + count, cells=cells
+        )
+
+    def counts(self) -> tuple[int, ...]:
+        """How many members are in each state, in definition order. O(cells)."""
+        found = dict.fromkeys(self.machine.states, 0)
+        for (state, _), members in self.cells.items():
+            found[state] += len(members)
+        return tuple(found.values())
+
+    def members(self, *states: str) -> BitMap:
+        """The ordinals of the members in any of `states`."""
+        found = self.parts(*states)
+        if len(found) == 1:
+            return found[0].copy()
+        return BitMap.union(*found) if found else bitmap()
+
+    def parts(self, *states: str) -> list[BitMap]:
+        """The members in any of `states`, in parts that have none in common: nothing is copied."""
+        return [members for (state, _), members in self.cells.items() if state in states]
+
+    def member(self, ordinal: int) -> tuple[str, Values]:
+        """The state and context of one member. O(cells); raises KeyError if there is none."""
+        for (state, values), members in self.cells.items():
+            if ordinal in members:
+                return state, self.context(values)
+        raise KeyError(ordinal)
+
+    def marked(self, name: str) -> BitMap:
+        """The members whose variable `name` is true; none of a machine without it. O(cells)."""
+        owned = self.machine.owned
+        found = bitmap()
+        if name in owned:
+            place = owned.index(name)
+            for (_, values), members in self.cells.items():
+                if values[place]:
+                    found = found | members
+        return found
+
+    def enabled(self, event: str) -> BitMap:
+        """The members that would take `event`, guards included. O(cells)."""
+        found = bitmap()
+        for (state, values), members in self.cells.items():
+            if event in self.machine.enabled(state, self.context(values)):
+                found = found | members
+        return found
+
+    def moves(
+        self, event: str, ordinals: Sequence[int] | BitMap, payloads: Sequence[Values] | None
+    ) -> list[Move]:
+        """What each of `ordinals` does on `event`; all of them are legal, or an error is raised.
+
+        `payloads` holds what guards may read, in the order of `ordinals`. O(cells) steps, or one
+        a member where the payload decides. Raises MemberRefusedError, and KeyError for an ordinal
+        that is not of the ledger, ValueError for one given twice.
+        """
+        asked = ordinals if isinstance(ordinals, BitMap) else bitmap(ordinals)
+        if len(asked) != len(ordinals):
+            raise ValueError("an item is listed twice")
+        moves: list[Move] = []
+        found = 0
+        for cell, members in self.cells.items():
+            if not members.intersect(asked):
+                continue
+            hit = asked if asked <= members else members & asked
+            found += len(hit)
+            if payloads is not None and self.machine.uses_payload(cell[0], event):
+                of = dict(zip(ordinals, payloads, strict=True))
+                moves.extend(self._move(cell, event, bitmap([o]), of[o]) for o in hit)
+            else:
+                moves.append(self._move(cell, event, hit, {}))
+        if found != len(asked):
+            raise KeyError(next(o for o in asked if not 0 <= o < self.count))
+        return moves
+
+    def after(self, moves: Iterable[Move]) -> Ledger:
+        """The ledger after `moves` that it gave itself."""
+        cells = dict(self.cells)
+        for before, after, _, members in moves:
+            if before == after:
+                continue
+            left = cells[before] - members
+            if left:
+                cells[before] = left
+            else:
+                del cells[before]
+            there = cells.get(after)
+            cells[after] = members if there is None else there | members
+        return Ledger(machine=self.machine, params=self.params, count=self.count, cells=cells)
+
+    def _move(self, cell: Cell, event: str, members: BitMap, payload: Values) -> Move:
+        state, values = cell
+        context = self.context(values)
+        try:
+            step = self.machine.step(state, event, context, payload)
+        except TransitionRefused as refusal:
+            raise MemberRefusedError(members[0], refusal) from refusal
+        if step.context is not context:
+            values = tuple(step.context[name] for name in self.machine.owned)
+        return Move(cell, (step.state, values), step.transition, members)
+
+    def context(self, values: tuple[Any, ...]) -> Values:
+        """The context of the members of a cell with these values, parameters included."""
+        return {**self.params, **dict(zip(self.machine.owned, values, strict=True))}

@@ -1,0 +1,134 @@
+"""What a job that was left under an earlier version of its lifecycle is under this one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyroaring import BitMap
+
+from milepost.errors import LifecycleChanged
+from milepost.items.ledger import Cell, Ledger
+from milepost.job.state import ITEMS, JOB, JobState, changed
+from milepost.job.versions import refused_upgrade
+from milepost.log.facts import Draft, Migrated
+from milepost.machine import Lifecycle, Machine, MachineUpgrade, Upgrade, Values, frozen
+
+__all__ = ["migration", "upgraded"]
+
+
+def upgraded(state: JobState, lifecycle: Lifecycle) -> JobState:
+    """`state` as it is under `lifecycle`; itself if that is its own.
+
+    Phase, context and items are those that the lifecycle's upgrade leads to; nothing else
+    differs, and what is written next begins with the change (`as_logged`). Raises
+    LifecycleChanged where the change is breaking or unknown, or would give a state that the new
+    version's parameters or invariants refuse. O(cells).
+    """
+    if state.lifecycle.digest == lifecycle.digest:
+        return state
+    upgrade = lifecycle.upgrades.get(state.lifecycle.digest)
+    if upgrade is None:
+        raise refused_upgrade(state.id, state.lifecycle, lifecycle)
+    if upgrade.verdict == "breaking":
+        problem = "the change is breaking: finish the job with the version that it runs by"
+        raise refused_upgrade(state.id, state.lifecycle, lifecycle, problem, upgrade.report)
+    return _Upgrading(state, lifecycle, upgrade).state()
+
+
+def migration(state: JobState) -> Draft | None:
+    """What a commit on top of `state` has to begin with: the change, where there was one."""
+    if state.as_logged is None:
+        return None
+    own = state.lifecycle
+    return Draft(
+        fact=Migrated(
+            lifecycle=own.name,
+            version=own.version,
+            digest=own.digest,
+            snapshot=state.snapshot(),
+        )
+    )
+
+
+class _Upgrading:
+    """One job on its way to another version."""
+
+    def __init__(self, before: JobState, lifecycle: Lifecycle, upgrade: Upgrade) -> None:
+        self._before = before
+        self._lifecycle = lifecycle
+        self._upgrade = upgrade
+
+    def state(self) -> JobState:
+        """The job under the new version."""
+        before = self._before
+        machine = self._lifecycle.machines[JOB]
+        part = self._part(machine)
+        prefix = f"{ITEMS}."
+        context = self._context(machine, part, before.context)
+        context = {name: v for name, v in context.items() if not name.startswith(prefix)}
+        after = changed(
+            before,
+            lifecycle=self._lifecycle,
+            phase=self._moved(machine, part, before.phase),
+            context=frozen(context),
+            items=self._items(self._lifecycle.machines[machine.collections[ITEMS].machine]),
+            as_logged=before,
+        )
+        self._check(machine, after.phase, after.guarded)
+        return after
+
+    def _items(self, machine: Machine) -> Ledger:
+        before = self._before.items
+        part = self._part(machine)
+        cells: dict[Cell, BitMap] = {}
+        params: Values | None = None
+        for (state, values), members in before.cells.items():
+            context = self._context(machine, part, before.context(values))
+            to = self._moved(machine, part, state)
+            self._check(machine, to, context)
+            cell = to, tuple(context[name] for name in machine.owned)
+            cells[cell] = cells[cell] | members if cell in cells else members
+            params = context
+        if params is None:  # no items: what they would have begun with
+            params = self._context(machine, part, before.machine.context(**before.params))
+        shared = {v.name: params[v.name] for v in machine.variables if v.param}
+        return Ledger(machine=machine, params=shared, count=before.count, cells=cells)
+
+    def _part(self, machine: Machine) -> MachineUpgrade:
+        part = self._upgrade.machines.get(machine.name)
+        if part is None:
+            raise self._refused(f"version {self._upgrade.version} has no machine '{machine.name}'")
+        return part
+
+    def _moved(self, machine: Machine, part: MachineUpgrade, state: str) -> str:
+        to = part.states.get(state)
+        if to is None:
+            raise self._refused(f"{machine.name}: no state is named for '{state}'")
+        return to
+
+    def _context(self, machine: Machine, part: MachineUpgrade, old: Values) -> Values:
+        """The context of now: values that are given, else carried over, else initial ones."""
+        values: dict[str, Any] = {v.name: v.initial for v in machine.variables}
+        values.update(machine.entries)
+        for name, value in old.items():
+            after = part.entries.get(name)
+            if after is not None:
+                remembered = after.startswith("history.")
+                values[after] = self._moved(machine, part, value) if remembered else value
+        if part.given is not None:
+            values.update(part.given(old))
+        return values
+
+    def _check(self, machine: Machine, state: str, context: Values) -> None:
+        for variable in machine.variables:
+            if variable.param and variable.holds is not None and not variable.holds(context):
+                value = f"{machine.name}: {variable.name} is {context[variable.name]!r}"
+                raise self._refused(f"{value}, which has to satisfy {variable.where}")
+        for name, holds in machine.invariants.items():
+            if not holds(state, context):
+                raise self._refused(f"{machine.name}: it would break the invariant '{name}'")
+
+    def _refused(self, problem: str) -> LifecycleChanged:
+        advice = "finish the job with the version that it runs by, or mend the migration"
+        before = self._before
+        return refused_upgrade(before.id, before.lifecycle, self._lifecycle, f"{problem}: {advice}")

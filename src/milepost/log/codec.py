@@ -1,0 +1,440 @@
+"""How facts become bytes and come back: strict JSON, bounded compression, the digest chain.
+
+A row has a head (the facts), a body (the values that the fold never reads) and the tally after
+it. Digests are of the uncompressed bytes, so that a row may be stored more tightly later without
+changing what the chain attests. Source of the chaining: Haber and Stornetta, 1991.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from milepost.errors import CodecAbsent, LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
+from milepost.log.compression import decompress, zstd
+from milepost.log.facts import FORMAT, Commit, Draft, Fact, Snapshot
+from milepost.log.payloads import PayloadCodec, coded, parted
+from milepost.log.rows import Row
+from milepost.text.wording import shown
+
+__all__ = [
+    "DIGEST_BYTES",
+    "MAX_BLOCK_BYTES",
+    "Tally",
+    "chain_start",
+    "check_body",
+    "content_key",
+    "decode_body",
+    "decode_commit",
+    "decode_facts",
+    "decode_snapshot",
+    "decode_tally",
+    "digest_of",
+    "encode_row",
+    "encode_snapshot",
+    "encode_value",
+    "encode_variables",
+    "pack",
+    "rechained",
+    "undo_codec",
+    "unpack",
+    "value_digest",
+]
+
+DIGEST_BYTES: Final = 16
+MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
+"""The most that one head, body, snapshot or block of inputs may hold, uncompressed."""
+
+_COMPRESS_FROM_BYTES: Final = 512  # smaller ones stay JSON that a person can read
+_LEVEL: Final = 3
+_LAST_US: Final = 253_402_300_799_999_999  # the end of the year 9999: calendars go no further
+_MAX_DEPTH: Final = 200  # of what is stored; readers take what was stored deeper before
+_FRAME: Final = struct.Struct(">QQQQQQQ")
+
+_json_encoder: Final = msgspec.json.Encoder()
+_canonical_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_json_decoder: Final = msgspec.json.Decoder()
+_facts_decoder: Final = msgspec.json.Decoder(tuple[Fact, ...])
+_snapshot_encoder: Final = msgspec.msgpack.Encoder()
+_snapshot_decoder: Final = msgspec.msgpack.Decoder(Snapshot)
+
+# One for all threads: a frame is one call, and a call locks it. Making one costs 10 µs.
+_compressor: Final = zstd.ZstdCompressor(_LEVEL)
+
+
+class Tally(msgspec.Struct, frozen=True, array_like=True):
+    """Where the job stood after a row: its phase, and its items by state in definition order."""
+
+    phase: str
+    items: tuple[int, ...]
+
+
+_tally_decoder: Final = msgspec.json.Decoder(Tally)
+
+
+def digest_of(*parts: bytes, key: bytes = b"") -> bytes:
+    """The digest of `parts`, one after the other, keyed with `key`."""
+    state = blake2b(digest_size=DIGEST_BYTES, key=key)
+    for part in parts:
+        state.update(part)
+    return state.digest()
+
+
+def chain_start(job_id: str) -> bytes:
+    """What the first digest of a job's log is chained to."""
+    return digest_of(b"milepost log\0", job_id.encode())
+
+
+def encode_value(value: object, what: str) -> bytes:
+    """`value` as JSON that decodes to an equal value. Raises ValueInvalid with the place in it.
+
+    Tuples are taken for lists. Not JSON: NaN and infinities, keys that are not text, dates,
+    bytes and any other object; nor is what is nested deeper than 200 levels. Integers may be of
+    any size: nothing but a body holds them.
+    """
+    try:
+        encoded = _json_encoder.encode(value)
+        decoded = _json_decoder.decode(encoded)
+        if decoded == value and not _too_deep(encoded, decoded):
+            return encoded
+    except Exception:  # noqa: BLE001, S110 what a stranger's object raises: the walk says what it was
+        pass
+    _walk(value, what, "$", 0)
+    try:
+        return _json_encoder.encode(value)
+    except Exception as error:
+        raise ValueInvalid(what=what, path="$", problem=f"is not JSON: {error}") from error
+
+
+def _too_deep(encoded: bytes, decoded: object) -> bool:
+    """True if JSON is nested deeper than may be stored; without brackets enough, at once.
+
+    Cost beyond that: one pass over what it holds, level by level.
+    """
+    if encoded.count(b"[") + encoded.count(b"{") <= _MAX_DEPTH:
+        return False
+    level: list[Any] = [decoded]
+    for _ in range(_MAX_DEPTH + 1):
+        lists = [each for each in level if type(each) is list]
+        dicts = [each for each in level if type(each) is dict]
+        if not lists and not dicts:
+            return False
+        level = [inner for each in lists for inner in each]
+        level += [inner for each in dicts for inner in each.values()]
+    return True
+
+
+def encode_variables(variables: Mapping[str, object]) -> bytes:
+    """A job's variables as JSON. Raises ValueInvalid as `encode_value` does.
+
+    And for an integer beyond 64 bits: variables are in every checkpoint, which has none such.
+    """
+    encoded = encode_value(dict(variables), "variables")
+    try:
+        _snapshot_encoder.encode(_json_decoder.decode(encoded))
+    except OverflowError as error:
+        problem = "holds an integer beyond 64 bits, which no checkpoint can: use text"
+        raise ValueInvalid(what="variables", path="$", problem=problem) from error
+    return encoded
+
+
+def _walk(value: object, what: str, path: str, depth: int) -> None:
+    """Raise ValueInvalid at the first thing in `value` that would not come back from JSON."""
+    problem = _scalar_problem(value)
+    if depth > _MAX_DEPTH:
+        problem = f"is nested deeper than {_MAX_DEPTH} levels"
+    if problem:
+        raise ValueInvalid(what=what, path=path, problem=problem)
+    if isinstance(value, dict):
+        for key, inner in dict.items(value):
+            if not isinstance(key, str) or _scalar_problem(key):
+                named = f"{shown(key)} of type {type(key).__name__}"
+                problem = f"has the key {named}: JSON keys are text"
+                raise ValueInvalid(what=what, path=path, problem=problem)
+            _walk(inner, what, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            _walk(inner, what, f"{path}[{index}]", depth + 1)
+
+
+def _scalar_problem(value: object) -> str:
+    """Why `value` itself is not JSON, whatever is in it; `""` if it is."""
+    match value:
+        case None | bool() | int() | dict() | list() | tuple():
+            return ""
+        case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return "is text with a lone surrogate, which has no encoding"
+            return ""
+        case float():
+            finite = math.isfinite(value)
+            return "" if finite else f"is {value}, which JSON cannot hold: use null or text"
+        case _:
+            return f"is of type {type(value).__name__}, which is not JSON"
+
+
+def value_digest(encoded: bytes, key: bytes = b"") -> str:
+    """The digest of an encoded value, in hexadecimal: the same for values equal as JSON."""
+    return digest_of(_canonical_encoder.encode(_json_decoder.decode(encoded)), key=key).hex()
+
+
+def content_key(encoded: bytes, key: bytes = b"") -> str:
+    """The key of an item that has none of its own: the digest of its value."""
+    return value_digest(encoded, key)
+
+
+def pack(raw: bytes, what: str) -> tuple[str, bytes]:
+    """The codec letter and the stored form of `raw`. Raises ValueInvalid beyond the limit."""
+    if len(raw) < _COMPRESS_FROM_BYTES:
+        return "j", raw
+    if len(raw) > MAX_BLOCK_BYTES:
+        raise ValueInvalid(
+            what=what,
+            path="$",
+            problem=f"takes {len(raw):,} bytes and at most {MAX_BLOCK_BYTES:,} are stored at once:"
+            " record less at once, or store a reference",
+        )
+    return "z", _compressor.compress(raw, _compressor.FLUSH_FRAME)
+
+
+def unpack(letter: str, stored: bytes) -> bytes:
+    """What `pack` was given. Raises ValueError if it is damaged or larger than the limit."""
+    if letter == "j":
+        return stored
+    if letter != "z":
+        raise ValueError(f"unknown codec {letter!r}")
+    return decompress(stored, MAX_BLOCK_BYTES)
+
+
+def undo_codec(
+    letter: str, stored: bytes, payloads: PayloadCodec | None, url: str
+) -> tuple[str, bytes]:
+    """Letter and bytes as they were packed. Raises CodecAbsent, and ValueError if damaged."""
+    own, name = parted(letter)
+    if not name:
+        return own, stored
+    if payloads is None or payloads.name != name:
+        given = f"the codec {payloads.name}" if payloads is not None else "none"
+        raise CodecAbsent(
+            url=url,
+            codec=name,
+            problem=f"payloads were encoded by the codec {name} and {given} was given:"
+            " open the store with payload_codec=…",
+        )
+    try:
+        decoded = payloads.decode(stored)
+        if type(decoded) is not bytes:
+            raise TypeError(f"it gave {shown(decoded)}, which is no bytes")
+    except Exception as error:
+        raise ValueError(
+            f"the codec {name} cannot decode it, or has another key: {error}"
+        ) from error
+    return own, decoded
+
+
+def _chained(
+    previous: bytes, numbers: tuple[int, ...], head: bytes, after: bytes, body_digest: bytes
+) -> bytes:
+    return digest_of(
+        previous, _FRAME.pack(*numbers, len(head), len(after)), head, after, body_digest
+    )
+
+
+def encode_row(
+    previous: bytes,
+    *,
+    seq: int,
+    fence: int,
+    at_us: int,
+    drafts: Sequence[Draft],
+    tally: Tally,
+    count: int,
+    payloads: PayloadCodec | None = None,
+    check: Callable[[int], None] | None = None,
+) -> Row:
+    """The row that stores `drafts` behind the row whose digest is `previous`.
+
+    The body passes through `payloads`; its digest is then of what came out, so that nothing in
+    the row tells what went in. `check` is told how many bytes head and body take together as
+    JSON, and may raise. Raises ValueInvalid where head or body would be larger than the limit,
+    where a fact does not decode to itself, or the codec cannot encode the body.
+    """
+    if type(at_us) is not int or not 0 <= at_us <= _LAST_US:
+        problem = f"is {shown(at_us)}: the clock gives microseconds since 1970, an integer"
+        raise ValueInvalid(what="the time of one commit", path="$", problem=problem)
+    head = _checked_head([draft.fact for draft in drafts])
+    bodies = [draft.body for draft in drafts]
+    told = [each for each in bodies if each is not None]
+    body = _json_encoder.encode(bodies) if told else b""
+    if check is not None:
+        check(len(head) + len(body))
+    after = _json_encoder.encode(tally)
+    head_codec, stored_head = pack(head, "the facts of one commit")
+    body_codec, stored_body = pack(body, "the payloads of one commit")
+    if payloads is not None and body:
+        try:
+            body_codec, stored_body = coded(payloads, body_codec, stored_body)
+        except ValueError as error:
+            problem = f"cannot be encoded by the codec {payloads.name}: {error}"
+            raise ValueInvalid(
+                what="the payloads of one commit", path="$", problem=problem
+            ) from error
+        body = stored_body
+    body_digest = digest_of(body) if body else b""
+    return Row(
+        seq=seq,
+        fence=fence,
+        at_us=at_us,
+        count=count,
+        format=FORMAT,
+        codec=head_codec + body_codec,
+        head=stored_head,
+        after=after,
+        body=stored_body,
+        body_digest=body_digest,
+        digest=_chained(previous, (seq, fence, at_us, count, FORMAT), head, after, body_digest),
+    )
+
+
+def _checked_head(facts: list[Fact]) -> bytes:
+    """`facts` as JSON that every reader takes for just these. Raises ValueInvalid otherwise.
+
+    What one of them would not come back as (a text where a number belongs, say) would keep all
+    that follows it in the log from being read, so it is found before it is written.
+    """
+    problem = "do not decode to what they were"
+    try:
+        head = _json_encoder.encode(facts)
+        if list(_facts_decoder.decode(head)) == facts:
+            return head
+    except Exception as error:  # noqa: BLE001 whatever a value of a wrong type raises
+        problem = f"cannot be read back: {error}"
+    kinds = ", ".join(dict.fromkeys(type(fact).__name__ for fact in facts))
+    raise ValueInvalid(what=f"the facts of one commit ({kinds})", path="$", problem=problem)
+
+
+def rechained(row: Row, *, previous: bytes, facts: Sequence[Fact] | None = None) -> Row:
+    """`row` behind another digest: its numbers, tally and body as they are, its head too.
+
+    Other `facts` than the row's own may take the place of its head. The body is not looked at:
+    if it does not match the digest that the row has of it, it still does not.
+    """
+    codec, stored, version = row.codec, row.head, row.format
+    head = unpack(codec[:1], stored)
+    if facts is not None:
+        head = _checked_head(list(facts))
+        letter, stored = pack(head, "the facts of one commit")
+        codec, version = letter + codec[1:], FORMAT
+    numbers = (row.seq, row.fence, row.at_us, row.count, version)
+    digest = _chained(previous, numbers, head, row.after, row.body_digest)
+    return msgspec.structs.replace(row, format=version, codec=codec, head=stored, digest=digest)
+
+
+def decode_commit(row: Row, *, previous: bytes, url: str, job_id: str) -> Commit:
+    """The commit of `row`, checked against the digest before it; its body is not looked at.
+
+    Raises LogCorrupt, and StoreNewer where a newer version wrote the row.
+    """
+    if row.format > FORMAT:
+        raise StoreNewer(
+            url=url,
+            problem=f"job {job_id}, commit {row.seq} is of format {row.format} and this version"
+            f" reads up to {FORMAT}: install a newer milepost",
+        )
+    try:
+        head = unpack(row.codec[:1], row.head)
+        numbers = (row.seq, row.fence, row.at_us, row.count, row.format)
+        expected = _chained(previous, numbers, head, row.after, row.body_digest)
+        if expected != row.digest:
+            raise ValueError("its digest does not follow from it and the commit before")
+        facts = _facts_decoder.decode(head)
+    except (ValueError, struct.error, msgspec.MsgspecError) as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+    return Commit(seq=row.seq, fence=row.fence, at_us=row.at_us, facts=facts, digest=row.digest)
+
+
+def decode_facts(row: Row, *, url: str, job_id: str) -> tuple[Fact, ...]:
+    """The facts of a row whose place in the chain was checked before. Raises LogCorrupt."""
+    try:
+        return _facts_decoder.decode(unpack(row.codec[:1], row.head))
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+
+
+def check_body(row: Row, *, url: str, job_id: str) -> None:
+    """Raise LogCorrupt unless the body is the one that the row attests."""
+    try:
+        _attested(row)
+    except ValueError as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+
+
+def _attested(row: Row) -> bytes:
+    """The body, uncompressed; as it is stored, if it passed through a codec.
+
+    Raises ValueError where it is not the one that the row attests.
+    """
+    own, name = parted(row.codec[1:])
+    body = row.body if name else unpack(own, row.body)
+    if (digest_of(body) if body else b"") != row.body_digest:
+        raise ValueError("its body does not match its digest")
+    return body
+
+
+def decode_body(
+    row: Row, *, url: str, job_id: str, payloads: PayloadCodec | None = None
+) -> list[Any]:
+    """The bodies of the row's facts, None where a fact has none; an empty list if none has.
+
+    Raises LogCorrupt where the body is not the one that the row attests, and CodecAbsent where
+    it passed through another codec than `payloads`.
+    """
+    if not row.body_digest:
+        return []
+    try:
+        body = _attested(row)
+        if "+" in row.codec:
+            body = unpack(*undo_codec(row.codec[1:], body, payloads, url))
+        decoded: list[Any] = msgspec.json.decode(body, type=list[Any])
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+    return decoded
+
+
+def decode_tally(row: Row, *, url: str, job_id: str) -> Tally:
+    """Where the job stood after `row`. Raises LogCorrupt."""
+    try:
+        return _tally_decoder.decode(row.after)
+    except msgspec.MsgspecError as error:
+        raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """`snapshot` as compressed bytes. Raises ValueInvalid beyond the limit, or if none holds it."""
+    try:
+        encoded = _snapshot_encoder.encode(snapshot)
+        if _snapshot_decoder.decode(encoded) != snapshot:
+            raise ValueError("it does not decode to what it was")
+    except Exception as error:
+        problem = f"cannot be read back: {error}"
+        raise ValueInvalid(what="a checkpoint", path="$", problem=problem) from error
+    letter, stored = pack(encoded, "a checkpoint")
+    return letter.encode() + stored
+
+
+def decode_snapshot(stored: bytes) -> Snapshot:
+    """What `encode_snapshot` was given. Raises StoreUnreadable, StoreNewer, with an empty url."""
+    try:
+        snapshot = _snapshot_decoder.decode(unpack(stored[:1].decode("ascii"), stored[1:]))
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise StoreUnreadable(url="", problem=f"the checkpoint {error}") from error
+    if snapshot.format > FORMAT:
+        raise StoreNewer(url="", problem=f"the checkpoint is of format {snapshot.format}")
+    return snapshot

@@ -1,0 +1,265 @@
+"""The rows that every store keeps: plain data that no store looks into."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = [
+    "Block",
+    "Erased",
+    "FormatStep",
+    "InputBlock",
+    "KeySegment",
+    "Quarantined",
+    "Row",
+    "Staged",
+    "StoreFormat",
+    "StoredCheckpoint",
+    "StoredCheckpointSize",
+    "StoredJob",
+    "StoredKeep",
+    "StoredLease",
+    "StoredSizes",
+    "Stray",
+    "Tip",
+    "Tombstone",
+    "Vacuumed",
+]
+
+
+class StoredJob(msgspec.Struct, frozen=True):
+    """A job's entry: `number` is the store's own, `job_id` the user's.
+
+    `lifecycle` is the digest of the lifecycle that it runs by.
+    """
+
+    number: int
+    job_id: str
+    created_at_us: int
+    lifecycle: str
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One commit as stored. `codec` has a letter for head and body: `j` JSON, `z` zstd of JSON.
+
+    That of the body may end in `+` and the name of the payload codec that it then passed through.
+
+    `after` is the tally: where the job stood after the commit. A reader of heads may leave `body`
+    empty; `body_digest` says what it must be.
+    """
+
+    seq: int
+    fence: int
+    at_us: int
+    count: int
+    format: int
+    codec: str
+    head: bytes
+    after: bytes
+    body: bytes
+    body_digest: bytes
+    digest: bytes
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The rows from seq `first` to `last`, to be stored together; `digest` is that of the last.
+
+    `heads` and `bodies` are as `milepost.log.blocks` makes them.
+    """
+
+    first: int
+    last: int
+    digest: bytes
+    heads: bytes
+    bodies: bytes
+
+
+class Tip(msgspec.Struct, frozen=True):
+    """A job and the newest row of its log."""
+
+    job: StoredJob
+    row: Row
+
+
+class InputBlock(msgspec.Struct, frozen=True):
+    """Items from place `first` on. `codec` has a letter for keys and values, as in a Row.
+
+    A place counts all items that were ever stored for a job. It is the item's ordinal too, unless
+    items that had been added were undone by a rewind, or others were being added meanwhile.
+    """
+
+    first: int
+    count: int
+    codec: str
+    keys: bytes
+    values: bytes
+    digest: bytes
+
+
+class KeySegment(msgspec.Struct, frozen=True):
+    """Where the keys of the places from `first` on are, by their hashes. Derived from the blocks.
+
+    `hashes` has 8 bytes a key, ascending, and `offsets` 2: the place of each, less `first`; both
+    are little-endian. `digest` is of the two.
+    """
+
+    first: int
+    count: int
+    hashes: bytes
+    offsets: bytes
+    digest: bytes
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """Places of the job `number` whose items no fact speaks of yet: their writer is still at it.
+
+    `token` names the writer, `touched_at_us` is when it last wrote. The job may not exist yet.
+    """
+
+    number: int
+    first: int
+    count: int
+    token: str
+    touched_at_us: int
+
+
+class StoredCheckpoint(msgspec.Struct, frozen=True):
+    """A snapshot of the fold at `seq`; `chain` is the digest of the row that it stands on."""
+
+    seq: int
+    at_us: int
+    reason: str
+    chain: bytes
+    digest: bytes
+    snapshot: bytes
+
+
+class StoredCheckpointSize(msgspec.Struct, frozen=True):
+    """A checkpoint without its snapshot, and how many bytes that takes."""
+
+    seq: int
+    reason: str
+    size_bytes: int
+
+
+class StoredLease(msgspec.Struct, frozen=True):
+    """What the holder of `fence` said when it last renewed.
+
+    `expires_at_us` is by its wall clock, for people. It had `ttl_us` from `renewed_us` on, by a
+    steady time that is comparable within `timeline`; its process has the pid `pid` within
+    `pid_scope`, and began at `pid_started`. None where that was not known, or not stored yet.
+    """
+
+    owner: str
+    fence: int
+    expires_at_us: int
+    ttl_us: int | None = None
+    renewed_us: int | None = None
+    timeline: str | None = None
+    pid_scope: str | None = None
+    pid: int | None = None
+    pid_started: int | None = None
+
+
+class FormatStep(msgspec.Struct, frozen=True):
+    """What leads a store from the format before to `version`; `statements` is what it runs."""
+
+    version: int
+    title: str
+    statements: str
+
+
+class StoreFormat(msgspec.Struct, frozen=True):
+    """The format that a store has, the newest that this code knows, and the steps between them."""
+
+    version: int
+    newest: int
+    pending: tuple[FormatStep, ...]
+
+
+class Stray(msgspec.Struct, frozen=True):
+    """Rows of the table `source` that say they are of job `number`, of which there is no entry."""
+
+    number: int
+    source: str
+    count: int
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A row that a repair took out of its place; `content` is the whole of it, as JSON.
+
+    `source` is the table that it was in, `key` its seq or first place there, -1 where its job
+    is not known and `key` says nothing.
+    """
+
+    number: int
+    at_us: int
+    job_id: str
+    source: str
+    key: int
+    reason: str
+    content: bytes
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """What is left of a job that was deleted; its `number` is never given to another.
+
+    `erased` says that its rows are gone too; until then the next collector goes on with them.
+    """
+
+    number: int
+    job_id: str
+    deleted_at_us: int
+    reason: str
+    erased: bool
+
+
+class StoredKeep(msgspec.Struct, frozen=True):
+    """How long one job is kept after its newest commit, None for ever, and why."""
+
+    for_us: int | None
+    reason: str
+    set_at_us: int
+
+
+class StoredSizes(msgspec.Struct, frozen=True):
+    """How much of a job is stored, in rows and in bytes as they are stored.
+
+    The `inputs` are the items, with those that are coming in; the `keys` say where keys are. The
+    commits are counted with those that are in blocks.
+    """
+
+    inputs_rows: int
+    inputs_bytes: int
+    keys_rows: int
+    keys_bytes: int
+    commits: int
+    heads_bytes: int
+    bodies_bytes: int
+    checkpoints: int
+    checkpoints_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        of_items = self.inputs_bytes + self.keys_bytes
+        return of_items + self.heads_bytes + self.bodies_bytes + self.checkpoints_bytes
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """How much one step of an erasure took away; `done` once nothing is left."""
+
+    rows: int
+    size_bytes: int
+    done: bool
+
+
+class Vacuumed(msgspec.Struct, frozen=True):
+    """What giving space back to the disk did: the size before and after, and how it was done.
+
+    `how` is `incremental`, `full` (the file was written anew) or `none`.
+    """
+
+    how: str
+    before_bytes: int
+    after_bytes: int

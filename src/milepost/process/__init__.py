@@ -1,0 +1,1 @@
+"""Who this process is, also after a fork. Anybody imports it; it imports nobody."""

@@ -1,0 +1,1 @@
+"""What operators do: jobs kept or deleted, merged, mended, imported. For the manager and above."""

@@ -1,0 +1,227 @@
+"""Homes of other tools: the jobs in them are imported by name, or when they are first asked for.
+
+The readers of old state, and pydantic with them, are loaded by the first import and not before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from milepost.errors import (
+    ImportConflict,
+    ImportFailed,
+    InputInvalid,
+    JobAbsent,
+    StateError,
+    StoreAbsent,
+)
+from milepost.job.state import JobState, Progress
+from milepost.log.drafts import Line, LogDraft
+from milepost.state.keeping import importing
+from milepost.state.reading.loading import Loader
+from milepost.text.escapes import printable
+
+if TYPE_CHECKING:
+    from milepost.legacy.prodigy import OldJob
+    from milepost.legacy.prodigy_history import Named
+
+__all__ = [
+    "HomeImport",
+    "JobImport",
+    "OnJob",
+    "Outcome",
+    "advice",
+    "import_home",
+    "import_named",
+    "old_home",
+]
+
+Outcome: TypeAlias = Literal["imported", "would-import", "already-imported", "conflict", "failed"]
+
+_LISTING: Final = "import without naming any, as a dry run, to see what there is"
+_log: Final = logging.getLogger("milepost.state")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobImport:
+    """What became of one old job: `job_id` is its id here, `old_id` and `repo` what it was there.
+
+    `source` is the old file that counted most. `phase` and `progress` are those of the job as its
+    old files tell them, `""` and None where no job could be made of it. `error` is what stood in
+    the way of a `conflict` and a `failed`.
+    """
+
+    job_id: str
+    old_id: str
+    repo: str
+    outcome: Outcome
+    source: str = ""
+    phase: str = ""
+    progress: Progress | None = None
+    report: tuple[Line, ...] = ()
+    error: StateError | None = None
+
+    @property
+    def whole(self) -> bool:
+        """True if the job is here, or would be, and nothing of it was lost."""
+        return self.error is None and not any(line.severity == "loss" for line in self.report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeImport:
+    """What became of the jobs of a home, in order; `report` is about the home as a whole."""
+
+    home: Path
+    jobs: tuple[JobImport, ...]
+    report: tuple[Line, ...]
+
+    @property
+    def whole(self) -> bool:
+        """True if every job is here, or would be, and nothing was lost."""
+        lost = any(line.severity == "loss" for line in self.report)
+        return not lost and all(job.whole for job in self.jobs)
+
+
+OnJob: TypeAlias = Callable[[JobImport, int], None]
+"""Is told what became of a job, as soon as it did, and how many there are in all."""
+
+
+def old_home(path: str | Path) -> Path:
+    """The directory of a home, `~` expanded. Raises StoreAbsent if there is none."""
+    home = Path(path).expanduser()
+    if not home.is_dir():
+        raise StoreAbsent(url=str(home), problem="there is no such directory to import from")
+    return home
+
+
+def advice(home: Path, job_id: str) -> str:
+    """What an old home has to do with a job that is not here, as advice; `""` if nothing."""
+    from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
+
+    names = prodigy_history.names_of(prodigy.read_home(home).jobs)
+    if any(name.job_id == job_id for name in names):
+        return (
+            f"an old job of that id is in {home}, and this store is open for reading alone:"
+            f" `milepost import prodigy {home} --job {job_id}` imports it"
+        )
+    return _other_names(names, home, job_id)
+
+
+def _other_names(names: Iterable[Named], home: Path, job_id: str) -> str:
+    others = " or ".join(repr(name.job_id) for name in names if name.old_id == job_id)
+    return f"the old jobs of that id in {home} are {others} here" if others else ""
+
+
+def import_named(
+    loader: Loader, home: Path, job_id: str, now_us: Callable[[], int]
+) -> JobImport | None:
+    """Import the old job that has the id `job_id` here; None if the home has none such.
+
+    Raises JobAbsent where old jobs of that id have other ids here, ImportFailed, ImportConflict,
+    ValueInvalid, and the store's errors.
+    """
+    from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
+
+    reading = prodigy.read_home(home)
+    names = prodigy_history.names_of(reading.jobs)
+    for name, files in zip(names, reading.jobs, strict=True):
+        if name.job_id == job_id:
+            done = _import(loader, reading.read(files), name, now_us, dry_run=False)
+            if done.error is not None:
+                raise done.error
+            return done
+    if told := _other_names(names, home, job_id):
+        raise JobAbsent(job_id=job_id, url=loader.store.url, advice=told)
+    return None
+
+
+def import_home(
+    loader: Loader,
+    home: Path,
+    now_us: Callable[[], int],
+    *,
+    job_id: str | None = None,
+    repo: str | None = None,
+    dry_run: bool = False,
+    on_job: OnJob | None = None,
+) -> HomeImport:
+    """Import the jobs of a home, or only those of that id, old or here, and that repo.
+
+    Each is a transaction of its own, and what stands in the way of one is in what is said of it.
+    Raises JobAbsent if there is no job of that id, StoreAbsent if none of that repo, and the
+    store's errors. Memory: one old job at a time.
+    """
+    from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
+
+    reading = prodigy.read_home(home)
+    named = zip(prodigy_history.names_of(reading.jobs), reading.jobs, strict=True)
+    wanted = [
+        (name, files)
+        for name, files in named
+        if job_id in (None, name.job_id, name.old_id) and repo in (None, name.repo)
+    ]
+    if not wanted and job_id is not None:
+        raise JobAbsent(job_id=job_id, url=str(home), advice=_LISTING)
+    if not wanted and repo is not None:
+        raise StoreAbsent(url=str(home), problem=f"has no job of a repo {repo!r}: {_LISTING}")
+    jobs: list[JobImport] = []
+    for name, files in wanted:
+        jobs.append(_import(loader, reading.read(files), name, now_us, dry_run=dry_run))
+        if on_job is not None:
+            on_job(jobs[-1], len(wanted))
+    report = prodigy_history.lines_of(reading.findings)
+    return HomeImport(home=home, jobs=tuple(jobs), report=report)
+
+
+def _import(
+    loader: Loader, old: OldJob, name: Named, now_us: Callable[[], int], *, dry_run: bool
+) -> JobImport:
+    """One old job, imported unless it is here already; what may go wrong with it is in `error`."""
+    from milepost.legacy import prodigy_history  # noqa: PLC0415 only where old jobs are
+
+    done = JobImport(
+        job_id=name.job_id,
+        old_id=name.old_id,
+        repo=name.repo,
+        outcome="failed",
+        source=old.source,
+        report=prodigy_history.lines_of(old.report),
+    )
+    try:
+        draft = prodigy_history.log_of(
+            old, name, lifecycle=loader.tables.own, now_us=now_us(), payloads=loader.payloads
+        )
+        return _store(loader, replace(done, report=draft.report), draft, dry_run=dry_run)
+    except ImportConflict as error:
+        return replace(done, outcome="conflict", error=error)
+    except (ImportFailed, InputInvalid) as error:
+        return replace(done, error=error)
+
+
+def _store(loader: Loader, done: JobImport, draft: LogDraft, *, dry_run: bool) -> JobImport:
+    state: JobState | None = None
+    with loader.store.reading() as reader:
+        there = importing.place(loader, reader, draft)
+    if there is None and not dry_run:
+        with loader.store.writing() as writer:
+            there = importing.place(loader, writer, draft)  # others may have been first
+            if there is None:
+                state = importing.store(loader, writer, draft)
+    outcome: Outcome = "already-imported" if there else "would-import"
+    if state is None:
+        state = importing.fold_of(draft, loader.tables, loader.payloads)
+    else:
+        outcome = "imported"
+        loader.metrics.began_job("imported", loader.tables.own.name)
+        _log.info("job %s imported from %s", draft.job_id, printable(draft.imported.source))
+    return replace(
+        done,
+        job_id=there or done.job_id,
+        outcome=outcome,
+        phase=state.phase,
+        progress=state.progress,
+    )

@@ -1,0 +1,232 @@
+"""Inputs compared: whether the items that a caller has are those that a job has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from milepost.items.blocks import (
+    BLOCK_BYTES,
+    BLOCK_ITEMS,
+    Entry,
+    Fingerprinted,
+    Item,
+    block_of,
+    entries_in,
+    entries_of,
+)
+from milepost.items.ledger import bitmap
+from milepost.job.state import JobState
+from milepost.log.codec import value_digest
+from milepost.log.payloads import PayloadCodec
+from milepost.log.rows import InputBlock
+from milepost.text.escapes import printable
+
+__all__ = ["InputComparison", "SomeKeys", "Verdict", "compare"]
+
+Verdict: TypeAlias = Literal["same", "grew", "shrank", "changed"]
+
+_NAMED: Final = 100
+_DIGEST_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SomeKeys:
+    """How many items there are of a kind, and the keys of the first hundred of them."""
+
+    count: int
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputComparison:
+    """The items that were given beside the `stored_count` items of a job.
+
+    The verdict is `same` (keys, values and order are), `grew` (there are more, and all that was
+    there is there unchanged and in its order), `shrank` (some are missing, and that is all), or
+    `changed`. Items that were added to the job later may stand anywhere in the order. `fingerprint`
+    is that of the items given, as one list. `new_items` are those that the job does not have,
+    which would take the ordinals from `new_from` on.
+    """
+
+    job_id: str
+    verdict: Verdict
+    stored_count: int
+    given_count: int
+    fingerprint: str
+    added: SomeKeys
+    removed: SomeKeys
+    changed: SomeKeys
+    reordered: SomeKeys
+    new_blocks: tuple[InputBlock, ...]
+
+    @property
+    def new_from(self) -> int:
+        """The ordinal that the first of the new items would take."""
+        return self.stored_count
+
+    def new_items(self) -> Iterator[Item]:
+        """The items that were given and that the job does not have, in the order given.
+
+        They are kept compressed; one block is unpacked at a time, at each call anew.
+        """
+        for block in self.new_blocks:
+            for key, encoded in entries_in(block, "the items given"):
+                yield Item(key=key, value=msgspec.json.decode(encoded))
+
+    def __str__(self) -> str:
+        """The verdict in words, with the first few keys of each kind."""
+        kinds = ("added", "removed", "changed", "reordered")
+        told = [_told(kind, getattr(self, kind)) for kind in kinds if getattr(self, kind).count]
+        if not told:
+            return "the input is the same"
+        return printable(f"the input {self.verdict}: {', '.join(told)}")
+
+
+def compare(
+    state: JobState,
+    items: Iterable[object] | Mapping[str, object],
+    payloads: PayloadCodec | None = None,
+) -> InputComparison:
+    """How `items`, which are read once, differ from those of the job.
+
+    Two values are the same if they are equal as JSON; the order of an object's members is of no
+    account. Streamed: as long as keys come in the order in which the job has them, a block of
+    stored items is all that is held. From the first that does not, the job's keys are, and eight
+    bytes an item; of new items, their compressed blocks. Raises ValueInvalid, StoreUnreadable,
+    CodecAbsent.
+    """
+    listing = Fingerprinted(entries_of(items, payloads), payloads)
+    comparing = _Comparing(state)
+    given = iter(listing)
+    odd = comparing.in_order(given)
+    if odd is not None:
+        comparing.by_key(odd, given)
+    return comparing.verdict(listing)
+
+
+class _Kind:
+    """Counts the items of one kind, and keeps the keys of the first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.keys: list[str] = []
+
+    def add(self, key: str) -> None:
+        self.count += 1
+        if len(self.keys) < _NAMED:
+            self.keys.append(key)
+
+    def some(self) -> SomeKeys:
+        return SomeKeys(self.count, tuple(self.keys))
+
+
+class _Comparing:
+    """One comparison under way: what was found of each kind so far."""
+
+    def __init__(self, state: JobState) -> None:
+        self._state = state
+        self._added, self._removed, self._changed, self._reordered = (_Kind() for _ in range(4))
+        self._blocks: list[InputBlock] = []
+        self._new: list[Entry] = []
+        self._new_bytes = 0
+        self._agreed = 0  # so many from the beginning have the same keys
+
+    def in_order(self, given: Iterator[Entry]) -> Entry | None:
+        """Compare as long as the keys agree; the first given entry whose key does not, if any."""
+        stored = self._state.inputs.entries()
+        for key, encoded in stored:
+            entry = next(given, None)
+            if entry is None:
+                self._removed.add(key)
+                for missing, _ in stored:
+                    self._removed.add(missing)
+                return None
+            if entry[0] != key:
+                return entry
+            self._agreed += 1
+            if entry[1] != encoded and value_digest(entry[1]) != value_digest(encoded):
+                self._changed.add(key)
+        return next(given, None)
+
+    def by_key(self, odd: Entry, given: Iterator[Entry]) -> None:
+        """Compare the rest, `odd` first, by looking each key up."""
+        ordered = self._state.created.item_count  # those that were added had no place in the list
+        ordinals: dict[str, int] = {}
+        digests = bytearray()
+        for ordinal, (key, encoded) in enumerate(self._state.inputs.entries()):
+            ordinals[key] = ordinal
+            digests += _digest(encoded) if ordinal >= self._agreed else bytes(_DIGEST_BYTES)
+        seen = bitmap(range(self._agreed))
+        newest = min(self._agreed, ordered) - 1
+        entry: Entry | None = odd
+        while entry is not None:
+            key, encoded = entry
+            entry = next(given, None)
+            found = ordinals.get(key)
+            if found is None:
+                self._add(key, encoded)
+                continue
+            if found in seen:  # a second time: who adds items says so
+                continue
+            seen.add(found)
+            at = found * _DIGEST_BYTES
+            if digests[at : at + _DIGEST_BYTES] != _digest(encoded):
+                self._changed.add(key)
+            if found < newest:
+                self._reordered.add(key)
+            if found < ordered:
+                newest = max(newest, found)
+        if len(seen) < self._state.items.count:
+            for key, ordinal in ordinals.items():
+                if ordinal not in seen:
+                    self._removed.add(key)
+
+    def verdict(self, listing: Fingerprinted) -> InputComparison:
+        """What was found, once all items were read."""
+        self._pack()
+        verdict: Verdict = "same"
+        if self._changed.count or self._reordered.count:
+            verdict = "changed"
+        elif self._added.count:
+            verdict = "changed" if self._removed.count else "grew"
+        elif self._removed.count:
+            verdict = "shrank"
+        return InputComparison(
+            job_id=self._state.id,
+            verdict=verdict,
+            stored_count=self._state.items.count,
+            given_count=listing.count,
+            fingerprint=listing.fingerprint,
+            added=self._added.some(),
+            removed=self._removed.some(),
+            changed=self._changed.some(),
+            reordered=self._reordered.some(),
+            new_blocks=tuple(self._blocks),
+        )
+
+    def _add(self, key: str, encoded: bytes) -> None:
+        self._added.add(key)
+        self._new.append((key, encoded))
+        self._new_bytes += len(encoded)
+        if len(self._new) == BLOCK_ITEMS or self._new_bytes >= BLOCK_BYTES:
+            self._pack()
+
+    def _pack(self) -> None:
+        if self._new:
+            first = self._state.items.count + self._added.count - len(self._new)
+            keys, values = [key for key, _ in self._new], [encoded for _, encoded in self._new]
+            self._blocks.append(block_of(first, keys, values))
+            self._new, self._new_bytes = [], 0
+
+
+def _digest(encoded: bytes) -> bytes:
+    return bytes.fromhex(value_digest(encoded))[:_DIGEST_BYTES]
+
+
+def _told(kind: str, some: SomeKeys) -> str:
+    few = ", ".join(repr(key) for key in some.first[:3])
+    return f"{some.count:,} {kind} ({few}{', …' if some.count > 3 else ''})"

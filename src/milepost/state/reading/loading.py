@@ -1,0 +1,326 @@
+"""A job's state from the store: the newest checkpoint that verifies, and the log after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from milepost.clock import instant
+from milepost.errors import (
+    CommitAbsent,
+    JobAbsent,
+    JobReplaced,
+    LifecycleChanged,
+    LogCorrupt,
+    StateError,
+    StoreUnreadable,
+    TransitionRefused,
+)
+from milepost.items.inputs import Inputs, Run, Shelf
+from milepost.job.fold import advance
+from milepost.job.state import JobState, begin, changed, restore
+from milepost.job.upgrade import upgraded
+from milepost.job.versions import Catalogue
+from milepost.log.codec import (
+    Tally,
+    chain_start,
+    decode_commit,
+    decode_facts,
+    decode_tally,
+    digest_of,
+)
+from milepost.log.facts import Commit, Fact, JobCreated, Migrated, check_job_id
+from milepost.log.payloads import PayloadCodec
+from milepost.log.rows import (
+    InputBlock,
+    KeySegment,
+    Row,
+    StoredCheckpoint,
+    StoredJob,
+    StoredLease,
+)
+from milepost.metrics import Metrics
+from milepost.state.persistence import Reader, StateStore
+from milepost.text.escapes import printable
+
+__all__ = ["Loader", "Loading"]
+
+_log: Final = logging.getLogger("milepost.recovery")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """A job's state, and what had to be passed over to get at it: empty if nothing was."""
+
+    state: JobState
+    fallbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Reads jobs from one store: those of the lifecycles in the catalogue `tables`.
+
+    What is in a log is read by the tables of the version that it was written under; what is given
+    to others is as it stands under the current one of that lifecycle. Payloads pass through
+    `payloads`.
+    """
+
+    store: StateStore
+    tables: Catalogue
+    metrics: Metrics = field(default_factory=Metrics)
+    payloads: PayloadCodec | None = None
+
+    def job(self, reader: Reader, job_id: str) -> StoredJob:
+        """The job's entry. Raises JobIdInvalid, JobAbsent."""
+        job = reader.job(check_job_id(job_id))
+        if job is None:
+            tombstone = reader.tombstone(job_id)
+            deleted_at = instant(tombstone.deleted_at_us) if tombstone else None
+            raise JobAbsent(job_id=job_id, url=self.store.url, deleted_at=deleted_at)
+        return job
+
+    def same(self, job: StoredJob, number: int, what: str) -> None:
+        """Raise JobReplaced unless `what`, which is of the job `number`, is of this very job."""
+        if job.number != number:
+            raise JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
+
+    def load(self, reader: Reader, job: StoredJob, known: JobState | None = None) -> Loading:
+        """The state at the tip of the log.
+
+        `known` is a state of the same log that was loaded before; one of a deleted job of the
+        same id is left aside. Costs one query where it is the newest, else one for the rows since
+        then; without it, the newest checkpoint and the rows since that one. Raises LogCorrupt,
+        also where the log ends before the commit that was noted as its newest, StoreUnreadable,
+        StoreNewer, LifecycleChanged.
+        """
+        if known is not None and known.number != job.number:
+            known = None
+        newest = reader.newest(job.number)
+        if known is not None and newest == (known.seq, known.digest):
+            return Loading(state=self.current(known))
+        if known is not None and newest is not None and known.seq < newest[0]:
+            with suppress(LogCorrupt):  # the log was repaired since; if not, it is said below
+                return self._load(reader, job, known)
+        return self._load(reader, job, None)
+
+    def _load(self, reader: Reader, job: StoredJob, known: JobState | None) -> Loading:
+        fallbacks: list[str] = []
+        state = (known.as_logged or known) if known else None
+        began_s = self.metrics.began() if state is None else None
+        if state is None:
+            state = self._newest_checkpoint(reader, job, fallbacks)
+        if state is None:
+            state = self.origin(reader, job)
+        newest: Row | None = None
+        for row, after in self.replay(reader, job, state):
+            newest, state = row, after
+        if newest is not None and self.tally(job, newest) != state.tally:
+            raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
+        self.check_end(reader, job, state)
+        self.metrics.folded(began_s, len(fallbacks))
+        return Loading(state=self.current(state), fallbacks=tuple(fallbacks))
+
+    def current(self, state: JobState) -> JobState:
+        """A state of the log as it stands under the current version of its lifecycle.
+
+        Raises LifecycleChanged.
+        """
+        lifecycle = self.tables.current_of(state.lifecycle.digest)
+        return state if lifecycle is None else upgraded(state, lifecycle)
+
+    def logged_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
+        """The state after commit `seq`, by the version that it was written under.
+
+        Raises CommitAbsent.
+        """
+        start = self.origin(reader, job)
+        for checkpoint in reader.checkpoints(job.number):
+            if checkpoint.seq <= seq:
+                try:
+                    start = self.verified(reader, job, checkpoint)
+                except StateError:
+                    continue  # an older one, or the log, gives the same state
+                break
+        state = start
+        for _, after in self.replay(reader, job, start, upto=seq):
+            state = after
+        if state.seq != seq or seq < 1:
+            newest = reader.newest(job.number)
+            last = newest[0] if newest else 0
+            if 0 < seq <= last:
+                raise self.cut_short(job, state.seq, newest)
+            raise CommitAbsent(job_id=job.job_id, wanted=seq, last=last)
+        return state
+
+    def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
+        """The state after commit `seq` as it stands under this version. Raises CommitAbsent."""
+        return self.current(self.logged_at(reader, job, seq))
+
+    def check_end(
+        self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
+    ) -> None:
+        """Raise LogCorrupt unless `state` is that of the newest commit, or of commit `upto`.
+
+        A page that lost its last rows looks like a log that ends there.
+        """
+        newest = reader.newest(job.number)
+        if newest is not None and upto is not None and upto < newest[0]:
+            newest = (max(upto, state.seq), state.digest)
+        if (state.seq, state.digest) != newest:
+            raise self.cut_short(job, state.seq, newest)
+
+    def lease(self, reader: Reader, job: StoredJob, fence: int) -> StoredLease | None:
+        """The newest lease of a job whose log is at `fence`; None if it never had one.
+
+        Raises StoreUnreadable where it is not the one that the log tells of.
+        """
+        stored = reader.lease(job.number)
+        if (stored.fence if stored else 0) == fence:
+            return stored
+        found = (
+            f"fence {stored.fence} and not {fence}" if stored else f"none, and not fence {fence}"
+        )
+        problem = f"the lease of job {job.job_id} is of {found}, by its log: repair the store"
+        raise StoreUnreadable(url=self.store.url, problem=problem)
+
+    def replay(
+        self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
+    ) -> Iterator[tuple[Row, JobState]]:
+        """Each row after `state`, checked against the chain, with the state after it."""
+        for row in reader.rows(job.number, state.seq, upto):
+            commit = self.commit(job, row, state.digest)
+            try:
+                state = advance(state, commit)
+            except (TransitionRefused, ValueError, KeyError) as error:  # INV-LEGAL
+                raise self.corrupt(job, row.seq, f"it is not legal: {error}") from error
+            yield row, state
+
+    def origin(self, reader: Reader, job: StoredJob) -> JobState:
+        """The state before the first commit that the tables at hand can read.
+
+        That is the first of all, or the one that took the job to a version that is at hand. Costs
+        one row, or the heads up to there. Raises LifecycleChanged where there is no such commit.
+        """
+        previous = chain_start(job.job_id)
+        unread: LifecycleChanged | None = None
+        for row in reader.rows(job.number):
+            commit = self.commit(job, row, previous)
+            first = commit.facts[0] if commit.facts else None
+            try:
+                if isinstance(first, JobCreated):
+                    inputs = self.inputs(job, first.item_count)
+                    state = begin(job.job_id, first, self.tables, inputs)
+                    return changed(state, digest=previous, number=job.number)
+                if isinstance(first, Migrated):
+                    noted = first.lifecycle, first.version
+                    state = restore(first.snapshot, self.tables, self.inputs(job, 0), noted)
+                    return changed(state, number=job.number)
+            except LifecycleChanged as error:
+                unread = error
+            if row.seq == 1 and not isinstance(first, JobCreated):
+                raise self.corrupt(job, 1, "it does not say what the job is")
+            previous = row.digest
+        raise unread or self.corrupt(job, 1, "it is missing")
+
+    def commit(self, job: StoredJob, row: Row, previous: bytes) -> Commit:
+        """The commit of `row`. Raises LogCorrupt, StoreNewer."""
+        return decode_commit(row, previous=previous, url=self.store.url, job_id=job.job_id)
+
+    def facts(self, job: StoredJob, row: Row) -> tuple[Fact, ...]:
+        """The facts of a row whose place in the chain was checked before."""
+        return decode_facts(row, url=self.store.url, job_id=job.job_id)
+
+    def verified(self, reader: Reader, job: StoredJob, checkpoint: StoredCheckpoint) -> JobState:
+        """The state of a checkpoint whose bytes and place in the chain are what they must be."""
+        name = f"the checkpoint at seq {checkpoint.seq} of job {job.job_id}"
+        if digest_of(checkpoint.snapshot) != checkpoint.digest:
+            raise StoreUnreadable(url=self.store.url, problem=f"{name} does not match its digest")
+        rows = list(reader.rows(job.number, checkpoint.seq - 1, checkpoint.seq))
+        if not rows or rows[0].digest != checkpoint.chain:
+            raise StoreUnreadable(url=self.store.url, problem=f"{name} is not of this log")
+        try:
+            state = restore(checkpoint.snapshot, self.tables, self.inputs(job, 0))
+        except LifecycleChanged:
+            raise
+        except (StateError, ValueError) as error:
+            raise StoreUnreadable(url=self.store.url, problem=f"{name}: {error}") from error
+        if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
+            raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
+        return changed(state, number=job.number)
+
+    def tally(self, job: StoredJob, row: Row) -> Tally:
+        """Where the job stood after `row`, by the row's own word."""
+        return decode_tally(row, url=self.store.url, job_id=job.job_id)
+
+    def corrupt(self, job: StoredJob, seq: int, problem: str) -> LogCorrupt:
+        """The error for a commit that does not verify."""
+        return LogCorrupt(url=self.store.url, job_id=job.job_id, seq=seq, problem=problem)
+
+    def cut_short(self, job: StoredJob, last: int, newest: tuple[int, bytes] | None) -> LogCorrupt:
+        """The error for a log that ends at `last`, and not at the newest commit that was noted."""
+        noted = newest[0] if newest else 0
+        if noted == last:
+            return self.corrupt(job, last, "another commit of that seq was noted as the newest")
+        problem = f"the log ends at {last} and commit {noted} was noted as the newest"
+        return self.corrupt(job, last + 1, problem)
+
+    def shelf(self, job: StoredJob) -> Shelf:
+        """What is stored of the job's items, read when it is first asked for."""
+
+        def block_at(place: int) -> InputBlock:
+            with self.store.reading() as reader:
+                for block in reader.inputs(job.number, place):
+                    if block.first <= place < block.first + block.count:
+                        return block
+                    break
+                raise self._missing(reader, job, place)
+
+        def segments(first: int, end: int) -> list[KeySegment]:
+            with self.store.reading() as reader:
+                return list(reader.key_segments(job.number, first, end))
+
+        return Shelf(self.store.url, block_at, segments, self.payloads)
+
+    def inputs(self, job: StoredJob, count: int) -> Inputs:
+        """The first `count` of the job's items: those that it was created with."""
+        return Inputs(self.shelf(job), count)
+
+    def blocks(self, reader: Reader, job: StoredJob, runs: Iterable[Run]) -> Iterator[InputBlock]:
+        """The blocks at the places of `runs`, in order. Raises StoreUnreadable where one lacks."""
+        for first, count in runs:
+            place, end = first, first + count
+            for block in reader.inputs(job.number, first):
+                if place == end or block.first != place or place + block.count > end:
+                    break
+                yield block
+                place += block.count
+            if place < end:
+                raise self._missing(reader, job, place)
+
+    def _missing(self, reader: Reader, job: StoredJob, place: int) -> StateError:
+        """Why there is no item: the job may have been deleted, and another have its id."""
+        found, tombstone = reader.job(job.job_id), reader.tombstone(job.job_id)
+        if found is not None and found.number != job.number:
+            what = "what was read"
+            return JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
+        if found is None and tombstone is not None:
+            deleted_at = instant(tombstone.deleted_at_us)
+            return JobAbsent(job_id=job.job_id, url=self.store.url, deleted_at=deleted_at)
+        problem = f"the item at place {place} of job {job.job_id} is missing"
+        return StoreUnreadable(url=self.store.url, problem=problem)
+
+    def _newest_checkpoint(
+        self, reader: Reader, job: StoredJob, fallbacks: list[str]
+    ) -> JobState | None:
+        for checkpoint in reader.checkpoints(job.number):
+            try:
+                return self.verified(reader, job, checkpoint)
+            except LifecycleChanged:
+                return None  # the log tells whether it was taken to a version at hand
+            except StoreUnreadable as error:
+                fallbacks.append(f"{error.problem}; an older one, or the log, was used")
+                _log.warning("job %s: %s", job.job_id, printable(fallbacks[-1]))
+        return None

@@ -1,0 +1,144 @@
+"""Where results are: which commit holds the result of each item, found once and kept up to date."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final, NamedTuple, TypeAlias
+
+from milepost.errors import LogCorrupt
+from milepost.job.state import JobState
+from milepost.log.codec import chain_start, decode_commit
+from milepost.log.facts import Fact, ItemsFired
+from milepost.log.rows import Row, StoredJob
+from milepost.state.persistence import Rows
+
+__all__ = ["Locator", "lineage", "walk"]
+
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_SEQ_BYTES: Final = 8
+
+_Key: TypeAlias = tuple[int, tuple[tuple[int, int], ...]]  # a job's number, and its rewinds
+
+
+class _Known(NamedTuple):
+    """What was found of one job, as of its commit `seq`, whose digest is `digest`."""
+
+    seqs: array[int]
+    seq: int
+    digest: bytes
+
+
+class Locator:
+    """Which commits hold results, of the jobs of one store that were asked for last. Thread-safe.
+
+    The first question about a job costs a pass over its heads, the next only what was appended
+    since; a rewind costs another pass. Memory: 8 bytes an item, 64 MB in all.
+    """
+
+    def __init__(self, url: str, *, most_bytes: int = _MOST_BYTES) -> None:
+        self._url = url
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()  # never held during I/O
+        self._known: OrderedDict[_Key, _Known] = OrderedDict()
+
+    def seqs(self, reader: Rows, job: StoredJob, state: JobState) -> array[int]:
+        """The commit that holds the result of each ordinal, 0 for those that have none.
+
+        `state` is one that was committed. A number beyond its seq is of a result that came later.
+        Raises LogCorrupt where the chain does not hold.
+        """
+        key = (job.number, state.rewinds)
+        known = self._usable(reader, job, key)
+        if known is None:
+            known = _Known(array("Q"), 0, b"")
+        seqs, fresh = known.seqs, known.seq == 0
+        found: list[tuple[int, list[int]]] = []
+        for row, facts in walk(reader, job, state, self._url, after=known):
+            found += [
+                (row.seq, fact.ordinals)
+                for fact in facts
+                if isinstance(fact, ItemsFired) and fact.event == "succeed"
+            ]
+            known = known._replace(seq=row.seq, digest=row.digest)
+            if fresh and len(found) > 1000:  # nobody else has this array yet
+                _note(seqs, state.items.count, found)
+                found = []
+        with self._lock:
+            _note(seqs, state.items.count, found)
+            self._keep(key, known)
+        return seqs
+
+    def _usable(self, reader: Rows, job: StoredJob, key: _Key) -> _Known | None:
+        """What is known of the job, if the log that is read now has just that in it."""
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            return None
+        rows = list(reader.rows(job.number, known.seq - 1, known.seq))
+        return known if rows and rows[0].digest == known.digest else None
+
+    def _keep(self, key: _Key, known: _Known) -> None:
+        kept = self._known.get(key)
+        if kept is None or kept.seqs is not known.seqs or kept.seq < known.seq:
+            self._known[key] = known
+        self._known.move_to_end(key)
+        size_bytes = sum(len(each.seqs) for each in self._known.values()) * _SEQ_BYTES
+        while size_bytes > self._most_bytes and len(self._known) > 1:
+            _, dropped = self._known.popitem(last=False)
+            size_bytes -= len(dropped.seqs) * _SEQ_BYTES
+
+
+def walk(
+    reader: Rows,
+    job: StoredJob,
+    state: JobState,
+    url: str,
+    *,
+    after: _Known | None = None,
+    bodies: bool = False,
+) -> Iterator[tuple[Row, tuple[Fact, ...]]]:
+    """The rows that `state` stands on, with their facts, checked against the chain.
+
+    With `after`, those after its seq, which has the same rewinds behind it.
+    """
+    ranges = lineage(state)
+    if after is not None and after.seq:
+        ranges = [(after.seq + 1, state.seq)] if after.seq < state.seq else []
+    for first, last in ranges:
+        previous = chain_start(job.job_id)
+        for before in reader.rows(job.number, first - 2, first - 1) if first > 1 else ():
+            previous = before.digest
+        for row in reader.rows(job.number, first - 1, last, bodies=bodies):
+            commit = decode_commit(row, previous=previous, url=url, job_id=job.job_id)
+            previous = row.digest
+            yield row, commit.facts
+        if last == state.seq and previous != state.digest:
+            raise LogCorrupt(
+                url=url,
+                job_id=job.job_id,
+                seq=last,
+                problem="the log leads elsewhere than the state that was loaded",
+            )
+
+
+def lineage(state: JobState) -> list[tuple[int, int]]:
+    """The ranges of commits that the state stands on, oldest first: what no rewind has undone."""
+    ranges: list[tuple[int, int]] = []
+    last = state.seq
+    for at, to in reversed(state.rewinds):
+        if at <= last:
+            ranges.append((at, last))
+            last = to
+    ranges.append((1, last))
+    return ranges[::-1]
+
+
+def _note(seqs: array[int], count: int, found: list[tuple[int, list[int]]]) -> None:
+    if len(seqs) < count:
+        seqs.frombytes(bytes(_SEQ_BYTES * (count - len(seqs))))
+    for seq, ordinals in found:
+        for ordinal in ordinals:
+            seqs[ordinal] = seq

@@ -1,0 +1,86 @@
+"""Sizes: where the bytes of a job are, and which of its values are the largest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from milepost.errors import Large
+from milepost.items.blocks import entries_in
+from milepost.job.state import JobState
+from milepost.log.codec import decode_body
+from milepost.log.facts import ItemsFired, JobFired
+from milepost.log.rows import Row, StoredJob, StoredSizes
+from milepost.state.limits import largest_of
+from milepost.state.persistence import Reader
+from milepost.state.reading.loading import Loader
+from milepost.state.reading.locating import lineage
+
+__all__ = ["JobSizes", "job_sizes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSizes:
+    """Where the bytes of a job are, as of commit `seq`: `stored` as they are on the disk.
+
+    `largest` are its largest values, largest first, in bytes as JSON, before compression: inputs,
+    results, messages and variables, those that a rewind has undone among them.
+    """
+
+    job_id: str
+    seq: int
+    stored: StoredSizes
+    largest: tuple[Large, ...]
+
+
+def job_sizes(
+    loader: Loader, reader: Reader, job: StoredJob, state: JobState, count: int
+) -> JobSizes:
+    """The sizes of one job, with its `count` largest values.
+
+    Cost: the job is read once and every value is decoded. Raises LogCorrupt, StoreUnreadable,
+    and CodecAbsent where values are wanted that need a codec that is not at hand.
+    """
+    return JobSizes(
+        job_id=job.job_id,
+        seq=state.seq,
+        stored=reader.sizes(job.number),
+        largest=largest_of(_values(loader, reader, job, state), count) if count else (),
+    )
+
+
+def _values(loader: Loader, reader: Reader, job: StoredJob, state: JobState) -> Iterator[Large]:
+    for name, value in state.variables.items():
+        yield Large(f"variable {name}", _size_bytes(value))
+    url = loader.store.url
+    for block in reader.inputs(job.number):
+        for key, encoded in entries_in(block, url, loader.payloads):
+            yield Large(f"input of {key!r}", len(encoded))
+    stood_on = lineage(state)
+    for row in reader.rows(job.number, upto=state.seq, bodies=True):
+        if row.body_digest:
+            undone = not any(first <= row.seq <= last for first, last in stood_on)
+            yield from _of_row(loader, job, row, state, undone=undone)
+
+
+def _of_row(
+    loader: Loader, job: StoredJob, row: Row, state: JobState, *, undone: bool
+) -> Iterator[Large]:
+    """The values of one commit; items of one that was undone may be others by now."""
+    body = decode_body(row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads)
+    for fact, given in zip(loader.facts(job, row), body, strict=True):
+        if isinstance(fact, ItemsFired) and given:
+            for ordinal, payload in zip(fact.ordinals, given, strict=True):
+                whose = f"item {ordinal}" if undone else repr(state.inputs.key(ordinal))
+                for name, value in (payload or {}).items():
+                    place = f"{name} of {whose} at seq {row.seq}"
+                    yield Large(place, _size_bytes(value))
+        elif isinstance(fact, JobFired) and given:
+            for name, value in given.items():
+                yield Large(f"{name} of {fact.event} at seq {row.seq}", _size_bytes(value))
+
+
+def _size_bytes(value: object) -> int:
+    return len(msgspec.json.encode(value))

@@ -1,0 +1,261 @@
+"""Time travel: what changed between two moments of a job, and a job that goes on from a past one.
+
+A fork is a log of its own: the source's rows up to the moment, every fact, result, time and fence
+of them, chained anew from the fork's own id, and one fact more that says where they are from. So
+nothing of it hangs on the source, which may be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from pyroaring import BitMap
+
+from milepost.clock import microseconds
+from milepost.errors import CommitAbsent, InputInvalid, JobExists
+from milepost.items.inputs import KeySet, Run
+from milepost.items.ledger import Ledger, bitmap
+from milepost.job.state import JobState
+from milepost.log.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
+from milepost.log.facts import Draft, Fact, Forked, ItemsAdded, JobCreated, Migrated, Rewound
+from milepost.log.rows import StoredJob, StoredLease
+from milepost.machine import Values
+from milepost.state.persistence import Reader, Writer
+from milepost.state.reading.loading import Loader
+
+__all__ = ["StateDiff", "diff", "fork", "seq_at"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDiff:
+    """What is different in a job after commit `after.seq`, against after commit `before.seq`.
+
+    Pairs are what was and what is. `context` holds the changed variables of the job's machine,
+    the `variables_…` those of the job itself. `moved` are the items whose state changed, by state
+    before and after; `item_context` those for which a variable of their machine changed
+    (`attempts`), by its values before and after. An item that went to and fro is in neither.
+    `items_added` are those that came in meanwhile, `items_removed` those that a rewind took away.
+    `commits` and `events` count what lies between; `rewinds` are those among them: at which
+    commit, back to which.
+    """
+
+    before: JobState
+    after: JobState
+    commits: int
+    events: int
+    rewinds: tuple[tuple[int, int], ...]
+    context: Mapping[str, tuple[Any, Any]]  # Any: typed by the lifecycle
+    variables_added: Values
+    variables_removed: Values
+    variables_changed: Mapping[str, tuple[Any, Any]]  # Any: JSON
+    items_added: KeySet
+    items_removed: KeySet
+    moved: Mapping[tuple[str, str], KeySet]
+    item_context: Mapping[str, Mapping[tuple[Any, Any], KeySet]]  # Any: typed by the lifecycle
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.after.id
+
+    @property
+    def phase(self) -> tuple[str, str]:
+        """The job's phase, before and after."""
+        return self.before.phase, self.after.phase
+
+    @property
+    def empty(self) -> bool:
+        """True if phase, context, variables and items are the same."""
+        variables = (self.variables_added, self.variables_removed, self.variables_changed)
+        items = (self.items_added, self.items_removed, self.moved, self.item_context)
+        parts = (self.context, *variables, *items)
+        return self.before.phase == self.after.phase and not any(parts)
+
+
+def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int) -> StateDiff:
+    """What commits `before + 1` to `after` did. Raises CommitAbsent, ValueError if they cross.
+
+    Cost: two states, one look at the rows between, and set operations on cells.
+    """
+    if before > after:
+        problem = f"commit {before} is after commit {after}: give the earlier one first"
+        raise InputInvalid(problem)
+    then, now = (loader.state_at(reader, job, seq) for seq in (before, after))
+    old, new = then.variables, now.variables
+    common = then.inputs.in_common(now.inputs)
+    stayed = bitmap(range(common))
+    return StateDiff(
+        before=then,
+        after=now,
+        commits=after - before,
+        events=sum(row.count for row in reader.rows(job.number, before, after)),
+        rewinds=tuple((at, to) for at, to in now.rewinds if before < at),
+        context=_changed(then.context, now.context),
+        variables_added=_only(new, new.keys() - old.keys()),
+        variables_removed=_only(old, old.keys() - new.keys()),
+        variables_changed=_changed(old, new),
+        items_added=KeySet(bitmap(range(common, now.items.count)), now.inputs),
+        items_removed=KeySet(bitmap(range(common, then.items.count)), then.inputs),
+        moved=_moved(then, now, stayed),
+        item_context=_item_context(then, now, stayed),
+    )
+
+
+def fork(
+    loader: Loader,
+    writer: Writer,
+    source: StoredJob,
+    seq: int,
+    job_id: str,
+    *,
+    reason: str,
+    now_us: int,
+) -> None:
+    """Write a new job `job_id` that stands as `source` stood at `seq`, held by nobody.
+
+    Raises CommitAbsent, JobExists, LogCorrupt; bodies and items are copied as they are stored, so
+    that damage in them is damage in the copy. Cost: O(bytes of the log up to `seq` and of the
+    items), under the write lock; memory: one row.
+    """
+    if writer.has_job(job_id):
+        raise JobExists(job_id=job_id, url=loader.store.url)
+    state = loader.logged_at(writer, source, seq)
+    job = writer.add_job(job_id, max(now_us, state.updated_at_us), state.lifecycle.digest)
+    went_back_to = {to_seq for _, to_seq in state.rewinds}
+    digests: dict[int, bytes] = {}
+    there, here = chain_start(source.job_id), chain_start(job_id)
+    for row in writer.rows(source.number, 0, seq, bodies=True):
+        facts = loader.commit(source, row, there).facts
+        for first, count in _places(facts):
+            _copy_items(writer, source.number, job.number, first, first + count)
+        digests[row.seq - 1] = here
+        copy = rechained(row, previous=here, facts=_renamed(facts, job_id, digests))
+        writer.add_row(job.number, copy)
+        there, here = row.digest, copy.digest
+        if row.seq - 1 not in went_back_to:
+            del digests[row.seq - 1]
+    forked = Forked(
+        from_job=source.job_id, from_seq=seq, from_digest=state.digest.hex(), reason=reason
+    )
+    row = encode_row(
+        here,
+        seq=seq + 1,
+        fence=state.fence,
+        at_us=job.created_at_us,
+        drafts=[Draft(fact=forked)],
+        tally=state.tally,
+        count=0,
+    )
+    writer.add_row(job.number, row)
+    if state.fence:  # the fence that the log tells of, held by nobody
+        writer.put_lease(job.number, StoredLease(state.owner or "", state.fence, 0, 0))
+
+
+def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:
+    """The newest commit that is not after `at`, which is aware. Raises CommitAbsent, ValueError.
+
+    Times never fall along a log, so it is found in O(log n) look-ups.
+    """
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone: say which, as datetime.now(UTC) does")
+    tip = reader.tip(job.number)
+    last = tip.seq if tip else 0
+    first, beyond = 0, last + 1  # the commit sought is not before the one, and before the other
+    while beyond - first > 1:
+        middle = (first + beyond) // 2
+        row = next(iter(reader.rows(job.number, middle - 1, middle)))
+        if row.at_us <= microseconds(at):
+            first = middle
+        else:
+            beyond = middle
+    if first == 0:
+        raise CommitAbsent(job_id=job.job_id, wanted=at, last=last)
+    return first
+
+
+def _places(facts: Iterable[Fact]) -> Iterator[Run]:
+    """Where the items are of which a commit speaks for the first time."""
+    for fact in facts:
+        if isinstance(fact, JobCreated):
+            yield 0, fact.item_count
+        elif isinstance(fact, ItemsAdded):
+            yield from fact.runs
+
+
+def _copy_items(writer: Writer, source: int, job: int, first: int, end: int) -> None:
+    """The items at those places, and where their keys are, at the same places of another job."""
+    for block in writer.inputs(source, first):
+        if block.first >= end:
+            break
+        if block.first >= first:
+            writer.add_inputs(job, block)
+    for segment in writer.key_segments(source, first, end):
+        writer.add_key_segment(job, segment)
+
+
+def _renamed(
+    facts: tuple[Fact, ...], job_id: str, digests: Mapping[int, bytes]
+) -> list[Fact] | None:
+    """`facts` with the snapshots in them given to the fork; None if there are none."""
+    if not any(isinstance(fact, Rewound | Migrated) for fact in facts):
+        return None
+    return [_of_fork(f, job_id, digests) if isinstance(f, Rewound | Migrated) else f for f in facts]
+
+
+def _of_fork(
+    fact: Rewound | Migrated, job_id: str, digests: Mapping[int, bytes]
+) -> Rewound | Migrated:
+    snapshot = decode_snapshot(fact.snapshot)
+    snapshot = msgspec.structs.replace(snapshot, job_id=job_id, digest=digests[snapshot.seq])
+    return msgspec.structs.replace(fact, snapshot=encode_snapshot(snapshot))
+
+
+def _moved(then: JobState, now: JobState, stayed: BitMap) -> Mapping[tuple[str, str], KeySet]:
+    states = now.items.machine.states
+    pairs = ((before, after) for before in states for after in states if before != after)
+    hit = {
+        pair: then.items.members(pair[0]) & now.items.members(pair[1]) & stayed for pair in pairs
+    }
+    return MappingProxyType({p: KeySet(found, now.inputs) for p, found in hit.items() if found})
+
+
+def _item_context(
+    then: JobState, now: JobState, stayed: BitMap
+) -> Mapping[str, Mapping[tuple[Any, Any], KeySet]]:  # Any: typed by the lifecycle
+    found: dict[str, Mapping[tuple[Any, Any], KeySet]] = {}
+    for index, name in enumerate(now.items.machine.owned):
+        old, new = _by_value(then.items, index), _by_value(now.items, index)
+        pairs = ((was, became) for was in old for became in new if was != became)
+        hit = {pair: old[pair[0]] & new[pair[1]] & stayed for pair in pairs}
+        changed = {pair: KeySet(members, now.inputs) for pair, members in hit.items() if members}
+        if changed:
+            found[name] = MappingProxyType(changed)
+    return MappingProxyType(found)
+
+
+def _by_value(items: Ledger, index: int) -> dict[Any, Any]:
+    """The members by one of their variables."""
+    found: dict[Any, Any] = {}
+    for (_, values), members in items.cells.items():
+        found[values[index]] = found.get(values[index], bitmap()) | members
+    return dict(sorted(found.items()))
+
+
+def _changed(old: Values, new: Values) -> Mapping[str, tuple[Any, Any]]:  # Any: as in Values
+    """What both have and is not the same as JSON: 1 and true are not."""
+    both = [name for name in old if name in new]
+    pairs = {name: (old[name], new[name]) for name in both}
+    return MappingProxyType({n: (a, b) for n, (a, b) in pairs.items() if _json(a) != _json(b)})
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _only(values: Values, names: Iterable[str]) -> Values:
+    return MappingProxyType({name: values[name] for name in sorted(names)})

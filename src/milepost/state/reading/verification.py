@@ -1,0 +1,318 @@
+"""Verification: all that a job's log, checkpoints and inputs promise, checked from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from milepost.errors import (
+    CodecAbsent,
+    LifecycleChanged,
+    LogCorrupt,
+    MilepostError,
+    StateError,
+    StoreError,
+)
+from milepost.items.blocks import check_blocks, fingerprint_of
+from milepost.items.inputs import Run
+from milepost.job.state import JobState, restore
+from milepost.job.upgrade import upgraded
+from milepost.log.codec import decode_body
+from milepost.log.facts import Fact, ItemsAdded, ItemsFired, Migrated
+from milepost.log.rows import Row, StoredJob
+from milepost.state.persistence import Reader
+from milepost.state.reading.loading import Loader
+
+__all__ = ["Problem", "Verification", "entry_of", "store_problems", "verify_job"]
+
+NOTHING = "nothing: it is made anew from the log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that does not hold. `invariant` names which; `seq` is where, None if nowhere.
+
+    `lost` says what cannot be had any more because of it, and what can. `repairable` is False
+    for what no repair mends: bytes of which there is no second copy.
+    """
+
+    invariant: str
+    seq: int | None
+    message: str
+    lost: str = ""
+    repairable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What was checked of one job, and what was found wrong: nothing, if it is sound.
+
+    `commits` and `items` are of the part of the log that verifies.
+    """
+
+    job_id: str
+    commits: int
+    checkpoints: int
+    items: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def sound(self) -> bool:
+        """True if everything holds."""
+        return not self.problems
+
+
+def store_problems(loader: Loader, reader: Reader) -> list[str]:
+    """What is wrong with the store as a whole: its medium, its entries, rows of no job.
+
+    Cost: the file is read once.
+    """
+    found = list(loader.store.check())
+    try:
+        listed = set(reader.job_ids(""))
+        found += [
+            f"the index of jobs does not lead to job {job.job_id}"
+            for job in reader.entries()
+            if job.job_id not in listed
+        ]
+        found += [
+            f"{stray.count} rows of {stray.source} are of the job numbered {stray.number},"
+            " of which there is no entry"
+            for stray in reader.strays()
+        ]
+    except StoreError as error:
+        found.append(error.problem)
+    return found
+
+
+def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
+    """Check the whole of one job, and go on after a problem as far as that means something.
+
+    INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
+    each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint;
+    the inputs against their fingerprints; the entry and the lease against the log. Values that
+    need a codec that is not at hand are checked against their digests alone. Cost: the job is
+    read once, every value is decoded.
+    """
+    work = _Work(loader, reader, job)
+    work.log()
+    work.entry()
+    work.bodies()
+    work.inputs()
+    work.beside()
+    state = work.state
+    return Verification(
+        job_id=job.job_id,
+        commits=state.seq if state else 0,
+        checkpoints=work.checkpoints,
+        items=state.items.count if state else 0,
+        problems=tuple(work.problems),
+    )
+
+
+def entry_of(job: StoredJob, state: JobState) -> StoredJob:
+    """What the entry of the job has to say, by its log."""
+    return StoredJob(job.number, job.job_id, state.created_at_us, state.lifecycle.digest)
+
+
+class _Work:
+    """The problems of one job, as they are found; `state` is the last that verifies."""
+
+    def __init__(self, loader: Loader, reader: Reader, job: StoredJob) -> None:
+        self._loader = loader
+        self._reader = reader
+        self._job = job
+        self.problems: list[Problem] = []
+        self.state: JobState | None = None
+        self.checkpoints = 0
+        self._added: list[tuple[int, ItemsAdded]] = []
+
+    def _add(
+        self, invariant: str, seq: int | None, message: str, lost: str, *, mends: bool = True
+    ) -> None:
+        problem = Problem(
+            invariant=invariant, seq=seq, message=message, lost=lost, repairable=mends
+        )
+        self.problems.append(problem)
+
+    def entry(self) -> None:
+        """The job is found by its id, and its entry says what the log does."""
+        try:
+            found = self._reader.job(self._job.job_id)
+        except StoreError as error:
+            self._add("entry", None, error.problem, NOTHING)
+            return
+        if self.state is not None and found != entry_of(self._job, self.state):
+            self._add("entry", None, "the entry says otherwise than the log", NOTHING)
+
+    def log(self) -> None:
+        """The chain, the fold, and each checkpoint as the fold comes by it."""
+        loader, reader, job = self._loader, self._reader, self._job
+        checkpoints = {}
+        try:
+            checkpoints = {c.seq: c for c in reader.checkpoints(job.number)}
+        except StoreError as error:
+            self._add("INV-FOLD", None, error.problem, NOTHING)
+        try:
+            self.state = loader.origin(reader, job)
+            for row, after in loader.replay(reader, job, self.state):
+                before, self.state = self.state, after
+                if after.lifecycle is not before.lifecycle:
+                    self._upgrade(row, before, after)
+                if loader.tally(job, row) != after.tally:
+                    message = "the row states another tally than the fold gives"
+                    self._add("INV-FOLD", row.seq, message, "nothing: the fold is what counts")
+                stored = checkpoints.pop(row.seq, None)
+                if stored is None:
+                    continue
+                self.checkpoints += 1
+                try:
+                    if loader.verified(reader, job, stored) != after:
+                        message = "the checkpoint is not what the log folds to"
+                        self._add("INV-FOLD", row.seq, message, NOTHING)
+                except StateError as error:
+                    self._add("INV-FOLD", row.seq, str(error), NOTHING)
+            loader.check_end(reader, job, self.state)
+        except LogCorrupt as error:
+            invariant = "INV-LEGAL" if "not legal" in error.problem else "INV-CHAIN"
+            lost = self._lost_from(error.seq)
+            self._add(invariant, error.seq, error.problem, lost, mends=error.seq > 1)
+        except MilepostError as error:
+            lost = self._lost_from(self.state.seq + 1) if self.state else ""
+            self._add("readable", None, str(error), lost, mends=self.state is not None)
+        else:
+            for seq in checkpoints:
+                self._add("INV-FOLD", seq, "a checkpoint of no commit of this log", NOTHING)
+
+    def _upgrade(self, row: Row, before: JobState, after: JobState) -> None:
+        """A change of version leads where the upgrade leads, as far as that is known here."""
+        facts = self._loader.facts(self._job, row)
+        changes = (fact for fact in facts if isinstance(fact, Migrated))
+        then = restore(next(changes).snapshot, after.tables, after.inputs)
+        try:
+            due = upgraded(before, after.lifecycle)
+        except LifecycleChanged:
+            return  # of versions that have gone, nobody can tell any more
+        if (then.phase, then.context, then.items) != (due.phase, due.context, due.items):
+            message = "the job was taken to another version otherwise than its upgrade says"
+            self._add("INV-LEGAL", row.seq, message, NOTHING, mends=False)
+
+    def _lost_from(self, seq: int) -> str:
+        """What cannot be folded any more from `seq` on."""
+        last, count = 0, 0
+        with suppress(StoreError):
+            for row in self._reader.rows(self._job.number, seq - 1):
+                last, count = row.seq, count + 1
+        with suppress(StoreError):
+            noted = self._reader.newest(self._job.number)
+            last = max(last, noted[0] if noted else 0)
+        kept = f"commits 1 to {seq - 1} are whole" if seq > 1 else "there is none before it"
+        return f"commits {seq} to {max(last, seq)}, {count} of them still there; {kept}"
+
+    def bodies(self) -> None:
+        """Each body that the log attests; on the way, what the log says of added items."""
+        last = self.state.seq if self.state else 0
+        reached = 0
+        try:
+            for row in self._reader.rows(self._job.number, 0, last, bodies=True):
+                reached = row.seq
+                facts = self._loader.facts(self._job, row)
+                self._added += [(row.seq, fact) for fact in facts if isinstance(fact, ItemsAdded)]
+                try:
+                    self._body(row, facts)
+                except LogCorrupt as error:
+                    lost = self._told(facts)
+                    self._add("INV-CHAIN", row.seq, error.problem, lost, mends=False)
+        except StoreError as error:
+            lost = "what that commit carried"
+            self._add("INV-CHAIN", reached + 1, error.problem, lost, mends=False)
+
+    def _body(self, row: Row, facts: tuple[Fact, ...]) -> None:
+        loader = self._loader
+        try:
+            body = decode_body(
+                row, url=loader.store.url, job_id=self._job.job_id, payloads=loader.payloads
+            )
+        except CodecAbsent:
+            return  # it is what the row attests: more cannot be told
+        if body and len(body) != len(facts):
+            raise self._loader.corrupt(self._job, row.seq, "it has bodies for other facts")
+
+    def _told(self, facts: tuple[Fact, ...]) -> str:
+        """Whose payloads are in a body that cannot be read."""
+        lost = [
+            f"{_PAYLOADS.get(fact.event, 'what came with ' + fact.event)} of"
+            f" {_few(self._keys(fact))}"
+            for fact in facts
+            if isinstance(fact, ItemsFired)
+        ]
+        what = "; ".join(lost) or "what came with the job's own events"
+        return f"{what}; the state is whole"
+
+    def _keys(self, fact: ItemsFired) -> Iterator[str]:
+        for ordinal in fact.ordinals:
+            try:
+                assert self.state is not None, "a body is looked at once the log was replayed"
+                yield repr(self.state.inputs.key(ordinal))
+            except StateError:
+                yield f"item {ordinal}"
+
+    def inputs(self) -> None:
+        """The items: each block, and against their fingerprints the first and each addition."""
+        if self.state is None:
+            return
+        lost = "the keys or values of these items; what was recorded of them is whole"
+        damaged = False
+        try:
+            for block in self._reader.inputs(self._job.number):
+                try:
+                    check_blocks([block], self._loader.store.url)
+                except StoreError as error:
+                    damaged = True
+                    self._add("inputs", None, error.problem, lost, mends=False)
+        except StoreError as error:
+            damaged = True
+            self._add("inputs", None, error.problem, lost, mends=False)
+        if damaged:
+            return
+        created = self.state.created
+        whose = "that the job was created with"
+        self._listed([(0, created.item_count)], created.fingerprint, whose, lost)
+        for seq, fact in self._added:
+            self._listed(fact.runs, fact.fingerprint, f"that commit {seq} added", lost)
+
+    def _listed(self, runs: list[Run], fingerprint: str, whose: str, lost: str) -> None:
+        """The items at the places of `runs` are those that the log speaks of."""
+        loader = self._loader
+        try:
+            blocks = loader.blocks(self._reader, self._job, runs)
+            found = fingerprint_of(blocks, loader.store.url, loader.payloads)
+        except CodecAbsent:
+            return  # each block is what its digest attests: more cannot be told
+        except StoreError as error:
+            self._add("inputs", None, error.problem, lost, mends=False)
+            return
+        if found != (sum(count for _, count in runs), fingerprint):
+            message = f"the items are not those {whose}"
+            self._add("inputs", None, message, lost, mends=False)
+
+    def beside(self) -> None:
+        """The lease, against the log."""
+        if self.state is None:
+            return
+        try:
+            self._loader.lease(self._reader, self._job, self.state.fence)
+        except StoreError as error:
+            lost = "until when the holder may be taken for alive; who holds the job is in the log"
+            self._add("lease", None, error.problem, lost)
+
+
+_PAYLOADS = {"succeed": "the results", "fail": "the causes of failure"}
+_FEW = 5
+
+
+def _few(names: Iterator[str]) -> str:
+    listed = list(names)
+    more = len(listed) - _FEW
+    return ", ".join(listed[:_FEW]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""Taking a job up again: which items, from which moment, after whom. For recovery and above."""

@@ -1,0 +1,139 @@
+"""Reaping: jobs whose holder has ended or gone quiet are found, and freed for another executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from milepost.clock import instant
+from milepost.errors import LifecycleChanged, StateError
+from milepost.job.fold import apply
+from milepost.job.state import JOB, JobState
+from milepost.job.suspects import let_go
+from milepost.log.facts import Draft, LeaseReleased, LeaseTaken
+from milepost.log.rows import StoredLease, Tip
+from milepost.state.persistence import Reader
+from milepost.state.reading.loading import Loader
+from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.lease import take
+from milepost.state.writing.liveness import Standing, Verdict
+from milepost.state.writing.observing import Observer
+from milepost.stores.omissions import OnError, ignore
+
+__all__ = ["StuckJob", "reap", "stuck"]
+
+_TTL_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckJob:
+    """A job that was never given back, and whose holder has ended or does not renew its lease.
+
+    `running` items are in the hands of `owner`, the holder of `fence`, as far as the log knows.
+    `why` says how that is known, as of its lease. It is not `sure` where the holder has no time
+    in common with this process: it then has to be watched for `left_s` before it may be replaced.
+    `expired_at` is by wall clocks, and not later than now.
+    """
+
+    id: str
+    phase: str
+    seq: int
+    owner: str
+    fence: int
+    expired_at: datetime
+    updated_at: datetime
+    running: int
+    sure: bool = True
+    why: str = ""
+    left_s: float = 0.0
+
+
+def stuck(
+    loader: Loader,
+    reader: Reader,
+    observer: Observer,
+    known: Callable[[str], JobState | None],
+    on_error: OnError,
+    on_unknown: OnError = ignore,
+) -> Iterator[StuckJob]:
+    """The jobs that were not given back, and whose holder may be replaced, in order of creation.
+
+    Those whose holder is only likely to be dead are among them, and are not sure.
+
+    `known` may have a state of a job, of any age. Jobs that cannot go on under the lifecycles at
+    hand are left out, and `on_unknown` is told of them; `on_error` of those that cannot be read.
+    """
+    for tip in reader.tips(on_error):
+        try:
+            found = _left(loader, reader, tip, observer)
+            if found is None:
+                continue
+            lease, verdict = found
+            state = loader.load(reader, tip.job, known(tip.job.job_id)).state
+        except LifecycleChanged as error:
+            on_unknown(error)
+            continue
+        except StateError as error:
+            on_error(error)
+            continue
+        if state.owner is not None and state.fence == lease.fence:
+            yield StuckJob(
+                id=state.id,
+                phase=state.phase,
+                seq=state.seq,
+                owner=state.owner,
+                fence=state.fence,
+                expired_at=instant(min(lease.expires_at_us, observer.now_us())),
+                updated_at=state.updated_at,
+                running=state.progress.running,
+                sure=verdict.replaceable,
+                why=verdict.why,
+                left_s=verdict.left_us / 1_000_000,
+            )
+
+
+def _left(
+    loader: Loader, reader: Reader, tip: Tip, observer: Observer
+) -> tuple[StoredLease, Verdict] | None:
+    """The newest lease of a job that may be stuck, and what is known of its holder.
+
+    None for a job that has ended, as far as the lifecycles at hand know. One look-up.
+    """
+    lifecycle = loader.tables.get(tip.job.lifecycle)
+    if lifecycle and loader.tally(tip.job, tip.row).phase in lifecycle.machines[JOB].final:
+        return None
+    lease = reader.lease(tip.job.number)
+    if lease is None or lease.fence != tip.row.fence:
+        return None
+    verdict = observer.judge(tip.job.number, lease)
+    if verdict.replaceable:
+        return lease, verdict
+    watched = verdict.standing == Standing.WATCHED and observer.seems_silent(lease)
+    return (lease, verdict) if watched else None
+
+
+def reap(owner: str, reason: str) -> Decision:
+    """The decision that frees a job whose holder may be replaced, in one commit.
+
+    `owner` takes the job over, what was in flight is interrupted (no attempt counts), and the
+    job is given back, so that any executor may take it. Nothing happens to a job that nobody
+    holds. Raises LeaseHeld if the holder turned out to be alive.
+    """
+
+    def decision(moment: Moment) -> Iterator[Draft]:
+        state = moment.state
+        if state.owner is None:
+            return
+        (taken,) = take(owner, _TTL_S, "")(moment)
+        yield taken
+        assert isinstance(taken.fact, LeaseTaken)
+        if "recover" in state.allowed():
+            why = reason or taken.fact.reason
+            state = apply(state, taken.fact)
+            running = state.items.members("running")
+            yield from let_go(state, running, {"reason": why}, lost=state.executor_lost)
+        yield Draft(fact=LeaseReleased(owner=owner))
+
+    return decision

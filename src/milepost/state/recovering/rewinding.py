@@ -1,0 +1,122 @@
+"""Rewinding: the state before a phase was entered, and what leads from there into it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from milepost.errors import ScopeInvalid
+from milepost.job.fold import apply
+from milepost.job.state import JobState
+from milepost.log.codec import decode_body
+from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, Rewound
+from milepost.log.rows import StoredJob
+from milepost.state.persistence import Reader
+from milepost.state.reading.loading import Loader
+from milepost.state.reading.locating import lineage
+
+__all__ = ["WayBack", "before_phase"]
+
+
+class WayBack(NamedTuple):
+    """A state to go back to, and the facts that follow on it to begin a phase again."""
+
+    base: JobState
+    again: tuple[Draft, ...] = ()
+
+
+def before_phase(
+    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, phase: str
+) -> WayBack | None:
+    """The way back to the beginning of `phase`; None if nothing has happened since.
+
+    A phase is entered from another active one: neither a resumed nor a retried job enters it. Of
+    several times the last is meant that no rewind has undone. Cost: one pass over the tallies,
+    and the log from the checkpoint before the one commit that is looked for; the heads since, if
+    items were added since: those stay, if the phase takes items. Raises ScopeInvalid if the job
+    was never in that phase.
+    """
+    way = _way_back(loader, reader, job, tip, phase)
+    return None if way is None else _with_items(loader, reader, job, tip, way)
+
+
+def _way_back(
+    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, phase: str
+) -> WayBack | None:
+    active = tip.machine.groups["active"]
+    if phase not in active:
+        problem = f"{phase!r} is no phase that can be done again, as {', '.join(active)} are"
+        raise ScopeInvalid(problem=problem)
+    if phase == tip.machine.initial:
+        return WayBack(loader.state_at(reader, job, 1)) if tip.seq > 1 else None
+    rows = tip.machine.transitions
+    entering = {r.event for r in rows if r.target == phase != r.source and r.source in active}
+    for seq in reversed(list(_turning_points(loader, reader, job, tip))):
+        way = _entry(loader, reader, job, seq, phase, entering)
+        if way is not None:
+            return way
+    raise ScopeInvalid(problem=f"job {tip.id} has not been in {phase!r} yet: it is in {tip.phase}")
+
+
+def _turning_points(loader: Loader, reader: Reader, job: StoredJob, tip: JobState) -> Iterator[int]:
+    """The commits that the state stands on and after which the job is in another phase."""
+    rewound = {at for at, _ in tip.rewinds}
+    for first, last in lineage(tip):
+        phase = ""
+        for row in reader.rows(job.number, first - 1, last):
+            tally = loader.tally(job, row)
+            if tally.phase != phase or row.seq in rewound:
+                yield row.seq
+            phase = tally.phase
+
+
+def _entry(
+    loader: Loader, reader: Reader, job: StoredJob, seq: int, phase: str, entering: set[str]
+) -> WayBack | None:
+    """The way back from the commit `seq`, if the job entered `phase` in it."""
+    row = next(iter(reader.rows(job.number, seq - 1, seq, bodies=True)))
+    facts = loader.facts(job, row)
+    if not any(isinstance(fact, JobFired) and fact.event in entering for fact in facts):
+        return None
+    bodies = decode_body(
+        row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads
+    ) or [None] * len(facts)
+    drafts = [Draft(fact=fact, body=body) for fact, body in zip(facts, bodies, strict=True)]
+    first, before = 0, seq - 1
+    for index, fact in enumerate(facts):
+        if isinstance(fact, Rewound):
+            first, before = index + 1, fact.to_seq
+    base = loader.state_at(reader, job, before)
+    if base.as_logged is not None:
+        problem = f"job {base.id} entered {phase!r} under an earlier version of its lifecycle"
+        raise ScopeInvalid(problem=f"{problem}: go back to seq {before} instead")
+    state, again = base, list[Draft]()
+    for draft in drafts[first:]:
+        if not isinstance(draft.fact, JobFired | ItemsFired | ItemsAdded):
+            continue
+        again.append(draft)
+        came_from, state = state.phase, apply(state, draft.fact)
+        entered = isinstance(draft.fact, JobFired) and draft.fact.event in entering
+        if entered and came_from != state.phase == phase:
+            return WayBack(base, tuple(again))
+    return None
+
+
+def _with_items(
+    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, way: WayBack
+) -> WayBack:
+    """The way with the items of `tip` that were added after it, if they can be."""
+    state = way.base
+    for draft in way.again:
+        state = apply(state, draft.fact)
+    again = list(way.again)
+    for first, last in lineage(tip) if state.items.count < tip.items.count else ():
+        for row in reader.rows(job.number, max(first - 1, way.base.seq), last):
+            for fact in loader.facts(job, row):
+                if not isinstance(fact, ItemsAdded) or fact.first != state.items.count:
+                    continue
+                if not state.takes_items:
+                    return way
+                again.append(Draft(fact=fact))
+                state = apply(state, fact)
+    return WayBack(way.base, tuple(again))

@@ -1,0 +1,303 @@
+"""Scopes: which items of a job a recovery is about, and from which of its states it begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import translate
+from typing import Final, NamedTuple, TypeAlias
+
+from pyroaring import BitMap
+
+from milepost import arguments
+from milepost.errors import ItemAbsent, ScopeInvalid
+from milepost.items.ledger import bitmap
+from milepost.job.state import JobState
+from milepost.text.escapes import printable
+
+__all__ = ["Filter", "Scope", "select"]
+
+_FAILED: Final = ("failed", "dead")
+_LISTED: Final = 3
+
+
+class _Failed(NamedTuple):
+    """Items that failed, or are in the dead letter queue."""
+
+
+class _States(NamedTuple):
+    states: frozenset[str]
+
+
+class _Keys(NamedTuple):
+    keys: frozenset[str]
+
+
+class _Globs(NamedTuple):
+    globs: tuple[str, ...]
+
+
+class _Ordinals(NamedTuple):
+    ordinals: frozenset[int]
+
+
+class _Span(NamedTuple):
+    first: int
+    last: int
+
+
+class _Causes(NamedTuple):
+    causes: frozenset[str]
+
+
+class _AttemptsBelow(NamedTuple):
+    attempts: int
+
+
+Filter: TypeAlias = (
+    _Failed | _States | _Keys | _Globs | _Ordinals | _Span | _Causes | _AttemptsBelow
+)
+
+
+_FILTERS: Final = (_Failed, _States, _Keys, _Globs, _Ordinals, _Span, _Causes, _AttemptsBelow)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a recovery is about: without more, all items of the job as it stands.
+
+    Scopes are made by the methods below and combined by `&`: an item is in both or in neither.
+    Those that undo what was recorded (`again`, and `checkpoint` with `exactly`) are about the
+    whole job and stand alone, because a job goes back as a whole.
+    Raises ScopeInvalid where scopes do not fit together.
+    """
+
+    filters: tuple[Filter, ...] = field(default=())
+    phase: str | None = None
+    seq: int | None = None
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        filters = arguments.iterable("filters", self.filters, "an iterable of what scopes filter")
+        for each in (kept := tuple(filters)):
+            arguments.instance("filters", each, _FILTERS, "an iterable of what scopes filter by")
+        object.__setattr__(self, "filters", kept)
+        if self.phase is not None:
+            object.__setattr__(self, "phase", arguments.text("phase", self.phase, least=1))
+        if self.seq is not None:
+            object.__setattr__(self, "seq", arguments.ordinal("seq", self.seq))
+        arguments.flag("exact", self.exact)
+        if self.rewinds and self.filters:
+            what = f"phase {self.phase!r} again" if self.phase else "a checkpoint exactly"
+            raise ScopeInvalid(
+                problem=f"{what} undoes the work on all items, and the scope also names some:"
+                " leave out the one or the other"
+            )
+        if self.phase is not None and self.exact:
+            raise ScopeInvalid(problem="a phase again and a checkpoint exactly are two ways back")
+
+    @property
+    def rewinds(self) -> bool:
+        """True if what was recorded since is undone."""
+        return self.exact or self.phase is not None
+
+    def __and__(self, other: Scope) -> Scope:
+        """The items that are in both. Raises ScopeInvalid where they begin at different places."""
+        if not isinstance(other, Scope):
+            return NotImplemented
+        if None not in (self.phase, other.phase) and self.phase != other.phase:
+            raise ScopeInvalid(problem=f"phases {self.phase!r} and {other.phase!r}: name one")
+        if None not in (self.seq, other.seq) and self.seq != other.seq:
+            raise ScopeInvalid(problem=f"checkpoints {self.seq} and {other.seq}: name one")
+        return Scope(
+            filters=tuple(dict.fromkeys((*self.filters, *other.filters))),
+            phase=self.phase or other.phase,
+            seq=other.seq if self.seq is None else self.seq,
+            exact=self.exact or other.exact,
+        )
+
+    def __str__(self) -> str:
+        """The scope in words, for people."""
+        words = [_told(each) for each in self.filters]
+        if self.phase is not None:
+            words.append(f"phase {self.phase} again, from before it was entered")
+        if self.seq is not None:
+            with_log = "exactly" if self.exact else "with the log after it"
+            words.append(f"from the checkpoint at seq {self.seq}, {with_log}")
+        return printable("; ".join(words)) or "all items"
+
+    @staticmethod
+    def all() -> Scope:
+        """All items, as the job stands."""
+        return Scope()
+
+    @staticmethod
+    def failed() -> Scope:
+        """The items that failed or are in the dead letter queue."""
+        return Scope((_Failed(),))
+
+    @staticmethod
+    def states(*states: str) -> Scope:
+        """The items in any of these states; a plan raises ScopeInvalid for one there is not."""
+        return Scope((_States(frozenset(arguments.texts("states", states))),))
+
+    @staticmethod
+    def keys(*keys: str) -> Scope:
+        """The items of these keys; a plan raises ItemAbsent if the job does not have them all."""
+        return Scope((_Keys(frozenset(arguments.texts("keys", keys))),))
+
+    @staticmethod
+    def globs(*globs: str) -> Scope:
+        """The items whose key fits one of `globs`: `*`, `?` and `[a-z]`, upper case apart."""
+        return Scope((_Globs(tuple(arguments.texts("globs", globs))),))
+
+    @staticmethod
+    def ordinals(ordinals: Iterable[int]) -> Scope:
+        """The items at these places, from 0 in the order in which the job was given them."""
+        return Scope((_Ordinals(frozenset(arguments.ordinals("ordinals", ordinals))),))
+
+    @staticmethod
+    def span(first: int, last: int) -> Scope:
+        """The items at the places from `first` to `last`, both of them with it."""
+        first, last = arguments.ordinal("first", first), arguments.ordinal("last", last)
+        if not 0 <= first <= last:
+            raise ScopeInvalid(problem=f"the range {first} to {last} has no items")
+        return Scope((_Span(first, last),))
+
+    @staticmethod
+    def causes(*causes: str) -> Scope:
+        """The items that failed or are dead and whose last attempt ended for one of `causes`.
+
+        An attempt that ended because its executor was lost has the cause `executor_lost`.
+        """
+        return Scope((_Causes(frozenset(arguments.texts("causes", causes))),))
+
+    @staticmethod
+    def attempts_below(attempts: int) -> Scope:
+        """The items that have used fewer than so many attempts."""
+        return Scope((_AttemptsBelow(arguments.ordinal("attempts", attempts)),))
+
+    @staticmethod
+    def again(phase: str) -> Scope:
+        """The whole of `phase` (setup, map, reduce) once more.
+
+        The plan goes back to the state just before the phase was entered, and enters it again by
+        the same event, so that what the phases before it gave is kept.
+        """
+        return Scope(phase=arguments.text("phase", phase, least=1))
+
+    @staticmethod
+    def checkpoint(seq: int, *, exactly: bool = False) -> Scope:
+        """From the checkpoint at `seq` and the log after it: nothing recorded is lost.
+
+        `exactly` goes back to the checkpoint: what was recorded after it is undone.
+        """
+        return Scope(seq=arguments.ordinal("seq", seq), exact=arguments.flag("exactly", exactly))
+
+
+def select(scope: Scope, state: JobState, causes: Callable[[], Mapping[int, str]]) -> BitMap:
+    """The ordinals of the items of `state` that are in `scope`.
+
+    `causes` gives, by ordinal, why the last attempt of an item ended without a result; it is
+    asked only if the scope is about causes. Cost: O(cells) for states and attempts; by key, the
+    index of keys and a block for each; by glob, the blocks of keys that may hold one, one at a
+    time. Raises ItemAbsent, ScopeInvalid.
+    """
+    chosen = bitmap(range(state.items.count))
+    for each in sorted(scope.filters, key=lambda one: isinstance(one, _Keys | _Globs)):
+        chosen &= _members(each, state, chosen, causes)
+    return chosen
+
+
+def _members(
+    one: Filter, state: JobState, chosen: BitMap, causes: Callable[[], Mapping[int, str]]
+) -> BitMap:
+    match one:
+        case _Failed():
+            return state.items.members(*_FAILED)
+        case _States(states):
+            known = state.items.machine.states
+            for name in sorted(states.difference(known)):
+                raise ScopeInvalid(problem=f"items have no state {name!r}, only {', '.join(known)}")
+            return state.items.members(*states)
+        case _Ordinals(ordinals):
+            for ordinal in ordinals:
+                if not 0 <= ordinal < state.items.count:
+                    raise ItemAbsent(job_id=state.id, item=ordinal, count=state.items.count)
+            return bitmap(ordinals)
+        case _Span(first, last):
+            return bitmap(range(first, min(last + 1, state.items.count)))
+        case _AttemptsBelow(attempts):
+            return _below(state, attempts)
+        case _Causes(wanted):
+            _check_causes(state, wanted)
+            members = state.items.members(*_FAILED)
+            found = causes()
+            return bitmap(o for o in members if found.get(o) in wanted)
+        case _Globs(globs):
+            fits = re.compile("|".join(translate(glob) for glob in globs) or r"(?!)").match
+            return bitmap(o for o, key in _entries(state, chosen) if fits(key))
+        case _Keys(keys):
+            return _of_keys(state, keys)
+
+
+def _below(state: JobState, attempts: int) -> BitMap:
+    found = bitmap()
+    place = state.items.machine.owned.index("attempts")
+    for (_, values), members in state.items.cells.items():
+        if values[place] < attempts:
+            found |= members
+    return found
+
+
+def _check_causes(state: JobState, wanted: frozenset[str]) -> None:
+    fields = state.items.machine.event_specs["fail"].fields
+    known = next(part.members for part in fields if part.name == "cause")
+    for cause in sorted(wanted.difference(known)):
+        raise ScopeInvalid(problem=f"there is no cause {cause!r}, only {', '.join(known)}")
+
+
+def _entries(state: JobState, chosen: BitMap) -> Iterator[tuple[int, str]]:
+    """Ordinal and key of the items in `chosen`, one block of keys in memory at a time."""
+    for first, keys in state.inputs.blocks_of_keys(chosen):
+        for ordinal, key in enumerate(keys, first):
+            if ordinal in chosen:
+                yield ordinal, key
+
+
+def _of_keys(state: JobState, keys: frozenset[str]) -> BitMap:
+    found = bitmap()
+    for key in sorted(keys):
+        try:
+            found.add(state.inputs.ordinal(key))
+        except KeyError:
+            count = state.items.count
+            raise ItemAbsent(job_id=state.id, item=key, count=count) from None
+    return found
+
+
+def _told(one: Filter) -> str:
+    match one:
+        case _Failed():
+            return "failed or dead"
+        case _States(states):
+            return f"state {_or(sorted(states))}"
+        case _Keys(keys):
+            return f"key {_or(sorted(keys))}"
+        case _Globs(globs):
+            return f"key fits {_or(globs)}"
+        case _Ordinals(ordinals):
+            return f"ordinal {_or([str(o) for o in sorted(ordinals)])}"
+        case _Span(first, last):
+            return f"ordinals {first} to {last}"
+        case _Causes(causes):
+            return f"cause {_or(sorted(causes))}"
+        case _AttemptsBelow(attempts):
+            return f"fewer than {attempts} attempts"
+
+
+def _or(words: Iterable[str]) -> str:
+    every = list(words)
+    more = f" or {len(every) - _LISTED} others" if len(every) > _LISTED else ""
+    return " or ".join(every[:_LISTED]) + more

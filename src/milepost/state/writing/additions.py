@@ -1,0 +1,169 @@
+"""More items for a job that has begun: taken in beside it, then part of it by one small commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, TypeAlias
+
+from milepost.clock import Clock
+from milepost.errors import CodecAbsent, ItemExists, ItemsRefused, UpdateConflict
+from milepost.items.blocks import Entry, read_keys
+from milepost.job.state import JobState
+from milepost.log.facts import Draft, ItemsAdded
+from milepost.log.rows import StoredJob
+from milepost.state.reading.loading import Loader
+from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.intake import Intake
+from milepost.state.writing.lease import Lease, check_lease
+
+__all__ = ["Existing", "add_items"]
+
+Existing: TypeAlias = Literal["refuse", "skip"]
+"""What becomes of an item whose key the job has already."""
+
+_TRIES: Final = 20
+_WHAT: Final = "the list of items to be added"
+
+
+def add_items(
+    loader: Loader,
+    clock: Clock,
+    job_id: str,
+    entries: Iterator[Entry],
+    *,
+    existing: Existing,
+    lease: Lease | None,
+    operator: bool,
+    newest: Callable[[], JobState],
+    append: Callable[[Decision], JobState],
+) -> JobState:
+    """The state of which `entries` are a durable part. See StateManager.add_items."""
+    base = newest()
+    check_takes_items(base)
+    _check_codec(loader, base)
+    with loader.store.reading() as reader:
+        job = loader.job(reader, job_id)
+    loader.same(job, base.number, _WHAT)
+    intake, skipped = _taken_in(loader, clock, job, base, entries, existing)
+    try:
+        for _ in range(_TRIES):
+            try:
+                return append(
+                    _decision(
+                        loader, intake, base, existing=existing, lease=lease, operator=operator
+                    )
+                )
+            except UpdateConflict:
+                before, base = base, newest()
+            loader.same(job, base.number, _WHAT)
+            if skipped and before.rewinds != base.rewinds:
+                break  # what was skipped may be wanted now, and is gone
+            again, more = _taken_in(loader, clock, job, base, intake.entries(), existing)
+            intake.abandon()
+            intake, skipped = again, skipped + more
+        raise UpdateConflict(job_id=job_id, tries=_TRIES)
+    except BaseException:
+        intake.abandon()
+        raise
+
+
+def check_takes_items(state: JobState) -> None:
+    """Raise ItemsRefused unless items may be added to the job as it stands."""
+    if not state.takes_items:
+        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=state.growing_phases)
+
+
+def _check_codec(loader: Loader, state: JobState) -> None:
+    """Raise CodecAbsent if the items are encoded, and those to be added would not be, or otherwise.
+
+    Keys that are digests would be others, too.
+    """
+    name, payloads = state.inputs.codec, loader.payloads
+    if name and (payloads is None or payloads.name != name):
+        given = f"the codec {payloads.name}" if payloads is not None else "none"
+        problem = (
+            f"the items of job {state.id} are encoded by the codec {name} and {given} was given:"
+            " open the store with payload_codec=…"
+        )
+        raise CodecAbsent(url=loader.store.url, codec=name, problem=problem)
+
+
+def _taken_in(
+    loader: Loader,
+    clock: Clock,
+    job: StoredJob,
+    base: JobState,
+    entries: Iterator[Entry],
+    existing: Existing,
+) -> tuple[Intake, int]:
+    """`entries` taken in but for those that `base` has, and how many those were."""
+    skipped = 0
+
+    def skip(key: str, position: int) -> bool:
+        nonlocal skipped
+        try:
+            ordinal = base.inputs.ordinal(key)
+        except KeyError:
+            return False
+        if existing != "skip":
+            raise ItemExists(job_id=base.id, key=key, ordinal=ordinal, position=position)
+        skipped += 1
+        return True
+
+    intake = Intake(loader, clock, base.id, job.number)
+    try:
+        intake.read(entries, skip)
+    except BaseException:
+        intake.abandon()
+        raise
+    return intake, skipped
+
+
+def _decision(
+    loader: Loader,
+    intake: Intake,
+    base: JobState,
+    *,
+    existing: Existing,
+    lease: Lease | None,
+    operator: bool,
+) -> Decision:
+    """The decision that makes what was taken in, with an eye on `base`, part of the job.
+
+    Raises ItemsRefused; JobReplaced if the job is another's; ItemExists if others added one of the
+    keys since `base`, or, if such are to be skipped, UpdateConflict: then, and after a rewind, the
+    list has to be looked at again.
+    """
+
+    def decision(moment: Moment) -> Iterator[Draft]:
+        loader.same(moment.job, base.number, _WHAT)
+        check_lease(moment, lease, operator=operator, wants=lambda: ("add_items", []))
+        state = moment.state
+        check_takes_items(state)
+        if state.rewinds != base.rewinds:
+            raise UpdateConflict(job_id=state.id, tries=1)
+        for ordinal, key in _keys_since(loader, moment, base.items.count):
+            position = intake.position(key)
+            if position is not None and existing == "skip":
+                raise UpdateConflict(job_id=state.id, tries=1)
+            if position is not None:
+                raise ItemExists(job_id=state.id, key=key, ordinal=ordinal, position=position)
+        if intake.count:
+            yield Draft(
+                fact=ItemsAdded(
+                    first=state.items.count,
+                    count=intake.count,
+                    fingerprint=intake.fingerprint,
+                    runs=intake.settle(moment.writer, moment.job),
+                )
+            )
+
+    return decision
+
+
+def _keys_since(loader: Loader, moment: Moment, first: int) -> Iterator[tuple[int, str]]:
+    """Ordinals and keys from `first` on, with those that this commit adds: read by its writer."""
+    runs = moment.state.inputs.runs(first)
+    for block in loader.blocks(moment.writer, moment.job, runs):
+        yield from enumerate(read_keys(block, moment.url), first)
+        first += block.count

@@ -1,0 +1,227 @@
+"""The file of a store: whether there is one, how one is made, and whether its place is fit for it.
+
+The file itself is never opened here, only by its guard and by SQLite: to close it again would give
+up the locks that SQLite holds on it for another store of this process (POSIX).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from milepost.errors import (
+    StoreAbsent,
+    StoreError,
+    StoreForeign,
+    StoreFull,
+    StoreUnreadable,
+    StoreUnsafe,
+)
+from milepost.stores.sqlite.errors import NO_ROOM
+from milepost.text.escapes import printable
+
+__all__ = [
+    "Create",
+    "claim",
+    "file_system_of",
+    "make_ready",
+    "mount_table",
+    "refuse_network",
+    "settle",
+]
+
+Create: TypeAlias = bool | Literal["folders"]
+"""Whether to make a store that is not there; `folders`: with the folders that lead to it."""
+
+_log: Final = logging.getLogger("milepost.store")
+
+_NETWORK: Final = frozenset(
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "gfs2",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "orangefs",
+        "prl_fs",
+        "pvfs2",
+        "smb3",
+        "smbfs",
+        "vboxsf",
+        "virtiofs",
+        "vmhgfs",
+        "fuse.ceph-fuse",
+        "fuse.davfs",
+        "fuse.gcsfuse",
+        "fuse.glusterfs",
+        "fuse.juicefs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "fuse.vmhgfs-fuse",
+    }
+)
+"""What other machines, or a host, share: neither locks nor memory are shared with them."""
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+
+
+def mount_table() -> str:
+    """The table of mounts as Linux tells it; empty where there is none."""
+    try:
+        return _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def refuse_network(path: Path, url: str, mounts: Callable[[], str]) -> None:
+    """Raise StoreUnsafe if `path` is on a file system that others share over a network.
+
+    SQLite keeps the index of its log in memory that all who write share, and rests on locks:
+    between machines both fail without a word, and the file is damaged. What kind of file system
+    it is, is known on Linux alone; elsewhere nothing is refused.
+    """
+    found = file_system_of(path, mounts())
+    if found in _NETWORK:
+        raise StoreUnsafe(
+            url=url,
+            file_system=found,
+            problem=f"it is on a file system of type {found}, which is shared over a network: two"
+            " machines that write there damage it. Use a local disk; where just one machine ever"
+            " opens it, say allow_network=True (in a URL: ?allow_network=1)",
+        )
+
+
+def file_system_of(path: Path, mounts: str) -> str:
+    """The type of the file system that `path` is on, or would be; "" where it is not known.
+
+    `mounts` is in the form of /proc/self/mountinfo. Of two mounts on one place the last counts.
+    """
+    place = os.path.realpath(path)
+    found, depth = "", -1
+    for line in mounts.splitlines():
+        before, separator, after = line.partition(" - ")
+        fields = before.split(" ")
+        if not separator or len(fields) < 5:
+            continue
+        mounted = _unescaped(fields[4]).rstrip("/")
+        if len(mounted) >= depth and (place == mounted or place.startswith(f"{mounted}/")):
+            found, depth = after.split(" ", 1)[0], len(mounted)
+    return found
+
+
+def _unescaped(field: str) -> str:
+    """A field with its octal escapes: blank, tab, line feed and backslash."""
+    if "\\" not in field:
+        return field
+    for escape, char in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")):
+        field = field.replace(escape, char)
+    return field
+
+
+def make_ready(path: Path, url: str, *, create: Create) -> None:
+    """Tell absent, foreign and unreadable files apart; make an empty one where there is none.
+
+    What is made is for its owner alone: files 0600, folders 0700. What is there already stays as
+    it is; that anybody may write to it is worth a warning. Raises StoreAbsent, StoreForeign,
+    StoreUnreadable, StoreError.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        _make(path, url, create=create)
+        return
+    except OSError as error:
+        raise StoreUnreadable(url=url, problem=f"cannot be read: {error}") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise StoreForeign(url=url, problem="it is a folder: name a file in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreForeign(url=url, problem="it is no regular file; it was left alone")
+    if not os.access(path, os.R_OK):
+        raise StoreUnreadable(url=url, problem="cannot be read: permission denied")
+    if found.st_size == 0 and not create:
+        raise StoreAbsent(url=url, problem="the file is empty")
+    _warn_of_strangers(path, found)
+
+
+def _make(path: Path, url: str, *, create: Create) -> None:
+    if not path.parent.is_dir() and create != "folders":
+        problem = f"the folder {path.parent} does not exist: make it first, or say create='folders'"
+        raise StoreAbsent(url=url, problem=problem)
+    if not create:
+        problem = "there is no such file: check the path, or create a job in it"
+        raise StoreAbsent(url=url, problem=problem)
+    try:
+        _make_folder(path.parent)
+        with suppress(FileExistsError):  # made by another meanwhile
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise _trouble(error, url, "cannot be made") from error
+
+
+def claim(path: Path, url: str) -> None:
+    """Make an empty file for its owner alone. Raises StoreError if there is anything at `path`."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError as error:
+        raise StoreError(url=url, problem="there is a file already: name another") from error
+    except OSError as error:
+        raise _trouble(error, url, "cannot be made") from error
+
+
+def settle(path: Path, url: str) -> int:
+    """Make what is in a file, and that it is there, survive power loss; its size in bytes."""
+    try:
+        for place, flags in ((path, os.O_RDWR), (path.parent, os.O_RDONLY)):
+            handle = os.open(place, flags)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        return path.stat().st_size
+    except OSError as error:
+        raise _trouble(error, url, "cannot be made durable") from error
+
+
+def _trouble(error: OSError, url: str, what: str) -> StoreError:
+    """What the system says about a file that was to be made."""
+    if error.errno in NO_ROOM:
+        problem = f"{what}, for there is no room left: {error}; free some space and try again"
+        return StoreFull(url=url, problem=problem)
+    return StoreError(url=url, problem=f"{what}: {error}")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make `folder` and those that lead to it, each durable in the one that it is in."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    above = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(above)
+    finally:
+        os.close(above)
+
+
+def _warn_of_strangers(path: Path, found: os.stat_result) -> None:
+    folder = path.parent.stat()
+    if found.st_mode & stat.S_IWOTH:
+        _log.warning("%s may be written by anybody: chmod o-w", printable(str(path)))
+    elif folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+        _log.warning("%s is in a folder that anybody may write to: chmod o-w", printable(str(path)))

@@ -1,0 +1,431 @@
+"""What is asked of a SQLite store: every query on its rows, but those on blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import apsw
+
+from milepost.errors import StoreError, StoreUnreadable
+from milepost.log.rows import (
+    InputBlock,
+    KeySegment,
+    Quarantined,
+    Row,
+    Staged,
+    StoredCheckpoint,
+    StoredCheckpointSize,
+    StoredJob,
+    StoredKeep,
+    StoredLease,
+    StoredSizes,
+    Stray,
+    Tip,
+    Tombstone,
+)
+from milepost.stores.omissions import OnError, refuse
+from milepost.stores.sqlite.blocks import BlockReader
+from milepost.stores.sqlite.errors import translate
+from milepost.stores.sqlite.schema import LAST as _LAST
+from milepost.stores.sqlite.schema import NUMBERS
+from milepost.stores.sqlite.schema import SHIFT as _SHIFT
+from milepost.stores.sqlite.seals import LEASE_COLUMNS, lease_seal, seal
+
+__all__ = ["TABLES", "SqliteReader", "shown"]
+
+_SIZES: Final = (
+    "SELECT (SELECT count(*) FROM inputs WHERE {0}),"
+    ' (SELECT total(length(keys) + length("values")) FROM inputs WHERE {0}),'
+    " (SELECT count(*) FROM key_segments WHERE {0}),"
+    " (SELECT total(length(hashes) + length(offsets)) FROM key_segments WHERE {0}),"
+    " (SELECT count(*) FROM commits WHERE {0})"
+    " + (SELECT total(last - (id & {1}) + 1) FROM blocks WHERE {0}),"
+    " (SELECT total(length(head) + length(after)) FROM commits WHERE {0})"
+    " + (SELECT total(length(heads)) FROM blocks WHERE {0}),"
+    " (SELECT total(length(body)) FROM commits WHERE {0})"
+    " + (SELECT total(length(bodies)) FROM blocks WHERE {0}),"
+    " (SELECT count(*) FROM checkpoints WHERE {0}),"
+    " (SELECT total(length(snapshot)) FROM checkpoints WHERE {0})"
+).format("id BETWEEN ?1 AND ?2", _LAST)
+_TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM tombstones"
+_HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
+
+
+_EARLIEST_US: Final = -62_135_596_800_000_000  # of the year 1
+_LATEST_US: Final = 253_402_300_799_999_999  # of the year 9999
+_LONGEST_US: Final = 86_399_999_999_999_999_999  # of a timedelta
+_ROW_TYPES: Final = (int, int, int, int, int, str, bytes, bytes, bytes, bytes, bytes)
+_SEGMENT_TYPES: Final = (int, int, bytes, bytes, bytes)
+_CHECKPOINT_TYPES: Final = (int, int, str, bytes, bytes, bytes)
+TABLES: Final = {
+    "blocks": "id, last, heads, bodies",
+    "commits": "id, fence, at_us, count, format, codec, head, after, body, body_digest, digest",
+    "inputs": 'id, count, codec, keys, "values", digest, seal',
+    "checkpoints": "id, at_us, reason, chain, digest, snapshot",
+    "leases": f"{LEASE_COLUMNS}, seal",
+}
+"""The tables whose rows are of a job, with their columns, the id first."""
+
+
+class SqliteReader:
+    """Queries within one transaction; every answer is of the same moment.
+
+    A row whose seal does not fit is never given out: StoreUnreadable is raised in its place.
+    `failure` is the error at which SQLite gave the transaction up, as it may after an I/O error:
+    it is raised for all that is asked then, which would be of another moment.
+    """
+
+    def __init__(self, connection: apsw.Connection, url: str) -> None:
+        self.failure: StoreError | None = None
+        self._connection = connection
+        self._execute = connection.execute
+        self._url = url
+        self._block_reader: BlockReader | None = None
+
+    def _select(self, sql: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query; SQLite's errors come as ours from here on."""
+        if self.failure is not None:
+            raise self.failure
+        try:
+            yield from self._execute(sql, values)
+        except (apsw.Error, UnicodeDecodeError) as error:
+            told = translate(error, self._url, system_errno=self._connection.system_errno)
+            if not self._connection.in_transaction:
+                self.failure = told
+            raise told from error
+        except OverflowError as error:
+            raise self._unreadable("a number in it", "is larger than any that we write") from error
+
+    def _at(self, what: str, at_us: int) -> int:
+        """A time that a calendar has."""
+        if not _EARLIEST_US <= at_us <= _LATEST_US:
+            raise self._unreadable(what, "has a time that no calendar has")
+        return at_us
+
+    def _entry(self, row: tuple[Any, ...]) -> StoredJob:
+        """The entry of a job, from its columns and their seal."""
+        what = f"the entry of job {row[1]}"
+        job = StoredJob(*self._sealed(what, row))
+        if not 0 < job.number <= NUMBERS:
+            raise self._unreadable(what, "has a number that no job is given")
+        self._at(what, job.created_at_us)
+        return job
+
+    def _unreadable(self, what: str, problem: str) -> StoreUnreadable:
+        problem = f"{what} {problem}: `milepost verify` shows the whole"
+        return StoreUnreadable(url=self._url, problem=problem)
+
+    def _sealed(self, what: str, columns: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The columns before the last, which must be their seal."""
+        if seal(*columns[:-1]) != columns[-1]:
+            raise self._unreadable(what, "does not match its seal")
+        return columns[:-1]
+
+    def job(self, job_id: str) -> StoredJob | None:
+        """The job of that id. One index look-up; all entries are read before there is none."""
+        wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs WHERE job_id = ?"
+        for row in self._select(wanted, (job_id,)):
+            return self._entry(row)
+        for _ in self._select("SELECT 1 FROM main.jobs NOT INDEXED WHERE job_id = ?", (job_id,)):
+            raise self._unreadable("the index of jobs", f"does not lead to job {job_id}")
+        return None
+
+    def has_job(self, job_id: str) -> bool:
+        """True if there is a job of that id, by the index alone.
+
+        For those about to add one: the index would refuse a second, and a damaged one is found
+        by whoever reads.
+        """
+        for _ in self._select("SELECT 1 FROM main.jobs WHERE job_id = ?", (job_id,)):
+            return True
+        return False
+
+    def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
+        """The ids that begin with `prefix`, in order; `on_error` is told of unreadable entries."""
+        return sorted(job.job_id for job in self._jobs(on_error) if job.job_id.startswith(prefix))
+
+    def entries(self) -> list[StoredJob]:
+        """Every entry that can be had, sealed or not, in order of creation: to look for damage.
+
+        Read from the table, and from its index, whose entries lack all but number and id.
+        """
+        found: dict[int, StoredJob] = {}
+        index = "SELECT number, job_id, 0, '' FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
+        table = "SELECT number, job_id, created_at_us, lifecycle FROM jobs"
+        for wanted in (index, table):
+            with suppress(StoreError):  # what the one has lost, the other may have
+                for row in self._select(wanted):
+                    typed = tuple(map(type, row)) == (int, str, int, str)
+                    if typed and 0 < row[0] <= NUMBERS:
+                        found[row[0]] = StoredJob(*row)
+        return [found[number] for number in sorted(found)]
+
+    def _jobs(self, on_error: OnError) -> list[StoredJob]:
+        """Every entry, in order of creation, by the table and by its index alike."""
+        wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs ORDER BY number"
+        found: list[StoredJob] = []
+        index = "SELECT job_id, number FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
+        listed = {entry: f"the entry of job {entry[0]}" for entry in self._select(index)}
+        for row in self._select(wanted):
+            try:
+                job = self._entry(row)
+            except StoreUnreadable as error:
+                listed.pop((row[1], row[0]), None)
+                on_error(error)
+                continue
+            found.append(job)
+            if listed.pop((job.job_id, job.number), None) is None:
+                on_error(
+                    self._unreadable("the index of jobs", f"does not lead to job {job.job_id}")
+                )
+        for what in listed.values():
+            on_error(self._unreadable(what, "is in the index and not in the table"))
+        return found
+
+    def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
+        """Every job with its newest row, bodies left out, in order of creation.
+
+        `on_error` is told of those that are left out since their entry or row is unreadable.
+        """
+        seals = {row[0]: row[1:] for row in self._select("SELECT job, seq, digest, seal FROM tips")}
+        for job in self._jobs(on_error):
+            try:
+                tip = self._tip(job, seals.get(job.number, ()))
+            except StoreUnreadable as error:
+                on_error(error)
+            else:
+                if tip is not None:
+                    yield tip
+
+    def _tip(self, job: StoredJob, sealed: tuple[Any, ...]) -> Tip | None:
+        row = self.tip(job.number)
+        columns = () if row is None else shown(job.number, row)
+        if sealed != columns:
+            problem = f"ends at {row.seq if row else 0}, and not where it was sealed"
+            raise self._unreadable(f"the log of job {job.job_id}", problem)
+        return None if row is None else Tip(job, row)
+
+    def newest(self, job: int) -> tuple[int, bytes] | None:
+        """Seq and digest of the job's newest commit, by the seal; None if it has no commits."""
+        for seq, digest in self._select("SELECT seq, digest FROM tips WHERE job = ?", (job,)):
+            return seq, digest
+        for _ in self._select(
+            "SELECT 1 FROM commits WHERE id BETWEEN ? AND ? LIMIT 1",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        ):
+            raise self._unreadable(f"the log of the job numbered {job}", "has lost its seal")
+        return None
+
+    def tip(self, job: int) -> Row | None:
+        """The newest row of the job's log, its body left out. One B-tree descent."""
+        for row in self._select(
+            f"SELECT {_HEAD}, x'', body_digest, digest FROM commits"
+            " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        ):
+            return self._row(row)
+        return None
+
+    def _row(self, columns: tuple[Any, ...]) -> Row:
+        if tuple(map(type, columns)) != _ROW_TYPES:
+            raise self._unreadable(f"a commit, seq {columns[0]},", "has columns of other types")
+        row = Row(*columns)
+        if not _EARLIEST_US <= row.at_us <= _LATEST_US:
+            self._at(f"a commit, seq {row.seq},", row.at_us)
+        return row
+
+    def rows(
+        self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
+    ) -> Iterator[Row]:
+        """The rows with `after < seq <= upto`, in order; their bodies only if asked for.
+
+        Blocks are looked for where rows are missing from commits, and only there: the newest row
+        of a job is never in a block.
+        """
+        body = "body" if bodies else "x''"
+        last = _LAST if upto is None else upto
+        wanted = after + 1
+        for row in self._select(
+            f"SELECT {_HEAD}, {body}, body_digest, digest FROM commits"
+            " WHERE id BETWEEN ? AND ? ORDER BY id",
+            ((job << _SHIFT) + wanted, (job << _SHIFT) + last),
+        ):
+            if row[0] != wanted:
+                yield from self._blocks().rows(job, wanted, row[0] - 1, bodies=bodies)
+            yield self._row(row)
+            wanted = row[0] + 1
+        if wanted <= last and (upto is not None or wanted == after + 1):  # or commits has lost it
+            yield from self._blocks().rows(job, wanted, last, bodies=bodies)
+
+    def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
+        """First and last seq of each block that has a row past `after`, in order."""
+        return self._blocks().ranges(job, after)
+
+    def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
+        """The blocks of items from the one that holds `place` on, in order."""
+        base = job << _SHIFT
+        for row in self._select(
+            'SELECT id, count, codec, digest, seal, keys, "values" FROM inputs'
+            " WHERE id >= (SELECT max(id) FROM inputs WHERE id BETWEEN ? AND ?) AND id <= ?"
+            " ORDER BY id",
+            (base, base + place, base + _LAST),
+        ):
+            first = row[0] & _LAST
+            what = f"the items from {first} on of the job numbered {job}"
+            _, count, codec, digest = self._sealed(what, row[:5])
+            if tuple(map(type, row[5:])) != (bytes, bytes):
+                raise self._unreadable(what, "has columns of other types")
+            yield InputBlock(first, count, codec, row[5], row[6], digest)
+
+    def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
+        """What is known of where keys are, of segments with `first <= segment.first < end`."""
+        base = job << _SHIFT
+        for row in self._select(
+            f"SELECT id & {_LAST}, count, hashes, offsets, digest FROM key_segments"
+            " WHERE id >= ? AND id < ? ORDER BY id",
+            (base + first, base + end),
+        ):
+            if tuple(map(type, row)) == _SEGMENT_TYPES:  # derived: made anew where one is missing
+                yield KeySegment(*row)
+
+    def next_place(self, job: int) -> int:
+        """The first place behind all that is stored or staged for the job, or being swept."""
+        base = job << _SHIFT
+        ends = [0]
+        for table in ("inputs", "staged"):
+            ends += [
+                first + count
+                for first, count in self._select(
+                    f"SELECT id & {_LAST}, count FROM {table} WHERE id BETWEEN ? AND ?"
+                    " ORDER BY id DESC LIMIT 1",
+                    (base, base + _LAST),
+                )
+            ]
+        return max(ends)
+
+    def staged(self) -> list[Staged]:
+        """The inputs that no commit speaks of yet."""
+        rows = self._select(
+            f"SELECT id >> {_SHIFT}, id & {_LAST}, count, token, touched_at_us FROM staged"
+            " ORDER BY id"
+        )
+        return [Staged(*row) for row in rows]
+
+    def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
+        """The job's checkpoints, newest first."""
+        for row in self._select(
+            f"SELECT id & {_LAST}, at_us, reason, chain, digest, snapshot FROM checkpoints"
+            " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        ):
+            if tuple(map(type, row)) != _CHECKPOINT_TYPES:
+                raise self._unreadable(
+                    f"a checkpoint at seq {row[0]}", "has columns of other types"
+                )
+            yield StoredCheckpoint(*row)
+
+    def lease(self, job: int) -> StoredLease | None:
+        """The job's newest lease, expired or not."""
+        for row in self._select(f"SELECT {LEASE_COLUMNS}, seal FROM leases WHERE job = ?", (job,)):
+            if lease_seal(*row[:-1]) != row[-1]:
+                what = f"the lease of the job numbered {job}"
+                raise self._unreadable(what, "does not match its seal")
+            return StoredLease(*row[1:-1])
+        return None
+
+    def strays(self) -> Iterator[Stray]:
+        """Rows of numbers that are no job's. Cost: every id is read.
+
+        Those of inputs that are coming in, and those of a job that is being erased, are none.
+        """
+        for table in TABLES:
+            job = "job" if table == "leases" else f"id >> {_SHIFT}"
+            for number, count in self._select(
+                f"SELECT {job}, count(*) FROM {table}"
+                f" WHERE {job} NOT IN (SELECT number FROM jobs"
+                f" UNION ALL SELECT id >> {_SHIFT} FROM staged"
+                " UNION ALL SELECT number FROM tombstones WHERE erased = 0) GROUP BY 1"
+            ):
+                yield Stray(number, table, count)
+
+    def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
+        """What repairs took out of its place, oldest first: those with `after < number <= upto`."""
+        for row in self._select(
+            "SELECT number, at_us, job_id, source, id, reason, CAST(content AS BLOB)"
+            " FROM quarantine WHERE number > ? AND number <= ? ORDER BY number",
+            (after, _LAST if upto is None else upto),
+        ):
+            self._at(f"what was set aside as number {row[0]}", row[1])
+            yield Quarantined(*row)
+
+    def last_quarantined(self) -> int:
+        """The number of what was set aside last, 0 if nothing was."""
+        for (number,) in self._select("SELECT max(number) FROM quarantine"):
+            return int(number or 0)
+        raise AssertionError("an aggregate gives its row")
+
+    def _blocks(self) -> BlockReader:
+        """Made when it is first needed: most moments look into no block."""
+        if self._block_reader is None:
+            self._block_reader = BlockReader(self._select, self._url)
+        return self._block_reader
+
+    def keep(self, job: int) -> StoredKeep | None:
+        """How long this job is kept, where that was said of it."""
+        for row in self._select(
+            "SELECT for_us, reason, set_at_us FROM retention WHERE job = ?", (job,)
+        ):
+            what = f"how long the job numbered {job} is kept"
+            for_us, _, set_at_us = row
+            self._at(what, set_at_us)
+            if for_us is not None and not 0 <= for_us <= _LONGEST_US:
+                raise self._unreadable(what, "is no length of time")
+            return StoredKeep(*row)
+        return None
+
+    def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
+        """The job's checkpoints without their snapshots, newest first."""
+        rows = self._select(
+            f"SELECT id & {_LAST}, reason, length(snapshot) FROM checkpoints"
+            " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
+            (job << _SHIFT, (job << _SHIFT) + _LAST),
+        )
+        return [StoredCheckpointSize(*row) for row in rows]
+
+    def sizes(self, job: int) -> StoredSizes:
+        """How much is stored of the job. One pass over its rows, whose bytes are not read."""
+        base = job << _SHIFT
+        for row in self._select(_SIZES, (base, base + _LAST)):
+            return StoredSizes(*map(int, row))
+        raise AssertionError("a SELECT of sums gives its row")
+
+    def tombstone(self, job_id: str) -> Tombstone | None:
+        """The newest job of that id that was deleted."""
+        for row in self._select(
+            f"{_TOMBSTONE} WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,)
+        ):
+            return self._buried(row)
+        return None
+
+    def tombstones_left(self) -> list[Tombstone]:
+        """The deleted jobs of which rows are left, oldest first."""
+        rows = self._select(f"{_TOMBSTONE} WHERE erased = 0 ORDER BY number")
+        return [self._buried(row) for row in rows]
+
+    def _buried(self, row: tuple[Any, ...]) -> Tombstone:
+        number, job_id, deleted_at_us, reason, erased = row
+        what = f"the tombstone of the job numbered {number}"
+        if not 0 < number <= NUMBERS:
+            raise self._unreadable(what, "has a number that no job is given")
+        return Tombstone(number, job_id, self._at(what, deleted_at_us), reason, bool(erased))
+
+
+def shown(job: int, row: Row) -> tuple[int, bytes, bytes]:
+    """What `tips` keeps of the newest row: seq, digest, and a seal over what a listing shows."""
+    return (
+        row.seq,
+        row.digest,
+        seal(job, row.seq, row.fence, row.at_us, row.after, row.digest),
+    )

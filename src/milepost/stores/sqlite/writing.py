@@ -1,0 +1,450 @@
+"""What changes a SQLite store: every statement on its rows, but those on blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from milepost.errors import LogCorrupt, StoreError
+from milepost.log.rows import (
+    Block,
+    Erased,
+    InputBlock,
+    KeySegment,
+    Row,
+    Staged,
+    StoredCheckpoint,
+    StoredJob,
+    StoredKeep,
+    StoredLease,
+)
+from milepost.stores.sqlite.reading import TABLES, SqliteReader, shown
+from milepost.stores.sqlite.schema import LAST as _LAST
+from milepost.stores.sqlite.schema import NUMBERS
+from milepost.stores.sqlite.schema import SHIFT as _SHIFT
+from milepost.stores.sqlite.seals import (
+    FUNCTION,
+    LEASE_COLUMNS,
+    LEASE_FUNCTION,
+    lease_seal,
+    seal,
+)
+
+__all__ = ["SqliteWriter"]
+
+_INSERT_COMMIT: Final = (
+    "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
+    " digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_HIGHEST_NUMBER: Final = (
+    "SELECT max(number) FROM (SELECT max(number) AS number FROM jobs"
+    " UNION ALL SELECT max(number) FROM tombstones"
+    f" UNION ALL SELECT max(id) >> {_SHIFT} FROM staged)"
+)
+_OF_A_JOB: Final = {
+    "blocks": "length(heads) + length(bodies)",
+    "commits": "length(head) + length(after) + length(body)",
+    "inputs": 'length(keys) + length("values")',
+    "key_segments": "length(hashes) + length(offsets)",
+    "staged": "0",
+    "checkpoints": "length(snapshot)",
+}
+"""The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
+
+
+class SqliteWriter(SqliteReader):
+    """Queries and changes within one transaction, which holds the store's write lock.
+
+    `mark` is SQLite's data version, by which SQLite itself knows whether its page cache still
+    holds: every commit changes it, whichever connection or process made it.
+    """
+
+    def __init__(self, connection: apsw.Connection, url: str) -> None:
+        super().__init__(connection, url)
+        self.mark: int = connection.data_version("main")
+
+    def add_job(
+        self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
+    ) -> StoredJob:
+        """A new entry; the caller has seen that there is none of that id."""
+        number = self.reserve() if number is None else number
+        job = StoredJob(number, job_id, created_at_us, lifecycle)
+        self._execute(
+            "INSERT INTO jobs (number, job_id, created_at_us, lifecycle, seal)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (number, job_id, created_at_us, lifecycle, _sealing(job)),
+        )
+        return job
+
+    def reserve(self) -> int:
+        """A number that no job has or has had, and no staged inputs."""
+        for (number,) in self._select(_HIGHEST_NUMBER):
+            if (number or 0) >= NUMBERS:
+                problem = "every number for a job is taken: begin another store"
+                raise StoreError(url=self._url, problem=problem)
+            return int(number or 0) + 1
+        raise AssertionError("an aggregate gives its row")
+
+    def put_job(self, job: StoredJob) -> None:
+        """The entry of that number as it should be, and its seal."""
+        self._execute(
+            "UPDATE jobs SET job_id = ?, created_at_us = ?, lifecycle = ?, seal = ?"
+            " WHERE number = ?",
+            (
+                job.job_id,
+                job.created_at_us,
+                job.lifecycle,
+                _sealing(job),
+                job.number,
+            ),
+        )
+
+    def add_inputs(self, job: int, block: InputBlock) -> None:
+        """One block of a job's items; its places are free."""
+        self._execute(
+            'INSERT INTO inputs (id, count, codec, keys, "values", digest, seal)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + block.first,
+                block.count,
+                block.codec,
+                block.keys,
+                block.values,
+                block.digest,
+                seal((job << _SHIFT) + block.first, block.count, block.codec, block.digest),
+            ),
+        )
+
+    def add_key_segment(self, job: int, segment: KeySegment) -> None:
+        """Where the keys of some of the job's places are."""
+        self._execute(
+            "INSERT OR REPLACE INTO key_segments (id, count, hashes, offsets, digest)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + segment.first,
+                segment.count,
+                segment.hashes,
+                segment.offsets,
+                segment.digest,
+            ),
+        )
+
+    def stage(self, staged: Staged) -> None:
+        """Say that no commit speaks of these places yet."""
+        self._execute(
+            "INSERT OR REPLACE INTO staged (id, count, token, touched_at_us) VALUES (?, ?, ?, ?)",
+            (
+                (staged.number << _SHIFT) + staged.first,
+                staged.count,
+                staged.token,
+                staged.touched_at_us,
+            ),
+        )
+
+    def unstage(self, token: str) -> int:
+        """A commit speaks of what this writer had staged: of how many places."""
+        rows = self._execute("DELETE FROM staged WHERE token = ? RETURNING count", (token,))
+        return sum(int(count) for (count,) in rows)
+
+    def sweep(self, staged: Staged, blocks: int) -> bool:
+        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
+        first = (staged.number << _SHIFT) + staged.first
+        found = f"id BETWEEN {first} AND {first + staged.count - 1}"
+        self._execute(
+            f"DELETE FROM inputs WHERE id IN (SELECT id FROM inputs WHERE {found}"
+            " ORDER BY id DESC LIMIT ?)",
+            (blocks,),
+        )
+        for _ in self._execute(f"SELECT 1 FROM inputs WHERE {found} LIMIT 1"):
+            return False
+        self._execute(f"DELETE FROM key_segments WHERE {found}")
+        self._execute("DELETE FROM staged WHERE id = ?", (first,))
+        return True
+
+    def add_row(self, job: int, row: Row) -> None:
+        """The next row of the job's log."""
+        self._insert(job, row)
+        self._put_tip(job, row)
+
+    def _insert(self, job: int, row: Row) -> None:
+        self._execute(
+            _INSERT_COMMIT,
+            (
+                (job << _SHIFT) + row.seq,
+                row.fence,
+                row.at_us,
+                row.count,
+                row.format,
+                row.codec,
+                row.head,
+                row.after,
+                row.body,
+                row.body_digest,
+                row.digest,
+            ),
+        )
+
+    def _put_tip(self, job: int, row: Row) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO tips (job, seq, digest, seal) VALUES (?, ?, ?, ?)",
+            (job, *shown(job, row)),
+        )
+
+    def put_block(self, job: int, block: Block) -> bool:
+        """Put a block in the place of its rows; False if they are no longer there as they were."""
+        first, last = (job << _SHIFT) + block.first, (job << _SHIFT) + block.last
+        for found in self._execute(
+            "SELECT count(*), (SELECT digest FROM commits WHERE id = ?),"
+            " EXISTS (SELECT 1 FROM commits WHERE id = ?)"
+            " FROM commits WHERE id BETWEEN ? AND ?",
+            (last, last + 1, first, last),
+        ):
+            if found[:2] != (last - first + 1, block.digest):
+                return False
+            if not found[2]:  # what is appended next must find the row before it
+                problem = "INV-GAPLESS: the newest row of a log is never put into a block"
+                raise StoreError(url=self._url, problem=problem)
+        self._execute("DELETE FROM commits WHERE id BETWEEN ? AND ?", (first, last))
+        self._execute(
+            "INSERT INTO blocks (id, last, heads, bodies) VALUES (?, ?, ?, ?)",
+            (first, block.last, block.heads, block.bodies),
+        )
+        return True
+
+    def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
+        """A checkpoint; one at the same seq is replaced."""
+        self._execute(
+            "INSERT OR REPLACE INTO checkpoints (id, at_us, reason, chain, digest, snapshot)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + checkpoint.seq,
+                checkpoint.at_us,
+                checkpoint.reason,
+                checkpoint.chain,
+                checkpoint.digest,
+                checkpoint.snapshot,
+            ),
+        )
+
+    def put_lease(self, job: int, lease: StoredLease) -> None:
+        """The job's lease; the one before it is replaced."""
+        columns = (
+            job,
+            lease.owner,
+            lease.fence,
+            lease.expires_at_us,
+            lease.ttl_us,
+            lease.renewed_us,
+            lease.timeline,
+            lease.pid_scope,
+            lease.pid,
+            lease.pid_started,
+        )
+        self._execute(
+            f"INSERT OR REPLACE INTO leases ({LEASE_COLUMNS}, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*columns, lease_seal(*columns)),
+        )
+
+    def set_aside(
+        self,
+        number: int,
+        source: str,
+        *,
+        job_id: str,
+        reason: str,
+        at_us: int,
+        first: int = 0,
+        upto: int = _LAST,
+    ) -> int:
+        """Move rows of `source` into the quarantine, whole; how many there were.
+
+        Those of job `number` whose seq or place is from `first` to `upto`. Of a log the seal
+        follows: it is then that of the newest row that is left.
+        """
+        moved = 0
+        if source == "commits":
+            self._open_blocks(number, first)
+            moved = self.set_aside(
+                number, "blocks", job_id=job_id, reason=reason, at_us=at_us, first=first
+            )
+        columns = TABLES[source]
+        key = columns.partition(",")[0]
+        base = number << _SHIFT
+        bounds = (number, number) if source == "leases" else (base + first, base + upto)
+        where = f"FROM {source} WHERE {key} BETWEEN ? AND ?"
+        for (row_id,) in list(self._select(f"SELECT {key} {where} ORDER BY 1", bounds)):
+            (row,) = self._select(f"SELECT {columns} FROM {source} WHERE {key} = ?", (row_id,))
+            _put_aside(
+                self._execute, source, columns, row, job_id=job_id, reason=reason, at_us=at_us
+            )
+            moved += 1
+        self._execute(f"DELETE {where}", bounds)
+        if source == "inputs":  # where their keys were is derived from them
+            self._execute("DELETE FROM key_segments WHERE id BETWEEN ? AND ?", bounds)
+        if source == "commits":
+            self.reseal(number)
+        return moved
+
+    def _open_blocks(self, number: int, first: int) -> None:
+        """Put the rows before `first` that are in a block with it, or just before it, back.
+
+        What is left of a log then ends in commits, where the next row must find it.
+        """
+        base = number << _SHIFT
+        for begin, last in list(self.blocks(number, max(first - 2, 0))):
+            if begin >= first:
+                break
+            try:
+                rows = list(self._blocks().rows(number, begin, last, bodies=True))
+            except LogCorrupt:  # the bodies are lost; the heads were read before this is called
+                rows = list(self._blocks().rows(number, begin, last, bodies=False))
+            self._execute("DELETE FROM blocks WHERE id = ?", (base + begin,))
+            for row in rows:
+                self._insert(number, row)
+        self._block_reader = None
+
+    def copy_row(self, table: str, columns: str, row: tuple[Any, ...]) -> bool:
+        """Write a row of another file as it is; False if it does not fit here."""
+        marks = ", ".join("?" * len(row))
+        try:
+            self._execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", row)
+        except apsw.ConstraintError:
+            return False
+        return True
+
+    def copy_aside(
+        self,
+        table: str,
+        columns: str,
+        row: tuple[Any, ...],
+        *,
+        job_id: str,
+        reason: str,
+        at_us: int,
+    ) -> None:
+        """Write a row of another file, those of its `columns`, into the quarantine."""
+        _put_aside(self._execute, table, columns, row, job_id=job_id, reason=reason, at_us=at_us)
+
+    def seal_copies(self, number: int, newest: tuple[Any, ...] | None) -> None:
+        """Seal what was copied of a job. `newest` is the note that the other file has of it.
+
+        Where the note tells of commits that are not there, it stays: they are missed by it.
+        """
+        base = number << _SHIFT
+        self._execute(
+            f"UPDATE jobs SET seal = {FUNCTION}(number, job_id, created_at_us, lifecycle)"
+            " WHERE number = ?",
+            (number,),
+        )
+        self._execute(
+            f"UPDATE inputs SET seal = {FUNCTION}(id, count, codec, digest)"
+            " WHERE id BETWEEN ? AND ?",
+            (base, base + _LAST),
+        )
+        self._execute(
+            f"UPDATE leases SET seal = {LEASE_FUNCTION}({LEASE_COLUMNS}) WHERE job = ?",
+            (number,),
+        )
+        self.reseal(number)
+        row = self.tip(number)
+        fits = newest is not None and tuple(map(type, newest)) == (int, int, bytes, bytes)
+        if row is not None and newest is not None and fits and newest[1] > row.seq:
+            self._execute(
+                "INSERT OR REPLACE INTO tips (job, seq, digest, seal) VALUES (?, ?, ?, ?)", newest
+            )
+
+    def reseal(self, job: int) -> None:
+        """Note the newest row that there is as the newest; nothing where there is none."""
+        row = self.tip(job)
+        if row is None:
+            self._execute("DELETE FROM tips WHERE job = ?", (job,))
+        else:
+            self._put_tip(job, row)
+
+    def put_keep(self, job: int, keep: StoredKeep | None) -> None:
+        """How long this job is kept; None is as long as others like it."""
+        self._execute("DELETE FROM retention WHERE job = ?", (job,))
+        if keep is not None:
+            self._execute(
+                "INSERT INTO retention (job, for_us, reason, set_at_us) VALUES (?, ?, ?, ?)",
+                (job, keep.for_us, keep.reason, keep.set_at_us),
+            )
+
+    def remove_checkpoint(self, job: int, seq: int) -> None:
+        """Take the checkpoint at `seq` away, if there is one."""
+        self._execute("DELETE FROM checkpoints WHERE id = ?", ((job << _SHIFT) + seq,))
+
+    def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
+        """Put a tombstone in the place of the job's entry: nobody finds its rows any more."""
+        of_one = (("jobs", "number"), ("leases", "job"), ("retention", "job"), ("tips", "job"))
+        for table, column in of_one:
+            self._execute(f"DELETE FROM {table} WHERE {column} = ?", (job.number,))
+        self._execute(
+            "INSERT INTO tombstones (number, job_id, deleted_at_us, reason, erased)"
+            " VALUES (?, ?, ?, ?, 0)",
+            (job.number, job.job_id, deleted_at_us, reason),
+        )
+
+    def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
+        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
+
+        Once nothing is left the tombstone says so. Raises ValueError for a job that has an entry.
+        """
+        for _ in self._select("SELECT 1 FROM jobs WHERE number = ?", (number,)):
+            raise ValueError(f"job number {number} has an entry: bury it first")
+        base, taken, freed_bytes = number << _SHIFT, 0, 0
+        for table, measure in _OF_A_JOB.items():
+            last = None
+            for row_id, row_bytes in self._select(
+                f"SELECT id, {measure} FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+                (base, base + _LAST, rows - taken),
+            ):
+                last, taken, freed_bytes = row_id, taken + 1, freed_bytes + row_bytes
+                if freed_bytes >= size_bytes:
+                    break
+            if last is not None:
+                self._execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", (base, last))
+            if taken >= rows or freed_bytes >= size_bytes:
+                return Erased(taken, freed_bytes, done=False)
+        self._execute("UPDATE tombstones SET erased = 1 WHERE number = ?", (number,))
+        return Erased(taken, freed_bytes, done=True)
+
+    def forget_tombstones(self, before_us: int, limit: int) -> int:
+        """Drop up to `limit` tombstones from before, the newest never; how many were dropped."""
+        found = self._execute(
+            "DELETE FROM tombstones WHERE number IN (SELECT number FROM tombstones"
+            " WHERE erased = 1 AND deleted_at_us < ?"
+            " AND number < (SELECT max(number) FROM tombstones) LIMIT ?) RETURNING number",
+            (before_us, limit),
+        )
+        return len(found.fetchall())
+
+
+def _sealing(job: StoredJob) -> bytes:
+    """The seal of a job's entry."""
+    return seal(job.number, job.job_id, job.created_at_us, job.lifecycle)
+
+
+def _put_aside(
+    execute: Callable[..., object],
+    source: str,
+    columns: str,
+    row: tuple[Any, ...],
+    *,
+    job_id: str,
+    reason: str,
+    at_us: int,
+) -> None:
+    """Write one row of `source`, these `columns` of it, into the quarantine."""
+    names = [name.strip('" ') for name in columns.split(",")]
+    content = msgspec.json.encode(dict(zip(names, row, strict=True))).decode()
+    place = 0 if source == "leases" else row[0] & _LAST
+    execute(
+        "INSERT INTO quarantine (at_us, job_id, source, id, reason, content)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (at_us, job_id, source, place, reason, content),
+    )

@@ -1,0 +1,1 @@
+"""How values are told to people: words and escapes. Anybody imports it; it imports nobody."""
