@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from milepost.drawings.svg import RendererFailed, RendererMissing, render_svg
 from milepost.text.escapes import printable, printable_lines
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
 from milepost_codegen.diff.document import document
 from milepost_codegen.diff.text import render_text
 from milepost_codegen.drawings.diff import emit_diff
-from milepost_codegen.drawings.svg import RendererMissing, render_svg
 from milepost_codegen.explanations import explain
 from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Definition, Output, outputs
@@ -79,7 +79,7 @@ def compile_command(
     try:
         work = _work(file, out, earlier)
         made, findings = _compiled(work, as_json=as_json)
-    except (ProjectProblem, OSError) as problem:
+    except (ProjectProblem, OSError, RendererFailed) as problem:
         click.echo(f"milepost compile: {printable(str(problem))}", err=True)
         context.exit(_TROUBLE)
     failed = any(finding.severity == "error" for finding in findings)
@@ -132,7 +132,7 @@ def diff_command(
         report = compare(before, after)
         if svg is not None:
             svg.write_text(render_svg(emit_diff(before, after)), encoding="utf-8")
-    except (OSError, RendererMissing) as problem:
+    except (OSError, RendererFailed, RendererMissing) as problem:
         click.echo(f"milepost diff: {printable(str(problem))}", err=True)
         context.exit(_TROUBLE)
     if as_json:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from milepost.drawings.dot import dot
+from milepost.drawings.mermaid import mermaid
+from milepost.drawings.model import draw
+from milepost.drawings.svg import RendererMissing, render_svg
 from milepost_codegen.digest import digest_of_text
-from milepost_codegen.drawings.dot import emit_dot
-from milepost_codegen.drawings.mermaid import emit_mermaid
-from milepost_codegen.drawings.svg import RendererMissing, render_svg
+from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.header import with_header
 from milepost_codegen.project import ProjectProblem
 from milepost_codegen.python import emit_python
@@ -100,14 +102,15 @@ def _bodies(
     if not target.diagrams:
         return
     for machine in lifecycle.machines:
-        dot = emit_dot(lifecycle, machine)
-        yield target.diagrams / f"{name}.{machine.name}.dot", dot
-        yield target.diagrams / f"{name}.{machine.name}.svg", _drawn(dot)
-        yield target.diagrams / f"{name}.{machine.name}.mmd", emit_mermaid(machine)
+        drawing = draw(sketch(machine))
+        graph = dot(drawing, name)
+        yield target.diagrams / f"{name}.{machine.name}.dot", graph
+        yield target.diagrams / f"{name}.{machine.name}.svg", _rendered(graph)
+        yield target.diagrams / f"{name}.{machine.name}.mmd", mermaid(drawing)
 
 
-def _drawn(dot: str) -> str | None:
+def _rendered(graph: str) -> str | None:
     try:
-        return render_svg(dot)
+        return render_svg(graph)
     except RendererMissing:
         return None

@@ -147,8 +147,10 @@ class Variable:
 class Transition:
     """One row of the table: in `source`, on `event`, if `guard` allows, to `target`.
 
-    `guard` is source text, `""` where none; `guards` names the named guards in it and `reads`
-    the context entries and `event.` fields that it reads. `assign` gives the context after the
+    `guard` is source text, `""` where none; `when` is what a drawing says in its place, where that
+    is shorter: without the condition that a history adds, and `otherwise` for a long negation.
+    `guards` names the named guards in `guard` and `reads` the context entries and `event.` fields
+    that it reads. `assign` gives the context after the
     row, from the context and payload before it; None where nothing changes; `sets` says the same
     as source text, entry by entry. `history` is the
     group whose remembered member decided the target. `ignored` rows change nothing.
@@ -160,6 +162,7 @@ class Transition:
     event: str
     target: str
     guard: str = ""
+    when: str = ""
     guards: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     members: tuple[MemberEvent, ...] = ()

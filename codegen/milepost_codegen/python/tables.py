@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milepost_codegen.drawings.sketch import shown_guard
 from milepost_codegen.expressions import to_python, to_text
 from milepost_codegen.layout import WIDTH, Bracketed, Code, Prefixed, Text, lay_out, literal
 from milepost_codegen.model import guards_in, reads_in
@@ -247,6 +248,7 @@ def _transition(one: Transition, names: Names) -> Code:
     )
     assign = _assigning(one)
     guard = "" if one.guard is None else to_text(one.guard)
+    when = shown_guard(one)
     return call(
         "Transition",
         id=literal(one.id),
@@ -254,6 +256,7 @@ def _transition(one: Transition, names: Names) -> Code:
         event=literal(one.event),
         target=literal(one.target),
         guard=Text(value=guard) if guard else None,
+        when=Text(value=when) if when not in ("", guard) else None,
         guards=_strings(guards_in(one.guard)),
         reads=_strings(reads_in(one.guard)),
         members=_tuple(members),

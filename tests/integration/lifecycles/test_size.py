@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from milepost.drawings.dot import dot
+from milepost.drawings.mermaid import mermaid
+from milepost.drawings.model import draw
+from milepost.drawings.sketch import sketch as of_tables
+from milepost.drawings.svg import render_svg
 from milepost_codegen.compiler import Compiled, compile_definition
-from milepost_codegen.drawings.dot import emit_dot
-from milepost_codegen.drawings.mermaid import emit_mermaid
-from milepost_codegen.drawings.model import draw
-from milepost_codegen.drawings.svg import render_svg
+from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.model import Lifecycle, Machine
 
 from .crowded import crowded
@@ -36,7 +39,7 @@ def pairs(machine: Machine) -> set[str]:
 def test_no_transition_is_lost(lifecycle: Callable[[str], Lifecycle], name: str) -> None:
     """Each is said by an arrow or by a box: where it starts, or where it starts and ends."""
     (machine,) = lifecycle(name).machines
-    drawing = draw(machine)
+    drawing = draw(sketch(machine))
     said = {(arrow.source, arrow.target) for arrow in drawing.arrows}
     said |= {(box.state, one.target) for box in drawing.boxes for one in box.exits}
     said |= {(box.state, box.state) for box in drawing.boxes if box.internal}
@@ -47,17 +50,26 @@ def test_no_transition_is_lost(lifecycle: Callable[[str], Lifecycle], name: str)
     assert back == {(box.state, one.target) for box in drawing.boxes for one in box.exits}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_tables_are_drawn_as_their_definition_is(
+    lifecycle: Callable[[str], Lifecycle], module: Callable[[str], ModuleType], name: str
+) -> None:
+    """Whoever has the compiled tables alone sees the same drawing."""
+    for machine in lifecycle(name).machines:
+        assert of_tables(module(name).LIFECYCLE.machines[machine.name]) == sketch(machine)
+
+
 @pytest.mark.parametrize("name", [*NAMES, REVIEW])
 def test_a_picture_can_be_read(lifecycle: Callable[[str], Lifecycle], name: str) -> None:
     """Few arrows, every state with one that leads to it, no line too long, no sheet too large."""
     (machine,) = lifecycle(name).machines
-    drawing = draw(machine)
+    drawing = draw(sketch(machine))
     assert len(drawing.arrows) <= max(20, 1.5 * len(machine.states) + 1)
     led_to = {machine.initial} | {arrow.target for arrow in drawing.arrows}
     assert led_to == {state.name for state in machine.states}
-    dot = emit_dot(lifecycle(name), machine)
-    assert dot.isascii()
-    root = ET.fromstring(render_svg(dot))
+    graph = dot(drawing, name)
+    assert graph.isascii()
+    root = ET.fromstring(render_svg(graph))
     texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
     assert max(map(len, texts)) <= 80
     width, height = (float(root.get(side, "").removesuffix("pt")) for side in ("width", "height"))
@@ -69,7 +81,7 @@ def test_a_picture_can_be_read(lifecycle: Callable[[str], Lifecycle], name: str)
 def test_tools_find_every_state_and_pair(lifecycle: Callable[[str], Lifecycle], name: str) -> None:
     """The SVG has an id for each state and a class for each pair, also of arrows not drawn."""
     (machine,) = lifecycle(name).machines
-    root = ET.fromstring(render_svg(emit_dot(lifecycle(name), machine)))
+    root = ET.fromstring(render_svg(dot(draw(sketch(machine)), name)))
     groups = list(root.iter("{http://www.w3.org/2000/svg}g"))
     ids = [group.get("id", "") for group in groups]
     assert len(ids) == len(set(ids))
@@ -82,7 +94,7 @@ def test_tools_find_every_state_and_pair(lifecycle: Callable[[str], Lifecycle], 
 def test_mermaid_says_as_much(lifecycle: Callable[[str], Lifecycle], name: str) -> None:
     """Every line is an arrow, a box or a brace, and every event is named in its state's lines."""
     (machine,) = lifecycle(name).machines
-    text = emit_mermaid(machine)
+    text = mermaid(draw(sketch(machine)))
     for one in machine.transitions:
         if not one.ignored:
             line = rf"^ +{one.source}_?(: | --> ).*\b{one.event}\b"
@@ -102,7 +114,7 @@ def calls(states: int, rows: int) -> int:
     sys.setprofile(seen)
     try:
         (machine,) = compile_definition(content, "crowded.yaml").lifecycle.machines
-        draw(machine)
+        draw(sketch(machine))
     finally:
         sys.setprofile(before)
     return count

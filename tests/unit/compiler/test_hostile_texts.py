@@ -18,11 +18,13 @@ from markdown_it import MarkdownIt
 
 from milepost.bridges.scxml import to_scxml
 from milepost.cli import main
+from milepost.drawings.dot import dot
+from milepost.drawings.mermaid import mermaid
+from milepost.drawings.model import draw
+from milepost.drawings.svg import render_svg
 from milepost.text.escapes import printable
 from milepost_codegen.compiler import compile_definition
-from milepost_codegen.drawings.dot import emit_dot
-from milepost_codegen.drawings.mermaid import emit_mermaid
-from milepost_codegen.drawings.svg import render_svg
+from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.findings import DefinitionError, render
 from milepost_codegen.header import read_header, with_header
 from milepost_codegen.python import emit_python
@@ -87,8 +89,8 @@ def test_every_text_of_a_definition(name: str, tmp_path: Path) -> None:
     text = HOSTILE[name]
     lifecycle = compile_definition(everywhere(text).encode(), "words.yaml").lifecycle
     (machine,) = lifecycle.machines
-    made = [emit_python(lifecycle), emit_mermaid(machine), emit_reference(lifecycle)]
-    made += [emit_dot(lifecycle, machine).replace("\t", "")]
+    made = [emit_python(lifecycle), mermaid(draw(sketch(machine))), emit_reference(lifecycle)]
+    made += [dot(draw(sketch(machine)), lifecycle.name).replace("\t", "")]
     assert [misbehaving(one) for one in made] == [[], [], [], []]
     module = load(everywhere(text), tmp_path)
     compiled = module.LIFECYCLE.machines["m"]
@@ -117,7 +119,7 @@ def test_modules_are_as_the_formatter_leaves_them(tmp_path: Path) -> None:
 def test_a_drawing_says_every_text() -> None:
     """As tooltips, which nothing in them ends or makes markup of; the XML is well-formed."""
     lifecycle = compile_definition(one_state_each().encode(), "ring.yaml").lifecycle
-    svg = render_svg(emit_dot(lifecycle, lifecycle.machines[0]))
+    svg = render_svg(dot(draw(sketch(lifecycle.machines[0])), lifecycle.name))
     assert misbehaving(html.unescape(svg)) == []
     groups = {one.get("id"): one for one in ET.fromstring(svg).iter() if one.get("id")}
     for number, text in enumerate(TEXTS):
@@ -252,7 +254,7 @@ def test_mermaid_keeps_its_words() -> None:
         "      - {from: click, on: stop, to: last}\n      - {from: end_, on: stop, to: last}\n"
     )
     lifecycle = compile_definition(text.encode(), "words.yaml").lifecycle
-    lines = [line.strip() for line in emit_mermaid(lifecycle.machines[0]).splitlines()]
+    lines = [line.strip() for line in mermaid(draw(sketch(lifecycle.machines[0]))).splitlines()]
     used = {line.split(" --> ")[0] for line in lines if " --> " in line}
     assert not used & {*kept, "click"}
     assert 'state "click" as click_ {' in lines

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from milepost.drawings.svg import RendererMissing
 from milepost_codegen import outputs as outputs_module
 from milepost_codegen.cli import compile_command
 from milepost_codegen.digest import digest_of_text
-from milepost_codegen.drawings.svg import RendererMissing
 from milepost_codegen.header import read_header
 
 from .lifecycles import GOLDEN, SMALL

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from milepost_codegen.drawings.folding import folded
-from milepost_codegen.expressions import to_text
+from milepost import machine as tables
+from milepost.drawings.folding import folded
+from milepost.drawings.sketch import Row, Sketch
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from milepost_codegen.model import Collection, Group, Machine, State, Transition
-
-__all__ = ["Arrow", "Box", "Cluster", "Drawing", "Exit", "Kind", "Members", "draw"]
+__all__ = ["Arrow", "Box", "Cluster", "Drawing", "Exit", "Kind", "Label", "Members", "draw"]
 
 Kind: TypeAlias = Literal["initial", "active", "final", "failed"]
 
-_SHORT: Final = 34  # a longer `otherwise` is not written out
 _BESIDE: Final = 4
 _FAILURES: Final = ("fail", "dead", "error", "cancel", "abort", "skip", "kill", "reject", "lost")
 
 
+class Label(NamedTuple):
+    """An event with its guard, and the ids of the transitions that it stands for where it is."""
+
+    text: str
+    rows: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A state; `internal` has a line for each event that stays in it.
+    """A state; `internal` has a label for each event that stays in it.
 
     `exits` are the events, with their guards, that lead to states to which no arrow is drawn,
     and `entries` the states from which none is drawn to this one.
@@ -34,7 +37,7 @@ class Box:
     doc: str
     kind: Kind
     final: bool
-    internal: tuple[str, ...]
+    internal: tuple[Label, ...]
     exits: tuple[Exit, ...]
     entries: tuple[str, ...]
     classes: tuple[str, ...]
@@ -43,10 +46,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """What leads from a box to `target` without an arrow: a line for each event and guard."""
+    """What leads from a box to `target` without an arrow: a label for each event and guard."""
 
     target: str
-    lines: tuple[str, ...]
+    labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +78,24 @@ class Cluster:
         inner = (state for cluster in self.clusters for state in cluster.states)
         return (*self.boxes, *inner)
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Its own group and all within."""
+        return (self.group, *(group for cluster in self.clusters for group in cluster.groups))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrow:
-    """An arrow between states or clusters, with a line for each event and guard.
+    """An arrow between states or clusters, with a label for each event and guard.
 
-    `classes` has a name `t-STATE-EVENT` for each pair that the arrow stands for; `details`
-    says what its transitions assign and send, each on a line.
+    `id` is no other element's. `classes` has a name `t-STATE-EVENT` for each pair that the arrow
+    stands for; `details` says what its transitions assign and send, each on a line.
     """
 
+    id: str
     source: str
     target: str
-    lines: tuple[str, ...]
+    labels: tuple[Label, ...]
     classes: tuple[str, ...]
     details: tuple[str, ...]
     remembered: bool
@@ -96,6 +105,9 @@ class Arrow:
 class Drawing:
     """A picture of one machine; `boxes` and `arrows` are in definition order."""
 
+    machine: str
+    doc: str
+    initial: str
     boxes: tuple[Box, ...]
     clusters: tuple[Cluster, ...]
     arrows: tuple[Arrow, ...]
@@ -108,39 +120,41 @@ class _Move:
 
     source: str
     target: str
-    line: str
+    label: str
     remembered: bool
-    transitions: tuple[Transition, ...]
+    rows: tuple[Row, ...]
 
 
-def draw(machine: Machine) -> Drawing:
-    """The picture of `machine`."""
-    groups = _drawable(machine)
-    moves = _moves(machine, {group.name for group in groups})
-    for group in groups:
-        moves = _lifted(moves, group)
-    members = {group.name: group.states for group in groups}
-    arrows = _arrows(moves)
+def draw(sketch: Sketch) -> Drawing:
+    """The picture of a machine."""
+    groups = _drawable(sketch)
+    moves = _moves(sketch, groups.keys())
+    for group, states in groups.items():
+        moves = _lifted(moves, group, states)
+    arrows = _arrows(moves, groups.keys())
     lengths = {(arrow.source, arrow.target): _length(arrow) for arrow in arrows}
-    lines = folded(lengths, machine.initial, members)
+    lines = folded(lengths, sketch.initial, groups)
     kept = tuple(one for one in arrows if one.remembered or (one.source, one.target) not in lines)
     gone = [one for one in arrows if not one.remembered and (one.source, one.target) in lines]
     return Drawing(
-        boxes=_boxes(machine, moves, gone),
-        clusters=_nested(groups),
+        machine=sketch.name,
+        doc=sketch.doc,
+        initial=sketch.initial,
+        boxes=_boxes(sketch, moves, gone),
+        clusters=_nested(list(groups.items())),
         arrows=kept,
-        members=tuple(_members(collection) for collection in machine.collections),
+        members=tuple(_members(collection) for collection in sketch.collections),
     )
 
 
 def _length(arrow: Arrow) -> int:
     """How far its ends are apart: what has a condition is seldom the main way."""
-    return _BESIDE if all(line.endswith("]") for line in arrow.lines) else 1
+    return _BESIDE if all(label.text.endswith("]") for label in arrow.labels) else 1
 
 
-def _members(collection: Collection) -> Members:
+def _members(collection: tables.Collection) -> Members:
     alike: dict[tuple[str, ...], list[str]] = {}
-    for state, events in collection.accepts:
+    for state, events in collection.accepts.items():
         alike.setdefault(events, []).append(state)
     return Members(
         name=collection.name,
@@ -149,84 +163,72 @@ def _members(collection: Collection) -> Members:
     )
 
 
-def _drawable(machine: Machine) -> list[Group]:
-    """The groups that can be drawn as nested clusters, larger ones first."""
-    chosen: list[Group] = []
-    for group in sorted(machine.groups, key=lambda one: -len(one.states)):
-        own = set(group.states)
-        apart = all(own < set(one.states) or not own & set(one.states) for one in chosen)
+def _drawable(sketch: Sketch) -> dict[str, tuple[str, ...]]:
+    """The states of groups that can be drawn as nested clusters, larger groups first."""
+    chosen: dict[str, tuple[str, ...]] = {}
+    for group, states in sorted(sketch.groups.items(), key=lambda one: -len(one[1])):
+        own = set(states)
+        apart = all(own < set(one) or not own & set(one) for one in chosen.values())
         if len(own) > 1 and apart:
-            chosen.append(group)
+            chosen[group] = states
     return chosen
 
 
-def _nested(groups: list[Group]) -> tuple[Cluster, ...]:
+def _nested(groups: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[Cluster, ...]:
     """The clusters of groups, of which those that hold others come first."""
     if not groups:
         return ()
-    first, *others = groups
-    inside = [group for group in others if set(group.states) < set(first.states)]
+    (name, states), *others = groups
+    inside = [group for group in others if set(group[1]) < set(states)]
     outside = [group for group in others if group not in inside]
     clusters = _nested(inside)
     within = {state for cluster in clusters for state in cluster.states}
-    boxes = tuple(state for state in first.states if state not in within)
-    return (Cluster(group=first.name, boxes=boxes, clusters=clusters), *_nested(outside))
+    boxes = tuple(state for state in states if state not in within)
+    return (Cluster(group=name, boxes=boxes, clusters=clusters), *_nested(outside))
 
 
-def _moves(machine: Machine, clusters: set[str]) -> list[_Move]:
-    """One move per transition, but one for all that a history decides among."""
+def _moves(sketch: Sketch, clusters: Collection[str]) -> list[_Move]:
+    """One move per row, but one for all that a history decides among."""
     moves: dict[tuple[str, str, str, str], _Move] = {}
-    for one in machine.transitions:
-        if one.ignored:
-            continue
-        line = _line(one)
+    for one in sketch.rows:
         target = one.history if one.history in clusters else one.target
-        key = one.source, one.event, target, line
-        before = moves[key].transitions if key in moves else ()
+        key = one.source, one.event, target, one.label
+        before = moves[key].rows if key in moves else ()
         moves[key] = _Move(
             source=one.source,
             target=target,
-            line=line,
+            label=one.label,
             remembered=bool(one.history),
-            transitions=(*before, one),
+            rows=(*before, one),
         )
     return list(moves.values())
 
 
-def _line(one: Transition) -> str:
-    if one.written is None:
-        return one.event
-    text = to_text(one.written)
-    if one.otherwise and len(text) > _SHORT:
-        text = "otherwise"
-    return f"{one.event} [{text}]"
-
-
-def _lifted(moves: list[_Move], group: Group) -> list[_Move]:
+def _lifted(moves: list[_Move], group: str, states: tuple[str, ...]) -> list[_Move]:
     """The moves, those that every member of `group` makes alike drawn once from its cluster."""
     alike: dict[tuple[str, str], list[_Move]] = {}
     for move in moves:
-        if move.source in group.states and move.target not in (*group.states, group.name):
-            alike.setdefault((move.target, move.line), []).append(move)
-    alike = {key: same for key, same in alike.items() if len(same) == len(group.states)}
+        if move.source in states and move.target not in (*states, group):
+            alike.setdefault((move.target, move.label), []).append(move)
+    alike = {key: same for key, same in alike.items() if len(same) == len(states)}
     lifted: list[_Move] = []
     for move in moves:
-        same = alike.get((move.target, move.line), [])
-        if move.source not in group.states or not same:
+        same = alike.get((move.target, move.label), [])
+        if move.source not in states or not same:
             lifted.append(move)
         elif move is same[0]:
             together = _Move(
-                source=group.name,
+                source=group,
                 target=move.target,
-                line=move.line,
+                label=move.label,
                 remembered=any(one.remembered for one in same),
-                transitions=tuple(one for part in same for one in part.transitions),
+                rows=tuple(one for part in same for one in part.rows),
             )
             lifted.append(together)
     return lifted
 
 
-def _boxes(machine: Machine, moves: Sequence[_Move], gone: Sequence[Arrow]) -> tuple[Box, ...]:
+def _boxes(sketch: Sketch, moves: Sequence[_Move], gone: Sequence[Arrow]) -> tuple[Box, ...]:
     """The states, with what stays in them and what the arrows that are not drawn stand for."""
     inside: dict[str, list[_Move]] = {}
     for move in moves:
@@ -240,25 +242,25 @@ def _boxes(machine: Machine, moves: Sequence[_Move], gone: Sequence[Arrow]) -> t
     return tuple(
         _box(
             state,
-            _kind(machine, state),
+            _kind(sketch, state),
             inside.get(state.name, ()),
             leaving.get(state.name, ()),
             entering.get(state.name, ()),
         )
-        for state in machine.states
+        for state in sketch.states
     )
 
 
-def _kind(machine: Machine, state: State) -> Kind:
+def _kind(sketch: Sketch, state: tables.State) -> Kind:
     if any(part in state.name for part in _FAILURES):
         return "failed"
-    if state.name == machine.initial:
+    if state.name == sketch.initial:
         return "initial"
     return "final" if state.final else "active"
 
 
 def _box(
-    state: State,
+    state: tables.State,
     kind: Kind,
     inside: Sequence[_Move],
     leaving: Sequence[Arrow],
@@ -270,39 +272,46 @@ def _box(
         doc=state.doc,
         kind=kind,
         final=state.final,
-        internal=tuple(dict.fromkeys(move.line for move in inside)),
-        exits=tuple(Exit(target=arrow.target, lines=arrow.lines) for arrow in leaving),
+        internal=_labels(inside),
+        exits=tuple(Exit(target=arrow.target, labels=arrow.labels) for arrow in leaving),
         entries=tuple(entering),
         classes=tuple(dict.fromkeys(classes)),
         details=tuple(line for arrow in leaving for line in arrow.details),
     )
 
 
-def _arrows(moves: list[_Move]) -> tuple[Arrow, ...]:
+def _arrows(moves: Sequence[_Move], clusters: Collection[str]) -> tuple[Arrow, ...]:
     between: dict[tuple[str, str, bool], list[_Move]] = {}
     for move in moves:
         if move.source != move.target:
             between.setdefault((move.source, move.target, move.remembered), []).append(move)
     return tuple(
         Arrow(
+            id=_id(source, target, beside=remembered and target not in clusters),
             source=source,
             target=target,
-            lines=tuple(dict.fromkeys(move.line for move in same)),
+            labels=_labels(same),
             classes=_classes(same),
-            details=tuple(_detail(one) for move in same for one in move.transitions),
+            details=tuple(one.detail for move in same for one in move.rows),
             remembered=remembered,
         )
         for (source, target, remembered), same in between.items()
     )
 
 
+def _id(source: str, target: str, *, beside: bool) -> str:
+    """The id of an arrow, another one where a plain arrow may lead there too."""
+    return f"edge-{source}-{target}{'-history' if beside else ''}"
+
+
+def _labels(moves: Sequence[_Move]) -> tuple[Label, ...]:
+    """The labels of moves, each once."""
+    rows: dict[str, tuple[str, ...]] = {}
+    for move in moves:
+        rows[move.label] = (*rows.get(move.label, ()), *(one.id for one in move.rows))
+    return tuple(Label(text, names) for text, names in rows.items())
+
+
 def _classes(moves: Sequence[_Move]) -> tuple[str, ...]:
-    pairs = (f"t-{one.source}-{one.event}" for move in moves for one in move.transitions)
+    pairs = (f"t-{one.source}-{one.event}" for move in moves for one in move.rows)
     return tuple(dict.fromkeys(pairs))
-
-
-def _detail(one: Transition) -> str:
-    """A transition's id and what happens by it."""
-    done = [f"{part.name} = {to_text(part.value)}" for part in one.assignments]
-    done += [f"{part.collection} in {part.state}: {part.event}" for part in one.members]
-    return f"{one.id}: {'; '.join(done)}" if done else one.id

@@ -1,0 +1,1 @@
+"""Drawings of machines, from definitions and from compiled tables: one model, one canvas."""
