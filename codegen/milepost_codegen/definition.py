@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttemptsFile",
+    "CausesFile",
     "CollectionFile",
     "CrashesFile",
     "EventFile",
@@ -190,12 +191,21 @@ class ProgressFile(_Part):
     )
 
 
+class CausesFile(_Part):
+    """The causes by which work ends without a result, as the lifecycle calls them."""
+
+    error: str | None = None
+    timeout: str | None = None
+    lost: str | None = None
+
+
 class FailureFile(_Part):
     """How work ends without a result; null says that the event has no such field."""
 
     event: str
     cause: str | None = None
     message: str | None = None
+    causes: CausesFile = CausesFile()
 
 
 class RecoveryFile(_Part):

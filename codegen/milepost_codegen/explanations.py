@@ -65,7 +65,8 @@ no group either. A `default` beside a `history` must be a member of the group.
 """,
     "E205": """\
 The name is no context variable, no named guard and no member of the enum that stands on the other
-side; or `set` assigns something that is no variable.
+side; or `set` assigns something that is no variable; or a role names a variable or a cause that
+there is not.
 """,
     "E206": """\
 The type is not `bool`, `int`, `str`, `json`, `bytes`, `timestamp` or a declared enum.

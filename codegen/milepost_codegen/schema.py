@@ -34,6 +34,7 @@ _REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "CollectionFile": ("machine", "accepts"),
     "ProgressFile": ("except",),
     "FailureFile": ("event", "cause", "message"),
+    "CausesFile": ("error", "timeout", "lost"),
     "RecoveryFile": ("event", "lost", "reason"),
     "AttemptsFile": ("counts", "most"),
     "CrashesFile": ("marks", "counts", "most"),
@@ -134,6 +135,12 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "event": "The event by which work ends without a result.",
         "cause": "Its field (an enum) that tells causes apart; null: there is none.",
         "message": "Its field (str) for people; null: there is none.",
+        "causes": "Which members of the enum say what a run finds.",
+    },
+    "CausesFile": {
+        "error": "The cause of what raised an error.",
+        "timeout": "The cause of what took too long; null: it is an error.",
+        "lost": "The cause of what its executor died of; null: there is none.",
     },
     "RecoveryFile": {
         "event": "The event by which another executor takes over.",

@@ -27,11 +27,18 @@ class EventField(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """The event by which work ends without a result, and its fields that say why, `""` for none."""
+    """The event by which work ends without a result, and its fields that say why, `""` for none.
+
+    `error`, `timeout` and `lost` are the values of `cause` that say that the work raised, that it
+    took too long, and that its executor died; `""` where the lifecycle has no word for that.
+    """
 
     event: str
     cause: str = ""
     message: str = ""
+    error: str = ""
+    timeout: str = ""
+    lost: str = ""
 
 
 class Recovery(NamedTuple):

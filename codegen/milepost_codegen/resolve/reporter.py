@@ -33,6 +33,7 @@ _CODES: Final[Mapping[str, str]] = {
     "type": "E206",
     "collection": "E207",
     "payload field": "E208",
+    "cause": "E205",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost.roles import EventField, Failure, Outcome, Phase, Recovery, Roles
+from milepost_codegen.definition import CausesFile
 from milepost_codegen.findings import nearest
 from milepost_codegen.model import MachineRoles
 from milepost_codegen.resolve.inference import MEMBER_STATES, infer
@@ -150,7 +151,37 @@ class _Reader:
         if event:
             cause = self._part(event, file.cause, "failure", "cause", _is_enum, "an enum")
             message = self._part(event, file.message, "failure", "message", _is("str"), "str")
-            yield "failure", Failure(event, cause, message)
+            yield "failure", Failure(event, cause, message, **self._causes(event, cause))
+
+    def _causes(self, event: str, cause: str) -> dict[str, str]:
+        """What the enum calls the causes that a run finds: as written, or by the same name.
+
+        The only member of an enum is the cause of errors, whatever it is called.
+        """
+        written = self.file.failure.causes if self.file.failure is not None else CausesFile()
+        fields = {one.name: one for one in self.events[event].fields}
+        if not cause:
+            if written.model_fields_set:
+                self.reporter.report(
+                    "E702",
+                    (*self.path, "failure", "causes"),
+                    f"'{event}' has no field that tells causes apart",
+                    "drop 'causes', or give its payload a field of an enum",
+                )
+            return {}
+        members = fields[cause].type.members
+        found: dict[str, str] = {}
+        for kind in CausesFile.model_fields:
+            name = getattr(written, kind)
+            if name is not None:
+                place = self.reporter.source.at(*self.path, "failure", "causes", kind)
+                found[kind] = self._known(self.reporter.lookup("cause", name, members, place))
+            elif kind in written.model_fields_set:  # null: there is none
+                found[kind] = ""
+            elif kind in members or (kind == "error" and len(members) == 1):
+                found[kind] = kind if kind in members else members[0]
+                self.inferred.add(f"failure.causes.{kind}")
+        return found
 
     def _recover(self) -> Iterator[tuple[str, object]]:
         file = self.file.recover

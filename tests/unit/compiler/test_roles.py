@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from milepost.lifecycles import mapreduce, mapreduce_v1
 from milepost.machine import Lifecycle, frozen
 from milepost.roles import NO_ROLES, EventField, Failure, Outcome, Phase, Recovery, Roles
+from milepost_codegen.compiler import compile_definition
+
+from .lifecycles import FINDINGS
 
 
 def test_the_digests_of_the_built_in_lifecycle_are_those_of_stored_jobs() -> None:
@@ -36,11 +41,11 @@ def test_the_tables_hold_what_is_written_and_what_follows() -> None:
         crashes="crashes",
         max_crashes="max_crashes",
         result=EventField("succeed", "result"),
-        failure=Failure("fail", "cause", "message"),
+        failure=Failure("fail", "cause", "message", "error", "timeout", "executor_lost"),
     ) == (mapreduce.ITEM.roles)
     assert Roles(
         result=EventField("finish_reduce", "result"),
-        failure=Failure("fail", "cause", "message"),
+        failure=Failure("fail", "cause", "message", "error", "timeout", "executor_lost"),
         phases=(
             Phase("setup", "start_map"),
             Phase("map", "finish_map", ("items",)),
@@ -90,3 +95,36 @@ def test_the_root_is_the_one_machine_that_no_collection_is_of() -> None:
     assert alone.machines["item"].roles != NO_ROLES
     two = lifecycle(item=mapreduce.ITEM, job=mapreduce.JOB, order=mapreduce.ITEM)
     assert (two.root, two.collections) == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("enum", "failure", "found"),
+    [
+        ("[error, timeout]", "fail", ("error", "timeout", "")),
+        ("[lost, late, error]", "fail", ("error", "", "lost")),
+        ("[broken]", "fail", ("broken", "", "")),
+        ("[broken, late]", "fail", ("", "", "")),
+        ("[a, b, c]", "{event: fail, causes: {error: b, timeout: c, lost: a}}", ("b", "c", "a")),
+        ("[error, timeout]", "{event: fail, causes: {timeout: null}}", ("error", "", "")),
+        ("[error, timeout]", "{event: fail, cause: null}", ("", "", "")),
+    ],
+)
+def test_causes_are_those_written_or_those_of_the_names(
+    enum: str, failure: str, found: tuple[str, str, str]
+) -> None:
+    """The only member of an enum is the cause of errors; null says that there is none."""
+    text = (FINDINGS / "E205_roles.yaml").read_text(encoding="utf-8")
+    edits = {
+        "counts: trys": "counts: tries",
+        "Cause: [error, timeout]": f"Cause: {enum}",
+        "failure: fail": f"failure: {failure}",
+    }
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    machines = compile_definition(text.encode(), "f.yaml").lifecycle.machines
+    roles = next(m.roles for m in machines if m.name == "task")
+    assert roles is not None
+    failing = roles.roles.failure
+    assert failing is not None
+    assert (failing.error, failing.timeout, failing.lost) == found
