@@ -43,10 +43,12 @@ contracts: $(STAMP)
 
 drift: $(STAMP)
 	$(BIN)/milepost compile --check
+	$(BIN)/python -m milepost_twin --check
 
-## compile: regenerate the tables and diagrams from statemachine.yaml
+## compile: regenerate the tables and diagrams from statemachine.yaml, and the manager's awaited twin
 compile: $(STAMP)
 	$(BIN)/milepost compile
+	$(BIN)/python -m milepost_twin
 
 # The peers have a .venv of their own: what they bring along is nothing to develop with.
 $(BENCH_STAMP): pyproject.toml

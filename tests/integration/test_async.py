@@ -22,19 +22,46 @@ from milepost import (
     Write,
 )
 from milepost.errors import PayloadInvalid, StoreError
+from milepost.lifecycles import mapreduce, mapreduce_v1
 
 JOB = "j"
 ITEMS = 100
 
 
-def test_every_method_is_there_with_the_same_arguments() -> None:
-    """The two cannot drift apart."""
-    for name, method in inspect.getmembers(StateManager, inspect.isfunction):
+def surface(kind: type) -> dict[str, list[str]]:
+    """The public names of a class, each with its parameters, types and defaults; none for data."""
+    found: dict[str, list[str]] = {}
+    for name, member in inspect.getmembers_static(kind):
         if name.startswith("_"):
             continue
-        other = getattr(AsyncStateManager, name)
-        expected = list(inspect.signature(method).parameters)
-        assert list(inspect.signature(other).parameters) == expected, name
+        function = member.__func__ if isinstance(member, classmethod) else member
+        found[name] = []
+        if inspect.isfunction(function):
+            given = list(inspect.signature(function).parameters.values())[1:]
+            found[name] = [str(parameter) for parameter in given]
+    return found
+
+
+def test_every_name_is_there_with_the_same_arguments() -> None:
+    """`open` and properties among them; the twin of `open` takes the number of threads beside."""
+    expected = surface(StateManager)
+    assert "lifecycle" in str(expected["open"])
+    expected["open"].append("threads: 'int' = 32")
+    assert surface(AsyncStateManager) == expected
+
+
+def test_open_takes_a_lifecycle_and_its_earlier_versions(tmp_path: Path) -> None:
+    """A job that was made under an earlier version goes on under the newest."""
+    path = tmp_path / "jobs.db"
+
+    async def run() -> None:
+        async with await AsyncStateManager.open(path, lifecycle=mapreduce_v1.LIFECYCLE) as old:
+            assert (await old.create_job(["a"], job_id=JOB)).lifecycle.version == 1
+        lifecycles = {"lifecycle": mapreduce.LIFECYCLE, "earlier": [mapreduce_v1.LIFECYCLE]}
+        async with await AsyncStateManager.open(path, **lifecycles, threads=2) as new:
+            assert (await new.fire(JOB, "start_map")).lifecycle.version == 2
+
+    asyncio.run(run())
 
 
 def test_a_job_runs_through_awaited(tmp_path: Path) -> None:
@@ -296,3 +323,118 @@ def test_loops_of_several_threads_share_a_manager() -> None:
         thread.join()
     assert manager.manager.get_state(JOB).progress.running == ITEMS
     asyncio.run(manager.close())
+
+
+class Entered:
+    """A block that is entered once it may be, and says when it was left."""
+
+    def __init__(self) -> None:
+        self.begun, self.go, self.left = threading.Event(), threading.Event(), threading.Event()
+
+    def __call__(self, *_: object, **__: object) -> Entered:
+        return self
+
+    def __enter__(self) -> str:
+        self.begun.set()
+        assert self.go.wait(timeout=60)
+        return "held"
+
+    def __exit__(self, *_: object) -> None:
+        self.left.set()
+
+
+def test_a_lease_that_nobody_waits_for_any_more_is_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A coroutine that is cancelled while it waits for one leaves no job held for ever."""
+    lease = Entered()
+    monkeypatch.setattr(StateManager, "lease", lease)
+
+    async def run() -> None:
+        manager = AsyncStateManager(StateManager.open("memory:"))
+
+        async def hold() -> None:
+            async with manager.lease(JOB):
+                raise AssertionError("it was cancelled before")
+
+        holding = asyncio.create_task(hold())
+        await asyncio.to_thread(lease.begun.wait, 60)
+        holding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await holding
+        lease.go.set()
+        await manager.close()  # waits for the threads
+        assert lease.left.is_set()
+
+    asyncio.run(run())
+
+
+def test_a_lease_is_given_back_however_often_its_holder_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also while its end waits for a thread."""
+    lease = Entered()
+    lease.go.set()
+    monkeypatch.setattr(StateManager, "lease", lease)
+    begun, go = threading.Event(), threading.Event()
+
+    def busy(*_: object) -> None:
+        begun.set()
+        assert go.wait(timeout=60)
+
+    monkeypatch.setattr(StateManager, "get_state", busy)
+
+    async def run() -> None:
+        manager = AsyncStateManager(StateManager.open("memory:"), threads=1)
+        held = asyncio.Event()
+
+        async def hold() -> None:
+            async with manager.lease(JOB):
+                held.set()
+                await asyncio.Event().wait()
+
+        holding = asyncio.create_task(hold())
+        await held.wait()
+        other = asyncio.create_task(manager.get_state(JOB))
+        await asyncio.to_thread(begun.wait, 60)  # the only thread is taken
+        for _ in range(2):
+            holding.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await holding
+        go.set()
+        await other
+        await manager.close()
+        assert lease.left.is_set()
+
+    asyncio.run(run())
+
+
+def test_a_manager_that_nobody_waits_for_any_more_is_closed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun, go, closed = threading.Event(), threading.Event(), threading.Event()
+    opened = StateManager.open
+
+    def gated(*given: Any, **keywords: Any) -> StateManager:
+        begun.set()
+        assert go.wait(timeout=60)
+        return opened(*given, **keywords)
+
+    def close(manager: StateManager) -> None:
+        closed.set()
+
+    monkeypatch.setattr(StateManager, "open", gated)
+    monkeypatch.setattr(StateManager, "close", close)
+
+    async def run() -> None:
+        opening = asyncio.create_task(AsyncStateManager.open("memory:"))
+        await asyncio.to_thread(begun.wait, 60)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        go.set()
+        assert await asyncio.to_thread(closed.wait, 60)
+
+    asyncio.run(run())
