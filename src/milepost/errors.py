@@ -23,6 +23,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ RecordConflict              an item's result is recorded already, and differs
    ├─ LifecycleChanged            the job cannot go on under this version of its lifecycle
    │  └─ LifecycleUnknown         nothing here knows the lifecycle that the job runs by
+   ├─ LifecycleAbsent             a lifecycle that was named is not there, or is none
    ├─ LifecycleUnfit              a lifecycle that no store keeps jobs of, or two of one name
    ├─ InputChanged                the items given are not those of the job
    ├─ ImportFailed                an old job of which nothing can be made here
@@ -78,6 +79,7 @@ __all__ = [
     "LeaseForeign",
     "LeaseHeld",
     "LeaseLost",
+    "LifecycleAbsent",
     "LifecycleChanged",
     "LifecycleUnfit",
     "LifecycleUnknown",
@@ -488,6 +490,19 @@ class LifecycleUnknown(LifecycleChanged):
             f"job {self.job_id} runs by {self.stored}, of which there is no table here (there are:"
             f" {self.current}): {self.problem}"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class LifecycleAbsent(StateError):
+    """A lifecycle that was `named` in `source` cannot be had; nothing was opened."""
+
+    code: ClassVar[str] = "lifecycle-absent"
+    named: str
+    source: str
+    problem: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.source} {self.named}: {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)

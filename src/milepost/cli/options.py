@@ -9,9 +9,17 @@ from typing import Any, Final, TypeVar
 import click
 
 from milepost.arguments import MAX_COUNT
-from milepost.cli.session import AS_JSON, DEBUG, STORE
+from milepost.cli.session import AS_JSON, DEBUG, LIFECYCLES, STORE
 
-__all__ = ["debug_option", "examples", "job_argument", "limit_option", "store_option", "with_store"]
+__all__ = [
+    "debug_option",
+    "examples",
+    "job_argument",
+    "lifecycle_option",
+    "limit_option",
+    "store_option",
+    "with_store",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: what click decorates has any parameters
 
@@ -40,6 +48,23 @@ def store_option(*, envvar: str | None = None) -> Callable[[_F], _F]:
     )
 
 
+def lifecycle_option() -> Callable[[_F], _F]:
+    """`--lifecycle`: where a lifecycle is; more than once for several."""
+
+    def callback(context: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
+        context.meta[LIFECYCLES] = (*context.meta.get(LIFECYCLES, ()), *value)
+
+    return click.option(
+        "--lifecycle",
+        "modules",
+        metavar="MODULE[:NAME]",
+        multiple=True,
+        expose_value=False,
+        callback=callback,
+        help="A lifecycle that jobs run by: its module, or FILE.py; else MILEPOST_LIFECYCLES.",
+    )
+
+
 def debug_option(*, envvar: str | None = None) -> Callable[[_F], _F]:
     """`--debug`: tracebacks. A group also takes it from the environment variable `envvar`."""
     return click.option(
@@ -61,7 +86,7 @@ def with_store(function: _F) -> _F:
         callback=_remember(AS_JSON),
         help="Answer in JSON, with the name of its schema.",
     )
-    options = (debug_option(), as_json, store_option())
+    options = (debug_option(), as_json, lifecycle_option(), store_option())
     return reduce(lambda decorated, option: option(decorated), options, function)
 
 

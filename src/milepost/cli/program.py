@@ -22,6 +22,7 @@ from milepost.cli.commands.import_jobs import import_jobs
 from milepost.cli.commands.items import items
 from milepost.cli.commands.jobs import jobs
 from milepost.cli.commands.keep import keep
+from milepost.cli.commands.lifecycles import lifecycles
 from milepost.cli.commands.migrate import migrate
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
@@ -31,7 +32,7 @@ from milepost.cli.commands.salvage import salvage
 from milepost.cli.commands.show import show
 from milepost.cli.commands.sizes import sizes
 from milepost.cli.commands.verify import verify
-from milepost.cli.options import debug_option, examples, store_option
+from milepost.cli.options import debug_option, examples, lifecycle_option, store_option
 from milepost.cli.session import DEBUG
 from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
 from milepost.errors import MilepostError
@@ -48,7 +49,7 @@ __all__ = ["Program", "main"]
 _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
     *(plan, recover, rewind, fork, dead, requeue),
-    *(verify, salvage, backup, migrate, compact, diagram),
+    *(verify, salvage, backup, migrate, compact, diagram, lifecycles),
     *(gc, keep, sizes, import_jobs),
 )
 _GROUP: Final = "milepost.commands"
@@ -200,6 +201,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # no
     help="Show the versions of the package, of what it stores and of its lifecycle.",
 )
 @debug_option(envvar="MILEPOST_DEBUG")
+@lifecycle_option()
 @store_option(envvar="MILEPOST_DB")
 def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.

@@ -14,13 +14,25 @@ import click
 from milepost.cli.output import note, write_json, write_page
 from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant
-from milepost.errors import StateError
+from milepost.discovery import Discovery, discover
+from milepost.errors import LifecycleUnknown, StateError
 from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
 from milepost.text.escapes import printable
 
-__all__ = ["AS_JSON", "DEBUG", "STORE", "Session", "find_job", "session_of", "tell_unreadable"]
+__all__ = [
+    "AS_JSON",
+    "DEBUG",
+    "LIFECYCLES",
+    "STORE",
+    "Session",
+    "answer",
+    "discovery_of",
+    "find_job",
+    "session_of",
+    "tell_unreadable",
+]
 
 STORE: Final = "milepost.store"
 """Where a click context keeps the store that was named."""
@@ -30,6 +42,9 @@ AS_JSON: Final = "milepost.json"
 
 DEBUG: Final = "milepost.debug"
 """Where it keeps whether tracebacks are wanted."""
+
+LIFECYCLES: Final = "milepost.lifecycles"
+"""Where it keeps the lifecycles that were named, in order."""
 
 _LISTED: Final = 10
 
@@ -41,20 +56,40 @@ class Session:
     store: str
     as_json: bool
     clock: Clock
+    discovery: Discovery
 
     @contextmanager
     def reading(self) -> Iterator[StateManager]:
         """The store, opened for reading alone; it must exist."""
-        with StateManager.open(
-            self.store, create=False, read_only=True, clock=self.clock
-        ) as manager:
+        with self._opened(read_only=True) as manager:
             yield manager
 
     @contextmanager
     def writing(self) -> Iterator[StateManager]:
         """The store, opened for commands that were told to change something; it must exist."""
-        with StateManager.open(self.store, create=False, clock=self.clock) as manager:
+        with self._opened(read_only=False) as manager:
             yield manager
+
+    @contextmanager
+    def _opened(self, *, read_only: bool) -> Iterator[StateManager]:
+        """The store, with the lifecycles that were found; what could not be had is told."""
+        with StateManager.open(
+            self.store,
+            create=False,
+            read_only=read_only,
+            clock=self.clock,
+            lifecycles=self.discovery.lifecycles,
+            earlier=self.discovery.earlier,
+        ) as manager:
+            for each in self.discovery.troubles:
+                note(f"the lifecycle {each.named} of a package is not here: {each.problem}")
+            try:
+                yield manager
+            except LifecycleUnknown as error:
+                for each in self.discovery.found:
+                    if each.named == error.lifecycle and each.problem:
+                        error.add_note(each.problem)
+                raise
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, by the session's clock if it has a way to."""
@@ -66,16 +101,25 @@ class Session:
 
     def answer(self, view: View, page: Callable[[], Page]) -> None:
         """Write `view` as JSON if that was asked for, else the page of it."""
-        if self.as_json:
-            write_json(view)
-        else:
-            write_page(page())
+        _answer(view, page, as_json=self.as_json)
+
+
+def answer(context: click.Context, view: View, page: Callable[[], Page]) -> None:
+    """Write `view` as the options of `context` ask for it, without a store."""
+    _answer(view, page, as_json=context.meta.get(AS_JSON, False))
+
+
+def _answer(view: View, page: Callable[[], Page], *, as_json: bool) -> None:
+    if as_json:
+        write_json(view)
+    else:
+        write_page(page())
 
 
 def session_of(context: click.Context) -> Session:
     """The session that the options of `context` ask for. A Clock as its `obj` stands for time.
 
-    Raises UsageError if no store was named.
+    Raises UsageError if no store was named, LifecycleAbsent for a lifecycle that cannot be had.
     """
     store: str | None = context.meta.get(STORE)
     if not store:
@@ -85,8 +129,17 @@ def session_of(context: click.Context) -> Session:
     return Session(
         store=store,
         as_json=context.meta.get(AS_JSON, False),
+        discovery=discovery_of(context),
         clock=context.obj if context.obj is not None else SystemClock(),
     )
+
+
+def discovery_of(context: click.Context) -> Discovery:
+    """The lifecycles that the options of `context` name, and those that are found.
+
+    Raises LifecycleAbsent, LifecycleUnfit.
+    """
+    return discover(context.meta.get(LIFECYCLES, ()))
 
 
 def tell_unreadable(context: click.Context, problems: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from milepost.clock import Clock
+from milepost.discovery import Discovery
 from milepost.inspect.page import Column, Note, Page, Table
 from milepost.inspect.repair import RepairLine, repair_line
 from milepost.state.keeping.salvage import SalvagedJob, describe
@@ -63,12 +64,13 @@ class SalvageView:
     jobs: tuple[SalvageLine, ...]
 
 
-def salvage(old: Path, new: Path, *, clock: Clock) -> SalvageView:
+def salvage(old: Path, new: Path, *, discovery: Discovery, clock: Clock) -> SalvageView:
     """What was copied out of the store `old` into the file `new`, which is made.
 
     Raises as milepost.state.keeping.salvage does.
     """
-    jobs = tuple(_line(job) for job in copy(old, new, clock=clock))
+    copied = copy(old, new, lifecycles=discovery.lifecycles, earlier=discovery.earlier, clock=clock)
+    jobs = tuple(_line(job) for job in copied)
     return SalvageView(old=str(old), new=str(new), whole=all(job.whole for job in jobs), jobs=jobs)
 
 

@@ -57,7 +57,9 @@ class Catalogue:
                     " give one of them, and the tables of its earlier versions as earlier=[…]",
                 )
         current.setdefault(mapreduce.LIFECYCLE.name, mapreduce.LIFECYCLE)
-        tables = {one.digest: one for one in (*current.values(), *earlier)}
+        tables = {one.digest: one for one in current.values()}
+        for one in earlier:
+            tables.setdefault(one.digest, one)
         modules = {}
         if current[mapreduce.LIFECYCLE.name] is mapreduce.LIFECYCLE:
             modules = {

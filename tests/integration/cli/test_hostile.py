@@ -75,7 +75,13 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
         ("hostile", "--mermaid"),
         ("hostile", "--out", NEW),
     ],
-    "gc": [(), ("--failed", SOME)],
+    "lifecycles": [
+        (),
+        ("--lifecycle", SOME),
+        ("--lifecycle", NEW),
+        ("--lifecycle", f"json:{SOME}"),
+    ],
+    "gc": [(), ("--failed", SOME), ("--of", SOME)],
     "keep": [
         ("hostile",),
         ("hostile", "--for", "never", "--reason", SOME),

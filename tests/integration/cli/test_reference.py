@@ -44,7 +44,7 @@ def test_every_option_is_documented(name: str) -> None:
     shared = PAGE.read_text().split("\n## ")[0]
     for parameter in main.commands[name].params:
         for option in parameter.opts if isinstance(parameter, click.Option) else ():
-            where = shared if option in ("--db", "--json", "--debug") else text
+            where = shared if option in ("--db", "--json", "--debug", "--lifecycle") else text
             assert f"`{option}" in where, option
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -26,8 +27,17 @@ ORDERS_3 = edited(ORDERS_2, ("version: 2", "version: 3"), ("Put off by hand", "P
 
 
 def write(folder: Path, text: str, *earlier: str) -> Path:
-    """Compile `text` into `folder`, with the tables of `earlier` versions; the module's path."""
+    """Put `text`, compiled with `earlier` versions, into `folder`; the module's path."""
     folder.mkdir(parents=True, exist_ok=True)
+    for module in _compiled(text, *earlier).glob("*.py"):
+        shutil.copy(module, folder)
+    return folder / "orders.py"
+
+
+@cache
+def _compiled(text: str, *earlier: str) -> Path:
+    """A folder with what the compiler makes of `text`."""
+    folder = Path(mkdtemp())
     sources = []
     for number, one in enumerate((text, *earlier)):
         source = folder / f"definition_{number}.yaml"
@@ -38,13 +48,13 @@ def write(folder: Path, text: str, *earlier: str) -> Path:
         arguments += ["--earlier", source]
     done = CliRunner().invoke(compile_command, arguments)
     assert done.exit_code == 0, done.output
-    return folder / "orders.py"
+    return folder
 
 
 @cache
 def compiled(text: str, *earlier: str) -> Lifecycle:
     """The lifecycle of `text`, with upgrades from `earlier` versions."""
-    lifecycle: Lifecycle = _module(write(Path(mkdtemp()), text, *earlier)).LIFECYCLE
+    lifecycle: Lifecycle = _module(_compiled(text, *earlier) / "orders.py").LIFECYCLE
     return lifecycle
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from milepost.cli.options import debug_option, examples
+from milepost.cli.options import debug_option, examples, lifecycle_option
 from milepost.cli.session import AS_JSON, STORE, session_of
 from milepost.inspect import salvage as model
 
@@ -25,6 +25,7 @@ _NOT_WHOLE = 1
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with its schema.")
+@lifecycle_option()
 @debug_option()
 @click.pass_context
 def salvage(context: click.Context, *, old: Path, new: Path, as_json: bool) -> None:
@@ -36,6 +37,6 @@ def salvage(context: click.Context, *, old: Path, new: Path, as_json: bool) -> N
     context.meta[STORE] = str(old)
     context.meta[AS_JSON] = as_json
     session = session_of(context)
-    view = model.salvage(old, new, clock=session.clock)
+    view = model.salvage(old, new, discovery=session.discovery, clock=session.clock)
     session.answer(view, lambda: model.salvage_page(view))
     context.exit(0 if view.whole else _NOT_WHOLE)

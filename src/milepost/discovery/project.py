@@ -1,0 +1,78 @@
+"""The lifecycles of the project that a folder is in, by the [tool.milepost] of its pyproject.toml.
+
+Nothing in such a folder is run because a command is called there: a module of the project is
+imported only where Python finds it without the folder, as it does once the project is installed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from milepost.discovery.modules import module_at
+
+__all__ = ["Listed", "listed"]
+
+_NAME: Final = re.compile(r"(?m)^lifecycle:[ \t]*([a-z][a-z0-9_]{0,38})[ \t]*(?:#.*)?$")
+_ADVICE: Final = (
+    "is not on Python's path, and nothing is imported from a folder because a command is called in"
+    " it: install the project, or say --lifecycle"
+)
+_MOST_BYTES: Final = 1_000_000
+
+
+class Listed(NamedTuple):
+    """A lifecycle that a project lists: its module where Python finds it, else why it does not.
+
+    `named` is the name of the lifecycle or, where that is not known, of what lists it.
+    """
+
+    named: str
+    file: Path | None
+    module: str | None
+    problem: str
+
+
+def listed(folder: Path) -> Iterator[Listed]:
+    """The lifecycles that the nearest pyproject.toml from `folder` upwards lists, in order."""
+    for place in (folder, *folder.parents):
+        project = place / "pyproject.toml"
+        if project.is_file():
+            yield from _listed(project)
+            return
+
+
+def _listed(project: Path) -> Iterator[Listed]:
+    try:
+        told = tomllib.loads(_text(project)).get("tool", {}).get("milepost", {})
+        entries = told.get("lifecycles", [])
+        pairs = [(each["source"], each["python"]) for each in entries if "python" in each]
+        files = [(project.parent / source, project.parent / python) for source, python in pairs]
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        yield Listed(str(project), None, None, f"it cannot be read: {error}")
+        return
+    for source, python in files:
+        yield _of(source, python)
+
+
+def _of(source: Path, python: Path) -> Listed:
+    try:
+        name = _NAME.search(_text(source))
+    except (OSError, ValueError) as error:
+        return Listed(str(source), None, None, f"it cannot be read: {error}")
+    if name is None:
+        return Listed(str(source), None, None, "it does not begin with the name of a lifecycle")
+    file = (python / f"{name[1]}.py").resolve()
+    if not file.is_file():
+        return Listed(name[1], file, None, f"{file} is not there yet: `milepost compile` writes it")
+    module = module_at(file)
+    problem = "" if module else f"{file} {_ADVICE} {file}"
+    return Listed(name[1], file, module, problem)
+
+
+def _text(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.read(_MOST_BYTES)
