@@ -209,12 +209,58 @@ The field or variable is of another type than the role needs, or the event has n
 cause is an enum, a message and a reason are `str`, `lost` is `bool`, variables of a job are `json`.
 Counters are `int`, marks are `bool`, and bounds are parameters that are `int`.
 """,
+    "E703": """\
+A state has one role, and an event has one, unless the state tells which is meant: a phase may end
+by the event of the result, `requeue` may be the event of `retry`, `lost` that of `release` or
+`failure`, `skip` that of `give_up`. Where two roles would be inferred for a state, because events
+of both lead to it, counts of one would hold the other: give the two states of their own, or write
+down which it is.
+""",
+    "E704": """\
+The states that are written for a role are not those that the rows give it. The event that begins
+attempts leads from a waiting state to a held one, that of the result to one that is done, and so
+on; where such an event leads to a state that is in no list, counts would miss what is in it. A
+state that no such event ever leads to cannot be in the list, and a final state neither waits nor
+is held.
+""",
+    "E705": """\
+An attempt begins, and from the state that it begins in nothing leads out by which an attempt ends:
+no event of `result`, `failure`, `release`, `lost` or `crash`. Where work goes on in another state,
+that is held too.
+""",
+    "E706": """\
+The event is never taken where its role needs it: a held state has no row for `lost`, so that what a
+dead executor held stays there; no failed state takes `retry`, no dead one `requeue`; a phase does
+not take the event that ends it, nor a recovery, although members are worked on in it; nothing
+resumes from the state; or no owner ever accepts the event of a member.
+""",
+    "E707": """\
+The event is taken, and does not lead where its role says: `retry` and `requeue` to a state that
+waits, `lost`, `release` and `crash` out of an executor's hands, `recover` to the phase that it came
+from, the end of a phase out of it, a resumption to where work goes on, a pause to a state that is
+no phase; a failure to where something can be decided, unless the state is final, or written as
+`failed` or `dead`.
+""",
+    "E708": """\
+Phases are listed in the order in which they are worked in. Every way to this one leads through a
+phase that is listed after it.
+""",
     "E709": """\
-An outcome is `succeeded`, `failed` or `cancelled`.
+An outcome is `succeeded`, `failed` or `cancelled`, of a state that is final, or from which `resume`
+says how the job goes on. Where outcomes are written, every final state has one, and a state to
+which events with different outcomes lead has one written.
 """,
     "E710": """\
 The event is named without a field, and several of its fields could be the one that is meant. Name
 it.
+""",
+    "E711": """\
+Whoever keeps the jobs sends the events of `release`, `lost`, `crash`, `retry`, `give_up`, `requeue`
+and `recover` by itself, with no payload but the fields that the role names. Another field that is
+required would refuse them.
+""",
+    "E712": """\
+The variable counts or marks something, and no row ever sets it.
 """,
     "W401": """\
 All rows of the pair have guards, and these may all say no: the event is then refused. If that is

@@ -8,6 +8,7 @@ from milepost_codegen.checks.determinism import check_determinism
 from milepost_codegen.checks.earlier import check_earlier_names
 from milepost_codegen.checks.generated import check_generated
 from milepost_codegen.checks.reachability import check_reachability
+from milepost_codegen.checks.roles import check_roles
 from milepost_codegen.checks.structure import (
     check_defaults,
     check_groups,
@@ -38,5 +39,6 @@ def check(
         check_defaults(machine, findings)
         check_earlier_names(machine, source, findings)
     check_ownership(resolution.lifecycle, findings)
+    check_roles(resolution, findings)
     check_usage(written, resolution, findings)
     check_generated(resolution.lifecycle, source, findings)

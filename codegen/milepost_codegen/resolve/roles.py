@@ -13,9 +13,10 @@ from milepost_codegen.resolve.inference import MEMBER_STATES, infer
 from milepost_codegen.resolve.outline import expand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from milepost_codegen.definition import LifecycleFile, RolesFile
+    from milepost_codegen.findings import Place
     from milepost_codegen.model import Event, Field, Machine
     from milepost_codegen.resolve.reporter import Reporter
     from milepost_codegen.source import Path
@@ -66,18 +67,24 @@ class _Named:
     path: Path
     reporter: Reporter
     member: bool
+    places: Mapping[str, Place]
 
 
 def _resolved(machine: Machine, named: _Named, begins: Mapping[str, str]) -> MachineRoles:
     whole, inferred = infer(named.roles, machine, begins, member=named.member)
     source = named.reporter.source
-    keys = {path: place for path, place in source.values.items() if path[:3] == named.path}
+    size = len(named.path)
+    paths = {
+        ".".join(map(str, path[size:])): path
+        for path in source.values
+        if path[:size] == named.path and path[size:]
+    }
     return MachineRoles(
         roles=whole,
         inferred=named.inferred | inferred,
         place=source.key_at(*named.path),
-        places={".".join(map(str, path[3:])): place for path, place in keys.items() if path[3:]},
-        keys={".".join(map(str, path[3:])): source.key_at(*path) for path in keys if path[3:]},
+        places={**{part: source.at(*path) for part, path in paths.items()}, **named.places},
+        keys={part: source.key_at(*path) for part, path in paths.items()},
     )
 
 
@@ -94,6 +101,7 @@ class _Reader:
         self.sets = {**{group.name: group.states for group in machine.groups}, **own}
         self.variables = {variable.name: variable for variable in machine.variables}
         self.inferred: set[str] = set()
+        self.places: dict[str, Place] = {}
 
     def read(self, *, member: bool) -> _Named:
         """All roles that are written, and those of fields that follow from their types."""
@@ -116,6 +124,7 @@ class _Reader:
             path=self.path,
             reporter=self.reporter,
             member=member,
+            places=self.places,
         )
 
     def _misplaced(self, *, member: bool) -> None:
@@ -229,22 +238,27 @@ class _Reader:
 
     def _event(self, name: str, *path: str | int) -> str:
         place = self.reporter.source.at(*self.path, *path)
-        return self._known(self.reporter.lookup("event", name, self.events, place))
+        return self._lookup("event", name, self.events, place)
 
     def _state(self, name: str, *path: str | int) -> str:
         place = self.reporter.source.key_at(*self.path, *path)
-        return self._known(self.reporter.lookup("state", name, self.states, place))
+        return self._lookup("state", name, self.states, place)
 
-    def _known(self, name: str | None) -> str:
-        """`name`, or `""` for what was reported as unknown, by which no check is misled."""
-        if name is None:
+    def _lookup(self, kind: str, name: str, known: Iterable[str], place: Place) -> str:
+        """`name`, or what it looks like, or `""`; what is unknown misleads no check."""
+        found = self.reporter.lookup(kind, name, known, place)
+        if found != name:
             self.reporter.doubts.roles_missing = True
-        return name or ""
+        return found or ""
 
     def _states(self, names: list[str], key: str) -> tuple[str, ...]:
         found = expand(names, self.sets, self.reporter, *self.path, key)
-        if not found:
+        if any(name not in self.sets for name in names):
             self.reporter.doubts.roles_missing = True
+        for index, name in enumerate(names):
+            for state in self.sets.get(name, ()):
+                place = self.reporter.source.at(*self.path, key, index)
+                self.places.setdefault(f"{key}.{state}", place)
         return found
 
     def _by_state(self, names: Mapping[str, str], key: str) -> dict[str, str]:
@@ -265,13 +279,13 @@ class _Reader:
         source = self.reporter.source
         name, dot, part = text.partition(".")
         place = source.within(whole, 0)
-        event = self._known(self.reporter.lookup("event", name, self.events, place))
+        event = self._lookup("event", name, self.events, place)
         if not event:
             return None
         fields = {one.name: one for one in self.events[event].fields}
         if dot:
             at = source.within(whole, len(name) + 1)
-            known = self._known(self.reporter.lookup("payload field", part, fields, at))
+            known = self._lookup("payload field", part, fields, at)
             if known and typed and fields[known].type.name != kind:
                 self._wrong_type(known, fields[known].type.name, kind, path)
             return EventField(event, known)
@@ -304,7 +318,7 @@ class _Reader:
         fields = {one.name: one for one in self.events[event].fields}
         if name is not None:
             place = self.reporter.source.at(*self.path, key, part)
-            known = self._known(self.reporter.lookup("payload field", name, fields, place))
+            known = self._lookup("payload field", name, fields, place)
             if known and not fits(fields[known]):
                 self._wrong_type(known, fields[known].type.name, wanted, (key, part))
             return known
@@ -323,9 +337,9 @@ class _Reader:
         if name is None:
             return ""
         place = self.reporter.source.at(*self.path, *path)
-        known = self.reporter.lookup("variable", name, self.variables, place)
-        if known is None:
-            return self._known(None)
+        known = self._lookup("variable", name, self.variables, place)
+        if not known:
+            return ""
         variable = self.variables[known]
         if variable.type.name != kind:
             self._wrong_type(known, variable.type.name, kind, path)

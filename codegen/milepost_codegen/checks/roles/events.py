@@ -1,0 +1,120 @@
+"""Events of roles: none means two things, none needs what nobody gives; counters that count."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final
+
+from milepost_codegen.checks.roles.subject import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from milepost_codegen.checks.roles.subject import Subject
+
+__all__ = ["check_counters", "check_events", "check_payloads"]
+
+_ALIKE: Final = (
+    frozenset({"release", "lost", "crash"}),
+    frozenset({"failure", "lost", "crash"}),
+    frozenset({"retry", "requeue"}),
+    frozenset({"give_up", "skip"}),
+    frozenset({"phases", "result"}),
+    frozenset({"phases", "variables"}),
+    frozenset({"phases", "resume"}),
+    frozenset({"result", "variables"}),
+    frozenset({"pause", "resume"}),
+    frozenset({"resume", "variables"}),
+    frozenset({"recover", "variables"}),
+    frozenset({"failure", "variables"}),
+    frozenset({"cancel", "variables"}),
+    frozenset({"pause", "variables"}),
+)
+"""Roles that one event may have at once: the state tells which of them it has."""
+
+
+def check_events(subject: Subject) -> None:
+    """Report events with two roles that contradict each other."""
+    reported: set[tuple[str, str, str]] = set()
+    for (first, one, _), (second, other, part) in itertools.combinations(_named(subject), 2):
+        alike = first == second or any({first, second} <= pair for pair in _ALIKE)
+        if one != other or alike or (first, second, one) in reported:
+            continue
+        reported.add((first, second, one))
+        subject.report(
+            "E703",
+            part,
+            f"'{one}' is the event of '{first}' and of '{second}'",
+            "give each an event of its own, or drop one of the two",
+        )
+
+
+def _named(subject: Subject) -> Iterator[tuple[str, str, str]]:
+    """The roles with their events and the paths of their names."""
+    roles = subject.roles
+    yield from (("phases", one.ends_by, f"phases.{one.state}") for one in roles.phases)
+    plain = {
+        "recover": subject.recover,
+        "pause": roles.pause,
+        "cancel": roles.cancel,
+        "begin": roles.begin,
+        "result": subject.result,
+        "failure": subject.failure,
+        "release": roles.release,
+        "lost": roles.lost,
+        "crash": subject.crash,
+        "retry": roles.retry,
+        "give_up": roles.give_up,
+        "requeue": roles.requeue,
+        "skip": roles.skip,
+    }
+    yield from ((role, event, role) for role, event in plain.items() if event)
+    yield from (("resume", event, f"resume.{state}") for state, event in roles.resume.items())
+    for index, one in enumerate(roles.variables):
+        yield "variables", one.event, f"variables.{index}"
+
+
+def check_payloads(subject: Subject) -> None:
+    """Report events that the engine sends by itself and that need more than it can give."""
+    roles = subject.roles
+    known: dict[str, tuple[str, ...]] = {
+        "release": (),
+        "lost": (),
+        "crash": (roles.crash.field,) if roles.crash else (),
+        "retry": (),
+        "give_up": (),
+        "requeue": (),
+        "recover": (roles.recover.lost, roles.recover.reason) if roles.recover else (),
+    }
+    events = {event.name: event for event in subject.machine.events}
+    for role, name, part in _named(subject):
+        if role not in known:
+            continue
+        needed = [
+            field.name
+            for field in events[name].fields
+            if field.required and field.name not in known[role]
+        ]
+        if needed:
+            subject.report(
+                "E711",
+                part,
+                f"'{name}' needs {listed(needed)}, which nobody gives when it is sent as '{role}'",
+                "give the fields a default, or name another event",
+            )
+
+
+def check_counters(subject: Subject) -> None:
+    """Report counters and marks that no row sets."""
+    roles = subject.roles
+    named = {
+        "attempts.counts": roles.attempts,
+        "crashes.marks": roles.suspect,
+        "crashes.counts": roles.crashes,
+    }
+    assigned = {part.name for one in subject.machine.transitions for part in one.assignments}
+    for part, variable in named.items():
+        if variable and variable not in assigned:
+            subject.report(
+                "E712", part, f"no row sets '{variable}'", "set it in the rows that it is about"
+            )

@@ -1,0 +1,177 @@
+"""Owners: phases that follow each other, events of an operator, and outcomes of what has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milepost_codegen.checks.roles.subject import listed
+from milepost_codegen.resolve.inference import ends
+
+if TYPE_CHECKING:
+    from milepost_codegen.checks.roles.subject import Subject
+
+__all__ = ["check_owner"]
+
+
+def check_owner(subject: Subject) -> None:
+    """Report phases that cannot end or follow, and pauses and outcomes that the rows deny."""
+    _check_phases(subject)
+    _check_order(subject)
+    _check_rest(subject)
+    _check_resume(subject)
+    _check_outcomes(subject)
+
+
+def _check_phases(subject: Subject) -> None:
+    for phase in subject.roles.phases:
+        rows = subject.of_pair(phase.state, phase.ends_by)
+        if not rows:
+            takes = sorted(
+                {one.event for one in subject.machine.transitions if one.source == phase.state}
+            )
+            subject.report(
+                "E706",
+                f"phases.{phase.state}",
+                f"'{phase.state}' has no row for '{phase.ends_by}'",
+                f"it takes: {', '.join(takes)}" if takes else "it takes none",
+            )
+        elif all(row.target == phase.state for row in rows):
+            subject.report(
+                "E707",
+                f"phases.{phase.state}",
+                f"'{phase.ends_by}' does not end '{phase.state}': all its rows lead back to it",
+            )
+
+
+def _check_order(subject: Subject) -> None:
+    """No phase is listed before another without which it cannot be reached.
+
+    Ways through a pause, a resumption and a history are left out: they lead anywhere.
+    """
+    roles, machine = subject.roles, subject.machine
+    aside = {roles.pause, *roles.resume.values()}
+    rows = [one for one in machine.transitions if not one.history and one.event not in aside]
+    states = [phase.state for phase in roles.phases]
+    ways = subject.reach([machine.initial], rows=rows)
+    everything = {state.name for state in machine.states}
+    for index, state in enumerate(states):
+        later = set(states[index + 1 :]) - {state}
+        reached = subject.reach([machine.initial], within=everything - later, rows=rows)
+        if state in ways and state not in reached:
+            subject.report(
+                "E708",
+                f"phases.{state}",
+                f"every way to '{state}' leads through"
+                f" {listed((one for one in states if one in later), word='or')},"
+                " which is listed after it",
+                "list the phases in the order in which they are worked in",
+                key=True,
+            )
+
+
+def _check_rest(subject: Subject) -> None:
+    """States in which the job rests are no phases, and not the end."""
+    roles = subject.roles
+    phases = {phase.state for phase in roles.phases}
+    written = subject.written("paused")
+    for state in roles.paused:
+        part = f"paused.{state}" if written else "pause"
+        code = "E703" if written else "E707"
+        how = f"'{state}' is paused and" if written else f"'{roles.pause}' leads to '{state}',"
+        if state in phases:
+            subject.report(code, part, f"{how} a phase that is worked in")
+        elif state in subject.machine.final:
+            subject.report(
+                "E704" if written else code,
+                part,
+                f"{how} final: what is paused can go on",
+                "name the event under 'cancel' if it is for good",
+            )
+    if not roles.pause:
+        return
+    targets = subject.rows.targets(roles.pause)
+    if written:
+        for state in targets:
+            if state not in roles.paused:
+                subject.report(
+                    "E704",
+                    "paused",
+                    f"'{roles.pause}' leads to '{state}', which is not among the states that are"
+                    " paused",
+                    "add it",
+                )
+        reached = subject.reach(targets)
+        for state in roles.paused:
+            if state not in reached:
+                subject.report(
+                    "E704",
+                    f"paused.{state}",
+                    f"'{state}' cannot be paused: no run leads to it after '{roles.pause}'",
+                )
+    if phases and not phases & set(subject.rows.sources(roles.pause)):
+        subject.report("E706", "pause", f"no phase takes '{roles.pause}'", "add a row from one")
+
+
+def _check_resume(subject: Subject) -> None:
+    roles, machine = subject.roles, subject.machine
+    phases = {phase.state for phase in roles.phases}
+    for state, event in roles.resume.items():
+        part = f"resume.{state}"
+        rows = subject.of_pair(state, event)
+        if state in phases:
+            subject.report(
+                "E703", part, f"'{state}' is a phase that is worked in and rests", key=True
+            )
+        elif state in machine.final:
+            subject.report("E704", part, f"'{state}' is final: nothing resumes it", key=True)
+        elif not rows:
+            subject.report(
+                "E706",
+                part,
+                f"'{state}' has no row for '{event}'",
+                "add one that leads to where the work goes on",
+            )
+        elif all(row.target == state or row.target in machine.final for row in rows):
+            subject.report(
+                "E707", part, f"'{event}' does not lead from '{state}' to where work can go on"
+            )
+
+
+def _check_outcomes(subject: Subject) -> None:
+    roles, machine = subject.roles, subject.machine
+    written = subject.written("outcomes")
+    for state in roles.outcomes:
+        if f"outcomes.{state}" in subject.found.inferred:
+            continue
+        part = f"outcomes.{state}"
+        if state in roles.paused:
+            subject.report("E703", part, f"'{state}' is paused and has an outcome", key=True)
+        elif state not in machine.final and state not in roles.resume:
+            subject.report(
+                "E709",
+                part,
+                f"'{state}' is not the end: it is not final, and 'resume' does not name it",
+                "name a final state, or say how the job goes on from there",
+                key=True,
+            )
+    for state, outcomes in ends(roles, machine, subject.rows).items():
+        if len(outcomes) > 1 and state not in roles.outcomes:
+            said = " and ".join(f"{outcome} by '{event}'" for outcome, event in outcomes.items())
+            subject.report(
+                "E709",
+                "outcomes" if written else "",
+                f"'{state}' would be {said}",
+                f"say which with 'outcomes: {{{state}: {next(iter(outcomes))}}}',"
+                " or give the two states of their own",
+            )
+    if not written:
+        return
+    for state in machine.final:
+        if state not in roles.outcomes:
+            subject.report(
+                "E709",
+                "outcomes",
+                f"the final state '{state}' has no outcome",
+                "say how a job that ends in it has ended",
+                key=True,
+            )
