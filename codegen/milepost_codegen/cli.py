@@ -20,6 +20,7 @@ from milepost_codegen.explanations import explain
 from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Definition, Output, outputs
 from milepost_codegen.project import ProjectProblem, Source, Target, find_project
+from milepost_codegen.roles_text import document_of_roles, section, summary
 from milepost_codegen.schema import schema_text
 from milepost_codegen.write import diff, drift, orphans, shown, write
 
@@ -60,6 +61,9 @@ class _Work:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change.")
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; show what would change.")
+@click.option(
+    "--roles", "show_roles", is_flag=True, help="Write nothing; show the roles, inferred ones too."
+)
 @click.option("--json", "as_json", is_flag=True, help="Findings as JSON on standard output.")
 @click.pass_context
 def compile_command(
@@ -70,15 +74,18 @@ def compile_command(
     earlier: tuple[Path, ...],
     check: bool,
     show_diff: bool,
+    show_roles: bool,
     as_json: bool,
 ) -> None:
     """Generate tables, diagrams and reference pages from lifecycle definitions.
 
     Without FILE, every lifecycle that [tool.milepost] of the nearest pyproject.toml lists.
     """
+    if show_roles:
+        context.exit(_show_roles(file, as_json=as_json))
     try:
         work = _work(file, out, earlier)
-        made, findings = _compiled(work, as_json=as_json)
+        made, told, findings = _compiled(work, as_json=as_json)
     except (ProjectProblem, OSError, RendererFailed) as problem:
         click.echo(f"milepost compile: {printable(str(problem))}", err=True)
         context.exit(_TROUBLE)
@@ -97,6 +104,8 @@ def compile_command(
             context.exit(_TROUBLE)
         for path in write(made):
             click.echo(f"wrote {printable(shown(path, work.root))}", err=True)
+        for line in told:
+            click.echo(line, err=True)
     if as_json:
         _echo_json({"schema": _SCHEMA, "findings": [_as_json(f) for f in findings]})
     context.exit(_DIFFERS if failed else 0)
@@ -161,6 +170,29 @@ def schema_command() -> None:
     click.echo(schema_text(), nl=False)
 
 
+def _show_roles(file: Path | None, *, as_json: bool) -> int:
+    """Print the roles of FILE, or of every lifecycle of the project; the exit code."""
+    findings: list[Finding] = []
+    try:
+        targets: Sequence[Source | Target] = (
+            find_project(Path.cwd()).targets
+            if file is None
+            else (Source(source=file, name=str(file)),)
+        )
+        read = [_definition(one, findings, as_json=as_json) for one in targets]
+    except (ProjectProblem, OSError) as problem:
+        click.echo(f"milepost compile: {printable(str(problem))}", err=True)
+        return _TROUBLE
+    lifecycles = [one.lifecycle for one in read if one is not None]
+    if as_json:
+        told = [part for one in lifecycles for part in document_of_roles(one)]
+        found = [_as_json(finding) for finding in findings]
+        _echo_json({"schema": _SCHEMA, "findings": found, "roles": told})
+    else:
+        click.echo(printable_lines("\n".join(map(section, lifecycles))), nl=False)
+    return _DIFFERS if any(finding.severity == "error" for finding in findings) else 0
+
+
 def _read(file: Path) -> Lifecycle | None:
     """The lifecycle in `file`, or None with its findings printed, if there are errors.
 
@@ -205,9 +237,10 @@ def _names(targets: Sequence[Target]) -> tuple[str, ...]:
     return tuple(name for one in targets for name in (one.name, *(old.name for old in one.earlier)))
 
 
-def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[Finding]]:
-    """The outputs of all targets, and all findings about their definitions, also printed."""
+def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[str], list[Finding]]:
+    """The outputs of all targets, lines on their roles, and all findings, also printed."""
     made: list[Output] = []
+    told: list[str] = []
     findings: list[Finding] = []
     for target in work.targets:
         own = _definition(target, findings, as_json=as_json)
@@ -215,7 +248,8 @@ def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[Finding
         earlier = [one for one in before if one is not None]
         if own is not None and len(earlier) == len(before):
             made.extend(outputs(own, target, earlier))
-    return made, findings
+            told.extend(summary(own.lifecycle))
+    return made, told, findings
 
 
 def _definition(

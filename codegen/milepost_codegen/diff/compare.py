@@ -15,6 +15,7 @@ from milepost_codegen.diff.effects import (
 from milepost_codegen.diff.names import machine_names, member_names
 from milepost_codegen.diff.parts import event_changes, state_changes, variable_changes
 from milepost_codegen.diff.report import Change, Effect, Report, Stranded
+from milepost_codegen.diff.roles import role_changes
 from milepost_codegen.diff.sets import (
     collection_changes,
     enum_changes,
@@ -92,6 +93,7 @@ def _compare_machines(
         *collection_changes(old, new, names),
         *transition_changes(new.name, before, after, own, arcs),
         *invariant_changes(old, new, own),
+        *role_changes(old, new, own),
     ]
     effect = Effect(
         machine=new.name,

@@ -49,6 +49,7 @@ Part: TypeAlias = Literal[
     "transition",
     "ignored",
     "invariant",
+    "role",
 ]
 Section: TypeAlias = Literal["states", "context", "events"]
 _ORDER: Final[tuple[Verdict, ...]] = ("compatible", "migrated", "breaking")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions import to_text
 from milepost_codegen.reference.markdown import cell, code, paragraph
+from milepost_codegen.roles_text import flow, roles_of
 from milepost_codegen.templates import render
 
 if TYPE_CHECKING:
@@ -106,6 +107,14 @@ def _machine(machine: Machine) -> _MachinePage:
                 heading="Invariants",
                 columns=("invariant", "in", "holds", "meaning"),
                 rows=invariants,
+            ),
+            _Section(
+                heading="Roles",
+                columns=("role", "names", "written or inferred"),
+                rows=tuple(
+                    (code(role.name), code(flow(role.value)), role.note or "written")
+                    for role in roles_of(machine)
+                ),
             ),
         ),
     )

@@ -184,7 +184,7 @@ class _Reader:
             name = getattr(written, kind)
             if name is not None:
                 place = self.reporter.source.at(*self.path, "failure", "causes", kind)
-                found[kind] = self._known(self.reporter.lookup("cause", name, members, place))
+                found[kind] = self._lookup("cause", name, members, place)
             elif kind in written.model_fields_set:  # null: there is none
                 found[kind] = ""
             elif kind in members or (kind == "error" and len(members) == 1):
@@ -291,7 +291,7 @@ class _Reader:
             return EventField(event, known)
         fitting = [one.name for one in fields.values() if one.type.name == kind]
         if len(fitting) == 1:
-            self.inferred.add(f"{'.'.join(map(str, path))}.field")
+            self.inferred.add(f"{path[0]}.{event if path[1:] else 'field'}")
             return EventField(event, fitting[0])
         if fitting:
             self._ambiguous(event, fitting, path, f"say {_either(event, fitting)}")
