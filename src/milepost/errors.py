@@ -25,6 +25,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  └─ LifecycleUnknown         nothing here knows the lifecycle that the job runs by
    ├─ LifecycleAbsent             a lifecycle that was named is not there, or is none
    ├─ LifecycleUnfit              a lifecycle that no store keeps jobs of, or two of one name
+   ├─ RoleAbsent                  the lifecycle has no role for what was asked
    ├─ InputChanged                the items given are not those of the job
    ├─ ImportFailed                an old job of which nothing can be made here
    ├─ ImportConflict              an old job whose place here is taken
@@ -89,6 +90,7 @@ __all__ = [
     "PlanStale",
     "RecordConflict",
     "ResultAbsent",
+    "RoleAbsent",
     "ScopeInvalid",
     "StagingExpired",
     "StateError",
@@ -515,6 +517,28 @@ class LifecycleUnfit(StateError):
 
     def __str__(self) -> str:
         return printable(f"lifecycle {self.lifecycle}: {self.problem}")
+
+
+@dataclass(eq=False, kw_only=True)
+class RoleAbsent(StateError, LookupError):
+    """The lifecycle does not say which of its parts has a `role` that `needed_by` goes by.
+
+    `machine` is the one that should name it. Nothing was changed.
+    """
+
+    code: ClassVar[str] = "role-absent"
+    lifecycle: str
+    version: int
+    machine: str
+    role: str
+    needed_by: str
+
+    def __str__(self) -> str:
+        return printable(
+            f"lifecycle {self.lifecycle} version {self.version}: machine '{self.machine}' has no"
+            f" role '{self.role}', which {self.needed_by} needs: name it under"
+            f" machines.{self.machine}.roles"
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.items.ledger import Ledger, MemberRefusedError
+from milepost.items.ledger import Ledger, MemberRefusedError, bitmap
+from milepost.items.ledgers import restore_items
 from milepost.lifecycles import mapreduce
 from milepost.machine import TransitionRefused
 
@@ -32,7 +33,7 @@ def one_by_one(items: list[tuple[str, Any]], event: str, ordinals: list[int]) ->
 @given(batches=batches, most=st.integers(1, 3))
 def test_a_batch_does_what_each_item_would(batches: list[tuple[str, list[int]]], most: int) -> None:
     """Stepping cells is stepping members; a refused batch changes nothing, nor does the past."""
-    ledger = Ledger.create(mapreduce.ITEM, {"max_attempts": most}, COUNT)
+    ledger = Ledger.create(mapreduce.ITEM, {"max_attempts": most}, bitmap(range(COUNT)))
     items = [("pending", mapreduce.ITEM.context(max_attempts=most)) for _ in range(COUNT)]
     for event, ordinals in batches:
         before, past = ledger, ledger.dump()
@@ -48,23 +49,26 @@ def test_a_batch_does_what_each_item_would(batches: list[tuple[str, list[int]]],
         assert before.dump() == past
         assert [ledger.member(n) for n in range(COUNT)] == items
         assert sum(ledger.counts()) == COUNT
-        again = Ledger.restore(mapreduce.ITEM, ledger.params, COUNT, ledger.dump())
+        again = restore_items(mapreduce.LIFECYCLE, ledger.params, COUNT, ledger.dump())
         assert again == ledger
 
 
 def test_restoring_what_is_no_partition_is_refused() -> None:
     """A lost and a doubled item are both found."""
-    ledger = Ledger.create(mapreduce.ITEM, {}, 5)
+    ledger = Ledger.create(mapreduce.ITEM, {}, bitmap(range(5)))
     cells = ledger.dump()
+    twice = ledger.after(ledger.moves("start", [4], None)).dump()[1]
     with pytest.raises(ValueError, match="partition"):
-        Ledger.restore(mapreduce.ITEM, ledger.params, 6, cells)
+        restore_items(mapreduce.LIFECYCLE, ledger.params, 6, cells)
     with pytest.raises(ValueError, match="partition"):
-        Ledger.restore(mapreduce.ITEM, ledger.params, 5, [*cells, *cells[:1]][:0])
+        restore_items(mapreduce.LIFECYCLE, ledger.params, 5, [])
+    with pytest.raises(ValueError, match="partition"):
+        restore_items(mapreduce.LIFECYCLE, ledger.params, 5, [*cells, twice])
 
 
 def test_an_item_listed_twice_or_unknown_is_refused() -> None:
     """A batch names each item once, and only items that there are."""
-    ledger = Ledger.create(mapreduce.ITEM, {}, 5)
+    ledger = Ledger.create(mapreduce.ITEM, {}, bitmap(range(5)))
     with pytest.raises(ValueError, match="twice"):
         ledger.moves("start", [1, 1], None)
     with pytest.raises(KeyError):
@@ -76,15 +80,15 @@ def test_a_ledger_grows_by_items_as_they_begin(
     batches: list[tuple[str, list[int]]], more: int
 ) -> None:
     """Those that it had stay as they are; those that join are as those of a new ledger."""
-    ledger = Ledger.create(mapreduce.ITEM, {"max_attempts": 2}, COUNT)
+    ledger = Ledger.create(mapreduce.ITEM, {"max_attempts": 2}, bitmap(range(COUNT)))
     for event, ordinals in batches:
         with suppress(MemberRefusedError):
             ledger = ledger.after(ledger.moves(event, ordinals, None))
     past = ledger.dump()
-    grown = ledger.grown(more)
+    grown = ledger.grown(bitmap(range(COUNT, COUNT + more)))
     assert ledger.dump() == past
     assert grown.count == COUNT + more
     assert [grown.member(n) for n in range(COUNT)] == [ledger.member(n) for n in range(COUNT)]
-    fresh = Ledger.create(mapreduce.ITEM, {"max_attempts": 2}, 1).member(0)
+    fresh = Ledger.create(mapreduce.ITEM, {"max_attempts": 2}, bitmap(range(1))).member(0)
     assert [grown.member(n) for n in range(COUNT, COUNT + more)] == [fresh] * more
-    assert Ledger.restore(mapreduce.ITEM, grown.params, grown.count, grown.dump()) == grown
+    assert restore_items(mapreduce.LIFECYCLE, grown.params, grown.count, grown.dump()) == grown

@@ -1,4 +1,4 @@
-"""The item ledger: a partition of a job's items into cells that share a state and a context.
+"""The item ledger: a partition of a collection's members into cells that share state and context.
 
 Members of one cell are alike to every guard, so one step moves them all: folding a batch costs
 per cell, not per item. Cells are roaring bitmaps of ordinals that share their containers when
@@ -48,39 +48,38 @@ def bitmap(ordinals: Iterable[int] = ()) -> BitMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The members of a collection, by state and context. Nothing in it changes.
+    """The members of one collection, by state and context. Nothing in it changes.
 
-    `params` are the members' shared parameters. No cell is empty, and no member in two.
+    `params` are the members' shared parameters, `universe` the ordinals of all members. The cells
+    are a partition of it: no cell is empty, and no member in two.
     """
 
     machine: Machine
     params: Values
-    count: int
+    universe: BitMap
     cells: Mapping[Cell, BitMap]
 
     @staticmethod
-    def create(machine: Machine, params: Values, count: int) -> Ledger:
-        """A ledger of `count` members in the machine's initial state."""
+    def create(machine: Machine, params: Values, members: BitMap) -> Ledger:
+        """A ledger of `members` in the machine's initial state."""
         context = machine.context(**params)
         cell = (machine.initial, tuple(context[name] for name in machine.owned))
-        cells = {cell: bitmap(range(count))} if count else {}
+        cells = {cell: members} if members else {}
         shared = {v.name: context[v.name] for v in machine.variables if v.param}
-        return Ledger(machine=machine, params=shared, count=count, cells=cells)
+        return Ledger(machine=machine, params=shared, universe=members, cells=cells)
 
     @staticmethod
-    def restore(
-        machine: Machine, params: Values, count: int, cells: Iterable[SnapshotCell]
-    ) -> Ledger:
-        """The ledger whose `dump` gave `cells`. Raises ValueError if they are no partition."""
+    def restore(machine: Machine, params: Values, cells: Iterable[SnapshotCell]) -> Ledger:
+        """The ledger whose `dump` gave `cells`. Raises ValueError if a member is in two."""
         restored: dict[Cell, BitMap] = {}
         seen = bitmap()
         for cell in cells:
             members = bitmap(BitMap.deserialize(cell.members).to_array())
             restored[cell.state, tuple(cell.values)] = members
             seen = seen | members
-        if sum(map(len, restored.values())) != count or seen != bitmap(range(count)):
+        if sum(map(len, restored.values())) != len(seen):
             raise ValueError("its items are not a partition")
-        return Ledger(machine=machine, params=params, count=count, cells=restored)
+        return Ledger(machine=machine, params=params, universe=seen, cells=restored)
 
     def dump(self) -> list[SnapshotCell]:
         """The cells as they are stored, in a fixed order."""
@@ -89,15 +88,19 @@ class Ledger:
             for (state, values), members in sorted(self.cells.items(), key=lambda entry: entry[0])
         ]
 
-    def grown(self, count: int) -> Ledger:
-        """With `count` more members behind the last, in the machine's initial state."""
-        more = Ledger.create(self.machine, self.params, count)
+    def grown(self, members: BitMap) -> Ledger:
+        """With more `members`, none of which it has, in the machine's initial state."""
+        more = Ledger.create(self.machine, self.params, members)
         cells = dict(self.cells)
-        for cell, members in more.cells.items():
-            cells[cell] = cells.get(cell, bitmap()) | members.shift(self.count)
-        return Ledger(
-            machine=self.machine, params=self.params, count=self.count + count, cells=cells
-        )
+        for cell, found in more.cells.items():
+            cells[cell] = cells.get(cell, bitmap()) | found
+        universe = self.universe | members
+        return Ledger(machine=self.machine, params=self.params, universe=universe, cells=cells)
+
+    @property
+    def count(self) -> int:
+        """How many members there are."""
+        return len(self.universe)
 
     def counts(self) -> tuple[int, ...]:
         """How many members are in each state, in definition order. O(cells)."""
@@ -168,7 +171,7 @@ class Ledger:
             else:
                 moves.append(self._move(cell, event, hit, {}))
         if found != len(asked):
-            raise KeyError(next(o for o in asked if not 0 <= o < self.count))
+            raise KeyError((asked - self.universe).min())
         return moves
 
     def after(self, moves: Iterable[Move]) -> Ledger:
@@ -184,7 +187,7 @@ class Ledger:
                 del cells[before]
             there = cells.get(after)
             cells[after] = members if there is None else there | members
-        return Ledger(machine=self.machine, params=self.params, count=self.count, cells=cells)
+        return Ledger(machine=self.machine, params=self.params, universe=self.universe, cells=cells)
 
     def _move(self, cell: Cell, event: str, members: BitMap, payload: Values) -> Move:
         state, values = cell

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pyroaring import BitMap
 
 from milepost.errors import ItemsRefused
 from milepost.items.blocks import grown_fingerprint
-from milepost.items.ledger import MemberRefusedError, Move
+from milepost.items.ledger import Ledger, MemberRefusedError, Move, bitmap
+from milepost.items.ledgers import Items, after, grown, ledger_named
 from milepost.job.state import JobState, changed, own_context, restore
 from milepost.log.facts import (
     CheckpointTaken,
@@ -23,6 +24,7 @@ from milepost.log.facts import (
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    MembersAdded,
     Migrated,
     Repaired,
     Rewound,
@@ -30,14 +32,22 @@ from milepost.log.facts import (
 )
 from milepost.machine import Step, TransitionRefused, Values, frozen
 
-__all__ = ["Trace", "advance", "apply", "trace"]
+__all__ = ["Moves", "Trace", "advance", "apply", "takes", "trace"]
+
+
+class Moves(NamedTuple):
+    """What members of one collection do on one event."""
+
+    collection: str
+    event: str
+    moves: list[Move]
 
 
 class Trace(NamedTuple):
     """What one fired fact did: the job's own step, if it took one, and what its items did."""
 
     step: Step | None
-    moves: tuple[tuple[str, list[Move]], ...]
+    moves: tuple[Moves, ...]
 
 
 def advance(state: JobState, commit: Commit) -> JobState:
@@ -63,7 +73,8 @@ def apply(state: JobState, fact: Fact) -> JobState:
     """
     match fact:
         case ItemsFired():
-            return changed(state, items=state.items.after(_item_moves(state, fact)))
+            taken = _item_moves(state, fact)
+            return changed(state, items=after(state.items, taken.collection, taken.moves))
         case JobFired():
             return _fired(state, fact)
         case LeaseTaken():
@@ -74,7 +85,7 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return changed(state, checkpoint_fact=fact, checkpoint_at_us=state.updated_at_us)
         case Rewound():
             return _rewound(state, fact)
-        case ItemsAdded():
+        case ItemsAdded() | MembersAdded():
             return _grown(state, fact)
         case Migrated():
             return _migrated(state, fact)
@@ -115,59 +126,97 @@ def _repaired(state: JobState, fact: Repaired) -> JobState:
 def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
     """What a fired fact does to the job and its items. Raises as `apply` does."""
     if isinstance(fact, ItemsFired):
-        return Trace(step=None, moves=((fact.event, _item_moves(state, fact)),))
+        return Trace(step=None, moves=(_item_moves(state, fact),))
     step, moves = _job_step(state, fact)
     return Trace(step=step, moves=moves)
 
 
-def _item_moves(state: JobState, fact: ItemsFired) -> list[Move]:
-    if fact.event not in state.accepted:
+def _item_moves(state: JobState, fact: ItemsFired) -> Moves:
+    collection = _collection(state, fact)
+    accepted = state.accepted_of(collection) if collection else ()
+    if fact.event not in accepted:
+        of = ledger_named(state.items, collection) if collection else state
         raise TransitionRefused(
-            machine=state.items.machine.name,
+            machine=of.machine.name,
             state=state.phase,
             event=fact.event,
-            allowed=state.accepted,
+            allowed=accepted,
             reason="the job's phase accepts no such event of its items",
             subject=f"items of job {state.id}",
         )
-    return _moves(state, fact.event, fact.ordinals, fact.payloads)
+    moves = _moves(state, collection, fact.event, fact.ordinals, fact.payloads)
+    return Moves(collection, fact.event, moves)
 
 
-def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[tuple[str, list[Move]], ...]]:
+def _collection(state: JobState, fact: ItemsFired) -> str:
+    """The one collection that the items of a fact are of, "" if the job has none."""
+    items = state.items
+    if isinstance(items, Ledger):
+        return next(iter(state.machine.collections))
+    if not fact.ordinals:
+        return next((c for c in items.by_name if fact.event in state.accepted_of(c)), "")
+    collection = items.collection_of(fact.ordinals[0])
+    for ordinal in bitmap(fact.ordinals) - items.by_name[collection].universe:
+        problem = f"{items.collection_of(ordinal)!r} and {collection!r} are two collections"
+        raise ValueError(f"{problem}: a fact is of items of one")
+    return collection
+
+
+def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[Moves, ...]]:
     try:
         step = state.machine.step(state.phase, fact.event, state.guarded, fact.payload)
     except TransitionRefused as refusal:
         refusal.subject = f"job {state.id}"
         raise
-    members = [(m.event, state.items.members(m.state)) for m in step.members]
-    return step, tuple((event, _moves(state, event, hit, None)) for event, hit in members if hit)
+    if not step.members:
+        return step, ()
+    items = state.items
+    hit = [(m, ledger_named(items, m.collection).members(m.state)) for m in step.members]
+    return step, tuple(
+        Moves(m.collection, m.event, _moves(state, m.collection, m.event, members, None))
+        for m, members in hit
+        if members
+    )
 
 
 def _fired(state: JobState, fact: JobFired) -> JobState:
     step, taken = _job_step(state, fact)
-    items = state.items.after(move for _, moves in taken for move in moves)
+    roles = state.roles
     variables = state.variables
-    if fact.payload.get("variables"):
-        variables = frozen({**variables, **fact.payload["variables"]})
+    for event, name in roles.variables:
+        if event == fact.event and fact.payload.get(name):
+            variables = frozen({**variables, **fact.payload[name]})
+    recovered = roles.recover is not None and roles.recover.event == fact.event
     return changed(
         state,
         phase=step.state,
-        context=own_context(step.context),
-        items=items,
+        context=own_context(state.machine, step.context),
+        items=_moved(state.items, taken),
         variables=variables,
-        orphaned=state.orphaned and fact.event != "recover",
-        unharmed=state.unharmed and fact.event != "recover",
+        orphaned=state.orphaned and not recovered,
+        unharmed=state.unharmed and not recovered,
     )
+
+
+def _moved(items: Items, taken: Iterable[Moves]) -> Items:
+    """The items after what they did: all of it worked out from one state of them."""
+    by_collection: dict[str, list[Move]] = {}
+    for collection, _, moves in taken:
+        by_collection.setdefault(collection, []).extend(moves)
+    for collection, every in by_collection.items():
+        items = after(items, collection, every)
+    return items
 
 
 def _moves(
     state: JobState,
+    collection: str,
     event: str,
     ordinals: Sequence[int] | BitMap,
     payloads: Sequence[Values] | None,
 ) -> list[Move]:
     try:
-        return state.items.moves(event, ordinals, payloads)
+        return ledger_named(state.items, collection).moves(event, ordinals, payloads)
     except MemberRefusedError as refused:
         refusal = refused.refusal
         refusal.subject = f"job {state.id}, item {state.inputs.key(refused.ordinal)!r}"
@@ -225,16 +274,39 @@ def _migrated(state: JobState, fact: Migrated) -> JobState:
     )
 
 
-def _grown(state: JobState, fact: ItemsAdded) -> JobState:
-    if not state.takes_items:
-        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=state.growing_phases)
+def takes(state: JobState, fact: ItemsAdded | MembersAdded) -> bool:
+    """True if the job as it stands takes more items of that collection.
+
+    Raises ValueError for a collection that its lifecycle does not have.
+    """
+    return state.phase in state.growing_phases_of(_grows(state, fact))
+
+
+def _grows(state: JobState, fact: ItemsAdded | MembersAdded) -> str:
+    """The collection that a fact adds to: the one that there is, or that which it names."""
+    names = tuple(state.machine.collections)
+    if isinstance(fact, MembersAdded) != (len(names) != 1):
+        raise ValueError(f"a job with {len(names)} collections has no fact of this kind")
+    name = fact.collection if isinstance(fact, MembersAdded) else names[0]
+    if name not in names:
+        raise ValueError(f"the lifecycle has no collection {name!r}")
+    return name
+
+
+def _grown(state: JobState, fact: ItemsAdded | MembersAdded) -> JobState:
+    """With more items behind the last, in the one collection or in that which the fact names."""
+    if not takes(state, fact):
+        phases = state.growing_phases_of(_grows(state, fact))
+        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=phases)
+    name = _grows(state, fact)
+    items, first = state.items, fact.first
     listed = sum(count for _, count in fact.runs)
-    if fact.first != state.items.count or not 0 < fact.count == listed:
-        raise ValueError(f"{fact.count} items from {fact.first} on follow {state.items.count}")
+    if first != items.count or not 0 < fact.count == listed:
+        raise ValueError(f"{fact.count} items from {first} on follow {items.count}")
     inputs = state.inputs.grown(fact.runs)
     return changed(
         state,
-        items=state.items.grown(fact.count),
+        items=grown(items, name, bitmap(range(first, first + fact.count))),
         inputs=inputs,
         spans=inputs.spans,
         fingerprint=grown_fingerprint(state.fingerprint, fact.fingerprint),

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from pyroaring import BitMap
 
 from milepost.clock import instant
+from milepost.errors import RoleAbsent
 from milepost.items.inputs import Inputs, KeySet, Spans
 from milepost.items.ledger import Ledger, bitmap
+from milepost.items.ledgers import Items, create_items, restore_items, united
+from milepost.items.parts import Parts, parts_of
 from milepost.job.versions import Catalogue, version_of
 from milepost.log.codec import Tally, decode_snapshot, encode_snapshot
-from milepost.log.facts import FORMAT, CheckpointTaken, JobCreated, Snapshot
+from milepost.log.facts import CheckpointTaken, JobCreated, Snapshot, snapshot_format
 from milepost.machine import Lifecycle, Machine, Values, frozen
+from milepost.roles import Roles
 
 __all__ = [
     "ITEMS",
     "JOB",
     "CheckpointRef",
     "JobState",
+    "MemberRole",
     "Progress",
     "begin",
     "changed",
@@ -37,12 +42,19 @@ ITEMS: Final = "items"
 """The name of the job's collection of items."""
 
 
-_ITEM_STATES: Final = ("pending", "running", "done", "failed", "dead", "skipped")
+MemberRole: TypeAlias = Literal[
+    "begin", "result", "failure", "release", "lost", "crash", "retry", "give_up", "requeue", "skip"
+]
+"""The roles of events that members take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How many items of a job are where; `other` are in states that a lifecycle added."""
+    """How many items of a job are where, by the roles of their states.
+
+    `pending` wait for an attempt and `running` are in an executor's hands. `other` are in states
+    that have none of these roles; `ended` of them are in final ones.
+    """
 
     total: int
     pending: int
@@ -52,18 +64,34 @@ class Progress:
     dead: int
     skipped: int
     other: int = 0
+    ended: int = 0
 
     @staticmethod
-    def of(counts: Mapping[str, int]) -> Progress:
-        """The progress that `counts`, items by state, amount to."""
-        known = {name: counts.get(name, 0) for name in _ITEM_STATES}
-        total = sum(counts.values())
-        return Progress(total=total, other=total - sum(known.values()), **known)
+    def of(counts: Iterable[tuple[Machine, Mapping[str, int]]]) -> Progress:
+        """The progress that `counts` amount to: items by state, collection by collection."""
+        known = [0] * len(Parts._fields)
+        for machine, by_state in counts:
+            for place, states in enumerate(parts_of(machine)):
+                for state in states:
+                    known[place] += by_state.get(state, 0)
+        *assigned, ended, unassigned = known
+        pending, running, done, failed, dead, skipped = assigned
+        return Progress(
+            total=sum(known),
+            pending=pending,
+            running=running,
+            done=done,
+            failed=failed,
+            dead=dead,
+            skipped=skipped,
+            other=ended + unassigned,
+            ended=ended,
+        )
 
     @property
     def settled(self) -> int:
-        """Items that need no more work: done, dead or skipped."""
-        return self.done + self.dead + self.skipped
+        """Items that need no more work: done, dead, skipped, or ended in another way."""
+        return self.done + self.dead + self.skipped + self.ended
 
     @property
     def left(self) -> int:
@@ -85,7 +113,10 @@ class CheckpointRef:
 class JobState:
     """The state of one job after commit `seq`, for ever: the fold of its log up to there.
 
-    `phase` is the state of the job's machine, `context` its variables and parameters. `owner` is
+    `phase` is the state of the machine that the job runs by, `context` its variables and
+    parameters. `items` are the members that it owns: a Ledger where its lifecycle has one
+    collection, and otherwise what answers for several or none; `ledgers` has them one by one.
+    `owner` is
     who holds the lease, None where nobody does; `fence` counts acquisitions and never falls.
     `orphaned` says that a holder was taken over and the job has not been recovered since;
     `unharmed` that no holder since then died, as far as is known.
@@ -103,7 +134,7 @@ class JobState:
     phase: str
     context: Values
     variables: Mapping[str, Any]  # Any: JSON
-    items: Ledger
+    items: Items
     created: JobCreated
     created_at_us: int
     updated_at_us: int
@@ -125,8 +156,21 @@ class JobState:
 
     @property
     def machine(self) -> Machine:
-        """The machine that the job runs by."""
-        return self.lifecycle.machines[JOB]
+        """The machine that the job runs by: the one that no collection is of."""
+        return self.lifecycle.machines[self.lifecycle.root]
+
+    @property
+    def roles(self) -> Roles:
+        """The roles of the machine that the job runs by."""
+        return self.machine.roles
+
+    @property
+    def ledgers(self) -> Mapping[str, Ledger]:
+        """The items by the name of their collection, in definition order."""
+        items = self.items
+        if isinstance(items, Ledger):
+            return dict.fromkeys(self.machine.collections, items)
+        return items.by_name
 
     @property
     def created_at(self) -> datetime:
@@ -157,18 +201,88 @@ class JobState:
 
     @cached_property
     def progress(self) -> Progress:
-        """The items by state. O(cells)."""
-        return Progress.of(dict(zip(self.items.machine.states, self.items.counts(), strict=True)))
+        """The items by the roles of their states. O(cells)."""
+        return Progress.of(
+            (ledger.machine, dict(zip(ledger.machine.states, ledger.counts(), strict=True)))
+            for ledger in self.ledgers.values()
+        )
+
+    @property
+    def waiting(self) -> BitMap:
+        """The ordinals of the items that wait for an attempt. O(cells), as all sets by role."""
+        return self._in(lambda parts: parts.waiting)
+
+    @property
+    def held(self) -> BitMap:
+        """The ordinals of the items that are in an executor's hands."""
+        return self._in(lambda parts: parts.held)
+
+    @property
+    def done(self) -> BitMap:
+        """The ordinals of the items whose results are recorded."""
+        return self._in(lambda parts: parts.done)
+
+    @property
+    def failed(self) -> BitMap:
+        """The ordinals of the items that failed, with nothing decided yet."""
+        return self._in(lambda parts: parts.failed)
+
+    @property
+    def dead(self) -> BitMap:
+        """The ordinals of the items that were given up, with a way back."""
+        return self._in(lambda parts: parts.dead)
+
+    @property
+    def skipped(self) -> BitMap:
+        """The ordinals of the items that were left out on purpose."""
+        return self._in(lambda parts: parts.skipped)
+
+    @property
+    def ended(self) -> BitMap:
+        """The ordinals of the items in final states that have no role."""
+        return self._in(lambda parts: parts.ended)
+
+    @property
+    def unassigned(self) -> BitMap:
+        """The ordinals of the items in states that have no role and are not final."""
+        return self._in(lambda parts: parts.unassigned)
+
+    @property
+    def retriable(self) -> BitMap:
+        """The ordinals of the items that failed and would be tried again, by their own guards."""
+        ledgers = self.ledgers.values()
+        return united(
+            ledger.members(*parts_of(ledger.machine).failed) & ledger.enabled(roles.retry)
+            for ledger in ledgers
+            if (roles := ledger.machine.roles).retry
+        )
 
     @property
     def processed_items(self) -> KeySet:
-        """The keys of the items whose results are recorded."""
-        return self.keys_in("done")
+        """The keys of the items whose results are recorded. Raises RoleAbsent."""
+        self.require("result", "processed_items")
+        return KeySet(self.done, self.inputs)
 
     @property
     def failed_items(self) -> tuple[str, ...]:
-        """The keys of the items that failed or are in the dead letter queue, in item order."""
-        return tuple(self.keys_in("failed", "dead"))
+        """The keys of the items that failed or were given up, in item order. Raises RoleAbsent."""
+        self.require("failure", "failed_items")
+        return tuple(KeySet(self.failed | self.dead, self.inputs))
+
+    def require(self, role: MemberRole, needed_by: str) -> None:
+        """Raise RoleAbsent unless an event of some of the items has that role.
+
+        Of a job that has no collection, the role is one of nothing that it has.
+        """
+        machines = [ledger.machine for ledger in self.ledgers.values()]
+        if not any(getattr(machine.roles, role) for machine in machines):
+            raise RoleAbsent(
+                lifecycle=self.lifecycle.name,
+                version=self.lifecycle.version,
+                machine=machines[0].name if machines else self.machine.name,
+                role=role,
+                needed_by=needed_by,
+            )
 
     @property
     def tally(self) -> Tally:
@@ -178,9 +292,12 @@ class JobState:
     @property
     def guarded(self) -> Values:
         """What the job's guards read: its context, and how many items are in which state."""
-        counts = zip(self.items.machine.states, self.items.counts(), strict=True)
-        entries = {f"{ITEMS}.{name}": count for name, count in counts}
-        return {**self.context, **entries, f"{ITEMS}.total": self.items.count}
+        entries: dict[str, Any] = dict(self.context)
+        for collection, ledger in self.ledgers.items():
+            for name, count in zip(ledger.machine.states, ledger.counts(), strict=True):
+                entries[f"{collection}.{name}"] = count
+            entries[f"{collection}.total"] = ledger.count
+        return entries
 
     def keys_in(self, *states: str) -> KeySet:
         """The keys of the items in any of `states`."""
@@ -196,12 +313,33 @@ class JobState:
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """The events of its items that the job takes in its phase."""
-        return self.machine.collections[ITEMS].accepts.get(self.phase, ())
+        """The events of items that the job takes in its phase, of whichever collection."""
+        collections = self.machine.collections.values()
+        return tuple(dict.fromkeys(e for c in collections for e in c.accepts.get(self.phase, ())))
+
+    def accepted_of(self, collection: str) -> tuple[str, ...]:
+        """The events that the job takes in its phase of the items of one collection."""
+        return self.machine.collections[collection].accepts.get(self.phase, ())
+
+    def ledger_of(self, ordinal: int) -> Ledger:
+        """The ledger of the collection that the item is of. Raises KeyError if there is none."""
+        return self.ledgers[self.collection_of(ordinal)]
+
+    def collection_of(self, ordinal: int) -> str:
+        """The name of the collection that the item is of. Raises KeyError if there is none."""
+        if not isinstance(self.items, Ledger):
+            return self.items.collection_of(ordinal)
+        if not 0 <= ordinal < self.items.count:
+            raise KeyError(ordinal)
+        return next(iter(self.machine.collections))
+
+    def roles_of(self, ordinal: int) -> Roles:
+        """The roles of the machine that the item runs by. Raises KeyError if there is none."""
+        return self.ledger_of(ordinal).machine.roles
 
     @property
     def takes_items(self) -> bool:
-        """True if items may be added now: what they begin with is still to be taken or is taken.
+        """True if items may be added now, to some collection: what they begin with is to be taken.
 
         So in the phase that the job begins in, and in those that accept every event that an item
         in its initial state could take. Not while paused: it may be reduce that was left.
@@ -210,10 +348,15 @@ class JobState:
 
     @property
     def growing_phases(self) -> tuple[str, ...]:
-        """The phases in which items may be added, in definition order."""
-        item = self.items.machine
+        """The phases in which items may be added to some collection, in definition order."""
+        growing = {phase for name in self.ledgers for phase in self.growing_phases_of(name)}
+        return tuple(phase for phase in self.machine.states if phase in growing)
+
+    def growing_phases_of(self, collection: str) -> tuple[str, ...]:
+        """The phases in which items may be added to one collection, in definition order."""
+        item = self.ledgers[collection].machine
         begun_by = {row.event for row in item.transitions if row.source == item.initial}
-        accepts = self.machine.collections[ITEMS].accepts
+        accepts = self.machine.collections[collection].accepts
         return tuple(
             phase
             for phase in self.machine.states
@@ -237,21 +380,55 @@ class JobState:
 
         They are to begin one at a time, alone, so that the next death names the one. O(cells).
         """
-        marked = self.items.marked("suspect")
-        return marked & self.takers("start") if marked else marked
+        found: list[BitMap] = []
+        for name, ledger in self.ledgers.items():
+            roles = ledger.machine.roles
+            marked = ledger.marked(roles.suspect)
+            if marked and roles.begin in self.accepted_of(name):
+                found.append(marked & ledger.enabled(roles.begin))
+        return united(found)
 
     def takers(self, event: str) -> BitMap:
-        """The ordinals of the items that would take `event` now, guards included.
+        """The ordinals of the items that would take `event` now, guards included. O(cells)."""
+        return united(
+            ledger.enabled(event)
+            for name, ledger in self.ledgers.items()
+            if event in self.accepted_of(name)
+        )
 
-        What is left to do is asked for like this: of `start`, of `retry`, of `give_up`. O(cells).
+    def takers_of(self, role: MemberRole) -> Iterator[tuple[str, BitMap]]:
+        """The event of each collection that has the `role`, and who would take it now. O(cells).
+
+        Collection by collection, guards and what the phase accepts included; the set is empty
+        where nobody would. What is left to do is asked for like this.
         """
-        return self.items.enabled(event) if event in self.accepted else bitmap()
+        for name, ledger in self.ledgers.items():
+            named = getattr(ledger.machine.roles, role)
+            event = named if isinstance(named, str) else named.event if named else ""
+            if event:
+                accepted = event in self.accepted_of(name)
+                yield event, ledger.enabled(event) if accepted else bitmap()
+
+    def _in(self, part: Callable[[Parts], tuple[str, ...]]) -> BitMap:
+        """The items in the states of that part."""
+        items = self.items
+        if isinstance(items, Ledger):
+            return items.members(*part(parts_of(items.machine)))
+        each = items.by_name.values()
+        return united(ledger.members(*part(parts_of(ledger.machine))) for ledger in each)
+
+    @property
+    def item_params(self) -> dict[str, Any]:
+        """The parameters that items share; of several collections, those of each by its name."""
+        if isinstance(self.items, Ledger):
+            return dict(self.items.params)
+        return {name: dict(ledger.params) for name, ledger in self.items.by_name.items()}
 
     def snapshot(self) -> bytes:
         """The state as bytes, without inputs and results."""
         return encode_snapshot(
             Snapshot(
-                format=FORMAT,
+                format=snapshot_format(several=not isinstance(self.items, Ledger)),
                 job_id=self.id,
                 seq=self.seq,
                 fence=self.fence,
@@ -270,7 +447,7 @@ class JobState:
                 checkpoint_at_us=self.checkpoint_at_us,
                 rejected_count=self.rejected_count,
                 lifecycle=self.lifecycle.digest,
-                item_params=dict(self.items.params),
+                item_params=self.item_params,
                 item_count=self.items.count,
                 fingerprint=self.fingerprint,
                 spans=list(self.spans),
@@ -311,8 +488,7 @@ def restore(
     params = created.item_params if snapshot.item_params is None else snapshot.item_params
     count = created.item_count if snapshot.item_count is None else snapshot.item_count
     spans = tuple((first, place) for first, place in snapshot.spans) or ((0, 0),)
-    fresh = _ledger(lifecycle, params, 0)
-    items = Ledger.restore(fresh.machine, fresh.params, count, snapshot.cells)
+    items = restore_items(lifecycle, params, count, snapshot.cells)
     return JobState(
         id=snapshot.job_id,
         seq=snapshot.seq,
@@ -346,31 +522,27 @@ def begin(job_id: str, created: JobCreated, tables: Catalogue, inputs: Inputs) -
     Raises LifecycleChanged where the job was created under a version that is not in `tables`.
     """
     lifecycle = version_of(job_id, created.digest, created, tables)
-    machine = lifecycle.machines[JOB]
+    machine = lifecycle.machines[lifecycle.root]
+    listed = created.item_count if len(lifecycle.collections) == 1 else 0
     return JobState(
         id=job_id,
         seq=0,
         fence=0,
         phase=machine.initial,
-        context=own_context(machine.context(**created.job_params)),
+        context=own_context(machine, machine.context(**created.job_params)),
         variables=frozen(created.variables),
-        items=_ledger(lifecycle, created.item_params, created.item_count),
+        items=create_items(lifecycle, created.item_params, listed),
         created=created,
         created_at_us=0,
         updated_at_us=0,
         fingerprint=created.fingerprint,
         lifecycle=lifecycle,
         tables=tables,
-        inputs=inputs,
+        inputs=inputs if listed == inputs.count else inputs.seen_as(listed, inputs.spans),
     )
 
 
-def own_context(context: Values) -> Values:
+def own_context(machine: Machine, context: Values) -> Values:
     """`context` without the counts, which are the items' to tell."""
-    prefix = f"{ITEMS}."
-    return frozen({name: value for name, value in context.items() if not name.startswith(prefix)})
-
-
-def _ledger(lifecycle: Lifecycle, params: Values, count: int) -> Ledger:
-    machine = lifecycle.machines[lifecycle.machines[JOB].collections[ITEMS].machine]
-    return Ledger.create(machine, params, count)
+    owned, counts = machine.owned, machine.entries
+    return frozen({n: value for n, value in context.items() if n in owned or n not in counts})

@@ -6,12 +6,13 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from milepost.errors import LifecycleChanged
-from milepost.items.ledger import Cell, Ledger
-from milepost.job.state import ITEMS, JOB, JobState, changed
+from milepost.errors import ContextInvalid, LifecycleChanged
+from milepost.items.ledger import Cell, Ledger, bitmap
+from milepost.items.ledgers import Items, Ledgers
+from milepost.job.state import JobState, changed, own_context
 from milepost.job.versions import refused_upgrade
 from milepost.log.facts import Draft, Migrated
-from milepost.machine import Lifecycle, Machine, MachineUpgrade, Upgrade, Values, frozen
+from milepost.machine import Lifecycle, Machine, MachineUpgrade, Upgrade, Values
 
 __all__ = ["migration", "upgraded"]
 
@@ -61,24 +62,52 @@ class _Upgrading:
     def state(self) -> JobState:
         """The job under the new version."""
         before = self._before
-        machine = self._lifecycle.machines[JOB]
+        machine = self._lifecycle.machines[self._lifecycle.root]
+        if machine.name != before.machine.name:
+            problem = f"version {self._upgrade.version} runs jobs by '{before.machine.name}'"
+            now = f"version {self._lifecycle.version} by '{machine.name}'"
+            raise self._refused(f"{problem}, and {now}")
         part = self._part(machine)
-        prefix = f"{ITEMS}."
-        context = self._context(machine, part, before.context)
-        context = {name: v for name, v in context.items() if not name.startswith(prefix)}
         after = changed(
             before,
             lifecycle=self._lifecycle,
             phase=self._moved(machine, part, before.phase),
-            context=frozen(context),
-            items=self._items(self._lifecycle.machines[machine.collections[ITEMS].machine]),
+            context=own_context(machine, self._context(machine, part, before.context)),
+            items=self._items(),
             as_logged=before,
         )
         self._check(machine, after.phase, after.guarded)
         return after
 
-    def _items(self, machine: Machine) -> Ledger:
-        before = self._before.items
+    def _items(self) -> Items:
+        """The members under the new version, collection by collection."""
+        before = self._before.ledgers
+        after: dict[str, Ledger] = {}
+        for name, collection in self._lifecycle.collections.items():
+            machine = self._lifecycle.machines[collection.machine]
+            old = before.get(name)
+            same = old is not None and old.machine.name == machine.name
+            after[name] = self._ledger(machine, old) if old and same else self._begun(machine)
+        for name, old in before.items():
+            if old.count and old.machine.name != self._machine_of(name):
+                problem = (
+                    f"version {self._lifecycle.version} has no place for the {old.count} items"
+                )
+                raise self._refused(f"{problem} of the machine '{old.machine.name}' in '{name}'")
+        return next(iter(after.values())) if len(after) == 1 else Ledgers(after)
+
+    def _machine_of(self, collection: str) -> str:
+        found = self._lifecycle.collections.get(collection)
+        return found.machine if found else ""
+
+    def _begun(self, machine: Machine) -> Ledger:
+        """A collection that the earlier version did not have: no members, parameters by default."""
+        try:
+            return Ledger.create(machine, {}, bitmap())
+        except ContextInvalid as error:
+            raise self._refused(str(error)) from error
+
+    def _ledger(self, machine: Machine, before: Ledger) -> Ledger:
         part = self._part(machine)
         cells: dict[Cell, BitMap] = {}
         params: Values | None = None
@@ -92,7 +121,7 @@ class _Upgrading:
         if params is None:  # no items: what they would have begun with
             params = self._context(machine, part, before.machine.context(**before.params))
         shared = {v.name: params[v.name] for v in machine.variables if v.param}
-        return Ledger(machine=machine, params=shared, count=before.count, cells=cells)
+        return Ledger(machine=machine, params=shared, universe=before.universe, cells=cells)
 
     def _part(self, machine: Machine) -> MachineUpgrade:
         part = self._upgrade.machines.get(machine.name)

@@ -11,12 +11,13 @@ from milepost import arguments
 from milepost.errors import LifecycleChanged, LifecycleUnfit, LifecycleUnknown
 from milepost.lifecycles import mapreduce
 from milepost.log.facts import JobCreated
-from milepost.machine import Lifecycle, frozen
+from milepost.machine import Collection, Lifecycle, Machine, frozen
 
 __all__ = [
     "Catalogue",
     "absent",
     "catalogue_of",
+    "check_fit",
     "described",
     "named",
     "refused_upgrade",
@@ -45,10 +46,14 @@ class Catalogue:
         """The catalogue of these lifecycles, the first of them the default.
 
         Tables that `earlier` has are found by their digests. Raises LifecycleUnfit for two
-        lifecycles of one name.
+        lifecycles of one name, and as `check_fit` does.
         """
         current: dict[str, Lifecycle] = {}
+        earlier = tuple(earlier)
+        for one in earlier:
+            check_fit(one)
         for one in lifecycles:
+            check_fit(one)
             other = current.setdefault(one.name, one)
             if other.digest != one.digest:
                 raise LifecycleUnfit(
@@ -108,6 +113,37 @@ class Catalogue:
     def __iter__(self) -> Iterator[str]:
         """The digests of all tables at hand, those of the current versions first."""
         yield from dict.fromkeys((*self._tables, *self._modules))
+
+
+def check_fit(lifecycle: Lifecycle) -> None:
+    """Raise LifecycleUnfit for a lifecycle whose jobs cannot be kept, whatever their states.
+
+    A job is one machine, and owns the members of the collections that this machine has: one that
+    no collection is of must be there, and only one; members own nothing themselves.
+    """
+    machines = lifecycle.machines
+    kinds = {c.machine: f"{name}.{c.name}" for name, m in machines.items() for c in _owned(m)}
+    roots = [name for name in machines if name not in kinds]
+    owners = [name for name in kinds if machines[name].collections]
+    problem = ""
+    if len(roots) > 1:
+        problem = (
+            f"each of the machines {', '.join(roots)} is of no collection, and jobs run by one:"
+            " keep the others in definitions of their own, or make them collections of it"
+        )
+    elif not roots:
+        problem = "every machine is of a collection, and jobs run by one that is of none"
+    elif owners:
+        problem = (
+            f"the members of {kinds[owners[0]]} own members themselves, and only jobs can: give"
+            f" the collections of {owners[0]} to {roots[0]}"
+        )
+    if problem:
+        raise LifecycleUnfit(lifecycle=lifecycle.name, problem=problem)
+
+
+def _owned(machine: Machine) -> Iterable[Collection]:
+    return machine.collections.values()
 
 
 def catalogue_of(lifecycle: object, lifecycles: object, earlier: object) -> Catalogue:

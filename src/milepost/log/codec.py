@@ -17,7 +17,7 @@ import msgspec
 
 from milepost.errors import CodecAbsent, LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
 from milepost.log.compression import decompress, zstd
-from milepost.log.facts import FORMAT, Commit, Draft, Fact, Snapshot
+from milepost.log.facts import FORMAT, Commit, Draft, Fact, Snapshot, format_of
 from milepost.log.payloads import PayloadCodec, coded, parted
 from milepost.log.rows import Row
 from milepost.text.wording import shown
@@ -269,7 +269,9 @@ def encode_row(
     if type(at_us) is not int or not 0 <= at_us <= _LAST_US:
         problem = f"is {shown(at_us)}: the clock gives microseconds since 1970, an integer"
         raise ValueInvalid(what="the time of one commit", path="$", problem=problem)
-    head = _checked_head([draft.fact for draft in drafts])
+    facts = [draft.fact for draft in drafts]
+    head = _checked_head(facts)
+    version = format_of(facts)
     bodies = [draft.body for draft in drafts]
     told = [each for each in bodies if each is not None]
     body = _json_encoder.encode(bodies) if told else b""
@@ -293,13 +295,13 @@ def encode_row(
         fence=fence,
         at_us=at_us,
         count=count,
-        format=FORMAT,
+        format=version,
         codec=head_codec + body_codec,
         head=stored_head,
         after=after,
         body=stored_body,
         body_digest=body_digest,
-        digest=_chained(previous, (seq, fence, at_us, count, FORMAT), head, after, body_digest),
+        digest=_chained(previous, (seq, fence, at_us, count, version), head, after, body_digest),
     )
 
 
@@ -331,7 +333,7 @@ def rechained(row: Row, *, previous: bytes, facts: Sequence[Fact] | None = None)
     if facts is not None:
         head = _checked_head(list(facts))
         letter, stored = pack(head, "the facts of one commit")
-        codec, version = letter + codec[1:], FORMAT
+        codec, version = letter + codec[1:], format_of(facts)
     numbers = (row.seq, row.fence, row.at_us, row.count, version)
     digest = _chained(previous, numbers, head, row.after, row.body_digest)
     return msgspec.structs.replace(row, format=version, codec=codec, head=stored, digest=digest)

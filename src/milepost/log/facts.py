@@ -24,6 +24,7 @@ __all__ = [
     "JobFired",
     "LeaseReleased",
     "LeaseTaken",
+    "MembersAdded",
     "Migrated",
     "Repaired",
     "Rewound",
@@ -32,10 +33,18 @@ __all__ = [
     "WriteRejected",
     "check_job_id",
     "event_count",
+    "format_of",
+    "snapshot_format",
 ]
 
-FORMAT: Final = 2
-"""The version of everything below; raised when a reader of the old could misread the new."""
+FORMAT: Final = 3
+"""The newest version of everything below; raised when a reader of the old could misread the new.
+
+What readers of an older one take as it is meant is still written in that one (`format_of`).
+"""
+
+_SEVERAL: Final = 3  # since then there are jobs with several collections
+_BEFORE: Final = 2
 
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -58,7 +67,9 @@ class JobCreated(_Fact, tag="created", frozen=True):
     """The first fact of every log: by which lifecycle the job runs, and over what.
 
     `fingerprint` is the digest of the item list: keys and values, in order. Both it and
-    `item_count` are of the beginning; ItemsAdded says what came later.
+    `item_count` are of the beginning; ItemsAdded says what came later. Of a job with several
+    collections `item_count` is of all of them, and `fingerprint` of none: MembersAdded in the same
+    commit says what each has. Its `item_params` are then by the name of the collection.
     """
 
     lifecycle: str
@@ -79,7 +90,10 @@ class JobFired(_Fact, tag="job", frozen=True):
 
 
 class ItemsFired(_Fact, tag="items", frozen=True):
-    """Each item took `event`. `payloads` are what guards may read of them, None if nothing."""
+    """Each item took `event`. `payloads` are what guards may read of them, None if nothing.
+
+    All of them are of one collection.
+    """
 
     event: str
     ordinals: list[int]
@@ -93,6 +107,19 @@ class ItemsAdded(_Fact, tag="added", frozen=True):
     stored for the job: places and how many follow each other from there.
     """
 
+    first: int
+    count: int
+    fingerprint: str
+    runs: list[tuple[int, int]]
+
+
+class MembersAdded(_Fact, tag="members", frozen=True):
+    """As ItemsAdded, of a job with several collections: more members of one of them.
+
+    Those that such a job was created with are told so too, in its first commit.
+    """
+
+    collection: str
     first: int
     count: int
     fingerprint: str
@@ -207,6 +234,7 @@ Fact: TypeAlias = (
     | JobFired
     | ItemsFired
     | ItemsAdded
+    | MembersAdded
     | LeaseTaken
     | LeaseReleased
     | CheckpointTaken
@@ -224,6 +252,16 @@ class Draft(msgspec.Struct, frozen=True):
 
     fact: Fact
     body: object = None
+
+
+def format_of(facts: Iterable[Fact]) -> int:
+    """The oldest format whose readers take `facts` for what they are."""
+    return _SEVERAL if any(isinstance(fact, MembersAdded) for fact in facts) else _BEFORE
+
+
+def snapshot_format(*, several: bool) -> int:
+    """The oldest format whose readers take a snapshot of a job with `several` collections."""
+    return _SEVERAL if several else _BEFORE
 
 
 def event_count(drafts: Iterable[Draft]) -> int:

@@ -18,11 +18,14 @@ from milepost.errors import (
     UpdateConflict,
     ValueInvalid,
 )
+from milepost.items.ledger import Ledger
+from milepost.items.parts import parts_of
 from milepost.job.state import JobState
 from milepost.log.codec import encode_value, encode_variables, value_digest
 from milepost.log.facts import Draft, ItemsFired, JobFired, WriteRejected
 from milepost.log.payloads import PayloadCodec, digest_key
 from milepost.machine import Machine, Payload, Values
+from milepost.roles import EventField
 from milepost.state.limits import Limits, check_value
 from milepost.state.reading.locating import Locator
 from milepost.state.reading.results import ResultReader
@@ -85,6 +88,7 @@ class _Checked(NamedTuple):
     request: Request
     readable: dict[str, Any]  # Any: what guards may read, and the job's variables
     body: dict[str, msgspec.Raw] | None
+    collection: str | None = None  # that of the item, where a job has several
 
 
 Wanted: TypeAlias = Sequence[_Checked]
@@ -95,7 +99,8 @@ def prepare(state: JobState, requests: Iterable[Request], limits: Limits) -> Wan
 
     Raises PayloadInvalid, ValueInvalid, and TooLarge for a value beyond `limits`.
 
-    Only the lifecycle of `state` is looked at, so it may be of any age.
+    Only the lifecycle of `state` is looked at, so it may be of any age; where it has not one
+    collection, what the items named are of, too. Raises ItemAbsent then.
     """
     return [_checked(state, request, limits) for request in requests]
 
@@ -170,11 +175,15 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
     """The drafts of `wanted`: neighbours with the same event become one fact."""
     state = moment.state
     drafts: list[Draft] = []
-    run = _Run("")
-    settled = state.items.parts(*state.items.machine.final)
+    run = _Run("", None)
+    done = [
+        part
+        for ledger in state.ledgers.values()
+        for part in ledger.parts(*parts_of(ledger.machine).done)
+    ]
     count = state.items.count if state.inputs is moment.committed.inputs else 0
     for checked in wanted:
-        request, readable, body = checked
+        request, readable, body, collection = checked
         if isinstance(request, JobEvent):
             run.end(drafts)
             drafts.append(Draft(JobFired(request.event, readable), body))
@@ -182,25 +191,33 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
         ordinal = request.item
         if type(ordinal) is not int or not 0 <= ordinal < count:
             ordinal = _ordinal(moment, request.item)
-        is_settled = any(ordinal in part for part in settled)
-        if body and is_settled and _recorded(moment, ordinal, checked, locator):
+        is_done = any(ordinal in part for part in done)
+        if is_done and _recorded(moment, ordinal, checked, locator):
             continue
-        if request.event != run.event or ordinal in run.bodies:
+        if collection is not None:
+            _check_collection(state, ordinal, collection)
+        if (request.event, collection) != run.alike or ordinal in run.bodies:
             run.end(drafts)
-            run = _Run(request.event)
+            run = _Run(request.event, collection)
         run.bodies[ordinal] = body
         run.readable.append(readable)
     run.end(drafts)
     return drafts
 
 
+def _check_collection(state: JobState, ordinal: int, collection: str) -> None:
+    """Raise UpdateConflict if the item is of another collection than when it was looked up."""
+    if state.collection_of(ordinal) != collection:  # others went back, and added another
+        raise UpdateConflict(job_id=state.id, tries=1)
+
+
 class _Run:
-    """Items side by side that take the same event: one fact."""
+    """Items of one collection, side by side, that take the same event: one fact."""
 
-    __slots__ = ("bodies", "event", "readable")
+    __slots__ = ("alike", "bodies", "readable")
 
-    def __init__(self, event: str) -> None:
-        self.event = event
+    def __init__(self, event: str, collection: str | None) -> None:
+        self.alike = event, collection
         self.readable: list[dict[str, Any]] = []
         self.bodies: dict[int, dict[str, msgspec.Raw] | None] = {}  # by ordinal, in order
 
@@ -208,7 +225,7 @@ class _Run:
         """Add the fact, if there is one."""
         if self.bodies:
             payloads = self.readable if any(self.readable) else None
-            fact = ItemsFired(self.event, list(self.bodies), payloads)
+            fact = ItemsFired(self.alike[0], list(self.bodies), payloads)
             bodies = list(self.bodies.values())
             drafts.append(Draft(fact, bodies if any(bodies) else None))
             self.bodies = {}
@@ -217,10 +234,13 @@ class _Run:
 def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator | None) -> bool:
     """True if the item has just this result; raises RefusedWithRecord if it has another."""
     state = moment.state
-    body = checked.body or {}
-    if "result" not in body:
+    role = state.roles_of(ordinal).result
+    if role is None or checked.request.event != role.event:
         return False  # the table decides
-    recorded = _pending(moment, ordinal)
+    if not role.field:
+        return True  # there is nothing in it that could differ
+    wanted = _field(checked.readable, checked.body, role.field)
+    recorded = _pending(moment, ordinal, role)
     if recorded is None:
         # what others add to this commit has no row yet, so the log is read as of the one before
         reader = ResultReader(
@@ -230,7 +250,7 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
     if recorded is None:
         return False
     key = digest_key(moment.payloads)
-    digests = value_digest(recorded, key), value_digest(bytes(body["result"]), key)
+    digests = value_digest(recorded, key), value_digest(wanted, key)
     if digests[0] == digests[1]:
         return True
     raise RefusedWithRecord(
@@ -248,19 +268,28 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
                 event=checked.request.event,
                 ordinals=[ordinal],
             ),
-            body=[body],
+            body=[checked.body],
         ),
     )
 
 
-def _pending(moment: Moment, ordinal: int) -> bytes | None:
+def _pending(moment: Moment, ordinal: int, role: EventField) -> bytes | None:
     """The result of the item that others record in this commit, None if they do not."""
     for fact, body in reversed([(draft.fact, draft.body) for draft in moment.pending]):
-        if not isinstance(fact, ItemsFired) or fact.event != "succeed":
+        if not isinstance(fact, ItemsFired) or fact.event != role.event:
             continue
-        if ordinal in fact.ordinals and isinstance(body, list):
-            return bytes(body[fact.ordinals.index(ordinal)]["result"])
+        if ordinal in fact.ordinals:
+            at = fact.ordinals.index(ordinal)
+            readable = fact.payloads[at] if fact.payloads else {}
+            return _field(readable, body[at] if isinstance(body, list) else None, role.field)
     return None
+
+
+def _field(readable: Values, body: Mapping[str, msgspec.Raw] | None, name: str) -> bytes:
+    """One field of a payload as JSON, whether guards may read it or not."""
+    if name in readable:
+        return encode_value(readable[name], name)
+    return bytes((body or {})[name])
 
 
 def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
@@ -304,14 +333,20 @@ def named_item(item: object) -> str | int:
 
 
 def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
-    of_item = isinstance(request, ItemEvent)
+    collection: str | None = None
+    variables: tuple[tuple[str, str], ...] = ()
     if isinstance(request, ItemEvent):
-        machine = state.items.machine
         if type(request.item) is not int and type(request.item) is not str:
             request = request._replace(item=named_item(request.item))
+        if isinstance(state.items, Ledger):
+            machine = state.items.machine
+        else:
+            collection = state.collection_of(item_ordinal(state, request.item))
+            machine = state.ledgers[collection].machine
     else:
         arguments.instance("requests", request, JobEvent, "a JobEvent or an ItemEvent")
         machine = state.machine
+        variables = machine.roles.variables
     event = request.event
     if type(event) is not str:
         event = arguments.text("event", event)
@@ -324,8 +359,8 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
         value = payload[name]
         if part.readable:
             readable[name] = value
-        elif name == "variables" and not of_item:
-            readable[name] = _variables(machine, event, value, limits)
+        elif (event, name) in variables:
+            readable[name] = _variables(machine, event, name, value, limits)
         else:
             try:
                 encoded = encode_value(value, name)
@@ -335,7 +370,7 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
             if len(encoded) > limits.value_told_bytes:
                 check_value(limits, partial(_named, request, name), encoded)
             body[name] = msgspec.Raw(encoded)
-    return _Checked(request, readable, body or None)
+    return _Checked(request, readable, body or None, collection)
 
 
 def _named(request: Request, field: str) -> str:
@@ -345,13 +380,13 @@ def _named(request: Request, field: str) -> str:
 
 
 def _variables(
-    machine: Machine, event: str, value: object, limits: Limits
+    machine: Machine, event: str, field: str, value: object, limits: Limits
 ) -> dict[str, Any]:  # Any: JSON
     if not isinstance(value, Mapping):
         raise PayloadInvalid(
             machine=machine.name,
             event=event,
-            problem=f"field 'variables' is {shown(value)}: it maps names to JSON values",
+            problem=f"field '{field}' is {shown(value)}: it maps names to JSON values",
         )
     encoded = encode_variables(value)
     check_value(limits, lambda: f"variables of '{event}'", encoded)

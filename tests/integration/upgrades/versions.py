@@ -66,6 +66,7 @@ MIGRATED = edited(
     ("on: recover, to: setup", "on: recover, to: preparing"),
     ("on: set_variables, to: setup", "on: set_variables, to: preparing"),
     ("to: setup, when: failed_in", "to: preparing, when: failed_in"),
+    ("phases: {setup:", "phases: {preparing:"),
     ("      failed_in:  {", "      notes: {type: int, initial: 0}\n      failed_in:  {"),
     ("      max_attempts: {", "      tries_left: {type: int, initial: 0}\n      max_attempts: {"),
     ("      few_dead_at_the_end:", "      noted: {holds: notes >= 0}\n      few_dead_at_the_end:"),
@@ -89,6 +90,10 @@ BREAKING = edited(
     ("      - {from: paused, on: set_variables, to: paused}\n", ""),
     ("      pause:         {doc: Stop for a while}\n", ""),
     ("      resume:        {doc: Go on in the phase that was left}\n", ""),
+    (
+        "      pause: pause\n      resume: {paused: resume, failed: retry}",
+        "      resume: {failed: retry}",
+    ),
     ("    groups:\n      active: [setup, map, reduce]\n", ""),
     ("from: [active, failed]", "from: [setup, map, reduce, failed]"),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from milepost import arguments
 from milepost.clock import Clock
+from milepost.job.versions import catalogue_of
 from milepost.log.payloads import PayloadCodec
 from milepost.machine import Lifecycle
 from milepost.state.keeping import old_homes
@@ -68,6 +69,7 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Upkeep):
         name, ValueError for a codec whose name or digest key is none, StoreAbsent
         (of `legacy` too), StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
         """
+        catalogue_of(lifecycle, lifecycles, earlier)  # or refused, before anything is made
         if legacy is not None:
             legacy = old_homes.old_home(arguments.path("legacy", legacy))
         store = open_store(

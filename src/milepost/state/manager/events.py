@@ -210,4 +210,6 @@ class Events(Core):
     def _known(self, job_id: str) -> JobState:
         """A state of the job of any age: for what does not change, its lifecycle."""
         known = self._appender.known(job_id) if type(job_id) is str else None
-        return known or self.get_state(job_id)
+        if known is None or len(known.ledgers) > 1:  # of which collection an item is may change
+            return self.get_state(job_id)
+        return known

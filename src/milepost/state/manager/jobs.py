@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import StoreLocked
-from milepost.items.blocks import entries_of
 from milepost.job.state import JobState
 from milepost.log.facts import check_job_id
 from milepost.machine import Lifecycle, Values
@@ -21,6 +21,7 @@ from milepost.state.limits import checked_entries
 from milepost.state.manager.core import Core
 from milepost.state.reading.comparing import InputComparison, compare
 from milepost.state.writing.additions import Existing, add_items
+from milepost.state.writing.given import ItemList, entries_for, lists_of
 from milepost.state.writing.intake import Intake, sweep
 from milepost.state.writing.lease import Lease
 from milepost.state.writing.new_jobs import JobSummary, NewJob, check_absent, summaries
@@ -36,8 +37,9 @@ class Jobs(Core):
 
     def create_job(
         self,
-        items: Iterable[object] | Mapping[str, object],
+        items: ItemList | None = None,
         *,
+        collections: Mapping[str, ItemList] | None = None,
         job_id: str | None = None,
         config: Values | None = None,
         variables: Mapping[str, object] | None = None,
@@ -51,32 +53,44 @@ class Jobs(Core):
         first ones. It runs by the `lifecycle` of that name, else by the first that the manager
         was given.
 
+        `items` are of the one collection that its lifecycle has. Of several, `collections` has a
+        list for each by its name, and keys begin with that name, as in `lines/7`; parameters that
+        several machines have stand in `config` under the name of the collection. A job of a
+        lifecycle without collection has no items.
+
         `items` are read once, in order, and may be of any number: beyond the first 65,536 they
         are written as they come in, and the job is there when the last has come. No lock is held
         while an item is waited for. Memory: 65,536 items or 8 MB as stored, and 20 bytes for each
-        item. Raises JobExists, JobIdInvalid, ValueInvalid, ItemKeyDuplicate, ContextInvalid,
-        StagingExpired.
+        item. Raises JobExists, JobIdInvalid, ArgumentInvalid, ValueInvalid, ItemKeyDuplicate,
+        ContextInvalid, StagingExpired.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
-        items = arguments.items("items", items)
+        of = self._named(lifecycle)
+        lists = lists_of(of, items, collections)
         given = {} if config is None else arguments.mapping("config", config)
         first = {} if variables is None else arguments.mapping("variables", variables)
-        new = NewJob.prepare(self._named(lifecycle), given, first, self._limits)
+        new = NewJob.prepare(of, given, first, self._limits)
         with self._store.reading() as reader:
             check_absent(self._loader, reader, job_id)
         self._sweep()
-        intake = Intake(self._loader, self._clock, job_id, None)
+        intakes: dict[str, Intake] = {}
+        intake: Intake | None = None
         try:
-            intake.read(checked_entries(self._limits, entries_of(items, self._loader.payloads)))
+            for name in of.collections:
+                intake = Intake(self._loader, self._clock, job_id, None, intake)
+                intakes[name] = intake
+                entries = entries_for(of, name, lists.get(name, ()), self._loader.payloads)
+                intake.read(checked_entries(self._limits, entries))
             with self._store.writing() as writer:
-                new.store(self._loader, writer, job_id, intake, self._clock.now_us())
+                new.store(self._loader, writer, job_id, intakes, self._clock.now_us())
                 earlier = writer.tombstone(job_id)
                 state = self._written(writer, job_id)
         except BaseException:
-            intake.abandon()
+            for intake in intakes.values():
+                intake.abandon()
             raise
         self._metrics.began_job("created", new.created.lifecycle)
-        _log.info("job %s created with %d items", job_id, intake.count)
+        _log.info("job %s created with %d items", job_id, state.items.count)
         if earlier is not None:
             when = instant(earlier.deleted_at_us)
             _log.info("job %s: an earlier job of that id was deleted at %s", job_id, when)
@@ -86,20 +100,22 @@ class Jobs(Core):
     def add_items(
         self,
         job_id: str,
-        items: Iterable[object] | Mapping[str, object],
+        items: ItemList,
         *,
+        collection: str | None = None,
         existing: Existing = "refuse",
         lease: Lease | None = None,
         operator: bool = False,
     ) -> JobState:
         """The job with `items` behind those that it has, in their initial state; all, or none.
 
-        They are given and read as in `create_job`, at the same cost. Items can be added in the
-        phase that a job begins in, and in those that accept all that a new item could take: setup
-        and map. `existing` says what becomes of an item whose key the job has: `refuse` raises
-        ItemExists, `skip` leaves it out. A rewind to a commit before undoes it. Leases are as in
-        `fire`. Raises ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld,
-        LeaseLost, StagingExpired, and UpdateConflict if others rewound the job meanwhile.
+        They are given and read as in `create_job`, at the same cost; `collection` says of which
+        they are, where the job's lifecycle has several. Items can be added in the phase that a job
+        begins in, and in those that accept all that a new item could take: setup and map.
+        `existing` says what becomes of an item whose key the job has: `refuse` raises ItemExists,
+        `skip` leaves it out. A rewind to a commit before undoes it. Leases are as in `fire`. Raises
+        ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld, LeaseLost,
+        StagingExpired, and UpdateConflict if others rewound the job meanwhile.
         """
         job_id = check_job_id(job_id)
         items = arguments.items("items", items)
@@ -110,7 +126,9 @@ class Jobs(Core):
             self._loader,
             self._clock,
             job_id,
-            checked_entries(self._limits, entries_of(items, self._loader.payloads)),
+            items,
+            self._limits,
+            collection=collection,
             existing=existing,
             lease=self._lease_for(job_id, lease),
             operator=operator,
@@ -160,16 +178,24 @@ class Jobs(Core):
             return reader.job_ids(prefix, on_error)
 
     def compare_inputs(
-        self, job_id: str, items: Iterable[object] | Mapping[str, object]
+        self,
+        job_id: str,
+        items: ItemList | None = None,
+        *,
+        collections: Mapping[str, ItemList] | None = None,
     ) -> InputComparison:
         """How `items`, read once as `create_job` reads them, differ from those of the job.
+
+        Of several `collections` one list follows another, in the order of the definition.
 
         The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
         held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
         """
-        return compare(
-            self.get_state(job_id), arguments.items("items", items), self._loader.payloads
-        )
+        state = self.get_state(job_id)
+        of, payloads = state.lifecycle, self._loader.payloads
+        lists = lists_of(of, items, collections)
+        entries = (entries_for(of, name, given, payloads) for name, given in lists.items())
+        return compare(state, chain.from_iterable(entries), payloads)
 
     def import_jobs(
         self,

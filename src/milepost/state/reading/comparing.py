@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -16,7 +16,6 @@ from milepost.items.blocks import (
     Item,
     block_of,
     entries_in,
-    entries_of,
 )
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
@@ -88,10 +87,10 @@ class InputComparison:
 
 def compare(
     state: JobState,
-    items: Iterable[object] | Mapping[str, object],
+    entries: Iterable[Entry],
     payloads: PayloadCodec | None = None,
 ) -> InputComparison:
-    """How `items`, which are read once, differ from those of the job.
+    """How `entries`, which are read once, differ from those of the job.
 
     Two values are the same if they are equal as JSON; the order of an object's members is of no
     account. Streamed: as long as keys come in the order in which the job has them, a block of
@@ -99,7 +98,7 @@ def compare(
     bytes an item; of new items, their compressed blocks. Raises ValueInvalid, StoreUnreadable,
     CodecAbsent.
     """
-    listing = Fingerprinted(entries_of(items, payloads), payloads)
+    listing = Fingerprinted(entries, payloads)
     comparing = _Comparing(state)
     given = iter(listing)
     odd = comparing.in_order(given)

@@ -13,6 +13,7 @@ from milepost.clock import instant
 from milepost.errors import CodecAbsent
 from milepost.items.inputs import KeySet
 from milepost.items.ledger import bitmap
+from milepost.items.ledgers import ledger_named
 from milepost.job.fold import apply, trace
 from milepost.job.state import JobState
 from milepost.log.codec import decode_body
@@ -27,6 +28,7 @@ from milepost.log.facts import (
     JobFired,
     LeaseReleased,
     LeaseTaken,
+    MembersAdded,
     Migrated,
     Repaired,
     Rewound,
@@ -57,6 +59,7 @@ Kind: TypeAlias = Literal[
 Told: TypeAlias = (
     JobCreated
     | ItemsAdded
+    | MembersAdded
     | LeaseTaken
     | LeaseReleased
     | CheckpointTaken
@@ -75,9 +78,9 @@ class StateEvent:
 
     `event` is the event's name; for what is no event of a machine, its kind. `source` and
     `target` are the job's phases before and after; `count` is how many items it touched and
-    `items` which. `transitions` counts the transitions taken, by machine and id (`item:…`,
-    `job:…`). `payload` is what came with the event, results left out; what needs a codec that is
-    not at hand is left out as well, and `encoded_by` in it names the codec.
+    `items` which. `transitions` counts the transitions taken, by machine and id (of the built-in
+    lifecycle `item:…` and `job:…`). `payload` is what came with the event, results left out; what
+    needs a codec that is not at hand is left out as well, and `encoded_by` in it names the codec.
     """
 
     seq: int
@@ -147,12 +150,14 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
         payload: dict[str, Any] = {}
         if isinstance(fact, JobFired):
             payload = {**fact.payload, **(body or {})}
-            payload.pop("result", None)
+            if state.roles.result is not None:
+                payload.pop(state.roles.result.field, None)
         if taken.step:
-            transitions[f"job:{taken.step.transition}"] = 1
-        for _, moves in taken.moves:
+            transitions[f"{state.machine.name}:{taken.step.transition}"] = 1
+        for collection, _, moves in taken.moves:
+            machine = ledger_named(state.items, collection).machine
             for move in moves:
-                name = f"item:{move.transition}"
+                name = f"{machine.name}:{move.transition}"
                 transitions[name] = transitions.get(name, 0) + len(move.members)
                 touched = touched | move.members
     else:
@@ -162,7 +167,7 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
             payload["report"] = body
         if isinstance(fact, WriteRejected):
             touched = bitmap(fact.ordinals)
-        elif isinstance(fact, ItemsAdded):
+        elif isinstance(fact, ItemsAdded | MembersAdded):
             touched = bitmap(range(fact.first, fact.first + fact.count))
     after = apply(state, fact)
     return StateEvent(
@@ -190,6 +195,9 @@ def _told(state: JobState, fact: Told) -> tuple[Kind, dict[str, Any]]:
         case ItemsAdded():
             items = fact.first + fact.count
             return "added", {"items": items, "fingerprint": fact.fingerprint}
+        case MembersAdded():
+            added = {"collection": fact.collection, "items": fact.first + fact.count}
+            return "added", {**added, "fingerprint": fact.fingerprint}
         case LeaseTaken():
             return "lease", {"owner": fact.owner, "reason": fact.reason}
         case LeaseReleased():

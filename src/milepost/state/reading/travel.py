@@ -7,7 +7,7 @@ nothing of it hangs on the source, which may be deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -22,7 +22,16 @@ from milepost.items.inputs import KeySet, Run
 from milepost.items.ledger import Ledger, bitmap
 from milepost.job.state import JobState
 from milepost.log.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
-from milepost.log.facts import Draft, Fact, Forked, ItemsAdded, JobCreated, Migrated, Rewound
+from milepost.log.facts import (
+    Draft,
+    Fact,
+    Forked,
+    ItemsAdded,
+    JobCreated,
+    MembersAdded,
+    Migrated,
+    Rewound,
+)
 from milepost.log.rows import StoredJob, StoredLease
 from milepost.machine import Values
 from milepost.state.persistence import Reader, Writer
@@ -178,12 +187,12 @@ def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:
     return first
 
 
-def _places(facts: Iterable[Fact]) -> Iterator[Run]:
+def _places(facts: Sequence[Fact]) -> Iterator[Run]:
     """Where the items are of which a commit speaks for the first time."""
     for fact in facts:
         if isinstance(fact, JobCreated):
-            yield 0, fact.item_count
-        elif isinstance(fact, ItemsAdded):
+            yield 0, 0 if any(isinstance(f, MembersAdded) for f in facts) else fact.item_count
+        elif isinstance(fact, ItemsAdded | MembersAdded):
             yield from fact.runs
 
 
@@ -216,26 +225,36 @@ def _of_fork(
 
 
 def _moved(then: JobState, now: JobState, stayed: BitMap) -> Mapping[tuple[str, str], KeySet]:
-    states = now.items.machine.states
-    pairs = ((before, after) for before in states for after in states if before != after)
-    hit = {
-        pair: then.items.members(pair[0]) & now.items.members(pair[1]) & stayed for pair in pairs
-    }
-    return MappingProxyType({p: KeySet(found, now.inputs) for p, found in hit.items() if found})
+    found: dict[tuple[str, str], KeySet] = {}
+    for prefix, old, new in _pairs(then, now):
+        states = new.machine.states
+        for before, after in ((a, b) for a in states for b in states if a != b):
+            hit = old.members(before) & new.members(after) & stayed
+            if hit:
+                found[prefix + before, prefix + after] = KeySet(hit, now.inputs)
+    return MappingProxyType(found)
 
 
 def _item_context(
     then: JobState, now: JobState, stayed: BitMap
 ) -> Mapping[str, Mapping[tuple[Any, Any], KeySet]]:  # Any: typed by the lifecycle
     found: dict[str, Mapping[tuple[Any, Any], KeySet]] = {}
-    for index, name in enumerate(now.items.machine.owned):
-        old, new = _by_value(then.items, index), _by_value(now.items, index)
-        pairs = ((was, became) for was in old for became in new if was != became)
-        hit = {pair: old[pair[0]] & new[pair[1]] & stayed for pair in pairs}
-        changed = {pair: KeySet(members, now.inputs) for pair, members in hit.items() if members}
-        if changed:
-            found[name] = MappingProxyType(changed)
+    for prefix, before, after in _pairs(then, now):
+        for index, name in enumerate(after.machine.owned):
+            old, new = _by_value(before, index), _by_value(after, index)
+            pairs = ((was, became) for was in old for became in new if was != became)
+            hit = {pair: old[pair[0]] & new[pair[1]] & stayed for pair in pairs}
+            changed = {p: KeySet(members, now.inputs) for p, members in hit.items() if members}
+            if changed:
+                found[prefix + name] = MappingProxyType(changed)
     return MappingProxyType(found)
+
+
+def _pairs(then: JobState, now: JobState) -> Iterator[tuple[str, Ledger, Ledger]]:
+    """The ledgers of each collection, and what its names stand behind where there are several."""
+    for name, ledger in now.ledgers.items():
+        if name in then.ledgers:
+            yield "" if len(now.ledgers) == 1 else f"{name}.", then.ledgers[name], ledger
 
 
 def _by_value(items: Ledger, index: int) -> dict[Any, Any]:

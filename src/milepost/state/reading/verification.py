@@ -19,7 +19,7 @@ from milepost.items.inputs import Run
 from milepost.job.state import JobState, restore
 from milepost.job.upgrade import upgraded
 from milepost.log.codec import decode_body
-from milepost.log.facts import Fact, ItemsAdded, ItemsFired, Migrated
+from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migrated
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
@@ -126,7 +126,7 @@ class _Work:
         self.problems: list[Problem] = []
         self.state: JobState | None = None
         self.checkpoints = 0
-        self._added: list[tuple[int, ItemsAdded]] = []
+        self._added: list[tuple[int, ItemsAdded | MembersAdded]] = []
 
     def _add(
         self, invariant: str, seq: int | None, message: str, lost: str, *, mends: bool = True
@@ -218,7 +218,9 @@ class _Work:
             for row in self._reader.rows(self._job.number, 0, last, bodies=True):
                 reached = row.seq
                 facts = self._loader.facts(self._job, row)
-                self._added += [(row.seq, fact) for fact in facts if isinstance(fact, ItemsAdded)]
+                self._added += [
+                    (row.seq, fact) for fact in facts if isinstance(fact, ItemsAdded | MembersAdded)
+                ]
                 try:
                     self._body(row, facts)
                 except LogCorrupt as error:
@@ -278,7 +280,9 @@ class _Work:
             return
         created = self.state.created
         whose = "that the job was created with"
-        self._listed([(0, created.item_count)], created.fingerprint, whose, lost)
+        by_collection = any(seq == 1 for seq, _ in self._added)
+        count = 0 if by_collection else created.item_count
+        self._listed([(0, count)], created.fingerprint, whose, lost)
         for seq, fact in self._added:
             self._listed(fact.runs, fact.fingerprint, f"that commit {seq} added", lost)
 

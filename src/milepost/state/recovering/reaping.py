@@ -10,7 +10,7 @@ from typing import Final
 from milepost.clock import instant
 from milepost.errors import LifecycleChanged, StateError
 from milepost.job.fold import apply
-from milepost.job.state import JOB, JobState
+from milepost.job.state import JobState
 from milepost.job.suspects import let_go
 from milepost.log.facts import Draft, LeaseReleased, LeaseTaken
 from milepost.log.rows import StoredLease, Tip
@@ -102,7 +102,8 @@ def _left(
     None for a job that has ended, as far as the lifecycles at hand know. One look-up.
     """
     lifecycle = loader.tables.get(tip.job.lifecycle)
-    if lifecycle and loader.tally(tip.job, tip.row).phase in lifecycle.machines[JOB].final:
+    final = lifecycle.machines[lifecycle.root].final if lifecycle else ()
+    if loader.tally(tip.job, tip.row).phase in final:
         return None
     lease = reader.lease(tip.job.number)
     if lease is None or lease.fence != tip.row.fence:

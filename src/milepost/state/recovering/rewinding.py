@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from milepost.errors import ScopeInvalid
-from milepost.job.fold import apply
+from milepost.job.fold import apply, takes
 from milepost.job.state import JobState
 from milepost.log.codec import decode_body
-from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, Rewound
+from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, MembersAdded, Rewound
 from milepost.log.rows import StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
@@ -92,7 +92,7 @@ def _entry(
         raise ScopeInvalid(problem=f"{problem}: go back to seq {before} instead")
     state, again = base, list[Draft]()
     for draft in drafts[first:]:
-        if not isinstance(draft.fact, JobFired | ItemsFired | ItemsAdded):
+        if not isinstance(draft.fact, JobFired | ItemsFired | ItemsAdded | MembersAdded):
             continue
         again.append(draft)
         came_from, state = state.phase, apply(state, draft.fact)
@@ -113,9 +113,11 @@ def _with_items(
     for first, last in lineage(tip) if state.items.count < tip.items.count else ():
         for row in reader.rows(job.number, max(first - 1, way.base.seq), last):
             for fact in loader.facts(job, row):
-                if not isinstance(fact, ItemsAdded) or fact.first != state.items.count:
+                if not isinstance(fact, ItemsAdded | MembersAdded):
                     continue
-                if not state.takes_items:
+                if fact.first != state.items.count:
+                    continue
+                if not takes(state, fact):
                     return way
                 again.append(Draft(fact=fact))
                 state = apply(state, fact)

@@ -9,10 +9,12 @@ from milepost.clock import Clock
 from milepost.errors import CodecAbsent, ItemExists, ItemsRefused, UpdateConflict
 from milepost.items.blocks import Entry, read_keys
 from milepost.job.state import JobState
-from milepost.log.facts import Draft, ItemsAdded
+from milepost.log.facts import Draft, ItemsAdded, MembersAdded
 from milepost.log.rows import StoredJob
+from milepost.state.limits import Limits, checked_entries
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.given import ItemList, entries_for, one_list
 from milepost.state.writing.intake import Intake
 from milepost.state.writing.lease import Lease, check_lease
 
@@ -29,17 +31,21 @@ def add_items(
     loader: Loader,
     clock: Clock,
     job_id: str,
-    entries: Iterator[Entry],
+    items: ItemList,
+    limits: Limits,
     *,
+    collection: str | None,
     existing: Existing,
     lease: Lease | None,
     operator: bool,
     newest: Callable[[], JobState],
     append: Callable[[Decision], JobState],
 ) -> JobState:
-    """The state of which `entries` are a durable part. See StateManager.add_items."""
+    """The state of which `items` are a durable part. See StateManager.add_items."""
     base = newest()
-    check_takes_items(base)
+    name = one_list(base.lifecycle, items, collection)
+    entries = checked_entries(limits, entries_for(base.lifecycle, name, items, loader.payloads))
+    check_takes_items(base, name)
     _check_codec(loader, base)
     with loader.store.reading() as reader:
         job = loader.job(reader, job_id)
@@ -50,7 +56,13 @@ def add_items(
             try:
                 return append(
                     _decision(
-                        loader, intake, base, existing=existing, lease=lease, operator=operator
+                        loader,
+                        intake,
+                        base,
+                        collection=name,
+                        existing=existing,
+                        lease=lease,
+                        operator=operator,
                     )
                 )
             except UpdateConflict:
@@ -67,10 +79,11 @@ def add_items(
         raise
 
 
-def check_takes_items(state: JobState) -> None:
-    """Raise ItemsRefused unless items may be added to the job as it stands."""
-    if not state.takes_items:
-        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=state.growing_phases)
+def check_takes_items(state: JobState, collection: str) -> None:
+    """Raise ItemsRefused unless items may be added to that collection as the job stands."""
+    phases = state.growing_phases_of(collection)
+    if state.phase not in phases:
+        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=phases)
 
 
 def _check_codec(loader: Loader, state: JobState) -> None:
@@ -124,6 +137,7 @@ def _decision(
     intake: Intake,
     base: JobState,
     *,
+    collection: str,
     existing: Existing,
     lease: Lease | None,
     operator: bool,
@@ -139,7 +153,7 @@ def _decision(
         loader.same(moment.job, base.number, _WHAT)
         check_lease(moment, lease, operator=operator, wants=lambda: ("add_items", []))
         state = moment.state
-        check_takes_items(state)
+        check_takes_items(state, collection)
         if state.rewinds != base.rewinds:
             raise UpdateConflict(job_id=state.id, tries=1)
         for ordinal, key in _keys_since(loader, moment, base.items.count):
@@ -149,14 +163,10 @@ def _decision(
             if position is not None:
                 raise ItemExists(job_id=state.id, key=key, ordinal=ordinal, position=position)
         if intake.count:
-            yield Draft(
-                fact=ItemsAdded(
-                    first=state.items.count,
-                    count=intake.count,
-                    fingerprint=intake.fingerprint,
-                    runs=intake.settle(moment.writer, moment.job),
-                )
-            )
+            first, runs = state.items.count, intake.settle(moment.writer, moment.job)
+            told = first, intake.count, intake.fingerprint, runs
+            only = len(state.machine.collections) == 1
+            yield Draft(ItemsAdded(*told) if only else MembersAdded(collection, *told))
 
     return decision
 

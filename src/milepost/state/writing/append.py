@@ -477,11 +477,13 @@ def _check_numbers(before: JobState, after: JobState) -> None:
     if after.context is not before.context:
         for name, value in after.context.items():
             _check_number(value, f"job {after.id}: its variable '{name}'")
-    known = before.items.cells
-    for cell in after.items.cells:
-        if cell not in known:
-            for value in cell[1]:
-                _check_number(value, f"job {after.id}: a variable of an item")
+    known = before.ledgers
+    for name, ledger in after.ledgers.items():
+        old = known[name].cells if name in known else {}
+        for cell in ledger.cells:
+            if cell not in old:
+                for value in cell[1]:
+                    _check_number(value, f"job {after.id}: a variable of an item")
 
 
 def _check_number(value: object, what: str) -> None:

@@ -47,13 +47,22 @@ class Intake:
     """One list of items on its way into the job `job_id`. For one thread.
 
     `number` is the job's, None for one that does not exist yet: a number is then reserved when
-    the first items are staged. Until they fill a batch nothing is written. Values pass
+    the first items are staged; those of another list for the same new job, which this one
+    is `behind`, go under the same number. Until they fill a batch nothing is written. Values pass
     through the loader's payload codec. Memory: a batch, which
     is 65,536 items or 8 MB as stored, and 20 bytes for each item.
     """
 
-    def __init__(self, loader: Loader, clock: Clock, job_id: str, number: int | None) -> None:
-        self.number = number
+    def __init__(
+        self,
+        loader: Loader,
+        clock: Clock,
+        job_id: str,
+        number: int | None,
+        behind: Intake | None = None,
+    ) -> None:
+        self.number: int | None = behind.number if behind is not None else number
+        self._behind = behind
         self._begun = number is not None
         self.count = 0
         self.fingerprint = ""
@@ -99,14 +108,14 @@ class Intake:
         return None
 
     def check_staged(self, writer: Writer) -> list[Staged]:
-        """What is staged, and not swept by others.
+        """What is staged, this list and those that it is behind, and not swept by others.
 
         Raises StagingExpired, and JobAbsent or JobReplaced where the job that has begun is gone.
         """
         staged = [s for s in writer.staged() if s.token == self._token]
         if sum(s.count for s in staged) != sum(r[1] for _, r in self._staged):
             raise self._expired(writer)
-        return staged
+        return staged if self._behind is None else [*self._behind.check_staged(writer), *staged]
 
     def settle(self, writer: Writer, job: StoredJob) -> list[Run]:
         """Write what is left within the commit that speaks of the items; where all of them are.

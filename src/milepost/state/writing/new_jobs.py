@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import islice
 
 import msgspec
+from msgspec import structs
 
 from milepost.clock import instant
 from milepost.errors import JobExists, StateError
-from milepost.job.state import ITEMS, JOB, Progress, begin
+from milepost.items.blocks import Listing
+from milepost.items.inputs import Run
+from milepost.job.fold import apply
+from milepost.job.state import Progress, begin
 from milepost.log.codec import Tally, chain_start, encode_row, encode_variables
-from milepost.log.facts import Draft, JobCreated
+from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
 from milepost.log.rows import Tip
-from milepost.machine import Lifecycle, Machine, Values
+from milepost.machine import Lifecycle, Machine, MachineUpgrade, Values
 from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.intake import Intake
+from milepost.state.writing.params import params_of
 from milepost.stores.omissions import OnError
 
 __all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
@@ -52,6 +57,7 @@ class NewJob:
 
     created: JobCreated
     limits: Limits
+    several: bool  # there is not one collection
 
     @staticmethod
     def prepare(
@@ -59,43 +65,49 @@ class NewJob:
     ) -> NewJob:
         """Check everything but the items. Raises ValueInvalid, ContextInvalid.
 
-        `config` holds parameters of the job's machine and of its items'.
+        `config` holds parameters of the job and of its items, as `params_of` takes them.
         """
         stored_variables = encode_variables(variables)
         check_value(limits, lambda: "variables", stored_variables)
-        job, item = _machines(lifecycle)
-        names = {variable.name for variable in item.variables if variable.param}
-        job_params = _params(job, {n: v for n, v in config.items() if n not in names})
-        item_params = _params(item, {n: v for n, v in config.items() if n in names})
+        params = params_of(lifecycle, config)
         created = JobCreated(
             lifecycle=lifecycle.name,
             version=lifecycle.version,
             digest=lifecycle.digest,
-            job_params=job_params,
-            item_params=item_params,
+            job_params=params.of_job,
+            item_params=params.of_items,
             variables=msgspec.json.decode(stored_variables),
             item_count=0,
             fingerprint="",
         )
-        return NewJob(created, limits)
+        return NewJob(created, limits, len(lifecycle.collections) != 1)
 
     def store(
-        self, loader: Loader, writer: Writer, job_id: str, intake: Intake, now_us: int
+        self,
+        loader: Loader,
+        writer: Writer,
+        job_id: str,
+        intakes: Mapping[str, Intake],
+        now_us: int,
     ) -> None:
-        """Write the entry, the first row and what is left of the items.
+        """Write the entry, the first row and what is left of the items, by collection.
 
-        Raises JobExists, TooLarge, StagingExpired.
+        Where there is one collection, the first fact says what its items are; where there are
+        several, a fact of its own for each that has any. Raises JobExists, TooLarge,
+        StagingExpired.
         """
         check_absent(loader, writer, job_id)
-        created = msgspec.structs.replace(
-            self.created, item_count=intake.count, fingerprint=intake.fingerprint
-        )
-        intake.check_staged(writer)  # or its number may be another's by now
-        job = writer.add_job(job_id, now_us, created.digest, intake.number)
-        intake.settle(writer, job)
+        for intake in intakes.values():
+            intake.check_staged(writer)  # or its number may be another's by now
+        number = next((one.number for one in intakes.values() if one.number is not None), None)
+        job = writer.add_job(job_id, now_us, self.created.digest, number)
+        runs = {name: intake.settle(writer, job) for name, intake in intakes.items()}
+        created, more = self._facts(loader, intakes, runs)
         inputs = loader.inputs(job, created.item_count)
         state = begin(job_id, created, loader.tables, inputs)
-        drafts = [Draft(fact=created)]
+        for fact in more:
+            state = apply(state, fact)
+        drafts = [Draft(fact=fact) for fact in (created, *more)]
         row = encode_row(
             chain_start(job_id),
             seq=1,
@@ -107,6 +119,26 @@ class NewJob:
             check=lambda size_bytes: check_commit(self.limits, state, drafts, size_bytes),
         )
         writer.add_row(job.number, row)
+
+    def _facts(
+        self, loader: Loader, intakes: Mapping[str, Intake], runs: Mapping[str, list[Run]]
+    ) -> tuple[JobCreated, list[Fact]]:
+        """What the first commit says of the job and of its items."""
+        if not self.several and intakes:
+            (intake,) = intakes.values()
+            created = structs.replace(
+                self.created, item_count=intake.count, fingerprint=intake.fingerprint
+            )
+            return created, []
+        of_none = Listing((), payloads=loader.payloads).fingerprint
+        first = 0
+        more: list[Fact] = []
+        for name, intake in intakes.items():
+            if intake.count:
+                fact = MembersAdded(name, first, intake.count, intake.fingerprint, runs[name])
+                more.append(fact)
+                first += intake.count
+        return structs.replace(self.created, item_count=first, fingerprint=of_none), more
 
 
 def check_absent(loader: Loader, reader: Reader, job_id: str) -> None:
@@ -163,28 +195,48 @@ def _standing(loader: Loader, digest: str, tally: Tally) -> tuple[str, Progress 
     own = loader.tables.get(digest)
     if own is None:
         return tally.phase, None
-    _, item = _machines(own)
-    counts = dict(zip(item.states, tally.items, strict=True))
+    counts = _counts(own, tally)
     current = loader.tables.current_of(digest) or own
     if own.digest == current.digest:
-        return tally.phase, Progress.of(counts)
+        return tally.phase, Progress.of(counts.values())
     upgrade = current.upgrades.get(digest)
     parts = upgrade.machines if upgrade else {}
-    if JOB not in parts or item.name not in parts:
+    if own.root != current.root or own.root not in parts:
         return tally.phase, None
-    moved: dict[str, int] = {}
-    for state, count in counts.items():
-        to = parts[item.name].states.get(state, state)
-        moved[to] = moved.get(to, 0) + count
-    return parts[JOB].states.get(tally.phase, tally.phase), Progress.of(moved)
+    phase = parts[own.root].states.get(tally.phase, tally.phase)
+    return phase, _moved(current, parts, counts)
 
 
-def _params(machine: Machine, given: Values) -> dict[str, Any]:
-    context = machine.context(**given)
-    return {v.name: context[v.name] for v in machine.variables if v.param}
+def _counts(lifecycle: Lifecycle, tally: Tally) -> dict[str, tuple[Machine, dict[str, int]]]:
+    """By collection, the machine of its members and how many are in which state."""
+    left = iter(tally.items)
+    found: dict[str, tuple[Machine, dict[str, int]]] = {}
+    for name, collection in lifecycle.collections.items():
+        machine = lifecycle.machines[collection.machine]
+        found[name] = (
+            machine,
+            dict(zip(machine.states, islice(left, len(machine.states)), strict=True)),
+        )
+    return found
 
 
-def _machines(lifecycle: Lifecycle) -> tuple[Machine, Machine]:
-    """The machine that jobs run by, and that of their items."""
-    job = lifecycle.machines[JOB]
-    return job, lifecycle.machines[job.collections[ITEMS].machine]
+def _moved(
+    current: Lifecycle,
+    parts: Mapping[str, MachineUpgrade],
+    counts: Mapping[str, tuple[Machine, Mapping[str, int]]],
+) -> Progress | None:
+    """The progress under the current version; None if it has no place for some of the members."""
+    moved: list[tuple[Machine, Mapping[str, int]]] = []
+    for name, (machine, by_state) in counts.items():
+        collection = current.collections.get(name)
+        if collection is None or collection.machine != machine.name or machine.name not in parts:
+            if any(by_state.values()):
+                return None
+            continue
+        leads_to = parts[machine.name].states
+        after: dict[str, int] = {}
+        for state, count in by_state.items():
+            to = leads_to.get(state, state)
+            after[to] = after.get(to, 0) + count
+        moved.append((current.machines[machine.name], after))
+    return Progress.of(moved)

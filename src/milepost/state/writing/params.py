@@ -1,0 +1,72 @@
+"""The parameters of a new job and of its items, told apart in what the caller gave as config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from milepost.machine import ContextInvalid, Lifecycle, Machine, Values
+
+__all__ = ["Params", "params_of"]
+
+_ROOT: Final = "the job"  # where a collection has the name of the machine that the job runs by
+
+
+class Params(NamedTuple):
+    """What the job begins with: its own parameters, and those that its items share.
+
+    `of_items` are those of the one collection, or those of each of several by its name.
+    """
+
+    of_job: dict[str, Any]
+    of_items: dict[str, Any]
+
+
+def params_of(lifecycle: Lifecycle, config: Values) -> Params:
+    """The parameters in `config`, all of them, checked, with defaults for the rest.
+
+    A parameter stands in `config` under its name. Where several machines have one of that name, or
+    two collections are of one machine, it stands in a mapping under the name of the collection, or
+    of the machine that the job runs by. Raises ContextInvalid.
+    """
+    machines = {name: lifecycle.machines[c.machine] for name, c in lifecycle.collections.items()}
+    root = lifecycle.root if lifecycle.root not in machines else _ROOT
+    machines[root] = lifecycle.machines[lifecycle.root]
+    given: dict[str, dict[str, Any]] = {name: {} for name in machines}
+    for whose, name, value in _each(root, machines, config):
+        if name in given[whose]:
+            raise _invalid(machines[whose], name, "is given twice")
+        given[whose][name] = value
+    of_job = _checked(machines[root], given[root])
+    of_items = {name: _checked(machines[name], given[name]) for name in lifecycle.collections}
+    return Params(of_job, next(iter(of_items.values())) if len(of_items) == 1 else of_items)
+
+
+def _each(
+    root: str, machines: Mapping[str, Machine], config: Values
+) -> Iterator[tuple[str, str, Any]]:
+    """Whose each parameter is, its name and its value; what nobody has is the job's to refuse."""
+    for name, value in config.items():
+        if name in machines and isinstance(value, Mapping):
+            for inner, each in value.items():
+                yield name, inner, each
+            continue
+        having = [whose for whose, machine in machines.items() if _has(machine, name)]
+        if len(having) > 1:
+            listed = " and of ".join(having)
+            advice = f"give it under one of these, as in config={{'{having[0]}': {{'{name}': …}}}}"
+            raise _invalid(machines[having[0]], name, f"is one of {listed}: {advice}")
+        yield having[0] if having else root, name, value
+
+
+def _has(machine: Machine, name: object) -> bool:
+    return any(variable.param and variable.name == name for variable in machine.variables)
+
+
+def _checked(machine: Machine, given: Values) -> dict[str, Any]:
+    context = machine.context(**given)
+    return {v.name: context[v.name] for v in machine.variables if v.param}
+
+
+def _invalid(machine: Machine, name: str, problem: str) -> ContextInvalid:
+    return ContextInvalid(machine=machine.name, name=name, problem=problem)
