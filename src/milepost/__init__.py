@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         TransitionRefused,
     )
     from milepost.items.inputs import Item
-    from milepost.job.state import JobState, Progress
+    from milepost.job.progress import Progress
+    from milepost.job.state import JobState
     from milepost.log.payloads import PayloadCodec
     from milepost.state.checkpoint import Checkpoint, CheckpointPolicy
     from milepost.state.keeping.old_homes import HomeImport, JobImport
@@ -101,7 +102,7 @@ _HOMES: Final = {
     "Limits": "milepost.state.limits",
     "MilepostError": "milepost.errors",
     "PayloadCodec": "milepost.log.payloads",
-    "Progress": "milepost.job.state",
+    "Progress": "milepost.job.progress",
     "RecordConflict": "milepost.errors",
     "RecoveryPlan": "milepost.state.recovery",
     "RetentionPolicy": "milepost.state.keeping.retention",

@@ -12,7 +12,7 @@ import pytest
 
 from milepost import inspect
 from milepost.cli import commands, main
-from milepost.job.state import Progress
+from milepost.job.progress import Progress
 
 HOMES = ("builtins", "collections.abc", "datetime", "typing", "types")
 

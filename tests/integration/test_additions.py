@@ -23,7 +23,8 @@ from milepost.errors import (
 )
 from milepost.executors import run
 from milepost.items.key_index import SEGMENT_KEYS
-from milepost.job.state import JobState, restore
+from milepost.job.restoring import restore
+from milepost.job.state import JobState
 from milepost.log.codec import decode_snapshot
 from milepost.state.writing import intake
 from milepost.stores.sqlite.seals import enable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from milepost.job.state import Progress
+from milepost.job.progress import Progress
 
 __all__ = ["Counts", "counts"]
 

@@ -11,7 +11,8 @@ from milepost.errors import ItemsRefused
 from milepost.items.blocks import grown_fingerprint
 from milepost.items.ledger import Ledger, MemberRefusedError, Move, bitmap
 from milepost.items.ledgers import Items, after, grown, ledger_named
-from milepost.job.state import JobState, changed, own_context, restore
+from milepost.job.restoring import restore
+from milepost.job.state import JobState, changed, own_context
 from milepost.log.facts import (
     CheckpointTaken,
     Commit,

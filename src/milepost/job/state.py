@@ -1,8 +1,8 @@
-"""JobState: the state of one job as a value, what it begins as, and its bytes in a checkpoint."""
+"""JobState: the state of one job as a value, and its bytes in a checkpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,10 +14,11 @@ from milepost.clock import instant
 from milepost.errors import RoleAbsent
 from milepost.items.inputs import Inputs, KeySet, Spans
 from milepost.items.ledger import Ledger, bitmap
-from milepost.items.ledgers import Items, create_items, restore_items, united
+from milepost.items.ledgers import Items, united
 from milepost.items.parts import Parts, parts_of
-from milepost.job.versions import Catalogue, version_of
-from milepost.log.codec import Tally, decode_snapshot, encode_snapshot
+from milepost.job.progress import Progress
+from milepost.job.versions import Catalogue
+from milepost.log.codec import Tally, encode_snapshot
 from milepost.log.facts import CheckpointTaken, JobCreated, Snapshot, snapshot_format
 from milepost.machine import Lifecycle, Machine, Values, frozen
 from milepost.roles import Roles
@@ -28,11 +29,8 @@ __all__ = [
     "CheckpointRef",
     "JobState",
     "MemberRole",
-    "Progress",
-    "begin",
     "changed",
     "own_context",
-    "restore",
 ]
 
 JOB: Final = "job"
@@ -46,57 +44,6 @@ MemberRole: TypeAlias = Literal[
     "begin", "result", "failure", "release", "lost", "crash", "retry", "give_up", "requeue", "skip"
 ]
 """The roles of events that members take."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How many items of a job are where, by the roles of their states.
-
-    `pending` wait for an attempt and `running` are in an executor's hands. `other` are in states
-    that have none of these roles; `ended` of them are in final ones.
-    """
-
-    total: int
-    pending: int
-    running: int
-    done: int
-    failed: int
-    dead: int
-    skipped: int
-    other: int = 0
-    ended: int = 0
-
-    @staticmethod
-    def of(counts: Iterable[tuple[Machine, Mapping[str, int]]]) -> Progress:
-        """The progress that `counts` amount to: items by state, collection by collection."""
-        known = [0] * len(Parts._fields)
-        for machine, by_state in counts:
-            for place, states in enumerate(parts_of(machine)):
-                for state in states:
-                    known[place] += by_state.get(state, 0)
-        *assigned, ended, unassigned = known
-        pending, running, done, failed, dead, skipped = assigned
-        return Progress(
-            total=sum(known),
-            pending=pending,
-            running=running,
-            done=done,
-            failed=failed,
-            dead=dead,
-            skipped=skipped,
-            other=ended + unassigned,
-            ended=ended,
-        )
-
-    @property
-    def settled(self) -> int:
-        """Items that need no more work: done, dead, skipped, or ended in another way."""
-        return self.done + self.dead + self.skipped + self.ended
-
-    @property
-    def left(self) -> int:
-        """Items that still need work: all that are not settled."""
-        return self.total - self.settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +63,8 @@ class JobState:
     `phase` is the state of the machine that the job runs by, `context` its variables and
     parameters. `items` are the members that it owns: a Ledger where its lifecycle has one
     collection, and otherwise what answers for several or none; `ledgers` has them one by one.
-    `owner` is
-    who holds the lease, None where nobody does; `fence` counts acquisitions and never falls.
-    `orphaned` says that a holder was taken over and the job has not been recovered since;
+    `owner` is who holds the lease, None where nobody does; `fence` counts acquisitions and never
+    falls. `orphaned` says that a holder was taken over and the job has not been recovered since;
     `unharmed` that no holder since then died, as far as is known.
     `variables` are the job's own JSON values. `number` is the job's in its store: no job has had
     it before, even under the same id. `fingerprint` is of the items that it has, with those that
@@ -469,77 +415,6 @@ def changed(state: JobState, **values: Any) -> JobState:
     of_after.update(values)
     assert len(of_after) == known, "a state has no other fields"
     return after
-
-
-def restore(
-    stored: bytes, tables: Catalogue, inputs: Inputs, noted: tuple[str, int] | None = None
-) -> JobState:
-    """The state whose `snapshot` gave `stored`.
-
-    `inputs` are those of any state of the job; `noted` is the version that the log says it is of,
-    by name and number, where it does. Raises StoreUnreadable where the bytes are damaged,
-    ValueError where they are no partition, LifecycleChanged where they are of a version that is
-    not among the `tables`.
-    """
-    snapshot = decode_snapshot(stored)
-    created = snapshot.created
-    digest = snapshot.lifecycle or created.digest
-    lifecycle = version_of(snapshot.job_id, digest, created, tables, noted)
-    params = created.item_params if snapshot.item_params is None else snapshot.item_params
-    count = created.item_count if snapshot.item_count is None else snapshot.item_count
-    spans = tuple((first, place) for first, place in snapshot.spans) or ((0, 0),)
-    items = restore_items(lifecycle, params, count, snapshot.cells)
-    return JobState(
-        id=snapshot.job_id,
-        seq=snapshot.seq,
-        fence=snapshot.fence,
-        phase=snapshot.phase,
-        context=frozen(snapshot.context),
-        variables=frozen(snapshot.variables),
-        items=items,
-        created=created,
-        created_at_us=snapshot.created_at_us,
-        updated_at_us=snapshot.updated_at_us,
-        owner=snapshot.owner,
-        orphaned=snapshot.orphaned,
-        unharmed=snapshot.unharmed,
-        checkpoint_fact=snapshot.checkpoint,
-        checkpoint_at_us=snapshot.checkpoint_at_us,
-        rewinds=tuple((at, to) for at, to in snapshot.rewinds),
-        rejected_count=snapshot.rejected_count,
-        digest=snapshot.digest,
-        fingerprint=snapshot.fingerprint or snapshot.created.fingerprint,
-        spans=spans,
-        lifecycle=lifecycle,
-        tables=tables,
-        inputs=inputs.seen_as(count, spans),
-    )
-
-
-def begin(job_id: str, created: JobCreated, tables: Catalogue, inputs: Inputs) -> JobState:
-    """The state before the first commit has been folded: seq 0, nothing has happened yet.
-
-    Raises LifecycleChanged where the job was created under a version that is not in `tables`.
-    """
-    lifecycle = version_of(job_id, created.digest, created, tables)
-    machine = lifecycle.machines[lifecycle.root]
-    listed = created.item_count if len(lifecycle.collections) == 1 else 0
-    return JobState(
-        id=job_id,
-        seq=0,
-        fence=0,
-        phase=machine.initial,
-        context=own_context(machine, machine.context(**created.job_params)),
-        variables=frozen(created.variables),
-        items=create_items(lifecycle, created.item_params, listed),
-        created=created,
-        created_at_us=0,
-        updated_at_us=0,
-        fingerprint=created.fingerprint,
-        lifecycle=lifecycle,
-        tables=tables,
-        inputs=inputs if listed == inputs.count else inputs.seen_as(listed, inputs.spans),
-    )
 
 
 def own_context(machine: Machine, context: Values) -> Values:

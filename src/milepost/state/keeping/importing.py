@@ -24,7 +24,8 @@ from milepost.items.blocks import read_keys
 from milepost.items.inputs import Inputs, Shelf
 from milepost.items.key_index import segment_of
 from milepost.job.fold import apply
-from milepost.job.state import JobState, begin, changed
+from milepost.job.restoring import begin
+from milepost.job.state import JobState, changed
 from milepost.job.versions import Catalogue
 from milepost.log.codec import chain_start, digest_of, encode_row
 from milepost.log.drafts import CommitDraft, LogDraft

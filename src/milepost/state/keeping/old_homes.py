@@ -19,7 +19,8 @@ from milepost.errors import (
     StateError,
     StoreAbsent,
 )
-from milepost.job.state import JobState, Progress
+from milepost.job.progress import Progress
+from milepost.job.state import JobState
 from milepost.log.drafts import Line, LogDraft
 from milepost.state.keeping import importing
 from milepost.state.reading.loading import Loader

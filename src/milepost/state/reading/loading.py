@@ -21,7 +21,8 @@ from milepost.errors import (
 )
 from milepost.items.inputs import Inputs, Run, Shelf
 from milepost.job.fold import advance
-from milepost.job.state import JobState, begin, changed, restore
+from milepost.job.restoring import begin, restore
+from milepost.job.state import JobState, changed
 from milepost.job.upgrade import upgraded
 from milepost.job.versions import Catalogue
 from milepost.log.codec import (

@@ -16,7 +16,8 @@ from milepost.errors import (
 )
 from milepost.items.blocks import check_blocks, fingerprint_of
 from milepost.items.inputs import Run
-from milepost.job.state import JobState, restore
+from milepost.job.restoring import restore
+from milepost.job.state import JobState
 from milepost.job.upgrade import upgraded
 from milepost.log.codec import decode_body
 from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migrated

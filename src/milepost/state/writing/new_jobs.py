@@ -15,7 +15,8 @@ from milepost.errors import JobExists, StateError
 from milepost.items.blocks import Listing
 from milepost.items.inputs import Run
 from milepost.job.fold import apply
-from milepost.job.state import Progress, begin
+from milepost.job.progress import Progress
+from milepost.job.restoring import begin
 from milepost.log.codec import Tally, chain_start, encode_row, encode_variables
 from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
 from milepost.log.rows import Tip
