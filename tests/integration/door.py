@@ -209,7 +209,7 @@ def awaited(method: str) -> Callable[[StateManager, dict[str, Any]], object]:
             try:
                 return await used_soon(getattr(other, method)(**given))
             finally:
-                await asyncio.to_thread(other._threads.shutdown)
+                await asyncio.to_thread(other._threads.executor.shutdown)
 
         return asyncio.run(run())
 

@@ -95,6 +95,7 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "lease": lambda m: None,
     "legacy": lambda m: None,
     "lifecycle": lambda m: mapreduce.LIFECYCLE,
+    "lifecycles": lambda m: (),
     "limit": lambda m: 5,
     "limits": lambda m: Limits(),
     "look_every_s": lambda m: 0.05,
@@ -107,6 +108,7 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "on_error": lambda m: lambda error: None,
     "on_job": lambda m: lambda job, count: None,
     "on_progress": lambda m: lambda state: None,
+    "on_unknown": lambda m: lambda error: None,
     "on_wait": lambda m: lambda held: None,
     "operator": lambda m: False,
     "order": lambda m: "recorded",
@@ -149,11 +151,14 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
 
 SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("create_job", "job_id"): lambda m: "new",
+    ("create_job", "lifecycle"): lambda m: "mapreduce",
+    ("list_jobs", "lifecycle"): lambda m: "mapreduce",
     ("import_jobs", "job_id"): lambda m: None,
     ("get_checkpoint", "seq"): lambda m: None,
     ("run_async", "clock"): lambda m: __import__("time").monotonic,
     ("run", "clock"): lambda m: __import__("time").monotonic,
     ("RetentionPolicy", "completed"): lambda m: None,
+    ("RetentionPolicy", "lifecycles"): lambda m: {},
 }
 """Where that would not do."""
 
