@@ -54,6 +54,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from milepost.machine import ContextInvalid, MilepostError, PayloadInvalid, TransitionRefused
 from milepost.text.escapes import printable, printable_lines
+from milepost.text.wording import short_repr
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -168,6 +169,7 @@ class ValueInvalid(InputInvalid):
         return printable(f"{self.what}: {self.path} {self.problem}")
 
 
+@short_repr
 class Large(NamedTuple):
     """A value that takes much room: where it is, and how many bytes its JSON takes."""
 

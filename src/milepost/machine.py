@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlia
 
 from milepost.roles import NO_ROLES, Roles
 from milepost.text.escapes import printable
-from milepost.text.wording import bounded, shown
+from milepost.text.wording import bounded, one_line, short_repr, shown
 
 __all__ = [
     "LARGEST_INT",
@@ -60,6 +60,7 @@ def frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(values))
 
 
+@short_repr
 class MemberEvent(NamedTuple):
     """An event that every member of `collection` in `state` takes as part of its owner's step."""
 
@@ -68,6 +69,7 @@ class MemberEvent(NamedTuple):
     event: str
 
 
+@short_repr
 class Step(NamedTuple):
     """What one event did: the state and context after it, and by which transition.
 
@@ -81,6 +83,7 @@ class Step(NamedTuple):
     members: tuple[MemberEvent, ...]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field of an event's payload.
@@ -107,6 +110,7 @@ class Field:
         return self.default is _MISSING
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event of a machine, with the fields of its payload in definition order."""
@@ -116,6 +120,7 @@ class Event:
     fields: tuple[Field, ...] = ()
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """One state of a machine."""
@@ -125,6 +130,7 @@ class State:
     final: bool = False
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
     """One context variable of a machine: a `param` is fixed at creation, others only `set` changes.
@@ -143,6 +149,7 @@ class Variable:
     doc: str = ""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One row of the table: in `source`, on `event`, if `guard` allows, to `target`.
@@ -173,6 +180,7 @@ class Transition:
     assign: Callable[[Values, Values], Values] | None = None
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """The members that a machine owns: which machine they run by, and what the owner accepts.
@@ -253,6 +261,7 @@ class Signal:
     """What the generated classes of events without payload share: they carry nothing."""
 
 
+@short_repr
 class GuardRefusal(NamedTuple):
     """A row that would have answered the event, had its guard allowed it."""
 
@@ -407,6 +416,10 @@ class Machine:
         owned = (*(v.name for v in self.variables if not v.param), *remembered)
         object.__setattr__(self, "owned", owned)
         object.__setattr__(self, "_by_pair", pairs)
+
+    def __repr__(self) -> str:
+        told = f"{len(self.states)} states, {len(self.events)} events"
+        return one_line(f"<Machine {self.name}: {told}, {len(self.transitions)} transitions>")
 
     def context(self, /, **params: object) -> Values:
         """The initial context: the parameters given, defaults for the rest, initial values.
@@ -570,6 +583,7 @@ class Machine:
         return PayloadInvalid(machine=self.name, event=event, problem=problem)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MachineUpgrade:
     """What becomes of a machine's state and context of an earlier version.
@@ -585,6 +599,7 @@ class MachineUpgrade:
     roles: Roles = NO_ROLES
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Upgrade:
     """How what is stored under an earlier version goes on under this one, machine by machine.
@@ -629,6 +644,9 @@ class Lifecycle:
         object.__setattr__(
             self, "collections", self.machines[root].collections if root else frozen({})
         )
+
+    def __repr__(self) -> str:
+        return one_line(f"<Lifecycle {self.name} {self.version}>")
 
 
 def _read(row: Transition, context: Values, payload: Values) -> Values:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, get_args
 from milepost.errors import MilepostError, PlanStale, RecordConflict, UpdateConflict
 from milepost.log.facts import Draft, Fact, ItemsFired, JobFired, LeaseReleased, LeaseTaken
 from milepost.text.escapes import printable
+from milepost.text.wording import short_repr
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, MeterProvider
@@ -42,6 +43,7 @@ _TAGS: Final = {kind: str(kind.__struct_config__.tag) for kind in get_args(Fact)
 _log: Final = logging.getLogger("milepost.metrics")
 
 
+@short_repr
 class Instrument(NamedTuple):
     """One instrument: a counter, or with `bounds` a histogram that has these buckets."""
 

@@ -8,6 +8,8 @@ from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from milepost.text.wording import short_repr
+
 __all__ = ["NO_ROLES", "EventField", "Failure", "Outcome", "Phase", "Recovery", "Roles"]
 
 
@@ -19,6 +21,7 @@ class Outcome(StrEnum):
     CANCELLED = auto()
 
 
+@short_repr
 class EventField(NamedTuple):
     """One field of an event's payload, `""` for none."""
 
@@ -26,6 +29,7 @@ class EventField(NamedTuple):
     field: str = ""
 
 
+@short_repr
 class Failure(NamedTuple):
     """The event by which work ends without a result, and its fields that say why, `""` for none.
 
@@ -41,6 +45,7 @@ class Failure(NamedTuple):
     lost: str = ""
 
 
+@short_repr
 class Recovery(NamedTuple):
     """The event by which another executor takes a job over.
 
@@ -53,6 +58,7 @@ class Recovery(NamedTuple):
     reason: str = ""
 
 
+@short_repr
 class Phase(NamedTuple):
     """A state of the owner that is worked in, and the event that ends the work of it.
 
@@ -64,6 +70,7 @@ class Phase(NamedTuple):
     works: tuple[str, ...] = ()
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
     """The roles of one machine. A part that the lifecycle has no role for is empty.

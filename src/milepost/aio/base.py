@@ -16,6 +16,7 @@ from milepost.machine import Payload, Values
 from milepost.state.manager import StateManager
 from milepost.state.transitions import ItemEvent, JobEvent, Write
 from milepost.state.writing.lease import Lease
+from milepost.text.wording import one_line
 
 __all__ = ["Base"]
 
@@ -94,3 +95,6 @@ class Base:
     async def _write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
         asked = list(arguments.iterable("writes", writes, "an iterable of Write"))
         return await self._threads.call(self.manager.write_each, asked)
+
+    def __repr__(self) -> str:
+        return one_line(f"<{type(self).__name__} on {self.manager.url}>")

@@ -29,6 +29,7 @@ from milepost.state.manager import StateManager
 from milepost.state.reading.comparing import InputComparison
 from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
+from milepost.text.wording import short_repr
 
 __all__ = ["MapFn", "RunOutcome", "run"]
 
@@ -37,6 +38,7 @@ _log: Final = logging.getLogger("milepost.executors")
 MapFn: TypeAlias = Callable[[Item], object]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
     """How a run ended, and what it did.

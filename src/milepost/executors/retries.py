@@ -17,6 +17,7 @@ from milepost.job.state import JobState
 from milepost.lifecycles.mapreduce import Cause, ItemEventName
 from milepost.machine import frozen
 from milepost.state.reading.results import Failure
+from milepost.text.wording import short_repr
 
 __all__ = ["Backoff", "Decided", "Now", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]
 
@@ -24,6 +25,7 @@ _HASHED: Final = 2**64
 _RULES: Final = ("at once", "give up")
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
     """Waits that grow: `base_s` after the first attempt, `factor` times that after each more.
@@ -65,6 +67,7 @@ RetryRule: TypeAlias = Backoff | Literal["at once", "give up"]
 """What follows a failure: a wait, the next attempt at once, or none at all."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """What follows a failure, by its cause (`error`, `timeout`); `default` for those not named.

@@ -9,7 +9,7 @@ from milepost.errors import ImportConflict, ImportFailed
 from milepost.inspect.counts import Counts, counts
 from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
 from milepost.job.state import JOB
-from milepost.log.drafts import Line
+from milepost.log import drafts
 from milepost.state.keeping.old_homes import HomeImport, JobImport
 
 __all__ = ["ImportView", "ImportedJob", "ReportLine", "import_jobs", "import_jobs_page"]
@@ -123,7 +123,7 @@ def _job(job: JobImport) -> ImportedJob:
     )
 
 
-def _line(line: Line) -> ReportLine:
+def _line(line: drafts.ReportLine) -> ReportLine:
     return ReportLine(
         severity=line.severity, code=line.code, place=line.place, message=line.message
     )

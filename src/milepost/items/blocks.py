@@ -20,7 +20,7 @@ from milepost.log.codec import (
 )
 from milepost.log.payloads import PayloadCodec, coded, digest_key, parted
 from milepost.log.rows import InputBlock
-from milepost.text.wording import shown
+from milepost.text.wording import short_repr, shown
 
 __all__ = [
     "BLOCK_BYTES",
@@ -53,6 +53,7 @@ Entry: TypeAlias = tuple[str, bytes]
 """A key, checked, and the value as JSON."""
 
 
+@short_repr
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """An item with a key of the user's own: `key` is 1 to 512 characters, `value` any JSON."""
 

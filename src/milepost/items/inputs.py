@@ -15,6 +15,8 @@ from milepost.items.blocks import BLOCK_ITEMS, Entry, Item, entries_in, read_key
 from milepost.items.key_index import SEGMENT_KEYS, KeyIndex, Segment, hash_of, segment_of
 from milepost.log.payloads import PayloadCodec, parted
 from milepost.log.rows import InputBlock, KeySegment
+from milepost.machine import MilepostError
+from milepost.text.wording import one_line, shown
 
 __all__ = ["Inputs", "Item", "KeySet", "Run", "Shelf", "Spans"]
 
@@ -151,6 +153,9 @@ class Inputs:
         self._shelf = shelf
         self._codec: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<Inputs of {self.count} items>"
+
     @property
     def codec(self) -> str:
         """The name of the payload codec that values passed through, "" if none; looked up once.
@@ -282,8 +287,12 @@ class KeySet(AbstractSet[str]):
             return False
 
     def __repr__(self) -> str:
-        few = ", ".join(repr(key) for _, key in zip(range(3), self, strict=False))
-        return f"<{len(self)} keys: {few}{', …' if len(self) > 3 else ''}>"
+        try:
+            few = [shown(key) for _, key in zip(range(3), self, strict=False)]
+        except MilepostError:  # the store that has them is closed, or damaged
+            few = []
+        more = "…" if len(self) > len(few) else ""
+        return one_line(f"<{len(self)} keys: {', '.join([*few, *more])}>")
 
     @classmethod
     def _from_iterable(cls, it: Iterable[Any]) -> frozenset[str]:  # type: ignore[override]  # set algebra gives plain sets

@@ -17,12 +17,14 @@ from pyroaring import BitMap
 
 from milepost.log.facts import SnapshotCell
 from milepost.machine import Machine, TransitionRefused, Values
+from milepost.text.wording import one_line, short_repr
 
 __all__ = ["Cell", "Ledger", "MemberRefusedError", "Move", "bitmap"]
 
 Cell: TypeAlias = tuple[str, tuple[Any, ...]]  # a state, and the values of the machine's variables
 
 
+@short_repr
 class Move(NamedTuple):
     """Members that leave one cell for another, by one transition."""
 
@@ -58,6 +60,10 @@ class Ledger:
     params: Values
     universe: BitMap
     cells: Mapping[Cell, BitMap]
+
+    def __repr__(self) -> str:
+        told = f"{self.count} in {len(self.cells)} cells"
+        return one_line(f"<Ledger of {self.machine.name}: {told}>")
 
     @staticmethod
     def create(machine: Machine, params: Values, members: BitMap) -> Ledger:

@@ -16,6 +16,7 @@ from pyroaring import BitMap
 from milepost.items.ledger import Ledger, Move, bitmap
 from milepost.log.facts import SnapshotCell
 from milepost.machine import Lifecycle, Values
+from milepost.text.wording import short_repr
 
 __all__ = [
     "Items",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class Ledgers:
     """The ledgers of several collections, or of none, by name in definition order.

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from milepost.items.parts import Parts, parts_of
 from milepost.machine import Machine
+from milepost.text.wording import short_repr
 
 __all__ = ["Progress"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How many items of a job are where, by the roles of their states.

@@ -22,6 +22,7 @@ from milepost.log.codec import Tally, encode_snapshot
 from milepost.log.facts import CheckpointTaken, JobCreated, Snapshot, snapshot_format
 from milepost.machine import Lifecycle, Machine, Values, frozen
 from milepost.roles import Roles
+from milepost.text.wording import one_line, short_repr
 
 __all__ = [
     "ITEMS",
@@ -46,6 +47,7 @@ MemberRole: TypeAlias = Literal[
 """The roles of events that members take."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointRef:
     """What the log says of the newest checkpoint: of which seq, why, when, and its digest."""
@@ -99,6 +101,11 @@ class JobState:
     tables: Catalogue = field(compare=False, repr=False)
     inputs: Inputs = field(compare=False, repr=False)
     as_logged: JobState | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        told = f"{self.phase} at seq {self.seq}, {self.items.count} items"
+        holder = "" if self.owner is None else f", held by {self.owner} (fence {self.fence})"
+        return one_line(f"<JobState {self.id}: {told}{holder}>")
 
     @property
     def machine(self) -> Machine:

@@ -12,6 +12,7 @@ from milepost.errors import LifecycleChanged, LifecycleUnfit, LifecycleUnknown
 from milepost.lifecycles import mapreduce
 from milepost.log.facts import JobCreated
 from milepost.machine import Collection, Lifecycle, Machine, frozen
+from milepost.text.wording import one_line
 
 __all__ = [
     "Catalogue",
@@ -40,6 +41,9 @@ class Catalogue:
     _tables: dict[str, Lifecycle]
     _modules: Mapping[str, str]
     _current_of: Mapping[str, Lifecycle]
+
+    def __repr__(self) -> str:
+        return one_line(f"<Catalogue of {len(list(self))} versions>")
 
     @staticmethod
     def of(lifecycles: Iterable[Lifecycle] = (), earlier: Iterable[Lifecycle] = ()) -> Catalogue:

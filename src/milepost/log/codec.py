@@ -20,7 +20,7 @@ from milepost.log.compression import decompress, zstd
 from milepost.log.facts import FORMAT, Commit, Draft, Fact, Snapshot, format_of
 from milepost.log.payloads import PayloadCodec, coded, parted
 from milepost.log.rows import Row
-from milepost.text.wording import shown
+from milepost.text.wording import short_repr, shown
 
 __all__ = [
     "DIGEST_BYTES",
@@ -67,6 +67,7 @@ _snapshot_decoder: Final = msgspec.msgpack.Decoder(Snapshot)
 _compressor: Final = zstd.ZstdCompressor(_LEVEL)
 
 
+@short_repr
 class Tally(msgspec.Struct, frozen=True, array_like=True):
     """Where the job stood after a row: its phase, and its items by state in definition order."""
 

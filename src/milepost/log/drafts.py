@@ -12,12 +12,14 @@ from typing import NamedTuple
 from milepost.log.facts import Draft, Imported, JobCreated
 from milepost.log.rows import InputBlock
 from milepost.text.escapes import printable
+from milepost.text.wording import short_repr
 
-__all__ = ["CommitDraft", "Line", "LogDraft"]
+__all__ = ["CommitDraft", "LogDraft", "ReportLine"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ReportLine:
     """One line of the report of an import: `severity` is `note`, `warning` or `loss`.
 
     `place` is the old file that it is about, or `""` where it is about the job as a whole.
@@ -51,7 +53,7 @@ class LogDraft:
     created: JobCreated
     blocks: tuple[InputBlock, ...]
     imported: Imported
-    report: tuple[Line, ...]
+    report: tuple[ReportLine, ...]
     created_at_us: int
     updated_at_us: int
     commits: tuple[CommitDraft, ...]

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from milepost.errors import JobIdInvalid
+from milepost.text.wording import short_repr
 
 __all__ = [
     "FORMAT",
@@ -63,6 +64,7 @@ class _Fact(msgspec.Struct, frozen=True, array_like=True):
     """A fact is stored as a JSON array that its tag begins."""
 
 
+@short_repr
 class JobCreated(_Fact, tag="created", frozen=True):
     """The first fact of every log: by which lifecycle the job runs, and over what.
 
@@ -82,6 +84,7 @@ class JobCreated(_Fact, tag="created", frozen=True):
     fingerprint: str
 
 
+@short_repr
 class JobFired(_Fact, tag="job", frozen=True):
     """The job took `event`. `payload` holds the fields that the fold needs; the body the rest."""
 
@@ -89,6 +92,7 @@ class JobFired(_Fact, tag="job", frozen=True):
     payload: dict[str, Any]
 
 
+@short_repr
 class ItemsFired(_Fact, tag="items", frozen=True):
     """Each item took `event`. `payloads` are what guards may read of them, None if nothing.
 
@@ -100,6 +104,7 @@ class ItemsFired(_Fact, tag="items", frozen=True):
     payloads: list[dict[str, Any]] | None = None
 
 
+@short_repr
 class ItemsAdded(_Fact, tag="added", frozen=True):
     """More items, in their initial state: `count` of them, as ordinals from `first` on.
 
@@ -113,6 +118,7 @@ class ItemsAdded(_Fact, tag="added", frozen=True):
     runs: list[tuple[int, int]]
 
 
+@short_repr
 class MembersAdded(_Fact, tag="members", frozen=True):
     """As ItemsAdded, of a job with several collections: more members of one of them.
 
@@ -126,6 +132,7 @@ class MembersAdded(_Fact, tag="members", frozen=True):
     runs: list[tuple[int, int]]
 
 
+@short_repr
 class LeaseTaken(_Fact, tag="lease", frozen=True):
     """`owner` holds the job from here on. `reason` says why it took it over, if it did.
 
@@ -139,12 +146,14 @@ class LeaseTaken(_Fact, tag="lease", frozen=True):
     unharmed: bool = False
 
 
+@short_repr
 class LeaseReleased(_Fact, tag="released", frozen=True):
     """The holder gave the job back."""
 
     owner: str
 
 
+@short_repr
 class CheckpointTaken(_Fact, tag="checkpoint", frozen=True):
     """A checkpoint of the state at `seq` was written; `digest` is of its bytes."""
 
@@ -153,6 +162,7 @@ class CheckpointTaken(_Fact, tag="checkpoint", frozen=True):
     reason: str
 
 
+@short_repr
 class Rewound(_Fact, tag="rewound", frozen=True):
     """Phase, context, variables and items are again as at `to_seq`: `snapshot` is that state."""
 
@@ -161,6 +171,7 @@ class Rewound(_Fact, tag="rewound", frozen=True):
     reason: str
 
 
+@short_repr
 class Migrated(_Fact, tag="migrated", frozen=True):
     """From here on the job runs by another version: `snapshot` is the state under it.
 
@@ -173,6 +184,7 @@ class Migrated(_Fact, tag="migrated", frozen=True):
     snapshot: bytes
 
 
+@short_repr
 class Forked(_Fact, tag="forked", frozen=True):
     """All before it is the log of another job up to its commit `from_seq`, of that digest.
 
@@ -185,6 +197,7 @@ class Forked(_Fact, tag="forked", frozen=True):
     reason: str = ""
 
 
+@short_repr
 class Imported(_Fact, tag="imported", frozen=True):
     """The log was made from what another tool left behind; it changes nothing.
 
@@ -201,6 +214,7 @@ class Imported(_Fact, tag="imported", frozen=True):
     imported_at_us: int
 
 
+@short_repr
 class WriteRejected(_Fact, tag="rejected", frozen=True):
     """A write that was refused and is kept for the record; it changed nothing.
 
@@ -214,6 +228,7 @@ class WriteRejected(_Fact, tag="rejected", frozen=True):
     ordinals: list[int]
 
 
+@short_repr
 class Repaired(_Fact, tag="repaired", frozen=True):
     """The store was repaired; phase, items and variables are as the commits before left them.
 
@@ -247,6 +262,7 @@ Fact: TypeAlias = (
 )
 
 
+@short_repr
 class Draft(msgspec.Struct, frozen=True):
     """A fact about to be stored, with its body: the values that the fold never reads."""
 
@@ -275,6 +291,7 @@ def event_count(drafts: Iterable[Draft]) -> int:
     return count
 
 
+@short_repr
 class Commit(msgspec.Struct, frozen=True):
     """One row of a job's log, head only: its facts hold legally one after the other.
 
@@ -288,6 +305,7 @@ class Commit(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+@short_repr
 class SnapshotCell(msgspec.Struct, frozen=True, array_like=True):
     """The members that share a state and context: `members` is a serialised roaring bitmap."""
 
@@ -296,6 +314,7 @@ class SnapshotCell(msgspec.Struct, frozen=True, array_like=True):
     members: bytes
 
 
+@short_repr
 class Snapshot(msgspec.Struct, frozen=True):
     """All that the fold knows at `seq`, and nothing of any result.
 

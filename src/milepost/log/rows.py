@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from milepost.text.wording import short_repr
+
 __all__ = [
     "Block",
     "Erased",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 
+@short_repr
 class StoredJob(msgspec.Struct, frozen=True):
     """A job's entry: `number` is the store's own, `job_id` the user's.
 
@@ -39,6 +42,7 @@ class StoredJob(msgspec.Struct, frozen=True):
     lifecycle: str
 
 
+@short_repr
 class Row(msgspec.Struct, frozen=True):
     """One commit as stored. `codec` has a letter for head and body: `j` JSON, `z` zstd of JSON.
 
@@ -61,6 +65,7 @@ class Row(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+@short_repr
 class Block(msgspec.Struct, frozen=True):
     """The rows from seq `first` to `last`, to be stored together; `digest` is that of the last.
 
@@ -74,6 +79,7 @@ class Block(msgspec.Struct, frozen=True):
     bodies: bytes
 
 
+@short_repr
 class Tip(msgspec.Struct, frozen=True):
     """A job and the newest row of its log."""
 
@@ -81,6 +87,7 @@ class Tip(msgspec.Struct, frozen=True):
     row: Row
 
 
+@short_repr
 class InputBlock(msgspec.Struct, frozen=True):
     """Items from place `first` on. `codec` has a letter for keys and values, as in a Row.
 
@@ -96,6 +103,7 @@ class InputBlock(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+@short_repr
 class KeySegment(msgspec.Struct, frozen=True):
     """Where the keys of the places from `first` on are, by their hashes. Derived from the blocks.
 
@@ -110,6 +118,7 @@ class KeySegment(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+@short_repr
 class Staged(msgspec.Struct, frozen=True):
     """Places of the job `number` whose items no fact speaks of yet: their writer is still at it.
 
@@ -123,6 +132,7 @@ class Staged(msgspec.Struct, frozen=True):
     touched_at_us: int
 
 
+@short_repr
 class StoredCheckpoint(msgspec.Struct, frozen=True):
     """A snapshot of the fold at `seq`; `chain` is the digest of the row that it stands on."""
 
@@ -134,6 +144,7 @@ class StoredCheckpoint(msgspec.Struct, frozen=True):
     snapshot: bytes
 
 
+@short_repr
 class StoredCheckpointSize(msgspec.Struct, frozen=True):
     """A checkpoint without its snapshot, and how many bytes that takes."""
 
@@ -142,6 +153,7 @@ class StoredCheckpointSize(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
+@short_repr
 class StoredLease(msgspec.Struct, frozen=True):
     """What the holder of `fence` said when it last renewed.
 
@@ -161,6 +173,7 @@ class StoredLease(msgspec.Struct, frozen=True):
     pid_started: int | None = None
 
 
+@short_repr
 class FormatStep(msgspec.Struct, frozen=True):
     """What leads a store from the format before to `version`; `statements` is what it runs."""
 
@@ -169,6 +182,7 @@ class FormatStep(msgspec.Struct, frozen=True):
     statements: str
 
 
+@short_repr
 class StoreFormat(msgspec.Struct, frozen=True):
     """The format that a store has, the newest that this code knows, and the steps between them."""
 
@@ -177,6 +191,7 @@ class StoreFormat(msgspec.Struct, frozen=True):
     pending: tuple[FormatStep, ...]
 
 
+@short_repr
 class Stray(msgspec.Struct, frozen=True):
     """Rows of the table `source` that say they are of job `number`, of which there is no entry."""
 
@@ -185,6 +200,7 @@ class Stray(msgspec.Struct, frozen=True):
     count: int
 
 
+@short_repr
 class Quarantined(msgspec.Struct, frozen=True):
     """A row that a repair took out of its place; `content` is the whole of it, as JSON.
 
@@ -201,6 +217,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     content: bytes
 
 
+@short_repr
 class Tombstone(msgspec.Struct, frozen=True):
     """What is left of a job that was deleted; its `number` is never given to another.
 
@@ -214,6 +231,7 @@ class Tombstone(msgspec.Struct, frozen=True):
     erased: bool
 
 
+@short_repr
 class StoredKeep(msgspec.Struct, frozen=True):
     """How long one job is kept after its newest commit, None for ever, and why."""
 
@@ -222,6 +240,7 @@ class StoredKeep(msgspec.Struct, frozen=True):
     set_at_us: int
 
 
+@short_repr
 class StoredSizes(msgspec.Struct, frozen=True):
     """How much of a job is stored, in rows and in bytes as they are stored.
 
@@ -246,6 +265,7 @@ class StoredSizes(msgspec.Struct, frozen=True):
         return of_items + self.heads_bytes + self.bodies_bytes + self.checkpoints_bytes
 
 
+@short_repr
 class Erased(msgspec.Struct, frozen=True):
     """How much one step of an erasure took away; `done` once nothing is left."""
 
@@ -254,6 +274,7 @@ class Erased(msgspec.Struct, frozen=True):
     done: bool
 
 
+@short_repr
 class Vacuumed(msgspec.Struct, frozen=True):
     """What giving space back to the disk did: the size before and after, and how it was done.
 

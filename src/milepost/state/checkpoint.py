@@ -21,6 +21,7 @@ from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
+from milepost.text.wording import short_repr
 
 __all__ = ["KEPT", "Checkpoint", "CheckpointPolicy", "find", "listed", "superfluous", "take"]
 
@@ -28,6 +29,7 @@ KEPT: Final = 5
 """How many checkpoints of one reason are kept, unless said otherwise."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """The state of a job after commit `seq`, as it was put aside. It holds no results.
@@ -58,6 +60,7 @@ class Checkpoint:
         return self.state.processed_items
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointPolicy:
     """When an executor takes a checkpoint: after so many settled items or commits, or so long.

@@ -18,6 +18,7 @@ from milepost.job.state import JobState
 from milepost.log.codec import MAX_BLOCK_BYTES
 from milepost.log.facts import Draft, ItemsFired, JobCreated, JobFired
 from milepost.text.escapes import printable
+from milepost.text.wording import short_repr
 
 __all__ = [
     "LARGEST",
@@ -39,6 +40,7 @@ LARGEST: Final = 5
 """How many values are named where something is too large."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """From which size on a warning is logged, and beyond which a write is refused; in bytes.

@@ -23,6 +23,7 @@ from milepost.state.recovering.rewinding import WayBack, before_phase
 from milepost.state.recovering.scope import Scope, select
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
+from milepost.text.wording import one_line
 
 __all__ = ["REASONS", "RecoveryPlan", "carry_out", "draw_up", "plan"]
 
@@ -75,6 +76,12 @@ class RecoveryPlan:
     after: JobState
     way_back: WayBack | None
     members: BitMap
+
+    def __repr__(self) -> str:
+        back = "" if self.rewinds_to is None else f"back to seq {self.rewinds_to}, "
+        events = ", ".join(self.events) or "no event"
+        told = f"{back}{events}, then {self.resume_phase}"
+        return one_line(f"<RecoveryPlan for {self.job_id} at seq {self.seq}: {told}>")
 
     @property
     def pending(self) -> KeySet:

@@ -31,7 +31,7 @@ from milepost.state.reading.locating import Locator
 from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.writing.lease import Lease, check_lease
-from milepost.text.wording import shown
+from milepost.text.wording import short_repr, shown
 
 __all__ = [
     "ItemEvent",
@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 
+@short_repr
 class JobEvent(NamedTuple):
     """The job takes `event`. `payload` is a mapping or a generated payload dataclass."""
 
@@ -55,6 +56,7 @@ class JobEvent(NamedTuple):
     payload: Values | Payload | None = None
 
 
+@short_repr
 class ItemEvent(NamedTuple):
     """One item takes `event`. `item` is its key, or its ordinal from 0 in the order of creation."""
 
@@ -66,6 +68,7 @@ class ItemEvent(NamedTuple):
 Request: TypeAlias = JobEvent | ItemEvent
 
 
+@short_repr
 class Write(NamedTuple):
     """What `record` and `fire` are asked for: these events of one job, all of them or none.
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from reprlib import Repr
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from milepost.text.escapes import printable
 
-__all__ = ["MAX_MESSAGE", "bounded", "shown"]
+__all__ = ["MAX_MESSAGE", "MAX_REPR", "bounded", "one_line", "short_repr", "shown"]
+
+_T = TypeVar("_T")
 
 MAX_MESSAGE: Final = 1_900
 """The most characters of one message, before the words that say how much was left out."""
 
+MAX_REPR: Final = 200
+"""The most characters of the `repr` of an object of ours."""
+
 _MAX_SHOWN: Final = 120
+_MAX_FIELD: Final = 70
 _HUGE_BITS: Final = 512  # longer numbers are told by their length: Python may refuse to print them
 
 
@@ -37,6 +46,57 @@ def shown(value: object) -> str:
     return bounded(escaped, _MAX_SHOWN) if len(told) <= _MAX_SHOWN else f"{escaped[:_MAX_SHOWN]}…"
 
 
+def one_line(told: str) -> str:
+    """`told` as a `repr`: printable, on one line, at most 200 characters."""
+    escaped = printable(told[:MAX_REPR])
+    cut = len(told) > MAX_REPR or len(escaped) > MAX_REPR
+    return f"{escaped[: MAX_REPR - 2]}…>" if cut else escaped
+
+
+def short_repr(kind: type[_T]) -> type[_T]:
+    """`kind`, a record, with a `repr` of one line, at most 200 characters; long values are cut.
+
+    For dataclasses, whose fields are left out where they have their default, and for named tuples
+    and structs.
+    """
+    kind.__repr__ = _fields_shown  # type: ignore[method-assign]
+    return kind
+
+
+def _fields_shown(self: object) -> str:
+    told, room = [], MAX_REPR - len(type(self).__name__) - len("(, …)")
+    for name, value in _fields(self):
+        each = f"{name}={_shown_in_field(value)}"
+        room -= len(each) + 2
+        if room < 0:
+            told.append("…")
+            break
+        told.append(each)
+    return f"{type(self).__name__}({', '.join(told)})"
+
+
+def _fields(self: Any) -> Iterator[tuple[str, object]]:  # Any: fields are looked up by name
+    """The fields that are shown, with their values."""
+    described = getattr(type(self), "__dataclass_fields__", None)
+    if described is None:
+        names = getattr(type(self), "_fields", None) or type(self).__struct_fields__
+        yield from ((name, getattr(self, name, None)) for name in names)
+        return
+    for name, field in described.items():
+        value = getattr(self, name, None)
+        if field.repr and value is not field.default:
+            yield name, value
+
+
+def _shown_in_field(value: object) -> str:
+    try:
+        told = _of_fields.repr(value)
+    except Exception:  # noqa: BLE001 whatever the repr of a stranger's object raises
+        told = f"<{type(value).__name__} that cannot be shown>"
+    escaped = printable(told[:_MAX_FIELD])
+    return escaped if len(told) <= _MAX_FIELD >= len(escaped) else f"{escaped[: _MAX_FIELD - 1]}…"
+
+
 class _Bounded(Repr):
     """The standard library's bounded repr, with numbers of any size and bytes cut first."""
 
@@ -57,4 +117,25 @@ class _Bounded(Repr):
         return f"bytearray({self.repr_bytes(bytes(x[: self.maxother + 1]), 0)})"
 
 
+class _OfFields(_Bounded):
+    """Values beside others in the repr of one object: shorter still."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 2
+        self.maxtuple = self.maxlist = self.maxdict = self.maxset = self.maxfrozenset = 3
+        self.maxstring = self.maxlong = 40
+        self.maxother = _MAX_FIELD
+
+    def repr_mappingproxy(self, x: MappingProxyType[object, object], level: int) -> str:
+        return self.repr_dict(dict(x), level)
+
+    def repr_datetime(self, x: datetime, _level: int) -> str:
+        return x.isoformat(" ", "seconds")
+
+    def repr_timedelta(self, x: timedelta, _level: int) -> str:
+        return str(x)
+
+
 _repr: Final = _Bounded()
+_of_fields: Final = _OfFields()

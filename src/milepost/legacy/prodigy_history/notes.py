@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from milepost.legacy.prodigy import Finding, Severity
-from milepost.log.drafts import Line
+from milepost.log.drafts import ReportLine
 
 __all__ = ["Note", "Notes", "lines_of"]
 
@@ -60,13 +60,13 @@ class Notes:
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self.lines: list[Line] = []
+        self.lines: list[ReportLine] = []
 
     def add(self, note: Note, message: str) -> None:
         """Say something."""
         severity = _SEVERITIES[note]
         self.lines.append(
-            Line(
+            ReportLine(
                 severity=severity.value,
                 code=note.value,
                 place=self._place,
@@ -82,10 +82,12 @@ class Notes:
             self.add(note, f"{len(names)} {message} ({few}{more})")
 
 
-def lines_of(findings: Iterable[Finding], lines: Iterable[Line] = ()) -> tuple[Line, ...]:
+def lines_of(
+    findings: Iterable[Finding], lines: Iterable[ReportLine] = ()
+) -> tuple[ReportLine, ...]:
     """What a reader found, then `lines`: a thousand at most, and then how many more there were."""
     said = [
-        Line(
+        ReportLine(
             severity=finding.severity.value,
             code=finding.code.value,
             place=finding.path,
@@ -99,7 +101,7 @@ def lines_of(findings: Iterable[Finding], lines: Iterable[Line] = ()) -> tuple[L
     order = (Severity.LOSS, Severity.WARNING, Severity.NOTE)
     every.sort(key=lambda line: order.index(Severity(line.severity)))
     left = len(every) - _MOST_LINES
-    rest = Line(
+    rest = ReportLine(
         severity=Severity.NOTE.value,
         code=Note.LINES_LEFT_OUT.value,
         place="",

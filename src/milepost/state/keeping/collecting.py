@@ -19,6 +19,7 @@ from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
 from milepost.state.persistence import Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.observing import Observer
+from milepost.text.wording import short_repr
 
 __all__ = ["BATCH_ROWS", "Collected", "PassedOver", "collect", "pause"]
 
@@ -30,6 +31,7 @@ BATCH_ROWS: Final = 1_000
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 
 
+@short_repr
 class PassedOver(NamedTuple):
     """A job of the plan that was left alone after all, and why."""
 
@@ -37,6 +39,7 @@ class PassedOver(NamedTuple):
     why: str
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What one collector did.

@@ -9,10 +9,12 @@ from milepost.log.codec import chain_start, check_body
 from milepost.log.rows import Block, Row, StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.text.wording import short_repr
 
 __all__ = ["Compaction", "compact"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compaction:
     """What was merged of one job's log, or would be, if `dry_run`.

@@ -21,10 +21,11 @@ from milepost.errors import (
 )
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
-from milepost.log.drafts import Line, LogDraft
+from milepost.log.drafts import LogDraft, ReportLine
 from milepost.state.keeping import importing
 from milepost.state.reading.loading import Loader
 from milepost.text.escapes import printable
+from milepost.text.wording import short_repr
 
 if TYPE_CHECKING:
     from milepost.legacy.prodigy import OldJob
@@ -47,6 +48,7 @@ _LISTING: Final = "import without naming any, as a dry run, to see what there is
 _log: Final = logging.getLogger("milepost.state")
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobImport:
     """What became of one old job: `job_id` is its id here, `old_id` and `repo` what it was there.
@@ -63,7 +65,7 @@ class JobImport:
     source: str = ""
     phase: str = ""
     progress: Progress | None = None
-    report: tuple[Line, ...] = ()
+    report: tuple[ReportLine, ...] = ()
     error: StateError | None = None
 
     @property
@@ -72,13 +74,14 @@ class JobImport:
         return self.error is None and not any(line.severity == "loss" for line in self.report)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeImport:
     """What became of the jobs of a home, in order; `report` is about the home as a whole."""
 
     home: Path
     jobs: tuple[JobImport, ...]
-    report: tuple[Line, ...]
+    report: tuple[ReportLine, ...]
 
     @property
     def whole(self) -> bool:

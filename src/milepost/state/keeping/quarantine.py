@@ -16,6 +16,7 @@ from milepost.log.facts import ItemsFired
 from milepost.log.rows import Quarantined, Row
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.text.wording import short_repr
 
 __all__ = ["QuarantinedResult", "QuarantinedRow", "quarantined"]
 
@@ -23,6 +24,7 @@ _ROWS: Final = 256
 _BYTES: Final = 1024 * 1024
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedResult:
     """A payload in a commit that was set aside: what `item` would have had by `event`.
@@ -36,6 +38,7 @@ class QuarantinedResult:
     payload: Any  # Any: JSON
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedRow:
     """A row that was set aside at `at` out of `source`, with all its columns.

@@ -17,12 +17,14 @@ from milepost.log.rows import Row, StoredCheckpoint, StoredJob, StoredLease, Str
 from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.verification import Problem, entry_of, verify_job
+from milepost.text.wording import short_repr
 
 __all__ = ["Lost", "Repair", "RepairStep", "find_entry", "repair_job", "set_strays_aside", "survey"]
 
 _OWNER = "repair"
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """The commits `first` to `last` of a log, which its fold cannot reach any more.
@@ -39,6 +41,7 @@ class Lost:
     unreadable: tuple[int, ...]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairStep:
     """One thing that a repair does, and what that loses."""
@@ -47,6 +50,7 @@ class RepairStep:
     loses: str
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
     """What a repair of a job does, or did if `applied`; nothing if there are no steps.

@@ -20,6 +20,7 @@ from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.liveness import Standing, current_by_wall
 from milepost.state.writing.observing import Observer
+from milepost.text.wording import short_repr
 
 __all__ = [
     "ACTIVE",
@@ -45,6 +46,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST: Final = timedelta(days=1_000_000)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
     """How long a job is kept after its newest commit, by the phase that it ended in.
@@ -91,6 +93,7 @@ class RetentionPolicy:
         return ages.get(outcome)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """How long one job is kept after its newest commit, None for ever, by its owner's own word."""
@@ -113,6 +116,7 @@ class Why(StrEnum):
     UNREADABLE = "unreadable"  # what cannot be read is not taken for something that may go
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What retention says of one job, as of its commit `seq` with that `digest`.
@@ -140,6 +144,7 @@ class Verdict:
     goes_bytes: int
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPlan:
     """What a collector would do by `policy`, as of `made_at`; nothing is changed until it does.

@@ -29,6 +29,7 @@ from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Appender, Decision
 from milepost.state.writing.lease import Lease
 from milepost.state.writing.observing import Observer
+from milepost.text.wording import one_line
 
 __all__ = ["Core"]
 
@@ -89,6 +90,9 @@ class Core:
         self._locator = Locator(store.url)
         self._leases: dict[str, Lease] = {}
         self._users = Users()
+
+    def __repr__(self) -> str:
+        return one_line(f"<{type(self).__name__} on {self.url}>")
 
     @property
     def url(self) -> str:

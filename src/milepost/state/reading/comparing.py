@@ -23,6 +23,7 @@ from milepost.log.codec import value_digest
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import InputBlock
 from milepost.text.escapes import printable
+from milepost.text.wording import short_repr
 
 __all__ = ["InputComparison", "SomeKeys", "Verdict", "compare"]
 
@@ -32,6 +33,7 @@ _NAMED: Final = 100
 _DIGEST_BYTES: Final = 8
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class SomeKeys:
     """How many items there are of a kind, and the keys of the first hundred of them."""
@@ -40,6 +42,7 @@ class SomeKeys:
     first: tuple[str, ...]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputComparison:
     """The items that were given beside the `stored_count` items of a job.

@@ -37,6 +37,7 @@ from milepost.log.facts import (
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.text.wording import short_repr
 
 __all__ = ["Kind", "StateEvent", "history"]
 
@@ -72,6 +73,7 @@ Told: TypeAlias = (
 )
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateEvent:
     """One thing that happened, in commit `seq` at `at`, under `fence`.

@@ -21,6 +21,7 @@ from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Rows
 from milepost.state.reading.locating import Locator, walk
+from milepost.text.wording import short_repr
 
 __all__ = ["Failure", "Order", "ResultReader"]
 
@@ -33,6 +34,7 @@ Order: TypeAlias = Literal["items", "recorded"]
 """In which order results are given: that of the items, or that in which they were recorded."""
 
 
+@short_repr
 class Failure(NamedTuple):
     """How an attempt at an item ended without a result. Commit `seq`, written at `at`, says so."""
 

@@ -17,10 +17,12 @@ from milepost.state.limits import largest_of
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.locating import lineage
+from milepost.text.wording import short_repr
 
 __all__ = ["JobSizes", "job_sizes"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSizes:
     """Where the bytes of a job are, as of commit `seq`: `stored` as they are on the disk.

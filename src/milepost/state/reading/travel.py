@@ -36,10 +36,12 @@ from milepost.log.rows import StoredJob, StoredLease
 from milepost.machine import Values
 from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
+from milepost.text.wording import short_repr
 
 __all__ = ["StateDiff", "diff", "fork", "seq_at"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateDiff:
     """What is different in a job after commit `after.seq`, against after commit `before.seq`.

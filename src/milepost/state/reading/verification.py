@@ -24,12 +24,14 @@ from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migra
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.text.wording import short_repr
 
 __all__ = ["Problem", "Verification", "entry_of", "store_problems", "verify_job"]
 
 NOTHING = "nothing: it is made anew from the log"
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that does not hold. `invariant` names which; `seq` is where, None if nowhere.
@@ -45,6 +47,7 @@ class Problem:
     repairable: bool = True
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """What was checked of one job, and what was found wrong: nothing, if it is sound.

@@ -15,10 +15,12 @@ from milepost.state.reading.results import Failure, ResultReader
 from milepost.state.recovering.scope import Scope, select
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
+from milepost.text.wording import short_repr
 
 __all__ = ["DeadLetter", "dead_in", "dead_letters", "requeue"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """An item in the dead letter queue, with every failed attempt at it, oldest first.

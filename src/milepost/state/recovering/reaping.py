@@ -21,12 +21,14 @@ from milepost.state.writing.lease import take
 from milepost.state.writing.liveness import Standing, Verdict
 from milepost.state.writing.observing import Observer
 from milepost.stores.omissions import OnError, ignore
+from milepost.text.wording import short_repr
 
 __all__ = ["StuckJob", "reap", "stuck"]
 
 _TTL_S: Final = 30.0
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckJob:
     """A job that was never given back, and whose holder has ended or does not renew its lease.

@@ -14,10 +14,12 @@ from milepost.log.rows import StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.locating import lineage
+from milepost.text.wording import short_repr
 
 __all__ = ["WayBack", "before_phase"]
 
 
+@short_repr
 class WayBack(NamedTuple):
     """A state to go back to, and the facts that follow on it to begin a phase again."""
 

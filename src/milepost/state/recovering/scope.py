@@ -15,6 +15,7 @@ from milepost.errors import ItemAbsent, ScopeInvalid
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.text.escapes import printable
+from milepost.text.wording import short_repr
 
 __all__ = ["Filter", "Scope", "select"]
 
@@ -22,35 +23,43 @@ _FAILED: Final = ("failed", "dead")
 _LISTED: Final = 3
 
 
+@short_repr
 class _Failed(NamedTuple):
     """Items that failed, or are in the dead letter queue."""
 
 
+@short_repr
 class _States(NamedTuple):
     states: frozenset[str]
 
 
+@short_repr
 class _Keys(NamedTuple):
     keys: frozenset[str]
 
 
+@short_repr
 class _Globs(NamedTuple):
     globs: tuple[str, ...]
 
 
+@short_repr
 class _Ordinals(NamedTuple):
     ordinals: frozenset[int]
 
 
+@short_repr
 class _Span(NamedTuple):
     first: int
     last: int
 
 
+@short_repr
 class _Causes(NamedTuple):
     causes: frozenset[str]
 
 
+@short_repr
 class _AttemptsBelow(NamedTuple):
     attempts: int
 
@@ -63,6 +72,7 @@ Filter: TypeAlias = (
 _FILTERS: Final = (_Failed, _States, _Keys, _Globs, _Ordinals, _Span, _Causes, _AttemptsBelow)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a recovery is about: without more, all items of the job as it stands.

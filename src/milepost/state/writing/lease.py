@@ -28,6 +28,7 @@ from milepost.state.writing.append import Decision, Moment, RefusedWithRecord
 from milepost.state.writing.liveness import Standing
 from milepost.state.writing.observing import Observer
 from milepost.text.escapes import printable
+from milepost.text.wording import one_line, short_repr
 
 __all__ = [
     "Holding",
@@ -66,9 +67,12 @@ class Lease:
 
     def __repr__(self) -> str:
         state = "lost" if self.lost.is_set() else "held"
-        return printable(f"<lease of {self.job_id} by {self.owner}, fence {self.fence}, {state}>")
+        return one_line(
+            printable(f"<lease of {self.job_id} by {self.owner}, fence {self.fence}, {state}>")
+        )
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """Who holds a job under which fence, and what can be told of it from here.

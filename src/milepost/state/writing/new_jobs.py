@@ -28,10 +28,12 @@ from milepost.state.reading.naming import Names
 from milepost.state.writing.intake import Intake
 from milepost.state.writing.params import params_of
 from milepost.stores.omissions import OnError
+from milepost.text.wording import short_repr
 
 __all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSummary:
     """One line about a job, as of its newest commit `seq`.
