@@ -279,7 +279,7 @@ class MachineFile(_Part):
     ignored: list[IgnoredFile] = []
     invariants: dict[Name, InvariantFile] = {}
     progress: ProgressFile | None = None
-    roles: Annotated[RolesFile, BeforeValidator(_nothing_is_empty)] | None = None
+    roles: RolesFile | None = None
 
 
 class MigrationFile(_Part):

@@ -59,9 +59,10 @@ def infer(
         states: dict[str, Any] = dict(_states(named, machine, rows))  # Any: keys choose the type
         whole = replace(named, **states)
     else:
+        rests = tuple(one for one in rows.targets(named.pause) if one not in named.working)
         whole = replace(
             named,
-            paused=named.paused or rows.targets(named.pause),
+            paused=named.paused or rests,
             set_variables=_set_variables(named, rows),
             phases=tuple(_works(phase, machine, begins) for phase in named.phases),
             outcomes=_outcomes(named, machine, rows),

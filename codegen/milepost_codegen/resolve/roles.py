@@ -167,10 +167,14 @@ class _Reader:
 
         The only member of an enum is the cause of errors, whatever it is called.
         """
-        written = self.file.failure.causes if self.file.failure is not None else CausesFile()
+        role = self.file.failure
+        assert role is not None
+        written = role.causes
         fields = {one.name: one for one in self.events[event].fields}
         if not cause:
-            if written.model_fields_set:
+            null = "cause" in role.model_fields_set
+            without = role.cause is None and (null or not any(map(_is_enum, fields.values())))
+            if without and written.model_fields_set:
                 self.reporter.report(
                     "E702",
                     (*self.path, "failure", "causes"),
@@ -245,11 +249,11 @@ class _Reader:
         return self._lookup("state", name, self.states, place)
 
     def _lookup(self, kind: str, name: str, known: Iterable[str], place: Place) -> str:
-        """`name`, or what it looks like, or `""`; what is unknown misleads no check."""
-        found = self.reporter.lookup(kind, name, known, place)
-        if found != name:
-            self.reporter.doubts.roles_missing = True
-        return found or ""
+        """`name`, or `""` for one that is not known: no check builds on what it looks like."""
+        if self.reporter.lookup(kind, name, known, place) == name:
+            return name
+        self.reporter.doubts.roles_missing = True
+        return ""
 
     def _states(self, names: list[str], key: str) -> tuple[str, ...]:
         found = expand(names, self.sets, self.reporter, *self.path, key)
@@ -321,6 +325,7 @@ class _Reader:
             known = self._lookup("payload field", name, fields, place)
             if known and not fits(fields[known]):
                 self._wrong_type(known, fields[known].type.name, wanted, (key, part))
+                return ""
             return known
         if part in role.model_fields_set:  # null: there is none
             return ""

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
+from click.testing import CliRunner
 
 from milepost.lifecycles import mapreduce, mapreduce_v1
 from milepost.machine import Lifecycle, frozen
 from milepost.roles import NO_ROLES, EventField, Failure, Outcome, Phase, Recovery, Roles
+from milepost_codegen.cli import compile_command
 from milepost_codegen.compiler import compile_definition
+from milepost_codegen.diff import compare
+from milepost_codegen.findings import DefinitionError, Findings
+from milepost_codegen.model import Lifecycle as Model
+from milepost_codegen.source import read_source
 
-from .lifecycles import FINDINGS
+from .lifecycles import FINDINGS, ROOT
+
+SOURCE = Path(__file__).with_name("roles_example.yaml")
+EXAMPLE = SOURCE.read_text(encoding="utf-8")
 
 
 def test_the_digests_of_the_built_in_lifecycle_are_those_of_stored_jobs() -> None:
@@ -128,3 +143,182 @@ def test_causes_are_those_written_or_those_of_the_names(
     failing = roles.roles.failure
     assert failing is not None
     assert (failing.error, failing.timeout, failing.lost) == found
+
+
+LEGAL: dict[str, dict[str, str]] = {
+    name: dict(edits)
+    for name, edits in yaml.safe_load(
+        SOURCE.with_name("roles_legal.yaml").read_text(encoding="utf-8")
+    ).items()
+}
+
+
+def edited(edits: Mapping[str, str]) -> str:
+    text = EXAMPLE
+    for old, new in edits.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_what_is_unusual_and_right_is_no_finding(name: str) -> None:
+    """Findings and warnings about roles are never false."""
+    assert compile_definition(edited(LEGAL[name]).encode(), "f.yaml").warnings == ()
+
+
+def findings(text: str) -> list[str]:
+    with pytest.raises(DefinitionError) as caught:
+        compile_definition(text.encode(), "f.yaml")
+    return [one.code for one in caught.value.findings]
+
+
+def test_a_misspelt_role_has_no_consequences() -> None:
+    """Neither where the name that is meant is near, nor where it is not."""
+    for name in ("begn", "nonsense"):
+        assert findings(edited({"begin: begin\n      result": f"begin: {name}\n      result"})) == [
+            "E202"
+        ]
+    for name in ("opn", "nonsense"):
+        roles = {"      attempts: {counts": f"      waiting: [{name}]\n      attempts: {{counts"}
+        assert findings(edited(roles)) == ["E203"]
+
+
+def test_a_misspelt_row_has_no_consequences_for_roles() -> None:
+    """A row that is left out may be the one that a role needs."""
+    assert findings(edited({"on: lose, to: open": "on: lose, to: nowhere"})) == ["E203"]
+    assert findings(edited({"on: take, to: work": "on: take, to: nowhere"})) == ["E203"]
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "statemachine.yaml", ROOT / "lifecycles" / "mapreduce-1.yaml", SOURCE],
+    ids=lambda path: path.stem,
+)  # fmt: skip
+def test_what_compile_shows_may_stand_in_the_definition(path: Path) -> None:
+    """The same roles come of it, and nothing is left to infer."""
+    shown = CliRunner().invoke(compile_command, [str(path), "--roles"])
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    told = read(shown.stdout)["machines"]
+    whole = read(path.read_text(encoding="utf-8"))
+    for name, machine in told.items():
+        assert list(machine) == ["roles"]
+        whole["machines"][name]["roles"] = machine["roles"]
+    before = compile_definition(path.read_bytes(), "f.yaml").lifecycle
+    after = compile_definition(json.dumps(whole).encode(), "f.yaml")
+    assert after.warnings == ()
+    for was, now in zip(before.machines, after.lifecycle.machines, strict=True):
+        assert was.roles is not None
+        assert now.roles is not None
+        assert was.roles.roles == now.roles.roles
+        assert was.roles.inferred
+        assert now.roles.inferred <= {"set_variables"}  # which no key can say
+
+
+def read(text: str) -> Any:
+    source = read_source(text.encode(), "f.yaml", Findings())
+    assert source is not None
+    return source.data
+
+
+def test_compile_shows_roles_and_writes_nothing(tmp_path: Path) -> None:
+    """As YAML that tells what is inferred, what a phase works and which state has no role."""
+    path = tmp_path / "small.yaml"
+    path.write_text(edited(LEGAL["members that wait for another event first"]).replace(
+        "      waiting: [new, open]\n", ""), encoding="utf-8")  # fmt: skip
+    shown = CliRunner().invoke(compile_command, [str(path), "--roles"])
+    assert "      waiting: [open]  # inferred\n" in shown.stdout
+    assert "      result: end.total  # inferred: field\n" in shown.stdout
+    assert "      # work works tasks\n" in shown.stdout
+    assert "      # states without a role: new\n" in shown.stdout
+    assert list(tmp_path.iterdir()) == [path]
+    answer = CliRunner().invoke(compile_command, [str(path), "--roles", "--json"])
+    said = json.loads(answer.stdout)
+    assert (said["schema"], said["findings"]) == ("milepost.compile/1", [])
+    assert {
+        "lifecycle": "small",
+        "version": 1,
+        "machine": "batch",
+        "role": "result",
+        "value": "end.total",
+        "inferred": ["field"],
+    } in said["roles"]
+    path.write_text(EXAMPLE.replace("begin: begin\n", "begin: begn\n"), encoding="utf-8")
+    wrong = CliRunner().invoke(compile_command, [str(path), "--roles"])
+    assert wrong.exit_code == 1
+    assert "E202 unknown event 'begn'" in wrong.stderr
+
+
+def test_compile_tells_how_many_roles_there_are(tmp_path: Path) -> None:
+    """One line for each machine, after the files that it wrote."""
+    done = CliRunner().invoke(compile_command, [str(SOURCE), "--out", str(tmp_path)])
+    assert done.stderr.endswith(
+        "small.task: 13 roles, 5 inferred (milepost compile --roles)\n"
+        "small.batch: 9 roles, 2 inferred (milepost compile --roles)\n"
+    )
+
+
+def test_a_changed_role_is_told_and_breaks_no_stored_job() -> None:
+    """Added, removed and changed; what only follows a renaming is no change."""
+    new = edited(
+        {
+            "      lost: lose\n": "      lost: lose\n      skip: drop\n      done: [closed]\n",
+            "why: {type: str}": "why: {type: str, default: none}",
+            "recover: take": "recover: {event: take, lost: died, reason: null}",
+            "      cancel: stop\n": "",
+        }
+    )
+    old = EXAMPLE.replace("why: {type: str}", "why: {type: str, default: none}")
+    report = compare(compiled(old), compiled(new))
+    assert report.verdict == "compatible"
+    assert [(one.part, one.kind, one.machine, one.name, one.text) for one in report.changes] == [
+        ("role", "added", "task", "skip", "drop"),
+        (
+            *("role", "changed", "batch", "recover"),
+            "{event: take, lost: died, reason: why} -> {event: take, lost: died, reason: null}",
+        ),
+        ("role", "removed", "batch", "cancel", "stop"),
+        (
+            *("role", "changed", "batch", "outcomes"),
+            "{done: succeeded, stopped: cancelled} -> {done: succeeded}",
+        ),
+    ]
+    assert all(one.verdict == "compatible" for one in report.changes)
+    assert [one.new.line for one in report.changes if one.new] == [35, 62, 60]
+    renamed = EXAMPLE.replace("busy", "held_up").replace("held_up: {}", "held_up: {was: busy}")
+    told = compare(compiled(EXAMPLE), compiled(renamed))
+    assert {one.part for one in told.changes} == {"state"}
+
+
+def compiled(text: str) -> Model:
+    return compile_definition(text.encode(), "f.yaml").lifecycle
+
+
+def test_the_example_of_the_reference_is_as_it_says() -> None:
+    """It compiles without a warning, and its comments are true."""
+    page = (ROOT / "docs" / "reference" / "language.md").read_text(encoding="utf-8")
+    text = page.split("\n## Roles\n")[1].split("```yaml\n")[1].split("```")[0]
+    found = compile_definition(text.encode(), "orders.yaml")
+    assert found.warnings == ()
+    roles = [machine.roles.roles for machine in found.lifecycle.machines if machine.roles]
+    assert roles == [
+        Roles(
+            waiting=("listed",),
+            held=("in_hand",),
+            done=("packed",),
+            failed=("missing",),
+            skipped=("struck",),
+            begin="pick",
+            lost="put_back",
+            retry="look_again",
+            skip="strike",
+            result=EventField("pack", "place"),
+            failure=Failure("miss", "trouble", "note"),
+        ),
+        Roles(
+            phases=(Phase("collecting", "all_collected", ("lines",)), Phase("sealing", "send")),
+            recover=Recovery("take_over"),
+            cancel="drop",
+            result=EventField("send", "parcel"),
+            outcomes={"sent": Outcome.SUCCEEDED, "dropped": Outcome.CANCELLED},
+        ),
+    ]

@@ -18,6 +18,7 @@ def check_owner(subject: Subject) -> None:
     _check_phases(subject)
     _check_order(subject)
     _check_rest(subject)
+    _check_pause(subject)
     _check_resume(subject)
     _check_outcomes(subject)
 
@@ -75,24 +76,29 @@ def _check_rest(subject: Subject) -> None:
     phases = {phase.state for phase in roles.phases}
     written = subject.written("paused")
     for state in roles.paused:
-        part = f"paused.{state}" if written else "pause"
-        code = "E703" if written else "E707"
-        how = f"'{state}' is paused and" if written else f"'{roles.pause}' leads to '{state}',"
         if state in phases:
-            subject.report(code, part, f"{how} a phase that is worked in")
+            subject.report(
+                "E703", f"paused.{state}", f"'{state}' is paused and a phase that is worked in"
+            )
         elif state in subject.machine.final:
             subject.report(
-                "E704" if written else code,
-                part,
-                f"{how} final: what is paused can go on",
+                "E704" if written else "E707",
+                f"paused.{state}" if written else "pause",
+                f"'{state}' is paused and final: what is paused can go on",
                 "name the event under 'cancel' if it is for good",
             )
+
+
+def _check_pause(subject: Subject) -> None:
+    """A pause leads from a phase to where the job rests, and to nowhere else."""
+    roles = subject.roles
     if not roles.pause:
         return
+    phases = {phase.state for phase in roles.phases}
     targets = subject.rows.targets(roles.pause)
-    if written:
+    if subject.written("paused"):
         for state in targets:
-            if state not in roles.paused:
+            if state not in roles.paused and state not in phases:
                 subject.report(
                     "E704",
                     "paused",
@@ -107,6 +113,16 @@ def _check_rest(subject: Subject) -> None:
                     "E704",
                     f"paused.{state}",
                     f"'{state}' cannot be paused: no run leads to it after '{roles.pause}'",
+                )
+    for phase in roles.phases:
+        for row in subject.of_pair(phase.state, roles.pause):
+            if row.target in phases:
+                subject.report(
+                    "E707",
+                    "pause",
+                    f"'{roles.pause}' leads from '{phase.state}' to '{row.target}',"
+                    " a phase that is worked in",
+                    "lead it to a state in which the job rests",
                 )
     if phases and not phases & set(subject.rows.sources(roles.pause)):
         subject.report("E706", "pause", f"no phase takes '{roles.pause}'", "add a row from one")
