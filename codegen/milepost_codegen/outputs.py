@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost.drawings.dot import dot
-from milepost.drawings.mermaid import mermaid
-from milepost.drawings.model import draw
+from milepost.drawings.draw import draw
+from milepost.drawings.mermaid import as_ascii, mermaid
 from milepost.drawings.svg import RendererMissing, render_svg
 from milepost_codegen.digest import digest_of_text
 from milepost_codegen.drawings.sketch import sketch
@@ -106,7 +106,7 @@ def _bodies(
         graph = dot(drawing, name)
         yield target.diagrams / f"{name}.{machine.name}.dot", graph
         yield target.diagrams / f"{name}.{machine.name}.svg", _rendered(graph)
-        yield target.diagrams / f"{name}.{machine.name}.mmd", mermaid(drawing)
+        yield target.diagrams / f"{name}.{machine.name}.mmd", as_ascii(mermaid(drawing))
 
 
 def _rendered(graph: str) -> str | None:

@@ -15,9 +15,10 @@ from milepost.drawings.canvas import (
     new_graph,
     sheet,
     table,
+    text_of,
     tooltip,
 )
-from milepost.drawings.model import draw
+from milepost.drawings.draw import draw
 from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.drawings.union import STATUSES, unions
 
@@ -77,7 +78,7 @@ def emit_diff(old: Lifecycle, new: Lifecycle) -> str:
         ) as inner:
             _machine(inner, union)
     _legend(graph, f"{new.name}  {old.version} -> {new.version}")
-    return str(graph.source)
+    return text_of(graph)
 
 
 def _machine(graph: Digraph, union: Union) -> None:

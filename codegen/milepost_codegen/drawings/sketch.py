@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from milepost import machine as tables
 from milepost.drawings.sketch import Sketch, row
+from milepost.roles import NO_ROLES
 from milepost_codegen.expressions import to_text
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def sketch(machine: Machine) -> Sketch:
             for one in machine.transitions
             if not one.ignored
         ),
+        roles=machine.roles.roles if machine.roles else NO_ROLES,
     )
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from milepost.drawings.words import roles_of_states
+from milepost.roles import NO_ROLES
 from milepost_codegen.expressions import to_text
 from milepost_codegen.reference.markdown import cell, code, paragraph
 from milepost_codegen.roles_text import flow, roles_of
@@ -126,7 +128,8 @@ def _sections(*sections: _Section) -> tuple[_Section, ...]:
 
 def _marks(machine: Machine, name: str, *, final: bool) -> str:
     marks = (("initial", name == machine.initial), ("final", final))
-    return ", ".join(mark for mark, given in marks if given)
+    roles = roles_of_states(machine.roles.roles if machine.roles else NO_ROLES)
+    return ", ".join((*(mark for mark, given in marks if given), *roles.get(name, ())))
 
 
 def _variable(variable: Variable) -> tuple[str, ...]:

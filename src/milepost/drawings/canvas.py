@@ -29,6 +29,7 @@ __all__ = [
     "sheet",
     "small",
     "table",
+    "text_of",
     "tooltip",
     "wrapped",
 ]
@@ -87,7 +88,9 @@ def new_graph(
 @contextmanager
 def frame(graph: Digraph, name: str, label: str, **attributes: str) -> Iterator[Digraph]:
     """A cluster of `graph` with a label at its left, to be drawn in."""
-    inner = Digraph(name=name, graph_attr={"label": label, "labeljust": "l", **attributes})
+    inner = Digraph(
+        name=name, graph_attr={"label": label, "labeljust": "l", "labelloc": "t", **attributes}
+    )
     yield inner
     graph.subgraph(inner)
 
@@ -232,14 +235,18 @@ def wrapped(label: str, width: int) -> list[str]:
 
 
 def tooltip(*lines: str) -> str:
-    """An attribute of DOT that is shown as `lines`; nothing in them is markup.
+    """An attribute of DOT that is shown as `lines`; nothing in them is markup."""
+    texts = (printable(line).replace("&", "&amp;").replace("\\", "\\\\") for line in lines)
+    quoted: str = nohtml("\\n".join(texts))
+    return quoted
+
+
+def text_of(graph: Digraph) -> str:
+    """The graph in DOT.
 
     It is ASCII, but for characters above U+FFFF: the renderer knows no numbers that high.
     """
-    texts = (printable(line).replace("&", "&amp;").replace("\\", "\\\\") for line in lines)
-    text = "\\n".join(texts)
-    quoted: str = nohtml("".join(map(_reference, text)))
-    return quoted
+    return "".join(map(_reference, graph.source))
 
 
 def _reference(char: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from graphviz import Digraph
@@ -16,18 +16,22 @@ from milepost.drawings.canvas import (
     arrow,
     beginning,
     cell,
+    coloured,
     lay_out,
     listed,
     new_graph,
     sheet,
     small,
     table,
+    text_of,
     tooltip,
     wrapped,
 )
+from milepost.drawings.course import MARK, NOWHERE, Course
+from milepost.drawings.looks import CURRENT, Meaning, look
 from milepost.drawings.model import Arrow, Box, Drawing, Kind, Label, Members
 
-__all__ = ["dot", "label_lines"]
+__all__ = ["dot"]
 
 _FILLS: Final[Mapping[Kind, tuple[str, str]]] = {  # fill and border
     "initial": ("#e3f2fd", "#1e88e5"),
@@ -43,12 +47,17 @@ _GUARD: Final = 30  # a longer label has its guard on a line of its own;
 _AMONG_MANY: Final = 48  # among many, or in a box, only one that is longer than this
 
 
-def dot(drawing: Drawing, lifecycle: str) -> str:
-    """The DOT text of a machine of `lifecycle`, every element with a stable id."""
+def dot(drawing: Drawing, lifecycle: str, course: Course = NOWHERE) -> str:
+    """The DOT text of a machine of `lifecycle`, every element with a stable id.
+
+    What was gone through on `course` has the class `visited`, and the states where it is now
+    `current`.
+    """
     graph = new_graph(
         f"{lifecycle}.{drawing.machine}",
         graph={
             "id": f"machine-{drawing.machine}",
+            **_caption(drawing, course),
             "tooltip": tooltip(drawing.doc or drawing.machine),
             "nodesep": "0.5",
             "ranksep": "0.55",
@@ -69,7 +78,7 @@ def dot(drawing: Drawing, lifecycle: str) -> str:
         drawing.clusters,
         boxes,
         names=_NAMES,
-        node=lambda inner, state: _node(inner, boxes[state]),
+        node=lambda inner, state: _node(inner, boxes[state], course),
         color=LINE,
         fontcolor=GREY,
     )
@@ -77,42 +86,57 @@ def dot(drawing: Drawing, lifecycle: str) -> str:
         "initial", _NAMES.node(drawing.initial), id="edge-initial", label="", tooltip="initial"
     )
     for one in drawing.arrows:
-        _arrow(graph, one, drawing)
+        _arrow(graph, one, drawing, course)
     for members in drawing.members:
         _collection(graph, members)
-    return str(graph.source)
+    return text_of(graph)
 
 
-def _node(graph: Digraph, box: Box) -> None:
+def _node(graph: Digraph, box: Box, course: Course) -> None:
     fill, border = _FILLS[box.kind]
+    labels = (*box.internal, *(label for one in box.exits for label in one.labels))
+    marks = [name for name, states in _marks(course) if box.state in states]
+    said = (f"role: {', '.join(box.roles)}",) if box.roles else ()
     graph.node(
         _NAMES.node(box.state),
         id=_NAMES.node(box.state),
-        label=_node_label(box),
+        label=_node_label(box, course),
         fillcolor=fill,
         color=border,
         peripheries="2" if box.final else "1",
-        tooltip=tooltip(box.doc or box.state, *box.details),
-        **{"class": " ".join(("state", box.kind, *box.classes))},
+        tooltip=tooltip(
+            box.doc or box.state, *said, *box.details, *_roles(labels), *_counts(labels, course)
+        ),
+        **{"class": " ".join(("state", box.kind, *box.classes, *marks))},
     )
 
 
-def _node_label(box: Box) -> str:
+def _node_label(box: Box, course: Course) -> str:
     """The state's name, and below it what stays in it and what has no arrows of its own."""
     exits = "".join(
-        _pair(f"-> {one.target}", listed(_texts(one.labels), _LISTED)) for one in box.exits
+        _pair(f"-> {one.target}", listed(_texts(one.labels, course), _LISTED)) for one in box.exits
     )
     entries = _pair("from", listed(box.entries, _LISTED)) if box.entries else ""
-    parts = [part for part in (_internal(box), exits, entries) if part]
-    if not parts:
-        return box.state
-    name = f'<tr><td colspan="2">{box.state}</td></tr>'
-    return table(name + "".join(f"<hr/>{part}" for part in parts))
+    parts = [part for part in (_internal(box, course), exits, entries) if part]
+    name = box.state
+    if box.meaning is not Meaning.NONE:
+        colour, glyph = look(box.meaning)
+        name = f"{coloured(glyph, colour)} {name}"
+    if box.state in course.current:
+        now = coloured(course.current[box.state], CURRENT.colour)
+        return table(_wide(name) + _wide(now) + "".join(f"<hr/>{part}" for part in parts))
+    if parts:
+        return table(_wide(name) + "".join(f"<hr/>{part}" for part in parts))
+    return name if name == box.state else f"<{name}>"
 
 
-def _internal(box: Box) -> str:
+def _wide(markup: str) -> str:
+    return f'<tr><td colspan="2">{markup}</td></tr>'
+
+
+def _internal(box: Box, course: Course) -> str:
     """The events that stay in the box, one to a line if they are few."""
-    texts = _texts(box.internal)
+    texts = _texts(box.internal, course)
     lines = listed(texts, _LISTED)
     if len(texts) <= _FEW:
         lines = [line.strip() for text in texts for line in wrapped(text, _AMONG_MANY)]
@@ -121,8 +145,23 @@ def _internal(box: Box) -> str:
     )
 
 
-def _texts(labels: Sequence[Label]) -> tuple[str, ...]:
-    return tuple(label.text for label in labels)
+def _texts(labels: Sequence[Label], course: Course) -> tuple[str, ...]:
+    return tuple(course.text(label) for label in labels)
+
+
+def _marks(course: Course) -> tuple[tuple[str, Collection[str]], ...]:
+    return ("visited", course.visited), ("current", course.current)
+
+
+def _roles(labels: Sequence[Label]) -> list[str]:
+    """What the events of labels mean, each once."""
+    roles = {label.text.partition(" ")[0]: label.roles for label in labels if label.roles}
+    return [f"role of {event}: {', '.join(said)}" for event, said in roles.items()]
+
+
+def _counts(labels: Sequence[Label], course: Course) -> list[str]:
+    rows = (row for label in labels for row in label.rows)
+    return [f"{row}: {course.times[row]}" for row in rows if row in course.times]
 
 
 def _pair(name: str, lines: Sequence[str]) -> str:
@@ -146,23 +185,34 @@ def _collection(graph: Digraph, members: Members) -> None:
     )
 
 
-def label_lines(one: Arrow) -> list[list[str]]:
-    """The labels of an arrow, each in the lines in which it is drawn."""
+def _arrow(graph: Digraph, one: Arrow, drawing: Drawing, course: Course) -> None:
     width = _GUARD if len(one.labels) < _FEW else _AMONG_MANY
-    return [wrapped(label.text, width) for label in one.labels]
-
-
-def _arrow(graph: Digraph, one: Arrow, drawing: Drawing) -> None:
+    lines = [line for text in _texts(one.labels, course) for line in wrapped(text, width)]
+    said = tooltip(*one.details, *_roles(one.labels), *_counts(one.labels, course))
+    marks = ("visited",) if course.taken(one.labels) else ()
     attributes = {"style": "dashed"} if one.remembered else {}
     arrow(
         graph,
         (one.source, one.target),
         drawing.clusters,
-        [line for lines in label_lines(one) for line in lines],
+        lines,
         names=_NAMES,
         id=one.id,
-        tooltip=tooltip(*one.details),
-        labeltooltip=tooltip(*one.details),
+        tooltip=said,
+        labeltooltip=said,
         **attributes,
-        **{"class": " ".join(("transition", *one.classes))},
+        **{"class": " ".join(("transition", *one.classes, *marks))},
     )
+
+
+def _caption(drawing: Drawing, course: Course) -> dict[str, str]:
+    """The lines below the drawing: what its signs mean, and what the course has to say."""
+    parts = [f"{coloured(sign, ink)} {small(word)}" for (ink, sign), word in drawing.signs.items()]
+    if any(label.roles for label in drawing.labels):
+        parts.append(small(f"{MARK} an event with a role"))
+    lines = [" &nbsp; ".join(parts)] if parts else []
+    lines += [small(html.escape(line)) for line in course.caption]
+    if not lines:
+        return {}
+    label = "".join(f'{line}<br align="left"/>' for line in lines)
+    return {"label": f"<{label}>", "labelloc": "b", "labeljust": "l", "fontcolor": GREY}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from milepost.drawings.model import Cluster, Drawing, Label
+from milepost.drawings.course import MARK, NOWHERE, Course
+from milepost.drawings.looks import CURRENT, VISITED, look
+from milepost.drawings.model import Box, Cluster, Drawing, Label
+from milepost.text.escapes import printable
 
-__all__ = ["ids", "mermaid"]
+__all__ = ["as_ascii", "escape", "mermaid"]
 
 # Words that Mermaid keeps for itself, in any case, somewhere in a state diagram.
 _KEPT: Final = frozenset(
@@ -16,33 +19,77 @@ _KEPT: Final = frozenset(
 )
 
 
-def mermaid(drawing: Drawing, note: Callable[[Label], str] = lambda _: "") -> str:
-    """The Mermaid text of a machine: ASCII; groups are composite states.
+def mermaid(drawing: Drawing, course: Course = NOWHERE) -> str:
+    """The Mermaid text of a machine; groups are composite states.
 
     A state or a group with a name that Mermaid keeps for itself has another id, and its own name
-    as its label. What `note` has to say of a label stands behind it.
+    as its label. What was gone through on `course` has the class `visited`, and the states where
+    it is now `current`.
     """
-    own = ids(drawing)
+    own = _ids(drawing)
 
     def texts(labels: Sequence[Label]) -> list[str]:
-        return [label.text + note(label) for label in labels]
+        return [course.text(label) for label in labels]
 
-    lines = ["stateDiagram-v2", f"    [*] --> {own[drawing.initial]}"]
+    lines = [f"%% {printable(line)}" for line in course.caption]
+    lines += ["stateDiagram-v2", f"    [*] --> {own[drawing.initial]}"]
     for cluster in drawing.clusters:
         lines += _cluster(cluster, own, "    ")
     for box in drawing.boxes:
         exits = (f"{', '.join(texts(one.labels))} -> {one.target}" for one in box.exits)
         inside = (*texts(box.internal), *exits)
-        if inside or own[box.state] != box.state:
-            lines.append(f"    {own[box.state]}: {_label((box.state, *inside))}")
+        named = (_named(box), *_here(box, course), *inside)
+        if named != (own[box.state],):
+            lines.append(f"    {own[box.state]}: {_label(named)}")
     for arrow in drawing.arrows:
         label = _label(texts(arrow.labels))
         lines.append(f"    {own[arrow.source]} --> {own[arrow.target]}: {label}")
     lines += [f"    {own[box.state]} --> [*]" for box in drawing.boxes if box.final]
+    lines += _legend(drawing, own)
+    lines += _classes(course, own)
     return "\n".join(lines) + "\n"
 
 
-def ids(drawing: Drawing) -> Mapping[str, str]:
+def as_ascii(text: str) -> str:
+    """Mermaid text without characters beyond ASCII."""
+    return "".join(char if char.isascii() else escape(char) for char in text)
+
+
+def escape(char: str) -> str:
+    """A character as Mermaid spells it in a label."""
+    return f"#{ord(char)};"
+
+
+def _named(box: Box) -> str:
+    return f"{look(box.meaning).glyph} {box.state}" if box.roles else box.state
+
+
+def _here(box: Box, course: Course) -> tuple[str, ...]:
+    return (course.current[box.state],) if box.state in course.current else ()
+
+
+def _legend(drawing: Drawing, own: Mapping[str, str]) -> Iterator[str]:
+    """What the signs of roles mean: a note beside the first state that is in no group."""
+    grouped = {state for cluster in drawing.clusters for state in cluster.states}
+    single = (box.state for box in drawing.boxes if box.state not in grouped)
+    place = next((f"    note left of {own[state]} : " for state in single), "%% ")
+    parts = [f"{glyph} {word}" for (_, glyph), word in drawing.signs.items()]
+    if any(label.roles for label in drawing.labels):
+        parts.append(f"{MARK} an event with a role")
+    if parts:
+        yield place + "<br/>".join(parts)
+
+
+def _classes(course: Course, own: Mapping[str, str]) -> Iterator[str]:
+    if not course.visited:
+        return
+    for name, a_look, width in (("visited", VISITED, 2), ("current", CURRENT, 4)):
+        yield f"    classDef {name} stroke:{a_look.colour},stroke-width:{width}px"
+    for state in course.visited:
+        yield f"    class {own[state]} {'current' if state in course.current else 'visited'}"
+
+
+def _ids(drawing: Drawing) -> Mapping[str, str]:
     """The id of each state and group: its name, or one that no other has."""
     names = [box.state for box in drawing.boxes]
     names += [group for cluster in drawing.clusters for group in cluster.groups]

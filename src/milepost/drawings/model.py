@@ -1,28 +1,26 @@
-"""What a picture of a machine shows: boxes, clusters and as few arrows as say the same."""
+"""What a picture of a machine shows: boxes, clusters and arrows, with all their texts."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from milepost import machine as tables
-from milepost.drawings.folding import folded
-from milepost.drawings.sketch import Row, Sketch
+from milepost.drawings.looks import Look, Meaning, look
 
-__all__ = ["Arrow", "Box", "Cluster", "Drawing", "Exit", "Kind", "Label", "Members", "draw"]
+__all__ = ["Arrow", "Box", "Cluster", "Drawing", "Exit", "Kind", "Label", "Members"]
 
 Kind: TypeAlias = Literal["initial", "active", "final", "failed"]
 
-_BESIDE: Final = 4
-_FAILURES: Final = ("fail", "dead", "error", "cancel", "abort", "skip", "kill", "reject", "lost")
-
 
 class Label(NamedTuple):
-    """An event with its guard, and the ids of the transitions that it stands for where it is."""
+    """An event with its guard, and the ids of the transitions that it stands for where it is.
+
+    `roles` are those of the event.
+    """
 
     text: str
     rows: tuple[str, ...]
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +28,14 @@ class Box:
     """A state; `internal` has a label for each event that stays in it.
 
     `exits` are the events, with their guards, that lead to states to which no arrow is drawn,
-    and `entries` the states from which none is drawn to this one.
+    and `entries` the states from which none is drawn to this one. `roles` are said in words.
     """
 
     state: str
     doc: str
     kind: Kind
+    meaning: Meaning
+    roles: tuple[str, ...]
     final: bool
     internal: tuple[Label, ...]
     exits: tuple[Exit, ...]
@@ -113,205 +113,20 @@ class Drawing:
     arrows: tuple[Arrow, ...]
     members: tuple[Members, ...]
 
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels of all arrows and boxes."""
+        found = [label for arrow in self.arrows for label in arrow.labels]
+        for box in self.boxes:
+            found += box.internal
+            found += (label for one in box.exits for label in one.labels)
+        return tuple(found)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Move:
-    """A transition as drawn, before arrows are merged."""
-
-    source: str
-    target: str
-    label: str
-    remembered: bool
-    rows: tuple[Row, ...]
-
-
-def draw(sketch: Sketch) -> Drawing:
-    """The picture of a machine."""
-    groups = _drawable(sketch)
-    moves = _moves(sketch, groups.keys())
-    for group, states in groups.items():
-        moves = _lifted(moves, group, states)
-    arrows = _arrows(moves, groups.keys())
-    lengths = {(arrow.source, arrow.target): _length(arrow) for arrow in arrows}
-    lines = folded(lengths, sketch.initial, groups)
-    kept = tuple(one for one in arrows if one.remembered or (one.source, one.target) not in lines)
-    gone = [one for one in arrows if not one.remembered and (one.source, one.target) in lines]
-    return Drawing(
-        machine=sketch.name,
-        doc=sketch.doc,
-        initial=sketch.initial,
-        boxes=_boxes(sketch, moves, gone),
-        clusters=_nested(list(groups.items())),
-        arrows=kept,
-        members=tuple(_members(collection) for collection in sketch.collections),
-    )
-
-
-def _length(arrow: Arrow) -> int:
-    """How far its ends are apart: what has a condition is seldom the main way."""
-    return _BESIDE if all(label.text.endswith("]") for label in arrow.labels) else 1
-
-
-def _members(collection: tables.Collection) -> Members:
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for state, events in collection.accepts.items():
-        alike.setdefault(events, []).append(state)
-    return Members(
-        name=collection.name,
-        machine=collection.machine,
-        accepts=tuple((tuple(states), events) for events, states in alike.items()),
-    )
-
-
-def _drawable(sketch: Sketch) -> dict[str, tuple[str, ...]]:
-    """The states of groups that can be drawn as nested clusters, larger groups first."""
-    chosen: dict[str, tuple[str, ...]] = {}
-    for group, states in sorted(sketch.groups.items(), key=lambda one: -len(one[1])):
-        own = set(states)
-        apart = all(own < set(one) or not own & set(one) for one in chosen.values())
-        if len(own) > 1 and apart:
-            chosen[group] = states
-    return chosen
-
-
-def _nested(groups: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[Cluster, ...]:
-    """The clusters of groups, of which those that hold others come first."""
-    if not groups:
-        return ()
-    (name, states), *others = groups
-    inside = [group for group in others if set(group[1]) < set(states)]
-    outside = [group for group in others if group not in inside]
-    clusters = _nested(inside)
-    within = {state for cluster in clusters for state in cluster.states}
-    boxes = tuple(state for state in states if state not in within)
-    return (Cluster(group=name, boxes=boxes, clusters=clusters), *_nested(outside))
-
-
-def _moves(sketch: Sketch, clusters: Collection[str]) -> list[_Move]:
-    """One move per row, but one for all that a history decides among."""
-    moves: dict[tuple[str, str, str, str], _Move] = {}
-    for one in sketch.rows:
-        target = one.history if one.history in clusters else one.target
-        key = one.source, one.event, target, one.label
-        before = moves[key].rows if key in moves else ()
-        moves[key] = _Move(
-            source=one.source,
-            target=target,
-            label=one.label,
-            remembered=bool(one.history),
-            rows=(*before, one),
-        )
-    return list(moves.values())
-
-
-def _lifted(moves: list[_Move], group: str, states: tuple[str, ...]) -> list[_Move]:
-    """The moves, those that every member of `group` makes alike drawn once from its cluster."""
-    alike: dict[tuple[str, str], list[_Move]] = {}
-    for move in moves:
-        if move.source in states and move.target not in (*states, group):
-            alike.setdefault((move.target, move.label), []).append(move)
-    alike = {key: same for key, same in alike.items() if len(same) == len(states)}
-    lifted: list[_Move] = []
-    for move in moves:
-        same = alike.get((move.target, move.label), [])
-        if move.source not in states or not same:
-            lifted.append(move)
-        elif move is same[0]:
-            together = _Move(
-                source=group,
-                target=move.target,
-                label=move.label,
-                remembered=any(one.remembered for one in same),
-                rows=tuple(one for part in same for one in part.rows),
-            )
-            lifted.append(together)
-    return lifted
-
-
-def _boxes(sketch: Sketch, moves: Sequence[_Move], gone: Sequence[Arrow]) -> tuple[Box, ...]:
-    """The states, with what stays in them and what the arrows that are not drawn stand for."""
-    inside: dict[str, list[_Move]] = {}
-    for move in moves:
-        if move.source == move.target:
-            inside.setdefault(move.source, []).append(move)
-    leaving: dict[str, list[Arrow]] = {}
-    entering: dict[str, list[str]] = {}
-    for arrow in gone:
-        leaving.setdefault(arrow.source, []).append(arrow)
-        entering.setdefault(arrow.target, []).append(arrow.source)
-    return tuple(
-        _box(
-            state,
-            _kind(sketch, state),
-            inside.get(state.name, ()),
-            leaving.get(state.name, ()),
-            entering.get(state.name, ()),
-        )
-        for state in sketch.states
-    )
-
-
-def _kind(sketch: Sketch, state: tables.State) -> Kind:
-    if any(part in state.name for part in _FAILURES):
-        return "failed"
-    if state.name == sketch.initial:
-        return "initial"
-    return "final" if state.final else "active"
-
-
-def _box(
-    state: tables.State,
-    kind: Kind,
-    inside: Sequence[_Move],
-    leaving: Sequence[Arrow],
-    entering: Sequence[str],
-) -> Box:
-    classes = (*_classes(inside), *(name for arrow in leaving for name in arrow.classes))
-    return Box(
-        state=state.name,
-        doc=state.doc,
-        kind=kind,
-        final=state.final,
-        internal=_labels(inside),
-        exits=tuple(Exit(target=arrow.target, labels=arrow.labels) for arrow in leaving),
-        entries=tuple(entering),
-        classes=tuple(dict.fromkeys(classes)),
-        details=tuple(line for arrow in leaving for line in arrow.details),
-    )
-
-
-def _arrows(moves: Sequence[_Move], clusters: Collection[str]) -> tuple[Arrow, ...]:
-    between: dict[tuple[str, str, bool], list[_Move]] = {}
-    for move in moves:
-        if move.source != move.target:
-            between.setdefault((move.source, move.target, move.remembered), []).append(move)
-    return tuple(
-        Arrow(
-            id=_id(source, target, beside=remembered and target not in clusters),
-            source=source,
-            target=target,
-            labels=_labels(same),
-            classes=_classes(same),
-            details=tuple(one.detail for move in same for one in move.rows),
-            remembered=remembered,
-        )
-        for (source, target, remembered), same in between.items()
-    )
-
-
-def _id(source: str, target: str, *, beside: bool) -> str:
-    """The id of an arrow, another one where a plain arrow may lead there too."""
-    return f"edge-{source}-{target}{'-history' if beside else ''}"
-
-
-def _labels(moves: Sequence[_Move]) -> tuple[Label, ...]:
-    """The labels of moves, each once."""
-    rows: dict[str, tuple[str, ...]] = {}
-    for move in moves:
-        rows[move.label] = (*rows.get(move.label, ()), *(one.id for one in move.rows))
-    return tuple(Label(text, names) for text, names in rows.items())
-
-
-def _classes(moves: Sequence[_Move]) -> tuple[str, ...]:
-    pairs = (f"t-{one.source}-{one.event}" for move in moves for one in move.rows)
-    return tuple(dict.fromkeys(pairs))
+    @property
+    def signs(self) -> dict[Look, str]:
+        """The looks of states that have a role, each with the role that is first met so."""
+        found: dict[Look, str] = {}
+        for box in self.boxes:
+            if box.roles:
+                found.setdefault(look(box.meaning), box.roles[0])
+        return found

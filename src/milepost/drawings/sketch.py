@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from milepost.machine import Collection, Machine, State
+from milepost.roles import Roles
 
 __all__ = ["Row", "Sketch", "row", "sketch"]
 
@@ -38,6 +39,7 @@ class Sketch:
     groups: Mapping[str, tuple[str, ...]]
     collections: tuple[Collection, ...]
     rows: tuple[Row, ...]
+    roles: Roles
 
 
 def sketch(machine: Machine) -> Sketch:
@@ -61,6 +63,7 @@ def sketch(machine: Machine) -> Sketch:
             for one in machine.transitions
             if not one.ignored
         ),
+        roles=machine.roles,
     )
 
 

@@ -1,13 +1,17 @@
-"""`milepost diagram`: a job's own path on the committed drawings."""
+"""`milepost diagram`: a job's own path on the drawing of its lifecycle."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from milepost.inspect.drawings import DrawingAbsent, drawing
+from milepost.drawings.dot import dot
+from milepost.drawings.draw import draw
+from milepost.drawings.sketch import sketch
+from milepost.drawings.svg import render_svg
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from tests.integration.cli.conftest import CommandLine
 
@@ -18,6 +22,16 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 def parsed(svg: str) -> ET.Element:
     """A drawing as a tree; it must be well formed."""
     return ET.fromstring(svg)
+
+
+def texts(svg: str) -> list[str]:
+    """The texts of a drawing, line by line."""
+    return ["".join(text.itertext()).strip() for text in parsed(svg).iter(f"{SVG}text")]
+
+
+def counted(svg: str) -> list[str]:
+    """The labels that say how often something was done."""
+    return [text for text in texts(svg) if re.search(rf"{TIMES}\d", text)]
 
 
 def classes(svg: str) -> dict[str, set[str]]:
@@ -44,7 +58,8 @@ def test_the_job_s_path(milepost: CommandLine) -> None:
     root = parsed(svg)
     assert root.findtext(f"{SVG}title") == "job nightly at seq 9: map"
     assert "map.pause: 1" in (root.findtext(f"{SVG}desc") or "")
-    assert [span.text for span in root.iter(f"{SVG}tspan")] == [f" {TIMES}1"] * 3
+    assert counted(svg) == [f"start_map • {TIMES}1", f"pause • {TIMES}1", f"resume • {TIMES}1"]
+    assert "job nightly at seq 9: map" in texts(svg)
 
 
 def test_the_items_path(milepost: CommandLine) -> None:
@@ -53,28 +68,30 @@ def test_the_items_path(milepost: CommandLine) -> None:
     found = classes(svg)
     assert "current" in found["state-dead"]
     assert "visited" not in found["state-skipped"]
-    badges = [t.text for t in parsed(svg).iter(f"{SVG}text") if t.get("class") == "now"]
-    assert badges == ["● 2", "● 2", "● 2", "● 1", "● 1"]
+    assert [text for text in texts(svg) if re.fullmatch(r"● \d+", text)] == ["● 2"] * 3 + [
+        "● 1"
+    ] * 2
 
 
 @pytest.mark.parametrize("machine", list(LIFECYCLE.machines))
 def test_every_transition_has_a_place_on_the_drawing(machine: str) -> None:
     """Each row's classes are on its state, or on an arrow: else a path could have holes."""
-    given = classes(drawing(LIFECYCLE.name, machine, "svg"))
+    drawing = draw(sketch(LIFECYCLE.machines[machine]))
+    given = classes(render_svg(dot(drawing, LIFECYCLE.name)))
     for row in LIFECYCLE.machines[machine].transitions:
         name = f"t-{row.source}-{row.event}"
         assert any(name in of_element for of_element in given.values()), row.id
 
 
 def test_mermaid(milepost: CommandLine) -> None:
-    """The committed text, with classes for states and counts for arrows."""
+    """With classes for states and counts for arrows."""
     text = milepost("diagram", "nightly", "--mermaid").stdout
     assert text.startswith("%% job nightly at seq 9: map\n")
     assert "@generated" not in text
-    assert f"    setup --> map: start_map {TIMES}1\n" in text
-    assert f"    active --> paused: pause {TIMES}1\n" in text
+    assert f"    setup --> map: start_map • {TIMES}1\n" in text
+    assert f"    active --> paused: pause • {TIMES}1\n" in text
     assert text.endswith(
-        "    class setup visited\n    class paused visited\n    class map current\n"
+        "    class setup visited\n    class map current\n    class paused visited\n"
     )
 
 
@@ -95,7 +112,22 @@ def test_the_path_as_data(milepost: CommandLine) -> None:
     assert answer["transitions"] == {"map.pause": 1, "paused.resume.2": 1, "setup.start_map": 1}
 
 
-def test_a_drawing_that_is_missing() -> None:
-    """The error says where it was looked for and what makes it."""
-    with pytest.raises(DrawingAbsent, match=r"no drawing mapreduce\.ghost\.svg .*milepost compile"):
-        drawing("mapreduce", "ghost", "svg")
+def test_without_the_renderer(milepost: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install; the Mermaid text needs nothing."""
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
+    told = milepost("diagram", "nightly", exit_code=2)
+    assert "graphviz-pure is not installed; say: pip install graphviz-pure==" in told.stderr
+    assert milepost("diagram", "nightly", "--mermaid").stdout.startswith("%% job nightly")
+
+
+def test_a_renderer_that_gives_nothing(
+    milepost: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its own words are passed on."""
+    program = tmp_path / "graphviz-pure"
+    program.write_text("#!/bin/sh\necho no such engine >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    told = milepost("diagram", "nightly", exit_code=2)
+    assert "graphviz-pure gave no drawing: no such engine" in told.stderr

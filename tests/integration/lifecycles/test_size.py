@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from milepost.drawings.dot import dot
+from milepost.drawings.draw import draw
 from milepost.drawings.mermaid import mermaid
-from milepost.drawings.model import draw
 from milepost.drawings.sketch import sketch as of_tables
 from milepost.drawings.svg import render_svg
 from milepost_codegen.compiler import Compiled, compile_definition

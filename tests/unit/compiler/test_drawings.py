@@ -1,13 +1,17 @@
 """Diagrams: what is merged, what can be found in them, and that they are well formed."""
 
+import re
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from milepost.drawings.dot import dot
-from milepost.drawings.mermaid import mermaid
-from milepost.drawings.model import draw
+from milepost.drawings.draw import draw
+from milepost.drawings.mermaid import as_ascii, mermaid
+from milepost.drawings.model import Drawing, Label
 from milepost.drawings.sketch import sketch as of_tables
 from milepost.drawings.svg import render_svg
 from milepost_codegen.compiler import compile_definition
@@ -15,6 +19,7 @@ from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.model import Lifecycle, Machine
 
 from .lifecycles import RICH, ROOT, load
+from .renamed import in_text, renamed
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +124,117 @@ def test_what_a_drawing_says_of_a_guard(tmp_path: Path) -> None:
 
 def test_mermaid_has_every_state(batch: Machine) -> None:
     """States, clusters and ends are there, in ASCII."""
-    text = mermaid(draw(sketch(batch)))
+    text = as_ascii(mermaid(draw(sketch(batch))))
     assert text.isascii()
     assert text.startswith(
         "stateDiagram-v2\n    [*] --> idle\n    state working {\n        state running {"
     )
     assert "    closed --> [*]\n" in text
+
+
+ROLES = (ROOT / "statemachine.yaml").read_text(encoding="utf-8")
+
+
+def with_other_names(value: Any, names: frozenset[str]) -> Any:
+    """A drawing in which every name is the other one; what roles are called stays."""
+    if isinstance(value, Label):
+        return Label(in_text(value.text, names), with_other_names(value.rows, names), value.roles)
+    if isinstance(value, str):
+        return in_text(value, names)
+    if isinstance(value, tuple):
+        return tuple(with_other_names(one, names) for one in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    kept = {"doc", "kind", "meaning", "roles", "final", "remembered"}
+    parts = {part.name: getattr(value, part.name) for part in fields(value)}
+    changed = {k: v if k in kept else with_other_names(v, names) for k, v in parts.items()}
+    return replace(value, **changed)
+
+
+def said_of_events(drawing: Drawing) -> list[tuple[str, ...]]:
+    """The roles of events, which name states."""
+    return [label.roles for label in drawing.labels]
+
+
+@pytest.mark.parametrize("text", [ROLES, RICH], ids=["mapreduce", "rich"])
+def test_names_mean_nothing_to_a_drawing(text: str) -> None:
+    """With every name another one, in roles too, the drawing is the same, name for name."""
+    changed, names = renamed(text)
+    original = compile_definition(text.encode(), "original.yaml").lifecycle
+    other = compile_definition(changed.encode(), "other.yaml").lifecycle
+    for before, after in zip(original.machines, other.machines, strict=True):
+        drawn, expected = draw(sketch(after)), with_other_names(draw(sketch(before)), names)
+        assert said_of_events(drawn) == [
+            tuple(in_text(role, names) if " " in role else role for role in roles)
+            for roles in said_of_events(expected)
+        ]
+        assert without_roles(drawn) == without_roles(expected)
+        assert looks(drawn) == looks(draw(sketch(before)))
+
+
+def without_roles(value: Any) -> Any:
+    """A drawing in which no event is said to have a role."""
+    if isinstance(value, Label):
+        return Label(value.text, value.rows)
+    if isinstance(value, tuple):
+        return tuple(without_roles(one) for one in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    return replace(
+        value, **{part.name: without_roles(getattr(value, part.name)) for part in fields(value)}
+    )
+
+
+def looks(drawing: Drawing) -> list[tuple[str | None, ...]]:
+    """The colours and signs of a rendered drawing, element by element."""
+    root = ET.fromstring(render_svg(dot(drawing, "x")))
+    found: list[tuple[str | None, ...]] = []
+    for element in root.iter():
+        text = (element.text or "").strip()
+        sign = text if len(text) == 1 else None
+        found.append((element.tag, element.get("fill"), element.get("stroke"), sign))
+    return found
+
+
+def test_names_alone_have_no_look() -> None:
+    """A state is coloured as a failure for its role, and not for what it is called."""
+    text = """\
+lifecycle: named
+version: 1
+machines:
+  task:
+    initial: waiting
+    states: {waiting: {}, failed: {}, dead: {final: true}}
+    events: {fail: {}, give_up: {}}
+    transitions:
+      - {from: waiting, on: fail, to: failed}
+      - {from: failed, on: give_up, to: dead}
+"""
+    (machine,) = compile_definition(text.encode(), "named.yaml").lifecycle.machines
+    drawing = draw(sketch(machine))
+    assert [box.kind for box in drawing.boxes] == ["initial", "active", "final"]
+    assert "label=failed" in dot(drawing, "named")
+
+
+def test_roles_are_marked_and_explained() -> None:
+    """A sign at each state that has one, a dot at each event; below, what they mean."""
+    lifecycle = compile_definition(ROLES.encode(), "statemachine.yaml").lifecycle
+    item, job = (draw(sketch(machine)) for machine in lifecycle.machines)
+    text = mermaid(item)
+    assert "    pending: ○ pending\n" in text
+    assert "    pending --> running: start •\n" in text
+    assert "    note left of pending : ○ waiting<br/>▶ held<br/>✓ done<br/>" in text
+    assert "note left of paused : ○ phase before members<br/>▶ phase of members" in mermaid(job)
+    graph = dot(job, "mapreduce")
+    for state in ("failed", "completed", "paused"):
+        assert re.search(rf'"state-{state}" \[label=<.*</font> {state}\b', graph)
+    assert "role of retry: resumes from failed" in graph
+    assert "role: phase of members" in graph
+    root = ET.fromstring(render_svg(graph))
+    said = [
+        "".join(one.itertext()).strip() for one in root.iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert {"phase before members", "succeeded", "• an event with a role"} <= set(said)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from markdown_it import MarkdownIt
 from milepost.bridges.scxml import to_scxml
 from milepost.cli import main
 from milepost.drawings.dot import dot
+from milepost.drawings.draw import draw
 from milepost.drawings.mermaid import mermaid
-from milepost.drawings.model import draw
 from milepost.drawings.svg import render_svg
 from milepost.text.escapes import printable
 from milepost_codegen.compiler import compile_definition

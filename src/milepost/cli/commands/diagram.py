@@ -54,13 +54,12 @@ def diagram(
     session = session_of(context)
     with session.reading() as manager:
         view = model.path(manager, find_job(manager, job), machine=machine)
-    table = LIFECYCLE.machines[machine]
     if session.as_json:
         drawn, escape = to_json(view), as_json
     elif mermaid:
-        drawn, escape = diagrams.mermaid(view, table), diagrams.as_mermaid
+        drawn, escape = diagrams.mermaid(view, LIFECYCLE), diagrams.as_mermaid
     else:
-        drawn, escape = diagrams.svg(view, table), diagrams.as_xml
+        drawn, escape = diagrams.svg(view, LIFECYCLE), diagrams.as_xml
     if out is None:
         write_format(drawn, escape)
     else:
