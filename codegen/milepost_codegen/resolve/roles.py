@@ -175,9 +175,9 @@ class _Reader:
             null = "cause" in role.model_fields_set
             without = role.cause is None and (null or not any(map(_is_enum, fields.values())))
             if without and written.model_fields_set:
-                self.reporter.report(
+                self._wrong(
                     "E702",
-                    (*self.path, "failure", "causes"),
+                    ("failure", "causes"),
                     f"'{event}' has no field that tells causes apart",
                     "drop 'causes', or give its payload a field of an enum",
                 )
@@ -236,8 +236,7 @@ class _Reader:
             near = nearest(outcome, known)
             hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(known)}"
             message = f"unknown outcome '{outcome}'"
-            self.reporter.report("E709", (*self.path, "outcomes", name), message, hint)
-            self.reporter.doubts.roles_missing = True
+            self._wrong("E709", ("outcomes", name), message, hint)
         yield "outcomes", found
 
     def _event(self, name: str, *path: str | int) -> str:
@@ -300,9 +299,9 @@ class _Reader:
         if fitting:
             self._ambiguous(event, fitting, path, f"say {_either(event, fitting)}")
         elif need:
-            self.reporter.report(
+            self._wrong(
                 "E702",
-                whole,
+                path,
                 f"'{event}' has no field of type {kind}",
                 "give its payload one, or name another event",
             )
@@ -351,22 +350,22 @@ class _Reader:
         elif variable.param != param:
             is_now = "a parameter, which no step changes" if variable.param else "no parameter"
             wanted = "name a parameter" if param else "name a variable"
-            self.reporter.report("E702", (*self.path, *path), f"'{known}' is {is_now}", wanted)
+            self._wrong("E702", path, f"'{known}' is {is_now}", wanted)
         return known
 
     def _wrong_type(self, name: str, kind: str, wanted: str, path: Path) -> None:
-        self.reporter.report(
-            "E702",
-            (*self.path, *path),
-            f"'{name}' is of type {kind}, and '{path[-1] if path[-1:] != (0,) else path[0]}'"
-            f" must be {'of type ' if wanted != 'an enum' else ''}{wanted}",
-        )
+        part = [step for step in path if isinstance(step, str)][-1]
+        right = wanted if wanted == "an enum" else f"of type {wanted}"
+        self._wrong("E702", path, f"'{name}' is of type {kind}, and '{part}' must be {right}")
 
     def _ambiguous(self, event: str, fitting: Sequence[str], path: Path, hint: str) -> None:
         which = " and ".join(f"'{name}'" for name in fitting)
-        self.reporter.report(
-            "E710", (*self.path, *path), f"'{event}' has several fields that fit: {which}", hint
-        )
+        self._wrong("E710", path, f"'{event}' has several fields that fit: {which}", hint)
+
+    def _wrong(self, code: str, path: Path, message: str, hint: str = "") -> None:
+        """Report what is wrong with a role, by which no check is misled."""
+        self.reporter.report(code, (*self.path, *path), message, hint)
+        self.reporter.doubts.roles_missing = True
 
 
 def _is(kind: str) -> Callable[[Field], bool]:

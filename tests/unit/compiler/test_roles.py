@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
 from milepost_codegen.findings import DefinitionError, Findings
 from milepost_codegen.model import Lifecycle as Model
+from milepost_codegen.model import Machine
 from milepost_codegen.source import read_source
 
 from .lifecycles import FINDINGS, ROOT
@@ -322,3 +326,114 @@ def test_the_example_of_the_reference_is_as_it_says() -> None:
             outcomes={"sent": Outcome.SUCCEEDED, "dropped": Outcome.CANCELLED},
         ),
     ]
+
+
+PAIRS = {
+    "members": (
+        "begin",
+        "result",
+        "failure",
+        "release",
+        "lost",
+        "retry",
+        "give_up",
+        "requeue",
+        "skip",
+    ),
+    "owners": ("result", "failure", "recover", "pause", "cancel"),
+}
+TOGETHER = {
+    frozenset(pair)
+    for pair in (
+        ("release", "lost"),
+        ("failure", "lost"),
+        ("retry", "requeue"),
+        ("give_up", "skip"),
+    )
+}
+
+
+@pytest.mark.parametrize("whose", PAIRS)
+def test_an_event_has_one_role_unless_the_state_tells_which(whose: str) -> None:
+    """Every two roles of an event, in both orders."""
+    task, owner, _ = EXAMPLE.split("    roles:\n")
+    batch = owner.split("  batch:\n")[1]
+    event = "end" if whose == "owners" else "finish"
+    for one, other in itertools.permutations(PAIRS[whose], 2):
+        both = f"    roles: {{{one}: {event}, {other}: {event}}}\n"
+        of_task, of_batch = (both, "") if whose == "members" else ("", both)
+        text = f"{task}{of_task}  batch:\n{batch}{of_batch}"
+        said = said_of(text)
+        contradict = any(code == "E703" and "is the event of" in message for code, message in said)
+        assert contradict != (frozenset((one, other)) in TOGETHER), (one, other, said)
+
+
+def said_of(text: str) -> list[tuple[str, str]]:
+    try:
+        compile_definition(text.encode(), "f.yaml")
+    except DefinitionError as problem:
+        return [(one.code, one.message) for one in problem.findings]
+    return []
+
+
+def mutants() -> Iterator[tuple[str, str]]:
+    """The example with one row led to another state of its machine, or left out."""
+    states = {"task": ("open", "busy", "failed", "dead", "closed")}
+    states["batch"] = ("setup", "work", "halted", "done", "stopped")
+    machine = ""
+    lines = EXAMPLE.splitlines(keepends=True)
+    for index, line in enumerate(lines):
+        named = re.match(r"  (\w+):$", line)
+        machine = named[1] if named else machine
+        row = re.match(r"      - \{from: .* to: (\w+)[,}]", line)
+        if row is None:
+            continue
+        for state in states[machine]:
+            if state != row[1]:
+                changed = line.replace(f"to: {row[1]}", f"to: {state}", 1)
+                yield (
+                    f"{line.strip()} -> {state}",
+                    "".join([*lines[:index], changed, *lines[index + 1 :]]),
+                )
+        yield f"{line.strip()} left out", "".join([*lines[:index], *lines[index + 1 :]])
+
+
+def test_what_compiles_bears_its_roles() -> None:
+    """Of all rows led elsewhere, those that compile still do what their roles say.
+
+    This asks the runs of the machines and not the checks: how members and owners can go on.
+    """
+    compiled_ones = 0
+    codes: set[str] = set()
+    for name, text in mutants():
+        try:
+            lifecycle = compiled(text)
+        except DefinitionError as problem:
+            codes |= {one.code for one in problem.findings}
+            continue
+        compiled_ones += 1
+        task, batch = lifecycle.machines
+        member, owner = ways(task), ways(batch)
+        assert ends(member, "busy"), name
+        assert member["busy", "lose"], name
+        assert "busy" not in member["busy", "lose"], name
+        assert "open" in member["failed", "retry"], name
+        assert "open" in member["dead", "revive"], name
+        for phase, event in (("setup", "prepare"), ("work", "end")):
+            assert any(to != phase for to in owner[phase, event]), name
+        assert owner["work", "take"] == ["work"], name
+        assert owner["work", "halt"] not in (["setup"], ["work"], ["done"]), name
+        assert any(to not in ("halted", "done", "stopped") for to in owner["halted", "go_on"]), name
+    assert compiled_ones > 5
+    assert {"E703", "E706", "E707"} <= codes
+
+
+def ways(machine: Machine) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in machine.transitions:
+        found[row.source, row.event].append(row.target)
+    return found
+
+
+def ends(member: Mapping[tuple[str, str], list[str]], state: str) -> bool:
+    return any(to != state for event in ("finish", "fail", "lose") for to in member[state, event])
