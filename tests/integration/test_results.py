@@ -214,7 +214,7 @@ def test_another_log_in_the_place_of_the_first_is_noticed(
                 state = each.get_state("j")
                 job = reader.job("j")
                 assert job is not None
-                seqs = locator.seqs(reader, job, state)
+                seqs = locator.locate(reader, job, state).seqs
                 done = [n for n in range(COUNT) if 0 < seqs[n] <= state.seq]
             assert done == list(state.items.members("done"))
 

@@ -305,7 +305,7 @@ class ReferenceJob:
         self.fence += 1
         self.owner, self.expires_at_us = owner, expires_at_us
 
-    def recover(self) -> None:
+    def recover(self, *, gone_back: bool = False) -> None:
         """What applying a recovery plan does."""
         if self.state == "failed":
             self.fire("retry", {})
@@ -313,7 +313,7 @@ class ReferenceJob:
             self.fire("resume", {})
         running = [n for n, item in enumerate(self.items) if item.state == "running"]
         if self.state in JOB.groups["active"] and (running or self.orphaned):
-            lost = self.lost()
+            lost = self.lost() and not gone_back  # nobody died of what was in flight back then
             for ordinal in running:
                 if lost and self.items[ordinal].context["suspect"]:
                     self.record([(ordinal, "crash", {"message": ""})])

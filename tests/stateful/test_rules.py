@@ -407,7 +407,7 @@ class Jobs(RuleBasedStateMachine):
         if base is not None:
             for name in ("state", "context", "history", "items", "variables"):
                 setattr(self.reference, name, getattr(base.copy(), name))
-        self.reference.recover()
+        self.reference.recover(gone_back=base is not None)
         assert after.phase == plan.resume_phase
         if not plan.changes_nothing:
             with pytest.raises((PlanStale, LeaseHeld)):

@@ -7,64 +7,96 @@ told apart from one that fails, and from those that were only beside it.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from pyroaring import BitMap
 
-from milepost.items.ledger import bitmap
+from milepost.items.ledger import Ledger
+from milepost.job.fold import apply
 from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsFired, JobFired
+from milepost.roles import Recovery, Roles
 
-__all__ = ["EXECUTOR_LOST", "death_told", "let_go", "lets_go_by"]
-
-EXECUTOR_LOST: Final = "executor_lost"
-"""The cause of what is told of an item whose executor died."""
+__all__ = ["death_told", "let_go", "lets_go_by"]
 
 
 def death_told(state: JobState, ordinal: int) -> str:
     """What an executor's death says of an item that it had: nothing, unless it is a suspect."""
+    roles = state.roles_of(ordinal)
     _, context = state.items.member(ordinal)
-    if not context.get("suspect"):
+    if not roles.suspect or not context[roles.suspect]:
         return ""
-    crashes, most = context["crashes"] + 1, context["max_crashes"]
+    crashes, most = context[roles.crashes] + 1, context[roles.max_crashes]
     return f"its executor died while it ran alone: {crashes} of {most} times"
 
 
-def lets_go_by(state: JobState, *, lost: bool) -> str:
-    """The event by which what is in flight leaves the hands of whoever had it.
+def lets_go_by(state: JobState, *, lost: bool) -> Mapping[str, str]:
+    """By collection, the event by which its items in flight leave the hands that they are in.
 
-    `lost` says that whoever had it died.
+    `lost` says that whoever had them died. A collection whose lifecycle has no such event is left
+    out: its items stay where they are.
     """
-    return "interrupt" if lost or not _tells_of(state) else "release"
+    tells = _tells_of(state)
+    found = {
+        name: _lets_go(ledger.machine.roles, lost=lost or not tells)
+        for name, ledger in state.ledgers.items()
+    }
+    return {name: event for name, event in found.items() if event}
 
 
-def let_go(
-    state: JobState, members: BitMap, body: dict[str, Any] | None, *, lost: bool
-) -> list[Draft]:
+def let_go(state: JobState, members: BitMap, reason: str, *, lost: bool) -> list[Draft]:
     """The facts that take those of `members` that are in flight out of the hands they are in.
 
-    `body` goes with the event `recover` of the job, which takes all that are in flight at once;
-    where some of them are not among `members` it does not come to that.
+    `reason` goes with the event of the job by which another executor takes over, which takes all
+    that are in flight at once; where some of them are not among `members` it does not come to
+    that. What it leaves in flight, and all where the lifecycle has no such event, leaves it item
+    by item.
     """
-    event = lets_go_by(state, lost=lost)
-    running = state.items.members("running")
-    hit = running & members
-    told = bitmap()
+    lost = lost or not _tells_of(state)
     drafts: list[Draft] = []
-    if event == "interrupt" and _tells_of(state):
-        told = hit & state.items.marked("suspect")
-    if told:
-        messages = [{"message": death_told(state, ordinal)} for ordinal in told]
-        drafts.append(Draft(fact=ItemsFired("crash", list(told)), body=messages))
-    if running - members:
-        if hit - told:
-            drafts.append(Draft(fact=ItemsFired(event, list(hit - told))))
-    elif state.orphaned or running:
-        payload = {"lost": event == "interrupt"} if _tells_of(state) else {}
-        drafts.append(Draft(fact=JobFired("recover", payload), body=body))
+    held = state.held
+    takes_over = not held - members and (state.orphaned or bool(held))
+    if lost:
+        for ledger in state.ledgers.values():
+            drafts += _deaths(state, ledger, members)
+        for draft in drafts:
+            state = apply(state, draft.fact)
+    recover = state.roles.recover
+    if recover is not None and takes_over and recover.event in state.allowed():
+        fired = JobFired(recover.event, {recover.lost: lost} if recover.lost else {})
+        drafts.append(Draft(fact=fired, body=_told(recover, reason)))
+        state = apply(state, fired)
+    for name, event in lets_go_by(state, lost=lost).items():
+        ledger = state.ledgers[name]
+        hit = ledger.members(*ledger.machine.roles.held) & members & state.takers(event)
+        if hit:
+            drafts.append(Draft(fact=ItemsFired(event, list(hit))))
     return drafts
+
+
+def _told(recover: Recovery, reason: str) -> dict[str, Any] | None:
+    """The body of the event by which another executor takes over."""
+    return {recover.reason: reason} if recover.reason and reason else None
+
+
+def _deaths(state: JobState, ledger: Ledger, members: BitMap) -> list[Draft]:
+    """What is told of the suspects among `members` that were in flight."""
+    roles = ledger.machine.roles
+    if roles.crash is None or not roles.suspect:
+        return []
+    told = ledger.members(*roles.held) & members & ledger.marked(roles.suspect)
+    if not told:
+        return []
+    messages = [{roles.crash.field: death_told(state, ordinal)} for ordinal in told]
+    return [Draft(fact=ItemsFired(roles.crash.event, list(told)), body=messages)]
+
+
+def _lets_go(roles: Roles, *, lost: bool) -> str:
+    return (roles.lost or roles.release) if lost else (roles.release or roles.lost)
 
 
 def _tells_of(state: JobState) -> bool:
     """True if the job's lifecycle tells deaths from other ends."""
-    return any(part.name == "lost" for part in state.machine.event_specs["recover"].fields)
+    recover = state.roles.recover
+    return recover is None or bool(recover.lost)

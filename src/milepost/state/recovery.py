@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum, auto
 from typing import Any, Final
 
 from pyroaring import BitMap
@@ -25,19 +26,40 @@ from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import one_line
 
-__all__ = ["REASONS", "RecoveryPlan", "carry_out", "draw_up", "plan"]
+__all__ = ["REASONS", "Part", "RecoveryPlan", "carry_out", "draw_up", "plan"]
+
+
+class Part(StrEnum):
+    """A part of a plan: where an item is, whatever its lifecycle calls the state."""
+
+    PENDING = auto()
+    IN_FLIGHT = auto()
+    RETRIABLE = auto()
+    EXHAUSTED = auto()
+    DEAD = auto()
+    DONE = auto()
+    SKIPPED = auto()
+    ENDED = auto()
+    UNASSIGNED = auto()
+    OUTSIDE = auto()
+
 
 REASONS: Final[Mapping[str, str]] = {
-    "pending": "waiting for an attempt",
-    "in_flight": "was being worked on when its executor stopped; the attempt does not count",
-    "retriable": "its last attempt failed and it has attempts left",
-    "exhausted": "its last attempt failed and it has none left: goes to the dead letter queue",
-    "dead": "is in the dead letter queue",
-    "done": "its result is recorded",
-    "skipped": "was left out on purpose",
-    "outside": "out of scope, left as it is",
+    Part.PENDING: "waiting for an attempt",
+    Part.IN_FLIGHT: "was being worked on when its executor stopped; the attempt does not count",
+    Part.RETRIABLE: "its last attempt failed and it has attempts left",
+    Part.EXHAUSTED: "its last attempt failed and it has none left: goes to the dead letter queue",
+    Part.DEAD: "is in the dead letter queue",
+    Part.DONE: "its result is recorded",
+    Part.SKIPPED: "was left out on purpose",
+    Part.ENDED: "is in a final state that has no role",
+    Part.UNASSIGNED: "is in a state that has no role: whoever drives the job decides",
+    Part.OUTSIDE: "out of scope, left as it is",
 }
 """The parts of a plan, in the order in which people ask for them, each with what it means."""
+
+_SOMETIMES: Final = (Part.ENDED, Part.UNASSIGNED)
+"""The parts that a plan has where they hold something: no state of most lifecycles is of them."""
 
 
 _ABSENT: Final = object()
@@ -86,47 +108,61 @@ class RecoveryPlan:
     @property
     def pending(self) -> KeySet:
         """Items that wait for an attempt."""
-        return self.parts["pending"]
+        return self.parts[Part.PENDING]
 
     @property
     def in_flight(self) -> KeySet:
         """Items that somebody held when the job was left."""
-        return self.parts["in_flight"]
+        return self.parts[Part.IN_FLIGHT]
 
     @property
     def retriable(self) -> KeySet:
         """Items that failed and have attempts left."""
-        return self.parts["retriable"]
+        return self.parts[Part.RETRIABLE]
 
     @property
     def exhausted(self) -> KeySet:
         """Items that failed and have no attempt left."""
-        return self.parts["exhausted"]
+        return self.parts[Part.EXHAUSTED]
 
     @property
     def dead(self) -> KeySet:
         """Items in the dead letter queue."""
-        return self.parts["dead"]
+        return self.parts[Part.DEAD]
 
     @property
     def done(self) -> KeySet:
         """Items whose results are recorded."""
-        return self.parts["done"]
+        return self.parts[Part.DONE]
 
     @property
     def skipped(self) -> KeySet:
         """Items that were left out on purpose."""
-        return self.parts["skipped"]
+        return self.parts[Part.SKIPPED]
+
+    @property
+    def ended(self) -> KeySet:
+        """Items in a final state that has no role."""
+        return self._sometimes(Part.ENDED)
+
+    @property
+    def unassigned(self) -> KeySet:
+        """Items in a state that has no role and is not final."""
+        return self._sometimes(Part.UNASSIGNED)
+
+    def _sometimes(self, part: Part) -> KeySet:
+        found = self.parts.get(part)
+        return KeySet(bitmap(), self.state.inputs) if found is None else found
 
     @property
     def outside(self) -> KeySet:
         """Items that the scope leaves out, and that the plan leaves as they are."""
-        return self.parts["outside"]
+        return self.parts[Part.OUTSIDE]
 
     @property
     def to_do(self) -> KeySet:
         """Items of the scope to work on once the plan is applied."""
-        return KeySet(self.after.items.members("pending") & self.members, self.after.inputs)
+        return KeySet(self.after.waiting & self.members, self.after.inputs)
 
     @property
     def variables(self) -> Mapping[str, Any]:  # Any: JSON
@@ -136,12 +172,13 @@ class RecoveryPlan:
     @property
     def results_available(self) -> KeySet:
         """Items whose results can be read once the plan is applied."""
-        return self.after.keys_in("done")
+        return KeySet(self.after.done, self.after.inputs)
 
     @property
     def skip_items(self) -> KeySet:
         """Items that need no more work once the plan is applied."""
-        return self.after.keys_in("done", "dead", "skipped")
+        after = self.after
+        return KeySet(after.done | after.dead | after.skipped | after.ended, after.inputs)
 
     @property
     def changes_nothing(self) -> bool:
@@ -186,9 +223,9 @@ def draw_up(
     elif scope.phase is not None:
         way_back = before_phase(loader, reader, job, tip, scope.phase)
     members = None
+    results = ResultReader(reader, job, tip, loader.store.url, loader.payloads)
     if scope.filters:
-        failures = ResultReader(reader, job, tip, loader.store.url, loader.payloads)
-        members = select(scope, tip, failures.causes)
+        members = select(scope, tip, results.causes)
     return plan(
         tip,
         way_back=way_back,
@@ -196,6 +233,7 @@ def draw_up(
         members=members,
         reason=reason,
         fallbacks=loading.fallbacks,
+        undoes_result=way_back is not None and results.job_result_after(way_back.base.seq),
     )
 
 
@@ -207,10 +245,12 @@ def plan(
     members: BitMap | None = None,
     reason: str = "",
     fallbacks: tuple[str, ...] = (),
+    undoes_result: bool = False,
 ) -> RecoveryPlan:
     """The plan for a job that stands at `tip`, or, with `way_back`, for going back that way.
 
-    `members` are the items in scope, None for all. Cost: set operations on bitmaps, independent
+    `members` are the items in scope, None for all; `undoes_result` says that the way back goes
+    behind the job's own result. Cost: set operations on bitmaps, independent
     of how long the log is.
     """
     state = tip if way_back is None else _gone_back(tip, way_back)
@@ -218,22 +258,11 @@ def plan(
     chosen = bitmap(range(state.items.count)) if members is None else members & common
     running = _Recovering(state, chosen, gone_back=way_back is not None)
     drafts = [*(way_back.again if way_back else ()), *running.drafts(reason)]
-    items = state.items
-    failed = items.members("failed")
-    retriable = items.enabled("retry")
-    parts = {
-        "pending": items.members("pending"),
-        "in_flight": items.members("running"),
-        "retriable": retriable,
-        "exhausted": failed - retriable,
-        "dead": items.members("dead"),
-        "done": items.members("done"),
-        "skipped": items.members("skipped"),
-    }
+    parts = _parts(state)
     if members is not None:
         parts = {name: found & chosen for name, found in parts.items()}
-    parts["outside"] = bitmap(range(items.count)) - chosen
-    undone = tip.items.members("done") - (items.members("done") & common)
+    parts[Part.OUTSIDE] = bitmap(range(state.items.count)) - chosen
+    undone = tip.done - (state.done & common)
     return RecoveryPlan(
         job_id=tip.id,
         seq=tip.seq,
@@ -246,14 +275,18 @@ def plan(
         rewinds_to=None if way_back is None else way_back.base.seq,
         reason=reason,
         fallbacks=fallbacks,
-        parts={name: KeySet(parts[name], state.inputs) for name in REASONS},
+        parts={
+            name: KeySet(parts[name], state.inputs)
+            for name in REASONS
+            if name not in _SOMETIMES or parts[name]
+        },
         undone=KeySet(undone, tip.inputs),
         undone_variables=tuple(
             name
             for name in sorted({*tip.variables, *state.variables})
             if tip.variables.get(name, _ABSENT) != state.variables.get(name, _ABSENT)
         ),
-        undoes_result=tip.phase == "completed" != state.phase and bool(tip.context["has_reduce"]),
+        undoes_result=undoes_result,
         state=state,
         after=running.state,
         way_back=way_back,
@@ -272,7 +305,7 @@ def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> D
         if moment.job.number != wanted.state.number:
             what = f"the plan made at seq {wanted.seq}"
             raise JobReplaced(job_id=wanted.job_id, url=moment.url, what=what)
-        check_lease(moment, lease, operator=operator, wants=lambda: ("recover", []))
+        check_lease(moment, lease, operator=operator, wants=lambda: (_takes_over(moment), []))
         if moment.state.seq != wanted.seq:
             raise PlanStale(job_id=wanted.job_id, plan_seq=wanted.seq, seq=moment.state.seq)
         if wanted.way_back is not None:
@@ -288,6 +321,28 @@ def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> D
         yield from recovering.drafts(wanted.reason)
 
     return decision
+
+
+def _takes_over(moment: Moment) -> str:
+    """The event of the job by which another executor takes over, for the record."""
+    recover = moment.state.roles.recover
+    return "" if recover is None else recover.event
+
+
+def _parts(state: JobState) -> dict[str, BitMap]:
+    """All items by the part that they are in, but for a scope."""
+    retriable = state.retriable
+    return {
+        Part.PENDING: state.waiting,
+        Part.IN_FLIGHT: state.held,
+        Part.RETRIABLE: retriable,
+        Part.EXHAUSTED: state.failed - retriable,
+        Part.DEAD: state.dead,
+        Part.DONE: state.done,
+        Part.SKIPPED: state.skipped,
+        Part.ENDED: state.ended,
+        Part.UNASSIGNED: state.unassigned,
+    }
 
 
 def _gone_back(tip: JobState, way_back: WayBack) -> JobState:
@@ -323,20 +378,25 @@ class _Recovering:
 
     def drafts(self, reason: str) -> list[Draft]:
         """The facts that take the job up again from where it was left."""
-        body: dict[str, Any] | None = {"reason": reason} if reason else None
-        if self.state.phase == "failed":
-            self._take(JobFired("retry", {}))
-        elif self.state.phase == "paused":
-            self._take(JobFired("resume", {}))
-        if self.state.phase in self.state.machine.groups["active"]:
-            hit = self.state.items.members("running") & self._members
-            self._count(lets_go_by(self.state, lost=self._lost), hit)
-            for draft in let_go(self.state, self._members, body, lost=self._lost):
-                self._drafts.append(draft)
-                self.state = apply(self.state, draft.fact)
-        for event in ("retry", "give_up"):
-            self._fire(event, self.state.takers(event) & self._members)
+        taken_up_by = self.state.roles.resume.get(self.state.phase)
+        if taken_up_by is not None:
+            self._take(JobFired(taken_up_by, {}))
+        working = self.state.roles.working or self.state.machine.states
+        if self.state.phase in working and not self.state.finished:
+            self._let_go(reason)
+        for role in ("retry", "give_up"):
+            for event, hit in self.state.takers_of(role):
+                self._fire(event, hit & self._members)
         return self._drafts
+
+    def _let_go(self, reason: str) -> None:
+        """What was in flight leaves the hands that it was in."""
+        for name, event in lets_go_by(self.state, lost=self._lost).items():
+            ledger = self.state.ledgers[name]
+            self._count(event, ledger.members(*ledger.machine.roles.held) & self._members)
+        for draft in let_go(self.state, self._members, reason, lost=self._lost):
+            self._drafts.append(draft)
+            self.state = apply(self.state, draft.fact)
 
     def _fire(self, event: str, hit: BitMap) -> None:
         if hit:
@@ -347,6 +407,6 @@ class _Recovering:
         if hit:
             self.item_events[event] = self.item_events.get(event, 0) + len(hit)
 
-    def _take(self, fact: JobFired | ItemsFired, body: dict[str, Any] | None = None) -> None:
+    def _take(self, fact: JobFired | ItemsFired) -> None:
         self.state = apply(self.state, fact)
-        self._drafts.append(Draft(fact=fact, body=body))
+        self._drafts.append(Draft(fact=fact))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milepost import ItemEvent, JobState, StateManager, StateStore
-from milepost.errors import LifecycleChanged
+from milepost import ItemEvent, JobState, Scope, StateManager, StateStore
+from milepost.errors import LifecycleChanged, RecordConflict
 from milepost.executors import run
 from milepost.lifecycles import mapreduce_v1
 from milepost.machine import Lifecycle
@@ -21,6 +21,7 @@ from tests.integration.upgrades.versions import (
     COMPATIBLE,
     MIGRATED,
     REFUSED,
+    RENAMED,
     compiled,
 )
 
@@ -304,3 +305,37 @@ def test_whatever_happened_before_and_after(
     assert [v.problems for v in manager.verify()] == [()]
     changes = [e for e in manager.get_state_history("job") if e.kind == "migrated"]
     assert len(changes) == (last.seq > left.seq)
+
+
+def test_what_was_recorded_under_other_names_is_read(store: StateStore) -> None:
+    """Each commit is read by the names of the version that wrote it; rewinds cross no version."""
+    before = begun(store, max_attempts=1)
+    version = compiled(RENAMED)
+    manager = manager_of(store, version.lifecycle, version.first)
+
+    assert list(manager.results("job")) == [(ITEMS[0], {"of": 0}), (ITEMS[2], 2)]
+    assert [[f.cause for f in each] for each in manager.failures("job").values()] == [["error"]]
+    manager.record("job", [ItemEvent(0, "finish", {"answer": {"of": 0}})])  # as before: no change
+    assert manager.get_state("job").seq == before.seq
+    with pytest.raises(RecordConflict):
+        manager.record("job", [ItemEvent(0, "finish", {"answer": 1})])
+
+    manager.record("job", [ItemEvent(3, "finish", {"answer": 3}), ItemEvent(4, "begin")])
+    manager.record("job", [ItemEvent(4, "miss", {"cause": "timeout", "message": "late"})])
+    assert dict(manager.results("job", order="recorded")) == {
+        ITEMS[0]: {"of": 0},
+        ITEMS[2]: 2,
+        ITEMS[3]: 3,
+    }
+    assert manager.result_of("job", 0) == {"of": 0}
+    causes = {key: [f.cause for f in each] for key, each in manager.failures("job").items()}
+    assert causes == {ITEMS[1]: ["error"], ITEMS[4]: ["timeout"]}
+    for cause, item in (("error", 1), ("timeout", 4)):
+        plan = manager.recover_from_checkpoint("job", scope=Scope.causes(cause))
+        assert list(plan.exhausted) == [ITEMS[item]]
+
+    back = manager.apply(manager.plan_rewind("job", manager.get_state("job").seq - 1))
+    assert back.progress.failed == 0
+    assert list(manager.failures("job")) == [ITEMS[1]], "what is undone is not told of"
+    assert len(dict(manager.results("job"))) == 3
+    assert [v.problems for v in manager.verify()] == [()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -79,6 +80,21 @@ MIGRATED = edited(
 
 REFUSED = edited(MIGRATED, ("{notes: max_dead + 1}", "{notes: max_dead - 1}"))
 """As MIGRATED, but the values that it gives break an invariant where `max_dead` is 0."""
+
+RENAMED_EVENTS = {"start": "begin", "succeed": "finish", "fail": "miss", "interrupt": "drop"}
+RENAMED = re.sub(
+    rf"\b({'|'.join(RENAMED_EVENTS)})\b(?!ed)",
+    lambda found: RENAMED_EVENTS[found[0]],
+    edited(
+        SECOND,
+        ("payload: {result: {type: json}}", "payload: {answer: {type: json, was: result}}"),
+        ("result: succeed.result", "result: succeed.answer"),
+        ("result: finish_reduce.result", "result: finish_reduce.answer"),
+    ),
+)
+for _old, _new in RENAMED_EVENTS.items():
+    RENAMED = re.sub(rf"(?m)^(      {_new}: +{{)", rf"\1was: {_old}, ", RENAMED)
+"""Version 2 with the events of attempts, and a field of one, under other names."""
 
 BREAKING = edited(
     SECOND,

@@ -16,6 +16,7 @@ from milepost.log.facts import CheckpointTaken, Draft, ItemsFired, Repaired
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob, StoredLease, Stray
 from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
+from milepost.state.reading.meaning import result_events
 from milepost.state.reading.verification import Problem, entry_of, verify_job
 from milepost.text.wording import short_repr
 
@@ -244,7 +245,7 @@ def _look_at_end(reader: Reader, job: StoredJob, found: _Survey) -> None:
             rows, last = rows + 1, row.seq
             events += row.count
             found.fence = max(found.fence, min(row.fence, row.seq))  # one a commit at the most
-            told = _results_in(row)
+            told = _results_in(row, found.state)
             results += told or 0
             if told is None:
                 unreadable.append(row.seq)
@@ -265,16 +266,20 @@ def _look_at_end(reader: Reader, job: StoredJob, found: _Survey) -> None:
         )
 
 
-def _results_in(row: Row) -> int | None:
-    """How many results a commit holds by its head; None if that cannot be read."""
+def _results_in(row: Row, state: JobState) -> int | None:
+    """How many results a commit holds by its head; None if that cannot be read.
+
+    It follows on `state`, so that its events are taken for those of that version.
+    """
     try:
         facts = decode_facts(row, url="", job_id="")
     except MilepostError:
         return None
+    events = result_events(state)
     return sum(
         len(fact.ordinals)
         for fact in facts
-        if isinstance(fact, ItemsFired) and fact.event == "succeed"
+        if isinstance(fact, ItemsFired) and fact.event in events
     )
 
 

@@ -129,9 +129,18 @@ class Recoveries(Core):
             job = self._loader.job(reader, job_id)
             loading = self._loader.load(reader, job)
             back = None
+            undoes_result = False
             if seq != loading.state.seq:
                 back = WayBack(self._loader.state_at(reader, job, seq))
-        return plan(loading.state, way_back=back, reason=reason, fallbacks=loading.fallbacks)
+                results = self._result_reader(reader, job, loading.state)
+                undoes_result = results.job_result_after(seq)
+        return plan(
+            loading.state,
+            way_back=back,
+            reason=reason,
+            fallbacks=loading.fallbacks,
+            undoes_result=undoes_result,
+        )
 
     def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False

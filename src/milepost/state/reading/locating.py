@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from array import array
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from milepost.errors import LogCorrupt
@@ -14,8 +16,9 @@ from milepost.log.codec import chain_start, decode_commit
 from milepost.log.facts import Fact, ItemsFired
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Rows
+from milepost.state.reading.meaning import Meaning, version_after
 
-__all__ = ["Locator", "lineage", "walk"]
+__all__ = ["Located", "Locator", "Told", "lineage", "walk"]
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _SEQ_BYTES: Final = 8
@@ -29,6 +32,29 @@ class _Known(NamedTuple):
     seqs: array[int]
     seq: int
     digest: bytes
+    versions: tuple[tuple[int, str], ...]  # from which commit on, by which version
+
+
+class Located(NamedTuple):
+    """The commit that holds the result of each ordinal, 0 for those that have none.
+
+    `versions` says from which commit on the log was written by the version of which digest.
+    """
+
+    seqs: array[int]
+    versions: tuple[tuple[int, str], ...]
+
+    def version_of(self, seq: int) -> str:
+        """The digest of the version that wrote the commit `seq`."""
+        return self.versions[bisect_right(self.versions, seq, key=itemgetter(0)) - 1][1]
+
+
+class Told(NamedTuple):
+    """A row of the log with its facts, which the version of that digest wrote."""
+
+    row: Row
+    facts: tuple[Fact, ...]
+    version: str
 
 
 class Locator:
@@ -44,8 +70,8 @@ class Locator:
         self._lock = threading.Lock()  # never held during I/O
         self._known: OrderedDict[_Key, _Known] = OrderedDict()
 
-    def seqs(self, reader: Rows, job: StoredJob, state: JobState) -> array[int]:
-        """The commit that holds the result of each ordinal, 0 for those that have none.
+    def locate(self, reader: Rows, job: StoredJob, state: JobState) -> Located:
+        """Where the result of each item is.
 
         `state` is one that was committed. A number beyond its seq is of a result that came later.
         Raises LogCorrupt where the chain does not hold.
@@ -53,23 +79,24 @@ class Locator:
         key = (job.number, state.rewinds)
         known = self._usable(reader, job, key)
         if known is None:
-            known = _Known(array("Q"), 0, b"")
+            known = _Known(array("Q"), 0, b"", ())
         seqs, fresh = known.seqs, known.seq == 0
+        meaning = Meaning(state)
         found: list[tuple[int, list[int]]] = []
-        for row, facts in walk(reader, job, state, self._url, after=known):
-            found += [
-                (row.seq, fact.ordinals)
-                for fact in facts
-                if isinstance(fact, ItemsFired) and fact.event == "succeed"
-            ]
-            known = known._replace(seq=row.seq, digest=row.digest)
+        for told in walk(reader, job, state, self._url, after=known):
+            row = told.row
+            found += [(row.seq, ordinals) for ordinals in _with_results(told, meaning)]
+            versions = known.versions
+            if not versions or versions[-1][1] != told.version:
+                versions = (*versions, (row.seq, told.version))
+            known = _Known(seqs, row.seq, row.digest, versions)
             if fresh and len(found) > 1000:  # nobody else has this array yet
                 _note(seqs, state.items.count, found)
                 found = []
         with self._lock:
             _note(seqs, state.items.count, found)
             self._keep(key, known)
-        return seqs
+        return Located(seqs, known.versions)
 
     def _usable(self, reader: Rows, job: StoredJob, key: _Key) -> _Known | None:
         """What is known of the job, if the log that is read now has just that in it."""
@@ -99,14 +126,15 @@ def walk(
     *,
     after: _Known | None = None,
     bodies: bool = False,
-) -> Iterator[tuple[Row, tuple[Fact, ...]]]:
+) -> Iterator[Told]:
     """The rows that `state` stands on, with their facts, checked against the chain.
 
     With `after`, those after its seq, which has the same rewinds behind it.
     """
-    ranges = lineage(state)
+    ranges, version = lineage(state), ""
     if after is not None and after.seq:
         ranges = [(after.seq + 1, state.seq)] if after.seq < state.seq else []
+        version = after.versions[-1][1]
     for first, last in ranges:
         previous = chain_start(job.job_id)
         for before in reader.rows(job.number, first - 2, first - 1) if first > 1 else ():
@@ -114,7 +142,8 @@ def walk(
         for row in reader.rows(job.number, first - 1, last, bodies=bodies):
             commit = decode_commit(row, previous=previous, url=url, job_id=job.job_id)
             previous = row.digest
-            yield row, commit.facts
+            version = version_after(commit.facts, version)
+            yield Told(row, commit.facts, version)
         if last == state.seq and previous != state.digest:
             raise LogCorrupt(
                 url=url,
@@ -134,6 +163,15 @@ def lineage(state: JobState) -> list[tuple[int, int]]:
             last = to
     ranges.append((1, last))
     return ranges[::-1]
+
+
+def _with_results(told: Told, meaning: Meaning) -> Iterator[list[int]]:
+    """The ordinals of the items that have a result by this row."""
+    for fact in told.facts:
+        if isinstance(fact, ItemsFired):
+            for roles, indexes in meaning.of_items(fact, told.version):
+                if roles.result is not None and fact.event == roles.result.event:
+                    yield [fact.ordinals[i] for i in indexes]
 
 
 def _note(seqs: array[int], count: int, found: list[tuple[int, list[int]]]) -> None:

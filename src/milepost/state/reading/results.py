@@ -14,21 +14,18 @@ from milepost.clock import instant
 from milepost.errors import CodecAbsent, LogCorrupt, ResultAbsent
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.job.suspects import EXECUTOR_LOST
 from milepost.log.codec import chain_start, decode_body, decode_commit, decode_facts
 from milepost.log.facts import Fact, ItemsFired, JobFired
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Rows
-from milepost.state.reading.locating import Locator, walk
+from milepost.state.reading.locating import Located, Locator, Told, walk
+from milepost.state.reading.meaning import Meaning, Part, absent, ends, fails_by, lost_cause, why
 from milepost.text.wording import short_repr
 
 __all__ = ["Failure", "Order", "ResultReader"]
 
 _RESULTS_HELD: Final = 65_536
-_ENDS: Final = frozenset({"succeed", "fail", "release", "interrupt", "crash", "skip"})
-_FAILING: Final = frozenset({"fail", "crash"})
-_LETS_GO: Final = frozenset({"fail", "cancel"})  # job events that take items from their executor
 
 Order: TypeAlias = Literal["items", "recorded"]
 """In which order results are given: that of the items, or that in which they were recorded."""
@@ -67,6 +64,7 @@ class ResultReader:
         self._state = state
         self._url = url
         self._locator = locator or Locator(url)
+        self._meaning = Meaning(state)
 
     @property
     def state(self) -> JobState:
@@ -81,13 +79,20 @@ class ResultReader:
             return None
 
     def result(self, ordinal: int) -> Any:  # Any: JSON
-        """The result of one item. Raises ResultAbsent if it has none. Decodes one body."""
-        seqs = self._locator.seqs(self._reader, self._job, self._state)
-        seq = seqs[ordinal] if 0 <= ordinal < self._state.items.count else 0
-        if not 0 < seq <= self._state.seq:
-            state, key = self._state.items.member(ordinal)[0], self._state.inputs.key(ordinal)
-            raise ResultAbsent(job_id=self._state.id, item=key, state=state)
-        return self._results_in(seq, bitmap([ordinal]))[ordinal]
+        """The result of one item. Decodes one body.
+
+        Raises ResultAbsent if it has none, RoleAbsent where its lifecycle has no results.
+        """
+        state = self._state
+        machine = state.ledger_of(ordinal).machine
+        if machine.roles.result is None:
+            raise absent(state, machine, "result", "result_of()")
+        located = self._locator.locate(self._reader, self._job, state)
+        seq = located.seqs[ordinal]
+        if not 0 < seq <= state.seq:
+            key = state.inputs.key(ordinal)
+            raise ResultAbsent(job_id=state.id, item=key, state=state.items.member(ordinal)[0])
+        return self._results_in(located, seq, bitmap([ordinal]))[ordinal]
 
     def results(
         self, wanted: BitMap | None = None, order: Order = "items"
@@ -96,21 +101,23 @@ class ResultReader:
 
         In the order of items, what a body holds is kept until it has been given, up to 65,536
         results: a body is decoded again only if results were recorded further out of order than
-        that. In the order of recording each body is decoded once, and nothing is kept.
+        that. In the order of recording each body is decoded once, and nothing is kept. Raises
+        RoleAbsent where no collection of the job has results.
         """
-        members = self._state.items.members("done")
+        self._state.require("result", "results()")
+        members = self._state.done
         if wanted is not None:
             members = members & wanted
         if order == "recorded":
             yield from self._as_recorded(members)
             return
-        seqs = self._locator.seqs(self._reader, self._job, self._state)
+        located = self._locator.locate(self._reader, self._job, self._state)
         held: OrderedDict[int, dict[int, Any]] = OrderedDict()
         count = 0
         for ordinal in members:
-            seq = seqs[ordinal]
+            seq = located.seqs[ordinal]
             if seq not in held:
-                held[seq] = self._results_in(seq, members)
+                held[seq] = self._results_in(located, seq, members)
                 count += len(held[seq])
                 while count > _RESULTS_HELD and len(held) > 1:
                     count -= len(held.popitem(last=False)[1])
@@ -125,97 +132,131 @@ class ResultReader:
         """The failed attempts by ordinal, oldest first, of the items that had any.
 
         The deaths of executors that an item is held to be to blame for are among them, with the
-        cause `executor_lost`.
-        Of `members` only, if they are given. With `undecoded`, an attempt whose body needs a
-        codec that is not at hand says so in its message. Raises CodecAbsent otherwise.
+        cause that the lifecycle has for a lost executor. Of `members` only, if they are given.
+        With `undecoded`, an attempt whose body needs a codec that is not at hand says so in its
+        message. Raises CodecAbsent otherwise, RoleAbsent where no collection has failures.
         """
+        self._state.require("failure", "failures()")
         found: dict[int, list[Failure]] = {}
-        for row, facts in self._commits():
-            failing = [f for f in facts if isinstance(f, ItemsFired) and f.event in _FAILING]
-            if not any(members is None or members.intersect(bitmap(f.ordinals)) for f in failing):
+        for told in self._commits():
+            failing = [
+                (index, part)
+                for index, fact in enumerate(told.facts)
+                if isinstance(fact, ItemsFired)
+                for part in self._meaning.of_items(fact, told.version)
+                if fails_by(part.roles, fact.event)
+                and (members is None or members.intersect(bitmap(fact.ordinals)))
+            ]
+            if not failing:
                 continue
-            told_instead: dict[str, str] = {}
+            instead: dict[str, str] | None = None
             try:
-                pairs = self._pairs(row.seq)
+                bodies = self._bodies(told)
             except CodecAbsent as error:
                 if not undecoded:
                     raise
-                pairs = [(fact, None) for fact in facts]
-                told_instead = {"message": f"(encoded by {error.codec})"}
-            for fact, body in pairs:
-                if isinstance(fact, ItemsFired) and fact.event in _FAILING:
-                    readable = fact.payloads or [{}] * len(fact.ordinals)
-                    opaque = body or [None] * len(fact.ordinals)
-                    for ordinal, read, told in zip(fact.ordinals, readable, opaque, strict=True):
-                        if members is not None and ordinal not in members:
-                            continue
-                        payload = {**_untold(fact), **read, **(told or told_instead)}
-                        failure = Failure(
-                            row.seq, payload["cause"], payload["message"], instant(row.at_us)
-                        )
-                        found.setdefault(ordinal, []).append(failure)
+                bodies = [None] * len(told.facts)
+                instead = {"message": f"(encoded by {error.codec})"}
+            at = instant(told.row.at_us)
+            for index, part in failing:
+                fact = told.facts[index]
+                assert isinstance(fact, ItemsFired)
+                for i in part.indexes:
+                    ordinal = fact.ordinals[i]
+                    if members is not None and ordinal not in members:
+                        continue
+                    payload = {
+                        **(fact.payloads[i] if fact.payloads else {}),
+                        **((bodies[index][i] if bodies[index] else None) or {}),
+                    }
+                    cause, message = why(part.roles, fact.event, payload)
+                    if instead is not None and not message:
+                        message = instead["message"]
+                    failure = Failure(told.row.seq, cause, message, at)
+                    found.setdefault(ordinal, []).append(failure)
         return found
 
     def causes(self) -> dict[int, str]:
         """Why the last attempt that ended without a result did, by ordinal, from the heads alone.
 
-        An attempt that was under way when its executor was lost has the cause `executor_lost`.
+        An attempt that was under way when its executor was lost has the cause that the lifecycle
+        has for that.
         """
         found: dict[int, str] = {}
         held: set[int] = set()
-        for _, facts in self._commits():
-            for fact in facts:
+        for told in self._commits():
+            for fact in told.facts:
                 if isinstance(fact, ItemsFired):
-                    _note_items(fact, held, found)
-                elif isinstance(fact, JobFired) and fact.event == "recover":
-                    if fact.payload.get("lost", True):
-                        found.update(dict.fromkeys(held, EXECUTOR_LOST))
-                    held.clear()
-                elif isinstance(fact, JobFired) and fact.event in _LETS_GO:
-                    held.clear()
+                    for part in self._meaning.of_items(fact, told.version):
+                        _note_items(fact, part, held, found)
+                elif isinstance(fact, JobFired):
+                    self._note_job(fact, told.version, held, found)
         return found
 
     def job_result(self) -> Any:  # Any: JSON
-        """The newest `result` of a job event: what reduce gave. Raises ResultAbsent without one."""
+        """The newest result of the job: what its last phase gave.
+
+        Raises ResultAbsent without one, RoleAbsent where the lifecycle has none.
+        """
+        if self._state.roles.result is None:
+            raise absent(self._state, self._state.machine, "result", "result()")
         results: list[Any] = []
-        for row, facts in self._commits():
-            if any(isinstance(fact, JobFired) for fact in facts) and row.body_digest:
-                results += [
-                    body["result"]
-                    for fact, body in self._pairs(row.seq)
-                    if isinstance(fact, JobFired) and body and "result" in body
-                ]
+        for told in self._commits():
+            result = self._meaning.of_job(told.version).result
+            if result is None or not told.row.body_digest:
+                continue
+            hit = [i for i, f in enumerate(told.facts) if _is_job(f, result.event)]
+            if hit:
+                bodies = self._bodies(told)
+                given = [bodies[i] for i in hit]
+                results += [body[result.field] for body in given if body and result.field in body]
         if not results:
             raise ResultAbsent(job_id=self._state.id, item=None, state=self._state.phase)
         return results[-1]
 
+    def job_result_after(self, seq: int) -> bool:
+        """True if a result of the job was recorded after commit `seq`. One pass over the heads."""
+        for told in self._commits() if self._state.roles.result is not None else ():
+            result = self._meaning.of_job(told.version).result
+            if result is None or told.row.seq <= seq:
+                continue
+            if any(_is_job(fact, result.event) for fact in told.facts):
+                return True
+        return False
+
     def _as_recorded(self, members: BitMap) -> Iterator[tuple[int, Any]]:
-        for row, facts in walk(self._reader, self._job, self._state, self._url, bodies=True):
-            if any(isinstance(fact, ItemsFired) and fact.event == "succeed" for fact in facts):
-                yield from self._results_of(row, facts, members).items()
+        for told in walk(self._reader, self._job, self._state, self._url, bodies=True):
+            if any(self._has_results(fact, told.version) for fact in told.facts):
+                yield from self._results_of(told, members).items()
 
-    def _results_in(self, seq: int, members: BitMap) -> dict[int, Any]:
-        row, facts = self._row(seq)
-        return self._results_of(row, facts, members)
+    def _has_results(self, fact: Fact, version: str) -> bool:
+        return isinstance(fact, ItemsFired) and any(
+            part.roles.result is not None and part.roles.result.event == fact.event
+            for part in self._meaning.of_items(fact, version)
+        )
 
-    def _results_of(self, row: Row, facts: tuple[Fact, ...], members: BitMap) -> dict[int, Any]:
+    def _results_in(self, located: Located, seq: int, members: BitMap) -> dict[int, Any]:
+        row = self._whole(seq)
+        facts = decode_facts(row, url=self._url, job_id=self._job.job_id)
+        return self._results_of(Told(row, facts, located.version_of(seq)), members)
+
+    def _results_of(self, told: Told, members: BitMap) -> dict[int, Any]:
         """The results of `members` that one commit holds."""
         found: dict[int, Any] = {}
-        for fact, body in zip(facts, self._body(row, facts), strict=True):
-            if isinstance(fact, ItemsFired) and fact.event == "succeed":
-                for ordinal, each in zip(fact.ordinals, body, strict=True):
-                    if ordinal in members:
-                        found[ordinal] = each["result"]
+        for fact, body in zip(told.facts, self._body(told.row, told.facts), strict=True):
+            if not isinstance(fact, ItemsFired):
+                continue
+            for roles, indexes in self._meaning.of_items(fact, told.version):
+                if roles.result is None or roles.result.event != fact.event:
+                    continue
+                for i in indexes:
+                    if fact.ordinals[i] in members:
+                        found[fact.ordinals[i]] = body[i][roles.result.field]
         return found
 
-    def _pairs(self, seq: int) -> list[tuple[Fact, Any]]:
-        """The facts of one commit with their bodies."""
-        row, facts = self._row(seq)
-        return list(zip(facts, self._body(row, facts), strict=True))
-
-    def _row(self, seq: int) -> tuple[Row, tuple[Fact, ...]]:
-        row = self._whole(seq)
-        return row, decode_facts(row, url=self._url, job_id=self._job.job_id)
+    def _bodies(self, told: Told) -> list[Any]:
+        """The bodies of one commit, one a fact, None where a fact has none."""
+        return self._body(self._whole(told.row.seq), told.facts)
 
     def _whole(self, seq: int) -> Row:
         """One commit with its body, checked against the commit before it."""
@@ -233,27 +274,40 @@ class ResultReader:
         body = decode_body(row, url=self._url, job_id=self._job.job_id, payloads=self._payloads)
         return body or [None] * len(facts)
 
-    def _commits(self) -> Iterator[tuple[Row, tuple[Fact, ...]]]:
+    def _commits(self) -> Iterator[Told]:
         """The rows that the state stands on, with their facts, checked against the chain."""
         return walk(self._reader, self._job, self._state, self._url)
 
+    def _note_job(
+        self, fact: JobFired, version: str, held: set[int], found: dict[int, str]
+    ) -> None:
+        """Follow which events of the job take items out of the hands that they are in, and why."""
+        roles = self._meaning.of_job(version)
+        if roles.recover is not None and fact.event == roles.recover.event:
+            if fact.payload.get(roles.recover.lost, True):
+                for ordinal in held:
+                    found[ordinal] = lost_cause(self._state.roles_of(ordinal))
+            held.clear()
+        elif fact.event == roles.cancel or fails_by(roles, fact.event):
+            held.clear()
 
-def _untold(fact: ItemsFired) -> dict[str, str]:
-    """What a failure says where its payload does not."""
-    return {"cause": EXECUTOR_LOST if fact.event == "crash" else "", "message": ""}
+
+def _is_job(fact: Fact, event: str) -> bool:
+    return isinstance(fact, JobFired) and fact.event == event
 
 
-def _note_items(fact: ItemsFired, held: set[int], found: dict[int, str]) -> None:
+def _note_items(fact: ItemsFired, part: Part, held: set[int], found: dict[int, str]) -> None:
     """Follow who is being worked on, and why attempts ended."""
-    if fact.event == "start":
-        held.update(fact.ordinals)
+    roles, indexes = part
+    ordinals = [fact.ordinals[i] for i in indexes]
+    if fact.event == roles.begin:
+        held.update(ordinals)
         return
-    if fact.event in _ENDS:
-        held.difference_update(fact.ordinals)
-    if fact.event == "fail":
-        payloads = fact.payloads or [{}] * len(fact.ordinals)
-        found.update(
-            (o, str(p.get("cause", ""))) for o, p in zip(fact.ordinals, payloads, strict=True)
-        )
-    elif fact.event in {"interrupt", "crash"}:
-        found.update(dict.fromkeys(fact.ordinals, EXECUTOR_LOST))
+    if fact.event in ends(roles):
+        held.difference_update(ordinals)
+    if roles.failure is not None and fact.event == roles.failure.event:
+        for i in indexes:
+            payload = fact.payloads[i] if fact.payloads else {}
+            found[fact.ordinals[i]] = str(payload.get(roles.failure.cause, ""))
+    elif fact.event == roles.lost or (roles.crash and fact.event == roles.crash.event):
+        found.update(dict.fromkeys(ordinals, lost_cause(roles)))

@@ -24,6 +24,7 @@ from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migra
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.state.reading.meaning import fails_by, result_events
 from milepost.text.wording import short_repr
 
 __all__ = ["Problem", "Verification", "entry_of", "store_problems", "verify_job"]
@@ -248,13 +249,22 @@ class _Work:
     def _told(self, facts: tuple[Fact, ...]) -> str:
         """Whose payloads are in a body that cannot be read."""
         lost = [
-            f"{_PAYLOADS.get(fact.event, 'what came with ' + fact.event)} of"
-            f" {_few(self._keys(fact))}"
+            f"{self._carried(fact.event)} of {_few(self._keys(fact))}"
             for fact in facts
             if isinstance(fact, ItemsFired)
         ]
         what = "; ".join(lost) or "what came with the job's own events"
         return f"{what}; the state is whole"
+
+    def _carried(self, event: str) -> str:
+        """What comes with an event of items, in words."""
+        assert self.state is not None, "a body is looked at once the log was replayed"
+        if event in result_events(self.state):
+            return "the results"
+        machines = (ledger.machine for ledger in self.state.ledgers.values())
+        if any(fails_by(machine.roles, event) for machine in machines):
+            return "the causes of failure"
+        return f"what came with {event}"
 
     def _keys(self, fact: ItemsFired) -> Iterator[str]:
         for ordinal in fact.ordinals:
@@ -316,7 +326,6 @@ class _Work:
             self._add("lease", None, error.problem, lost)
 
 
-_PAYLOADS = {"succeed": "the results", "fail": "the causes of failure"}
 _FEW = 5
 
 

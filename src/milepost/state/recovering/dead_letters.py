@@ -11,6 +11,7 @@ from pyroaring import BitMap
 from milepost.errors import JobReplaced, ScopeInvalid
 from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsFired
+from milepost.state.reading.meaning import absent, check_states
 from milepost.state.reading.results import Failure, ResultReader
 from milepost.state.recovering.scope import Scope, select
 from milepost.state.writing.append import Decision, Moment
@@ -38,10 +39,14 @@ class DeadLetter:
 
 
 def dead_in(scope: Scope, state: JobState, results: ResultReader) -> BitMap:
-    """The ordinals of the dead letters in `scope`. Raises ScopeInvalid, ItemAbsent."""
+    """The ordinals of the dead letters in `scope`. Raises ScopeInvalid, ItemAbsent.
+
+    Raises RoleAbsent where the lifecycle has none.
+    """
     if scope.rewinds or scope.seq is not None:
         raise ScopeInvalid(problem="the dead letter queue is that of the job as it stands")
-    return select(scope, state, results.causes) & state.items.members("dead")
+    check_states(state, "dead", "the dead letter queue")
+    return select(scope, state, results.causes) & state.dead
 
 
 def dead_letters(
@@ -53,29 +58,37 @@ def dead_letters(
     """
     for ordinal in members:
         _, context = state.items.member(ordinal)
+        roles = state.roles_of(ordinal)
         yield DeadLetter(
             ordinal=ordinal,
             key=state.inputs.key(ordinal),
             value=state.inputs.value(ordinal),
-            attempts=context["attempts"],
-            crashes=context.get("crashes", 0),
+            attempts=context.get(roles.attempts, 0),
+            crashes=context.get(roles.crashes, 0),
             failures=tuple(failures.get(ordinal, ())),
         )
 
 
-def requeue(state: JobState, members: BitMap, *, lease: Lease | None, operator: bool) -> Decision:
+def requeue(wanted: JobState, members: BitMap, *, lease: Lease | None, operator: bool) -> Decision:
     """The decision that gives those of `members` that are still dead all their attempts again.
 
-    They are of `state`, of any age. Raises TransitionRefused in a phase that takes no item back,
-    JobReplaced if it is another job's, and as `check_lease` does.
+    They are of `wanted`, of any age. Raises TransitionRefused in a phase that takes no item back,
+    JobReplaced if it is another job's, RoleAbsent where the lifecycle has no way back, and as
+    `check_lease` does.
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
-        if moment.job.number != state.number:
-            raise JobReplaced(job_id=state.id, url=moment.url, what="what was found dead")
-        check_lease(moment, lease, operator=operator, wants=lambda: ("requeue", list(members)))
-        hit = members & moment.state.items.members("dead")
-        if hit:
-            yield Draft(fact=ItemsFired("requeue", list(hit)))
+        if moment.job.number != wanted.number:
+            raise JobReplaced(job_id=wanted.id, url=moment.url, what="what was found dead")
+        state = moment.state
+        events = {name: one.machine.roles.requeue for name, one in state.ledgers.items()}
+        named = next(filter(None, events.values()), "")
+        check_lease(moment, lease, operator=operator, wants=lambda: (named, list(members)))
+        for name, ledger in state.ledgers.items():
+            hit = members & ledger.members(*ledger.machine.roles.dead)
+            if hit and not events[name]:
+                raise absent(state, ledger.machine, "requeue", "requeue()")
+            if hit:
+                yield Draft(fact=ItemsFired(events[name], list(hit)))
 
     return decision

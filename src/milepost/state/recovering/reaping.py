@@ -132,11 +132,11 @@ def reap(owner: str, reason: str) -> Decision:
         (taken,) = take(owner, _TTL_S, "")(moment)
         yield taken
         assert isinstance(taken.fact, LeaseTaken)
-        if "recover" in state.allowed():
+        recover = state.roles.recover
+        if recover is None or recover.event in state.allowed():
             why = reason or taken.fact.reason
             state = apply(state, taken.fact)
-            running = state.items.members("running")
-            yield from let_go(state, running, {"reason": why}, lost=state.executor_lost)
+            yield from let_go(state, state.held, why, lost=state.executor_lost)
         yield Draft(fact=LeaseReleased(owner=owner))
 
     return decision

@@ -14,6 +14,7 @@ from milepost.log.rows import StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.locating import lineage
+from milepost.state.reading.meaning import absent
 from milepost.text.wording import short_repr
 
 __all__ = ["WayBack", "before_phase"]
@@ -36,7 +37,7 @@ def before_phase(
     several times the last is meant that no rewind has undone. Cost: one pass over the tallies,
     and the log from the checkpoint before the one commit that is looked for; the heads since, if
     items were added since: those stay, if the phase takes items. Raises ScopeInvalid if the job
-    was never in that phase.
+    was never in that phase, RoleAbsent where the lifecycle names no phases.
     """
     way = _way_back(loader, reader, job, tip, phase)
     return None if way is None else _with_items(loader, reader, job, tip, way)
@@ -45,7 +46,9 @@ def before_phase(
 def _way_back(
     loader: Loader, reader: Reader, job: StoredJob, tip: JobState, phase: str
 ) -> WayBack | None:
-    active = tip.machine.groups["active"]
+    active = tip.roles.working
+    if not active:
+        raise absent(tip, tip.machine, "phases", "a phase again")
     if phase not in active:
         problem = f"{phase!r} is no phase that can be done again, as {', '.join(active)} are"
         raise ScopeInvalid(problem=problem)

@@ -14,12 +14,12 @@ from milepost import arguments
 from milepost.errors import ItemAbsent, ScopeInvalid
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
+from milepost.state.reading.meaning import absent, check_states
 from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
 
 __all__ = ["Filter", "Scope", "select"]
 
-_FAILED: Final = ("failed", "dead")
 _LISTED: Final = 3
 
 
@@ -179,7 +179,7 @@ class Scope:
     def causes(*causes: str) -> Scope:
         """The items that failed or are dead and whose last attempt ended for one of `causes`.
 
-        An attempt that ended because its executor was lost has the cause `executor_lost`.
+        Causes are those of the lifecycle, which has one for an executor that was lost.
         """
         return Scope((_Causes(frozenset(arguments.texts("causes", causes))),))
 
@@ -225,12 +225,9 @@ def _members(
 ) -> BitMap:
     match one:
         case _Failed():
-            return state.items.members(*_FAILED)
+            return _failed(state, "Scope.failed()")
         case _States(states):
-            known = state.items.machine.states
-            for name in sorted(states.difference(known)):
-                raise ScopeInvalid(problem=f"items have no state {name!r}, only {', '.join(known)}")
-            return state.items.members(*states)
+            return _in_states(state, states)
         case _Ordinals(ordinals):
             for ordinal in ordinals:
                 if not 0 <= ordinal < state.items.count:
@@ -241,8 +238,8 @@ def _members(
         case _AttemptsBelow(attempts):
             return _below(state, attempts)
         case _Causes(wanted):
+            members = _failed(state, "Scope.causes()")
             _check_causes(state, wanted)
-            members = state.items.members(*_FAILED)
             found = causes()
             return bitmap(o for o in members if found.get(o) in wanted)
         case _Globs(globs):
@@ -252,18 +249,46 @@ def _members(
             return _of_keys(state, keys)
 
 
+def _failed(state: JobState, needed_by: str) -> BitMap:
+    """Items that failed or are in the dead letter queue."""
+    state.require("failure", needed_by)
+    return state.failed | state.dead
+
+
+def _in_states(state: JobState, states: frozenset[str]) -> BitMap:
+    """Items in any of these states, of any collection."""
+    machines = [ledger.machine for ledger in state.ledgers.values()]
+    known = list(dict.fromkeys(name for machine in machines for name in machine.states))
+    for name in sorted(states.difference(known)):
+        listed = f"only {', '.join(known)}" if known else "and the job has no items"
+        raise ScopeInvalid(problem=f"items have no state {name!r}, {listed}")
+    return state.items.members(*states)
+
+
 def _below(state: JobState, attempts: int) -> BitMap:
+    check_states(state, "attempts", "Scope.attempts_below()")
     found = bitmap()
-    place = state.items.machine.owned.index("attempts")
-    for (_, values), members in state.items.cells.items():
-        if values[place] < attempts:
-            found |= members
+    for ledger in state.ledgers.values():
+        counter = ledger.machine.roles.attempts
+        if not counter:
+            continue
+        place = ledger.machine.owned.index(counter)
+        for (_, values), members in ledger.cells.items():
+            if values[place] < attempts:
+                found |= members
     return found
 
 
 def _check_causes(state: JobState, wanted: frozenset[str]) -> None:
-    fields = state.items.machine.event_specs["fail"].fields
-    known = next(part.members for part in fields if part.name == "cause")
+    known: dict[str, None] = {}
+    for ledger in state.ledgers.values():
+        failure = ledger.machine.roles.failure
+        if failure is None:
+            continue
+        if not failure.cause:
+            raise absent(state, ledger.machine, "failure.cause", "Scope.causes()")
+        fields = ledger.machine.event_specs[failure.event].fields
+        known |= dict.fromkeys(next(f.members for f in fields if f.name == failure.cause))
     for cause in sorted(wanted.difference(known)):
         raise ScopeInvalid(problem=f"there is no cause {cause!r}, only {', '.join(known)}")
 
