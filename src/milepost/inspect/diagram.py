@@ -31,8 +31,8 @@ _STYLE: Final = f"""
 """
 
 _KEY: Final = (
-    f"{CURRENT.glyph} thick frame: now · full colour: been there ·"
-    f" {_TIMES}N: taken N times · pale: never"
+    f"{CURRENT.glyph} thick frame: now · {_TIMES}N: taken N times",
+    "full colour: been there · pale: never",
 )
 
 # So that what is written has the prefixes of what was read.
@@ -60,7 +60,7 @@ def svg(path: PathView, lifecycle: Lifecycle) -> str:
     from milepost.drawings.svg import render_svg  # noqa: PLC0415
 
     title, *details = _description(path, lifecycle)
-    course = _course(path, lifecycle, (title, _KEY))
+    course = _course(path, lifecycle, (title, *_KEY))
     drawn = render_svg(dot(_drawing(path, lifecycle), lifecycle.name, course))
     root = ET.fromstring(drawn)  # noqa: S314 it is our own
     root.set("role", "img")
