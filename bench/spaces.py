@@ -40,7 +40,7 @@ def figures(settings: Settings) -> Iterator[Figure]:
                 manager.record(JOB, ended)
             manager.fire(JOB, "cancel")
             loose = (vacuumed_bytes(path) - started) / COUNT
-            manager.compact(JOB)
+            manager.upkeep.compact(JOB, apply=True)
             tight = (vacuumed_bytes(path) - started) / COUNT
         name = f"results in commits of {batch}"
         yield ratios(name, [loose], floor, unit="bytes/item")

@@ -23,7 +23,7 @@ TWINS: Final = (
         twin_module="milepost.aio.manager",
         twin_name="AsyncStateManager",
         base_module="milepost.aio.base",
-        base_name="Base",
+        base="Base",
         doc="""A StateManager whose methods are awaited.
 
 Coroutines that `record` or `fire` at once share a commit, any number of them, and one thread.
@@ -32,6 +32,20 @@ functions that a call is given. A coroutine that is cancelled while it waits tak
 but a lease that it waited for is given back.
 """,
         through="self.manager",
+    ),
+    Twin(
+        module="milepost.state.manager.upkeep",
+        name="Upkeep",
+        twin_module="milepost.aio.upkeep",
+        twin_name="AsyncUpkeep",
+        base_module="milepost.aio.base",
+        base="Part[Upkeep]",
+        doc="""The operator's side of a manager: `await manager.upkeep.repair("words", apply=True)`.
+
+Executors need none of it. With `apply=False`, which is the default everywhere, nothing is
+changed, and the answer says what would be.
+""",
+        through="self.part",
     ),
 )
 

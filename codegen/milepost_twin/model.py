@@ -74,14 +74,22 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twin:
-    """A class and its twin: `module` and `name` of each, and of the twin's base, kept by hand."""
+    """A class and its twin: `module` and `name` of each.
+
+    `base` is the twin's base class as it is written, `Part[Upkeep]` say, which is kept by hand.
+    """
 
     module: str
     name: str
     twin_module: str
     twin_name: str
     base_module: str
-    base_name: str
+    base: str
     doc: str
     through: str
     """The expression by which a method of the twin reaches the object that it calls."""
+
+    @property
+    def base_name(self) -> str:
+        """The base class of the twin, without its parameters."""
+        return self.base.partition("[")[0]

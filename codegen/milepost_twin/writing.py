@@ -31,7 +31,7 @@ def written(twin: Twin, source: Source, twins: Mapping[str, Twin]) -> str:
     """The module of `twin`, whole, under its header; `twins` are known by their source's name."""
     methods = "\n\n".join("\n".join(_method(twin, method, twins)) for method in source.methods)
     doc = "\n".join(_indented(f'"""{twin.doc}"""'.splitlines(), 1))
-    body = f"class {twin.twin_name}({twin.base_name}):\n{doc}\n\n{methods}\n"
+    body = f"class {twin.twin_name}({twin.base}):\n{doc}\n\n{methods}\n"
     imports = {
         **source.imports,
         **{each.twin_name: Import(each.twin_module, each.twin_name) for each in twins.values()},

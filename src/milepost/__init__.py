@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from milepost.aio.manager import AsyncStateManager
+    from milepost.aio.upkeep import AsyncUpkeep
     from milepost.clock import Clock
     from milepost.errors import (
         ArgumentInvalid,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from milepost.state.keeping.retention import Kept, RetentionPlan, RetentionPolicy, Verdict, Why
     from milepost.state.limits import Limits
     from milepost.state.manager import StateManager
+    from milepost.state.manager.upkeep import Upkeep
     from milepost.state.manager.users import Users
     from milepost.state.persistence import StateStore
     from milepost.state.reading.comparing import InputComparison, SomeKeys
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArgumentInvalid",
     "AsyncStateManager",
+    "AsyncUpkeep",
     "Catalogue",
     "Checkpoint",
     "CheckpointAbsent",
@@ -208,6 +211,7 @@ __all__ = [
     "TooLarge",
     "TransitionRefused",
     "UpdateConflict",
+    "Upkeep",
     "Users",
     "Vacuumed",
     "ValueInvalid",
@@ -221,6 +225,7 @@ __all__ = [
 _HOMES: Final = {
     "ArgumentInvalid": "milepost.errors",
     "AsyncStateManager": "milepost.aio.manager",
+    "AsyncUpkeep": "milepost.aio.upkeep",
     "Catalogue": "milepost.job.versions",
     "Checkpoint": "milepost.state.checkpoint",
     "CheckpointAbsent": "milepost.errors",
@@ -324,6 +329,7 @@ _HOMES: Final = {
     "TooLarge": "milepost.errors",
     "TransitionRefused": "milepost.errors",
     "UpdateConflict": "milepost.errors",
+    "Upkeep": "milepost.state.manager.upkeep",
     "Users": "milepost.state.manager.users",
     "Vacuumed": "milepost.log.rows",
     "ValueInvalid": "milepost.errors",

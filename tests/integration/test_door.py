@@ -47,6 +47,7 @@ from milepost.lifecycles import mapreduce
 from milepost.log import codec
 from milepost.metrics import Metrics
 from milepost.state.keeping.salvage import salvage
+from milepost.state.manager.upkeep import Upkeep
 from milepost.state.persistence import open_store
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
@@ -170,6 +171,10 @@ def _method(name: str, method: Callable[..., Any]) -> Target:
     return Target(name, parameters_of(method), call)
 
 
+def _kept_up(name: str) -> Callable[[StateManager, dict[str, Any]], object]:
+    return lambda manager, given: used(getattr(manager.upkeep, name)(**given))
+
+
 def _opened(manager: StateManager, given: dict[str, Any]) -> object:
     del manager
     with StateManager.open(**given) as opened:
@@ -281,6 +286,10 @@ TARGETS: dict[str, Target] = {
         f"async {name}": Target(f"async {name}", parameters_of(method), awaited(name))
         for name, method in methods_of(AsyncStateManager).items()
         if name not in ("open", "close")
+    },
+    **{
+        f"upkeep {name}": Target(f"upkeep {name}", parameters_of(method), _kept_up(name))
+        for name, method in methods_of(Upkeep).items()
     },
     "run": Target("run", parameters_of(run), lambda m, given: run(**given)),
     "run_async": Target("run_async", parameters_of(run_async), _run_soon),
@@ -461,7 +470,7 @@ def trial(tmp_path: Path) -> Iterator[Trial]:
 
 
 def _right(target: Target, name: str, manager: StateManager) -> Any:
-    method = target.name.removeprefix("async ")
+    method = target.name.removeprefix("async ").removeprefix("upkeep ")
     make = target.right.get(name) or SPECIAL.get((method, name)) or RIGHT.get(name)
     assert make is not None, f"what is right for the parameter {name!r} of {target.name}? Say so"
     return make(manager)
@@ -500,7 +509,9 @@ def test_with_what_is_right_it_is_done(trial: Trial, name: str) -> None:
     target = TARGETS[name]
     found = trial.problem(target, _values(target, trial.fresh(), {}))
     assert found is None
-    assert trial.refused_count == 0 or name.removeprefix("async ") in REFUSED
+    assert (
+        trial.refused_count == 0 or name.removeprefix("async ").removeprefix("upkeep ") in REFUSED
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, each in TARGETS.items() if each.parameters])

@@ -12,6 +12,7 @@ import pytest
 
 from milepost import JobAbsent, StateManager
 from milepost.errors import MilepostError, StoreAbsent
+from milepost.state.manager.upkeep import Upkeep
 from milepost.state.reading.loading import Loader
 from milepost.stores.sqlite import reading as sqlite_reading
 from tests.integrity.sample import PAGE_BYTES, answers, make
@@ -116,7 +117,7 @@ def test_the_sweep_finds_what_an_unchecked_reader_believes(
         monkeypatch.setattr(
             sqlite_reading.SqliteReader, "_sealed", lambda self, what, columns: columns[:-1]
         )
-        monkeypatch.setattr(StateManager, "check_store", lambda self: [])
+        monkeypatch.setattr(Upkeep, "check_store", lambda self: [])
     elif check == "the end of the log":
         monkeypatch.setattr(Loader, "check_end", lambda self, *args: None)
     else:

@@ -101,7 +101,7 @@ def test_a_change_inside_a_method_is_none(root: Path, capsys: pytest.CaptureFixt
     """The negative control: what the twin does not show does not make it stale."""
     changed(
         root,
-        f"{MANAGER}/retention.py",
+        f"{MANAGER}/upkeep.py",
         "        return self._store.vacuum()",
         "        return (self._store.vacuum())",
     )
@@ -122,6 +122,6 @@ def test_a_method_that_no_rule_covers_is_refused(
     before: str, after: str, problem: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is named with its place, and nothing is written."""
-    changed(root, f"{MANAGER}/retention.py", before, after)
+    changed(root, f"{MANAGER}/upkeep.py", before, after)
     code, told = check(root, capsys)
-    assert (code, problem in told, "retention.py:" in told) == (2, True, True), told
+    assert (code, problem in told, "upkeep.py:" in told) == (2, True, True), told

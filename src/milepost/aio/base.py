@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from milepost import arguments
 from milepost.aio.gathering import Coalescer
@@ -18,7 +18,9 @@ from milepost.state.transitions import ItemEvent, JobEvent, Write
 from milepost.state.writing.lease import Lease
 from milepost.text.wording import one_line
 
-__all__ = ["Base"]
+__all__ = ["Base", "Part"]
+
+_T = TypeVar("_T")
 
 
 class Base:
@@ -98,3 +100,14 @@ class Base:
 
     def __repr__(self) -> str:
         return one_line(f"<{type(self).__name__} on {self.manager.url}>")
+
+
+class Part(Generic[_T]):
+    """The twin of an object that a manager has: its calls run in the threads of the manager."""
+
+    def __init__(self, part: _T, threads: Threads) -> None:
+        self.part = part
+        self._threads = threads
+
+    def __repr__(self) -> str:
+        return repr(self.part).replace("<", "<Async", 1)

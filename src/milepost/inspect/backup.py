@@ -30,7 +30,7 @@ def backup(manager: StateManager, copy: Path, *, on_error: OnError) -> BackupVie
 
     Raises as StateManager.back_up does.
     """
-    size_bytes = manager.back_up(copy)
+    size_bytes = manager.upkeep.back_up(copy)
     with StateManager.open(copy, create=False, read_only=True) as copied:
         jobs = len(copied.job_ids(on_error=on_error))
     return BackupView(store=manager.url, copy=str(copy), size_bytes=size_bytes, jobs=jobs)

@@ -81,7 +81,7 @@ def compact_page(view: CompactView) -> Page:
 
 def _compacted(manager: StateManager, job_id: str, *, apply: bool) -> CompactedJob:
     try:
-        done = manager.compact(job_id, dry_run=not apply)
+        done = manager.upkeep.compact(job_id, apply=apply)
     except (LogCorrupt, LifecycleChanged) as error:
         return CompactedJob(
             job=job_id,

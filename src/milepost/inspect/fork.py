@@ -35,7 +35,7 @@ def fork(
 
     Raises JobExists, and as StateManager.fork does.
     """
-    if check_job_id(new) in manager.stored_ids():
+    if check_job_id(new) in manager.upkeep.stored_ids():
         raise JobExists(job_id=new, url=manager.url)
     state = manager.state_at(job_id, seq)
     if apply:

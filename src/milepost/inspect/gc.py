@@ -112,7 +112,7 @@ def gc(
         left=tuple(tombstone.job_id for tombstone in plan.left),
         goes_bytes=plan.goes_bytes,
         done=None if collected is None else _done(collected),
-        vacuum=_vacuumed(manager.vacuum()) if vacuum else None,
+        vacuum=_vacuumed(manager.upkeep.vacuum()) if vacuum else None,
         unreadable=plan.unreadable,
     )
 

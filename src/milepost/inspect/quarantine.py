@@ -60,7 +60,7 @@ class QuarantineView:
 def quarantine(manager: StateManager, job_id: str | None) -> QuarantineView:
     """What repairs set aside, of one job or of all."""
     return QuarantineView(
-        store=manager.url, rows=tuple(_line(row) for row in manager.quarantine(job_id))
+        store=manager.url, rows=tuple(_line(row) for row in manager.upkeep.quarantine(job_id))
     )
 
 

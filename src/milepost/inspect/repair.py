@@ -95,9 +95,9 @@ def repair(manager: StateManager, job_ids: Sequence[str], *, apply: bool) -> Rep
     Cost: each job is read some times. Raises StoreUnreadable where the medium itself is damaged
     and `apply` is asked for.
     """
-    repairs = tuple(manager.repair(job_id, apply=apply) for job_id in job_ids)
-    strays = tuple(manager.set_strays_aside() if apply else manager.list_strays())
-    problems = tuple(manager.check_store())
+    repairs = tuple(manager.upkeep.repair(job_id, apply=apply) for job_id in job_ids)
+    strays = tuple(manager.upkeep.strays(apply=apply))
+    problems = tuple(manager.upkeep.check_store())
     jobs_sound = all(one.sound for job_id in job_ids for one in manager.verify(job_id))
     return RepairView(
         store=manager.url,

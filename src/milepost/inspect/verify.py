@@ -62,7 +62,7 @@ def verify(
     its job. Cost: each job is read once, every value decoded. Raises JobAbsent.
     """
     checked = tuple(_verified(manager, job_id) for job_id in job_ids)
-    found = (*problems, *manager.check_store())
+    found = (*problems, *manager.upkeep.check_store())
     return VerifyView(
         store=manager.url,
         sound=not found and all(job.sound for job in checked),

@@ -65,7 +65,9 @@ def import_jobs(
             bar.length = total
             bar.update(1)
 
-        done = manager.import_jobs(home, job_id=job_id, repo=repo, dry_run=dry_run, on_job=told)
+        done = manager.upkeep.import_jobs(
+            home, job_id=job_id, repo=repo, apply=not dry_run, on_job=told
+        )
     view = model.import_jobs(done, session.store, dry_run=dry_run)
     session.answer(view, lambda: model.import_jobs_page(view, notes=notes))
     if dry_run:

@@ -30,10 +30,10 @@ def migrate(context: click.Context, *, sql: bool, apply: bool) -> None:
     """
     session = session_of(context)
     with session.reading() as manager:
-        before, url = manager.store_format(), manager.url
+        before, url = manager.upkeep.store_format(), manager.url
     after = None
     if apply and before.pending:
         with session.writing() as manager:
-            after = manager.store_format()
+            after = manager.upkeep.store_format()
     view = model.migrate(url, before, after, sql=sql)
     session.answer(view, lambda: model.migrate_page(view))

@@ -110,7 +110,7 @@ def _lines(view: set_aside.QuarantineView) -> Iterable[str]:
 
 def _ids(manager: StateManager, wanted: str | None) -> list[str]:
     """The ids that `wanted` names, from a damaged store too. Raises Trouble."""
-    known = sorted(manager.stored_ids())
+    known = sorted(manager.upkeep.stored_ids())
     if wanted is None or wanted in known:
         return known if wanted is None else [wanted]
     found = [job_id for job_id in known if job_id.startswith(wanted)]

@@ -18,16 +18,16 @@ from milepost.state.keeping import old_homes
 from milepost.state.limits import Limits
 from milepost.state.manager.events import Events
 from milepost.state.manager.jobs import Jobs
+from milepost.state.manager.operating import Operating
 from milepost.state.manager.records import Records
 from milepost.state.manager.recoveries import Recoveries
 from milepost.state.manager.retention import Retention
-from milepost.state.manager.upkeep import Upkeep
 from milepost.state.persistence import Create, Durability, open_store
 
 __all__ = ["StateManager"]
 
 
-class StateManager(Jobs, Events, Recoveries, Retention, Records, Upkeep):
+class StateManager(Jobs, Events, Recoveries, Retention, Records, Operating):
     """The state of the jobs in one store. Safe for any number of threads; use it as a context.
 
     Every method that changes a job returns the state of which the change is a durable part; when

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 from typing import Final
 
 from milepost import arguments
@@ -15,8 +14,6 @@ from milepost.errors import StoreLocked
 from milepost.job.state import JobState
 from milepost.log.facts import check_job_id
 from milepost.machine import Lifecycle, Values
-from milepost.state.keeping import old_homes
-from milepost.state.keeping.old_homes import HomeImport, OnJob
 from milepost.state.limits import checked_entries
 from milepost.state.manager.core import Core
 from milepost.state.reading.comparing import InputComparison, compare
@@ -196,41 +193,6 @@ class Jobs(Core):
         lists = lists_of(of, items, collections)
         entries = (entries_for(of, name, given, payloads) for name, given in lists.items())
         return compare(state, chain.from_iterable(entries), payloads)
-
-    def import_jobs(
-        self,
-        home: str | Path,
-        *,
-        job_id: str | None = None,
-        repo: str | None = None,
-        dry_run: bool = False,
-        on_job: OnJob | None = None,
-    ) -> HomeImport:
-        """Make jobs of those that the tool Prodigy left in `home`, or of that id and repo alone.
-
-        Each becomes a log with its old times, in one transaction, verified before it ends; what
-        was imported before is left as it is. With `dry_run` nothing is written, and what would be
-        is said. Nothing in `home` is ever changed. What stands in the way of one job is in what
-        is said of it. Raises StoreAbsent if there is no such directory or no job of that repo,
-        JobAbsent if none of that id. `on_job` gets what became of each job as it did, and how many
-        there are. Cost: every file of the jobs is read; memory: one old job.
-        """
-        if job_id is not None:
-            job_id = arguments.text("job_id", job_id, least=1)
-        if repo is not None:
-            repo = arguments.text("repo", repo)
-        arguments.flag("dry_run", dry_run)
-        if on_job is not None:
-            arguments.calls("on_job", on_job)
-        return old_homes.import_home(
-            self._loader,
-            old_homes.old_home(arguments.path("home", home)),
-            self._clock.now_us,
-            job_id=job_id,
-            repo=repo,
-            dry_run=dry_run,
-            on_job=on_job,
-        )
 
     def _named(self, lifecycle: str | None) -> Lifecycle:
         """The lifecycle of that name, or the default. Raises ArgumentInvalid."""

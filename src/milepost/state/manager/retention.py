@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from milepost import arguments
 from milepost.clock import instant
-from milepost.log.rows import Vacuumed
 from milepost.state.keeping.collecting import BATCH_ROWS, Collected, collect, pause
 from milepost.state.keeping.retention import (
     Kept,
@@ -87,14 +86,6 @@ class Retention(Core):
         for job_id in collected.deleted:
             self._appender.forget(job_id)
         return collected
-
-    def vacuum(self) -> Vacuumed:
-        """Give the space of what was deleted back to the disk; it may be a long time.
-
-        Unless the file was made to give up pages one by one, it is written anew: that needs room
-        for it twice, and nobody else writes meanwhile. Raises StoreLocked.
-        """
-        return self._store.vacuum()
 
     def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
         """Where the bytes of the job are, with its `largest` values. Every value is read."""

@@ -1,77 +1,161 @@
-"""The manager's part about the store itself: verified, repaired, copied, compacted."""
+"""What an operator does for the store as a whole: repair, compaction, copies, old jobs imported.
+
+`manager.upkeep` is this object. What changes stored rows does so only with `apply=True`; without
+it, the answer says what would happen.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from milepost import arguments
 from milepost.errors import StoreUnreadable
+from milepost.job.state import JobState
 from milepost.log.facts import check_job_id
-from milepost.log.rows import StoredJob, StoreFormat, Stray
+from milepost.log.rows import StoreFormat, Stray, Vacuumed
+from milepost.state.keeping import old_homes
 from milepost.state.keeping.compaction import Compaction, compact
+from milepost.state.keeping.old_homes import HomeImport, OnJob
 from milepost.state.keeping.quarantine import QuarantinedRow, quarantined
 from milepost.state.keeping.repair import Repair, find_entry, repair_job, set_strays_aside, survey
-from milepost.state.manager.core import Core
-from milepost.state.reading.verification import Verification, store_problems, verify_job
+from milepost.state.reading.loading import Loader
+from milepost.state.reading.verification import store_problems
+from milepost.state.writing.append import Appender
 from milepost.text.escapes import printable
+from milepost.text.wording import one_line
 
 __all__ = ["Upkeep"]
 
 _log: Final = logging.getLogger("milepost.state")
 
 
-class Upkeep(Core):
-    """What is done for the store as a whole."""
+class Upkeep:
+    """The operator's side of a manager: `manager.upkeep.repair("words", apply=True)`.
 
-    def verify(self, job_id: str | None = None) -> list[Verification]:
-        """Everything that the job, or every job, promises, checked from the start.
+    Executors need none of it. With `apply=False`, which is the default everywhere, nothing is
+    changed, and the answer says what would be. Safe for any number of threads.
+    """
 
-        Each job as of a moment of its own; one that is deleted meanwhile is left out.
-        """
-        if job_id is not None:
-            job_id = self._meet(job_id)
-            with self._store.reading() as reader:
-                job = find_entry(reader, check_job_id(job_id), self._store.url)
-                return [verify_job(self._loader, reader, job)]
-        with self._store.reading() as reader:
-            jobs = reader.entries()
-        found = (self._verified(job) for job in jobs)
-        return [verification for verification in found if verification is not None]
+    def __init__(
+        self,
+        loader: Loader,
+        appender: Appender,
+        now_us: Callable[[], int],
+        meet: Callable[[str], str],
+        newest: Callable[[str], JobState],
+    ) -> None:
+        self._loader = loader
+        self._store = loader.store
+        self._appender = appender
+        self._now_us = now_us
+        self._meet = meet
+        self._newest = newest
 
-    def _verified(self, job: StoredJob) -> Verification | None:
-        with self._store.reading() as reader:
-            verification = verify_job(self._loader, reader, job)
-            there = verification.sound or any(e.number == job.number for e in reader.entries())
-            return verification if there else None
+    def __repr__(self) -> str:
+        return one_line(f"<Upkeep of {self._store.url}>")
 
     def stored_ids(self) -> list[str]:
-        """The ids of all jobs that can be had from a damaged store too, in order of creation."""
+        """The ids of all jobs in order of creation, from a damaged store too."""
         with self._store.reading() as reader:
             return [job.job_id for job in reader.entries()]
 
     def check_store(self) -> list[str]:
-        """What is wrong with the store as a whole: its medium, its entries, rows of no job."""
+        """The problems of the store as a whole: its medium, its entries, rows of no job.
+
+        Cost:
+            Every page of the file is read.
+        """
         with self._store.reading() as reader:
             return store_problems(self._loader, reader)
 
-    def back_up(self, copy: str | Path) -> int:
-        """Write a copy of the whole store, as of this moment, to a new file; its size in bytes.
+    def store_format(self) -> StoreFormat:
+        """The format of the store, the newest that this version knows, and the steps between.
 
-        It is durable when this returns, and a store like any other. Nobody waits meanwhile: what
-        is written while it is made is not in it. Raises StoreError where there is a file already,
-        StoreUnreadable where the store is damaged. Cost: the store is read once.
+        Opening a store for writing takes all steps; one opened for reading stays as it is.
+        """
+        return self._store.format()
+
+    def back_up(self, copy: str | Path) -> int:
+        """Write a copy of the whole store, as of this moment, to a new file.
+
+        The copy is durable when this returns, and is a store like any other. Nobody waits: what
+        others write meanwhile is not in it.
+
+        Args:
+            copy: The path of the new file.
+
+        Returns:
+            The size of the copy, in bytes.
+
+        Raises:
+            StoreError: There is a file already.
+            StoreUnreadable: The store is damaged.
+
+        Cost:
+            The store is read once.
+
         """
         return self._store.back_up(arguments.path("copy", copy))
 
-    def repair(self, job_id: str, *, apply: bool = False) -> Repair:
-        """What a repair of the job would do, or, with `apply`, what it did, in one commit.
+    def vacuum(self) -> Vacuumed:
+        """Give the space of deleted rows back to the disk, now; it may take long.
 
-        What is derived is made anew; the commits that the fold cannot reach are set aside, whole,
-        and a `repaired` event in the history says which. Raises JobAbsent, LifecycleChanged, and
-        StoreUnreadable where the medium itself is damaged: then salvage it into a new file.
+        Unless the file was made to give up pages one by one, it is written anew: that needs room
+        for it twice, and nobody else writes meanwhile.
+
+        Returns:
+            How it was done, and the size of the file before and after, in bytes.
+
+        Raises:
+            StoreLocked: Another process held the store for too long.
+
+        """
+        return self._store.vacuum()
+
+    def compact(self, job_id: str, *, apply: bool = False) -> Compaction:
+        """Store the job's log more tightly: small commits merged into compressed blocks.
+
+        Nothing that can be read of the job changes, and it is safe at any moment. The newest
+        commits of a job that is not finished stay as they are until they fill a block. The file
+        does not shrink, but its free room is used again.
+
+        Args:
+            job_id: The job.
+            apply: Merge the commits; without it, the answer says what a merge would come to.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            LogCorrupt: A commit does not verify; it is left as it is.
+
+        Cost:
+            The log is read and checked once, and one short commit of the store a block.
+
+        """
+        job_id = self._meet(job_id)
+        arguments.flag("apply", apply)
+        finished = self._newest(job_id).finished
+        with self._store.reading() as reader:
+            job = self._loader.job(reader, job_id)
+        return compact(self._loader, job, finished=finished, dry_run=not apply)
+
+    def repair(self, job_id: str, *, apply: bool = False) -> Repair:
+        """Repair a damaged job in one commit.
+
+        Derived rows are made anew. The commits that the fold cannot reach are set aside, whole,
+        and a `repaired` event in the history names them.
+
+        Args:
+            job_id: The job.
+            apply: Repair it; without it, the answer says what a repair would do.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            LifecycleChanged: The job cannot go on under the lifecycle that is open.
+            StoreUnreadable: The medium itself is damaged: salvage it into a new file.
+
         """
         job_id = self._meet(job_id)
         check_job_id(job_id)
@@ -83,59 +167,98 @@ class Upkeep(Core):
         self._refuse_damaged()
         with self._store.writing() as writer:
             job = find_entry(writer, job_id, self._store.url)
-            repair = repair_job(self._loader, writer, job, self._clock.now_us())
+            repair = repair_job(self._loader, writer, job, self._now_us())
         self._appender.forget(job_id)
         _log.warning("job %s repaired: %s", job_id, printable(str(repair.steps)))
         return repair
 
-    def list_strays(self) -> list[Stray]:
-        """The rows of jobs of which there is no entry. Cost: every id is read."""
-        with self._store.reading() as reader:
-            return list(reader.strays())
+    def strays(self, *, apply: bool = False) -> list[Stray]:
+        """The rows of jobs that have no entry.
 
-    def set_strays_aside(self) -> list[Stray]:
-        """Move the rows of jobs of which there is no entry into the quarantine; which there were.
+        Args:
+            apply: Move them into the quarantine.
 
-        Raises StoreUnreadable where the medium itself is damaged.
+        Raises:
+            StoreUnreadable: The medium itself is damaged; only with `apply`.
+
+        Cost:
+            Every id is read.
+
         """
+        arguments.flag("apply", apply)
+        if not apply:
+            with self._store.reading() as reader:
+                return list(reader.strays())
         self._refuse_damaged()
         with self._store.writing() as writer:
-            return set_strays_aside(writer, self._clock.now_us())
+            return set_strays_aside(writer, self._now_us())
 
     def quarantine(self, job_id: str | None = None) -> Iterator[QuarantinedRow]:
-        """What repairs took out of its place, of one job or of all, oldest first, streamed.
+        """The rows that repairs took out of their place, oldest first.
 
-        As of the moment of the first step; between steps nothing is held of the store.
+        Args:
+            job_id: Only rows of this job.
+
+        Returns:
+            A stream, as of the moment of its first step; between steps it holds nothing of the
+            store.
+
         """
         if job_id is not None:
             job_id = check_job_id(job_id)
         return quarantined(self._loader, job_id)
+
+    def import_jobs(
+        self,
+        home: str | Path,
+        *,
+        job_id: str | None = None,
+        repo: str | None = None,
+        apply: bool = False,
+        on_job: OnJob | None = None,
+    ) -> HomeImport:
+        """Import the jobs that the tool Prodigy left in `home`.
+
+        Each becomes a log with its old times, in one transaction, verified before it ends. A job
+        that was imported before is left as it is. Nothing in `home` is ever changed.
+
+        Args:
+            home: The folder that Prodigy kept its state in.
+            job_id: Only the job of this id.
+            repo: Only the jobs of this repository.
+            apply: Import them; without it, the answer says what an import would come to.
+            on_job: Is called for each job with what became of it, and how many there are.
+
+        Returns:
+            What became of each job; a job that could not be imported has its reason there.
+
+        Raises:
+            StoreAbsent: There is no such folder, or no job of that repository.
+            JobAbsent: There is no job of that id.
+
+        Cost:
+            Every file of the jobs is read; memory for one old job.
+
+        """
+        if job_id is not None:
+            job_id = arguments.text("job_id", job_id, least=1)
+        if repo is not None:
+            repo = arguments.text("repo", repo)
+        arguments.flag("apply", apply)
+        if on_job is not None:
+            arguments.calls("on_job", on_job)
+        return old_homes.import_home(
+            self._loader,
+            old_homes.old_home(arguments.path("home", home)),
+            self._now_us,
+            job_id=job_id,
+            repo=repo,
+            dry_run=not apply,
+            on_job=on_job,
+        )
 
     def _refuse_damaged(self) -> None:
         problems = self._store.check()
         if problems:
             problem = f"{problems[0]}: salvage it into a new file, nothing was repaired"
             raise StoreUnreadable(url=self._store.url, problem=problem)
-
-    def compact(self, job_id: str, *, dry_run: bool = False) -> Compaction:
-        """Store the job's log more tightly: small commits merged into compressed blocks.
-
-        Nothing that can be read of the job changes; at any moment it is safe. Of a job that is
-        not finished, what does not fill a block is left. With `dry_run` the answer says what it
-        would be. The file does not shrink, but what is freed in it is used again. Raises
-        JobAbsent, and LogCorrupt at a commit that does not verify, which is left as it is. Cost:
-        the log is read and checked once, and one short commit of the store a block.
-        """
-        job_id = self._meet(job_id)
-        arguments.flag("dry_run", dry_run)
-        finished = self.get_state(job_id).finished
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-        return compact(self._loader, job, finished=finished, dry_run=dry_run)
-
-    def store_format(self) -> StoreFormat:
-        """The format of the store, the newest that this version knows, and the steps between.
-
-        Opening a store for writing takes them all; one opened for reading stays as it is.
-        """
-        return self._store.format()
