@@ -109,6 +109,7 @@ class Reading:
 
     def __init__(self, data: Data) -> None:
         self.roles = data["roles"]
+        self.aside: set[str] = set()
         spread = {"early": ["s0", "s1"]}
         self.rows = [
             (state, row["on"], row["to"])
@@ -270,3 +271,41 @@ def test_without_roles_there_are_none() -> None:
     assert not found.inferred
     data["machines"]["part"]["roles"] = None
     assert resolved(data).machines[0].roles is None
+
+
+def ways_to(reading: Reading, goal: str, without: set[str]) -> bool:
+    """True if some walk from the beginning comes to `goal`, and through none of `without`."""
+
+    def walk(state: str, before: tuple[str, ...]) -> bool:
+        if state in without:
+            return False
+        return state == goal or any(
+            walk(to, (*before, state))
+            for from_, on, to in reading.rows
+            if from_ == state and to not in before and on not in reading.aside
+        )
+
+    return walk("s0", ())
+
+
+@given(definitions())
+@settings(max_examples=60, deadline=None)
+def test_phases_are_out_of_order_where_no_walk_follows_them(data: Data) -> None:
+    """Walked one by one: ways that need a phase which is listed later, and no others."""
+    boss = data["machines"]["boss"]
+    boss["roles"] = {"phases": boss["roles"]["phases"], "resume": boss["roles"]["resume"]}
+    data["machines"]["part"]["roles"] = {}
+    reading = Reading(boss)
+    reading.aside = set(boss["roles"]["resume"].values())
+    phases = list(boss["roles"]["phases"])
+    expected = {
+        state
+        for index, state in enumerate(phases)
+        if ways_to(reading, state, set()) and not ways_to(reading, state, set(phases[index + 1 :]))
+    }
+    found: set[str] = set()
+    try:
+        compile_definition(json.dumps(data).encode(), "any.yaml")
+    except DefinitionError as problem:
+        found = {one.message.split("'")[1] for one in problem.findings if one.code == "E708"}
+    assert found == expected
