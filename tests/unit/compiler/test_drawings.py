@@ -170,6 +170,7 @@ def test_names_mean_nothing_to_a_drawing(text: str) -> None:
         ]
         assert without_roles(drawn) == without_roles(expected)
         assert looks(drawn) == looks(draw(sketch(before)))
+        assert without_roles(drawn) != without_roles(draw(sketch(before)))  # control
 
 
 def without_roles(value: Any) -> Any:
