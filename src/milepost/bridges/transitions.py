@@ -20,10 +20,9 @@ def to_transitions(
 ) -> transitions.Machine:
     """A `transitions.Machine` with a transition for each row of `machine`, moving `model`.
 
-    Without a model, add some by `add_model`. An event becomes the trigger `prefix` + its name,
-    which takes the payload as keyword arguments, or as one mapping or generated payload object (a
-    field named `model` cannot be a keyword); it is checked, and defaults are filled in, as
-    `machine.payload` does.
+    An event becomes a trigger. The trigger takes the payload as keyword arguments, or as one
+    mapping or generated payload object (a field named `model` cannot be a keyword). The payload is
+    checked, and defaults are filled in, as `machine.payload` does.
 
     *What agrees with `machine.step`.* For each state, event, context and payload the same row is
     taken: guards are the compiled functions themselves. The row's assignments are made before
@@ -40,8 +39,15 @@ def to_transitions(
     events of members the owner accepts, parameters' `where`, invariants and groups are left
     out. The machine keeps nothing durable.
 
-    Raises PackageMissing if `transitions` is not installed, and NameTaken if an event's trigger
-    would be called like an attribute that the model has for something else.
+    Args:
+        machine: The compiled machine.
+        model: The object that is moved. Without one, add some by `add_model`.
+        prefix: What the name of each trigger begins with, before the name of its event.
+        raises: Raise for a refusal; otherwise the trigger returns False.
+
+    Raises:
+        PackageMissing: `transitions` is not installed.
+        NameTaken: A trigger would be called like another attribute of the model.
     """
     arguments.instance("machine", machine, Machine)
     prefix = arguments.text("prefix", prefix)

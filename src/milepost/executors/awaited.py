@@ -54,15 +54,64 @@ async def run_async(
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
 ) -> RunOutcome:
-    """As `run`, awaited; see there. The run has a thread of its own, and the loop goes on.
+    """Run a job beside an event loop: as `run`, in a thread of its own, awaited.
 
-    `map_fn` may be a coroutine function: the default `executor` runs it on an event loop of its
-    own, 64 calls at a time. `reduce_fn`, `setup_fn` and what is told of progress are called in
-    the run's thread.
+    The job is held under a lease. An executor that dies, this whole process included, uses up no
+    attempt: the items in flight become suspects, which are tried one after the other, alone, and a
+    suspect is dead once `max_crashes` executors died of it. A job that others pause, cancel or fail
+    is noticed at the next commit. Whatever is raised, another run can take the job up.
 
-    Cancelling the task, as Ctrl-C does under `asyncio.run`, stops the run in order; the
-    CancelledError is raised once all is handed back, within `grace_s` and the last commits.
-    Cancelled again, it waits for no call any more.
+    Cancelling the task stops the run in order, as do `stop` and the closing of the manager; the
+    CancelledError is raised once all is handed back. No item begins then, calls under way have
+    `grace_s` to end, the rest are handed back unharmed, and a checkpoint is taken. A second request
+    ends the wait for calls.
+
+    Args:
+        manager: The manager of the store.
+        job_id: The job.
+        map_fn: Is called with each `milepost.Item` on a worker. Its JSON value is the item's
+            result; an exception fails the attempt.
+        reduce_fn: Is called with a stream of `(key, result)` in item order, in the run's thread,
+            and returns the job's result. Without one, the run ends where reduce begins.
+        executor: A `concurrent.futures.Executor`, or a function that makes one. The run shuts down
+            an executor that it made, and replaces it if it breaks. For coroutine functions it is a
+            `CoroutineExecutor`.
+        setup_fn: Is called with the new job's state, and returns variables for it. It and
+            `reduce_fn` may take a second argument, the `Steps`, whose results are recorded and not
+            called for again.
+        workers: How many calls run at once. As many as the executor says, if it is not given.
+        ahead: How many items more are begun, as far as they take some 50 ms together.
+        timeout_s: Seconds that a call may take before its attempt fails with the cause `timeout`. A
+            coroutine is cancelled then. Any other call keeps its worker busy, and its result is
+            dropped.
+        policy: When checkpoints are taken, beside those at each new phase and at the end.
+        owner: The name of the holder, for people. Host and process, if it is not given.
+        ttl_s: Seconds that the lease is good for without a renewal.
+        takeover: A reason to take the job from a holder that is alive.
+        wait: What to do while another holds the job: wait `"for its ttl"`, `"for ever"` or `"no"`;
+            or a function that is called with the LeaseHeld before each new try.
+        on_wait: Is called with the LeaseHeld when a wait begins, and when the holder changes.
+        on_progress: Is called with the state after each commit.
+        grace_s: Seconds that calls have to end, once the run is to stop.
+        look_every_s: Seconds between two looks at the job for changes by others.
+        items: The items that the caller has now, to compare with the job's.
+        on_changed: Where they differ, `"refuse"` raises InputChanged, `"keep"` goes on with the
+            items of the job, and `"grow"` adds items that are new.
+        retry: When failed items are tried again, by cause. At once, if it is not given.
+        clock: A function that gives seconds that never fall, for tests.
+        stop: A handle by which any thread stops the run.
+
+    Returns:
+        The phase that the job is in, why the run ended, and how the items differed.
+
+    Raises:
+        ArgumentInvalid: An argument is wrong; the job was not touched.
+        TypeError: The executor cannot call `map_fn`.
+        LeaseHeld: Another executor holds the job.
+        LeaseLost: Another executor took the job over; nothing more was written.
+        InputChanged: The items differ from the job's.
+        ItemsRefused: Items were to be added to a job that takes none any more.
+        BrokenExecutor: The caller's own executor broke.
     """
     job_id = check_job_id(job_id)
     if stop is not None:

@@ -67,6 +67,11 @@ class CoroutineExecutor(Executor):
         """A future of what `fn` gives, awaited if it gives a coroutine; see Executor.
 
         A future can be cancelled until its turn has come; then `abandon` stops it.
+
+        Args:
+            fn: A coroutine function, or another.
+            *args: Its arguments.
+            **kwargs: Its keyword arguments.
         """
         if self._here is not here():
             raise RuntimeError("the executor is another process's, of which this one is a fork")
@@ -86,9 +91,11 @@ class CoroutineExecutor(Executor):
             self._loop.call_soon_threadsafe(self._cancel, future)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001 as in Executor
-        """Take no more; end once all is done that was submitted, and `wait` for that. See Executor.
+        """Take no more calls, and end once all that were submitted are done. See Executor.
 
-        With `cancel_futures` what has not begun never does.
+        Args:
+            wait: Return only then.
+            cancel_futures: Do not begin calls that have not begun.
         """
         if self._here is not here():
             return

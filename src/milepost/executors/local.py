@@ -105,70 +105,64 @@ def run(
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
 ) -> RunOutcome:
-    """Take the job up wherever it was left, and work on it until it ends, stops or cannot go on.
+    """Work on the job from where it was left, until it ends, stops or cannot go on.
 
-    `map_fn` gets a `milepost.Item`, with `key` and `value`, on a worker of `executor`; what it
-    returns is the item's result, and must be JSON within the manager's limits. An exception, or
-    another result, fails the attempt; what then follows is the lifecycle's to say. `reduce_fn`
-    gets `(key, result)` of the items that are done, streamed in item order, in the calling thread,
-    and returns the job's result; without one the run ends where reduce begins, and a later run may
-    go on from there.
-    `setup_fn` gets the new job's state and returns variables for it. If it or `reduce_fn` raises,
-    the job fails, and a later run tries that phase again. Either may take a second argument, the
-    `Steps`: what `steps.step(name, call)` gives is recorded, and not called for again.
+    The job is held under a lease. An executor that dies, this whole process included, uses up no
+    attempt: the items in flight become suspects, which are tried one after the other, alone, and a
+    suspect is dead once `max_crashes` executors died of it. A job that others pause, cancel or fail
+    is noticed at the next commit. Whatever is raised, another run can take the job up.
 
-    `executor` is a `concurrent.futures.Executor`, or makes one when it is called: the run then
-    shuts it down, and replaces it if it breaks. An executor that dies, this whole process
-    included, uses up no attempt. The items that it was working on are suspects: one after the
-    other they are tried alone, so that one which kills its worker takes no other with it, and is
-    dead once `max_crashes` executors died of it. An executor of the caller's that breaks ends the
-    run with its error, once that is recorded. For a coroutine function as `map_fn` it is a
-    `CoroutineExecutor`.
+    SIGINT and SIGTERM stop a run in the main thread; so do `stop`, the closing of the manager, and
+    the cancelling of the future that a thread pool runs it for. No item begins then, calls under
+    way have `grace_s` to end, the rest are handed back unharmed, and a checkpoint is taken. A
+    second request ends the wait for calls.
 
-    `workers` is how many calls the executor runs at once, by default what it says of itself.
-    Results, failures and the items to begin next go into one commit, and each item is durably
-    running before its call begins. As many are held as there are `workers`, and up to `ahead`
-    beyond that as far as those are done within some 50 ms. With `timeout_s` nothing is held
-    ahead, and a call that takes longer fails with cause `timeout`. A coroutine is cancelled then,
-    and another has its place; of others, Python cannot stop any, so the worker stays busy and what
-    it returns is dropped.
+    Args:
+        manager: The manager of the store.
+        job_id: The job.
+        map_fn: Is called with each `milepost.Item` on a worker. Its JSON value is the item's
+            result; an exception fails the attempt.
+        reduce_fn: Is called with a stream of `(key, result)` in item order, in the calling thread,
+            and returns the job's result. Without one, the run ends where reduce begins.
+        executor: A `concurrent.futures.Executor`, or a function that makes one. The run shuts down
+            an executor that it made, and replaces it if it breaks. For coroutine functions it is a
+            `CoroutineExecutor`.
+        setup_fn: Is called with the new job's state, and returns variables for it. It and
+            `reduce_fn` may take a second argument, the `Steps`, whose results are recorded and not
+            called for again.
+        workers: How many calls run at once. As many as the executor says, if it is not given.
+        ahead: How many items more are begun, as far as they take some 50 ms together.
+        timeout_s: Seconds that a call may take before its attempt fails with the cause `timeout`. A
+            coroutine is cancelled then. Any other call keeps its worker busy, and its result is
+            dropped.
+        policy: When checkpoints are taken, beside those at each new phase and at the end.
+        owner: The name of the holder, for people. Host and process, if it is not given.
+        ttl_s: Seconds that the lease is good for without a renewal.
+        takeover: A reason to take the job from a holder that is alive.
+        wait: What to do while another holds the job: wait `"for its ttl"`, `"for ever"` or `"no"`;
+            or a function that is called with the LeaseHeld before each new try.
+        on_wait: Is called with the LeaseHeld when a wait begins, and when the holder changes.
+        on_progress: Is called with the state after each commit.
+        grace_s: Seconds that calls have to end, once the run is to stop.
+        look_every_s: Seconds between two looks at the job for changes by others.
+        items: The items that the caller has now, to compare with the job's.
+        on_changed: Where they differ, `"refuse"` raises InputChanged, `"keep"` goes on with the
+            items of the job, and `"grow"` adds items that are new.
+        retry: When failed items are tried again, by cause. At once, if it is not given.
+        clock: A function that gives seconds that never fall, for tests.
+        stop: A handle by which any thread stops the run.
 
-    The job is held under a lease, as `owner`, for `ttl_s` at a time. One whose process has ended
-    is replaced at once; another holder is waited for, which is said on stderr and to `on_wait`,
-    with the LeaseHeld: once, and again when the holder changes. One that does not renew is
-    replaced when its ttl is over; of one that does, LeaseHeld is raised after its ttl. `takeover`
-    is a reason for taking the job from it. `wait` is `"for its ttl"` unless it says `"no"`,
-    `"for ever"`, or is called with the LeaseHeld before every new try, and raises to end that (see
-    `wait_until_expired`). A signal that comes while it waits ends the run with nothing done.
-    `policy` says when checkpoints are taken, beside those at each new phase and before a shutdown.
+    Returns:
+        The phase that the job is in, why the run ended, and how the items differed.
 
-    `stop` is a handle by which any thread stops the run; SIGINT and SIGTERM stop one in the main
-    thread, cancelling its future one that a thread pool runs (and so the task that awaits
-    `asyncio.to_thread(run, ...)`), and closing the manager any. No item begins, the calls under way
-    have `grace_s` to end, the rest are handed back unharmed, a checkpoint is taken, and
-    `RunOutcome.interrupted` is True. A second request ends the wait, and a second signal ends
-    `setup_fn` and `reduce_fn` by a KeyboardInterrupt. A job that is paused, cancelled or failed by
-    others is noticed at the next commit, or within `look_every_s`; calls that cannot be recorded
-    any more are left to end by themselves.
-
-    With `retry` an item that failed waits in `failed` until its backoff is over, or is given up
-    for its cause. Waits are counted from the commit that says that it failed, so that a restart
-    does not begin them anew, and no clock that is set makes one longer than it is. Without a
-    policy, items are tried again at once.
-
-    `items` are those that the caller has now: they are compared with the job's, and where they
-    differ the run is refused (InputChanged), unless `on_changed` is `keep`: the job then goes on
-    with the items that it has, and `RunOutcome.inputs` says what differs. With `grow`, items that
-    are only more are added behind those that the job has; any other difference is refused.
-
-    `on_progress` gets the state after each commit; `clock` gives seconds that never fall.
-
-    Raises ArgumentInvalid, before the job is touched; TypeError for a `map_fn` that the executor
-    cannot call: a coroutine function that nothing would await, or one that cannot be sent to
-    another process; LeaseHeld; InputChanged; ItemsRefused where items are to be added to a job that
-    is beyond map; LeaseLost as soon as another holds the job, with nothing more written; a
-    BrokenExecutor of the caller's own executor; and the store's errors. Whatever is raised, the job
-    is left so that another run takes it up.
+    Raises:
+        ArgumentInvalid: An argument is wrong; the job was not touched.
+        TypeError: The executor cannot call `map_fn`.
+        LeaseHeld: Another executor holds the job.
+        LeaseLost: Another executor took the job over; nothing more was written.
+        InputChanged: The items differ from the job's.
+        ItemsRefused: Items were to be added to a job that takes none any more.
+        BrokenExecutor: The caller's own executor broke.
     """
     check_asked(
         manager=manager,

@@ -53,7 +53,13 @@ class Backoff:
             object.__setattr__(self, name, value)
 
     def wait_us(self, job_id: str, key: str, attempts: int) -> int:
-        """How many microseconds the item waits after so many attempts, from 1."""
+        """How many microseconds an item waits before its next attempt.
+
+        Args:
+            job_id: The job.
+            key: The key of the item.
+            attempts: How many attempts it has had, from 1.
+        """
         try:
             wait_s = min(self.base_s * self.factor ** (attempts - 1), self.max_s)
         except OverflowError:

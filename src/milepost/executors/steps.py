@@ -28,14 +28,19 @@ class Steps:
         self._perform = perform
 
     def step(self, name: str, call: Callable[[], object]) -> Any:  # Any: JSON
-        """What `call` gives, as JSON gives it back: called once, and never again once recorded.
+        """The output of `call`, as JSON gives it back; called once, and never again once recorded.
 
-        The output is durable when this returns. A later run of the phase gets it without a call,
-        by `name`, which must be the same for the same work; until it is recorded, a step that a
-        crash cut short is called again. It is a variable of the job, so it is part of every
-        checkpoint: keep it small, and store large outputs elsewhere and their place here. Beginning
-        the phase again by a recovery scope undoes it. Raises what `call` raises, and ValueInvalid
-        if its output is not JSON.
+        The output is durable when this returns. A later run of the phase gets it without a call. A
+        step that a crash cut short is called again. The output is a variable of the job, so it is
+        part of every checkpoint: keep it small, and store large outputs elsewhere. A recovery that
+        begins the phase again undoes it.
+
+        Args:
+            name: The name of the step, the same for the same work.
+            call: Gives a JSON value; what it raises is raised.
+
+        Raises:
+            ValueInvalid: The output is not JSON, or the name is empty.
         """
         if not name:
             raise ValueInvalid(what=f"a step of {self._phase}", path="its name", problem="is empty")

@@ -62,7 +62,12 @@ class Stop:
         self.tell(text("reason", reason, least=1), hurried=self._reason is not None)
 
     def tell(self, reason: str, *, hurried: bool) -> None:
-        """As `request`; told of the same again, nothing changes."""
+        """As `request`; the same again changes nothing.
+
+        Args:
+            reason: The reason, for people; the first one stays.
+            hurried: Wait for no call any more.
+        """
         if self._reason is None:
             self._reason = reason
         self._hurried = self._hurried or hurried
@@ -73,7 +78,7 @@ class Stop:
     def heard_by(self, tell: _Tell) -> Iterator[None]:
         """Call `tell` while the block runs, at each request and for those that came before.
 
-        With the first reason, and whether it was asked again; it may be told so twice. It must be
+        With the first reason, and whether it was asked again; the same may come twice. It must be
         safe in a signal handler.
         """
         with self._lock:

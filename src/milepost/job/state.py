@@ -212,20 +212,33 @@ class JobState:
 
     @property
     def processed_items(self) -> KeySet:
-        """The keys of the items whose results are recorded. Raises RoleAbsent."""
+        """The keys of the items whose results are recorded.
+
+        Raises:
+            RoleAbsent: The lifecycle records no results.
+        """
         self.require("result", "processed_items")
         return KeySet(self.done, self.inputs)
 
     @property
     def failed_items(self) -> tuple[str, ...]:
-        """The keys of the items that failed or were given up, in item order. Raises RoleAbsent."""
+        """The keys of the items that failed or were given up, in item order.
+
+        Raises:
+            RoleAbsent: The lifecycle records no failures.
+        """
         self.require("failure", "failed_items")
         return tuple(KeySet(self.failed | self.dead, self.inputs))
 
     def require(self, role: MemberRole, needed_by: str) -> None:
-        """Raise RoleAbsent unless an event of some of the items has that role.
+        """Refuse unless an event of some of the items has that role.
 
-        Of a job that has no collection, the role is one of nothing that it has.
+        Args:
+            role: The name of a role of members.
+            needed_by: The method that needs it, for the message.
+
+        Raises:
+            RoleAbsent: No event has it.
         """
         machines = [ledger.machine for ledger in self.ledgers.values()]
         if not any(getattr(machine.roles, role) for machine in machines):

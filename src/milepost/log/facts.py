@@ -122,7 +122,7 @@ class ItemsAdded(_Fact, tag="added", frozen=True):
 class MembersAdded(_Fact, tag="members", frozen=True):
     """As ItemsAdded, of a job with several collections: more members of one of them.
 
-    Those that such a job was created with are told so too, in its first commit.
+    The members that such a job was created with are such facts too, in its first commit.
     """
 
     collection: str

@@ -86,7 +86,13 @@ class CheckpointPolicy:
             object.__setattr__(self, name, value)
 
     def due(self, *, settled_items: int, commits: int, elapsed_s: float) -> bool:
-        """True if that much since the last checkpoint calls for another."""
+        """True if so much since the last checkpoint calls for another.
+
+        Args:
+            settled_items: Items that were settled since.
+            commits: Commits since.
+            elapsed_s: Seconds since.
+        """
         return (
             settled_items >= self.items
             or commits >= self.commits

@@ -67,13 +67,13 @@ class Reader(Rows, Protocol):
         ...
 
     def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
-        """The ids that begin with `prefix`, in order; `on_error` is told of unreadable entries."""
+        """The ids that begin with `prefix`, in order; `on_error` gets unreadable entries."""
         ...
 
     def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
         """Every job with its newest row, body left out, in order of creation.
 
-        `on_error` is told of those that are left out since their entry or row is unreadable.
+        `on_error` gets those whose entry or row is unreadable; they are left out.
         """
         ...
 

@@ -150,7 +150,7 @@ class RetentionPlan:
     """What a collector would do by `policy`, as of `made_at`; nothing is changed until it does.
 
     `left` are jobs whose deletion was begun and not ended: nobody sees them, their rows still go.
-    `unreadable` says which jobs cannot be told of, and why: they are left alone.
+    `unreadable` names the jobs that cannot be read, and why: they are left alone.
     """
 
     policy: RetentionPolicy

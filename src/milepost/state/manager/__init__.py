@@ -52,22 +52,44 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Operating):
         limits: Limits | None = None,
         legacy: str | Path | None = None,
     ) -> StateManager:
-        """A manager on the store at `url`: a path, `sqlite:///jobs.db` or `memory:`.
+        """A manager on the store at `url`.
 
-        `create` makes a file that does not exist, and `"folders"` also those that lead to it. A
-        network file system is refused unless `allow_network`. With durability `full` what was
-        acknowledged survives power loss, with `process` it survives kill -9 (INV-ACK). A writer
-        waits up to `busy_timeout_s` for its turn. New jobs run by `lifecycle`, or by any of the
-        `lifecycles`, by the first unless they say so; without either by the built-in one, whose
-        jobs can be read and go on in any case. With the tables of `earlier` versions, jobs that
-        were left under those go on under the current one, as far as its upgrades lead: reading
-        shows them so, and the first write records the change. Results,
-        messages and item values pass through `payload_codec`; all who read them need it. `limits`
-        says what is too large. A job that is not here and is in `legacy`, a home of the tool
-        Prodigy, is imported when it is first asked for; a manager that is `read_only` says so in
-        its JobAbsent. Raises LifecycleUnfit for a lifecycle that no store keeps and for two of one
-        name, ValueError for a codec whose name or digest key is none, StoreAbsent
-        (of `legacy` too), StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe, StoreLocked.
+        Args:
+            url: A path, `sqlite:///jobs.db` or `memory:`.
+            create: Make a file that does not exist; with `"folders"` also the folders that lead to
+                it.
+            read_only: Write nothing, and wait for no writer.
+            durability: With `"full"`, acknowledged commits survive power loss; with `"process"`,
+                they survive `kill -9` (INV-ACK).
+            busy_timeout_s: How many seconds a writer waits for its turn.
+            lifecycle: The lifecycle of new jobs. The built-in one, if neither this nor `lifecycles`
+                is given; its jobs can be read and go on in any case.
+            lifecycles: Several lifecycles for one store. The first is the one of new jobs that name
+                none.
+            earlier: Earlier versions of these. Jobs that were left under one go on under the
+                current version, as far as its upgrades lead: reading shows them so, and the first
+                write records the change.
+            allow_network: Open a file on a network file system all the same.
+            clock: The clock that commits are dated by, for tests.
+            payload_codec: What results, messages and item values pass through, encryption say. All
+                who read them need it.
+            limits: Which values and commits are too large.
+            legacy: A home of the tool Prodigy. A job that is not in the store and is there is
+                imported when it is first asked for; a manager that is `read_only` says so in its
+                JobAbsent.
+
+        Returns:
+            The manager. Use it as a context, or close it.
+
+        Raises:
+            LifecycleUnfit: No store can keep jobs of this lifecycle, or two have one name.
+            ValueError: The codec has no usable name or digest key.
+            StoreAbsent: There is no such file, or no such old home.
+            StoreForeign: The file is not one of ours.
+            StoreNewer: A later version of Milepost wrote it.
+            StoreUnreadable: It is damaged.
+            StoreUnsafe: It is on a network file system, or on one that cannot lock.
+            StoreLocked: Another process held it for longer than `busy_timeout_s`.
         """
         catalogue_of(lifecycle, lifecycles, earlier)  # or refused, before anything is made
         if legacy is not None:

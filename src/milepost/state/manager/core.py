@@ -120,8 +120,8 @@ class Core:
     def close(self) -> None:
         """Close the store; the manager cannot be used afterwards. Closing twice is fine.
 
-        Runs that other threads have on this manager are stopped in order before, and waited for:
-        as long as their calls have grace, and five seconds for the last commits.
+        Runs that other threads have on this manager are stopped in order before, and waited for: as
+        long as their calls have grace, and five seconds for the last commits.
         """
         try:
             self._users.dismiss()
@@ -145,10 +145,19 @@ class Core:
         self.close()
 
     def get_state(self, job_id: str) -> JobState:
-        """The newest state of the job. Raises JobAbsent, LogCorrupt, LifecycleChanged.
+        """The newest state of the job. Never waits for a writer.
 
-        Cost: one query for what was written since this manager last looked; at the first look,
-        the newest checkpoint and the heads after it. Never waits for a writer.
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            LogCorrupt: A commit of its log does not verify.
+            LifecycleChanged: The job cannot go on under the lifecycle that is open.
+
+        Cost:
+            One query for the commits since this manager last looked. The first look reads the
+                newest checkpoint and the heads after it.
         """
         return self._load(job_id).state
 

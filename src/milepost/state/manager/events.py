@@ -57,11 +57,24 @@ class Events(Core):
         lease: Lease | None = None,
         operator: bool = False,
     ) -> JobState:
-        """The job takes `event`. One durable commit, shared with others that wait.
+        """The job takes `event`: one durable commit, shared with others that wait.
 
-        Written under `lease`, or the one that this manager holds on the job. Without a lease it
-        is refused while another executor holds the job, unless an `operator` asks (to pause, to
-        cancel). Raises TransitionRefused, PayloadInvalid, LeaseHeld, LeaseLost.
+        Args:
+            job_id: The job.
+            event: The name of an event of the job's machine.
+            payload: Its fields by name, or a generated payload.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Returns:
+            The state that the event is a durable part of.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            TransitionRefused: The event is not legal now.
+            PayloadInvalid: The payload is not the event's.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
         """
         write = Write(self._meet(job_id), [JobEvent(event, payload)], lease, operator)
         state = self._appender.append(write.job_id, self._decision(write))
@@ -76,23 +89,49 @@ class Events(Core):
         lease: Lease | None = None,
         operator: bool = False,
     ) -> JobState:
-        """The items take their events, in order, all of them or none. One durable commit.
+        """The items take their events in order, all or none: one durable commit.
 
-        The same result again is passed over; another raises RecordConflict and is kept in the
-        history (INV-ONCE). Leases are as in `fire`. Raises TransitionRefused, ItemAbsent,
-        PayloadInvalid, ValueInvalid, LeaseHeld, LeaseLost.
+        The same result again is passed over. Another result raises RecordConflict, and is kept in
+        the history (INV-ONCE).
+
+        Args:
+            job_id: The job.
+            item_events: Which item, by key or ordinal, takes which event with which payload.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Returns:
+            The state that the events are a durable part of.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            ItemAbsent: The job has no such item.
+            TransitionRefused: An event is not legal now.
+            PayloadInvalid: A payload is not the event's.
+            RecordConflict: An item has another result already.
+            ValueInvalid: A result cannot be stored as JSON.
+            TooLarge: A value or the commit is larger than the limits.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
         """
         wanted = list(arguments.iterable("item_events", item_events, _REQUESTS))
         write = Write(self._meet(job_id), wanted, lease, operator)
         return self._appender.append(write.job_id, self._decision(write))
 
     def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
-        """What each of `writes` comes to: the state that it is a durable part of, or its error.
+        """The answer to each of `writes`: the state that it is a durable part of, or its error.
 
-        Each stands for itself, as if it was a `record` or `fire` of a thread of its own, in this
-        order: one that is refused holds no other up. Those of one job share one commit, and all
-        of them one wait for the disk. For one thread that hears from many workers. Raises nothing
-        for what any of them is refused for, the store's errors included.
+        Each write stands for itself, as if a thread of its own called `record` or `fire`, in this
+        order; one that is refused holds no other up. For one thread that hears from many workers.
+
+        Args:
+            writes: Requests to jobs, any number of them.
+
+        Returns:
+            States and errors, in the order of `writes`. The errors of the store are among them.
+
+        Cost:
+            One commit for each job, and one wait for the disk for all of them.
         """
         asked = list(arguments.iterable("writes", writes, "an iterable of Write"))
         outcomes: dict[int, JobState | Exception] = {}
@@ -119,12 +158,23 @@ class Events(Core):
         operator: bool = False,
         tries: int = 20,
     ) -> JobState:
-        """What `updater` makes of the newest state, appended to just that state.
+        """Append what `updater` makes of the newest state to just that state.
 
-        The updater gets an immutable state and returns the JobEvents and ItemEvents that should
-        happen; it is run again on a newer state if others changed the job meanwhile, up to
-        `tries` times, so it must have no effects of its own. Raises UpdateConflict, and as
-        `record`.
+        Args:
+            job_id: The job.
+            updater: Gets an immutable state, and returns the JobEvents and ItemEvents that should
+                happen, or None. It runs again on a newer state if others changed the job meanwhile,
+                so it must have no effects of its own.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+            tries: How often `updater` runs at most.
+
+        Returns:
+            The state that the events are a durable part of.
+
+        Raises:
+            UpdateConflict: Others changed the job at each of the `tries`.
+            TransitionRefused: An event is not legal now; and the other errors of `record`.
         """
         job_id = self._meet(job_id)
         arguments.calls("updater", updater)
@@ -161,11 +211,23 @@ class Events(Core):
         takeover: str = "",
         renewed: bool = True,
     ) -> Iterator[Lease]:
-        """Hold the job as `owner` while the block runs; this manager's writes then carry its fence.
+        """Hold the job while the block runs; this manager's writes then carry its fence.
 
-        Renewed from a thread while the block runs, unless `renewed` is False; given back at its
-        end. `takeover` is a reason for taking the job from a holder that still seems alive.
-        Raises LeaseHeld, which says who holds it and until when.
+        The job is given back at the end of the block.
+
+        Args:
+            job_id: The job.
+            owner: The name of the holder, for people. Host and process, if it is not given.
+            ttl_s: How many seconds the lease is good for without a renewal.
+            takeover: A reason to take the job from a holder that still seems alive.
+            renewed: Renew the lease from a thread while the block runs.
+
+        Returns:
+            A context manager that gives the lease.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            LeaseHeld: Another holds the job; the error says who, and until when.
         """
         job_id = self._meet(job_id)
         who = leases.default_owner()

@@ -42,24 +42,41 @@ class Jobs(Core):
         variables: Mapping[str, object] | None = None,
         lifecycle: str | None = None,
     ) -> JobState:
-        """A new job over `items`, in its initial phase; all of it is stored, or nothing.
+        """A new job in its initial phase; all of it is stored, or nothing.
 
-        A mapping gives keys and values; of other iterables a text or a milepost.Item has a key,
-        and every other JSON value is known by the digest of its content. `config` gives the
-        lifecycle's parameters (`max_attempts`, `max_dead`, `has_reduce`), `variables` the job's
-        first ones. It runs by the `lifecycle` of that name, else by the first that the manager
-        was given.
+        `items` are read once, in order, and may be of any number. Beyond the first 65,536 they are
+        written as they come in, and the job is there when the last has come. No lock is held while
+        an item is waited for.
 
-        `items` are of the one collection that its lifecycle has. Of several, `collections` has a
-        list for each by its name, and keys begin with that name, as in `lines/7`; parameters that
-        several machines have stand in `config` under the name of the collection. A job of a
-        lifecycle without collection has no items.
+        Args:
+            items: The items of the lifecycle's one collection. A mapping gives keys and values. Of
+                other iterables, a text or a `milepost.Item` has a key, and any other JSON value is
+                known by the digest of its content. A lifecycle without collection has none.
+            collections: Items by the name of their collection, where the lifecycle has several.
+                Keys then begin with that name, as in `lines/7`.
+            job_id: The id, of letters, digits, `.`, `_` and `-`. One is made up, if it is not
+                given.
+            config: The lifecycle's parameters, such as `max_attempts`. Those that several machines
+                have stand under the name of the collection.
+            variables: The job's first variables, JSON values by name.
+            lifecycle: The name of the lifecycle to run by. The manager's first one, if it is not
+                given.
 
-        `items` are read once, in order, and may be of any number: beyond the first 65,536 they
-        are written as they come in, and the job is there when the last has come. No lock is held
-        while an item is waited for. Memory: 65,536 items or 8 MB as stored, and 20 bytes for each
-        item. Raises JobExists, JobIdInvalid, ArgumentInvalid, ValueInvalid, ItemKeyDuplicate,
-        ContextInvalid, StagingExpired.
+        Returns:
+            The state of the new job.
+
+        Raises:
+            JobExists: There is a job of that id.
+            JobIdInvalid: The id is not legal.
+            ArgumentInvalid: The items do not suit the collections of the lifecycle.
+            ValueInvalid: An item or a variable cannot be stored as JSON.
+            TooLarge: A value is larger than the limits.
+            ItemKeyDuplicate: Two items have one key.
+            ContextInvalid: A parameter is unknown, missing or out of range.
+            StagingExpired: The items came in so slowly that others took them for left behind.
+
+        Cost:
+            Memory for 65,536 items or 8 MB as stored, and 20 bytes for each item.
         """
         job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
         of = self._named(lifecycle)
@@ -104,15 +121,34 @@ class Jobs(Core):
         lease: Lease | None = None,
         operator: bool = False,
     ) -> JobState:
-        """The job with `items` behind those that it has, in their initial state; all, or none.
+        """Add items behind those that the job has, in their initial state; all, or none.
 
-        They are given and read as in `create_job`, at the same cost; `collection` says of which
-        they are, where the job's lifecycle has several. Items can be added in the phase that a job
-        begins in, and in those that accept all that a new item could take: setup and map.
-        `existing` says what becomes of an item whose key the job has: `refuse` raises ItemExists,
-        `skip` leaves it out. A rewind to a commit before undoes it. Leases are as in `fire`. Raises
-        ItemsRefused, ItemExists, ItemKeyDuplicate, ValueInvalid, LeaseHeld, LeaseLost,
-        StagingExpired, and UpdateConflict if others rewound the job meanwhile.
+        Items can be added in the phase that a job begins in, and in phases that accept every first
+        event of an item: setup and map, in the built-in lifecycle. A rewind to an earlier commit
+        takes them out again.
+
+        Args:
+            job_id: The job.
+            items: Items as for `create_job`, at the same cost.
+            collection: The collection that they are of, where the lifecycle has several.
+            existing: For an item whose key the job has, `"refuse"` raises ItemExists and `"skip"`
+                leaves the item out.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Returns:
+            The state with the new items.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            ItemsRefused: The job takes no items in its phase.
+            ItemExists: The job has an item of that key.
+            ItemKeyDuplicate: Two of the new items have one key.
+            ValueInvalid: An item cannot be stored as JSON.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
+            StagingExpired: The items came in so slowly that others took them for left behind.
+            UpdateConflict: Others rewound the job meanwhile.
         """
         job_id = check_job_id(job_id)
         items = arguments.items("items", items)
@@ -144,11 +180,21 @@ class Jobs(Core):
         limit: int | None = None,
         on_error: OnError = refuse,
     ) -> list[JobSummary]:
-        """The jobs, newest first: those in `phase` whose id begins with `prefix`, at most `limit`.
+        """The jobs, newest first.
 
-        With `lifecycle`, those that run by the lifecycle of that name, in whichever version.
-        Raises StoreUnreadable where any job of the store, whatever its id or phase, cannot be read;
-        with `on_error`, that is told of each such job, which is left out. Cost: one row a job.
+        Args:
+            phase: Only jobs in this phase.
+            lifecycle: Only jobs of the lifecycle of this name.
+            prefix: Only jobs whose id begins with this.
+            limit: At most so many.
+            on_error: Is called for each job that cannot be read, which is left out then.
+
+        Raises:
+            StoreUnreadable: A job of the store cannot be read, whatever its id or phase, and no
+                `on_error` was given.
+
+        Cost:
+            One row a job.
         """
         if phase is not None:
             phase = arguments.text("phase", phase)
@@ -168,7 +214,15 @@ class Jobs(Core):
         return found[:limit]
 
     def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
-        """The ids of the jobs that begin with `prefix`, in order; `on_error` as in `list_jobs`."""
+        """The ids of the jobs, in alphabetical order.
+
+        Args:
+            prefix: Only ids that begin with this.
+            on_error: Is called for each entry that cannot be read, which is left out then.
+
+        Raises:
+            StoreUnreadable: An entry cannot be read, and no `on_error` was given.
+        """
         prefix = arguments.text("prefix", prefix)
         arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
@@ -181,12 +235,21 @@ class Jobs(Core):
         *,
         collections: Mapping[str, ItemList] | None = None,
     ) -> InputComparison:
-        """How `items`, read once as `create_job` reads them, differ from those of the job.
+        """How `items` differ from the items of the job: same, more, fewer or changed, and which.
 
-        Of several `collections` one list follows another, in the order of the definition.
+        Args:
+            job_id: The job.
+            items: Items as for `create_job`; they are read once.
+            collections: Items by collection, as for `create_job`.
 
-        The same, more, fewer or changed, and which. Streamed; see `comparing.compare` for what is
-        held when order or keys differ. Raises JobAbsent, ValueInvalid, StoreUnreadable.
+        Raises:
+            JobAbsent: The store has no such job.
+            ValueInvalid: An item cannot be stored, so it can be no item of the job.
+            StoreUnreadable: The job's items are damaged.
+
+        Cost:
+            Streamed. Where order or keys differ, a digest is held of each item that has no
+                counterpart.
         """
         state = self.get_state(job_id)
         of, payloads = state.lifecycle, self._loader.payloads

@@ -31,9 +31,21 @@ class Operating(Core):
         return Upkeep(self._loader, self._appender, self._clock.now_us, self._meet, self.get_state)
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
-        """Everything that the job, or every job, promises, checked from the start.
+        """Check everything that the job, or every job, promises, from the start.
 
-        Each job as of a moment of its own; one that is deleted meanwhile is left out.
+        Each job is checked as of a moment of its own; one that is deleted meanwhile is left out.
+
+        Args:
+            job_id: Only this job.
+
+        Returns:
+            One verification a job, with the problems found.
+
+        Raises:
+            JobAbsent: The store has no such job.
+
+        Cost:
+            Everything that is stored of the jobs is read.
         """
         if job_id is not None:
             job_id = self._meet(job_id)

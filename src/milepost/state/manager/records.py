@@ -33,7 +33,16 @@ class Records(Core):
     def get_state_history(
         self, job_id: str, *, after: int = 0, upto: int | None = None
     ) -> list[StateEvent]:
-        """What happened in the commits with `after < seq <= upto`, oldest first."""
+        """The events of the job, oldest first.
+
+        Args:
+            job_id: The job.
+            after: Only commits with a greater `seq`.
+            upto: Only commits with at most this `seq`.
+
+        Raises:
+            JobAbsent: The store has no such job.
+        """
         job_id = self._meet(job_id)
         after = arguments.ordinal("after", after)
         if upto is not None:
@@ -43,9 +52,16 @@ class Records(Core):
             return list(history(self._loader, reader, job, after, upto))
 
     def state_at(self, job_id: str, seq: int) -> JobState:
-        """The state after commit `seq`, as it stands under this version of the lifecycle.
+        """The state after commit `seq`, as it stands under the current version of its lifecycle.
 
-        Raises CommitAbsent if the log has none such, LifecycleChanged.
+        Args:
+            job_id: The job.
+            seq: The commit.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CommitAbsent: The log has no such commit.
+            LifecycleChanged: The job cannot go on under the lifecycle that is open.
         """
         job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
@@ -53,9 +69,19 @@ class Records(Core):
             return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
 
     def seq_at(self, job_id: str, at: datetime) -> int:
-        """The newest commit that is not after `at`, which is aware. O(log commits) look-ups.
+        """The newest commit that is not after `at`.
 
-        Raises CommitAbsent if the job did not exist yet, ValueError for a naive time.
+        Args:
+            job_id: The job.
+            at: A moment with a time zone.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CommitAbsent: The job did not exist yet.
+            ValueError: The moment has no time zone.
+
+        Cost:
+            O(log commits) look-ups.
         """
         job_id = self._meet(job_id)
         at = arguments.moment("at", at)
@@ -63,10 +89,20 @@ class Records(Core):
             return travel.seq_at(reader, self._loader.job(reader, job_id), at)
 
     def diff(self, job_id: str, before: int, after: int) -> StateDiff:
-        """What is different after commit `after` against after commit `before`.
+        """The differences between the states after two commits.
 
-        Cost: both states are folded, from the checkpoints before them, and the heads of the rows
-        between are read. Raises CommitAbsent, ValueError if `before` is the later one.
+        Args:
+            job_id: The job.
+            before: The earlier commit.
+            after: The later commit.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CommitAbsent: The log has no such commit.
+            ValueError: `before` is the later one.
+
+        Cost:
+            Both states are folded from the checkpoints before them, and the heads between are read.
         """
         job_id = self._meet(job_id)
         before, after = arguments.ordinal("before", before), arguments.ordinal("after", after)
@@ -79,10 +115,27 @@ class Records(Core):
     ) -> JobState:
         """A new job that stands as `job_id` stood at `seq`; all of it is stored, or nothing.
 
-        It has the items, the history up to there and the results in it as its own, so that it
-        outlives its source; nobody holds it, and it has no checkpoint. The source is not changed,
-        whoever holds it. Cost: what it has is copied, compressed as it is, under the write lock:
-        other writers wait meanwhile. Raises JobAbsent, CommitAbsent, JobExists, JobIdInvalid.
+        It has the items, the history up to there and the results as its own, so it outlives its
+        source. Nobody holds it, and it has no checkpoint. The source does not change, whoever holds
+        it.
+
+        Args:
+            job_id: The job.
+            seq: The commit to fork at.
+            new_job_id: The id of the new job. One is made up, if it is not given.
+            reason: The reason, for the history.
+
+        Returns:
+            The state of the new job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CommitAbsent: The log has no such commit.
+            JobExists: There is a job of the new id.
+            JobIdInvalid: The new id is not legal.
+
+        Cost:
+            The rows are copied, compressed as they are, under the write lock: other writers wait.
         """
         job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
@@ -99,9 +152,17 @@ class Records(Core):
         return state
 
     def phase_entered(self, job_id: str, seq: int) -> int:
-        """The commit at which the job came into the phase that it is in at `seq`.
+        """The commit at which the job came into its phase of commit `seq`.
 
-        Cost: one pass over the tallies.
+        Args:
+            job_id: The job.
+            seq: The commit.
+
+        Raises:
+            JobAbsent: The store has no such job.
+
+        Cost:
+            One pass over the tallies.
         """
         job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
@@ -111,7 +172,13 @@ class Records(Core):
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest lease was to run; None if there never was one.
 
-        By the wall clock of its holder, for people: `holder` says who may be replaced.
+        By the wall clock of its holder, for people. `holder` says who may be replaced.
+
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
         """
         job_id = self._meet(job_id)
         with self._store.reading() as reader:
@@ -121,10 +188,18 @@ class Records(Core):
         return None if lease is None else instant(lease.expires_at_us)
 
     def holder(self, job_id: str) -> Holding | None:
-        """Who holds the job and how that stands, None if nobody does. One look-up more than state.
+        """Who holds the job, and whether it may be replaced; None if nobody does.
 
-        The first look at a holder that has no time in common with this process begins to watch
-        it. Raises JobAbsent.
+        The first look at a holder that has no time in common with this process begins to watch it.
+
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+
+        Cost:
+            One look-up more than `get_state`.
         """
         job_id = self._meet(job_id)
         with self._store.reading() as reader:
@@ -143,14 +218,30 @@ class Records(Core):
         ordinals: Iterable[int] | None = None,
         order: Order = "items",
     ) -> Iterator[tuple[str, Any]]:  # Any: JSON
-        """Key and result of every item that is done, streamed; of those with `keys` or `ordinals`.
+        """Key and result of every item that is done.
 
-        As of the moment of the first step; later writes do not show. Between steps nothing is held
-        of the store, so that a reader may take all the time it wants; a job that is deleted
-        meanwhile is a JobAbsent, or a JobReplaced. In item order, or as they
-        were `recorded`, which keeps nothing in memory however much out of order that was. Cost:
-        the heads that no result was looked for in before, and the bodies that hold results,
-        decoded once each. Raises ItemAbsent for an item that the job does not have.
+        As of the moment of the first step. Between steps nothing is held of the store, so a reader
+        may take its time; if the job is deleted meanwhile, the next step raises.
+
+        Args:
+            job_id: The job.
+            keys: Only the items of these keys.
+            ordinals: Only the items at these positions.
+            order: `"items"`: in item order. `"recorded"`: in the order of recording, which keeps
+                nothing in memory, however far that is from item order.
+
+        Returns:
+            A stream of pairs of key and JSON value.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no results.
+            ItemAbsent: The job has no such item.
+            JobReplaced: The job was deleted meanwhile, and another has its id.
+
+        Cost:
+            The heads that no result was looked for in before, and the bodies that hold results,
+                each decoded once.
         """
         named: list[str | int] | None = None
         if keys is not None or ordinals is not None:
@@ -176,10 +267,23 @@ class Records(Core):
                 yield key_of(ordinal), result
 
     def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
-        """The result of one item, by its key or ordinal. Raises ItemAbsent.
+        """The result of one item.
 
-        Raises ResultAbsent, a KeyError, if it has none. Cost: the heads that no result was looked
-        for in before, and one body.
+        Args:
+            job_id: The job.
+            item: The key of the item, or its ordinal.
+
+        Returns:
+            A JSON value.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no results.
+            ItemAbsent: The job has no such item.
+            ResultAbsent: The item has no result. It is a KeyError.
+
+        Cost:
+            The heads that no result was looked for in before, and one body.
         """
         job_id = self._meet(job_id)
         item = named_item(item)
@@ -188,7 +292,19 @@ class Records(Core):
             return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
-        """What the reduce phase gave. Raises ResultAbsent, a KeyError, while there is none."""
+        """The result of the job as a whole.
+
+        Args:
+            job_id: The job.
+
+        Returns:
+            A JSON value.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no result of a job.
+            ResultAbsent: There is none yet. It is a KeyError.
+        """
         job_id = self._meet(job_id)
         with self._store.reading() as reader:
             return self._results(reader, job_id).job_result()
@@ -196,8 +312,14 @@ class Records(Core):
     def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
         """The failed attempts by item key, oldest first, of the items that had any.
 
-        Raises CodecAbsent where their messages need another payload codec; with `undecoded`, the
-        message says so instead.
+        Args:
+            job_id: The job.
+            undecoded: Give a note instead of a message that needs another payload codec.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no failures.
+            CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
         """
         job_id = self._meet(job_id)
         arguments.flag("undecoded", undecoded)

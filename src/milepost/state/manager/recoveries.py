@@ -43,11 +43,19 @@ class Recoveries(Core):
         lease: Lease | None = None,
         keep: int = checkpoints.KEPT,
     ) -> Checkpoint:
-        """A checkpoint of the job's newest state, durable, with its place in the log.
+        """A checkpoint of the job's newest state, durable. Anybody may take one at any time.
 
-        Of the checkpoints of that reason the newest `keep` stay. Anybody may take one while
-        others hold the job; raises LeaseLost if `lease`, or the one that this manager holds, is
-        no longer the job's, and TooLarge.
+        Args:
+            job_id: The job.
+            reason: The reason, for people; also the kind that `keep` counts.
+            lease: A lease that has to be the job's. Not given, it is the one that this manager
+                holds.
+            keep: How many checkpoints of this reason stay, the newest ones.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            LeaseLost: The lease is no longer the job's.
+            TooLarge: The state is larger than the limits.
         """
         job_id = self._meet(job_id)
         reason = arguments.text("reason", reason)
@@ -62,7 +70,16 @@ class Recoveries(Core):
         return checkpoint
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
-        """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
+        """The newest checkpoint that verifies, or the one at `seq`.
+
+        Args:
+            job_id: The job.
+            seq: The commit that the checkpoint is of.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CheckpointAbsent: There is none, or it does not verify.
+        """
         job_id = self._meet(job_id)
         if seq is not None:
             seq = arguments.ordinal("seq", seq)
@@ -70,7 +87,14 @@ class Recoveries(Core):
             return checkpoints.find(self._loader, reader, self._loader.job(reader, job_id), seq)
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
-        """The job's checkpoints, newest first: when and why by the log, their bytes unverified."""
+        """The job's checkpoints by the log, newest first; their bytes are not verified.
+
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+        """
         job_id = self._meet(job_id)
         with self._store.reading() as reader:
             return checkpoints.listed(self._loader, reader, self._loader.job(reader, job_id))
@@ -83,14 +107,27 @@ class Recoveries(Core):
         reason: str = "",
         scope: Scope | None = None,
     ) -> RecoveryPlan:
-        """What is left to do of a job, and what taking it up again will do; nothing is changed.
+        """A plan: the work that is left of a job, and the events that take it up. Changes nothing.
 
-        Of a job id, the newest checkpoint that verifies is used, with the log after it; of a
-        checkpoint, that one with the log after it, so that nothing recorded is lost. With
-        `rewind` the plan goes back to exactly the checkpoint, and what was recorded after it is
-        undone (and stays in the history). `scope` says which items the plan is about (all, unless
-        it is given), or which phase is done again. Raises JobAbsent, CheckpointAbsent (of a
-        checkpoint that was named), ScopeInvalid, ItemAbsent, LogCorrupt.
+        Args:
+            checkpoint: The id of a job: its newest checkpoint that verifies is used, with the log
+                after it. Or a checkpoint: that one is used, with the log after it. Either way no
+                recorded result is lost.
+            rewind: Go back to exactly the checkpoint. Later records are undone, and stay in the
+                history.
+            reason: The reason, for the history.
+            scope: The items that the plan is about, or the phase that is done again. All items, if
+                it is not given.
+
+        Returns:
+            A plan for `apply`.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CheckpointAbsent: The checkpoint is not in the store.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The scope names an item that the job does not have.
+            LogCorrupt: A commit of the log does not verify.
         """
         wanted = _scope(scope)
         if not isinstance(checkpoint, Checkpoint):
@@ -116,11 +153,19 @@ class Recoveries(Core):
             return draw_up(self._loader, reader, job_id, wanted, reason=reason)
 
     def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
-        """The plan that goes back to commit `seq` and takes the job up from there.
+        """The plan that goes back to commit `seq` and takes the job up from there. Changes nothing.
 
-        Any commit will do, checkpoint or not. What was recorded after it is undone, and stays in
-        the history. Of the newest commit it is the plan without a rewind. Raises JobAbsent,
-        CommitAbsent.
+        Later records are undone, and stay in the history. For the newest commit it is the plan
+        without a rewind.
+
+        Args:
+            job_id: The job.
+            seq: Any commit, with a checkpoint or without.
+            reason: The reason, for the history.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CommitAbsent: The log has no such commit.
         """
         job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
@@ -145,7 +190,21 @@ class Recoveries(Core):
     def apply(
         self, recovery: RecoveryPlan, *, lease: Lease | None = None, operator: bool = False
     ) -> JobState:
-        """Do what the plan says, in one commit. Raises PlanStale, LeaseHeld, LeaseLost."""
+        """Carry out a plan in one commit.
+
+        Args:
+            recovery: The plan, of `recover_from_checkpoint` or `plan_rewind`.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Returns:
+            The state after it.
+
+        Raises:
+            PlanStale: The job has changed since the plan was made.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
+        """
         arguments.instance("recovery", recovery, RecoveryPlan)
         arguments.flag("operator", operator)
         lease = self._lease_for(recovery.job_id, lease)
@@ -163,12 +222,19 @@ class Recoveries(Core):
     ) -> list[StuckJob]:
         """The jobs whose holder has ended, or does not renew, and did not give the job back.
 
-        In order of creation. No wall clock decides it; where a holder has no time in common with
-        this process, it has to be watched for a while, and is listed as not `sure` until then.
+        In order of creation. No wall clock decides. A holder that has no time in common with this
+        process has to be watched for a while; its job is listed as not `sure` until then.
 
-        `on_error` as in `list_jobs`; `on_unknown` is told of the jobs among them that cannot go on
-        under the lifecycles at hand, which are left out. Cost: one look-up a job; the state of
-        each that may be stuck.
+        Args:
+            on_error: Is called for each job that cannot be read, which is left out then.
+            on_unknown: Is called for each job among them that cannot go on under the lifecycles
+                that are open, which is left out.
+
+        Raises:
+            StoreUnreadable: A job cannot be read, and no `on_error` was given.
+
+        Cost:
+            One look-up a job, and the state of each that may be stuck.
         """
         arguments.calls("on_error", on_error)
         arguments.calls("on_unknown", on_unknown)
@@ -177,12 +243,20 @@ class Recoveries(Core):
             return list(stuck(self._loader, reader, self._observer, known, on_error, on_unknown))
 
     def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
-        """Free a job whose holder has ended, or does not renew: anybody may take it after that.
+        """Free a job whose holder has ended or does not renew; anybody may take it after that.
 
-        One commit. It is taken over as `owner` with a new fence, so that its holder can write no
-        more; what was in flight is interrupted, with `reason` in the history; and it is given
-        back. A job that nobody holds is left as it is. Raises LeaseHeld if the holder is alive, or
-        has to be watched for longer.
+        One commit: the job is taken over with a new fence, so that its holder can write no more,
+        items in flight are interrupted, and the job is given back. A job that nobody holds is left
+        as it is.
+
+        Args:
+            job_id: The job.
+            owner: The name to take it over under. Host and process, if it is not given.
+            reason: The reason, for the history.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            LeaseHeld: The holder is alive, or has to be watched for longer.
         """
         job_id = self._meet(job_id)
         who = f"{leases.default_owner()} (reaper)"
@@ -196,8 +270,18 @@ class Recoveries(Core):
     def dead_letters(self, job_id: str, scope: Scope | None = None) -> Iterator[DeadLetter]:
         """The items in the dead letter queue, in item order, with their values and failures.
 
-        Of `scope`, all unless it is given; streamed, as of the moment of the first step. Raises
-        JobAbsent, ScopeInvalid, ItemAbsent.
+        Args:
+            job_id: The job.
+            scope: Only these items.
+
+        Returns:
+            A stream, as of the moment of its first step.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle has no dead letter queue.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The scope names an item that the job does not have.
         """
         return self._letters(self._meet(job_id), _scope(scope))
 
@@ -216,11 +300,24 @@ class Recoveries(Core):
         lease: Lease | None = None,
         operator: bool = False,
     ) -> JobState:
-        """Give the dead letters in `scope` (all, unless it is given) all their attempts again.
+        """Give dead letters all their attempts again, in one durable commit.
 
-        One durable commit; those that are dead no more by then are passed over. Leases are as in
-        `fire`. Raises TransitionRefused where the phase takes no item back, ScopeInvalid,
-        ItemAbsent, LeaseHeld, LeaseLost.
+        Items that are dead no more by then are passed over.
+
+        Args:
+            job_id: The job.
+            scope: Only these items.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle has no dead letter queue.
+            TransitionRefused: The job takes no item back in its phase.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The scope names an item that the job does not have.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
         """
         job_id = self._meet(job_id)
         wanted = _scope(scope)

@@ -27,10 +27,18 @@ class Retention(Core):
     """How long jobs are kept, and what they take."""
 
     def keep(self, job_id: str, *, for_: timedelta | None, reason: str = "") -> Kept:
-        """Keep this job for so long after its newest commit, or for ever with None.
+        """Keep this job for so long after its newest commit, whatever the policy says.
 
-        It stands in the place of the policy's age for as long as the job is there, and does not
-        make the job older or younger. Raises JobAbsent, and ValueError for a negative age.
+        This makes the job neither older nor younger.
+
+        Args:
+            job_id: The job.
+            for_: How long, at least zero; None for ever.
+            reason: The reason, for people.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            ValueError: The age is negative.
         """
         job_id = self._meet(job_id)
         reason = arguments.text("reason", reason)
@@ -41,22 +49,43 @@ class Retention(Core):
         return Kept(job_id=job_id, for_=for_, reason=reason, set_at=instant(keep.set_at_us))
 
     def keep_by_policy(self, job_id: str) -> None:
-        """Keep this job for as long as others that end like it. Raises JobAbsent."""
+        """Keep this job for as long as others that end like it: take a `keep` back.
+
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+        """
         job_id = self._meet(job_id)
         with self._store.writing() as writer:
             writer.put_keep(self._loader.job(writer, job_id).number, None)
 
     def kept(self, job_id: str) -> Kept | None:
-        """How long this job is kept, None if it goes by the policy. Raises JobAbsent."""
+        """How long this job is kept; None if it goes by the policy.
+
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+        """
         job_id = self._meet(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
             return kept_of(job, reader.keep(job.number))
 
     def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
-        """What may go by `policy`, and why each job goes or stays; nothing is changed.
+        """Which jobs may go by `policy`, and why each goes or stays. Changes nothing.
 
-        Cost: one pass over the sizes of all rows.
+        Args:
+            policy: How long jobs stay, by how they ended.
+
+        Returns:
+            A plan for `collect`.
+
+        Cost:
+            One pass over the sizes of all rows.
         """
         wanted = RetentionPolicy()
         if policy is not None:
@@ -71,11 +100,18 @@ class Retention(Core):
         batch_rows: int = BATCH_ROWS,
         rest: Callable[[], None] = pause,
     ) -> Collected:
-        """Delete what `retention` says may go, of jobs that have not changed since it was made.
+        """Delete the jobs that `retention` lets go, unless they have changed since it was made.
 
         Safe while executors and other collectors run: each job is decided again under the write
-        lock, at most `batch_rows` rows are deleted in a commit, and `rest` is called between two
-        commits, for others to write. If it is cut short, the next one finishes what was begun.
+        lock. If it is cut short, the next one finishes its work.
+
+        Args:
+            retention: The plan, of `plan_retention`.
+            batch_rows: At most so many rows are deleted in one commit.
+            rest: Is called between two commits, for others to write.
+
+        Returns:
+            The jobs that were deleted and those that were passed over, with the reasons.
         """
         arguments.instance("retention", retention, RetentionPlan)
         batch_rows = arguments.integer("batch_rows", batch_rows, 1)
@@ -88,7 +124,18 @@ class Retention(Core):
         return collected
 
     def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
-        """Where the bytes of the job are, with its `largest` values. Every value is read."""
+        """Where the bytes of the job are.
+
+        Args:
+            job_id: The job.
+            largest: So many of the largest values are named.
+
+        Raises:
+            JobAbsent: The store has no such job.
+
+        Cost:
+            Every value is read.
+        """
         job_id = self._meet(job_id)
         largest = arguments.integer("largest", largest)
         state = self.get_state(job_id)

@@ -149,7 +149,11 @@ class Scope:
 
     @staticmethod
     def states(*states: str) -> Scope:
-        """The items in any of these states; a plan raises ScopeInvalid for one there is not."""
+        """The items in any of these states.
+
+        Args:
+            *states: Names of states. A plan raises ScopeInvalid for a state that does not exist.
+        """
         return Scope((_States(frozenset(arguments.texts("states", states))),))
 
     @staticmethod
@@ -169,7 +173,15 @@ class Scope:
 
     @staticmethod
     def span(first: int, last: int) -> Scope:
-        """The items at the places from `first` to `last`, both of them with it."""
+        """The items at the positions from `first` to `last`, both included.
+
+        Args:
+            first: The first position, from 0.
+            last: The last position.
+
+        Raises:
+            ScopeInvalid: The range has no items.
+        """
         first, last = arguments.ordinal("first", first), arguments.ordinal("last", last)
         if not 0 <= first <= last:
             raise ScopeInvalid(problem=f"the range {first} to {last} has no items")
@@ -199,9 +211,11 @@ class Scope:
 
     @staticmethod
     def checkpoint(seq: int, *, exactly: bool = False) -> Scope:
-        """From the checkpoint at `seq` and the log after it: nothing recorded is lost.
+        """The items as of the checkpoint at `seq`, with the log after it.
 
-        `exactly` goes back to the checkpoint: what was recorded after it is undone.
+        Args:
+            seq: The commit that the checkpoint is of.
+            exactly: Leave the log after it out; the plan then undoes what was recorded since.
         """
         return Scope(seq=arguments.ordinal("seq", seq), exact=arguments.flag("exactly", exactly))
 

@@ -75,7 +75,7 @@ class Lease:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """Who holds a job under which fence, and what can be told of it from here.
+    """The holder of a job, its fence, and whether it may be replaced, as seen from here.
 
     It may be replaced in `left_s` at most, unless it renews; `reason` says why it may be already.
     `expires_at` is by its wall clock, for people.

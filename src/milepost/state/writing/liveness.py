@@ -28,7 +28,7 @@ ASSUMED_TTL_US: Final = 30_000_000
 
 
 class Standing(StrEnum):
-    """How a holder stands, as far as it can be told from here."""
+    """How a holder stands, as far as this process can know."""
 
     ALIVE = "alive"  # it renewed within its ttl, by a time that we share
     WATCHED = "watched"  # no time is shared: it may be replaced once we saw it silent for its ttl

@@ -143,7 +143,7 @@ class SqliteReader:
         return False
 
     def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
-        """The ids that begin with `prefix`, in order; `on_error` is told of unreadable entries."""
+        """The ids that begin with `prefix`, in order; `on_error` gets unreadable entries."""
         return sorted(job.job_id for job in self._jobs(on_error) if job.job_id.startswith(prefix))
 
     def entries(self) -> list[StoredJob]:
@@ -187,7 +187,7 @@ class SqliteReader:
     def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
         """Every job with its newest row, bodies left out, in order of creation.
 
-        `on_error` is told of those that are left out since their entry or row is unreadable.
+        `on_error` gets those whose entry or row is unreadable; they are left out.
         """
         seals = {row[0]: row[1:] for row in self._select("SELECT job, seq, digest, seal FROM tips")}
         for job in self._jobs(on_error):
