@@ -114,20 +114,20 @@ __all__ = [
 
 
 class StateError(MilepostError):
-    """What can go wrong with the state of jobs; nothing was changed unless the error says so."""
+    """The base of all errors about jobs and stores; nothing changed unless the error says so."""
 
     code: ClassVar[str] = "state"
 
 
 class InputInvalid(StateError, ValueError):
-    """What was given cannot be stored; nothing was."""
+    """The input cannot be stored; nothing was."""
 
     code: ClassVar[str] = "input-invalid"
 
 
 @dataclass(eq=False, kw_only=True)
 class ArgumentInvalid(InputInvalid, TypeError):
-    """What was passed as the parameter `name` is not what is `wanted`; nothing was changed.
+    """The argument for the parameter `name` is not of the kind `wanted`; nothing was changed.
 
     `given` is what was passed, cut and escaped so that it can be printed, with its type. It is a
     ValueError as all of its kind are, and a TypeError too: it is raised for either.
@@ -273,7 +273,7 @@ class JobAbsent(StateError, LookupError):
 
 @dataclass(eq=False, kw_only=True)
 class JobReplaced(JobAbsent):
-    """The job that `what` is of was deleted, and another has its id now; that was left alone."""
+    """The job of `what` was deleted, and another job has its id now; that job was left alone."""
 
     code: ClassVar[str] = "job-replaced"
     what: str
@@ -460,7 +460,7 @@ class RecordConflict(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class LifecycleChanged(StateError):
-    """The job runs by another version of its lifecycle, and cannot go on under that of this code.
+    """The job runs by another version of its lifecycle, and cannot go on under the one at hand.
 
     It runs by the `lifecycle` of that name, in the `version` of that `digest`; the version is 0
     where it is not known. `problem` says why and what to do; `report` is that of `milepost diff`
@@ -485,7 +485,7 @@ class LifecycleChanged(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class LifecycleUnknown(LifecycleChanged):
-    """The job runs by a lifecycle of which there are no tables here; `current` are those here."""
+    """The job runs by a lifecycle without tables here; `current` names the ones at hand."""
 
     code: ClassVar[str] = "lifecycle-unknown"
 
@@ -576,7 +576,7 @@ class ImportFailed(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class ImportConflict(StateError):
-    """The id that an old job would have is that of another, or of an earlier import of it."""
+    """Another job, or an earlier import, has the id that an old job would get."""
 
     code: ClassVar[str] = "import-conflict"
     job_id: str

@@ -71,7 +71,7 @@ class MemberEvent(NamedTuple):
 
 @short_repr
 class Step(NamedTuple):
-    """What one event did: the state and context after it, and by which transition.
+    """The effect of one event: the state and context after it, and the transition.
 
     `members` holds the events that the owner's members take in the same step, in the order
     of the definition.
@@ -258,7 +258,7 @@ class Payload(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the generated classes of events without payload share: they carry nothing."""
+    """The base of the generated classes of events without payload."""
 
 
 @short_repr
@@ -543,7 +543,7 @@ class Machine:
         return row
 
     def step(self, state: str, event: str, context: Values, payload: Values) -> Step:
-        """What `event` does in `state`. Raises TransitionRefused; O(1), changes nothing given."""
+        """The step that `event` takes in `state`. Raises TransitionRefused; O(1)."""
         try:
             decide = self.rows[state][event]
         except KeyError:
@@ -586,7 +586,7 @@ class Machine:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MachineUpgrade:
-    """What becomes of a machine's state and context of an earlier version.
+    """The way of a machine's state and context from an earlier version to this one.
 
     `states` and `entries` lead from old names to those of now; what is not in them has none.
     `given` works out the values that the migration gives, from the old context. `roles` are those
@@ -602,7 +602,7 @@ class MachineUpgrade:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Upgrade:
-    """How what is stored under an earlier version goes on under this one, machine by machine.
+    """The way of a job from an earlier version to this one, machine by machine.
 
     `verdict` is that of `milepost diff`: compatible, migrated or breaking. Where it is breaking
     there are no `machines`, and `report` says why.

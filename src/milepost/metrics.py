@@ -133,7 +133,7 @@ INSTRUMENTS: Final = (
 
 
 class Answer(Protocol):
-    """What became of one request: the drafts of its that were written, or why it was refused."""
+    """The answer to one request: its drafts as written, or the reason of its refusal."""
 
     @property
     def job_id(self) -> str:

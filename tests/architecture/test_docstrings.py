@@ -106,6 +106,15 @@ def test_methods_with_errors_name_them_in_a_section() -> None:
     assert hidden == {}
 
 
+def test_a_first_line_begins_with_what_is_given() -> None:
+    """With a noun or a verb; not with a clause that has to be read to its end."""
+    clause = re.compile(r"(What|That|Those|Who|Which)\b")
+    firsts = {name: (thing.__doc__ or "") for name, thing in exported().items()} | {
+        name: each.__doc__ or "" for name, each in scanned().items()
+    }
+    assert {name: doc.splitlines()[0] for name, doc in firsts.items() if clause.match(doc)} == {}
+
+
 def test_a_fault_would_be_found() -> None:
     """The negative control: a docstring that has everything wrong."""
 

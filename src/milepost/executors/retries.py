@@ -76,7 +76,7 @@ RetryRule: TypeAlias = Backoff | Literal["at once", "give up"]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """What follows a failure, by its cause (`error`, `timeout`); `default` for those not named.
+    """The answer to a failure, by its cause (`error`, `timeout`); `default` for other causes.
 
     How many attempts an item has is the job's `max_attempts`, whatever the policy.
     """
@@ -95,7 +95,7 @@ class RetryPolicy:
         object.__setattr__(self, "causes", frozen(causes))
 
     def rule(self, cause: str) -> RetryRule:
-        """What follows a failure with this cause."""
+        """The answer to a failure of this cause."""
         return self.causes.get(cause, self.default)
 
 

@@ -18,7 +18,7 @@ _PHASES: Final = ("setup", "reduce")
 
 
 class Steps:
-    """What `setup_fn` and `reduce_fn` get as their second argument, if they take one.
+    """The second argument of `setup_fn` and `reduce_fn`, if they take one: steps to record.
 
     `perform` makes a step durable, or gives what it gave before; it is the run's.
     """

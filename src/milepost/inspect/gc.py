@@ -69,7 +69,7 @@ class GcDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VacuumLine:
-    """What giving space back to the disk did: the size before and after, and how it was done.
+    """The outcome of a vacuum: the size of the file before and after, and the way it was done.
 
     `how` is `incremental`, `full` (the file was written anew) or `none`.
     """

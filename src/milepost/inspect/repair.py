@@ -49,7 +49,7 @@ class RepairStepLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairLine:
-    """What a repair of a job does, or did if `applied`; nothing if there are no steps.
+    """The steps of a job's repair, done if `applied`; none if there is nothing to repair.
 
     `seq` is the newest commit that verifies, after the repair if it was applied. `lost` is the
     tail that is set aside. `beyond` are the problems that no repair mends.
@@ -65,7 +65,7 @@ class RepairLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrayRows:
-    """Rows of the table `source` that say they are of job `number`, of which there is no entry."""
+    """Rows of the table `source` that name a job by `number` which has no entry."""
 
     number: int
     source: str

@@ -16,7 +16,7 @@ __all__ = ["ProblemLine", "VerifiedJob", "VerifyView", "problem_line", "verify",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemLine:
-    """One thing that does not hold. `invariant` names which; `seq` is where, None if nowhere.
+    """One promise that does not hold: its `invariant`, and the commit `seq`, if it has one.
 
     `lost` says what cannot be had any more because of it. `repairable` is False for what no
     repair mends.

@@ -176,7 +176,7 @@ class Seen:
         self._halves = BitMap()
 
     def add(self, segment: Segment) -> list[list[int]]:
-        """Take a segment in; the groups of places whose keys have one hash, one in it at least.
+        """Take a segment in. Returns the groups of places with one hash that it adds a place to.
 
         Places ascend in each group, and the groups by the place of the first that may be twice.
         """

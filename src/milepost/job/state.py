@@ -50,7 +50,7 @@ MemberRole: TypeAlias = Literal[
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointRef:
-    """What the log says of the newest checkpoint: of which seq, why, when, and its digest."""
+    """The log's entry about a checkpoint: its seq, its reason, its time and its digest."""
 
     seq: int
     reason: str
@@ -257,7 +257,7 @@ class JobState:
 
     @property
     def guarded(self) -> Values:
-        """What the job's guards read: its context, and how many items are in which state."""
+        """The values that the job's guards read: its context, and the number of items by state."""
         entries: dict[str, Any] = dict(self.context)
         for collection, ledger in self.ledgers.items():
             for name, count in zip(ledger.machine.states, ledger.counts(), strict=True):
@@ -385,7 +385,7 @@ class JobState:
 
     @property
     def item_params(self) -> dict[str, Any]:
-        """The parameters that items share; of several collections, those of each by its name."""
+        """The parameters that items share; with several collections, by the name of each."""
         if isinstance(self.items, Ledger):
             return dict(self.items.params)
         return {name: dict(ledger.params) for name, ledger in self.items.by_name.items()}

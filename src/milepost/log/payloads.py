@@ -28,7 +28,7 @@ class PayloadCodec(Protocol):
 
     @property
     def name(self) -> str:
-        """What payloads say they were encoded by."""
+        """The name that is stored beside every encoded payload."""
         ...
 
     @property
@@ -46,7 +46,7 @@ class PayloadCodec(Protocol):
         ...
 
     def decode(self, stored: bytes) -> bytes:
-        """What `encode` was given. Raises ValueError if `stored` is damaged or of another key."""
+        """The bytes that `encode` got. Raises ValueError if they are damaged or of another key."""
         ...
 
 

@@ -155,7 +155,7 @@ class StoredCheckpointSize(msgspec.Struct, frozen=True):
 
 @short_repr
 class StoredLease(msgspec.Struct, frozen=True):
-    """What the holder of `fence` said when it last renewed.
+    """The newest renewal by the holder of `fence`.
 
     `expires_at_us` is by its wall clock, for people. It had `ttl_us` from `renewed_us` on, by a
     steady time that is comparable within `timeline`; its process has the pid `pid` within
@@ -175,7 +175,7 @@ class StoredLease(msgspec.Struct, frozen=True):
 
 @short_repr
 class FormatStep(msgspec.Struct, frozen=True):
-    """What leads a store from the format before to `version`; `statements` is what it runs."""
+    """The step of a store from the format before to `version`, with the `statements` it runs."""
 
     version: int
     title: str
@@ -193,7 +193,7 @@ class StoreFormat(msgspec.Struct, frozen=True):
 
 @short_repr
 class Stray(msgspec.Struct, frozen=True):
-    """Rows of the table `source` that say they are of job `number`, of which there is no entry."""
+    """Rows of the table `source` that name a job by `number` which has no entry."""
 
     number: int
     source: str
@@ -219,7 +219,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 @short_repr
 class Tombstone(msgspec.Struct, frozen=True):
-    """What is left of a job that was deleted; its `number` is never given to another.
+    """The note that a deleted job leaves; no other job ever gets its `number`.
 
     `erased` says that its rows are gone too; until then the next collector goes on with them.
     """
@@ -276,7 +276,7 @@ class Erased(msgspec.Struct, frozen=True):
 
 @short_repr
 class Vacuumed(msgspec.Struct, frozen=True):
-    """What giving space back to the disk did: the size before and after, and how it was done.
+    """The outcome of a vacuum: the size of the file before and after, and the way it was done.
 
     `how` is `incremental`, `full` (the file was written anew) or `none`.
     """

@@ -57,7 +57,7 @@ class Limits:
     checkpoint_warn_bytes: int = 16 * _MIB
     checkpoint_max_bytes: int = MAX_BLOCK_BYTES
     value_told_bytes: int = field(init=False, repr=False)
-    """Up to this size nothing is said of a value."""
+    """A value up to this size is never warned about."""
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -43,7 +43,7 @@ _ALLOW_NETWORK: Final = "allow_network=1"
 
 
 class Rows(Protocol):
-    """What gives the rows of a log."""
+    """A reader of the rows of a log."""
 
     def rows(
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
@@ -101,7 +101,7 @@ class Reader(Rows, Protocol):
         ...
 
     def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
-        """What is known of where keys are: segments with `first <= segment.first < end`, in order.
+        """The segments of the index of keys with `first <= segment.first < end`, in order.
 
         Derived: what is missing here can be made from the blocks.
         """
@@ -128,7 +128,7 @@ class Reader(Rows, Protocol):
         ...
 
     def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
-        """What repairs took out of its place, oldest first: those with `after < number <= upto`."""
+        """The rows that repairs set aside, with `after < number <= upto`, oldest first."""
         ...
 
     def last_quarantined(self) -> int:
@@ -152,7 +152,7 @@ class Reader(Rows, Protocol):
         ...
 
     def tombstones_left(self) -> list[Tombstone]:
-        """The deleted jobs of which rows are left, oldest first."""
+        """The deleted jobs that have rows left, oldest first."""
         ...
 
 
@@ -161,7 +161,7 @@ class Writer(Reader, Protocol):
 
     @property
     def mark(self) -> int:
-        """Names what the store holds: as this writer found it, and after its block, as it left it.
+        """The name of the store's content: as this writer found it, and later, as it left it.
 
         Where a writer finds the mark that another left, nobody wrote in between: in no process.
         """
@@ -197,7 +197,7 @@ class Writer(Reader, Protocol):
         ...
 
     def unstage(self, token: str) -> int:
-        """A commit speaks of what the writer `token` had staged. Returns of how many places."""
+        """End the staging of `token`: a commit has its places now. Returns how many there were."""
         ...
 
     def sweep(self, staged: Staged, blocks: int) -> bool:
@@ -311,7 +311,7 @@ class StateStore(Protocol):
         ...
 
     def check(self) -> list[str]:
-        """What is wrong with the medium itself; nothing if it is sound."""
+        """The problems of the medium itself; none if it is sound."""
         ...
 
     def format(self) -> StoreFormat:

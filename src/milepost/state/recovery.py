@@ -67,7 +67,7 @@ _ABSENT: Final = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPlan:
-    """What is left to do of a job, as of commit `seq`; nothing is changed until it is applied.
+    """The work that is left of a job, as of commit `seq`; nothing changes until it is applied.
 
     The parts (REASONS) are a partition of the items (INV-PLAN): those in `scope`, and the rest.
     `phase` is where the job is, `fence` the one that the plan was made under, `events` those that

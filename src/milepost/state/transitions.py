@@ -70,7 +70,7 @@ Request: TypeAlias = JobEvent | ItemEvent
 
 @short_repr
 class Write(NamedTuple):
-    """What `record` and `fire` are asked for: these events of one job, all of them or none.
+    """A request as of `record` and `fire`: these events of one job, all of them or none.
 
     Leases are as there.
     """

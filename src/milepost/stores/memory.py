@@ -155,7 +155,7 @@ class _Transaction:
         return iter(())
 
     def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
-        """What repairs took out of its place, oldest first: those with `after < number <= upto`."""
+        """The rows that repairs set aside, with `after < number <= upto`, oldest first."""
         last = self.last_quarantined() if upto is None else upto
         return (row for row in self.aside if after < row.number <= last)
 
@@ -184,7 +184,7 @@ class _Transaction:
         return found[-1] if found else None
 
     def tombstones_left(self) -> list[Tombstone]:
-        """The deleted jobs of which rows are left, oldest first."""
+        """The deleted jobs that have rows left, oldest first."""
         return [t for t in self.tombstones.values() if not t.erased]
 
     def add_job(
@@ -218,7 +218,7 @@ class _Transaction:
         self.stagings = (*others, staged)
 
     def unstage(self, token: str) -> int:
-        """A commit speaks of what this writer had staged: of how many places."""
+        """End a staging: a commit has its places now. Returns how many there were."""
         found = sum(s.count for s in self.stagings if s.token == token)
         self.stagings = tuple(s for s in self.stagings if s.token != token)
         return found
@@ -242,7 +242,8 @@ class _Transaction:
         log = self._log(job)
         fence = log.rows[-1].fence if log.rows else 0
         if row.seq != len(log.rows) + 1 or row.fence < fence:
-            raise StoreError(url="memory:", problem="INV-GAPLESS, INV-FENCE")
+            problem = "a row was out of turn or its fence too low (INV-GAPLESS, INV-FENCE)"
+            raise StoreError(url="memory:", problem=f"{problem}: look at the state again")
         self._put(replace(log, rows=(*log.rows, row)))
 
     def put_block(self, job: int, block: Block) -> bool:

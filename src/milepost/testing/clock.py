@@ -41,7 +41,7 @@ class FakeClock:
             return self._monotonic_us
 
     def timeline(self) -> str:
-        """What tells this clock from all others."""
+        """The name that sets this clock apart from all others."""
         return self._timeline
 
     def advance(self, seconds: float) -> None:

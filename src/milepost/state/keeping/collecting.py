@@ -42,7 +42,7 @@ class PassedOver(NamedTuple):
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What one collector did.
+    """The work of one collector.
 
     `deleted` are the ids of the jobs that it took away, `finished` those whose deletion another
     had begun. `rows` and `freed_bytes` count what it took off the store, of both and of

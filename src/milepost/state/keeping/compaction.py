@@ -17,7 +17,7 @@ __all__ = ["Compaction", "compact"]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compaction:
-    """What was merged of one job's log, or would be, if `dry_run`.
+    """The commits of one job's log that were merged, or would be, if `dry_run`.
 
     `rows` of its `commits` commits became `blocks` blocks, and `bytes_before` bytes of their
     texts and digests became `bytes_after`.

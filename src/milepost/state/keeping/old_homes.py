@@ -51,7 +51,7 @@ _log: Final = logging.getLogger("milepost.state")
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobImport:
-    """What became of one old job: `job_id` is its id here, `old_id` and `repo` what it was there.
+    """The outcome for one old job; `job_id` is its id here, `old_id` and `repo` its names there.
 
     `source` is the old file that counted most. `phase` and `progress` are those of the job as its
     old files tell them, `""` and None where no job could be made of it. `error` is what stood in
@@ -77,7 +77,7 @@ class JobImport:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeImport:
-    """What became of the jobs of a home, in order; `report` is about the home as a whole."""
+    """The outcome of an import, job by job; `report` is about the home as a whole."""
 
     home: Path
     jobs: tuple[JobImport, ...]

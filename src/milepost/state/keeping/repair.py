@@ -54,7 +54,7 @@ class RepairStep:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """What a repair of a job does, or did if `applied`; nothing if there are no steps.
+    """The steps of a job's repair, done if `applied`; none if there is nothing to repair.
 
     `seq` is the newest commit that verifies, after the repair if it was applied. `lost` is the
     tail that is set aside. `beyond` are the problems that no repair mends.

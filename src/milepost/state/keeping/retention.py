@@ -119,7 +119,7 @@ class Why(StrEnum):
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What retention says of one job, as of its commit `seq` with that `digest`.
+    """The decision of retention about one job, as of its commit `seq` with that `digest`.
 
     `lifecycle` is the name of the one that it runs by. `kept_for` is how long it is kept, None for
     ever or as long as it is active; `reason` is that of whoever said so of this job, or names its
@@ -147,7 +147,7 @@ class Verdict:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPlan:
-    """What a collector would do by `policy`, as of `made_at`; nothing is changed until it does.
+    """The jobs that a collector may delete by `policy`, as of `made_at`; it changes nothing.
 
     `left` are jobs whose deletion was begun and not ended: nobody sees them, their rows still go.
     `unreadable` names the jobs that cannot be read, and why: they are left alone.

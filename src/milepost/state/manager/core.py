@@ -130,7 +130,7 @@ class Core:
 
     @property
     def users(self) -> Users:
-        """Those who are at work on the manager, whom `close` asks to end first, as runs do."""
+        """The users of the manager, such as runs; `close` asks them to end first."""
         return self._users
 
     def __enter__(self) -> Self:

@@ -188,7 +188,7 @@ class Records(Core):
         return None if lease is None else instant(lease.expires_at_us)
 
     def holder(self, job_id: str) -> Holding | None:
-        """Who holds the job, and whether it may be replaced; None if nobody does.
+        """The holder of the job, and whether it may be replaced; None if nobody holds it.
 
         The first look at a holder that has no time in common with this process begins to watch it.
 

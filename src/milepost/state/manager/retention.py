@@ -76,7 +76,7 @@ class Retention(Core):
             return kept_of(job, reader.keep(job.number))
 
     def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
-        """Which jobs may go by `policy`, and why each goes or stays. Changes nothing.
+        """A plan: the jobs that may go by `policy`, and why each goes or stays. Changes nothing.
 
         Args:
             policy: How long jobs stay, by how they ended.

@@ -26,7 +26,7 @@ class _User:
 
 
 class Users:
-    """Who is at work. Safe for threads."""
+    """The users of one manager. Safe for threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

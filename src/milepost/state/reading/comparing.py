@@ -45,7 +45,7 @@ class SomeKeys:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputComparison:
-    """The items that were given beside the `stored_count` items of a job.
+    """The items that were given, compared with the `stored_count` items of a job.
 
     The verdict is `same` (keys, values and order are), `grew` (there are more, and all that was
     there is there unchanged and in its order), `shrank` (some are missing, and that is all), or

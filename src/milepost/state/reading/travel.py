@@ -44,7 +44,7 @@ __all__ = ["StateDiff", "diff", "fork", "seq_at"]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateDiff:
-    """What is different in a job after commit `after.seq`, against after commit `before.seq`.
+    """The differences of a job between two commits, `before.seq` and `after.seq`.
 
     Pairs are what was and what is. `context` holds the changed variables of the job's machine,
     the `variables_…` those of the job itself. `moved` are the items whose state changed, by state

@@ -35,7 +35,7 @@ NOTHING = "nothing: it is made anew from the log"
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that does not hold. `invariant` names which; `seq` is where, None if nowhere.
+    """One promise that does not hold: its `invariant`, and the commit `seq`, if it has one.
 
     `lost` says what cannot be had any more because of it, and what can. `repairable` is False
     for what no repair mends: bytes of which there is no second copy.
@@ -51,7 +51,7 @@ class Problem:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was checked of one job, and what was found wrong: nothing, if it is sound.
+    """The verification of one job, with the problems found: none, if it is sound.
 
     `commits` and `items` are of the part of the log that verifies.
     """

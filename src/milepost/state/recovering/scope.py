@@ -75,7 +75,7 @@ _FILTERS: Final = (_Failed, _States, _Keys, _Globs, _Ordinals, _Span, _Causes, _
 @short_repr
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a recovery is about: without more, all items of the job as it stands.
+    """The items that a recovery is about: without more, all items of the job as it stands.
 
     Scopes are made by the methods below and combined by `&`: an item is in both or in neither.
     Those that undo what was recorded (`again`, and `checkpoint` with `exactly`) are about the
@@ -189,7 +189,7 @@ class Scope:
 
     @staticmethod
     def causes(*causes: str) -> Scope:
-        """The items that failed or are dead and whose last attempt ended for one of `causes`.
+        """The items that failed or are dead, if their last attempt ended for one of `causes`.
 
         Causes are those of the lifecycle, which has one for an executor that was lost.
         """

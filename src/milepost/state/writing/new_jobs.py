@@ -36,7 +36,7 @@ __all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSummary:
-    """One line about a job, as of its newest commit `seq`.
+    """A job in a list, as of its newest commit `seq`.
 
     It runs by the `lifecycle` of that name, in that `version`, which is 0 where it is not known.
     `progress` is None, and the phase that of its own version, for a job that cannot go on under

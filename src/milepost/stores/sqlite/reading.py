@@ -351,7 +351,7 @@ class SqliteReader:
                 yield Stray(number, table, count)
 
     def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
-        """What repairs took out of its place, oldest first: those with `after < number <= upto`."""
+        """The rows that repairs set aside, with `after < number <= upto`, oldest first."""
         for row in self._select(
             "SELECT number, at_us, job_id, source, id, reason, CAST(content AS BLOB)"
             " FROM quarantine WHERE number > ? AND number <= ? ORDER BY number",
@@ -410,7 +410,7 @@ class SqliteReader:
         return None
 
     def tombstones_left(self) -> list[Tombstone]:
-        """The deleted jobs of which rows are left, oldest first."""
+        """The deleted jobs that have rows left, oldest first."""
         rows = self._select(f"{_TOMBSTONE} WHERE erased = 0 ORDER BY number")
         return [self._buried(row) for row in rows]
 

@@ -145,7 +145,7 @@ class SqliteWriter(SqliteReader):
         )
 
     def unstage(self, token: str) -> int:
-        """A commit speaks of what this writer had staged: of how many places."""
+        """End a staging: a commit has its places now. Returns how many there were."""
         rows = self._execute("DELETE FROM staged WHERE token = ? RETURNING count", (token,))
         return sum(int(count) for (count,) in rows)
 
