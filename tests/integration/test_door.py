@@ -74,6 +74,8 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "busy_timeout_s": lambda m: 1.0,
     "checkpoint": lambda m: "j",
     "clock": lambda m: FakeClock(),
+    "collection": lambda m: "items",
+    "collections": lambda m: None,
     "config": lambda m: {"max_attempts": 2},
     "copy": lambda m: "copy.db",
     "create": lambda m: True,

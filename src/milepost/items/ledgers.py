@@ -6,7 +6,7 @@ in one way, whichever collection a member is of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import NoReturn, TypeAlias
@@ -15,7 +15,7 @@ from pyroaring import BitMap
 
 from milepost.items.ledger import Ledger, Move, bitmap
 from milepost.log.facts import SnapshotCell
-from milepost.machine import Lifecycle, Values
+from milepost.machine import Lifecycle, Machine, Values
 from milepost.text.wording import short_repr
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "create_items",
     "grown",
     "ledger_named",
+    "parts_in",
     "restore_items",
     "united",
 ]
@@ -179,6 +180,14 @@ def restore_items(
 def ledger_named(items: Items, collection: str) -> Ledger:
     """The ledger of one collection. Raises KeyError if there are several, and none of that name."""
     return items if isinstance(items, Ledger) else items.by_name[collection]
+
+
+def parts_in(items: Items, states: Callable[[Machine], tuple[str, ...]]) -> list[BitMap]:
+    """The members in the `states` that each machine names, in parts without any in common."""
+    if isinstance(items, Ledger):
+        return items.parts(*states(items.machine))
+    ledgers = items.by_name.values()
+    return [part for ledger in ledgers for part in ledger.parts(*states(ledger.machine))]
 
 
 def grown(items: Items, collection: str, members: BitMap) -> Items:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from milepost.machine import Machine
 
-__all__ = ["Parts", "parts_of"]
+__all__ = ["Parts", "done_states", "parts_of"]
 
 
 class Parts(NamedTuple):
@@ -48,3 +48,8 @@ def parts_of(machine: Machine) -> Parts:
         ended=tuple(state for state in free if state in machine.final),
         unassigned=tuple(state for state in free if state not in machine.final),
     )
+
+
+def done_states(machine: Machine) -> tuple[str, ...]:
+    """The states of `machine` with a result recorded."""
+    return parts_of(machine).done

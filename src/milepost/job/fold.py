@@ -10,7 +10,7 @@ from pyroaring import BitMap
 from milepost.errors import ItemsRefused
 from milepost.items.blocks import grown_fingerprint
 from milepost.items.ledger import Ledger, MemberRefusedError, Move, bitmap
-from milepost.items.ledgers import Items, after, grown, ledger_named
+from milepost.items.ledgers import Items, Ledgers, after, grown, ledger_named
 from milepost.job.restoring import restore
 from milepost.job.state import JobState, changed, own_context
 from milepost.log.facts import (
@@ -74,8 +74,8 @@ def apply(state: JobState, fact: Fact) -> JobState:
     """
     match fact:
         case ItemsFired():
-            taken = _item_moves(state, fact)
-            return changed(state, items=after(state.items, taken.collection, taken.moves))
+            collection, _, moves = _item_moves(state, fact)
+            return changed(state, items=after(state.items, collection, moves))
         case JobFired():
             return _fired(state, fact)
         case LeaseTaken():
@@ -133,34 +133,36 @@ def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
 
 
 def _item_moves(state: JobState, fact: ItemsFired) -> Moves:
-    collection = _collection(state, fact)
-    accepted = state.accepted_of(collection) if collection else ()
+    items = state.items
+    if isinstance(items, Ledger):
+        ((name, collection),) = state.lifecycle.collections.items()
+        ledger = items
+    else:
+        name = _collection(items, fact)
+        collection = state.lifecycle.collections[name]
+        ledger = items.by_name[name]
+    accepted = collection.accepts.get(state.phase, ())
     if fact.event not in accepted:
-        of = ledger_named(state.items, collection) if collection else state
         raise TransitionRefused(
-            machine=of.machine.name,
+            machine=ledger.machine.name,
             state=state.phase,
             event=fact.event,
             allowed=accepted,
             reason="the job's phase accepts no such event of its items",
             subject=f"items of job {state.id}",
         )
-    moves = _moves(state, collection, fact.event, fact.ordinals, fact.payloads)
-    return Moves(collection, fact.event, moves)
+    return Moves(name, fact.event, _moves(state, ledger, fact.event, fact.ordinals, fact.payloads))
 
 
-def _collection(state: JobState, fact: ItemsFired) -> str:
-    """The one collection that the items of a fact are of, "" if the job has none."""
-    items = state.items
-    if isinstance(items, Ledger):
-        return next(iter(state.machine.collections))
+def _collection(items: Ledgers, fact: ItemsFired) -> str:
+    """The one collection that the items of a fact are of. Raises KeyError if there is none."""
     if not fact.ordinals:
-        return next((c for c in items.by_name if fact.event in state.accepted_of(c)), "")
-    collection = items.collection_of(fact.ordinals[0])
-    for ordinal in bitmap(fact.ordinals) - items.by_name[collection].universe:
-        problem = f"{items.collection_of(ordinal)!r} and {collection!r} are two collections"
+        raise ValueError(f"it names no item to take '{fact.event}'")
+    name = items.collection_of(fact.ordinals[0])
+    for ordinal in bitmap(fact.ordinals) - items.by_name[name].universe:
+        problem = f"{items.collection_of(ordinal)!r} and {name!r} are two collections"
         raise ValueError(f"{problem}: a fact is of items of one")
-    return collection
+    return name
 
 
 def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[Moves, ...]]:
@@ -172,11 +174,11 @@ def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[Moves, ...]]
     if not step.members:
         return step, ()
     items = state.items
-    hit = [(m, ledger_named(items, m.collection).members(m.state)) for m in step.members]
+    hit = [(m, ledger_named(items, m.collection)) for m in step.members]
     return step, tuple(
-        Moves(m.collection, m.event, _moves(state, m.collection, m.event, members, None))
-        for m, members in hit
-        if members
+        Moves(m.collection, m.event, _moves(state, ledger, m.event, members, None))
+        for m, ledger in hit
+        if (members := ledger.members(m.state))
     )
 
 
@@ -211,13 +213,13 @@ def _moved(items: Items, taken: Iterable[Moves]) -> Items:
 
 def _moves(
     state: JobState,
-    collection: str,
+    ledger: Ledger,
     event: str,
     ordinals: Sequence[int] | BitMap,
     payloads: Sequence[Values] | None,
 ) -> list[Move]:
     try:
-        return ledger_named(state.items, collection).moves(event, ordinals, payloads)
+        return ledger.moves(event, ordinals, payloads)
     except MemberRefusedError as refused:
         refusal = refused.refusal
         refusal.subject = f"job {state.id}, item {state.inputs.key(refused.ordinal)!r}"

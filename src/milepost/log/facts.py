@@ -272,7 +272,10 @@ class Draft(msgspec.Struct, frozen=True):
 
 def format_of(facts: Iterable[Fact]) -> int:
     """The oldest format whose readers take `facts` for what they are."""
-    return _SEVERAL if any(isinstance(fact, MembersAdded) for fact in facts) else _BEFORE
+    for fact in facts:
+        if type(fact) is MembersAdded:
+            return _SEVERAL
+    return _BEFORE
 
 
 def snapshot_format(*, several: bool) -> int:

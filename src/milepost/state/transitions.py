@@ -19,7 +19,8 @@ from milepost.errors import (
     ValueInvalid,
 )
 from milepost.items.ledger import Ledger
-from milepost.items.parts import parts_of
+from milepost.items.ledgers import parts_in
+from milepost.items.parts import done_states
 from milepost.job.state import JobState
 from milepost.log.codec import encode_value, encode_variables, value_digest
 from milepost.log.facts import Draft, ItemsFired, JobFired, WriteRejected
@@ -179,11 +180,7 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
     state = moment.state
     drafts: list[Draft] = []
     run = _Run("", None)
-    done = [
-        part
-        for ledger in state.ledgers.values()
-        for part in ledger.parts(*parts_of(ledger.machine).done)
-    ]
+    done = parts_in(state.items, done_states)
     count = state.items.count if state.inputs is moment.committed.inputs else 0
     for checked in wanted:
         request, readable, body, collection = checked
@@ -199,7 +196,7 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
             continue
         if collection is not None:
             _check_collection(state, ordinal, collection)
-        if (request.event, collection) != run.alike or ordinal in run.bodies:
+        if request.event != run.event or collection != run.collection or ordinal in run.bodies:
             run.end(drafts)
             run = _Run(request.event, collection)
         run.bodies[ordinal] = body
@@ -217,10 +214,11 @@ def _check_collection(state: JobState, ordinal: int, collection: str) -> None:
 class _Run:
     """Items of one collection, side by side, that take the same event: one fact."""
 
-    __slots__ = ("alike", "bodies", "readable")
+    __slots__ = ("bodies", "collection", "event", "readable")
 
     def __init__(self, event: str, collection: str | None) -> None:
-        self.alike = event, collection
+        self.event = event
+        self.collection = collection
         self.readable: list[dict[str, Any]] = []
         self.bodies: dict[int, dict[str, msgspec.Raw] | None] = {}  # by ordinal, in order
 
@@ -228,7 +226,7 @@ class _Run:
         """Add the fact, if there is one."""
         if self.bodies:
             payloads = self.readable if any(self.readable) else None
-            fact = ItemsFired(self.alike[0], list(self.bodies), payloads)
+            fact = ItemsFired(self.event, list(self.bodies), payloads)
             bodies = list(self.bodies.values())
             drafts.append(Draft(fact, bodies if any(bodies) else None))
             self.bodies = {}

@@ -9,6 +9,7 @@ from typing import Final
 
 from milepost import arguments
 from milepost.errors import JobAbsent, UpdateConflict
+from milepost.items.ledger import Ledger
 from milepost.job.state import JobState
 from milepost.log.facts import check_job_id
 from milepost.machine import Payload, Values
@@ -272,6 +273,6 @@ class Events(Core):
     def _known(self, job_id: str) -> JobState:
         """A state of the job of any age: for what does not change, its lifecycle."""
         known = self._appender.known(job_id) if type(job_id) is str else None
-        if known is None or len(known.ledgers) > 1:  # of which collection an item is may change
+        if known is None or not isinstance(known.items, Ledger):  # items may change places
             return self.get_state(job_id)
         return known

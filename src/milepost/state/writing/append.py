@@ -477,6 +477,8 @@ def _check_numbers(before: JobState, after: JobState) -> None:
     if after.context is not before.context:
         for name, value in after.context.items():
             _check_number(value, f"job {after.id}: its variable '{name}'")
+    if after.items is before.items:
+        return
     known = before.ledgers
     for name, ledger in after.ledgers.items():
         old = known[name].cells if name in known else {}
