@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from milepost.arguments import MAX_COUNT
+from milepost.cli.naming import complete_jobs
 from milepost.cli.session import AS_JSON, DEBUG, LIFECYCLES, STORE
 
 __all__ = [
@@ -90,7 +91,7 @@ def with_store(function: _F) -> _F:
     return reduce(lambda decorated, option: option(decorated), options, function)
 
 
-job_argument = click.argument("job", metavar="JOB")
+job_argument = click.argument("job", metavar="JOB", shell_complete=complete_jobs)
 """The job: its id, or a beginning of it that no other job has."""
 
 

@@ -10,22 +10,21 @@ from typing import Any, Final, TypeVar
 import click
 
 from milepost.arguments import MAX_COUNT
-from milepost.job.state import JOB
-from milepost.lifecycles.mapreduce import LIFECYCLE, Cause
+from milepost.cli.naming import causes, check_names, completed_by, working
+from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
 
-__all__ = ["scope_of", "with_items_scope", "with_scope"]
+__all__ = ["scope_for", "scope_of", "with_items_scope", "with_scope"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: what click decorates has any parameters
 
 _META: Final = "milepost.scope"
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
-_PHASES: Final = LIFECYCLE.machines[JOB].groups["active"]
 
 
 def _remember(context: click.Context, option: click.Parameter, value: object) -> None:
     if value not in (None, (), False):
-        context.meta.setdefault(_META, {})[option.name] = value
+        context.meta.setdefault(_META, {})[option.opts[0]] = value
 
 
 def _span(context: click.Context, option: click.Parameter, value: str | None) -> None:
@@ -47,7 +46,6 @@ _OF_ITEMS: Final = (
     ),
     click.option(
         "--item",
-        "item",
         multiple=True,
         metavar="KEY",
         expose_value=False,
@@ -56,7 +54,6 @@ _OF_ITEMS: Final = (
     ),
     click.option(
         "--glob",
-        "glob",
         multiple=True,
         metavar="GLOB",
         expose_value=False,
@@ -65,7 +62,6 @@ _OF_ITEMS: Final = (
     ),
     click.option(
         "--ordinal",
-        "ordinal",
         multiple=True,
         type=click.IntRange(min=0, max=MAX_COUNT),
         metavar="N",
@@ -75,7 +71,6 @@ _OF_ITEMS: Final = (
     ),
     click.option(
         "--range",
-        "span",
         metavar="FIRST..LAST",
         expose_value=False,
         callback=_span,
@@ -83,16 +78,15 @@ _OF_ITEMS: Final = (
     ),
     click.option(
         "--cause",
-        "cause",
         multiple=True,
-        type=click.Choice([cause.value for cause in Cause]),
+        metavar="CAUSE",
+        shell_complete=completed_by(causes),
         expose_value=False,
         callback=_remember,
         help="Only what failed for this cause; may be given more than once.",
     ),
     click.option(
         "--attempts-below",
-        "attempts",
         type=click.IntRange(min=1, max=MAX_COUNT),
         metavar="N",
         expose_value=False,
@@ -103,15 +97,14 @@ _OF_ITEMS: Final = (
 _OF_JOBS: Final = (
     click.option(
         "--phase",
-        "phase",
-        type=click.Choice(_PHASES),
+        metavar="PHASE",
+        shell_complete=completed_by(working),
         expose_value=False,
         callback=_remember,
         help="This whole phase again: back to before it was entered.",
     ),
     click.option(
         "--from-checkpoint",
-        "checkpoint",
         type=click.IntRange(min=1, max=MAX_COUNT),
         metavar="SEQ",
         expose_value=False,
@@ -120,7 +113,6 @@ _OF_JOBS: Final = (
     ),
     click.option(
         "--exactly",
-        "exactly",
         is_flag=True,
         expose_value=False,
         callback=_remember,
@@ -141,26 +133,40 @@ def with_scope(function: _F) -> _F:
     )
 
 
+def scope_for(context: click.Context, manager: StateManager, job_id: str) -> Scope:
+    """The scope of the options, whose names the job's own lifecycle has.
+
+    Raises UsageError, ScopeInvalid, Trouble for a cause or a phase that there is not, JobAbsent.
+    """
+    given: dict[str, Any] = context.meta.get(_META, {})
+    named = [given.get("--cause", ()), [given["--phase"]] if "--phase" in given else ()]
+    if any(named):
+        lifecycle = manager.get_state(job_id).lifecycle
+        check_names(named[0], causes, "cause of failures", lifecycle)
+        check_names(named[1], working, "phase of work", lifecycle)
+    return scope_of(context)
+
+
 def scope_of(context: click.Context) -> Scope:
     """The scope that the options of `context` make together. Raises UsageError, ScopeInvalid."""
     given: dict[str, Any] = context.meta.get(_META, {})
-    if "exactly" in given and "checkpoint" not in given:
+    if "--exactly" in given and "--from-checkpoint" not in given:
         raise click.UsageError("--exactly says how to take --from-checkpoint: name one", context)
-    scope = Scope.failed() if "failed" in given else Scope.all()
-    if "item" in given:
-        scope &= Scope.keys(*given["item"])
-    if "glob" in given:
-        scope &= Scope.globs(*given["glob"])
-    if "ordinal" in given:
-        scope &= Scope.ordinals(given["ordinal"])
-    if "span" in given:
-        scope &= Scope.span(*given["span"])
-    if "cause" in given:
-        scope &= Scope.causes(*given["cause"])
-    if "attempts" in given:
-        scope &= Scope.attempts_below(given["attempts"])
-    if "phase" in given:
-        scope &= Scope.again(given["phase"])
-    if "checkpoint" in given:
-        scope &= Scope.checkpoint(given["checkpoint"], exactly="exactly" in given)
+    scope = Scope.failed() if "--failed" in given else Scope.all()
+    if "--item" in given:
+        scope &= Scope.keys(*given["--item"])
+    if "--glob" in given:
+        scope &= Scope.globs(*given["--glob"])
+    if "--ordinal" in given:
+        scope &= Scope.ordinals(given["--ordinal"])
+    if "--range" in given:
+        scope &= Scope.span(*given["--range"])
+    if "--cause" in given:
+        scope &= Scope.causes(*given["--cause"])
+    if "--attempts-below" in given:
+        scope &= Scope.attempts_below(given["--attempts-below"])
+    if "--phase" in given:
+        scope &= Scope.again(given["--phase"])
+    if "--from-checkpoint" in given:
+        scope &= Scope.checkpoint(given["--from-checkpoint"], exactly="--exactly" in given)
     return scope

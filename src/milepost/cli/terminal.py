@@ -13,8 +13,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from milepost.inspect.page import Badge, Block, Cell, Fields, Note, Page, Table
-from milepost.inspect.palette import look
+from milepost.drawings.looks import look
+from milepost.inspect.page import Block, Cell, Fields, Note, Page, Table
+from milepost.inspect.states import StateName
 from milepost.text.escapes import encodable, printable
 
 __all__ = ["draw"]
@@ -78,9 +79,9 @@ def _grid(*, show_header: bool) -> Grid:
 
 
 def _cell(cell: Cell, show: _Show) -> Text:
-    if isinstance(cell, Badge):
-        colour, glyph = look(cell.machine, cell.state)
-        state = show(cell.state)
+    if isinstance(cell, StateName):
+        colour, glyph = look(cell.meaning)
+        state = show(cell)
         named = f"{glyph} {state}" if show(glyph) == glyph else state
         return Text(named, style=colour, no_wrap=True)
     return Text(show(cell), overflow="fold")

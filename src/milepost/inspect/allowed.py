@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Note, Table
+from milepost.inspect.page import Block, Cell, Column, Fields, Note, Table
+from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import value
-from milepost.job.state import JOB, JobState
+from milepost.job.state import JobState
 
 __all__ = [
     "AllowedEvent",
@@ -30,7 +31,7 @@ class AllowedEvent:
 
     event: str
     doc: str
-    targets: tuple[str, ...]
+    targets: tuple[StateName, ...]
     fields: tuple[str, ...]
 
 
@@ -39,7 +40,7 @@ class Guarding:
     """A transition whose guard says no now: its text, its named parts, and what it read."""
 
     transition: str
-    target: str
+    target: StateName
     guard: str
     definitions: Mapping[str, str]
     values: Mapping[str, Any]  # Any: what guards read is typed by the lifecycle
@@ -62,10 +63,11 @@ def allowed(state: JobState) -> Iterator[AllowedEvent]:
         if not machine.uses_payload(state.phase, event):
             rows = (machine.select(state.phase, event, state.guarded, {}),)
         spec = machine.event_specs[event]
+        targets = dict.fromkeys(row.target for row in rows)
         yield AllowedEvent(
             event=event,
             doc=spec.doc,
-            targets=tuple(dict.fromkeys(row.target for row in rows)),
+            targets=tuple(phase_of(state, target) for target in targets),
             fields=tuple(part.name for part in spec.fields if part.required),
         )
 
@@ -83,7 +85,7 @@ def refused(state: JobState) -> Iterator[RefusedEvent]:
         guards = tuple(
             Guarding(
                 transition=guard.transition,
-                target=targets[guard.transition],
+                target=phase_of(state, targets[guard.transition]),
                 guard=guard.guard,
                 definitions={name: machine.guards[name] for name in named[guard.transition]},
                 values=dict(guard.values),
@@ -102,9 +104,7 @@ def allowed_table(phase: str, events: tuple[AllowedEvent, ...]) -> Table:
         rows=tuple(
             (
                 event.event,
-                Badge(JOB, event.targets[0])
-                if len(event.targets) == 1
-                else " or ".join(event.targets),
+                event.targets[0] if len(event.targets) == 1 else " or ".join(event.targets),
                 ", ".join(event.fields),
                 event.doc,
             )
@@ -120,8 +120,7 @@ def refusals(phase: str, events: tuple[RefusedEvent, ...]) -> Iterator[Block]:
     definitions: dict[str, str] = {}
     for event in events:
         for guarding in event.guards:
-            target = Badge(JOB, guarding.target)
-            rows.append((event.event, target, guarding.guard, _read(guarding)))
+            rows.append((event.event, guarding.target, guarding.guard, _read(guarding)))
             definitions.update(guarding.definitions)
     yield Table(
         title="events that it would refuse now",

@@ -8,11 +8,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar, Final
 
-from milepost.inspect.counts import Counts, counts
-from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
+from milepost.inspect.counts import Counts, counts_of
+from milepost.inspect.page import Cell, Column, Fields, Page, Table
+from milepost.inspect.states import StateName, item_state, phase_of
 from milepost.inspect.words import duration, stamp, value
 from milepost.items.inputs import KeySet
-from milepost.job.state import JOB, JobState
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 
 __all__ = [
@@ -25,7 +26,8 @@ __all__ = [
     "moment",
 ]
 
-_ITEM: Final = "item"
+_STATE: Final = "state"
+_UNCHANGED: Final = "no item is in another state, and none has other attempts"
 _CAME_OR_WENT: Final = ("added", "removed")
 
 
@@ -35,7 +37,7 @@ class Moment:
 
     seq: int
     at: datetime
-    phase: str
+    phase: StateName
     owner: str | None
     fence: int
     progress: Counts
@@ -109,7 +111,7 @@ def changes(
         items=(
             *_one_kind("added", diff.items_added, keys),
             *_one_kind("removed", diff.items_removed, keys),
-            *_by_value("state", diff.moved, keys),
+            *_by_value(_STATE, _named(diff.after, diff.moved), keys),
             *(
                 each
                 for name, by_value in diff.item_context.items()
@@ -147,7 +149,7 @@ def changes_page(view: ChangesView) -> Page:
                 Column("AMONG THEM"),
             ),
             rows=tuple(_items_changed(one) for one in view.items),
-            empty="no item is in another state, and none has other attempts",
+            empty=_UNCHANGED if view.after.progress.total else "",
         ),
     )
 
@@ -157,11 +159,21 @@ def moment(state: JobState) -> Moment:
     return Moment(
         seq=state.seq,
         at=state.updated_at,
-        phase=state.phase,
+        phase=phase_of(state),
         owner=state.owner,
         fence=state.fence,
-        progress=counts(state.progress),
+        progress=counts_of(state),
     )
+
+
+def _named(
+    state: JobState, moved: Mapping[tuple[str, str], KeySet]
+) -> Mapping[tuple[StateName, StateName], KeySet]:
+    """Items by the states that they left and came to, with what these mean."""
+    return {
+        (item_state(state, before), item_state(state, after)): hit
+        for (before, after), hit in moved.items()
+    }
 
 
 def _value(name: str, change: str, before: Any, after: Any) -> ValueChange:
@@ -195,7 +207,7 @@ def _between(view: ChangesView) -> Iterator[tuple[str, Cell]]:
     commits, events = _count(view.commits, "commit"), _count(view.events, "event")
     yield "between", f"{commits}, {events}{took}"
     if before.phase == after.phase:
-        yield "phase", Badge(JOB, after.phase)
+        yield "phase", after.phase
     else:
         yield "phase", f"{before.phase} → {after.phase}"
     if (before.owner, before.fence) != (after.owner, after.fence):
@@ -216,7 +228,6 @@ def _said(of: Moment) -> str:
 def _items_changed(one: ChangedItems) -> tuple[Cell, ...]:
     ends: tuple[Cell, ...] = ("", "")
     if one.name not in _CAME_OR_WENT:
-        badge = one.name == "state"
-        ends = tuple(Badge(_ITEM, e) if badge else value(e) for e in (one.before, one.after))
+        ends = (value(one.before), value(one.after))
     keys = ", ".join(one.keys) + (", …" if one.keys and one.count > len(one.keys) else "")
     return (one.name, *ends, str(one.count), keys)

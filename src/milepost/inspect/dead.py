@@ -118,7 +118,7 @@ def dead_page(view: DeadView) -> Page:
 
 def _last(letter: DeadLine) -> tuple[str, str, str]:
     if not letter.failures:
-        return ("", "executor_lost", "")
+        return ("", "", "its executors died" if letter.crashes else "it was given up")
     last = letter.failures[-1]
     return (stamp(last.at), last.cause, last.message)
 

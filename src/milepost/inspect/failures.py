@@ -31,7 +31,10 @@ def failure_view(key: str, failure: Failure) -> ItemFailure:
 
 
 def failures_of(manager: StateManager, state: JobState) -> dict[str, list[ItemFailure]]:
-    """The failed attempts by item key, oldest first, as of `state`."""
+    """The failed attempts by item key, oldest first, as of `state`; none if items cannot fail."""
+    roles = [ledger.machine.roles for ledger in state.ledgers.values()]
+    if not any(one.failure or one.crash for one in roles):
+        return {}
     return {
         key: [failure_view(key, failure) for failure in failures if failure.seq <= state.seq]
         for key, failures in manager.failures(state.id, undecoded=True).items()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import UNSET
+
 from milepost.errors import JobExists
 from milepost.inspect.changes import Moment, moment
-from milepost.inspect.page import Badge, Fields, Note, Page
+from milepost.inspect.counts import Counts
+from milepost.inspect.page import Cell, Fields, Note, Page
 from milepost.inspect.words import stamp
-from milepost.job.state import ITEMS, JOB
 from milepost.log.facts import check_job_id
 from milepost.state.manager import StateManager
 
@@ -49,8 +52,13 @@ def fork_page(view: ForkView) -> Page:
     entries = (
         ("job", view.job),
         ("forks", f"{view.source} at seq {at.seq} ({stamp(at.at)})"),
-        ("phase", Badge(JOB, at.phase)),
-        (ITEMS, f"{progress.total}: {progress.done} done, {progress.left} left"),
+        ("phase", at.phase),
+        *(_items(progress) if progress.parts else ()),
     )
     told = f"{view.job} is there, held by nobody" if view.applied else "nothing was changed"
     return (Fields(entries=entries), Note(told if view.applied else f"{told}: --apply does it"))
+
+
+def _items(progress: Counts) -> Iterator[tuple[str, Cell]]:
+    done = "" if progress.done is UNSET else f"{progress.done} done, "
+    yield "items", f"{progress.total}: {done}{sum(progress.left.values())} left"

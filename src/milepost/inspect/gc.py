@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from milepost.inspect.page import Badge, Block, Cell, Column, Note, Page, Table
+from milepost.inspect.page import Block, Cell, Column, Note, Page, Table
+from milepost.inspect.states import StateName, phase_among
 from milepost.inspect.words import duration
-from milepost.job.state import JOB
 from milepost.log.rows import Vacuumed
 from milepost.state.keeping.collecting import Collected
-from milepost.state.keeping.retention import ACTIVE, UNKNOWN, RetentionPolicy, Verdict, Why
+from milepost.state.keeping.retention import RetentionPolicy, Verdict, Why
 from milepost.state.manager import StateManager
 
 __all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page"]
@@ -29,8 +29,8 @@ class GcLine:
 
     job: str
     lifecycle: str
-    outcome: str
-    phase: str
+    outcome: StateName
+    phase: StateName
     age_s: float
     goes: bool
     why: str
@@ -108,7 +108,7 @@ def gc(
     plan = manager.plan_retention(policy)
     collected = manager.collect(plan) if apply else None
     return GcView(
-        jobs=tuple(_line(verdict) for verdict in plan.verdicts),
+        jobs=tuple(_line(manager, verdict) for verdict in plan.verdicts),
         left=tuple(tombstone.job_id for tombstone in plan.left),
         goes_bytes=plan.goes_bytes,
         done=None if collected is None else _done(collected),
@@ -130,7 +130,7 @@ def gc_page(view: GcView) -> Page:
     rows: list[tuple[Cell, ...]] = [
         (
             line.job,
-            line.outcome if line.outcome in (ACTIVE, UNKNOWN) else Badge(JOB, line.outcome),
+            line.outcome,
             duration(line.age_s),
             "goes" if line.goes else "stays",
             _why(line),
@@ -142,12 +142,12 @@ def gc_page(view: GcView) -> Page:
     return (Table(columns=columns, rows=tuple(rows), empty="no jobs"), *_outcome(view))
 
 
-def _line(verdict: Verdict) -> GcLine:
+def _line(manager: StateManager, verdict: Verdict) -> GcLine:
     return GcLine(
         job=verdict.job_id,
         lifecycle=verdict.lifecycle,
-        outcome=verdict.outcome,
-        phase=verdict.phase,
+        outcome=phase_among(manager.lifecycles, verdict.outcome, verdict.lifecycle),
+        phase=phase_among(manager.lifecycles, verdict.phase, verdict.lifecycle),
         age_s=verdict.age.total_seconds(),
         goes=verdict.goes,
         why=str(verdict.why),

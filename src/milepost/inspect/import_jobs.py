@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.errors import ImportConflict, ImportFailed
 from milepost.inspect.counts import Counts, counts
-from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
-from milepost.job.state import JOB
+from milepost.inspect.page import Cell, Column, Fields, Page, Table
+from milepost.inspect.states import StateName, phase_among
 from milepost.log import drafts
 from milepost.state.keeping.old_homes import HomeImport, JobImport
+from milepost.state.manager import StateManager
 
-__all__ = ["ImportView", "ImportedJob", "ReportLine", "import_jobs", "import_jobs_page"]
-
-_COUNTED = ("pending", "running", "done", "failed", "dead", "skipped")
+__all__ = ["ImportLine", "ImportView", "ImportedJob", "import_jobs", "import_jobs_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportLine:
+class ImportLine:
     """One line of the report of an import: `severity` is `note`, `warning` or `loss`.
 
     `place` is the old file that it is about, or `""` where it is about the job as a whole.
@@ -39,10 +39,10 @@ class ImportedJob:
     repo: str
     outcome: str
     source: str
-    phase: str
+    phase: StateName
     progress: Counts | None
     problem: str
-    report: tuple[ReportLine, ...]
+    report: tuple[ImportLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,23 +56,26 @@ class ImportView:
     dry_run: bool
     whole: bool
     jobs: tuple[ImportedJob, ...]
-    report: tuple[ReportLine, ...]
+    report: tuple[ImportLine, ...]
 
 
-def import_jobs(done: HomeImport, store: str, *, dry_run: bool) -> ImportView:
-    """What was imported into `store`, or would be."""
+def import_jobs(
+    manager: StateManager, done: HomeImport, store: str, *, dry_run: bool
+) -> ImportView:
+    """What was imported into `store`, or would be, by the tables of `manager`."""
     return ImportView(
         store=store,
         home=str(done.home),
         dry_run=dry_run,
         whole=done.whole,
-        jobs=tuple(_job(job) for job in done.jobs),
+        jobs=tuple(_job(manager, job) for job in done.jobs),
         report=tuple(map(_line, done.report)),
     )
 
 
 def import_jobs_page(view: ImportView, *, notes: bool) -> Page:
     """A line a job, then a line for all that was lost or is not as it was; notes only if asked."""
+    names = next((list(job.progress.parts) for job in view.jobs if job.progress), [])
     found = [("", line) for line in view.report]
     found += [(job.job, line) for job in view.jobs for line in job.report]
     shown = [(job, line) for job, line in found if notes or line.severity != "note"]
@@ -83,10 +86,10 @@ def import_jobs_page(view: ImportView, *, notes: bool) -> Page:
                 Column("JOB"),
                 Column("OUTCOME"),
                 Column("PHASE"),
-                *(Column(name.upper(), numeric=True) for name in _COUNTED),
+                *(Column(name.upper(), numeric=True) for name in names),
                 *(Column(name, numeric=True) for name in ("LOSSES", "WARNINGS", "NOTES")),
             ),
-            rows=tuple(_row(job) for job in view.jobs),
+            rows=tuple(_row(job, names) for job in view.jobs),
             empty="there are no jobs in it",
         ),
         Table(
@@ -102,11 +105,12 @@ def import_jobs_page(view: ImportView, *, notes: bool) -> Page:
     )
 
 
-def _said(line: ReportLine) -> str:
+def _said(line: ImportLine) -> str:
     return f"{line.message} [{line.place}]" if line.place else line.message
 
 
-def _job(job: JobImport) -> ImportedJob:
+def _job(manager: StateManager, job: JobImport) -> ImportedJob:
+    machines = [each for one in manager.lifecycles for each in one.machines.values()]
     problem = str(job.error or "")
     if isinstance(job.error, ImportFailed | ImportConflict):
         problem = job.error.problem
@@ -116,28 +120,27 @@ def _job(job: JobImport) -> ImportedJob:
         repo=job.repo,
         outcome=job.outcome,
         source=job.source,
-        phase=job.phase,
-        progress=None if job.progress is None else counts(job.progress),
+        phase=phase_among(manager.lifecycles, job.phase),
+        progress=None if job.progress is None else counts(job.progress, machines),
         problem=problem,
         report=tuple(map(_line, job.report)),
     )
 
 
-def _line(line: drafts.ReportLine) -> ReportLine:
-    return ReportLine(
+def _line(line: drafts.ReportLine) -> ImportLine:
+    return ImportLine(
         severity=line.severity, code=line.code, place=line.place, message=line.message
     )
 
 
-def _row(job: ImportedJob) -> tuple[Cell, ...]:
-    counted = ["?"] * len(_COUNTED)
-    if job.progress is not None:
-        counted = [str(getattr(job.progress, name)) for name in _COUNTED]
+def _row(job: ImportedJob, names: Sequence[str]) -> tuple[Cell, ...]:
+    parts = {} if job.progress is None else job.progress.parts
+    counted = (str(parts.get(name, "?")) for name in names)
     said = [line.severity for line in job.report]
     return (
         job.job,
         job.outcome,
-        Badge(JOB, job.phase) if job.phase else "?",
+        job.phase or "?",
         *counted,
         *(str(said.count(severity)) for severity in ("loss", "warning", "note")),
     )

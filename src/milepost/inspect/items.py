@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
-from typing import ClassVar, Final
+from typing import ClassVar
+
+from msgspec import UNSET, UnsetType
+from pyroaring import BitMap
 
 from milepost.inspect.failures import ItemFailure, failures_of
-from milepost.inspect.page import Badge, Column, Page, Table
+from milepost.inspect.page import Column, Page, Table
+from milepost.inspect.states import StateName
+from milepost.items.ledger import Ledger
+from milepost.items.ledgers import united
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 
-__all__ = ["ItemLine", "ItemsView", "items", "items_page"]
+__all__ = ["Bounds", "ItemLine", "ItemsView", "items", "items_page"]
 
-_ITEM: Final = "item"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How many attempts an item may use up, None for any number, and how many crashes."""
+
+    max_attempts: int | None = None
+    max_crashes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemLine:
     """One item. `failures` counts its failed attempts, also those before it was requeued.
 
-    `crashes` are the executors that died of it; a `suspect` was in flight when one died.
+    `attempts` is None where the lifecycle counts none. `crashes` are the executors that died of
+    it; a `suspect` was in flight when one died. `collection` is given where there are several.
     """
 
     ordinal: int
     key: str
-    state: str
-    attempts: int
+    state: StateName
+    attempts: int | None
     crashes: int
     suspect: bool
     failures: int
     last_failure: ItemFailure | None
+    collection: str | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemsView:
-    """Items in their order: the first of `matched` that were asked for, of `total` in the job."""
+    """Items in their order: the first of `matched` that were asked for, of `total` in the job.
+
+    `max_attempts` is None where the lifecycle has no bound of them. A job with several
+    `collections` has the bounds of each there.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.items/1"
 
@@ -45,9 +63,10 @@ class ItemsView:
     seq: int
     total: int
     matched: int
-    max_attempts: int
+    max_attempts: int | None
     max_crashes: int
     items: tuple[ItemLine, ...]
+    collections: Mapping[str, Bounds] | UnsetType = UNSET
 
 
 def items(
@@ -55,76 +74,122 @@ def items(
     job_id: str,
     *,
     states: Sequence[str] = (),
+    failed: bool = False,
     key: str | None = None,
     limit: int | None = None,
 ) -> ItemsView:
     """The first `limit` items in any of `states` (all, if none is given) whose key fits the glob.
 
-    Cost: the keys are read; what failed is read once. Raises JobAbsent.
+    `failed` are those that failed, dead ones among them, beside those in `states`. Cost: the keys
+    are read; what failed is read once. Raises JobAbsent, RoleAbsent if no item can have failed.
     """
     state = manager.get_state(job_id)
-    members = state.items.members(*(states or state.items.machine.states))
+    members = _members(state, states, failed=failed)
     ordinals: Iterable[int] = members
     matched = len(members)
     if key is not None:
         fitting = [o for o in members if fnmatchcase(state.inputs.key(o), key)]
         ordinals, matched = fitting, len(fitting)
-    failed = failures_of(manager, state) if matched else {}
+    failures = failures_of(manager, state) if matched else {}
+    bounds = {name: _bounds(ledger) for name, ledger in state.ledgers.items()}
+    one = next(iter(bounds.values())) if len(bounds) == 1 else Bounds()
     return ItemsView(
         job=state.id,
         seq=state.seq,
         total=state.items.count,
         matched=matched,
-        max_attempts=state.items.params["max_attempts"],
-        max_crashes=state.items.params.get("max_crashes", 0),
-        items=tuple(_item(state, ordinal, failed) for ordinal in islice(ordinals, limit)),
+        max_attempts=one.max_attempts,
+        max_crashes=one.max_crashes,
+        items=tuple(_item(state, ordinal, failures) for ordinal in islice(ordinals, limit)),
+        collections=bounds if len(bounds) > 1 else UNSET,
     )
 
 
 def items_page(view: ItemsView) -> Page:
-    """A line for each item."""
+    """A line for each item, in a table for each collection."""
+    if not view.collections:
+        bounds = Bounds(max_attempts=view.max_attempts, max_crashes=view.max_crashes)
+        return (_table("", view.items, bounds),) if view.items else ()
+    return tuple(
+        _table(name, lines, bounds)
+        for name, bounds in view.collections.items()
+        if (lines := tuple(line for line in view.items if line.collection == name))
+    )
+
+
+def _table(title: str, lines: tuple[ItemLine, ...], bounds: Bounds) -> Table:
+    counted = any(line.attempts is not None for line in lines)
     columns = (
         Column("ITEM"),
         Column("STATE"),
-        Column("ATTEMPTS", numeric=True),
-        Column("CRASHES"),
+        *((Column("ATTEMPTS", numeric=True),) if counted else ()),
+        *((Column("CRASHES"),) if bounds.max_crashes else ()),
         Column("FAILURES", numeric=True),
         Column("CAUSE"),
         Column("LAST FAILURE"),
     )
     rows = tuple(
         (
-            item.key,
-            Badge(_ITEM, item.state),
-            f"{item.attempts}/{view.max_attempts}",
-            _crashes(item, view.max_crashes),
-            str(item.failures),
-            item.last_failure.cause if item.last_failure else "",
-            item.last_failure.message if item.last_failure else "",
+            line.key,
+            line.state,
+            *((_attempts(line, bounds),) if counted else ()),
+            *((_crashes(line, bounds),) if bounds.max_crashes else ()),
+            str(line.failures),
+            line.last_failure.cause if line.last_failure else "",
+            line.last_failure.message if line.last_failure else "",
         )
-        for item in view.items
+        for line in lines
     )
-    return (Table(columns=columns, rows=rows),) if rows else ()
+    return Table(title=title, columns=columns, rows=rows)
+
+
+def _members(state: JobState, states: Sequence[str], *, failed: bool) -> BitMap:
+    if failed:
+        state.require("failure", "items --failed")
+    found = [state.failed, state.dead] if failed else []
+    if states or not failed:
+        for ledger in state.ledgers.values():
+            wanted = states or ledger.machine.states
+            found.append(ledger.members(*(s for s in wanted if s in ledger.machine.states)))
+    return united(found)
+
+
+def _bounds(ledger: Ledger) -> Bounds:
+    roles = ledger.machine.roles
+    return Bounds(
+        max_attempts=ledger.params.get(roles.max_attempts),
+        max_crashes=ledger.params.get(roles.max_crashes, 0),
+    )
 
 
 def _item(state: JobState, ordinal: int, failed: dict[str, list[ItemFailure]]) -> ItemLine:
-    name, context = state.items.member(ordinal)
+    collection = state.collection_of(ordinal)
+    ledger = state.ledgers[collection]
+    name, context = ledger.member(ordinal)
+    roles = ledger.machine.roles
     key = state.inputs.key(ordinal)
     failures = failed.get(key, [])
     return ItemLine(
         ordinal=ordinal,
         key=key,
-        state=name,
-        attempts=context["attempts"],
-        crashes=context.get("crashes", 0),
-        suspect=context.get("suspect", False),
+        state=StateName.of(ledger.machine, name),
+        attempts=context.get(roles.attempts),
+        crashes=context.get(roles.crashes, 0),
+        suspect=context.get(roles.suspect, False),
         failures=len(failures),
         last_failure=failures[-1] if failures else None,
+        collection=collection if len(state.ledgers) > 1 else UNSET,
     )
 
 
-def _crashes(item: ItemLine, most: int) -> str:
+def _attempts(item: ItemLine, bounds: Bounds) -> str:
+    if item.attempts is None:
+        return ""
+    return str(item.attempts) + ("" if bounds.max_attempts is None else f"/{bounds.max_attempts}")
+
+
+def _crashes(item: ItemLine, bounds: Bounds) -> str:
     """How many executors died of it; of one that none is known to have died of, that it may be."""
     if item.crashes:
-        return f"{item.crashes}/{most}"
-    return "suspect" if item.suspect else ""
+        return f"{item.crashes}/{bounds.max_crashes}"
+    return "suspected" if item.suspect else ""

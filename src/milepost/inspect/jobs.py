@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from msgspec import UNSET
+
 from milepost.errors import StateError
 from milepost.inspect.counts import Counts, counts
-from milepost.inspect.page import Badge, Cell, Column, Page, Table
+from milepost.inspect.page import Cell, Column, Page, Table
+from milepost.inspect.states import StateName, phase_among
 from milepost.inspect.words import ago, stamp
-from milepost.job.state import JOB
 from milepost.state.manager import StateManager
 from milepost.state.recovering.reaping import StuckJob
 from milepost.state.writing.new_jobs import JobSummary
@@ -40,7 +42,7 @@ class JobLine:
     id: str
     lifecycle: str
     version: int
-    phase: str
+    phase: StateName
     progress: Counts | None
     seq: int
     fence: int
@@ -72,7 +74,7 @@ class StuckLine:
     """
 
     id: str
-    phase: str
+    phase: StateName
     seq: int
     owner: str
     fence: int
@@ -113,7 +115,7 @@ def jobs(
     found = manager.list_jobs(
         phase=phase, lifecycle=lifecycle, prefix=prefix, on_error=unreadable.append
     )
-    lines = tuple(_line(job) for job in found[:limit])
+    lines = tuple(_line(manager, job) for job in found[:limit])
     return JobsView(jobs=lines, total=len(found), unreadable=tuple(map(str, unreadable)))
 
 
@@ -124,7 +126,7 @@ def stuck(manager: StateManager, *, now: datetime) -> StuckView:
     found = manager.stuck_jobs(on_error=unreadable.append, on_unknown=unknown.append)
     return StuckView(
         as_of=now,
-        jobs=tuple(_stuck_line(job) for job in found),
+        jobs=tuple(_stuck_line(manager, job) for job in found),
         unknown=tuple(map(str, unknown)),
         unreadable=tuple(map(str, unreadable)),
     )
@@ -149,7 +151,7 @@ def jobs_page(view: JobsView) -> Page:
         (
             job.id,
             *((f"{job.lifecycle} {job.version or '?'}",) if named else ()),
-            Badge(JOB, job.phase),
+            job.phase,
             *_counts(job.progress),
             str(job.seq),
             stamp(job.updated_at),
@@ -179,7 +181,7 @@ def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             job.id,
-            Badge(JOB, job.phase),
+            job.phase,
             job.owner,
             str(job.fence),
             ago(job.expired_at, now),
@@ -192,13 +194,15 @@ def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
     return (Table(columns=columns, rows=rows),) if rows else ()
 
 
-def _line(job: JobSummary) -> JobLine:
+def _line(manager: StateManager, job: JobSummary) -> JobLine:
+    named = (each for each in manager.lifecycles if each.name == job.lifecycle)
+    machines = [each.machines[c.machine] for each in named for c in each.collections.values()]
     return JobLine(
         id=job.id,
         lifecycle=job.lifecycle,
         version=job.version,
-        phase=job.phase,
-        progress=None if job.progress is None else counts(job.progress),
+        phase=phase_among(manager.lifecycles, job.phase, job.lifecycle),
+        progress=None if job.progress is None else counts(job.progress, machines),
         seq=job.seq,
         fence=job.fence,
         created_at=job.created_at,
@@ -206,10 +210,10 @@ def _line(job: JobSummary) -> JobLine:
     )
 
 
-def _stuck_line(job: StuckJob) -> StuckLine:
+def _stuck_line(manager: StateManager, job: StuckJob) -> StuckLine:
     return StuckLine(
         id=job.id,
-        phase=job.phase,
+        phase=phase_among(manager.lifecycles, job.phase),
         seq=job.seq,
         owner=job.owner,
         fence=job.fence,
@@ -223,9 +227,10 @@ def _stuck_line(job: StuckJob) -> StuckLine:
 
 
 def _counts(progress: Counts | None) -> tuple[str, ...]:
-    """Done, left, dead and all; unknown for a job of another lifecycle."""
+    """Done, left, dead and all; unknown for a job of another lifecycle, empty without a role."""
     if progress is None:
         return ("?",) * 4
-    return tuple(
-        str(count) for count in (progress.done, progress.left, progress.dead, progress.total)
-    )
+    left = sum(progress.left.values())
+    known = (progress.done, left, progress.dead, progress.total)
+    has_items = progress.total or progress.parts
+    return tuple("" if count is UNSET or not has_items else str(count) for count in known)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from milepost.inspect.states import StateName
 from milepost.inspect.view import View
 from milepost.text.escapes import escaped
 
@@ -33,10 +34,17 @@ def to_json(view: View) -> str:
 
     Within one version of a schema keys are only ever added.
     """
-    fields = msgspec.to_builtins(view)
+    fields = msgspec.to_builtins(view, enc_hook=_plain)
     named = {"schema": view.SCHEMA, **fields}
     lines = msgspec.json.format(_encoded(named, in_order=True), indent=2).split("\n")
     return "\n".join(escaped(line, as_json) for line in lines) + "\n"
+
+
+def _plain(name: object) -> str:
+    """The text of a state's name."""
+    if isinstance(name, StateName):
+        return str(name)
+    raise NotImplementedError
 
 
 def _encoded(entry: Mapping[str, Any], *, in_order: bool = False) -> str:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Badge", "Block", "Cell", "Column", "Fields", "Note", "Page", "Table"]
+__all__ = ["Block", "Cell", "Column", "Fields", "Note", "Page", "Table"]
 
 
-class Badge(NamedTuple):
-    """The name of a state, which may be drawn with its colour and glyph."""
-
-    machine: str
-    state: str
-
-
-Cell: TypeAlias = str | Badge
+Cell: TypeAlias = str
+"""A text; a StateName may be drawn with its colour and glyph."""
 
 
 class Column(NamedTuple):

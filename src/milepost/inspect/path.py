@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from milepost.job.state import JOB
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 
 __all__ = ["PathView", "path"]
@@ -16,7 +16,7 @@ __all__ = ["PathView", "path"]
 class PathView:
     """What a job has been through in one of its machines, as of commit `seq`.
 
-    `current` counts who is in which state now (for machine `job`, the job itself);
+    `current` counts who is in which state now, of the items or the job itself;
     `transitions` counts how often each was taken, by id.
     """
 
@@ -31,12 +31,13 @@ class PathView:
     transitions: Mapping[str, int]
 
 
-def path(manager: StateManager, job_id: str, *, machine: str = JOB) -> PathView:
-    """What the job has been through in `machine`: `job`, or `item` for all its items together.
+def path(manager: StateManager, job_id: str, *, machine: str = "") -> PathView:
+    """What the job has been through in its own machine, or all its items in `machine`.
 
     What a rewind undid counts too: it happened. Cost: the log is folded. Raises JobAbsent.
     """
     state = manager.get_state(job_id)
+    machine = machine or state.machine.name
     taken: dict[str, int] = {}
     for event in manager.get_state_history(job_id, upto=state.seq):
         for name, count in event.transitions.items():
@@ -44,8 +45,7 @@ def path(manager: StateManager, job_id: str, *, machine: str = JOB) -> PathView:
             if of_machine == machine:
                 taken[transition] = taken.get(transition, 0) + count
     table = state.lifecycle.machines[machine]
-    counts = zip(table.states, state.items.counts(), strict=True) if machine != JOB else ()
-    current = {name: count for name, count in counts if count} or {state.phase: 1}
+    current = _current(state, machine)
     ends = {end for row in table.transitions if row.id in taken for end in (row.source, row.target)}
     visited = ends | {table.initial} | current.keys()
     return PathView(
@@ -57,3 +57,15 @@ def path(manager: StateManager, job_id: str, *, machine: str = JOB) -> PathView:
         current=current,
         transitions={row.id: taken[row.id] for row in table.transitions if row.id in taken},
     )
+
+
+def _current(state: JobState, machine: str) -> dict[str, int]:
+    """Who is in which state of `machine`."""
+    if machine == state.machine.name:
+        return {state.phase: 1}
+    found: dict[str, int] = {}
+    for ledger in state.ledgers.values():
+        if ledger.machine.name == machine:
+            for name, count in zip(ledger.machine.states, ledger.counts(), strict=True):
+                found[name] = found.get(name, 0) + count
+    return {name: count for name, count in found.items() if count}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
 
-from milepost.inspect.page import Badge, Block, Cell, Column, Fields, Page, Table
+from milepost.inspect.page import Block, Cell, Column, Fields, Page, Table
+from milepost.inspect.states import StateName, phase_of
 from milepost.items.inputs import KeySet
-from milepost.job.state import ITEMS, JOB
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import REASONS, RecoveryPlan
@@ -41,8 +41,8 @@ class PlanView:
     seq: int
     fence: int
     scope: str
-    phase: str
-    resume_phase: str
+    phase: StateName
+    resume_phase: StateName
     events: tuple[str, ...]
     item_events: Mapping[str, int]
     rewinds_to: int | None
@@ -74,8 +74,8 @@ def plan_view(plan: RecoveryPlan, *, keys: int) -> PlanView:
         seq=plan.seq,
         fence=plan.fence,
         scope=str(plan.scope),
-        phase=plan.phase,
-        resume_phase=plan.resume_phase,
+        phase=phase_of(plan.state, plan.phase),
+        resume_phase=phase_of(plan.state, plan.resume_phase),
         events=plan.events,
         item_events=dict(plan.item_events),
         rewinds_to=plan.rewinds_to,
@@ -107,15 +107,16 @@ def _taking_up(view: PlanView) -> Iterator[tuple[str, Cell]]:
     yield "job", view.job
     yield "as of", f"seq {view.seq}"
     yield "scope", view.scope
-    yield "phase", Badge(JOB, view.phase)
+    yield "phase", view.phase
     if view.rewinds_to is not None:
         yield "goes back to", f"seq {view.rewinds_to}: what was recorded after it is undone"
         yield "undoes", _undone(view)
-    yield "resumes in", Badge(JOB, view.resume_phase)
+    yield "resumes in", view.resume_phase
     yield "job takes", ", ".join(view.events) or "no event"
-    taken = (f"{event} ({count})" for event, count in view.item_events.items())
-    yield "items take", ", ".join(taken) or "no event"
-    yield f"{ITEMS} to do", str(view.to_work_on)
+    if any(part.count for part in view.parts):
+        taken = (f"{event} ({count})" for event, count in view.item_events.items())
+        yield "items take", ", ".join(taken) or "no event"
+        yield "items to do", str(view.to_work_on)
     for fallback in view.fallbacks:
         yield "passed over", fallback
 
@@ -126,8 +127,9 @@ def _undone(view: PlanView) -> str:
     results = f"{count} result{'' if count == 1 else 's'}"
     if count:
         results += f" ({named(view.undone)})"
+    of_job = ", the job's result" if view.undoes_result else ""
     variables = "".join(f", variable {name}" for name in view.undone_variables)
-    return f"{results}{', the result of reduce' if view.undoes_result else ''}{variables}"
+    return f"{results}{of_job}{variables}"
 
 
 def _parts(view: PlanView) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from milepost.errors import LeaseHeld
 from milepost.inspect.jobs import StuckLine, stuck, stuck_table
 from milepost.inspect.page import Note, Page
 from milepost.inspect.plan import PlanView, plan_page, plan_view
+from milepost.inspect.states import StateName, phase_of
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.state.recovery import RecoveryPlan
@@ -26,7 +27,7 @@ class RecoverView:
 
     applied: bool
     seq: int
-    phase: str
+    phase: StateName
     plan: PlanView
 
 
@@ -50,11 +51,10 @@ class ReapView:
 
 def recover(plan: RecoveryPlan, after: JobState | None, *, keys: int) -> RecoverView:
     """`plan` with the first `keys` keys of each part, and the state that it left if applied."""
-    stands = after or plan.state
     return RecoverView(
         applied=after is not None,
         seq=plan.seq if after is None else after.seq,
-        phase=stands.phase,
+        phase=phase_of(after or plan.state),
         plan=plan_view(plan, keys=keys),
     )
 

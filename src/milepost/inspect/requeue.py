@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from milepost.inspect.page import Badge, Cell, Fields, Note, Page
+from milepost.inspect.page import Cell, Fields, Note, Page
 from milepost.inspect.plan import PlanPart, named, plan_part
-from milepost.job.state import JOB
+from milepost.inspect.states import StateName, phase_of
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
 
@@ -26,7 +26,7 @@ class RequeueView:
     applied: bool
     job: str
     seq: int
-    phase: str
+    phase: StateName
     scope: str
     accepted: bool
     requeued: PlanPart
@@ -40,18 +40,19 @@ def requeue(
 
     Raises as StateManager.requeue does, and TransitionRefused only if they are to be requeued.
     """
+    manager.get_state(job_id).require("requeue", "requeue")
     plan = manager.recover_from_checkpoint(job_id, scope=scope)
     state = plan.state
-    accepted = "requeue" in state.accepted
+    ways_back = {ledger.machine.roles.requeue for ledger in state.ledgers.values()} - {""}
     if apply and plan.dead:
         state = manager.requeue(job_id, scope, operator=True)
     return RequeueView(
         applied=apply and bool(plan.dead),
         job=state.id,
         seq=state.seq,
-        phase=state.phase,
+        phase=phase_of(state),
         scope=str(scope),
-        accepted=accepted,
+        accepted=not ways_back.isdisjoint(state.accepted),
         requeued=plan_part("requeued", "goes back with all attempts", plan.dead, keys),
         left=state.progress.dead if apply else state.progress.dead - len(plan.dead),
     )
@@ -63,13 +64,13 @@ def requeue_page(view: RequeueView) -> Page:
     entries: list[tuple[str, Cell]] = [
         ("job", view.job),
         ("scope", view.scope),
-        ("phase", Badge(JOB, view.phase)),
+        ("phase", view.phase),
         ("requeue", f"{count} ({named(view.requeued)})" if count else "none"),
         ("stay dead", str(view.left)),
     ]
     if view.applied:
         outcome = f"applied: they wait for an attempt, with all attempts, at seq {view.seq}"
-        if view.phase == "failed":
+        if not view.phase.meaning.worked:
             outcome += "; recover, or a run, takes the job up again"
     elif not count:
         outcome = "nothing to change"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+from msgspec import UNSET, UnsetType
 
 from milepost.inspect.allowed import (
     AllowedEvent,
@@ -16,16 +18,22 @@ from milepost.inspect.allowed import (
     refused,
 )
 from milepost.inspect.checkpoint import CheckpointLine, checkpoint_line
-from milepost.inspect.counts import Counts, counts
+from milepost.inspect.counts import Counts, counts, counts_of
 from milepost.inspect.failures import ItemFailure, failures_of
-from milepost.inspect.page import Badge, Cell, Column, Fields, Page, Table
+from milepost.inspect.page import Cell, Column, Fields, Page, Table
+from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import ago, duration, stamp, told, value
-from milepost.job.state import ITEMS, JOB, JobState
+from milepost.items.ledger import Ledger
+from milepost.job.progress import Progress
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.state.writing.lease import Holding
 from milepost.state.writing.liveness import Standing
+from milepost.text.wording import bounded
 
-__all__ = ["Entered", "Holder", "ShowView", "show", "show_page"]
+__all__ = ["CollectionPart", "Entered", "Holder", "ShowView", "show", "show_page"]
+
+_NO_EVENT: Final = "no event in this phase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +60,14 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionPart:
+    """The items of one of several collections: where they are, and what the phase lets them do."""
+
+    progress: Counts
+    item_events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowView:
     """One job as of commit `seq`, looked at at `as_of`.
 
@@ -60,12 +76,15 @@ class ShowView:
     those that the phase accepts of the items. `rejected_count` counts the writes that were
     refused and kept for the record, `rewinds` are pairs: at which commit, back to which.
     `added_count` is how many of the items came after the job was created.
+
+    A job without a collection has no `item_events` and no `item_params`; one with several has the
+    parameters by collection, and `collections`.
     """
 
     SCHEMA: ClassVar[str] = "milepost.show/1"
 
     job: str
-    phase: str
+    phase: StateName
     phase_doc: str
     finished: bool
     as_of: datetime
@@ -87,10 +106,11 @@ class ShowView:
     failure_count: int
     allowed: tuple[AllowedEvent, ...]
     refused: tuple[RefusedEvent, ...]
-    item_events: tuple[str, ...]
     rejected_count: int
     rewinds: tuple[tuple[int, int], ...]
-    added_count: int = 0
+    item_events: tuple[str, ...] | UnsetType = UNSET
+    added_count: int | UnsetType = UNSET
+    collections: Mapping[str, CollectionPart] | UnsetType = UNSET
 
 
 def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5) -> ShowView:
@@ -99,12 +119,13 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
     Cost: the newest state, one pass over the tallies, and one over what failed. Raises JobAbsent.
     """
     state = manager.get_state(job_id)
+    ledgers = state.ledgers
     failed = failures_of(manager, state)
     held = None if state.owner is None else manager.holder(job_id)
     newest = sorted((f for of_item in failed.values() for f in of_item), key=lambda f: f.seq)
     return ShowView(
         job=state.id,
-        phase=state.phase,
+        phase=phase_of(state),
         phase_doc=state.machine.state_specs[state.phase].doc,
         finished=state.finished,
         as_of=now,
@@ -113,23 +134,24 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
         updated_at=state.updated_at,
         seq=state.seq,
         fence=state.fence,
-        progress=counts(state.progress),
+        progress=counts_of(state),
         lease=_holder(held),
         standing=None if held is None else str(held.standing),
         lease_left_s=0.0 if held is None else held.left_s,
         orphaned=state.orphaned,
         context=dict(state.context),
-        item_params=dict(state.items.params),
+        item_params=_item_params(ledgers),
         variables=dict(state.variables),
         checkpoint=None if state.checkpoint is None else checkpoint_line(state.checkpoint),
         failures=tuple(newest[-failures:] if failures else ()),
         failure_count=len(newest),
         allowed=tuple(allowed(state)),
         refused=tuple(refused(state)),
-        item_events=state.machine.collections[ITEMS].accepts.get(state.phase, ()),
+        item_events=state.accepted if ledgers else UNSET,
         rejected_count=state.rejected_count,
         rewinds=state.rewinds,
-        added_count=state.items.count - state.created.item_count,
+        added_count=state.items.count - state.created.item_count if len(ledgers) == 1 else UNSET,
+        collections=_collections(state) if len(ledgers) > 1 else UNSET,
     )
 
 
@@ -159,8 +181,25 @@ def _entered(manager: StateManager, state: JobState) -> Entered:
     seq = manager.phase_entered(state.id, state.seq)
     events = manager.get_state_history(state.id, after=seq - 1, upto=seq)
     changed = [event for event in events if event.source != event.target]
-    event = (changed or events)[-1]
+    event = changed[-1] if changed else events[0]
     return Entered(seq=seq, at=event.at, event=event.event, payload=dict(event.payload))
+
+
+def _item_params(ledgers: Mapping[str, Ledger]) -> Mapping[str, Any]:
+    """The parameters of the items: of several collections by collection."""
+    params = {name: dict(ledger.params) for name, ledger in ledgers.items()}
+    return next(iter(params.values())) if len(params) == 1 else params
+
+
+def _collections(state: JobState) -> Mapping[str, CollectionPart]:
+    parts: dict[str, CollectionPart] = {}
+    for name, ledger in state.ledgers.items():
+        by_state = dict(zip(ledger.machine.states, ledger.counts(), strict=True))
+        parts[name] = CollectionPart(
+            progress=counts(Progress.of([(ledger.machine, by_state)]), [ledger.machine]),
+            item_events=state.accepted_of(name),
+        )
+    return parts
 
 
 def _holder(held: Holding | None) -> Holder | None:
@@ -175,19 +214,18 @@ def _holder(held: Holding | None) -> Holder | None:
 
 
 def _about(view: ShowView) -> Iterator[tuple[str, Cell]]:
-    progress = view.progress
     yield "job", view.job
-    yield "phase", Badge(JOB, view.phase)
-    yield "", view.phase_doc
+    yield "phase", view.phase
+    if view.phase_doc:
+        yield "", view.phase_doc
     came = f"by {view.entered.event} at seq {view.entered.seq}"
     yield "since", f"{ago(view.entered.at, view.as_of)}, {came}"
-    why = {k: v for k, v in view.entered.payload.items() if k in ("cause", "message", "reason")}
-    if told(why):
-        yield "", told(why)
-    settled = f"{progress.done} done, {progress.dead} dead, {progress.skipped} skipped"
-    yield "settled", f"{progress.settled} of {progress.total}: {settled}"
-    left = f"{progress.pending} pending, {progress.running} running, {progress.failed} failed"
-    yield "left", f"{progress.left}: {left}"
+    if view.entered.seq > 1 and told(view.entered.payload):
+        yield "", bounded(told(view.entered.payload))
+    if view.item_events is not UNSET:
+        yield from _far("", view.progress)
+    for name, part in (view.collections or {}).items():
+        yield from _far(f"{name} ", part.progress)
     if view.added_count:
         yield "added", f"{view.added_count} of them after it was created"
     yield "lease", _lease(view)
@@ -201,7 +239,23 @@ def _about(view: ShowView) -> Iterator[tuple[str, Cell]]:
         yield "rejected", f"{view.rejected_count} writes were refused and kept for the record"
     for at, to in view.rewinds:
         yield "rewound", f"at seq {at}, to as it was at seq {to}"
-    yield "items take", ", ".join(view.item_events) or "no event in this phase"
+    if view.collections:
+        for name, part in view.collections.items():
+            yield f"{name} take", ", ".join(part.item_events) or _NO_EVENT
+    elif view.item_events is not UNSET:
+        yield "items take", ", ".join(view.item_events) or _NO_EVENT
+
+
+def _far(of: str, progress: Counts) -> Iterator[tuple[str, Cell]]:
+    """How far the items are."""
+    settled, left = progress.settled, progress.left
+    yield f"{of}settled", f"{sum(settled.values())} of {progress.total}{_each(settled)}"
+    yield f"{of}left", f"{sum(left.values())}{_each(left)}"
+
+
+def _each(parts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{count} {name}" for name, count in parts.items())
+    return f": {listed}" if listed else ""
 
 
 def _newest_checkpoint(view: ShowView) -> str:

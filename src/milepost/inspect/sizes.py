@@ -9,7 +9,7 @@ from milepost.inspect.page import Column, Fields, Page, Table
 from milepost.log.rows import StoredSizes
 from milepost.state.manager import StateManager
 
-__all__ = ["LargeValue", "SizesView", "StoredLine", "sizes", "sizes_page"]
+__all__ = ["LargeValue", "SizesView", "StoredPart", "sizes", "sizes_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class LargeValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredLine:
+class StoredPart:
     """How much of a job is stored, in rows and in bytes as they are stored.
 
     The `inputs` are the items, with those that are coming in; the `keys` say where keys are. The
@@ -48,7 +48,7 @@ class SizesView:
     job: str
     seq: int
     total_bytes: int
-    stored: StoredLine
+    stored: StoredPart
     largest: tuple[LargeValue, ...]
 
 
@@ -97,8 +97,8 @@ def sizes_page(view: SizesView) -> Page:
     )
 
 
-def _stored(found: StoredSizes) -> StoredLine:
-    return StoredLine(
+def _stored(found: StoredSizes) -> StoredPart:
+    return StoredPart(
         inputs_rows=found.inputs_rows,
         inputs_bytes=found.inputs_bytes,
         keys_rows=found.keys_rows,

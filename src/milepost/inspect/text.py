@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
 
-from milepost.inspect.page import Badge, Block, Cell, Fields, Note, Page, Table
+from milepost.inspect.page import Block, Cell, Fields, Note, Page, Table
 from milepost.text.escapes import columns, encodable, printable
 
 __all__ = ["to_text"]
@@ -64,7 +64,7 @@ def _fill(cell: str, width: int) -> str:
 
 
 def _plain(cell: Cell, show: _Show) -> str:
-    return show(cell.state if isinstance(cell, Badge) else cell)
+    return show(cell)
 
 
 def _shown(text: str, encoding: str) -> str:

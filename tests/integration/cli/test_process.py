@@ -13,7 +13,9 @@ from rich.console import Console
 
 from milepost import StateManager
 from milepost.cli.terminal import draw
-from milepost.inspect.page import Badge, Column, Fields, Note, Table
+from milepost.drawings.looks import Meaning
+from milepost.inspect.page import Column, Fields, Note, Table
+from milepost.inspect.states import StateName
 from milepost.log.facts import FORMAT
 
 SLOW = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "rich", "milepost_codegen", "opentelemetry")
@@ -74,7 +76,7 @@ def test_a_closed_pipe_is_quiet(store: Path, args: list[str], code: int) -> None
 
 PAGE = (
     Note("a\x1b[31mb"),
-    Fields(title="about", entries=(("phase", Badge("job", "failed")),)),
+    Fields(title="about", entries=(("phase", StateName("failed", Meaning.FAILED)),)),
     Table(columns=(Column("N", numeric=True), Column("WHAT")), rows=(("1", "x"), ("22", "y"))),
     Table(columns=(Column("N"),), rows=(), empty="nothing"),
     Fields(entries=()),

@@ -116,7 +116,7 @@ def test_wrong_usage_exits_2(store: Path) -> None:
     assert "no command 'verfy': did you mean verify" in fails("verfy")
     assert "No such option" in fails("jobs", "--nope")
     told = fails("jobs", "--phase", "complete", "--db", str(store))
-    assert "no lifecycle here has a phase 'complete': did you mean completed" in told
+    assert "has no phase 'complete': did you mean completed" in told
     assert "Missing argument 'JOB'" in fails("show")
 
 

@@ -11,8 +11,6 @@ from milepost.cli.output import is_terminal
 from milepost.cli.session import find_job, session_of, tell_unreadable
 from milepost.errors import StateError
 from milepost.inspect import compact as model
-from milepost.job.state import JOB
-from milepost.lifecycles.mapreduce import LIFECYCLE
 from milepost.state.manager import StateManager
 from milepost.stores.omissions import OnError
 
@@ -60,6 +58,7 @@ def compact(context: click.Context, *, jobs: tuple[str, ...], finished: bool, ap
 
 
 def _finished(manager: StateManager, on_error: OnError) -> list[str]:
-    """The jobs whose phase is one that nothing leads out of."""
-    final = LIFECYCLE.machines[JOB].final
-    return [job.id for job in manager.list_jobs(on_error=on_error) if job.phase in final]
+    """The jobs whose phase is one that nothing leads out of, as far as their lifecycle is known."""
+    final = {each.name: each.machines[each.root].final for each in manager.lifecycles}
+    jobs = manager.list_jobs(on_error=on_error)
+    return [job.id for job in jobs if job.phase in final.get(job.lifecycle, ())]

@@ -12,7 +12,7 @@ import click
 
 from milepost.cli.options import examples, job_argument, limit_option, with_store
 from milepost.cli.output import note, write_format
-from milepost.cli.scoping import scope_of, with_items_scope
+from milepost.cli.scoping import scope_for, with_items_scope
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import dead as model
 from milepost.inspect.json import as_json
@@ -53,11 +53,11 @@ def dead(
     the job's id, or a beginning of it that no other job has.
     """
     session = session_of(context)
-    scope = scope_of(context)
-    if key is not None:
-        scope &= Scope.keys(key)
     with session.reading() as manager:
         job_id = find_job(manager, job)
+        scope = scope_for(context, manager, job_id)
+        if key is not None:
+            scope &= Scope.keys(key)
         if export is not None:
             return _export(manager, job_id, scope, export)
         view = model.dead(manager, job_id, scope=scope, limit=limit, detailed=key is not None)

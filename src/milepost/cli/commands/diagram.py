@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
+from milepost.cli.naming import check_names, completed_by, machines
 from milepost.cli.options import examples, job_argument, with_store
 from milepost.cli.output import note, write_format
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import diagram as diagrams
 from milepost.inspect import path as model
 from milepost.inspect.json import as_json, to_json
-from milepost.job.state import JOB
-from milepost.lifecycles.mapreduce import LIFECYCLE
 from milepost.text.escapes import printable
 
 __all__ = ["diagram"]
@@ -35,16 +34,15 @@ __all__ = ["diagram"]
 )
 @click.option(
     "--machine",
-    type=click.Choice(tuple(LIFECYCLE.machines)),
-    default=JOB,
-    show_default=True,
-    help="The job's own path, or that of all its items.",
+    metavar="NAME",
+    shell_complete=completed_by(machines),
+    help="The path of all items that run by this machine, and not the job's own.",
 )
 @click.option("--mermaid", is_flag=True, help="Mermaid text and not SVG.")
 @with_store
 @click.pass_context
 def diagram(
-    context: click.Context, *, job: str, out: Path | None, machine: str, mermaid: bool
+    context: click.Context, *, job: str, out: Path | None, machine: str | None, mermaid: bool
 ) -> None:
     """Draw a job's own path on its lifecycle, as SVG.
 
@@ -53,13 +51,16 @@ def diagram(
     """
     session = session_of(context)
     with session.reading() as manager:
-        view = model.path(manager, find_job(manager, job), machine=machine)
+        job_id = find_job(manager, job)
+        lifecycle = manager.get_state(job_id).lifecycle
+        check_names([machine] if machine else (), machines, "machine", lifecycle)
+        view = model.path(manager, job_id, machine=machine or lifecycle.root)
     if session.as_json:
         drawn, escape = to_json(view), as_json
     elif mermaid:
-        drawn, escape = diagrams.mermaid(view, LIFECYCLE), diagrams.as_mermaid
+        drawn, escape = diagrams.mermaid(view, lifecycle), diagrams.as_mermaid
     else:
-        drawn, escape = diagrams.svg(view, LIFECYCLE), diagrams.as_xml
+        drawn, escape = diagrams.svg(view, lifecycle), diagrams.as_xml
     if out is None:
         write_format(drawn, escape)
     else:

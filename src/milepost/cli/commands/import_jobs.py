@@ -68,7 +68,7 @@ def import_jobs(
         done = manager.upkeep.import_jobs(
             home, job_id=job_id, repo=repo, apply=not dry_run, on_job=told
         )
-    view = model.import_jobs(done, session.store, dry_run=dry_run)
+        view = model.import_jobs(manager, done, session.store, dry_run=dry_run)
     session.answer(view, lambda: model.import_jobs_page(view, notes=notes))
     if dry_run:
         note("nothing was written: leave --dry-run out to import")

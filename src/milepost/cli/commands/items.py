@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import click
 
+from milepost.cli.naming import check_names, completed_by, item_states
 from milepost.cli.options import examples, job_argument, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import items as model
-from milepost.lifecycles.mapreduce import ITEM
 
 __all__ = ["items"]
-
-_FAILED = ("failed", "dead")
 
 
 @click.command(
@@ -27,7 +25,8 @@ _FAILED = ("failed", "dead")
     "--state",
     "states",
     multiple=True,
-    type=click.Choice(ITEM.states),
+    metavar="STATE",
+    shell_complete=completed_by(item_states),
     help="Only the items in this state; may be given more than once.",
 )
 @click.option("--failed", is_flag=True, help="Only the items that failed or are dead.")
@@ -49,11 +48,13 @@ def items(
     In the order in which the job was given them. JOB is the job's id, or a beginning of it that no
     other job has.
     """
-    wanted = (*states, *_FAILED) if failed else states
     session = session_of(context)
     with session.reading() as manager:
         job_id = find_job(manager, job)
-        view = model.items(manager, job_id, states=wanted, key=key, limit=limit)
+        if states:
+            lifecycle = manager.get_state(job_id).lifecycle
+            check_names(states, item_states, "state of items", lifecycle)
+        view = model.items(manager, job_id, states=states, failed=failed, key=key, limit=limit)
     session.answer(view, lambda: model.items_page(view))
     if len(view.items) < view.matched:
         note(f"{len(view.items)} of {view.matched} items; --limit 0 lists all")

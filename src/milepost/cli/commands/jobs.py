@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
+from milepost.cli.naming import check_names, completed_by, phases
 from milepost.cli.options import examples, limit_option, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of, tell_unreadable
-from milepost.cli.trouble import Trouble, nearest
 from milepost.inspect import jobs as model
-from milepost.state.manager import StateManager
 
 __all__ = ["jobs"]
 
@@ -21,7 +20,12 @@ __all__ = ["jobs"]
         "milepost jobs --db jobs.db --stuck",
     ),
 )
-@click.option("--phase", metavar="PHASE", help="Only the jobs in this phase.")
+@click.option(
+    "--phase",
+    metavar="PHASE",
+    shell_complete=completed_by(phases),
+    help="Only the jobs in this phase.",
+)
 @click.option(
     "--of",
     "lifecycle",
@@ -71,25 +75,13 @@ def _jobs(
     with session.reading() as manager:
         view = model.jobs(manager, phase=phase, lifecycle=lifecycle, prefix=prefix, limit=limit)
         if phase and not view.total and not view.unreadable:
-            _check_phase(manager, phase)
+            check_names([phase], phases, "phase", *manager.lifecycles)
     session.answer(view, lambda: model.jobs_page(view))
     if len(view.jobs) < view.total:
         note(f"{len(view.jobs)} of {view.total} jobs; --limit 0 lists all")
     elif not view.total and not view.unreadable:
         note("no such job" if phase or lifecycle or prefix else "no jobs")
     return view
-
-
-def _check_phase(manager: StateManager, phase: str) -> None:
-    """Raise Trouble for a phase that no lifecycle at hand has: no job could ever be in it."""
-    known = dict.fromkeys(
-        state
-        for lifecycle in manager.lifecycles
-        for machine in lifecycle.machines.values()
-        for state in machine.states
-    )
-    if phase not in known:
-        raise Trouble(f"no lifecycle here has a phase {phase!r}{nearest(phase, list(known))}")
 
 
 def _stuck(session: Session) -> model.StuckView:

@@ -6,7 +6,7 @@ import click
 
 from milepost.arguments import MAX_COUNT
 from milepost.cli.options import examples, job_argument, with_store
-from milepost.cli.scoping import scope_of, with_scope
+from milepost.cli.scoping import scope_for, with_scope
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import plan as model
 
@@ -41,5 +41,7 @@ def plan(context: click.Context, *, job: str, keys: int) -> None:
     """
     session = session_of(context)
     with session.reading() as manager:
-        view = model.plan(manager, find_job(manager, job), scope=scope_of(context), keys=keys)
+        job_id = find_job(manager, job)
+        scope = scope_for(context, manager, job_id)
+        view = model.plan(manager, job_id, scope=scope, keys=keys)
     session.answer(view, lambda: model.plan_page(view))

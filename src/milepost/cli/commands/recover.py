@@ -9,9 +9,10 @@ import click
 
 from milepost.arguments import MAX_COUNT
 from milepost.cli.commands.plan import keys_option
+from milepost.cli.naming import complete_jobs
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
-from milepost.cli.scoping import scope_of, with_scope
+from milepost.cli.scoping import scope_for, scope_of, with_scope
 from milepost.cli.session import Session, find_job, session_of, tell_unreadable
 from milepost.cli.watching import leased, watch
 from milepost.inspect import recover as model
@@ -47,7 +48,7 @@ take_over_option = click.option(
         "milepost recover --expired --db jobs.db --apply",
     ),
 )
-@click.argument("job", metavar="[JOB]", required=False)
+@click.argument("job", metavar="[JOB]", required=False, shell_complete=complete_jobs)
 @click.option(
     "--expired",
     is_flag=True,
@@ -96,6 +97,7 @@ def recover(
         raise click.UsageError("which job? Name it, or say --expired", context)
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
+        scope = scope_for(context, manager, job_id)
         reason = take_over or _REASON
         done = carried_out(
             manager,

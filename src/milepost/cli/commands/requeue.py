@@ -6,7 +6,7 @@ import click
 
 from milepost.cli.commands.plan import keys_option
 from milepost.cli.options import examples, job_argument, with_store
-from milepost.cli.scoping import scope_of, with_items_scope
+from milepost.cli.scoping import scope_for, with_items_scope
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import requeue as model
 
@@ -34,8 +34,8 @@ def requeue(context: click.Context, *, job: str, apply: bool, keys: int) -> None
     other job has.
     """
     session = session_of(context)
-    scope = scope_of(context)
     with session.writing() if apply else session.reading() as manager:
         job_id = find_job(manager, job)
+        scope = scope_for(context, manager, job_id)
         view = model.requeue(manager, job_id, scope=scope, keys=keys, apply=apply)
     session.answer(view, lambda: model.requeue_page(view))

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import click
 import msgspec
 
+from milepost.cli.naming import complete_jobs
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal, note, write_format
 from milepost.cli.session import Session, session_of
@@ -33,7 +34,7 @@ _NOT_SOUND = 1
         "milepost verify --repair --db jobs.db",
     ),
 )
-@click.argument("job", metavar="[JOB]", required=False)
+@click.argument("job", metavar="[JOB]", required=False, shell_complete=complete_jobs)
 @click.option("--repair", is_flag=True, help="Show what a repair would do; with --apply, do it.")
 @click.option("--apply", is_flag=True, help="Do what --repair shows; without it nothing changes.")
 @click.option("--quarantine", is_flag=True, help="List what repairs took out of its place.")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pyroaring import BitMap
-
 from milepost.errors import RoleAbsent
+from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.job.versions import absent as unread
 from milepost.log.codec import decode_snapshot
@@ -68,7 +67,7 @@ class Meaning:
         return self._parts(fact, version)
 
     def _parts(self, fact: ItemsFired, version: str) -> list[Part]:
-        asked = BitMap(fact.ordinals)
+        asked = bitmap(fact.ordinals)
         found: list[Part] = []
         for ledger in self._state.ledgers.values():
             hit = ledger.universe & asked

@@ -1,0 +1,139 @@
+"""No word of a lifecycle stands in the code that keeps jobs: what a state means, its roles say.
+
+A state, an event or a variable that was renamed in a definition and not in a constant would be
+told apart from itself, without an error. So there are no such constants.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import milepost
+from milepost.lifecycles import mapreduce, mapreduce_v1
+from milepost.machine import Lifecycle, Machine
+
+SOURCE: Final = Path(milepost.__file__).parent
+
+CHECKED: Final = (
+    *("cli", "inspect", "bridges", "discovery", "process", "stores", "testing", "text"),
+    *("arguments", "clock", "errors", "machine", "metrics", "roles"),
+)
+"""Folders and modules; `lifecycles` has the words, `legacy` makes jobs of one lifecycle."""
+
+ROLE_TAKERS: Final = ("require", "takers_of")
+"""Functions that take the name of a role, which some lifecycle may have given to an event too."""
+
+COMMAND: Final = "the command's name"
+LABEL: Final = "a label of a page"
+PARAMETER: Final = "the name of a parameter"
+COLUMN: Final = "a column of the tables"
+
+OURS: Final[dict[str, dict[str, str]]] = {
+    "cli/commands/dead.py": {"dead": COMMAND},
+    "cli/commands/items.py": {"items": COMMAND},
+    "cli/commands/recover.py": {"recover": COMMAND, "job": PARAMETER},
+    "cli/commands/requeue.py": {"requeue": COMMAND},
+    "cli/commands/verify.py": {"job": PARAMETER},
+    "cli/naming.py": {"job": PARAMETER},
+    "cli/options.py": {"job": PARAMETER},
+    "inspect/changes.py": {"job": LABEL},
+    "inspect/dead.py": {
+        "item": LABEL,
+        "attempts": LABEL,
+        "crashes": LABEL,
+        "cause": "a name of the exported lines",
+        "message": "a name of the exported lines",
+    },
+    "inspect/diagram.py": {"job": LABEL},
+    "inspect/fork.py": {"job": LABEL, "items": LABEL},
+    "inspect/plan.py": {"job": LABEL},
+    "inspect/requeue.py": {"job": LABEL, "requeue": LABEL},
+    "inspect/show.py": {"job": LABEL, "variables": LABEL, "settled": LABEL},
+    "inspect/sizes.py": {"job": LABEL},
+    "stores/sqlite/reading.py": {"job": COLUMN},
+    "stores/sqlite/salvage.py": {"job": COLUMN},
+    "stores/sqlite/writing.py": {"job": COLUMN},
+}
+"""Words that are our own where they stand, with the reason."""
+
+
+def words_of(lifecycle: Lifecycle) -> set[str]:
+    """The names that a definition gives."""
+    found = {lifecycle.name, *lifecycle.enums, *lifecycle.machines}
+    found |= {member for members in lifecycle.enums.values() for member in members}
+    for machine in lifecycle.machines.values():
+        found |= set(_of_machine(machine))
+    return found
+
+
+def _of_machine(machine: Machine) -> Iterator[str]:
+    yield from (*machine.states, *machine.events, *machine.groups, *machine.guards)
+    yield from (*machine.collections, *(each.name for each in machine.variables))
+    for event in machine.event_specs.values():
+        yield from (field.name for field in event.fields)
+
+
+WORDS: Final = words_of(mapreduce.LIFECYCLE) | words_of(mapreduce_v1.LIFECYCLE)
+
+
+def constants(code: str) -> Iterator[tuple[int, str]]:
+    """Strings of `code` that are a word of the lifecycle, with their lines.
+
+    What is listed in `__all__` are names of the module, and what a `Literal` lists or a function
+    that takes a role is given are roles.
+    """
+    tree = ast.parse(code)
+    passed = {
+        id(each) for node in ast.walk(tree) for part in _ours(node) for each in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in passed and node.value in WORDS:
+            yield node.lineno, str(node.value)
+
+
+def _ours(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
+    ):
+        yield node.value
+    if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "Literal":
+        yield node.slice
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ROLE_TAKERS:
+        yield from node.args
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """The modules that are checked: place and text."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        place = path.relative_to(SOURCE)
+        if place.parts[0].removesuffix(".py") in CHECKED:
+            yield place.as_posix(), path.read_text(encoding="utf-8")
+
+
+def test_no_word_of_the_lifecycle_is_a_constant() -> None:
+    """But for those that are our own words where they stand."""
+    found = [
+        f"{place}:{line}: {word!r}"
+        for place, text in modules()
+        for line, word in constants(text)
+        if word not in OURS.get(place, {})
+    ]
+    assert found == [], "\n".join(found)
+
+
+def test_every_exception_is_needed() -> None:
+    used = {(place, word) for place, text in modules() for _, word in constants(text)}
+    assert {(place, word) for place, words in OURS.items() for word in words} <= used
+
+
+def test_a_word_is_found() -> None:
+    """Control: names of each kind in code that could be ours, and none of what only looks so."""
+    planted = ["failed", "retry", "item", "active", "attempts_left", "max_crashes", "executor_lost"]
+    planted += ["message", "items"]
+    code = "\n".join(f"state.takers({word!r})" for word in planted)
+    assert [word for _, word in constants(code)] == planted
+    innocent = '__all__ = ["retry"]\nRole = Literal["retry"]\nstate.require("retry")\nx = "retries"'
+    assert list(constants(innocent)) == []
