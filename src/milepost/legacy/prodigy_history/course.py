@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from milepost.legacy.prodigy import ItemStatus, OldItem, OldJob, OldPhase, OutcomeKind
 from milepost.legacy.prodigy_history.notes import Note, Notes
+from milepost.lifecycles.mapreduce import ItemEventName, JobStateName
 
-__all__ = ["Course", "Ending", "Phase", "course_of"]
-
-Phase: TypeAlias = Literal["setup", "map", "reduce", "completed"]
+__all__ = ["Course", "Ending", "course_of"]
 
 _OPEN: Final = frozenset({ItemStatus.PENDING, ItemStatus.IN_FLIGHT})
 _DECIDED: Final = frozenset({ItemStatus.DONE, ItemStatus.DEAD})
@@ -24,22 +23,22 @@ _DECIDED: Final = frozenset({ItemStatus.DONE, ItemStatus.DEAD})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """Where the history of an item leads, and an event that follows it here, or `""`."""
+    """Where the history of an item leads, and an event that follows it here, if one does."""
 
     status: ItemStatus
-    then: Literal["", "skip"] = ""
+    then: ItemEventName | None = None
 
     @property
     def settled(self) -> bool:
         """True if no attempt follows."""
-        return self.then == "skip" or self.status in _DECIDED
+        return self.then is ItemEventName.SKIP or self.status in _DECIDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
     """The furthest phase, how the job stopped in it if it did, and how each item ends, in order."""
 
-    phase: Phase
+    phase: JobStateName
     stopped: OutcomeKind | None
     has_reduce: bool
     endings: tuple[Ending, ...]
@@ -51,7 +50,11 @@ def course_of(old: OldJob, usable: Sequence[bool], notes: Notes) -> Course:
         not known and i.status not in _DECIDED for i, known in zip(old.items, usable, strict=True)
     ]
     phase = _phase(old, needy, notes)
-    stopped = old.outcome.kind if old.outcome is not None and phase != "completed" else None
+    stopped = (
+        old.outcome.kind
+        if old.outcome is not None and phase is not JobStateName.COMPLETED
+        else None
+    )
     if stopped is OutcomeKind.COMPLETED:
         stopped = None
     endings = tuple(
@@ -60,7 +63,7 @@ def course_of(old: OldJob, usable: Sequence[bool], notes: Notes) -> Course:
     )
     skipped = [i.old_id for i, needs in zip(old.items, needy, strict=True) if needs]
     notes.some(Note.ITEMS_SKIPPED, skipped, "items have no value to work on: left out of the job")
-    if phase in ("reduce", "completed"):
+    if phase in (JobStateName.REDUCE, JobStateName.COMPLETED):
         opened = [
             item.old_id
             for item, ending in zip(old.items, endings, strict=True)
@@ -73,10 +76,10 @@ def course_of(old: OldJob, usable: Sequence[bool], notes: Notes) -> Course:
     )
 
 
-def _phase(old: OldJob, needy: Sequence[bool], notes: Notes) -> Phase:
+def _phase(old: OldJob, needy: Sequence[bool], notes: Notes) -> JobStateName:
     match old.phase:
         case OldPhase.DONE:
-            return "completed"
+            return JobStateName.COMPLETED
         case OldPhase.REDUCE:
             waiting = [
                 item.old_id
@@ -85,9 +88,9 @@ def _phase(old: OldJob, needy: Sequence[bool], notes: Notes) -> Phase:
             ]
             message = "items without an outcome in a job that was in reduce: it is in map here"
             notes.some(Note.PHASE_HELD_BACK, waiting, message)
-            return "map" if waiting else "reduce"
+            return JobStateName.MAP if waiting else JobStateName.REDUCE
         case OldPhase.SETUP if not any(needy):
-            return "setup"
+            return JobStateName.SETUP
         case OldPhase.SETUP:
             notes.add(Note.PHASE_HELD_BACK, "only in map can items be left out: it is in map here")
         case None:
@@ -96,21 +99,21 @@ def _phase(old: OldJob, needy: Sequence[bool], notes: Notes) -> Phase:
             )
         case _:
             pass
-    return "map"
+    return JobStateName.MAP
 
 
-def _ending(item: OldItem, phase: Phase, *, needs_value: bool) -> Ending:
-    if needs_value or (phase == "completed" and item.status in _OPEN):
-        return Ending(status=item.status, then="skip")
-    if phase in ("reduce", "completed") and item.status is ItemStatus.FAILED:
+def _ending(item: OldItem, phase: JobStateName, *, needs_value: bool) -> Ending:
+    if needs_value or (phase is JobStateName.COMPLETED and item.status in _OPEN):
+        return Ending(status=item.status, then=ItemEventName.SKIP)
+    if phase in (JobStateName.REDUCE, JobStateName.COMPLETED) and item.status is ItemStatus.FAILED:
         return Ending(status=ItemStatus.DEAD)
     return Ending(status=item.status)
 
 
-def _has_reduce(old: OldJob, phase: Phase, notes: Notes) -> bool:
+def _has_reduce(old: OldJob, phase: JobStateName, notes: Notes) -> bool:
     if old.has_reduce is not None:
         return old.has_reduce
-    if phase == "completed":
+    if phase is JobStateName.COMPLETED:
         return old.reduce.started
     message = "nothing says whether the job is to be reduced: it is here"
     notes.add(Note.REDUCE_UNKNOWN, message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,10 +20,30 @@ from milepost.legacy.prodigy_history.notes import Note, Notes, lines_of
 from milepost.legacy.prodigy_history.storable import encoded, item_key
 from milepost.legacy.prodigy_history.timeline import Happening, Times, commits_of
 from milepost.legacy.prodigy_history.variables import first_variables, reduce_variables
+from milepost.lifecycles.mapreduce import (
+    ITEM,
+    JOB,
+    AnyItemEvent,
+    AnyJobEvent,
+    Cause,
+    ItemEventName,
+    ItemFail,
+    ItemSucceed,
+    JobFail,
+    JobFinishMap,
+    JobFinishReduce,
+    JobPause,
+    JobSetVariables,
+    JobStartMap,
+    JobStateName,
+    item_context,
+    job_context,
+)
+from milepost.log.codec import encode_value
 from milepost.log.drafts import CommitDraft, LogDraft
 from milepost.log.facts import Draft, Imported, JobCreated, JobFired
 from milepost.log.payloads import PayloadCodec
-from milepost.machine import Lifecycle
+from milepost.machine import Lifecycle, Machine, Values
 
 __all__ = ["TOOL", "log_of"]
 
@@ -81,15 +100,17 @@ def log_of(
         lifecycle=lifecycle.name,
         version=lifecycle.version,
         digest=lifecycle.digest,
-        job_params={"max_dead": _max_dead(old, told), "has_reduce": course.has_reduce},
-        item_params={"max_attempts": _max_attempts(told)},
+        job_params=_params(
+            JOB, job_context(max_dead=_max_dead(old, told), has_reduce=course.has_reduce)
+        ),
+        item_params=_params(ITEM, item_context(max_attempts=_max_attempts(told))),
         variables=first_variables(old, notes),
         item_count=listing.count,
         fingerprint=listing.fingerprint,
     )
     times = Times(now_us)
     created_at_us = _created_at_us(old, told, times, now_us)
-    commits = [] if course.phase == "setup" else _map(told, notes, times, created_at_us)
+    commits = [] if course.phase is JobStateName.SETUP else _map(told, notes, times, created_at_us)
     after_us = commits[-1].at_us if commits else created_at_us
     commits += _course(old, course, notes, times, after_us)
     after_us = commits[-1].at_us if commits else created_at_us
@@ -187,18 +208,21 @@ def _map(told: list[_Told], notes: Notes, times: Times, created_at_us: int) -> l
         at_us = created_at_us
         for rank, move in enumerate(one.story.moves):
             at_us = times.of(move.at, at_us)
-            readable: dict[str, Any] | None = None
-            opaque: dict[str, msgspec.Raw] | None = None
-            if move.event == "fail":
-                readable = {"cause": move.cause}
-                opaque = {"message": _text(move.message)}
-            elif move.event == "succeed":
-                opaque = {"result": _result(one.item, notes)}
-            happened.append(Happening(at_us, rank, move.event, one.ordinal, readable, opaque))
+            match move.event:
+                case ItemEventName.FAIL:
+                    readable, opaque = _parted(
+                        ITEM, ItemFail(cause=move.cause, message=_text(move.message))
+                    )
+                case ItemEventName.SUCCEED:
+                    readable, opaque = _parted(ITEM, ItemSucceed(result=_result(one.item, notes)))
+                case _:
+                    readable, opaque = {}, None
+            event = move.event.value
+            happened.append(Happening(at_us, rank, event, one.ordinal, readable or None, opaque))
         if one.ending.then:
             rank = len(one.story.moves)
-            happened.append(Happening(at_us, rank, one.ending.then, one.ordinal))
-    began = Draft(fact=JobFired("start_map", {"variables": {}}))
+            happened.append(Happening(at_us, rank, one.ending.then.value, one.ordinal))
+    began = _fired(JobStartMap(variables={}))
     return [CommitDraft(created_at_us, [began]), *commits_of(happened)]
 
 
@@ -210,11 +234,41 @@ def _result(item: OldItem, notes: Notes) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(result_of(None)))
 
 
-def _text(message: str) -> msgspec.Raw:
+def _text(message: str) -> str:
     raw = encoded(message, "a message")
     if isinstance(raw, msgspec.Raw):
-        return raw
-    return msgspec.Raw(msgspec.json.encode(f"(a message that cannot be stored: {raw.problem})"))
+        return message
+    return f"(a message that cannot be stored: {raw.problem})"
+
+
+def _params(machine: Machine, context: Values) -> dict[str, Any]:
+    """The parameters in the context that a machine begins with."""
+    return {one.name: context[one.name] for one in machine.variables if one.param}
+
+
+def _fired(payload: AnyJobEvent) -> Draft:
+    """An event of the job, with its payload."""
+    readable, opaque = _parted(JOB, payload)
+    return Draft(fact=JobFired(payload.event.value, readable), body=opaque)
+
+
+def _parted(
+    machine: Machine, payload: AnyItemEvent | AnyJobEvent
+) -> tuple[dict[str, Any], dict[str, msgspec.Raw] | None]:
+    """The payload of an event: what the fold reads of it, and the rest, encoded."""
+    event = payload.event.value
+    readable: dict[str, Any] = {}
+    opaque: dict[str, msgspec.Raw] = {}
+    given = machine.payload(event, payload)
+    for part in machine.event_specs[event].fields:
+        value = given[part.name]
+        if part.readable or (event, part.name) in machine.roles.variables:
+            readable[part.name] = value
+        elif isinstance(value, msgspec.Raw):
+            opaque[part.name] = value
+        else:
+            opaque[part.name] = msgspec.Raw(encode_value(value, part.name))
+    return readable, opaque or None
 
 
 def _course(
@@ -223,37 +277,32 @@ def _course(
     """What the job itself did after its items, one commit each."""
     reduce, commits = old.reduce, list[CommitDraft]()
 
-    def take(
-        event: str,
-        at: datetime | None,
-        readable: Mapping[str, Any],
-        opaque: Mapping[str, msgspec.Raw] | None = None,
-    ) -> None:
+    def take(payload: AnyJobEvent, at: datetime | None) -> None:
         at_us = times.of(at, commits[-1].at_us if commits else after_us)
-        fact = JobFired(event, dict(readable))
-        commits.append(CommitDraft(at_us, [Draft(fact=fact, body=opaque)]))
+        commits.append(CommitDraft(at_us, [_fired(payload)]))
 
     ended_at = old.outcome.at if old.outcome is not None else None
-    reduced = course.phase in ("reduce", "completed") and course.has_reduce
-    if course.phase in ("reduce", "completed"):
+    mapped = course.phase in (JobStateName.REDUCE, JobStateName.COMPLETED)
+    reduced = mapped and course.has_reduce
+    if mapped:
         finished_at = reduce.started_at if course.has_reduce else ended_at
-        take("finish_map", finished_at, {})
+        take(JobFinishMap(), finished_at)
     variables = reduce_variables(old, notes)
-    if variables and (reduced or course.phase in ("setup", "map")):
-        take("set_variables", reduce.saved_at, {"variables": variables})
-    if reduced and course.phase == "completed":
+    if variables and (reduced or not mapped):
+        take(JobSetVariables(variables=variables), reduce.saved_at)
+    if reduced and course.phase is JobStateName.COMPLETED:
         given = {"output": reduce.output, "steps": variables.get("prodigy.reduce_steps", [])}
         raw = encoded(given, "the result of reduce")
         if not isinstance(raw, msgspec.Raw):
             notes.add(Note.VALUE_NOT_STORED, str(raw))
             raw = msgspec.Raw(msgspec.json.encode(result_of(None)))
-        take("finish_reduce", reduce.completed_at or ended_at, {}, {"result": raw})
+        take(JobFinishReduce(result=raw), reduce.completed_at or ended_at)
     message = old.outcome.message if old.outcome is not None else ""
     match course.stopped:
         case OutcomeKind.FAILED:
-            take("fail", ended_at, {"cause": "error"}, {"message": _text(message)})
+            take(JobFail(cause=Cause.ERROR, message=_text(message)), ended_at)
         case OutcomeKind.PAUSED:
-            take("pause", ended_at, {})
+            take(JobPause(), ended_at)
         case _:
             pass
     return commits

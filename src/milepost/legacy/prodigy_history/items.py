@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from milepost.legacy.prodigy import AttemptOutcome, ItemStatus, OldAttempt, OldItem, OldResult
+from milepost.lifecycles.mapreduce import Cause, ItemEventName
 
 __all__ = ["MOST_ATTEMPTS", "UNTOLD", "Move", "Story", "result_of", "story_of"]
 
@@ -47,9 +48,9 @@ _SETTLED: Final = frozenset({ItemStatus.DONE, ItemStatus.DEAD})
 class Move(NamedTuple):
     """One event of an item; `at` is None where no time of its own is known."""
 
-    event: str
+    event: ItemEventName
     at: datetime | None = None
-    cause: str = ""
+    cause: Cause = Cause.ERROR
     message: str = ""
 
 
@@ -147,41 +148,41 @@ def _began_at(attempt: OldAttempt) -> datetime | None:
 
 def _passed(attempt: OldAttempt) -> tuple[Move, ...]:
     """An attempt after which the item was pending again."""
-    start = Move("start", _began_at(attempt))
+    start = Move(ItemEventName.START, _began_at(attempt))
     match attempt.outcome:
         case AttemptOutcome.UNFINISHED:
-            return start, _failed(attempt), Move("retry")
+            return start, _failed(attempt), Move(ItemEventName.RETRY)
         case AttemptOutcome.SUCCEEDED:
-            ended = Move("fail", attempt.ended_at, "error", _OTHER_RESULT)
-            return start, ended, Move("retry")
+            ended = Move(ItemEventName.FAIL, attempt.ended_at, Cause.ERROR, _OTHER_RESULT)
+            return start, ended, Move(ItemEventName.RETRY)
         case _:
-            return start, _failed(attempt), Move("retry")
+            return start, _failed(attempt), Move(ItemEventName.RETRY)
 
 
 def _last(attempt: OldAttempt, item: OldItem, status: ItemStatus) -> list[Move]:
     """The attempt after which the item stood as it does."""
-    moves = [Move("start", _began_at(attempt))]
+    moves = [Move(ItemEventName.START, _began_at(attempt))]
     match status:
         case ItemStatus.DONE:
             ended_at = attempt.ended_at
             if ended_at is None and item.result is not None:
                 ended_at = item.result.ended_at
-            moves.append(Move("succeed", ended_at))
+            moves.append(Move(ItemEventName.SUCCEED, ended_at))
         case ItemStatus.FAILED:
             moves.append(_failed(attempt))
         case ItemStatus.DEAD:
             given_up_at = item.dead_letter.last_attempt_at if item.dead_letter else None
-            moves += [_failed(attempt), Move("give_up", given_up_at)]
+            moves += [_failed(attempt), Move(ItemEventName.GIVE_UP, given_up_at)]
     return moves
 
 
 def _failed(attempt: OldAttempt) -> Move:
-    cause = "error"
+    cause = Cause.ERROR
     if attempt.outcome is AttemptOutcome.TIMED_OUT or attempt.cause == "Timeout":
-        cause = "timeout"
+        cause = Cause.TIMEOUT
     elif attempt.outcome is AttemptOutcome.UNFINISHED or attempt.cause in _LOST:
-        cause = "executor_lost"
-    return Move("fail", attempt.ended_at, cause, _message(attempt))
+        cause = Cause.EXECUTOR_LOST
+    return Move(ItemEventName.FAIL, attempt.ended_at, cause, _message(attempt))
 
 
 def _message(attempt: OldAttempt) -> str:
