@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
@@ -26,6 +27,7 @@ __all__ = [
     "DIGEST_BYTES",
     "MAX_BLOCK_BYTES",
     "Tally",
+    "as_json",
     "chain_start",
     "check_body",
     "content_key",
@@ -89,6 +91,11 @@ def digest_of(*parts: bytes, key: bytes = b"") -> bytes:
 def chain_start(job_id: str) -> bytes:
     """What the first digest of a job's log is chained to."""
     return digest_of(b"milepost log\0", job_id.encode())
+
+
+def as_json(value: object, kind: str) -> object:
+    """What is stored of the `value` of a payload's field of type `kind`: of bytes, base 64."""
+    return b64encode(value).decode() if kind == "bytes" and isinstance(value, bytes) else value
 
 
 def encode_value(value: object, what: str) -> bytes:

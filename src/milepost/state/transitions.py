@@ -22,7 +22,7 @@ from milepost.items.ledger import Ledger
 from milepost.items.ledgers import parts_in
 from milepost.items.parts import done_states
 from milepost.job.state import JobState
-from milepost.log.codec import encode_value, encode_variables, value_digest
+from milepost.log.codec import as_json, encode_value, encode_variables, value_digest
 from milepost.log.facts import Draft, ItemsFired, JobFired, WriteRejected
 from milepost.log.payloads import PayloadCodec, digest_key
 from milepost.machine import Machine, Payload, Values
@@ -364,7 +364,7 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
             readable[name] = _variables(machine, event, name, value, limits)
         else:
             try:
-                encoded = encode_value(value, name)
+                encoded = encode_value(as_json(value, part.type), name)
             except ValueInvalid as error:
                 error.what = _named(request, name)
                 raise
