@@ -12,8 +12,9 @@ from typing import Final
 from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import StateError, StoreUnreadable
-from milepost.job.versions import named
+from milepost.job.versions import Catalogue, named
 from milepost.log.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
+from milepost.roles import Outcome
 from milepost.state.checkpoint import KEPT, superfluous
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
@@ -24,6 +25,7 @@ from milepost.text.wording import short_repr
 
 __all__ = [
     "ACTIVE",
+    "ENDED",
     "UNKNOWN",
     "Kept",
     "RetentionPlan",
@@ -42,6 +44,17 @@ ACTIVE: Final = "active"
 UNKNOWN: Final = "unknown"
 """The outcome of a job whose lifecycle is not at hand: it may have ended, or be at work."""
 
+ENDED: Final = "ended"
+"""The outcome of a job that has ended, where its lifecycle has no role that says how."""
+
+_NAMES: Final[Mapping[Outcome, str]] = {
+    Outcome.SUCCEEDED: "completed",
+    Outcome.FAILED: "failed",
+    Outcome.CANCELLED: "cancelled",
+}
+"""The names that policies and tombstones have for outcomes."""
+
+_UNSAID: Final = "its lifecycle does not say how it ended (roles: outcomes)"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST: Final = timedelta(days=1_000_000)
 
@@ -49,11 +62,12 @@ _LONGEST: Final = timedelta(days=1_000_000)
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """How long a job is kept after its newest commit, by the phase that it ended in.
+    """How long a job is kept after its newest commit, by how it ended.
 
-    None keeps such jobs for ever. Active and paused jobs always stay. Of a job that stays, the
-    newest `checkpoints` of each reason are kept. The tombstone of a deleted job, which takes some
-    hundred bytes, is kept for `tombstones`.
+    That is what its lifecycle's roles say: `completed` is for those that succeeded. None keeps such
+    jobs for ever, as those are kept of which no role says how they ended. Active and paused jobs
+    always stay. Of a job that stays, the newest `checkpoints` of each reason are kept. The
+    tombstone of a deleted job, which takes some hundred bytes, is kept for `tombstones`.
     Jobs of a lifecycle that `lifecycles` names go by the policy there, whose ages and number of
     checkpoints stand in the place of these.
     """
@@ -83,14 +97,10 @@ class RetentionPolicy:
         """The policy for jobs of the lifecycle of that name."""
         return self.lifecycles.get(lifecycle, self)
 
-    def outcome(self, phase: str) -> str:
-        """`phase` if it is one that jobs end in, else ACTIVE."""
-        return phase if phase in ("completed", "failed", "cancelled") else ACTIVE
-
     def kept_for(self, outcome: str) -> timedelta | None:
         """How long jobs of that outcome are kept, None for ever."""
-        ages = {"completed": self.completed, "failed": self.failed, "cancelled": self.cancelled}
-        return ages.get(outcome)
+        ages = (self.completed, self.failed, self.cancelled)
+        return dict(zip(_NAMES.values(), ages, strict=True)).get(outcome)
 
 
 @short_repr
@@ -218,13 +228,13 @@ def judge(
         policy = policy.of(lifecycle)
         outcome, why, reason = UNKNOWN, Why.UNKNOWN, named(lifecycle, version, job.lifecycle)
         if loader.tables.knows(job.lifecycle):
-            outcome, why, reason = policy.outcome(phase), Why.ACTIVE, ""
+            outcome, why, reason = _outcome(loader.tables, job.lifecycle, phase), Why.ACTIVE, ""
             kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
     ended = outcome not in (ACTIVE, UNKNOWN)
     now_us = observer.now_us()
     age = timedelta(microseconds=max(now_us - tip.at_us, 0))
     if ended:
-        reason = keep.reason if keep else ""
+        reason = keep.reason if keep else _UNSAID if outcome == ENDED else ""
         if tip.at_us > now_us:  # it is kept from then on: what is young by mistake can still go
             reason = reason or f"its newest commit is dated ahead, at {instant(tip.at_us)}"
         why = Why.FOR_EVER
@@ -251,6 +261,30 @@ def judge(
         size_bytes=0,
         goes_bytes=0,
     )
+
+
+def _outcome(tables: Catalogue, digest: str, phase: str) -> str:
+    """How a job has ended that is in `phase` of the version of that digest, or ACTIVE or ENDED.
+
+    By the roles of that version, and where those say nothing, of the one that it would go on under.
+    """
+    version, current = tables.get(digest), tables.current_of(digest)
+    outcome = None
+    final = False
+    if version is not None:
+        root = version.machines[version.root]
+        outcome, final = root.roles.outcomes.get(phase), phase in root.final
+    upgrade = current.upgrades.get(digest) if current is not None else None
+    if current is not None and upgrade is not None and outcome is None:
+        root = current.machines[current.root]
+        earlier = upgrade.machines.get(current.root)
+        if earlier is not None:
+            after = earlier.states.get(phase, phase)
+            outcome = earlier.roles.outcomes.get(phase) or root.roles.outcomes.get(after)
+            final = final or after in root.final
+    if outcome is not None:
+        return _NAMES[outcome]
+    return ENDED if final else ACTIVE
 
 
 def keep_of(for_: timedelta | None, reason: str, now_us: int) -> StoredKeep:

@@ -11,6 +11,7 @@ from milepost.job.state import JobState
 from milepost.log.codec import decode_body
 from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, MembersAdded, Rewound
 from milepost.log.rows import StoredJob
+from milepost.machine import Machine
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.locating import lineage
@@ -33,7 +34,7 @@ def before_phase(
 ) -> WayBack | None:
     """The way back to the beginning of `phase`; None if nothing has happened since.
 
-    A phase is entered from another active one: neither a resumed nor a retried job enters it. Of
+    A phase is entered from any other state: but neither a resumed nor a retried job enters it. Of
     several times the last is meant that no rewind has undone. Cost: one pass over the tallies,
     and the log from the checkpoint before the one commit that is looked for; the heads since, if
     items were added since: those stay, if the phase takes items. Raises ScopeInvalid if the job
@@ -54,13 +55,25 @@ def _way_back(
         raise ScopeInvalid(problem=problem)
     if phase == tip.machine.initial:
         return WayBack(loader.state_at(reader, job, 1)) if tip.seq > 1 else None
-    rows = tip.machine.transitions
-    entering = {r.event for r in rows if r.target == phase != r.source and r.source in active}
+    entering = _entering(tip.machine, phase)
     for seq in reversed(list(_turning_points(loader, reader, job, tip))):
         way = _entry(loader, reader, job, seq, phase, entering)
         if way is not None:
             return way
     raise ScopeInvalid(problem=f"job {tip.id} has not been in {phase!r} yet: it is in {tip.phase}")
+
+
+def _entering(machine: Machine, phase: str) -> set[tuple[str, str]]:
+    """The states and events by which the job enters `phase`, and does not go on in it."""
+    roles = machine.roles
+    return {
+        (row.source, row.event)
+        for row in machine.transitions
+        if row.target == phase != row.source
+        and not row.history
+        and row.source not in roles.paused
+        and row.event != roles.resume.get(row.source)
+    }
 
 
 def _turning_points(loader: Loader, reader: Reader, job: StoredJob, tip: JobState) -> Iterator[int]:
@@ -76,12 +89,18 @@ def _turning_points(loader: Loader, reader: Reader, job: StoredJob, tip: JobStat
 
 
 def _entry(
-    loader: Loader, reader: Reader, job: StoredJob, seq: int, phase: str, entering: set[str]
+    loader: Loader,
+    reader: Reader,
+    job: StoredJob,
+    seq: int,
+    phase: str,
+    entering: set[tuple[str, str]],
 ) -> WayBack | None:
     """The way back from the commit `seq`, if the job entered `phase` in it."""
+    events = {event for _, event in entering}
     row = next(iter(reader.rows(job.number, seq - 1, seq, bodies=True)))
     facts = loader.facts(job, row)
-    if not any(isinstance(fact, JobFired) and fact.event in entering for fact in facts):
+    if not any(isinstance(fact, JobFired) and fact.event in events for fact in facts):
         return None
     bodies = decode_body(
         row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads
@@ -101,8 +120,9 @@ def _entry(
             continue
         again.append(draft)
         came_from, state = state.phase, apply(state, draft.fact)
-        entered = isinstance(draft.fact, JobFired) and draft.fact.event in entering
-        if entered and came_from != state.phase == phase:
+        fact = draft.fact
+        entered = isinstance(fact, JobFired) and (came_from, fact.event) in entering
+        if entered and state.phase == phase:
             return WayBack(base, tuple(again))
     return None
 
