@@ -10,7 +10,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -19,13 +20,14 @@ from click.testing import CliRunner
 
 from milepost import ItemEvent, StateManager
 from milepost.cli import main
+from milepost.machine import Lifecycle
 from milepost.testing import FakeClock
 from tests.integration.cli import old_home
 from tests.integration.cli.story import tell
 from tests.integration.cli.test_verify import damage
 from tests.stores import make
 
-__all__ = ["KEPT", "ask"]
+__all__ = ["KEPT", "Spelling", "ask"]
 
 KEPT: Final = Path(__file__).parents[2] / "golden" / "answers.txt"
 
@@ -107,16 +109,38 @@ _SIZES: Final = ("backup", "compact", "gc", "sizes")
 """Pages of these hold sizes of what was compressed, which the library for that decides."""
 
 
-def ask() -> str:
+@dataclass(frozen=True)
+class Spelling:
+    """How a lifecycle spells what the stores and calls here say by the built-in one's names.
+
+    `manager` makes a manager understand these names, `arguments` spells those of a call, and
+    `back` gives the text of an answer by these names. `environment` lets the command line find
+    the lifecycle. Calls that begin with one of `left_out` are not asked.
+    """
+
+    lifecycles: tuple[Lifecycle, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    manager: Callable[[StateManager], Any] = lambda manager: manager
+    arguments: Callable[[list[str]], list[str]] = lambda arguments: arguments
+    back: Callable[[str], str] = lambda text: text
+
+
+BUILT_IN: Final = Spelling()
+
+
+def ask(spelling: Spelling = BUILT_IN) -> str:
     """Every call with its answer, as a page and in JSON, on stores of its own.
 
     What differs between machines stands as a word: paths, sizes in bytes, digests.
     """
     told: list[str] = []
-    with _stores() as (clock, as_pages), _stores() as (other, in_json):
+    with _stores(spelling) as (clock, as_pages), _stores(spelling) as (other, in_json):
         for call in _CALLS:
-            page = _run(call, clock, as_pages)
-            answer = _run(f"{call} --json", other, in_json)
+            if call.startswith(spelling.left_out or ("-",)):
+                continue
+            page = _run(call, clock, as_pages, spelling)
+            answer = _run(f"{call} --json", other, in_json, spelling)
             drawn = call.startswith("diagram") and "--mermaid" not in call
             if not drawn and call.split()[0] not in _SIZES:
                 told.append(f"$ milepost {call}\n{page}")
@@ -125,14 +149,14 @@ def ask() -> str:
 
 
 @contextlib.contextmanager
-def _stores() -> Iterator[tuple[FakeClock, Path]]:
+def _stores(spelling: Spelling) -> Iterator[tuple[FakeClock, Path]]:
     """A folder with a store of everything, one that is damaged, one of format 1, an old home."""
     with tempfile.TemporaryDirectory() as name:
         folder, clock = Path(name), FakeClock()
-        store = tell(folder, clock, silent_s=0)
+        store = tell(folder, clock, silent_s=0, lifecycles=spelling.lifecycles, of=spelling.manager)
         shutil.copy(store, folder / "left.db")
-        with StateManager.open(store, clock=clock) as manager:
-            _more(manager, clock)
+        with StateManager.open(store, clock=clock, lifecycles=spelling.lifecycles) as manager:
+            _more(spelling.manager(manager), clock)
         shutil.copy(store, folder / "torn.db")
         damage(folder / "torn.db", "UPDATE commits SET at_us = at_us + 1 WHERE job = 1 AND seq > 7")
         shutil.copy(make.store_of(1), folder / "old.db")
@@ -157,18 +181,21 @@ def _more(manager: StateManager, clock: FakeClock) -> None:
     clock.advance(10 * _DAY_S)
 
 
-def _run(call: str, clock: FakeClock, folder: Path) -> str:
+def _run(call: str, clock: FakeClock, folder: Path, spelling: Spelling) -> str:
     names = {"HOME": "prodigy", "COPY": "copy.db", "TORN": "torn.db", "SAVED": "saved.db"}
     names |= {"OLD": "old.db", "LEFT": "left.db"}
     args = [str(folder / names[arg]) if arg in names else arg for arg in call.split()]
-    env = {"MILEPOST_DB": str(folder / "jobs.db")}
+    args = spelling.arguments(args)
+    env = {"MILEPOST_DB": str(folder / "jobs.db"), **spelling.environment}
     with mock.patch("milepost.cli.commands.recover.default_owner", return_value="host:4711"):
         result = CliRunner().invoke(main, args, obj=clock, env=env, terminal_width=80)
     assert result.exit_code in (0, 1), (call, result.output)
-    shown = result.stdout
+    shown = spelling.back(result.stdout)
     with contextlib.suppress(ValueError):
-        shown = json.dumps(_plain(json.loads(shown)), indent=1, ensure_ascii=False) + "\n"
-    notes = [line for line in result.stderr.splitlines() if line.startswith("milepost: ")]
+        answer = _plain(json.loads(shown))
+        shown = json.dumps(answer, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    stderr = spelling.back(result.stderr)
+    notes = [line for line in stderr.splitlines() if line.startswith("milepost: ")]
     shown += "".join(f"! {line}\n" for line in notes)  # what is logged is no answer
     shown = shown.replace(str(folder), "FOLDER")
     return re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", shown) + f"= {result.exit_code}\n"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from milepost import ItemEvent, StateManager
+from milepost.machine import Lifecycle
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 from tests.stores.make import NoProcesses
@@ -13,14 +16,23 @@ from tests.stores.make import NoProcesses
 JOB = "nightly"
 
 
-def tell(folder: Path, clock: FakeClock, *, silent_s: float = 90) -> Path:
+def tell(
+    folder: Path,
+    clock: FakeClock,
+    *,
+    silent_s: float = 90,
+    lifecycles: Iterable[Lifecycle] = (),
+    of: Callable[[StateManager], Any] = lambda manager: manager,
+) -> Path:
     """`jobs.db` in `folder`, as it was when the executor of `nightly` died with its lease held.
 
-    That was `silent_s` ago.
+    That was `silent_s` ago. With `lifecycles` the jobs are of the first, in the words of the
+    built-in one: `of` makes a manager that understands them.
     """
     alive, left = folder / "alive.db", folder / "jobs.db"
     store = open_store(alive)
-    with StateManager(store, clock=clock, processes=NoProcesses()) as manager:
+    opened = StateManager(store, clock=clock, processes=NoProcesses(), lifecycles=tuple(lifecycles))
+    with of(opened) as manager:
         manager.create_job(
             {f"eu/{n}": {"n": n} for n in range(8)},
             job_id=JOB,

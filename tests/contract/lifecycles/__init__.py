@@ -1,0 +1,1 @@
+"""What holds of every lifecycle, whatever its names and its shape."""
