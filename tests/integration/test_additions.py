@@ -26,7 +26,7 @@ from milepost.items.key_index import SEGMENT_KEYS
 from milepost.job.restoring import restore
 from milepost.job.state import JobState
 from milepost.log.codec import decode_snapshot
-from milepost.state.writing import intake
+from milepost.state.writing import staging
 from milepost.stores.sqlite.seals import enable
 from milepost.testing import FakeClock
 from tests.stateful.observing import folded_from_nothing
@@ -194,7 +194,7 @@ def test_lists_that_come_in_side_by_side_are_told_apart(
 ) -> None:
     """Their places alternate in the store; ordinals follow the order in which they ended."""
     batch = 2048
-    monkeypatch.setattr(intake, "SEGMENT_KEYS", batch)
+    monkeypatch.setattr(staging, "SEGMENT_KEYS", batch)
 
     def outer() -> Iterator[str]:
         for n in range(3 * batch):

@@ -13,7 +13,7 @@ import pytest
 from milepost import ItemEvent, JobAbsent, JobState, RetentionPolicy, Scope, StateManager
 from milepost.errors import ItemAbsent, JobReplaced, TooLarge
 from milepost.state.limits import Limits
-from milepost.state.writing import intake
+from milepost.state.writing import staging
 from milepost.testing import FakeClock
 from tests.integration.upgrades.versions import MIGRATED, compiled
 from tests.stateful.observing import folded_from_nothing
@@ -191,7 +191,7 @@ def test_a_job_that_is_deleted_while_items_come_in_takes_none(
     manager: StateManager, path: Path, monkeypatch: pytest.MonkeyPatch, *, replaced: bool
 ) -> None:
     """Whatever has its id by then is left alone, and nothing of the list stays."""
-    monkeypatch.setattr(intake, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(staging, "_BATCH_BYTES", 1)
 
     def coming() -> Iterator[str]:
         yield from (f"n{n}" for n in range(3000))
@@ -214,7 +214,7 @@ def test_a_job_may_have_the_number_that_was_kept_for_it_after_others_were_delete
     manager: StateManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its items were staged under it; the numbers of the deleted are not given again."""
-    monkeypatch.setattr(intake, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(staging, "_BATCH_BYTES", 1)
 
     def coming() -> Iterator[str]:
         yield from (f"n{n}" for n in range(3000))

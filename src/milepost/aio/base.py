@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from milepost import arguments
-from milepost.aio.gathering import Coalescer
+from milepost.aio.gathering import Gatherer
 from milepost.aio.threads import Threads, taken
 from milepost.job.state import JobState
 from milepost.machine import Payload, Values
@@ -30,7 +30,7 @@ class Base:
         arguments.instance("manager", manager, StateManager)
         self.manager = manager
         self._threads = Threads(manager.url, threads)
-        self._writes = Coalescer(manager.write_each, self._threads.executor)
+        self._writes = Gatherer(manager.write_each, self._threads.executor)
 
     @classmethod
     async def _opened(cls, opened: Callable[[], StateManager], threads: int) -> Self:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from milepost.job.state import JobState
 from milepost.state.transitions import Write
 
-__all__ = ["Coalescer"]
+__all__ = ["Gatherer"]
 
 
 class _Asked(NamedTuple):
@@ -27,7 +27,7 @@ class _Asked(NamedTuple):
     answer: asyncio.Future[JobState]
 
 
-class Coalescer:
+class Gatherer:
     """Hands writes to `write_each` in one of `threads`; safe for any number of loops and threads.
 
     `write_each` gives what each write comes to, in order.

@@ -67,14 +67,14 @@ _OF_ITEMS: Final = (
         metavar="N",
         expose_value=False,
         callback=_remember,
-        help="Only the item at this place, from 0; may be given more than once.",
+        help="Only the item of this ordinal, from 0; may be given more than once.",
     ),
     click.option(
         "--range",
         metavar="FIRST..LAST",
         expose_value=False,
         callback=_span,
-        help="Only the items at these places, both ends with it.",
+        help="Only the items of these ordinals, both ends included.",
     ),
     click.option(
         "--cause",

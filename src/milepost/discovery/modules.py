@@ -128,10 +128,10 @@ def _existing(module: str, folder: Path | None) -> ModuleType | None:
         return import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise UnusableError(_told(error)) from error
+            raise UnusableError(_problem(error)) from error
         missing = error.name
     except Exception as error:  # whatever a stranger's module raises
-        raise UnusableError(_told(error)) from error
+        raise UnusableError(_problem(error)) from error
     top = module.partition(".")[0]
     if folder is None or missing != top:
         return None
@@ -147,7 +147,7 @@ def _existing(module: str, folder: Path | None) -> ModuleType | None:
         spec.loader.exec_module(package)
     except Exception as error:
         sys.modules.pop(top, None)
-        raise UnusableError(_told(error)) from error
+        raise UnusableError(_problem(error)) from error
     return package if top == module else _existing(module, None)
 
 
@@ -165,7 +165,7 @@ def _at(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[spec.name]
-        raise UnusableError(_told(error)) from error
+        raise UnusableError(_problem(error)) from error
     return module
 
 
@@ -180,5 +180,5 @@ def _lifecycle_of(module: ModuleType, attribute: str) -> Lifecycle:
     return found
 
 
-def _told(error: BaseException) -> str:
+def _problem(error: BaseException) -> str:
     return printable(f"it cannot be imported: {type(error).__name__}: {error}")

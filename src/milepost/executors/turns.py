@@ -11,7 +11,7 @@ from milepost.executors.calls import Ended
 from milepost.executors.retries import Decided
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.job.suspects import death_told
+from milepost.job.suspects import death_message
 from milepost.lifecycles.mapreduce import ItemCrash, ItemEventName
 from milepost.state.transitions import ItemEvent
 
@@ -63,7 +63,7 @@ def next_turn(
     events = _after_failure(state, decided)
     takers = {event: state.takers(event) for event in {outcome.event for outcome in ended}}
     recorded = [outcome for outcome in ended if outcome.ordinal in takers[outcome.event]]
-    events.extend(_told(state, one) for one in recorded)
+    events.extend(_event_of(state, one) for one in recorded)
     begun = _begun(state, room, after, busy)
     events.extend(ItemEvent(ordinal, ItemEventName.START) for ordinal in begun)
     return Turn(events, recorded, begun)
@@ -81,10 +81,10 @@ def _after_failure(state: JobState, decided: Decided | None) -> list[ItemEvent]:
     return events + [ItemEvent(ordinal, ItemEventName.GIVE_UP) for ordinal in given_up]
 
 
-def _told(state: JobState, ended: Ended) -> ItemEvent:
+def _event_of(state: JobState, ended: Ended) -> ItemEvent:
     """The event that tells of the end: where an executor died, with what that says of the item."""
     if ended.event == ItemEventName.INTERRUPT:
-        message = death_told(state, ended.ordinal)
+        message = death_message(state, ended.ordinal)
         if message:
             crash = ItemCrash(message=message)
             return ItemEvent(ended.ordinal, crash.event, crash)

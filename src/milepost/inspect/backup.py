@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from milepost.inspect.page import Note, Page
 from milepost.state.manager import StateManager
-from milepost.stores.omissions import OnError
+from milepost.stores.unreadable import OnError
 
 __all__ = ["BackupView", "backup", "backup_page"]
 

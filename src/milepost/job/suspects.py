@@ -18,10 +18,10 @@ from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsFired, JobFired
 from milepost.roles import Recovery, Roles
 
-__all__ = ["death_told", "let_go", "lets_go_by"]
+__all__ = ["death_message", "let_go", "lets_go_by"]
 
 
-def death_told(state: JobState, ordinal: int) -> str:
+def death_message(state: JobState, ordinal: int) -> str:
     """What an executor's death says of an item that it had: nothing, unless it is a suspect."""
     roles = state.roles_of(ordinal)
     _, context = state.items.member(ordinal)
@@ -65,7 +65,7 @@ def let_go(state: JobState, members: BitMap, reason: str, *, lost: bool) -> list
     recover = state.roles.recover
     if recover is not None and takes_over and recover.event in state.allowed():
         fired = JobFired(recover.event, {recover.lost: lost} if recover.lost else {})
-        drafts.append(Draft(fact=fired, body=_told(recover, reason)))
+        drafts.append(Draft(fact=fired, body=_body(recover, reason)))
         state = apply(state, fired)
     for name, event in lets_go_by(state, lost=lost).items():
         ledger = state.ledgers[name]
@@ -75,7 +75,7 @@ def let_go(state: JobState, members: BitMap, reason: str, *, lost: bool) -> list
     return drafts
 
 
-def _told(recover: Recovery, reason: str) -> dict[str, Any] | None:
+def _body(recover: Recovery, reason: str) -> dict[str, Any] | None:
     """The body of the event by which another executor takes over."""
     return {recover.reason: reason} if recover.reason and reason else None
 
@@ -88,7 +88,7 @@ def _deaths(state: JobState, ledger: Ledger, members: BitMap) -> list[Draft]:
     told = ledger.members(*roles.held) & members & ledger.marked(roles.suspect)
     if not told:
         return []
-    messages = [{roles.crash.field: death_told(state, ordinal)} for ordinal in told]
+    messages = [{roles.crash.field: death_message(state, ordinal)} for ordinal in told]
     return [Draft(fact=ItemsFired(roles.crash.event, list(told)), body=messages)]
 
 

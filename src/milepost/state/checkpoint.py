@@ -172,7 +172,7 @@ def find(loader: Loader, reader: Reader, job: StoredJob, seq: int | None) -> Che
         if seq in (None, stored.seq):
             try:
                 state = loader.current(loader.verified(reader, job, stored))
-                told = _told(loader, reader, job, stored)
+                told = _listed(loader, reader, job, stored)
             except StateError as error:
                 problems.append(str(error))
             else:
@@ -187,7 +187,7 @@ def listed(loader: Loader, reader: Reader, job: StoredJob) -> list[CheckpointRef
 
     Cost: two heads of the log each. Raises StoreUnreadable where the log tells of no such one.
     """
-    return [_told(loader, reader, job, stored) for stored in reader.checkpoints(job.number)]
+    return [_listed(loader, reader, job, stored) for stored in reader.checkpoints(job.number)]
 
 
 def _was_taken(loader: Loader, reader: Reader, job: StoredJob, seq: int) -> bool:
@@ -199,7 +199,7 @@ def _was_taken(loader: Loader, reader: Reader, job: StoredJob, seq: int) -> bool
     )
 
 
-def _told(
+def _listed(
     loader: Loader, reader: Reader, job: StoredJob, stored: StoredCheckpoint
 ) -> CheckpointRef:
     """What the commit after a checkpoint says of it."""

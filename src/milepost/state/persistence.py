@@ -32,9 +32,9 @@ from milepost.log.rows import (
     Vacuumed,
 )
 from milepost.stores.memory import MemoryStore
-from milepost.stores.omissions import OnError, refuse
 from milepost.stores.sqlite.schema import LAST
 from milepost.stores.sqlite.store import Create, Durability, SqliteStore
+from milepost.stores.unreadable import OnError, refuse
 
 __all__ = ["Create", "Durability", "Reader", "Rows", "StateStore", "Writer", "open_store"]
 

@@ -33,7 +33,7 @@ from milepost.log.rows import (
     Vacuumed,
 )
 from milepost.process.forks import here
-from milepost.stores.omissions import OnError, refuse
+from milepost.stores.unreadable import OnError, refuse
 
 __all__ = ["MemoryStore"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from milepost import StateManager
-from milepost.state.writing import intake
+from milepost.state.writing import staging
 from milepost.stores.sqlite import connections as sqlite_connections
 from milepost.stores.sqlite.store import Durability
 from tests.crash.power.holding import (
@@ -70,7 +70,7 @@ class Verdict:
 def small_sizes() -> Iterator[None]:
     """Stories are short: lists come in by one block each, and the log is soon checked in."""
     with (
-        mock.patch.object(intake, "_BATCH_BYTES", 1000),
+        mock.patch.object(staging, "_BATCH_BYTES", 1000),
         mock.patch.object(sqlite_connections, "_PAGES", 24),
     ):
         yield

@@ -12,7 +12,7 @@ from milepost.cli.session import find_job, session_of, tell_unreadable
 from milepost.errors import StateError
 from milepost.inspect import compact as model
 from milepost.state.manager import StateManager
-from milepost.stores.omissions import OnError
+from milepost.stores.unreadable import OnError
 
 __all__ = ["compact"]
 

@@ -49,7 +49,7 @@ def account_of_checkpoint(file: OldFile, checkpoint: Checkpoint, report: Report)
         account.attempt(item_id, _failure(failed.error, at, source))
         account.count(item_id, failed.retry_count)
     for item_id, result in sorted(checkpoint.agent_state.agent_results.items()):
-        if not _told(account, item_id, success=result.status.name == "Success"):
+        if not _known(account, item_id, success=result.status.name == "Success"):
             _take_result(account, item_id, result, None, report)
     for held in items.in_progress_items.values():
         item_id = held.work_item.id
@@ -65,7 +65,7 @@ def account_of_checkpoint(file: OldFile, checkpoint: Checkpoint, report: Report)
     for dead in checkpoint.error_state.dlq_items:
         at = dead.timestamp
         account.claim(dead.item_id, Claim(status=ItemStatus.DEAD, source=source, at=at))
-        if not _told(account, dead.item_id, success=False):
+        if not _known(account, dead.item_id, success=False):
             account.attempt(dead.item_id, _failure(dead.error, at, source))
         account.count(dead.item_id, dead.retry_count)
     for pending in items.pending_items:
@@ -74,8 +74,8 @@ def account_of_checkpoint(file: OldFile, checkpoint: Checkpoint, report: Report)
     return account
 
 
-def _told(account: Account, item_id: str, *, success: bool) -> bool:
-    """True if an attempt at the item that ended this way was told already."""
+def _known(account: Account, item_id: str, *, success: bool) -> bool:
+    """True if an attempt at the item that ended this way is known already."""
     return any(
         (attempt.outcome is AttemptOutcome.SUCCEEDED) == success
         for attempt in account.attempts.get(item_id, ())

@@ -19,10 +19,10 @@ from milepost.state.manager.core import Core
 from milepost.state.reading.comparing import InputComparison, compare
 from milepost.state.writing.additions import Existing, add_items
 from milepost.state.writing.given import ItemList, entries_for, lists_of
-from milepost.state.writing.intake import Intake, sweep
 from milepost.state.writing.lease import Lease
 from milepost.state.writing.new_jobs import JobSummary, NewJob, check_absent, summaries
-from milepost.stores.omissions import OnError, refuse
+from milepost.state.writing.staging import Staging, sweep
+from milepost.stores.unreadable import OnError, refuse
 
 __all__ = ["Jobs"]
 
@@ -87,21 +87,21 @@ class Jobs(Core):
         with self._store.reading() as reader:
             check_absent(self._loader, reader, job_id)
         self._sweep()
-        intakes: dict[str, Intake] = {}
-        intake: Intake | None = None
+        stagings: dict[str, Staging] = {}
+        staging: Staging | None = None
         try:
             for name in of.collections:
-                intake = Intake(self._loader, self._clock, job_id, None, intake)
-                intakes[name] = intake
+                staging = Staging(self._loader, self._clock, job_id, None, staging)
+                stagings[name] = staging
                 entries = entries_for(of, name, lists.get(name, ()), self._loader.payloads)
-                intake.read(checked_entries(self._limits, entries))
+                staging.read(checked_entries(self._limits, entries))
             with self._store.writing() as writer:
-                new.store(self._loader, writer, job_id, intakes, self._clock.now_us())
+                new.store(self._loader, writer, job_id, stagings, self._clock.now_us())
                 earlier = writer.tombstone(job_id)
                 state = self._written(writer, job_id)
         except BaseException:
-            for intake in intakes.values():
-                intake.abandon()
+            for staging in stagings.values():
+                staging.abandon()
             raise
         self._metrics.began_job("created", new.created.lifecycle)
         _log.info("job %s created with %d items", job_id, state.items.count)

@@ -18,7 +18,7 @@ from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
 from milepost.state.writing import lease as leases
 from milepost.state.writing.lease import Lease
-from milepost.stores.omissions import OnError, ignore, refuse
+from milepost.stores.unreadable import OnError, ignore, refuse
 from milepost.text.escapes import printable
 
 __all__ = ["Recoveries"]

@@ -82,7 +82,7 @@ class InputComparison:
     def __str__(self) -> str:
         """The verdict in words, with the first few keys of each kind."""
         kinds = ("added", "removed", "changed", "reordered")
-        told = [_told(kind, getattr(self, kind)) for kind in kinds if getattr(self, kind).count]
+        told = [_words(kind, getattr(self, kind)) for kind in kinds if getattr(self, kind).count]
         if not told:
             return "the input is the same"
         return printable(f"the input {self.verdict}: {', '.join(told)}")
@@ -229,6 +229,6 @@ def _digest(encoded: bytes) -> bytes:
     return bytes.fromhex(value_digest(encoded))[:_DIGEST_BYTES]
 
 
-def _told(kind: str, some: SomeKeys) -> str:
+def _words(kind: str, some: SomeKeys) -> str:
     few = ", ".join(repr(key) for key in some.first[:3])
     return f"{some.count:,} {kind} ({few}{', …' if some.count > 3 else ''})"

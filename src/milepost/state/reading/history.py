@@ -163,7 +163,7 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
                 transitions[name] = transitions.get(name, 0) + len(move.members)
                 touched = touched | move.members
     else:
-        kind, payload = _told(state, fact)
+        kind, payload = _described(state, fact)
         event = kind
         if isinstance(fact, Imported) and body:
             payload["report"] = body
@@ -188,7 +188,7 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any) -> StateEvent:
     )
 
 
-def _told(state: JobState, fact: Told) -> tuple[Kind, dict[str, Any]]:
+def _described(state: JobState, fact: Told) -> tuple[Kind, dict[str, Any]]:
     """The kind of a fact that is no event of a machine, and what it says."""
     match fact:
         case JobCreated():

@@ -229,7 +229,7 @@ class _Work:
                 try:
                     self._body(row, facts)
                 except LogCorrupt as error:
-                    lost = self._told(facts)
+                    lost = self._losses(facts)
                     self._add("INV-CHAIN", row.seq, error.problem, lost, mends=False)
         except StoreError as error:
             lost = "what that commit carried"
@@ -246,7 +246,7 @@ class _Work:
         if body and len(body) != len(facts):
             raise self._loader.corrupt(self._job, row.seq, "it has bodies for other facts")
 
-    def _told(self, facts: tuple[Fact, ...]) -> str:
+    def _losses(self, facts: tuple[Fact, ...]) -> str:
         """Whose payloads are in a body that cannot be read."""
         lost = [
             f"{self._carried(fact.event)} of {_few(self._keys(fact))}"

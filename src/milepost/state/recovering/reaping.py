@@ -20,7 +20,7 @@ from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import take
 from milepost.state.writing.liveness import Standing, Verdict
 from milepost.state.writing.observing import Observer
-from milepost.stores.omissions import OnError, ignore
+from milepost.stores.unreadable import OnError, ignore
 from milepost.text.wording import short_repr
 
 __all__ = ["StuckJob", "reap", "stuck"]

@@ -129,7 +129,7 @@ class Scope:
 
     def __str__(self) -> str:
         """The scope in words, for people."""
-        words = [_told(each) for each in self.filters]
+        words = [_words(each) for each in self.filters]
         if self.phase is not None:
             words.append(f"phase {self.phase} again, from before it was entered")
         if self.seq is not None:
@@ -168,16 +168,16 @@ class Scope:
 
     @staticmethod
     def ordinals(ordinals: Iterable[int]) -> Scope:
-        """The items at these places, from 0 in the order in which the job was given them."""
+        """The items of these ordinals, from 0 in the order in which the job was given them."""
         return Scope((_Ordinals(frozenset(arguments.ordinals("ordinals", ordinals))),))
 
     @staticmethod
     def span(first: int, last: int) -> Scope:
-        """The items at the positions from `first` to `last`, both included.
+        """The items of the ordinals from `first` to `last`, both included.
 
         Args:
-            first: The first position, from 0.
-            last: The last position.
+            first: The first ordinal, from 0.
+            last: The last ordinal.
 
         Raises:
             ScopeInvalid: The range has no items.
@@ -326,7 +326,7 @@ def _of_keys(state: JobState, keys: frozenset[str]) -> BitMap:
     return found
 
 
-def _told(one: Filter) -> str:
+def _words(one: Filter) -> str:
     match one:
         case _Failed():
             return "failed or dead"

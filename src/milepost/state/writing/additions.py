@@ -15,8 +15,8 @@ from milepost.state.limits import Limits, checked_entries
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.given import ItemList, entries_for, one_list
-from milepost.state.writing.intake import Intake
 from milepost.state.writing.lease import Lease, check_lease
+from milepost.state.writing.staging import Staging
 
 __all__ = ["Existing", "add_items"]
 
@@ -50,14 +50,14 @@ def add_items(
     with loader.store.reading() as reader:
         job = loader.job(reader, job_id)
     loader.same(job, base.number, _WHAT)
-    intake, skipped = _taken_in(loader, clock, job, base, entries, existing)
+    staging, skipped = _taken_in(loader, clock, job, base, entries, existing)
     try:
         for _ in range(_TRIES):
             try:
                 return append(
                     _decision(
                         loader,
-                        intake,
+                        staging,
                         base,
                         collection=name,
                         existing=existing,
@@ -70,12 +70,12 @@ def add_items(
             loader.same(job, base.number, _WHAT)
             if skipped and before.rewinds != base.rewinds:
                 break  # what was skipped may be wanted now, and is gone
-            again, more = _taken_in(loader, clock, job, base, intake.entries(), existing)
-            intake.abandon()
-            intake, skipped = again, skipped + more
+            again, more = _taken_in(loader, clock, job, base, staging.entries(), existing)
+            staging.abandon()
+            staging, skipped = again, skipped + more
         raise UpdateConflict(job_id=job_id, tries=_TRIES)
     except BaseException:
-        intake.abandon()
+        staging.abandon()
         raise
 
 
@@ -108,7 +108,7 @@ def _taken_in(
     base: JobState,
     entries: Iterator[Entry],
     existing: Existing,
-) -> tuple[Intake, int]:
+) -> tuple[Staging, int]:
     """`entries` taken in but for those that `base` has, and how many those were."""
     skipped = 0
 
@@ -123,18 +123,18 @@ def _taken_in(
         skipped += 1
         return True
 
-    intake = Intake(loader, clock, base.id, job.number)
+    staging = Staging(loader, clock, base.id, job.number)
     try:
-        intake.read(entries, skip)
+        staging.read(entries, skip)
     except BaseException:
-        intake.abandon()
+        staging.abandon()
         raise
-    return intake, skipped
+    return staging, skipped
 
 
 def _decision(
     loader: Loader,
-    intake: Intake,
+    staging: Staging,
     base: JobState,
     *,
     collection: str,
@@ -157,14 +157,14 @@ def _decision(
         if state.rewinds != base.rewinds:
             raise UpdateConflict(job_id=state.id, tries=1)
         for ordinal, key in _keys_since(loader, moment, base.items.count):
-            position = intake.position(key)
+            position = staging.position(key)
             if position is not None and existing == "skip":
                 raise UpdateConflict(job_id=state.id, tries=1)
             if position is not None:
                 raise ItemExists(job_id=state.id, key=key, ordinal=ordinal, position=position)
-        if intake.count:
-            first, runs = state.items.count, intake.settle(moment.writer, moment.job)
-            told = first, intake.count, intake.fingerprint, runs
+        if staging.count:
+            first, runs = state.items.count, staging.settle(moment.writer, moment.job)
+            told = first, staging.count, staging.fingerprint, runs
             only = len(state.machine.collections) == 1
             yield Draft(ItemsAdded(*told) if only else MembersAdded(collection, *told))
 

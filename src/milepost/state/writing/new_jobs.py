@@ -25,9 +25,9 @@ from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
-from milepost.state.writing.intake import Intake
 from milepost.state.writing.params import params_of
-from milepost.stores.omissions import OnError
+from milepost.state.writing.staging import Staging
+from milepost.stores.unreadable import OnError
 from milepost.text.wording import short_repr
 
 __all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
@@ -90,7 +90,7 @@ class NewJob:
         loader: Loader,
         writer: Writer,
         job_id: str,
-        intakes: Mapping[str, Intake],
+        stagings: Mapping[str, Staging],
         now_us: int,
     ) -> None:
         """Write the entry, the first row and what is left of the items, by collection.
@@ -100,12 +100,12 @@ class NewJob:
         StagingExpired.
         """
         check_absent(loader, writer, job_id)
-        for intake in intakes.values():
-            intake.check_staged(writer)  # or its number may be another's by now
-        number = next((one.number for one in intakes.values() if one.number is not None), None)
+        for staging in stagings.values():
+            staging.check_staged(writer)  # or its number may be another's by now
+        number = next((one.number for one in stagings.values() if one.number is not None), None)
         job = writer.add_job(job_id, now_us, self.created.digest, number)
-        runs = {name: intake.settle(writer, job) for name, intake in intakes.items()}
-        created, more = self._facts(loader, intakes, runs)
+        runs = {name: staging.settle(writer, job) for name, staging in stagings.items()}
+        created, more = self._facts(loader, stagings, runs)
         inputs = loader.inputs(job, created.item_count)
         state = begin(job_id, created, loader.tables, inputs)
         for fact in more:
@@ -124,23 +124,23 @@ class NewJob:
         writer.add_row(job.number, row)
 
     def _facts(
-        self, loader: Loader, intakes: Mapping[str, Intake], runs: Mapping[str, list[Run]]
+        self, loader: Loader, stagings: Mapping[str, Staging], runs: Mapping[str, list[Run]]
     ) -> tuple[JobCreated, list[Fact]]:
         """What the first commit says of the job and of its items."""
-        if not self.several and intakes:
-            (intake,) = intakes.values()
+        if not self.several and stagings:
+            (staging,) = stagings.values()
             created = structs.replace(
-                self.created, item_count=intake.count, fingerprint=intake.fingerprint
+                self.created, item_count=staging.count, fingerprint=staging.fingerprint
             )
             return created, []
         of_none = Listing((), payloads=loader.payloads).fingerprint
         first = 0
         more: list[Fact] = []
-        for name, intake in intakes.items():
-            if intake.count:
-                fact = MembersAdded(name, first, intake.count, intake.fingerprint, runs[name])
+        for name, staging in stagings.items():
+            if staging.count:
+                fact = MembersAdded(name, first, staging.count, staging.fingerprint, runs[name])
                 more.append(fact)
-                first += intake.count
+                first += staging.count
         return structs.replace(self.created, item_count=first, fingerprint=of_none), more
 
 

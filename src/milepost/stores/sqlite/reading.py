@@ -25,13 +25,13 @@ from milepost.log.rows import (
     Tip,
     Tombstone,
 )
-from milepost.stores.omissions import OnError, refuse
 from milepost.stores.sqlite.blocks import BlockReader
 from milepost.stores.sqlite.errors import translate
 from milepost.stores.sqlite.schema import LAST as _LAST
 from milepost.stores.sqlite.schema import NUMBERS
 from milepost.stores.sqlite.schema import SHIFT as _SHIFT
 from milepost.stores.sqlite.seals import LEASE_COLUMNS, lease_seal, seal
+from milepost.stores.unreadable import OnError, refuse
 
 __all__ = ["TABLES", "SqliteReader", "shown"]
 

@@ -15,7 +15,7 @@ from milepost.items import key_index as keys
 from milepost.items.blocks import BLOCK_ITEMS
 from milepost.items.key_index import SEGMENT_KEYS
 from milepost.state.persistence import open_store
-from milepost.state.writing.intake import STAGED_FOR_S
+from milepost.state.writing.staging import STAGED_FOR_S
 from milepost.testing import FakeClock
 from tests.stateful.observing import crash_image
 from tests.stores.make import store_of

@@ -1,4 +1,4 @@
-"""Who is told of what is left out of an answer because it cannot be read."""
+"""Who hears of entries that are left out of an answer because they cannot be read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from milepost.errors import StateError
 __all__ = ["OnError", "ignore", "refuse"]
 
 OnError: TypeAlias = Callable[[StateError], None]
-"""Is told of each thing that is left out, as `onerror` of `os.walk` is; or raises the error."""
+"""Gets the error of each entry that is left out, as `onerror` of `os.walk` does; or raises it."""
 
 
 def ignore(error: StateError) -> None:
-    """Leave it out: whoever asks does not want to know of it."""
+    """Leave the entry out, and say nothing."""
     del error
 
 
 def refuse(error: StateError) -> NoReturn:
-    """Leave nothing out: there is no answer, and the error says why."""
+    """Leave nothing out: raise the error."""
     raise error

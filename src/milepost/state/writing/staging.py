@@ -23,7 +23,7 @@ from milepost.log.rows import InputBlock, Staged, StoredJob
 from milepost.state.persistence import Writer
 from milepost.state.reading.loading import Loader
 
-__all__ = ["STAGED_FOR_S", "Intake", "sweep"]
+__all__ = ["STAGED_FOR_S", "Staging", "sweep"]
 
 _log: Final = logging.getLogger("milepost.state")
 
@@ -43,7 +43,7 @@ class _Batch(NamedTuple):
     segment: Segment
 
 
-class Intake:
+class Staging:
     """One list of items on its way into the job `job_id`. For one thread.
 
     `number` is the job's, None for one that does not exist yet: a number is then reserved when
@@ -59,7 +59,7 @@ class Intake:
         clock: Clock,
         job_id: str,
         number: int | None,
-        behind: Intake | None = None,
+        behind: Staging | None = None,
     ) -> None:
         self.number: int | None = behind.number if behind is not None else number
         self._behind = behind
