@@ -17,9 +17,10 @@ from milepost.drawings.svg import render_svg
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.model import Lifecycle, Machine
+from tests.contract.lifecycles.names import names_of, renamed
+from tests.contract.lifecycles.spelling import spell
 
 from .lifecycles import RICH, ROOT, load
-from .renamed import in_text, renamed
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,17 @@ def test_mermaid_has_every_state(batch: Machine) -> None:
 
 
 ROLES = (ROOT / "statemachine.yaml").read_text(encoding="utf-8")
+DEFINITIONS = [
+    ROOT / "statemachine.yaml",
+    *sorted((ROOT / "tests" / "contract" / "lifecycles" / "definitions").glob("*.yaml")),
+    *sorted((ROOT / "examples" / "lifecycles").glob("y*.yaml")),
+]
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def in_text(text: str, names: frozenset[str]) -> str:
+    """`text` with the other names in it."""
+    return _WORD.sub(lambda word: spell(word[0]) if word[0] in names else word[0], text)
 
 
 def with_other_names(value: Any, names: frozenset[str]) -> Any:
@@ -156,10 +168,12 @@ def said_of_events(drawing: Drawing) -> list[tuple[str, ...]]:
     return [label.roles for label in drawing.labels]
 
 
-@pytest.mark.parametrize("text", [ROLES, RICH], ids=["mapreduce", "rich"])
-def test_names_mean_nothing_to_a_drawing(text: str) -> None:
+@pytest.mark.parametrize("path", DEFINITIONS, ids=lambda path: path.stem)
+def test_names_mean_nothing_to_a_drawing(path: Path) -> None:
     """With every name another one, in roles too, the drawing is the same, name for name."""
-    changed, names = renamed(text)
+    text = path.read_text(encoding="utf-8")
+    names = frozenset(name.name for name in names_of(text))
+    changed = renamed(text, lambda name: spell(name.name), earlier=lambda name: spell(name.name))
     original = compile_definition(text.encode(), "original.yaml").lifecycle
     other = compile_definition(changed.encode(), "other.yaml").lifecycle
     for before, after in zip(original.machines, other.machines, strict=True):
