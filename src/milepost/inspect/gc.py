@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+from milepost.drawings.looks import Meaning
 from milepost.inspect.page import Block, Cell, Column, Note, Page, Table
 from milepost.inspect.states import StateName, phase_among
 from milepost.inspect.words import duration
@@ -143,11 +144,13 @@ def gc_page(view: GcView) -> Page:
 
 
 def _line(manager: StateManager, verdict: Verdict) -> GcLine:
+    phase = phase_among(manager.lifecycles, verdict.phase, verdict.lifecycle)
+    ended = phase.meaning in (Meaning.DONE, Meaning.FAILED, Meaning.CANCELLED)
     return GcLine(
         job=verdict.job_id,
         lifecycle=verdict.lifecycle,
-        outcome=phase_among(manager.lifecycles, verdict.outcome, verdict.lifecycle),
-        phase=phase_among(manager.lifecycles, verdict.phase, verdict.lifecycle),
+        outcome=StateName(verdict.outcome, phase.meaning if ended else Meaning.NONE),
+        phase=phase,
         age_s=verdict.age.total_seconds(),
         goes=verdict.goes,
         why=str(verdict.why),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pyroaring import BitMap
 
@@ -25,21 +25,12 @@ from milepost.roles import Roles
 from milepost.text.wording import one_line, short_repr
 
 __all__ = [
-    "ITEMS",
-    "JOB",
     "CheckpointRef",
     "JobState",
     "MemberRole",
     "changed",
     "own_context",
 ]
-
-JOB: Final = "job"
-"""The name of the machine that a job runs by."""
-
-ITEMS: Final = "items"
-"""The name of the job's collection of items."""
-
 
 MemberRole: TypeAlias = Literal[
     "begin", "result", "failure", "release", "lost", "crash", "retry", "give_up", "requeue", "skip"

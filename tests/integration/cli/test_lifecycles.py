@@ -216,3 +216,35 @@ def test_a_shell_is_told_nothing_without_a_store(
     parcel.store.write_text("no store")
     assert parcel.completed(monkeypatch, "show", "") == []
     assert parcel.completed(monkeypatch, "items", "j", "--state", "") == []
+
+
+EVERY: tuple[str, ...] = (
+    *("jobs", "jobs --stuck", "lifecycles", "show j", "history j", "items j", "changes j 1"),
+    *("checkpoint j", "checkpoint j --list", "plan j", "plan j --failed", "fork j 2 k --apply"),
+    *("plan j --attempts-below 2", "plan k", "dead j", "requeue j", "recover j"),
+    *("recover --expired", "rewind j -1", "rewind j -1 --apply", "recover j --apply"),
+    *("diagram j --mermaid", "diagram j", "sizes j", "compact j", "compact --all --apply"),
+    *("keep j --for 2d", "gc", "gc --apply", "verify", "verify --repair", "verify --quarantine"),
+    *("migrate", "history k"),
+)
+
+
+@pytest.mark.parametrize("lifecycle", ["order", "review", "parcel"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_every_command_answers(
+    request: pytest.FixtureRequest, lifecycle: str, as_json: bool
+) -> None:
+    """Whatever the lifecycle: an answer, or trouble that names the role which is missing."""
+    shop: Shop = request.getfixturevalue(lifecycle)
+    env = {"MILEPOST_DB": str(shop.store), "MILEPOST_LIFECYCLES": str(shop.module)}
+    refused: set[str] = set()
+    for call in EVERY:
+        args = [*call.split(), *(["--json"] if as_json else [])]
+        result = CliRunner().invoke(main, args, obj=shop.clock, env=env)
+        assert "defect" not in result.stderr, (call, result.stderr)
+        if result.exit_code:
+            assert "has no role" in result.stderr, (call, result.output)
+            refused.add(" ".join(call.split()[:1]))
+        elif as_json:
+            assert json.loads(result.stdout)["schema"].startswith("milepost.")
+    assert refused <= {"dead", "requeue", "plan"}
