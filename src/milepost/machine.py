@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlia
 
 from milepost.roles import NO_ROLES, Roles
 from milepost.text.escapes import printable
-from milepost.text.wording import bounded, one_line, short_repr, shown
+from milepost.text.wording import bounded, one_line, record_shown, short_repr, shown
 
 __all__ = [
     "LARGEST_INT",
@@ -290,8 +290,7 @@ class MilepostError(Exception):
         return bounded(super().__str__())
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={shown(value)}" for name, value in self.__dict__.items())
-        return bounded(f"{type(self).__name__}({told})")
+        return record_shown(type(self).__name__, self.__dict__.items())
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive a trip between processes, notes included."""

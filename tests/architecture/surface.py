@@ -18,6 +18,7 @@ from typing import Any
 
 import milepost
 from milepost import ItemEvent, RetentionPolicy, Scope, StateManager, Write
+from milepost.executors import Stop
 
 ROOT = Path(__file__).parents[2]
 API = ROOT / "docs" / "reference" / "api.md"
@@ -163,9 +164,20 @@ def objects(folder: Path) -> Iterator[object]:
         yield manager.vacuum()
         yield manager.fork("j", 5, "fork")
         yield manager.get_state("j")
-        yield manager.limits
-        yield manager
-        yield milepost.AsyncStateManager(manager)
+        yield from _doors(manager)
+
+
+def _doors(manager: StateManager) -> Iterator[object]:
+    """The objects that people call, rather than read."""
+    yield manager
+    yield manager.limits
+    yield manager.upkeep
+    soon = milepost.AsyncStateManager(manager)
+    yield soon
+    yield soon.upkeep
+    stop = Stop()
+    stop.request(LONG)
+    yield stop
 
 
 def reached(thing: object, seen: set[int], depth: int = 6) -> Iterator[object]:

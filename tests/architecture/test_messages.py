@@ -103,6 +103,7 @@ def test_messages_are_short_and_never_raise(name: str) -> None:
         hints = get_type_hints(kind, localns=_LATE)
         named = [name for name, hint in hints.items() if get_origin(hint) is not ClassVar]
         error = kind(**dict.fromkeys(named, given))
+        assert len(repr(error)) <= 200
         for told in (str(error), repr(error)):
             assert len(told) < 2_000
             assert misbehaving(told.replace("\n", " ")) == []

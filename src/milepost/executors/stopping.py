@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 
 from milepost.arguments import text
 from milepost.state.manager import StateManager
+from milepost.text.wording import one_line
 
 __all__ = ["Stop", "Stopping", "following", "listening", "stop_signals"]
 
@@ -45,7 +46,9 @@ class Stop:
         self._hurried = False
 
     def __repr__(self) -> str:
-        return f"<stop, {'not asked' if self._reason is None else f'asked: {self._reason}'}>"
+        return one_line(
+            f"<stop, {'not asked' if self._reason is None else f'asked: {self._reason}'}>"
+        )
 
     @property
     def requested(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from reprlib import Repr
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from milepost.text.escapes import printable
 
-__all__ = ["MAX_MESSAGE", "MAX_REPR", "bounded", "one_line", "short_repr", "shown"]
+__all__ = ["MAX_MESSAGE", "MAX_REPR", "bounded", "one_line", "record_shown", "short_repr", "shown"]
 
 _T = TypeVar("_T")
 
@@ -64,15 +64,20 @@ def short_repr(kind: type[_T]) -> type[_T]:
 
 
 def _fields_shown(self: object) -> str:
-    told, room = [], MAX_REPR - len(type(self).__name__) - len("(, …)")
-    for name, value in _fields(self):
-        each = f"{name}={_shown_in_field(value)}"
+    return record_shown(type(self).__name__, _fields(self))
+
+
+def record_shown(name: str, fields: Iterable[tuple[str, object]]) -> str:
+    """`name(field=value, …)` in at most 200 characters, on one line; never raises."""
+    told, room = [], MAX_REPR - len(name) - len("(, …)")
+    for field, value in fields:
+        each = f"{field}={_shown_in_field(value)}"
         room -= len(each) + 2
         if room < 0:
             told.append("…")
             break
         told.append(each)
-    return f"{type(self).__name__}({', '.join(told)})"
+    return f"{name}({', '.join(told)})"
 
 
 def _fields(self: Any) -> Iterator[tuple[str, object]]:  # Any: fields are looked up by name
