@@ -8,13 +8,14 @@ import sys
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 from click.testing import CliRunner
 
 from milepost.machine import Lifecycle
 from milepost_codegen.cli import compile_command
 
-__all__ = ["APPROVAL", "SHIPPING", "compiled", "edited"]
+__all__ = ["APPROVAL", "SHIPPING", "compiled", "edited", "module_of"]
 
 SHIPPING = """
 lifecycle: shipping
@@ -183,9 +184,15 @@ def edited(text: str, *edits: tuple[str, str]) -> str:
     return text
 
 
-@cache
 def compiled(text: str, *earlier: str) -> Lifecycle:
     """The lifecycle of `text`, with upgrades from `earlier` versions."""
+    lifecycle: Lifecycle = module_of(text, *earlier).LIFECYCLE
+    return lifecycle
+
+
+@cache
+def module_of(text: str, *earlier: str) -> ModuleType:
+    """The module that is generated from `text`."""
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"definition_{number}.yaml" for number in range(1 + len(earlier))]
         for path, one in zip(paths, (text, *earlier), strict=True):
@@ -204,5 +211,4 @@ def compiled(text: str, *earlier: str) -> Lifecycle:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their own module up
         spec.loader.exec_module(module)
-    lifecycle: Lifecycle = module.LIFECYCLE
-    return lifecycle
+    return module

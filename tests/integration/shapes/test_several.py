@@ -18,7 +18,7 @@ from milepost.errors import (
     PayloadInvalid,
 )
 from milepost.testing import FakeClock
-from tests.integration.shapes.lifecycles import SHIPPING, compiled, edited
+from tests.integration.shapes.lifecycles import SHIPPING, compiled, edited, module_of
 
 LINES = ["pen", "ink", "pad"]
 PARCELS = {"small": {"kg": 1}, "large": {"kg": 9}}
@@ -187,6 +187,36 @@ def test_items_are_added_to_the_collection_that_is_named(manager: StateManager) 
     )
     assert (comparison.verdict, comparison.added.first) == ("grew", ("parcels/more",))
     assert all(v.sound for v in manager.verify())
+
+
+def test_a_rewind_takes_members_away_and_their_ordinals_are_given_again(
+    manager: StateManager,
+) -> None:
+    """To another collection, if one is added to it; an item of before is told from one of now."""
+    manager.add_items("job", ["cap"], collection="lines")
+    manager.apply(manager.plan_rewind("job", 1))
+    state = manager.add_items("job", ["cap"], collection="parcels")
+    assert (state.inputs.key(5), state.collection_of(5)) == ("parcels/cap", "parcels")
+    with pytest.raises(ItemAbsent):
+        manager.record("job", [ItemEvent("lines/cap", "drop")])
+    picked(manager)
+    manager.record("job", [ItemEvent(5, "burn")])
+    added = [list(e.items) for e in manager.get_state_history("job") if e.kind == "added"]
+    assert added[-2:] == [["lines/cap"], ["parcels/cap"]]
+    assert all(v.sound for v in manager.verify())
+
+
+def test_its_typed_state_has_the_counts_of_both(manager: StateManager) -> None:
+    """The classes that are generated are made of what is stored, and lead back to it."""
+    picked(manager)
+    module = module_of(SHIPPING)
+    state = manager.get_state("job")
+    order = module.order_of(state.phase, state.guarded)
+    assert isinstance(order, module.PickingOrder)
+    assert (order.context.lines.packing, order.context.parcels.waiting) == (1, 1)
+    line = module.line_of(*state.item("lines/ink"))
+    assert isinstance(line, module.ShortLine)
+    assert line.again().name == "open"
 
 
 def test_lists_of_any_length_are_staged_beside_each_other(tmp_path: Path) -> None:
