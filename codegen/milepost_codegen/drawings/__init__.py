@@ -1,1 +1,1 @@
-"""Drawings of a lifecycle and of what two versions differ in: one model, several forms."""
+"""Sketches of definitions, and the drawing of the difference of two versions."""

@@ -196,7 +196,7 @@ def _said(text: str, status: Status, size: int) -> str:
 
 
 def _legend(graph: Digraph, title: str) -> None:
-    """What the colours mean; signs and dashes say the same without colour."""
+    """The meaning of the colours; signs and dashes say the same without colour."""
     rows = f'<tr><td align="left">{_said(title, "unchanged", 12)}</td></tr><hr/>'
     for status in STATUSES:
         text = f"{_SIGNS[status]}{status}{' (dashed)' if status == 'removed' else ''}"

@@ -1,4 +1,4 @@
-"""What is drawn of a machine of the model."""
+"""The sketch of a machine of the model, which drawings are made from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHORT: Final = 34  # a longer `otherwise` is not written out
 
 
 def sketch(machine: Machine) -> Sketch:
-    """What is drawn of `machine`: the same as of the tables that are compiled from it."""
+    """The sketch of `machine`: the same as that of the tables that are compiled from it."""
     return Sketch(
         name=machine.name,
         doc=machine.doc,

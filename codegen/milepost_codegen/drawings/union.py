@@ -113,7 +113,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _became(old: State | None, new: State) -> tuple[Status, str]:
-    """What became of a state, and how that is said beside its name."""
+    """The status of a state, and the note beside its name."""
     if old is None:
         return "added", ""
     notes = [f"was {old.name}"] if old.name != new.name else []

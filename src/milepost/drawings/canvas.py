@@ -1,4 +1,4 @@
-"""The means by which every DOT graph is drawn here: frames, arrows, tables, and texts in lines."""
+"""The parts that every DOT graph here is drawn of: frames, arrows, tables, and texts in lines."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _BOUND: Final = "\0"  # in the place of a blank at which a line is not to be bro
 
 
 class Names(NamedTuple):
-    """How the parts of a machine are called in a graph: by the machine too where it has several."""
+    """Names for the parts of a machine in a graph, with its own name where it is one of several."""
 
     machine: str = ""
 

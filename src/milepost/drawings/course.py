@@ -1,4 +1,4 @@
-"""What somebody went through in a machine, as its drawing shows it."""
+"""The way of a job, or of its items, through a machine, as its drawing shows it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["MARK", "NOWHERE", "Course"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """How often each transition was taken, by id, which states were visited, and where it is now.
+    """The states and transitions that were gone through.
 
-    `current` says below the name of each state who is there; `caption` has the lines that stand
-    below the drawing.
+    `times` counts transitions by id. `current` has the line below the name of each state in which
+    somebody is now; `caption` the lines below the drawing.
     """
 
     times: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -26,7 +26,7 @@ class Course:
     caption: tuple[str, ...] = ()
 
     def taken(self, labels: Sequence[Label]) -> int:
-        """How often what the labels stand for was done."""
+        """The number of times that transitions of the labels were taken."""
         return sum(self.times.get(row, 0) for label in labels for row in label.rows)
 
     def text(self, label: Label) -> str:
@@ -39,7 +39,7 @@ class Course:
 
 
 MARK: Final = "\N{BULLET}"
-"""What stands behind the name of an event that has a role."""
+"""The sign behind the name of an event that has a role."""
 
 NOWHERE: Final = Course()
 """Nothing gone through: the drawing of a machine alone."""

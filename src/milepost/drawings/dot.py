@@ -112,7 +112,7 @@ def _node(graph: Digraph, box: Box, course: Course) -> None:
 
 
 def _node_label(box: Box, course: Course) -> str:
-    """The state's name, and below it what stays in it and what has no arrows of its own."""
+    """The state's name, and below it the events that have no arrows."""
     exits = "".join(
         _pair(f"-> {one.target}", listed(_texts(one.labels, course), _LISTED)) for one in box.exits
     )
@@ -154,7 +154,7 @@ def _marks(course: Course) -> tuple[tuple[str, Collection[str]], ...]:
 
 
 def _roles(labels: Sequence[Label]) -> list[str]:
-    """What the events of labels mean, each once."""
+    """The roles of the events of labels, each event once."""
     roles = {label.text.partition(" ")[0]: label.roles for label in labels if label.roles}
     return [f"role of {event}: {', '.join(said)}" for event, said in roles.items()]
 
@@ -169,7 +169,7 @@ def _pair(name: str, lines: Sequence[str]) -> str:
 
 
 def _collection(graph: Digraph, members: Members) -> None:
-    """A sheet beside the states: what members may do while their owner is where."""
+    """A sheet beside the states: the events that members may take, by the owner's state."""
     rows = "".join(
         f"<tr>{cell(listed(states, _LISTED))}{cell(listed(events, _SHEET))}</tr>"
         for states, events in members.accepts
@@ -206,7 +206,7 @@ def _arrow(graph: Digraph, one: Arrow, drawing: Drawing, course: Course) -> None
 
 
 def _caption(drawing: Drawing, course: Course) -> dict[str, str]:
-    """The lines below the drawing: what its signs mean, and what the course has to say."""
+    """The lines below the drawing: the meaning of its signs, and the caption of the course."""
     parts = [f"{coloured(sign, ink)} {small(word)}" for (ink, sign), word in drawing.signs.items()]
     if any(label.roles for label in drawing.labels):
         parts.append(small(f"{MARK} an event with a role"))

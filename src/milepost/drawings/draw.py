@@ -53,7 +53,7 @@ def draw(sketch: Sketch) -> Drawing:
 
 
 def _length(arrow: Arrow) -> int:
-    """How far its ends are apart: what has a condition is seldom the main way."""
+    """The distance of its ends: a way with a condition is seldom the main one."""
     return _BESIDE if all(label.text.endswith("]") for label in arrow.labels) else 1
 
 

@@ -1,4 +1,4 @@
-"""How states look, by what they mean: a colour and a glyph, so that colour is never alone."""
+"""The looks of states by their meaning: a colour and a glyph, so that colour is never alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["CURRENT", "UNKNOWN", "VISITED", "Look", "Meaning", "look", "meaning_
 
 
 class Meaning(Enum):
-    """What a state means to whoever looks at a job, by its role."""
+    """The meaning of a state to people who look at a job, by its role."""
 
     WAITING = auto()  # an item that waits; a phase before the first in which items are worked on
     WORKING = auto()  # an item in an executor's hands; a phase in which items are worked on
@@ -64,22 +64,22 @@ _OUTCOMES: Final = {
 }
 
 UNKNOWN: Final = Look(_GREY, "·")
-"""How a state looks that has no role."""
+"""The look of a state without a role."""
 
 VISITED: Final = Look(_GREEN, "✓")
-"""What a job has been through, in a drawing of its lifecycle."""
+"""The look of states and arrows that a job went through, in a drawing of its lifecycle."""
 
 CURRENT: Final = Look(_RED, "●")
 """Where a job is now, in a drawing of its lifecycle."""
 
 
 def look(meaning: Meaning) -> Look:
-    """How a state of that meaning looks."""
+    """The look of a state of that meaning."""
     return _LOOKS.get(meaning, UNKNOWN)
 
 
 def meaning_of(roles: Roles, state: str) -> Meaning:
-    """What `state` of a machine with these roles means."""
+    """The meaning of `state` in a machine with these roles."""
     if state in roles.outcomes:
         return _OUTCOMES[roles.outcomes[state]]
     if state in roles.working:

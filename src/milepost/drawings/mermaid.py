@@ -69,7 +69,7 @@ def _here(box: Box, course: Course) -> tuple[str, ...]:
 
 
 def _legend(drawing: Drawing, own: Mapping[str, str]) -> Iterator[str]:
-    """What the signs of roles mean: a note beside the first state that is in no group."""
+    """The meaning of the signs of roles: a note beside the first state that is in no group."""
     grouped = {state for cluster in drawing.clusters for state in cluster.states}
     single = (box.state for box in drawing.boxes if box.state not in grouped)
     place = next((f"    note left of {own[state]} : " for state in single), "%% ")

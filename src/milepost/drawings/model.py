@@ -1,4 +1,4 @@
-"""What a picture of a machine shows: boxes, clusters and arrows, with all their texts."""
+"""The content of a picture of a machine: boxes, clusters and arrows, with all their texts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """What leads from a box to `target` without an arrow: a label for each event and guard."""
+    """The ways from a box to `target` that have no arrow: a label for each event and guard."""
 
     target: str
     labels: tuple[Label, ...]

@@ -1,4 +1,4 @@
-"""What a drawing of a machine is made from, whether a definition is at hand or compiled tables."""
+"""The data that a drawing of a machine is made from: a definition and its tables give the same."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Sketch:
 
 
 def sketch(machine: Machine) -> Sketch:
-    """What is drawn of compiled tables: the same as of the definition that they came from."""
+    """The sketch of compiled tables: the same as that of the definition that they came from."""
     return Sketch(
         name=machine.name,
         doc=machine.doc,

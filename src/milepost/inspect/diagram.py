@@ -1,4 +1,4 @@
-"""A job's own path on the drawing of its lifecycle: what it went through, and where it is now."""
+"""A job's own path on the drawing of its lifecycle, and the states where it or its items are."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _course(path: PathView, lifecycle: Lifecycle, caption: tuple[str, ...]) -> C
 
 
 def _description(path: PathView, lifecycle: Lifecycle) -> Iterator[str]:
-    """What the drawing says, in words."""
+    """The content of the drawing in words."""
     own = path.machine == lifecycle.root
     now = ", ".join(state if own else f"{count} {state}" for state, count in path.current.items())
     subject = "job" if own else "items of job"
