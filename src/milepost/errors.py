@@ -30,6 +30,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ ImportFailed                an old job of which nothing can be made here
    ├─ ImportConflict              an old job whose place here is taken
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
+   ├─ PayloadUnfilled             a run cannot give an event all that the lifecycle has it carry
    ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
@@ -88,6 +89,7 @@ __all__ = [
     "LogCorrupt",
     "MilepostError",
     "PayloadInvalid",
+    "PayloadUnfilled",
     "PlanStale",
     "RecordConflict",
     "ResultAbsent",
@@ -614,6 +616,25 @@ class PlanStale(StateError):
         return printable(
             f"job {self.job_id}: the plan was made at seq {self.plan_seq} and the job is at"
             f" {self.seq}: make a new plan"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class PayloadUnfilled(StateError):
+    """An event that must be given a field which no role of its machine is for."""
+
+    code: ClassVar[str] = "payload-unfilled"
+    lifecycle: str
+    version: int
+    machine: str
+    event: str
+    field: str
+
+    def __str__(self) -> str:
+        return printable(
+            f"lifecycle {self.lifecycle} version {self.version}: a run has nothing to give as"
+            f" '{self.field}' of event '{self.event}' of machine '{self.machine}': give the field a"
+            f" default, or a role under machines.{self.machine}.roles"
         )
 
 

@@ -126,7 +126,7 @@ class Watched(StateManager):
     def _acknowledge(self, job_id: str, results: list[ItemEvent]) -> None:
         inputs = self.get_state(job_id).inputs
         for ordinal, _, payload in results:
-            self.journal.write("ack", inputs.key(int(ordinal)), json.dumps(payload.result))
+            self.journal.write("ack", inputs.key(int(ordinal)), json.dumps(payload["result"]))
 
 
 def map_item(spec: Spec, tell: Callable[[str], None] | None, item: Item) -> str:

@@ -120,6 +120,7 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "payload": lambda m: None,
     "payload_codec": lambda m: None,
     "phase": lambda m: "map",
+    "phases": lambda m: None,
     "policy": lambda m: None,
     "prefix": lambda m: "",
     "read_only": lambda m: False,

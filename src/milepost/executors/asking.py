@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
-from typing import Final
+from typing import Any, Final
 
 from milepost import arguments
 from milepost.executors.retries import RetryPolicy
@@ -13,7 +14,7 @@ from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
 
-__all__ = ["check_asked"]
+__all__ = ["check_asked", "functions_of"]
 
 _CHANGED: Final = ("refuse", "keep", "grow")
 
@@ -26,6 +27,7 @@ def check_asked(
     reduce_fn: object,
     executor: object,
     setup_fn: object,
+    phases: object,
     workers: object,
     ahead: object,
     timeout_s: object,
@@ -39,6 +41,7 @@ def check_asked(
     grace_s: object,
     look_every_s: object,
     items: object,
+    collections: object,
     on_changed: object,
     retry: object,
     clock: object,
@@ -47,9 +50,7 @@ def check_asked(
     """Raise ArgumentInvalid or JobIdInvalid for the first parameter of `run` that is none."""
     arguments.instance("manager", manager, StateManager)
     check_job_id(job_id)
-    arguments.calls("map_fn", map_fn)
-    if not isinstance(executor, Executor):
-        arguments.calls("executor", executor, "an executor, or something that makes one,")
+    _check_functions(map_fn, phases, executor)
     arguments.calls("clock", clock, "a clock that gives seconds")
     optional = {
         "reduce_fn": reduce_fn,
@@ -78,6 +79,30 @@ def check_asked(
         arguments.instance("retry", retry, RetryPolicy)
     if items is not None:
         arguments.items("items", items)
+    if collections is not None:
+        for given in arguments.mapping("collections", collections).values():
+            arguments.items("collections", given)
     if stop is not None:
         arguments.instance("stop", stop, Stop)
     arguments.choice("on_changed", on_changed, _CHANGED)
+
+
+def _check_functions(map_fn: object, phases: object, executor: object) -> None:
+    functions = functions_of(map_fn)
+    for function in functions:
+        wanted = "something to call, or a mapping of collections to that,"
+        arguments.calls("map_fn", function, wanted)
+    if phases is not None:
+        for function in arguments.mapping("phases", phases).values():
+            arguments.calls("phases", function, "a mapping of phases to something to call")
+    if (functions or executor is not None) and not isinstance(executor, Executor):
+        arguments.calls("executor", executor, "an executor, or something that makes one,")
+
+
+def functions_of(map_fn: object) -> list[Any]:
+    """The functions for items that were given: one, one a collection, or none. Any: unchecked."""
+    if map_fn is None:
+        return []
+    if isinstance(map_fn, Mapping) and not callable(map_fn):
+        return list(arguments.mapping("map_fn", map_fn).values())
+    return [map_fn]

@@ -10,27 +10,37 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from milepost.errors import ValueInvalid
 from milepost.items.inputs import Item
-from milepost.lifecycles.mapreduce import Cause
 from milepost.log.codec import encode_value
 from milepost.state.limits import Limits, check_value
 
 __all__ = [
+    "Fault",
     "Given",
     "NotGiven",
     "Outcome",
     "Timed",
     "attempt",
     "attempt_awaited",
+    "checked",
     "failure_of",
     "outcome_of",
 ]
 
 _MESSAGE_CHARS: Final = 2_000
+
+
+class Fault(Enum):
+    """Why a call gave nothing; the role `failure` names the lifecycle's own causes for these."""
+
+    ERROR = auto()
+    TIMEOUT = auto()
+    LOST = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +55,7 @@ class Given:
 class NotGiven:
     """The call gave nothing that can be kept. `message` is at most 2,000 characters long."""
 
-    cause: Cause
+    fault: Fault
     message: str
 
 
@@ -91,19 +101,24 @@ def outcome_of(call: Callable[[], object], what: str, limits: Limits) -> Outcome
     except Exception as error:  # noqa: BLE001  the edge to the user's code: anything may come
         return failure_of(error)
     try:
-        encoded = encode_value(value, what)
-        if len(encoded) > limits.value_max_bytes:  # whoever records it warns of what is large
-            check_value(limits, lambda: what, encoded)
+        return checked(value, what, limits)
     except ValueInvalid as error:
         return failure_of(error)
+
+
+def checked(value: object, what: str, limits: Limits) -> Given:
+    """`value` as what a call gave. Raises ValueInvalid if it is no JSON within `limits`."""
+    encoded = encode_value(value, what)
+    if len(encoded) > limits.value_max_bytes:  # whoever records it warns of what is large
+        check_value(limits, lambda: what, encoded)
     return Given(value=value, size_bytes=len(encoded))
 
 
 def failure_of(error: BaseException) -> NotGiven:
-    """`error` as it is recorded: its type and text. A TimeoutError has the cause `timeout`."""
+    """`error` as it is recorded: its type and text. A TimeoutError is a timeout."""
     text = "".join(traceback.format_exception_only(error)).strip()
     text = text.encode(errors="backslashreplace").decode()  # lone surrogates are no JSON
     if len(text) > _MESSAGE_CHARS:
         text = f"{text[: _MESSAGE_CHARS - 1]}…"
-    cause = Cause.TIMEOUT if isinstance(error, TimeoutError) else Cause.ERROR
-    return NotGiven(cause=cause, message=text)
+    fault = Fault.TIMEOUT if isinstance(error, TimeoutError) else Fault.ERROR
+    return NotGiven(fault=fault, message=text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Literal
@@ -15,15 +15,17 @@ from milepost.aio.manager import AsyncStateManager
 from milepost.errors import LeaseHeld
 from milepost.executors.calls import ExecutorSource
 from milepost.executors.coroutines import CoroutineExecutor
-from milepost.executors.local import MapFn, RunOutcome, run
+from milepost.executors.local import RunOutcome, run
+from milepost.executors.phases import ReduceFn, SetupFn
 from milepost.executors.retries import RetryPolicy
-from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import Stop, following
+from milepost.executors.vocabulary import ItemFn, PhaseFns
 from milepost.executors.waiting import Wait
 from milepost.job.state import JobState
 from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
+from milepost.state.writing.given import ItemList
 
 __all__ = ["run_async"]
 
@@ -31,11 +33,12 @@ __all__ = ["run_async"]
 async def run_async(
     manager: StateManager | AsyncStateManager,
     job_id: str,
-    map_fn: MapFn,
+    map_fn: ItemFn | None = None,
     reduce_fn: ReduceFn | None = None,
     *,
     executor: ExecutorSource = CoroutineExecutor,
     setup_fn: SetupFn | None = None,
+    phases: PhaseFns | None = None,
     workers: int | None = None,
     ahead: int = 256,
     timeout_s: float | None = None,
@@ -48,7 +51,8 @@ async def run_async(
     on_progress: Callable[[JobState], None] | None = None,
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
-    items: Iterable[object] | Mapping[str, object] | None = None,
+    items: ItemList | None = None,
+    collections: Mapping[str, ItemList] | None = None,
     on_changed: Literal["refuse", "keep", "grow"] = "refuse",
     retry: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -58,7 +62,8 @@ async def run_async(
 
     The job is held under a lease. An executor that dies, this whole process included, uses up no
     attempt: the items in flight become suspects, which are tried one after the other, alone, and a
-    suspect is dead once `max_crashes` executors died of it. A job that others pause, cancel or fail
+    suspect is given up once `max_crashes` executors died of it; so under the built-in lifecycle,
+    and under any other that has the roles for it. A job that others pause, cancel or fail
     is noticed at the next commit. Whatever is raised, another run can take the job up.
 
     Cancelling the task stops the run in order, as do `stop` and the closing of the manager; the
@@ -70,18 +75,23 @@ async def run_async(
         manager: The manager of the store.
         job_id: The job.
         map_fn: Is called with each `milepost.Item` on a worker. Its JSON value is the item's
-            result; an exception fails the attempt.
-        reduce_fn: Is called with a stream of `(key, result)` in item order, in the run's thread,
-            and returns the job's result. Without one, the run ends where reduce begins.
+            result; an exception fails the attempt. Of several collections it may be a mapping of
+            their names to functions.
+        reduce_fn: The function for the one phase after the work on items, as in `phases`. In
+            MapReduce it gives the job's result.
         executor: A `concurrent.futures.Executor`, or a function that makes one. The run shuts down
             an executor that it made, and replaces it if it breaks. For coroutine functions it is a
-            `CoroutineExecutor`.
-        setup_fn: Is called with the new job's state, and returns variables for it. It and
-            `reduce_fn` may take a second argument, the `Steps`, whose results are recorded and not
-            called for again.
+            `CoroutineExecutor`. Without `map_fn`, none is needed.
+        setup_fn: The function for the one phase before the work on items, as in `phases`. In
+            MapReduce it gives the job's variables. That phase needs none.
+        phases: By name, functions for phases of the job, which are called in the run's thread.
+            Each is called with the job's state, or, once items have results, with a stream of
+            `(key, result)` in item order. It returns what the event that ends the phase carries:
+            the job's result, its variables, or a mapping of the event's fields. It may take a
+            second argument, the `Steps`, whose results are recorded and not called for again.
         workers: How many calls run at once. As many as the executor says, if it is not given.
         ahead: How many items more are begun, as far as they take some 50 ms together.
-        timeout_s: Seconds that a call may take before its attempt fails with the cause `timeout`. A
+        timeout_s: Seconds that a call may take before its attempt fails, as timed out. A
             coroutine is cancelled then. Any other call keeps its worker busy, and its result is
             dropped.
         policy: When checkpoints are taken, beside those at each new phase and at the end.
@@ -95,6 +105,7 @@ async def run_async(
         grace_s: Seconds that calls have to end, once the run is to stop.
         look_every_s: Seconds between two looks at the job for changes by others.
         items: The items that the caller has now, to compare with the job's.
+        collections: The same, of several collections, by their names.
         on_changed: Where they differ, `"refuse"` raises InputChanged, `"keep"` goes on with the
             items of the job, and `"grow"` adds items that are new.
         retry: When failed items are tried again, by cause. At once, if it is not given.
@@ -106,6 +117,8 @@ async def run_async(
 
     Raises:
         ArgumentInvalid: An argument is wrong; the job was not touched.
+        RoleAbsent: The job's lifecycle has no role for what the run needs; nothing was touched.
+        PayloadUnfilled: An event must carry more than the run has for it; nothing was touched.
         TypeError: The executor cannot call `map_fn`.
         LeaseHeld: Another executor holds the job.
         LeaseLost: Another executor took the job over; nothing more was written.
@@ -124,6 +137,7 @@ async def run_async(
         reduce_fn,
         executor=executor,
         setup_fn=setup_fn,
+        phases=phases,
         workers=workers,
         ahead=ahead,
         timeout_s=timeout_s,
@@ -137,6 +151,7 @@ async def run_async(
         grace_s=grace_s,
         look_every_s=look_every_s,
         items=items,
+        collections=collections,
         on_changed=on_changed,
         retry=retry,
         clock=clock,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.thread import BrokenThreadPool
 from inspect import iscoroutinefunction
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from milepost.arguments import instance
 from milepost.executors.attempts import (
+    Fault,
     Given,
     NotGiven,
     Outcome,
@@ -21,8 +22,8 @@ from milepost.executors.attempts import (
     failure_of,
 )
 from milepost.executors.coroutines import CoroutineExecutor
+from milepost.executors.vocabulary import Left, MapFn
 from milepost.items.inputs import Item
-from milepost.lifecycles.mapreduce import Cause, ItemEventName, ItemFail, ItemSucceed
 from milepost.state.limits import Limits
 
 __all__ = ["Calls", "Ended", "ExecutorSource"]
@@ -32,14 +33,13 @@ ExecutorSource: TypeAlias = Executor | Callable[[], Executor]
 
 
 class Ended(NamedTuple):
-    """How the call for one item ended: the event that the item should take.
+    """How the call for one item ended: what it gave, why it gave nothing, or how it was left.
 
     `took_s` is how long it took on its worker, None where that is not known.
     """
 
     ordinal: int
-    event: ItemEventName
-    payload: ItemSucceed | ItemFail | None = None
+    outcome: Outcome | Left
     size_bytes: int = 0
     took_s: float | None = None
 
@@ -50,7 +50,7 @@ class _Call(NamedTuple):
 
 
 class Calls:
-    """The calls of `map_fn` that are under way on an executor.
+    """The calls of the functions for items that are under way on an executor.
 
     Used from one thread; workers only ever touch the queue of futures that have ended. A call
     that was given up still holds its worker, so it counts as `busy` until it really ends; only a
@@ -60,14 +60,13 @@ class Calls:
     def __init__(
         self,
         source: ExecutorSource,
-        map_fn: Callable[[Item], object],
+        functions: Collection[MapFn],
         *,
         timeout_s: float | None,
         clock: Callable[[], float],
         limits: Limits,
     ) -> None:
         self._source = source
-        self._map_fn = map_fn
         self._timeout_s = timeout_s
         self._clock = clock
         self._limits = limits
@@ -79,7 +78,8 @@ class Calls:
         self._refused: set[Future[Timed]] = set()
         self._lost_count = 0
         try:
-            _check_fit(self._executor, map_fn)
+            for function in functions:
+                _check_fit(self._executor, function)
         except TypeError:
             self.close()
             raise
@@ -99,10 +99,10 @@ class Calls:
         """How many calls the executor has that have not ended, those given up among them."""
         return len(self._calls) + len(self._given_up)
 
-    def begin(self, ordinal: int, item: Item) -> None:
-        """Hand the item to a worker. An executor that takes no more counts as broken."""
+    def begin(self, ordinal: int, function: MapFn, item: Item) -> None:
+        """Have a worker call `function`. An executor that takes no more counts as broken."""
         try:
-            future = self._submitted(item)
+            future = self._submitted(function, item)
         except RuntimeError as error:  # broken, or shut down by its owner
             future = Future()
             future.set_exception(BrokenExecutor(str(error)))
@@ -110,10 +110,10 @@ class Calls:
         self._calls[future] = _Call(ordinal, self._clock())
         future.add_done_callback(self._ended.put)
 
-    def _submitted(self, item: Item) -> Future[Timed]:
+    def _submitted(self, function: MapFn, item: Item) -> Future[Timed]:
         if isinstance(self._executor, CoroutineExecutor):
-            return self._executor.submit(attempt_awaited, self._map_fn, item, self._limits)
-        return self._executor.submit(attempt, self._map_fn, item, self._limits)
+            return self._executor.submit(attempt_awaited, function, item, self._limits)
+        return self._executor.submit(attempt, function, item, self._limits)
 
     def wake(self) -> None:
         """Make `wait` return; safe in a signal handler."""
@@ -143,7 +143,7 @@ class Calls:
 
     def give_up(self) -> list[Ended]:
         """Wait for no call any more: each is given as released, whatever becomes of it."""
-        released = [Ended(call.ordinal, ItemEventName.RELEASE) for call in self._calls.values()]
+        released = [Ended(call.ordinal, Left.UNHARMED) for call in self._calls.values()]
         for future in self._calls:
             self._abandon(future)
         self._calls.clear()
@@ -182,13 +182,12 @@ class Calls:
             self._given_up.discard(future)
             return []
         if future.cancelled():
-            return [Ended(call.ordinal, ItemEventName.RELEASE)]
+            return [Ended(call.ordinal, Left.UNHARMED)]
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             self.broken = error
             begun = self._had_begun(future, error)
-            event = ItemEventName.INTERRUPT if begun else ItemEventName.RELEASE
-            return [Ended(call.ordinal, event)]
+            return [Ended(call.ordinal, Left.LOST if begun else Left.UNHARMED)]
         if error is not None:
             return [_recorded(call.ordinal, failure_of(error))]
         timed = future.result()
@@ -220,7 +219,7 @@ class Calls:
                 continue  # it had not begun; its callback has queued it as released
             self._abandon(future)
             message = f"no result within {self._timeout_s:g} s"
-            failure = NotGiven(cause=Cause.TIMEOUT, message=message)
+            failure = NotGiven(fault=Fault.TIMEOUT, message=message)
             ended.append(_recorded(self._calls.pop(future).ordinal, failure))
         return ended
 
@@ -230,7 +229,7 @@ def _made(source: Callable[[], Executor]) -> Executor:
     return instance("executor", source(), Executor, "something that makes an executor")
 
 
-def _check_fit(executor: Executor, map_fn: Callable[[Item], object]) -> None:
+def _check_fit(executor: Executor, map_fn: MapFn) -> None:
     """Raise TypeError if `executor` cannot call `map_fn`: better here than once for every item."""
     if _gives_coroutines(map_fn) and not isinstance(executor, CoroutineExecutor):
         raise TypeError(
@@ -247,15 +246,11 @@ def _check_fit(executor: Executor, map_fn: Callable[[Item], object]) -> None:
             ) from error
 
 
-def _gives_coroutines(map_fn: Callable[[Item], object]) -> bool:
+def _gives_coroutines(map_fn: MapFn) -> bool:
     """True for a coroutine function, a partial of one, and an object that is called like one."""
     return iscoroutinefunction(map_fn) or iscoroutinefunction(type(map_fn).__call__)
 
 
 def _recorded(ordinal: int, outcome: Outcome, took_s: float | None = None) -> Ended:
-    payload: Any
-    if isinstance(outcome, Given):
-        payload = ItemSucceed(result=outcome.value)
-        return Ended(ordinal, payload.event, payload, outcome.size_bytes, took_s)
-    payload = ItemFail(cause=outcome.cause, message=outcome.message)
-    return Ended(ordinal, payload.event, payload, took_s=took_s)
+    size_bytes = outcome.size_bytes if isinstance(outcome, Given) else 0
+    return Ended(ordinal, outcome, size_bytes, took_s)

@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from operator import index
 from signal import Signals
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from milepost.errors import InputChanged, LeaseHeld, PlanStale
-from milepost.executors.asking import check_asked
+from milepost.executors.asking import check_asked, functions_of
 from milepost.executors.calls import Calls, ExecutorSource
+from milepost.executors.checkpoints import Checkpoints
+from milepost.executors.phases import ReduceFn, SetupFn
+from milepost.executors.resolving import Asked, vocabulary
 from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import Running
-from milepost.executors.steps import ReduceFn, SetupFn
 from milepost.executors.stopping import Stop, Stopping, listening, stop_signals
+from milepost.executors.vocabulary import ItemFn, PhaseFns
 from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
 from milepost.items.inputs import Item
 from milepost.job.state import JobState
-from milepost.lifecycles.mapreduce import ITEM
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
 from milepost.state.reading.comparing import InputComparison
 from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
+from milepost.state.writing.given import ItemList
 from milepost.text.wording import short_repr
 
-__all__ = ["MapFn", "RunOutcome", "run"]
+__all__ = ["RunOutcome", "run"]
 
 _log: Final = logging.getLogger("milepost.executors")
-
-MapFn: TypeAlias = Callable[[Item], object]
 
 
 @short_repr
@@ -46,8 +48,9 @@ class RunOutcome:
     `state` is the job's as the run left it, `plan` the recovery plan that it began with, `inputs`
     how the items that it was given differ from the job's, if it was given any. `stopped_by` is
     the signal that stopped it, None where none did; `stop_reason` is the signal's name, or why
-    else it was asked to stop, empty where it was not. `done_count` results were recorded and
-    `failure_count` attempts failed in this run.
+    else it was asked to stop, empty where it was not. `halt_reason` says why nothing was left to
+    do for the run before the job had ended (a phase without a function, say), otherwise it is
+    empty. `done_count` results were recorded and `failure_count` attempts failed in this run.
     """
 
     state: JobState
@@ -57,6 +60,7 @@ class RunOutcome:
     done_count: int
     failure_count: int
     stop_reason: str = ""
+    halt_reason: str = ""
 
     @property
     def phase(self) -> str:
@@ -82,11 +86,12 @@ class RunOutcome:
 def run(
     manager: StateManager,
     job_id: str,
-    map_fn: MapFn,
+    map_fn: ItemFn | None = None,
     reduce_fn: ReduceFn | None = None,
     *,
-    executor: ExecutorSource,
+    executor: ExecutorSource | None = None,
     setup_fn: SetupFn | None = None,
+    phases: PhaseFns | None = None,
     workers: int | None = None,
     ahead: int = 256,
     timeout_s: float | None = None,
@@ -99,7 +104,8 @@ def run(
     on_progress: Callable[[JobState], None] | None = None,
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
-    items: Iterable[object] | Mapping[str, object] | None = None,
+    items: ItemList | None = None,
+    collections: Mapping[str, ItemList] | None = None,
     on_changed: Literal["refuse", "keep", "grow"] = "refuse",
     retry: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -109,7 +115,8 @@ def run(
 
     The job is held under a lease. An executor that dies, this whole process included, uses up no
     attempt: the items in flight become suspects, which are tried one after the other, alone, and a
-    suspect is dead once `max_crashes` executors died of it. A job that others pause, cancel or fail
+    suspect is given up once `max_crashes` executors died of it; so under the built-in lifecycle,
+    and under any other that has the roles for it. A job that others pause, cancel or fail
     is noticed at the next commit. Whatever is raised, another run can take the job up.
 
     SIGINT and SIGTERM stop a run in the main thread; so do `stop`, the closing of the manager, and
@@ -121,18 +128,23 @@ def run(
         manager: The manager of the store.
         job_id: The job.
         map_fn: Is called with each `milepost.Item` on a worker. Its JSON value is the item's
-            result; an exception fails the attempt.
-        reduce_fn: Is called with a stream of `(key, result)` in item order, in the calling thread,
-            and returns the job's result. Without one, the run ends where reduce begins.
+            result; an exception fails the attempt. Of several collections it may be a mapping of
+            their names to functions.
+        reduce_fn: The function for the one phase after the work on items, as in `phases`. In
+            MapReduce it gives the job's result.
         executor: A `concurrent.futures.Executor`, or a function that makes one. The run shuts down
             an executor that it made, and replaces it if it breaks. For coroutine functions it is a
-            `CoroutineExecutor`.
-        setup_fn: Is called with the new job's state, and returns variables for it. It and
-            `reduce_fn` may take a second argument, the `Steps`, whose results are recorded and not
-            called for again.
+            `CoroutineExecutor`. Without `map_fn`, none is needed.
+        setup_fn: The function for the one phase before the work on items, as in `phases`. In
+            MapReduce it gives the job's variables. That phase needs none.
+        phases: By name, functions for phases of the job, which are called in the calling thread.
+            Each is called with the job's state, or, once items have results, with a stream of
+            `(key, result)` in item order. It returns what the event that ends the phase carries:
+            the job's result, its variables, or a mapping of the event's fields. It may take a
+            second argument, the `Steps`, whose results are recorded and not called for again.
         workers: How many calls run at once. As many as the executor says, if it is not given.
         ahead: How many items more are begun, as far as they take some 50 ms together.
-        timeout_s: Seconds that a call may take before its attempt fails with the cause `timeout`. A
+        timeout_s: Seconds that a call may take before its attempt fails, as timed out. A
             coroutine is cancelled then. Any other call keeps its worker busy, and its result is
             dropped.
         policy: When checkpoints are taken, beside those at each new phase and at the end.
@@ -146,6 +158,7 @@ def run(
         grace_s: Seconds that calls have to end, once the run is to stop.
         look_every_s: Seconds between two looks at the job for changes by others.
         items: The items that the caller has now, to compare with the job's.
+        collections: The same, of several collections, by their names.
         on_changed: Where they differ, `"refuse"` raises InputChanged, `"keep"` goes on with the
             items of the job, and `"grow"` adds items that are new.
         retry: When failed items are tried again, by cause. At once, if it is not given.
@@ -157,6 +170,8 @@ def run(
 
     Raises:
         ArgumentInvalid: An argument is wrong; the job was not touched.
+        RoleAbsent: The job's lifecycle has no role for what the run needs; nothing was touched.
+        PayloadUnfilled: An event must carry more than the run has for it; nothing was touched.
         TypeError: The executor cannot call `map_fn`.
         LeaseHeld: Another executor holds the job.
         LeaseLost: Another executor took the job over; nothing more was written.
@@ -171,6 +186,7 @@ def run(
         reduce_fn=reduce_fn,
         executor=executor,
         setup_fn=setup_fn,
+        phases=phases,
         workers=workers,
         ahead=ahead,
         timeout_s=timeout_s,
@@ -184,11 +200,16 @@ def run(
         grace_s=grace_s,
         look_every_s=look_every_s,
         items=items,
+        collections=collections,
         on_changed=on_changed,
         retry=retry,
         clock=clock,
         stop=stop,
     )
+    asked = Asked(
+        map_fn=map_fn, setup_fn=setup_fn, reduce_fn=reduce_fn, phases=phases or {}, retry=retry
+    )
+    vocabulary(manager.get_state(job_id), asked)
     grace_s, look_every_s = float(grace_s), float(look_every_s)
     timeout_s = None if timeout_s is None else float(timeout_s)
     workers, ahead = None if workers is None else index(workers), index(ahead)
@@ -199,36 +220,47 @@ def run(
         lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock, stopping)
         if lease is None:
             return _not_begun(manager, job_id, stopping)
-        calls = stack.enter_context(
-            closing(
-                Calls(executor, map_fn, timeout_s=timeout_s, clock=clock, limits=manager.limits)
-            )
+        calls = Calls(
+            ThreadPoolExecutor if executor is None else executor,
+            functions_of(map_fn),
+            timeout_s=timeout_s,
+            clock=clock,
+            limits=manager.limits,
         )
+        stack.enter_context(closing(calls))
         stopping.wake = calls.wake
         stack.enter_context(stop_signals(stopping))
-        inputs = None if items is None else manager.compare_inputs(job_id, items)
+        inputs = None
+        if items is not None or collections is not None:
+            inputs = manager.compare_inputs(job_id, items, collections=collections)
         taken = {"same", "grew"} if on_changed == "grow" else {"same"}
         if inputs is not None and inputs.verdict not in taken and on_changed != "keep":
             raise InputChanged(job_id=job_id, verdict=inputs.verdict, difference=str(inputs))
         plan, state = _recovered(manager, job_id, takeover, retry)
         if inputs is not None and inputs.verdict == "grew" and on_changed == "grow":
-            more = inputs.new_items()
-            state = manager.add_items(job_id, more, existing="skip", lease=lease)
+            for collection, more in _by_collection(state, inputs):
+                state = manager.add_items(
+                    job_id, more, collection=collection, existing="skip", lease=lease
+                )
+        words = vocabulary(state, asked)
         running = Running(
             manager=manager,
             lease=lease,
+            words=words,
             calls=calls,
             stop=stopping,
             window=Window(workers or calls.workers or 1, 0 if timeout_s else ahead),
-            policy=policy or CheckpointPolicy(),
+            checkpoints=Checkpoints(manager, policy or CheckpointPolicy(), clock, state),
             on_progress=on_progress or _untold,
             grace_s=grace_s,
             look_every_s=look_every_s,
             clock=clock,
             state=state,
-            waiting=None if retry is None else Waiting(retry, lambda: manager.failures(job_id)),
+            waiting=None
+            if retry is None
+            else Waiting(retry, lambda: manager.failures(job_id), words),
         )
-        running.go(setup_fn, reduce_fn)
+        running.go()
         return RunOutcome(
             state=running.state,
             plan=plan,
@@ -237,6 +269,7 @@ def run(
             done_count=running.done_count,
             failure_count=running.failure_count,
             stop_reason=stopping.reason,
+            halt_reason=running.halted,
         )
 
 
@@ -258,14 +291,43 @@ def _recovered(
     manager: StateManager, job_id: str, reason: str, retry: RetryPolicy | None
 ) -> tuple[RecoveryPlan, JobState]:
     """The plan for the job, and its state once that is done; with a policy, what failed waits."""
-    states = (state for state in ITEM.states if state != "failed")
-    scope = Scope.all() if retry is None else Scope.states(*states)
+    scope = Scope.all()
+    if retry is not None:
+        scope = Scope.states(*_not_failed(manager.get_state(job_id)))
     while True:
         plan = manager.recover_from_checkpoint(job_id, reason=reason, scope=scope)
         try:
             return plan, manager.apply(plan)
         except PlanStale as stale:  # somebody paused it, or the like, at this very moment
             _log.info("%s", stale)
+
+
+def _by_collection(
+    state: JobState, inputs: InputComparison
+) -> Iterator[tuple[str, Iterator[Item]]]:
+    """The new items by the collection that they are for, those of one streamed."""
+    names = tuple(state.ledgers)
+    if len(names) == 1:
+        yield names[0], inputs.new_items()
+        return
+    for name in names:
+        start = f"{name}/"
+        if any(item.key.startswith(start) for item in inputs.new_items()):
+            yield (
+                name,
+                (
+                    Item(key=item.key.removeprefix(start), value=item.value)
+                    for item in inputs.new_items()
+                    if item.key.startswith(start)
+                ),
+            )
+
+
+def _not_failed(state: JobState) -> Iterator[str]:
+    """The states of the job's items that are not those of items that failed."""
+    for ledger in state.ledgers.values():
+        machine = ledger.machine
+        yield from (name for name in machine.states if name not in machine.roles.failed)
 
 
 def _untold(state: JobState) -> None:

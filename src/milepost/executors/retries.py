@@ -12,9 +12,9 @@ from pyroaring import BitMap
 
 from milepost import arguments
 from milepost.clock import microseconds
+from milepost.executors.vocabulary import Vocabulary
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.lifecycles.mapreduce import Cause, ItemEventName
 from milepost.machine import frozen
 from milepost.state.reading.results import Failure
 from milepost.text.wording import short_repr
@@ -76,23 +76,27 @@ RetryRule: TypeAlias = Backoff | Literal["at once", "give up"]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """The answer to a failure, by its cause (`error`, `timeout`); `default` for other causes.
+    """The answer to a failure, by its cause; `default` for the causes that are not named.
 
-    How many attempts an item has is the job's `max_attempts`, whatever the policy.
+    Causes are called as the job's lifecycle calls them (MapReduce: `error`, `timeout`,
+    `executor_lost`). How many attempts an item has is the lifecycle's to say (MapReduce: the job's
+    `max_attempts`), whatever the policy.
     """
 
     default: RetryRule = "at once"
     causes: Mapping[str, RetryRule] = field(default_factory=dict[str, RetryRule])
 
     def __post_init__(self) -> None:
-        known = [cause.value for cause in Cause]
         causes = arguments.mapping("causes", self.causes)
-        for cause, rule in causes.items():
-            if cause not in known:
-                arguments.refuse("causes", cause, f"a mapping of {' or '.join(known)} to rules")
+        for rule in causes.values():
             _check_rule("causes", rule)
         _check_rule("default", self.default)
         object.__setattr__(self, "causes", frozen(causes))
+
+    @property
+    def rules(self) -> tuple[RetryRule, ...]:
+        """All rules of the policy."""
+        return (self.default, *self.causes.values())
 
     def rule(self, cause: str) -> RetryRule:
         """The answer to a failure of this cause."""
@@ -128,9 +132,13 @@ class Waiting:
     """
 
     def __init__(
-        self, policy: RetryPolicy, failures: Callable[[], Mapping[str, Sequence[Failure]]]
+        self,
+        policy: RetryPolicy,
+        failures: Callable[[], Mapping[str, Sequence[Failure]]],
+        words: Vocabulary,
     ) -> None:
         self._policy = policy
+        self._words = words
         self._failures = failures
         self._known = bitmap()
         self._due = bitmap()
@@ -156,7 +164,8 @@ class Waiting:
         self._known.add(ordinal)
         rule = self._policy.rule(cause)
         if isinstance(rule, Backoff):
-            attempts = state.items.member(ordinal)[1]["attempts"]
+            words = self._words.of(state, ordinal)
+            attempts = state.ledgers[words.collection].member(ordinal)[1][words.attempts]
             wait_us = rule.wait_us(state.id, state.inputs.key(ordinal), attempts)
             if at_us is not None:
                 wait_us = min(max(at_us + wait_us - now.wall_us, 0), wait_us)
@@ -169,7 +178,7 @@ class Waiting:
 
     def decide(self, state: JobState, now: Now) -> Decided:
         """Who of the items that could be retried is due `now`, and who is not tried again."""
-        retriable = state.takers(ItemEventName.RETRY)
+        retriable = self._words.retriable(state)
         self._forget(self._known - retriable)
         unknown = retriable - self._known
         if unknown:

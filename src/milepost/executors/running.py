@@ -6,39 +6,35 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
+from pyroaring import BitMap
 
 from milepost.errors import (
     JobReplaced,
     LeaseLost,
     MilepostError,
+    PayloadInvalid,
     RecordConflict,
     TransitionRefused,
     ValueInvalid,
 )
-from milepost.executors.attempts import Given, NotGiven, failure_of, outcome_of
+from milepost.executors.attempts import Given, NotGiven, failure_of
 from milepost.executors.calls import Calls, Ended
+from milepost.executors.checkpoints import Checkpoints
+from milepost.executors.phases import call_phase, payload_of
 from milepost.executors.retries import Now, Waiting, longest_wait_s
-from milepost.executors.steps import ReduceFn, SetupFn, Steps, call_reduce, call_setup
+from milepost.executors.steps import Steps
 from milepost.executors.stopping import Stopping
-from milepost.executors.turns import Turn, in_commits, next_turn
+from milepost.executors.turns import Turn, cannot_end, in_commits, next_turn
+from milepost.executors.vocabulary import Left, PhaseFn, PhaseWords, Vocabulary
 from milepost.executors.window import Window
 from milepost.items.inputs import Item
+from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.lifecycles.mapreduce import (
-    ItemEventName,
-    ItemFail,
-    JobEventName,
-    JobFail,
-    JobFinishReduce,
-    JobSetVariables,
-    JobStartMap,
-)
 from milepost.log.codec import encode_value
-from milepost.machine import Payload
-from milepost.state.checkpoint import CheckpointPolicy
+from milepost.machine import Values
 from milepost.state.manager import StateManager
 from milepost.state.writing.lease import Lease
 from milepost.text.escapes import printable
@@ -48,11 +44,12 @@ __all__ = ["Running"]
 _log: Final = logging.getLogger("milepost.executors")
 
 
+_T = TypeVar("_T")
 _BREAKS: Final = 10
 
 
 class _Halt(BaseException):
-    """Leaves `reduce_fn` at its next result; no `except Exception` in it takes it for its own."""
+    """Leaves the function of a phase at its next result; no `except Exception` there takes it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,10 +58,11 @@ class Running:
 
     manager: StateManager
     lease: Lease
+    words: Vocabulary
     calls: Calls
     stop: Stopping
     window: Window
-    policy: CheckpointPolicy
+    checkpoints: Checkpoints
     on_progress: Callable[[JobState], None]
     grace_s: float
     look_every_s: float
@@ -73,55 +71,80 @@ class Running:
     waiting: Waiting | None
     done_count: int = 0
     failure_count: int = 0
+    halted: str = ""
     _last_begun: int = -1
     _stalled: bool = False
     _breaks: int = 0
-    _checkpoint_phase: str = field(init=False)
-    _checkpoint_settled: int = field(init=False)
-    _checkpoint_seq: int = field(init=False)
-    _checkpoint_at_s: float = field(init=False)
+    _stranded: BitMap = field(default_factory=bitmap)
 
-    def __post_init__(self) -> None:
-        self._begin_interval()
-
-    def go(self, setup_fn: SetupFn | None, reduce_fn: ReduceFn | None) -> None:
+    def go(self) -> None:
         """Go on until the job has ended, waits for somebody else, or the run is to stop."""
-        while not self.stop.requested:
-            allowed = self.state.allowed()
-            if JobEventName.START_MAP in allowed:
-                self._set_up(setup_fn)
-            elif JobEventName.FINISH_MAP in allowed:
-                self._fire(JobEventName.FINISH_MAP)
-            elif ItemEventName.START in self.state.accepted:
-                self._work()
-            elif JobEventName.FINISH_REDUCE in allowed and reduce_fn is not None:
-                self._reduce(reduce_fn)
-            else:
-                break
+        self._take_back()
+        while not self.stop.requested and self._gone_on():
+            pass
         self._hand_back()
         if self.stop.requested and not self.state.finished:
-            self._take_checkpoint("shutdown")
+            self.checkpoints.take(self.state, "shutdown")
 
-    def _set_up(self, setup_fn: SetupFn | None) -> None:
-        wanted = setup_fn or _nothing
-        steps = Steps("setup", self._perform)
+    def _take_back(self) -> None:
+        """Hand back what recovery left in the hands of executors that are gone."""
+        if self.state.phase in self.words.phases:
+            left = [Ended(ordinal, Left.LOST) for ordinal in self.words.held(self.state)]
+            if left:
+                self._commit(left, begin=False)
+                self._stranded = self.words.held(self.state)
+
+    def _gone_on(self) -> bool:
+        """Do what comes next; False if there is nothing to do, and why is noted."""
+        phase = self.words.phases.get(self.state.phase)
+        if phase is None:
+            return self._halt(f"no work is done in {self.state.phase!r}")
+        if phase.ends_by in self.state.allowed():
+            if phase.call is not None:
+                return self._call(phase, phase.call)
+            if phase.passes:
+                return self._end(phase, None)
+            return self._halt(f"no function was given for phase {phase.state!r}")
+        if phase.works and not (self._stalled and self._idle()):
+            self._work()
+            return True
+        return self._halt(cannot_end(self.state, phase, self.words, self._stranded))
+
+    def _halt(self, why: str) -> bool:
+        if not self.state.finished:
+            self.halted = why
+        return False
+
+    def _idle(self) -> bool:
+        """True if no item is under way or waits for its time, and none can begin."""
+        if self.calls.ordinals or self.calls.broken is not None:
+            return False
+        if self.waiting is not None and self.waiting.next_due_us is not None:
+            return False
+        if self.words.held(self.state) - self._stranded:
+            return False
+        return not self.words.ready(self.state)
+
+    def _call(self, phase: PhaseWords, function: PhaseFn) -> bool:
+        """Have the function of the phase called, and end the phase with what it gave."""
         with self._unless_halted():
-            given = self._user(lambda: call_setup(wanted, self.state, steps), "the variables")
-            if isinstance(given, Given):
-                self._give(JobEventName.START_MAP, JobStartMap(variables=given.value))
+            try:
+                payload = self._payload(phase, function)
+            except Exception as error:  # noqa: BLE001 the edge to the user's code: anything may come
+                self._fail(error)
             else:
-                self._fail(given)
+                return self._end(phase, payload)
+        return True
 
-    def _reduce(self, reduce_fn: ReduceFn) -> None:
-        steps = Steps("reduce", self._perform)
-        what = "the result of reduce"
-        with self._unless_halted():
+    def _payload(self, phase: PhaseWords, function: PhaseFn) -> dict[str, Any] | None:
+        """What the function of the phase gives, as the payload of the event that ends it."""
+        steps = Steps(phase.state, self._perform)
+        if phase.reads_results:
             with closing(self._results()) as results:
-                given = self._user(lambda: call_reduce(reduce_fn, results, steps), what)
-            if isinstance(given, Given):
-                self._give(JobEventName.FINISH_REDUCE, JobFinishReduce(result=given.value))
-            else:
-                self._fail(given)
+                output = self._user(lambda: call_phase(function, results, steps))
+        else:
+            output = self._user(lambda: call_phase(function, self.state, steps))
+        return payload_of(output, phase, self.state, self.words.phases, self.manager.limits)
 
     @contextmanager
     def _unless_halted(self) -> Iterator[None]:
@@ -150,9 +173,11 @@ class Running:
 
     def _record_step(self, name: str, output: object) -> None:
         """Make the output durable; what goes wrong with the run itself leaves the user's code."""
-        payload = JobSetVariables(variables={name: output})
+        sets = self.words.set_variables
+        assert sets is not None, "no function gets steps without"
+        payload = {sets.field: {name: output}}
         try:
-            self._moved(self.manager.fire(self.state.id, payload.event, payload, lease=self.lease))
+            self._moved(self.manager.fire(self.state.id, sets.event, payload, lease=self.lease))
         except ValueInvalid:  # the fault of the step
             raise
         except TransitionRefused as refused:
@@ -168,16 +193,16 @@ class Running:
             return error
         return None
 
-    def _user(self, call: Callable[[], object], what: str) -> Given | NotGiven:
+    def _user(self, call: Callable[[], _T]) -> _T:
         """What the user's code gives here, in the main thread: a second signal ends it."""
         self.stop.interruptible = True
         try:
-            return outcome_of(call, what, self.manager.limits)
+            return call()
         finally:
             self.stop.interruptible = False
 
     def _results(self) -> Generator[tuple[str, Any], None, None]:
-        """The job's results, as long as the job is to be reduced; then _Halt."""
+        """The job's results, as long as the job is in the phase that it is in now; then _Halt."""
         looked_at_s = self.clock()
         phase = self.state.phase
         try:
@@ -188,7 +213,7 @@ class Running:
                 if self.stop.requested or self.state.phase != phase:
                     raise _Halt
                 yield entry
-        except MilepostError as error:  # not the fault of reduce_fn
+        except MilepostError as error:  # not the fault of who reads them
             raise _Halt from error
 
     def _work(self) -> None:
@@ -235,7 +260,8 @@ class Running:
             try:
                 state = self.manager.record(self.state.id, turn.events, lease=self.lease)
             except (TransitionRefused, RecordConflict) as refused:
-                self._reload(refused)
+                if not self._moved_on():
+                    return self._commit_apart(batch, refused, begin=begin)
                 turn = self._next_turn(batch, begin=begin)
                 continue
             except ValueInvalid as error:
@@ -245,19 +271,20 @@ class Running:
             return True
         return False
 
-    def _commit_apart(self, batch: Sequence[Ended], error: ValueInvalid, *, begin: bool) -> bool:
-        """A commit for each of what is too large together; what is too large alone has failed."""
+    def _commit_apart(self, batch: Sequence[Ended], error: MilepostError, *, begin: bool) -> bool:
+        """A commit for each of what is refused together; a result that is refused alone has failed.
+
+        One may be too large, or of a value that the lifecycle refuses.
+        """
         if begin and batch:
             done = self._commit_part(batch, begin=False)
             return self._commit_part([], begin=True) or done
         if len(batch) > 1:
             parts = [self._commit_part([one], begin=False) for one in batch]
             return any(parts)
-        if not batch or batch[0].event != ItemEventName.SUCCEED:
+        if not batch or not isinstance(batch[0].outcome, Given):
             raise error  # no room even to say so
-        why = failure_of(error)
-        failure = ItemFail(cause=why.cause, message=why.message)
-        return self._commit_part([Ended(batch[0].ordinal, failure.event, failure)], begin=False)
+        return self._commit_part([Ended(batch[0].ordinal, failure_of(error))], begin=False)
 
     def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
         decided = None
@@ -266,6 +293,7 @@ class Running:
         begins = begin and not self.stop.requested and self.calls.broken is None
         return next_turn(
             self.state,
+            self.words,
             ended,
             room=self.window.size - self.calls.busy if begins else 0,
             after=self._last_begun,
@@ -276,16 +304,24 @@ class Running:
     def _recorded(self, turn: Turn, state: JobState) -> None:
         """Follow up on a commit: count what it recorded, hand out what it began."""
         for ended in turn.recorded:
-            self.done_count += ended.event == ItemEventName.SUCCEED
-            if isinstance(ended.payload, ItemFail):
-                self.failure_count += 1
-                if self.waiting is not None:
-                    cause = ended.payload.cause.value
-                    self.waiting.failed(state, ended.ordinal, cause, self._now())
+            if isinstance(ended.outcome, Given):
+                self.done_count += 1
+            elif isinstance(ended.outcome, NotGiven):
+                self._failed(state, ended.ordinal, ended.outcome)
         inputs = self.state.inputs
         for ordinal in turn.begun:
-            self.calls.begin(ordinal, Item(key=inputs.key(ordinal), value=inputs.value(ordinal)))
+            call = self.words.of(state, ordinal).call
+            assert call is not None, "none begins without"
+            item = Item(key=inputs.key(ordinal), value=inputs.value(ordinal))
+            self.calls.begin(ordinal, call, item)
             self._last_begun = ordinal
+
+    def _failed(self, state: JobState, ordinal: int, why: NotGiven) -> None:
+        self.failure_count += 1
+        failing = self.words.of(state, ordinal).failing
+        if self.waiting is not None and failing is not None:
+            cause = failing.causes[why.fault] if failing.cause else ""
+            self.waiting.failed(state, ordinal, cause, self._now())
 
     def _replace_broken(self, error: RuntimeError) -> None:
         """Go on with a fresh executor, unless it is the caller's own or no executor works.
@@ -294,7 +330,7 @@ class Running:
         first one had to be found guilty, it is not the items.
         """
         self._breaks += 1
-        most = max(_BREAKS, 1 + self.window.workers * self.state.items.params["max_crashes"])
+        most = max(_BREAKS, 1 + self.window.workers * self.words.most_crashes(self.state))
         if self._breaks > most:
             error.add_note(
                 f"job {self.state.id}: {self._breaks} executors broke in a row, and no call ended"
@@ -315,7 +351,7 @@ class Running:
         """Leave no item in anybody's hands: record the calls that end in time, release the rest."""
         self.calls.cancel_waiting()
         end_at_s = self.clock() + self.grace_s
-        while self.calls.ordinals and ItemEventName.SUCCEED in self.state.accepted:
+        while self.calls.ordinals and self.words.records_in(self.state.phase):
             left_s = end_at_s - self.clock()
             if self.stop.hurried or left_s <= 0:
                 break
@@ -323,30 +359,47 @@ class Running:
         if self.calls.ordinals:
             self._commit(self.calls.give_up(), begin=False)
 
-    def _fire(self, event: JobEventName, payload: Payload | None = None) -> None:
+    def _fire(self, event: str, payload: Values | None) -> bool:
+        """The job takes the event; False if somebody else moved it on before."""
         try:
             state = self.manager.fire(self.state.id, event, payload, lease=self.lease)
         except TransitionRefused as refused:
             self._reload(refused)
-        else:
-            self._moved(state)
+            return False
+        self._moved(state)
+        return True
 
-    def _give(self, event: JobEventName, payload: Payload) -> None:
-        """Record what the user's code gave; if it is too large, the job has failed."""
+    def _end(self, phase: PhaseWords, payload: dict[str, Any] | None) -> bool:
+        """End the phase, with what its function gave; if that cannot be kept, the job has failed.
+
+        False if the event leaves the job where it was: it would be asked for again, for ever.
+        """
         try:
-            self._fire(event, payload)
-        except ValueInvalid as error:
-            self._fail(failure_of(error))
+            fired = self._fire(phase.ends_by, payload)
+        except (ValueInvalid, PayloadInvalid) as error:
+            self._fail(error)
+            return True
+        if fired and self.state.phase == phase.state:
+            return self._halt(f"{phase.ends_by!r} has left the job in phase {phase.state!r}")
+        return True
 
-    def _fail(self, why: NotGiven) -> None:
-        self._fire(JobEventName.FAIL, JobFail(cause=why.cause, message=why.message))
+    def _fail(self, error: Exception) -> None:
+        """The job has failed, with `error`; which is raised where the lifecycle cannot say so."""
+        failing = self.words.failing
+        if failing is None or failing.event not in self.state.allowed():
+            raise error
+        self._fire(failing.event, failing.payload(failure_of(error)))
 
     def _reload(self, refused: MilepostError) -> None:
         """The newest state, in which what was refused can be decided anew."""
+        if not self._moved_on():
+            raise refused
+
+    def _moved_on(self) -> bool:
+        """True if others changed the job since it was last looked at."""
         seq = self.state.seq
         self._look()
-        if self.state.seq == seq:
-            raise refused
+        return self.state.seq != seq
 
     def _look(self) -> None:
         """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""
@@ -366,29 +419,4 @@ class Running:
         """Take `state` for the job's, tell of it, and put it aside if that is due."""
         self.state = state
         self.on_progress(state)
-        if state.phase != self._checkpoint_phase:
-            self._take_checkpoint(f"phase {state.phase}")
-        elif self.policy.due(
-            settled_items=state.progress.settled - self._checkpoint_settled,
-            commits=state.seq - self._checkpoint_seq,
-            elapsed_s=self.clock() - self._checkpoint_at_s,
-        ):
-            self._take_checkpoint("policy")
-
-    def _take_checkpoint(self, reason: str) -> None:
-        try:
-            self.manager.create_checkpoint(self.state.id, reason=reason, keep=self.policy.keep)
-        except ValueInvalid as error:  # the log has everything that it would have
-            _log.warning("job %s: no checkpoint: %s", self.state.id, error)
-        self._begin_interval()
-
-    def _begin_interval(self) -> None:
-        self._checkpoint_phase = self.state.phase
-        self._checkpoint_settled = self.state.progress.settled
-        self._checkpoint_seq = self.state.seq
-        self._checkpoint_at_s = self.clock()
-
-
-def _nothing(state: JobState) -> None:
-    """The setup of a job that needs none."""
-    del state
+        self.checkpoints.moved(state)

@@ -1,4 +1,4 @@
-"""One turn of a run: what the state lets the items do next, as the events of one commit. Pure."""
+"""One turn of a run: what the state lets items do next, as the events of one commit. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
+from pyroaring import BitMap
+
 from milepost.executors.calls import Ended
 from milepost.executors.retries import Decided
+from milepost.executors.vocabulary import ItemWords, Left, PhaseWords, Vocabulary
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.job.suspects import death_message
-from milepost.lifecycles.mapreduce import ItemCrash, ItemEventName
 from milepost.state.transitions import ItemEvent
 
-__all__ = ["Turn", "in_commits", "next_turn"]
+__all__ = ["Turn", "cannot_end", "in_commits", "next_turn"]
 
 
 class Turn(NamedTuple):
@@ -44,6 +46,7 @@ def in_commits(ended: Sequence[Ended], most_bytes: int) -> Iterator[tuple[list[E
 
 def next_turn(
     state: JobState,
+    words: Vocabulary,
     ended: Sequence[Ended],
     *,
     room: int,
@@ -60,51 +63,95 @@ def next_turn(
     blame takes no other with it. An outcome that the item would not take any more, because somebody
     else has decided about it, is dropped.
     """
-    events = _after_failure(state, decided)
-    takers = {event: state.takers(event) for event in {outcome.event for outcome in ended}}
-    recorded = [outcome for outcome in ended if outcome.ordinal in takers[outcome.event]]
-    events.extend(_event_of(state, one) for one in recorded)
-    begun = _begun(state, room, after, busy)
-    events.extend(ItemEvent(ordinal, ItemEventName.START) for ordinal in begun)
+    events: list[ItemEvent] = []
+    for each in words.items:
+        events.extend(_after_failure(state, each, decided))
+    recorded: list[Ended] = []
+    takers: dict[tuple[str, str], BitMap] = {}
+    for one in ended:
+        of_item = words.of(state, one.ordinal)
+        if of_item.typed:
+            one = one._replace(outcome=of_item.fitting(one.outcome))  # noqa: PLW2901 the same end
+        event = _event_of(state, of_item, one)
+        asked = of_item.collection, event.event
+        if asked not in takers:
+            takers[asked] = of_item.takers(state, event.event)
+        if one.ordinal in takers[asked]:
+            events.append(event)
+            recorded.append(one)
+    begun = _begun(state, words, room, after, busy)
+    events.extend(ItemEvent(n, words.of(state, n).begin) for n in begun)
     return Turn(events, recorded, begun)
 
 
-def _after_failure(state: JobState, decided: Decided | None) -> list[ItemEvent]:
+def cannot_end(state: JobState, phase: PhaseWords, words: Vocabulary, stranded: BitMap) -> str:
+    """Why nothing is left to do in a phase whose ending event is refused.
+
+    `stranded` are the items that somebody held who is gone, and that cannot be handed back.
+    """
+    waiting = {
+        each.collection: len(each.takers(state, each.begin))
+        for each in words.items
+        if each.call is None
+    }
+    why = [
+        f"{count} of {name} wait, and no function was given for them"
+        for name, count in waiting.items()
+        if count
+    ]
+    if stranded:
+        why.append(f"{len(stranded)} items are in nobody's hands, and cannot be handed back")
+    why.append(str(state.machine.refusal(phase.state, phase.ends_by, state.guarded, {})))
+    return "; ".join(why)
+
+
+def _after_failure(state: JobState, words: ItemWords, decided: Decided | None) -> list[ItemEvent]:
     """What follows for the items that failed before."""
-    retriable = state.takers(ItemEventName.RETRY)
+    retriable = words.takers(state, words.retry)
     retried, waiting = retriable, bitmap()
     if decided is not None:
-        retried = decided.due
+        retried = decided.due & retriable
         waiting = retriable - decided.due - decided.hopeless
-    events = [ItemEvent(ordinal, ItemEventName.RETRY) for ordinal in retried]
-    given_up = state.takers(ItemEventName.GIVE_UP) - retried - waiting
-    return events + [ItemEvent(ordinal, ItemEventName.GIVE_UP) for ordinal in given_up]
+    events = [ItemEvent(ordinal, words.retry) for ordinal in retried]
+    given_up = words.takers(state, words.give_up) - retried - waiting
+    return events + [ItemEvent(ordinal, words.give_up) for ordinal in given_up]
 
 
-def _event_of(state: JobState, ended: Ended) -> ItemEvent:
+def _event_of(state: JobState, words: ItemWords, ended: Ended) -> ItemEvent:
     """The event that tells of the end: where an executor died, with what that says of the item."""
-    if ended.event == ItemEventName.INTERRUPT:
+    if ended.outcome is Left.LOST and words.crash is not None:
         message = death_message(state, ended.ordinal)
         if message:
-            crash = ItemCrash(message=message)
-            return ItemEvent(ended.ordinal, crash.event, crash)
-    return ItemEvent(ended.ordinal, ended.event, ended.payload)
+            event, field = words.crash
+            return ItemEvent(ended.ordinal, event, {field: message} if field else None)
+    return ItemEvent(ended.ordinal, *words.event_of(ended.outcome))
 
 
-def _begun(state: JobState, room: int, after: int, busy: Collection[int]) -> list[int]:
-    if room <= 0 or state.items.members("running") & state.items.marked("suspect"):
+def _begun(
+    state: JobState, words: Vocabulary, room: int, after: int, busy: Collection[int]
+) -> list[int]:
+    if room <= 0 or any(_holds_suspect(state, each) for each in words.items):
         return []
-    ready = state.takers(ItemEventName.START)
-    alone = state.suspects
+    ready = words.ready(state)
+    alone = state.suspects & ready
     if alone:
-        return [] if busy else [min(alone, key=partial(_crashes, state))]
+        return [] if busy else [min(alone, key=partial(_crashes, state, words))]
     later = ready.iter_equal_or_larger(after + 1)
     earlier = (ordinal for ordinal in ready if ordinal <= after)
     free = (ordinal for ordinal in chain(later, earlier) if ordinal not in busy)
     return list(islice(free, room))
 
 
-def _crashes(state: JobState, ordinal: int) -> int:
+def _holds_suspect(state: JobState, words: ItemWords) -> bool:
+    """True if an item that an executor may have died of is in somebody's hands."""
+    if not words.suspect:
+        return False
+    ledger = state.ledgers[words.collection]
+    return bool(ledger.members(*words.held) & ledger.marked(words.suspect))
+
+
+def _crashes(state: JobState, words: Vocabulary, ordinal: int) -> int:
     """How many executors died of the item: those that killed none yet are cleared first."""
-    crashes: int = state.items.member(ordinal)[1]["crashes"]
+    of_item = words.of(state, ordinal)
+    crashes: int = state.ledgers[of_item.collection].member(ordinal)[1].get(of_item.crashes, 0)
     return crashes

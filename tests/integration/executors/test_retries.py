@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost import ArgumentInvalid, Item, ItemEvent, Scope, StateManager
+from milepost import ArgumentInvalid, Item, ItemEvent, JobState, Scope, StateManager
 from milepost.executors import Backoff, RetryPolicy, run
+from milepost.executors.resolving import Asked, vocabulary
 from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
@@ -29,6 +30,13 @@ class Passing(FakeClock):
 
 def total(results: Iterator[tuple[str, Any]]) -> int:
     return sum(result for _, result in results)
+
+
+def waiting_of(manager: StateManager, state: JobState) -> Waiting:
+    """What a run that begins at `state` knows of the items that failed."""
+    policy = RetryPolicy(default=STEADY)
+    asked = Asked(map_fn=refuse, setup_fn=None, reduce_fn=None, phases={}, retry=policy)
+    return Waiting(policy, lambda: manager.failures(state.id), vocabulary(state, asked))
 
 
 def times(manager: StateManager, event: str) -> list[float]:
@@ -68,10 +76,10 @@ def test_no_clock_makes_a_wait_longer_than_it_is(stepped_s: float) -> None:
     manager.record("j", [ItemEvent("a", "start")])
     fail = {"cause": "error", "message": "no"}
     state = manager.record("j", [ItemEvent("a", "fail", fail)])
-    in_run = Waiting(RetryPolicy(default=STEADY), lambda: manager.failures("j"))
+    in_run = waiting_of(manager, state)
     in_run.failed(state, 0, "error", now(clock))
     clock.step(stepped_s)
-    restarted = Waiting(RetryPolicy(default=STEADY), lambda: manager.failures("j"))
+    restarted = waiting_of(manager, state)
     assert not in_run.decide(state, now(clock)).due
     assert in_run.next_due_us == clock.monotonic_us() + 10_000_000
     due_at_once = list(restarted.decide(state, now(clock)).due) == [0]
@@ -115,8 +123,8 @@ def test_a_restart_does_not_begin_a_wait_anew() -> None:
     manager.record("j", [ItemEvent("a", "start"), ItemEvent("a", "fail", fail)])
     clock.advance(6)
     again = StateManager(manager._store, clock=clock)
-    waiting = Waiting(RetryPolicy(default=STEADY), lambda: again.failures("j"))
     state = again.get_state("j")
+    waiting = waiting_of(again, state)
     assert not waiting.decide(state, now(clock)).due
     assert waiting.next_due_us == clock.monotonic_us() + 4_000_000
     clock.advance(3.9)
@@ -233,8 +241,18 @@ def test_what_makes_no_policy_is_refused() -> None:
     for wrong in ({"base_s": -1}, {"factor": 0.5}, {"jitter": 2}, {"base_s": 400}):
         with pytest.raises(ArgumentInvalid, match=next(iter(wrong))):
             Backoff(**wrong)
-    with pytest.raises(ArgumentInvalid, match=r"a mapping of error or timeout .*'bad luck'"):
-        RetryPolicy(causes={"bad luck": "give up"})
+    with pytest.raises(ArgumentInvalid, match="a Backoff, or 'at once' or 'give up'"):
+        RetryPolicy(causes={"error": "never"})  # type: ignore[dict-item]
+
+
+def test_causes_that_the_lifecycle_does_not_know_are_refused(pool: ThreadPoolExecutor) -> None:
+    """By the run, which knows the lifecycle, before it touches the job."""
+    with StateManager(MemoryStore()) as manager:
+        manager.create_job(["a"], job_id="j")
+        policy = RetryPolicy(causes={"bad luck": "give up"})
+        with pytest.raises(ArgumentInvalid, match=r"error or timeout or executor_lost.*'bad luck'"):
+            run(manager, "j", refuse, total, executor=pool, retry=policy)
+        assert manager.get_state("j").seq == 1
 
 
 def test_a_sleep_ends_when_an_item_is_due_or_it_is_time_to_look() -> None:

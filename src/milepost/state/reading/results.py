@@ -18,6 +18,8 @@ from milepost.log.codec import chain_start, decode_body, decode_commit, decode_f
 from milepost.log.facts import Fact, ItemsFired, JobFired
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
+from milepost.machine import Values
+from milepost.roles import EventField
 from milepost.state.persistence import Rows
 from milepost.state.reading.locating import Located, Locator, Told, walk
 from milepost.state.reading.meaning import Meaning, Part, absent, ends, fails_by, lost_cause, why
@@ -203,13 +205,17 @@ class ResultReader:
         results: list[Any] = []
         for told in self._commits():
             result = self._meaning.of_job(told.version).result
-            if result is None or not told.row.body_digest:
+            if result is None or not result.field:
                 continue
-            hit = [i for i, f in enumerate(told.facts) if _is_job(f, result.event)]
-            if hit:
-                bodies = self._bodies(told)
-                given = [bodies[i] for i in hit]
-                results += [body[result.field] for body in given if body and result.field in body]
+            hit = [
+                (i, fact)
+                for i, fact in enumerate(told.facts)
+                if isinstance(fact, JobFired) and fact.event == result.event
+            ]
+            if not hit:
+                continue
+            bodies = self._bodies(told) if told.row.body_digest else [None] * len(told.facts)
+            results += [_value(result, fact.payload, bodies[i]) for i, fact in hit]
         if not results:
             raise ResultAbsent(job_id=self._state.id, item=None, state=self._state.phase)
         return results[-1]
@@ -251,7 +257,9 @@ class ResultReader:
                     continue
                 for i in indexes:
                     if fact.ordinals[i] in members:
-                        found[fact.ordinals[i]] = body[i][roles.result.field]
+                        readable = fact.payloads[i] if fact.payloads else {}
+                        opaque = None if body is None else body[i]
+                        found[fact.ordinals[i]] = _value(roles.result, readable, opaque)
         return found
 
     def _bodies(self, told: Told) -> list[Any]:
@@ -290,6 +298,16 @@ class ResultReader:
             held.clear()
         elif fact.event == roles.cancel or fails_by(roles, fact.event):
             held.clear()
+
+
+def _value(role: EventField, readable: Values, opaque: Values | None) -> Any:  # Any: JSON
+    """The result that an event brought, from what guards may read of its payload or the rest.
+
+    A role without a field has no value.
+    """
+    if not role.field:
+        return None
+    return readable[role.field] if role.field in readable else (opaque or {})[role.field]
 
 
 def _is_job(fact: Fact, event: str) -> bool:

@@ -1,0 +1,57 @@
+"""The checkpoints of one run: at each new phase, and when its policy says that one is due."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from milepost.errors import ValueInvalid
+from milepost.job.state import JobState
+from milepost.state.checkpoint import CheckpointPolicy
+from milepost.state.manager import StateManager
+
+__all__ = ["Checkpoints"]
+
+_log: Final = logging.getLogger("milepost.executors")
+
+
+class Checkpoints:
+    """Takes them for a run that begins at `state`. `clock` gives seconds that never fall."""
+
+    def __init__(
+        self,
+        manager: StateManager,
+        policy: CheckpointPolicy,
+        clock: Callable[[], float],
+        state: JobState,
+    ) -> None:
+        self._manager = manager
+        self._policy = policy
+        self._clock = clock
+        self._begin_interval(state)
+
+    def moved(self, state: JobState) -> None:
+        """Take one if it is due, now that the job is at `state`."""
+        if state.phase != self._phase:
+            self.take(state, f"phase {state.phase}")
+        elif self._policy.due(
+            settled_items=state.progress.settled - self._settled,
+            commits=state.seq - self._seq,
+            elapsed_s=self._clock() - self._at_s,
+        ):
+            self.take(state, "policy")
+
+    def take(self, state: JobState, reason: str) -> None:
+        """Take one now, and begin the next interval."""
+        try:
+            self._manager.create_checkpoint(state.id, reason=reason, keep=self._policy.keep)
+        except ValueInvalid as error:  # the log has everything that it would have
+            _log.warning("job %s: no checkpoint: %s", state.id, error)
+        self._begin_interval(state)
+
+    def _begin_interval(self, state: JobState) -> None:
+        self._phase = state.phase
+        self._settled = state.progress.settled
+        self._seq = state.seq
+        self._at_s = self._clock()

@@ -1,0 +1,213 @@
+"""The words of one run: the events and fields of the job's lifecycle that it acts by, by role.
+
+They are looked up once, before a run begins, so that a turn of the run asks no role. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Literal, TypeAlias
+
+from pyroaring import BitMap
+
+from milepost.executors.attempts import Fault, Given, NotGiven, Outcome, failure_of
+from milepost.items.inputs import Item
+from milepost.items.ledger import bitmap
+from milepost.job.state import JobState
+from milepost.machine import Machine, PayloadInvalid
+from milepost.roles import EventField
+
+__all__ = [
+    "Failing",
+    "ItemFn",
+    "ItemWords",
+    "Left",
+    "MapFn",
+    "PhaseFn",
+    "PhaseFns",
+    "PhaseWords",
+    "Vocabulary",
+    "union",
+]
+
+MapFn: TypeAlias = Callable[[Item], object]
+"""The function for items: what it gives for one is the item's result."""
+
+ItemFn: TypeAlias = MapFn | Mapping[str, MapFn]
+"""The function for all items, or those for the items of each collection."""
+
+PhaseFn: TypeAlias = Callable[..., object]
+"""The function for a phase: see `run`."""
+
+PhaseFns: TypeAlias = Mapping[str, PhaseFn]
+"""The functions for phases, by the state of the phase."""
+
+Output: TypeAlias = Literal["result", "variables", "payload", "nothing"]
+"""What becomes of the output of a phase's function: the role of its place, if it has one."""
+
+
+class Left(Enum):
+    """How an attempt ended of which nothing came back."""
+
+    UNHARMED = auto()
+    LOST = auto()
+
+
+_INSTEAD = {
+    Left.UNHARMED: NotGiven(fault=Fault.ERROR, message="handed back before it had ended"),
+    Left.LOST: NotGiven(fault=Fault.LOST, message="its executor died"),
+}
+"""What is recorded of it under a lifecycle that has no event for that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """The event that says that work failed, and how its payload says why; `""` for no field."""
+
+    event: str
+    cause: str
+    message: str
+    causes: Mapping[Fault, str]
+
+    def payload(self, why: NotGiven) -> dict[str, str]:
+        """The payload that says `why`, as far as the event has fields for it."""
+        payload: dict[str, str] = {}
+        if self.cause:
+            payload[self.cause] = self.causes[why.fault]
+        if self.message:
+            payload[self.message] = why.message
+        return payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemWords:
+    """How a run acts on the items of one collection; what the lifecycle has no role for is empty.
+
+    `call` is the function for them, None where others work on them. `left` gives the event by
+    which an item leaves the hands, by how it left them; where there is none, it has failed. `typed`
+    says that a result is not any JSON.
+    """
+
+    collection: str
+    machine: Machine
+    accepts: Mapping[str, tuple[str, ...]]
+    call: MapFn | None
+    begin: str
+    result: EventField | None
+    typed: bool
+    failing: Failing | None
+    left: Mapping[Left, str]
+    crash: EventField | None
+    retry: str
+    give_up: str
+    held: tuple[str, ...]
+    attempts: str
+    suspect: str
+    crashes: str
+    max_crashes: str
+
+    def takers(self, state: JobState, event: str) -> BitMap:
+        """The items of the collection that would take `event` now; none of `""`. O(cells)."""
+        if not event or event not in self.accepts.get(state.phase, ()):
+            return bitmap()
+        return state.ledgers[self.collection].enabled(event)
+
+    def fitting(self, outcome: Outcome | Left) -> Outcome | Left:
+        """`outcome`, or a failure where a result is not of the type that the lifecycle wants."""
+        if self.result is None or not self.typed or not isinstance(outcome, Given):
+            return outcome
+        try:
+            self.machine.payload(self.result.event, {self.result.field: outcome.value})
+        except PayloadInvalid as error:
+            return failure_of(error)
+        return outcome
+
+    def event_of(self, ended: Outcome | Left) -> tuple[str, dict[str, Any] | None]:
+        """The event and payload that say how an attempt ended."""
+        if isinstance(ended, Given):
+            assert self.result is not None, "nothing begins without"
+            name = self.result.field
+            return self.result.event, {name: ended.value} if name else None
+        if isinstance(ended, Left):
+            event = self.left.get(ended)
+            if event:
+                return event, None
+            ended = _INSTEAD[ended]
+        assert self.failing is not None, "nothing begins without"
+        return self.failing.event, self.failing.payload(ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseWords:
+    """How a run gets through one phase of the job.
+
+    `call` is the function for it; a phase that `passes` needs none. What the function gives goes
+    into the ending event as `output` says, into `field` where that is one. It reads the results
+    of items if `reads_results`, otherwise the job's state.
+    """
+
+    state: str
+    ends_by: str
+    works: tuple[str, ...]
+    call: PhaseFn | None
+    passes: bool
+    output: Output
+    field: str
+    reads_results: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """How a run acts on one job: its phases by state, and its items by collection."""
+
+    phases: Mapping[str, PhaseWords]
+    items: tuple[ItemWords, ...]
+    failing: Failing | None
+    set_variables: EventField | None
+
+    def of(self, state: JobState, ordinal: int) -> ItemWords:
+        """The words for one item. O(1) where the job has one collection."""
+        if len(self.items) == 1:
+            return self.items[0]
+        collection = state.collection_of(ordinal)
+        return next(words for words in self.items if words.collection == collection)
+
+    def ready(self, state: JobState) -> BitMap:
+        """The items that would begin now, of those that a function was given for."""
+        return union(each.takers(state, each.begin) for each in self.items if each.call is not None)
+
+    def held(self, state: JobState) -> BitMap:
+        """The items that are in somebody's hands."""
+        return union(state.ledgers[each.collection].members(*each.held) for each in self.items)
+
+    def retriable(self, state: JobState) -> BitMap:
+        """The items that failed and would be tried again."""
+        return union(each.takers(state, each.retry) for each in self.items)
+
+    def most_crashes(self, state: JobState) -> int:
+        """How many executors may die of an item, of any collection; 0 where that is not counted."""
+        return max(
+            (
+                state.ledgers[each.collection].params[each.max_crashes]
+                for each in self.items
+                if each.max_crashes
+            ),
+            default=0,
+        )
+
+    def records_in(self, phase: str) -> bool:
+        """True if the result of some item may be recorded in `phase`."""
+        return any(
+            words.result is not None and words.result.event in words.accepts.get(phase, ())
+            for words in self.items
+        )
+
+
+def union(parts: Iterable[BitMap]) -> BitMap:
+    """The items that are in any of `parts`; one alone is not copied."""
+    found = list(parts)
+    if len(found) == 1:
+        return found[0]
+    return BitMap.union(*found) if found else bitmap()
