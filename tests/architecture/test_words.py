@@ -26,6 +26,13 @@ APART: Final = ("lifecycles", "legacy", "executors")
 ROLE_TAKERS: Final = ("require", "takers_of", "absent", "check_states")
 """Functions that take the name of a role, which some lifecycle may have given to an event too."""
 
+CHOOSERS: Final = {
+    "cli/program.py",  # says which version of it comes with the package
+    "discovery/found.py",
+    "job/versions.py",
+}
+"""Where the built-in lifecycle is chosen, unless somebody names another."""
+
 COMMAND: Final = "the command's name"
 LABEL: Final = "a label of a page"
 PARAMETER: Final = "the name of a parameter"
@@ -167,6 +174,34 @@ def test_no_word_of_the_lifecycle_is_a_constant() -> None:
 def test_every_exception_is_needed() -> None:
     used = {(place, word) for place, text in modules() for _, word in constants(text)}
     assert {(place, word) for place, words in OURS.items() for word in words} <= used
+
+
+def test_generated_names_are_asked_for_where_the_built_in_lifecycle_is_chosen() -> None:
+    """A member of a generated enum is a word of one lifecycle as much as a string is."""
+    importing = {place for place, text in modules() if _lifecycles_of(text)}
+    assert importing == CHOOSERS
+
+
+def test_an_import_is_found() -> None:
+    """Control: each form of it, and none of what only looks so."""
+    for code in (
+        "from milepost.lifecycles.mapreduce import Cause",
+        "from milepost.lifecycles import mapreduce",
+        "import milepost.lifecycles.mapreduce as one",
+    ):
+        assert _lifecycles_of(code) == 1
+    assert not _lifecycles_of("from milepost.inspect import lifecycles")
+
+
+def _lifecycles_of(code: str) -> int:
+    """How many imports of generated modules there are in `code`."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            names.append(node.module or "")
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return sum(f"{name}.".startswith("milepost.lifecycles.") for name in names)
 
 
 def test_a_word_is_found() -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from milepost import ItemEvent, StateManager
 from milepost.cli import main
+from milepost.cli.terminal import draw
+from milepost.inspect.items import items, items_page
+from milepost.inspect.jobs import jobs, jobs_page
+from milepost.inspect.page import Page
 from milepost.testing import FakeClock
 from tests.integration.cli.lifecycles import ORDER, PARCEL, REVIEW, compiled, loaded
 
@@ -60,7 +66,7 @@ def order(modules: dict[str, Path], tmp_path: Path) -> Shop:
         manager.fire("j", "pay")
         manager.fire("j", "hold")
 
-    return Shop(modules["order"], tmp_path / "shop.db", fill)
+    return Shop(modules["order"], tmp_path / "order.db", fill)
 
 
 @pytest.fixture
@@ -70,7 +76,7 @@ def review(modules: dict[str, Path], tmp_path: Path) -> Shop:
         manager.record("j", [ItemEvent("a", "assign"), ItemEvent("b", "withdraw")])
         manager.record("j", [ItemEvent("a", "accept", {"verdict": "yes"})])
 
-    return Shop(modules["review"], tmp_path / "shop.db", fill)
+    return Shop(modules["review"], tmp_path / "review.db", fill)
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def parcel(modules: dict[str, Path], tmp_path: Path) -> Shop:
         gone = {"why": "broken", "note": "in two"}
         manager.record("j", [ItemEvent("lines/x", "miss", gone)])
 
-    return Shop(modules["parcel"], tmp_path / "shop.db", fill)
+    return Shop(modules["parcel"], tmp_path / "parcel.db", fill)
 
 
 def fields(page: str) -> dict[str, str]:
@@ -216,6 +222,24 @@ def test_a_shell_is_told_nothing_without_a_store(
     parcel.store.write_text("no store")
     assert parcel.completed(monkeypatch, "show", "") == []
     assert parcel.completed(monkeypatch, "items", "j", "--state", "") == []
+
+
+def drawn(shop: Shop, ask: Callable[[StateManager], Page]) -> str:
+    """A page as a terminal shows it."""
+    console = Console(file=StringIO(), force_terminal=True, width=120, highlight=False)
+    with StateManager.open(shop.store, lifecycle=loaded(shop.module), read_only=True) as manager:
+        draw(ask(manager), console)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_states_look_as_their_roles_say(order: Shop, review: Shop) -> None:
+    """A glyph stands before each: it rests, is done, waits, or has no role."""
+    shown = drawn(order, lambda manager: jobs_page(jobs(manager)))
+    assert "‖ on_hold" in shown
+    listed = drawn(review, lambda manager: items_page(items(manager, "j")))
+    for state in ("✓ accepted", "· withdrawn", "○ submitted"):
+        assert state in listed
 
 
 EVERY: tuple[str, ...] = (
