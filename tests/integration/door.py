@@ -200,14 +200,15 @@ async def used_soon(given: object) -> object:
     return given
 
 
-def awaited(method: str) -> Callable[[StateManager, dict[str, Any]], object]:
-    """The call of a method of an AsyncStateManager on the same store."""
+def awaited(method: str, part: str = "") -> Callable[[StateManager, dict[str, Any]], object]:
+    """The call of a method of an AsyncStateManager on the same store, or of a `part` of it."""
 
     def call(manager: StateManager, given: dict[str, Any]) -> object:
         async def run() -> object:
             other = AsyncStateManager(manager, threads=2)
             try:
-                return await used_soon(getattr(other, method)(**given))
+                owner = getattr(other, part) if part else other
+                return await used_soon(getattr(owner, method)(**given))
             finally:
                 await asyncio.to_thread(other._threads.executor.shutdown)
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import milepost
 from milepost import (
     AsyncStateManager,
+    AsyncUpkeep,
     CheckpointPolicy,
     Item,
     ItemEvent,
@@ -27,6 +28,7 @@ from milepost import (
     RetentionPolicy,
     Scope,
     StateManager,
+    Upkeep,
     Write,
     arguments,
     executors,
@@ -47,7 +49,6 @@ from milepost.lifecycles import mapreduce
 from milepost.log import codec
 from milepost.metrics import Metrics
 from milepost.state.keeping.salvage import salvage
-from milepost.state.manager.upkeep import Upkeep
 from milepost.state.persistence import open_store
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
@@ -293,6 +294,12 @@ TARGETS: dict[str, Target] = {
     **{
         f"upkeep {name}": Target(f"upkeep {name}", parameters_of(method), _kept_up(name))
         for name, method in methods_of(Upkeep).items()
+    },
+    **{
+        f"async upkeep {name}": Target(
+            f"async upkeep {name}", parameters_of(method), awaited(name, "upkeep")
+        )
+        for name, method in methods_of(AsyncUpkeep).items()
     },
     "run": Target("run", parameters_of(run), lambda m, given: run(**given)),
     "run_async": Target("run_async", parameters_of(run_async), _run_soon),

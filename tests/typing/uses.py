@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, assert_never, assert_type
 
+from milepost import AsyncStateManager, Compaction, DeadLetter, JobState, Lease
 from milepost.lifecycles.mapreduce import (
     AnyItem,
     CancelledJob,
@@ -109,6 +110,24 @@ def legal_handling(item: AnyItem) -> AnyItem:
     if isinstance(item, DoneItem | SkippedItem):
         return item
     return item_handle(item, handlers)
+
+
+async def legal_awaiting(manager: AsyncStateManager) -> None:
+    assert_type(await manager.get_state("j"), JobState)
+    assert_type([letter async for letter in manager.dead_letters("j")], list[DeadLetter])
+    assert_type(await manager.upkeep.compact("j", apply=True), Compaction)
+    async with manager.lease("j") as lease:
+        assert_type(lease, Lease)
+    async with await AsyncStateManager.open("jobs.db", earlier=[], threads=2) as opened:
+        assert_type(opened, AsyncStateManager)
+
+
+async def illegal_awaiting(manager: AsyncStateManager) -> None:
+    manager.get_state("j").phase  # BAD:not-awaited  # noqa: B018
+    for _ in manager.results("j"):  # BAD:loop-that-does-not-wait
+        pass
+    await manager.upkeep.compact("j", dry_run=True)  # BAD:older-word
+    await manager.record("j", "start")  # BAD:text-as-item-events
 
 
 def illegal_steps() -> None:
