@@ -60,7 +60,7 @@ def svg(path: PathView, lifecycle: Lifecycle) -> str:
     from milepost.drawings.svg import render_svg  # noqa: PLC0415
 
     title, *details = _description(path, lifecycle)
-    course = _course(path, lifecycle, (title, *_KEY))
+    course = _course(path, lifecycle, (title, *_KEY, *_earlier(path)))
     drawn = render_svg(dot(_drawing(path, lifecycle), lifecycle.name, course))
     root = ET.fromstring(drawn)  # noqa: S314 it is our own
     root.set("role", "img")
@@ -99,3 +99,11 @@ def _description(path: PathView, lifecycle: Lifecycle) -> Iterator[str]:
     yield printable(f"{subject} {path.job} at seq {path.seq}: {now}")
     yield printable(f"visited: {', '.join(path.visited)}")
     yield from (printable(f"{name}: {count}") for name, count in path.transitions.items())
+    yield from _earlier(path)
+
+
+def _earlier(path: PathView) -> Iterator[str]:
+    """The transitions that have no place on the drawing."""
+    if path.earlier:
+        counts = ", ".join(f"{name} {_TIMES}{count}" for name, count in path.earlier.items())
+        yield printable(f"of earlier versions, not drawn: {counts}")

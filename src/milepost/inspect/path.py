@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import UNSET, UnsetType
+
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 
@@ -17,7 +19,8 @@ class PathView:
     """What a job has been through in one of its machines, as of commit `seq`.
 
     `current` counts who is in which state now, of the items or the job itself;
-    `transitions` counts how often each was taken, by id.
+    `transitions` counts how often each was taken, by id. `earlier` counts those that were taken
+    under an earlier version of the lifecycle and are not in this one; it is left out without any.
     """
 
     SCHEMA: ClassVar[str] = "milepost.diagram/1"
@@ -29,6 +32,7 @@ class PathView:
     visited: tuple[str, ...]
     current: Mapping[str, int]
     transitions: Mapping[str, int]
+    earlier: Mapping[str, int] | UnsetType = UNSET
 
 
 def path(manager: StateManager, job_id: str, *, machine: str = "") -> PathView:
@@ -55,7 +59,8 @@ def path(manager: StateManager, job_id: str, *, machine: str = "") -> PathView:
         seq=state.seq,
         visited=tuple(name for name in table.states if name in visited),
         current=current,
-        transitions={row.id: taken[row.id] for row in table.transitions if row.id in taken},
+        transitions={row.id: taken.pop(row.id) for row in table.transitions if row.id in taken},
+        earlier=taken or UNSET,
     )
 
 

@@ -8,10 +8,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from milepost import StateManager
 from milepost.drawings.dot import dot
 from milepost.drawings.draw import draw
 from milepost.drawings.sketch import sketch
 from milepost.drawings.svg import render_svg
+from milepost.lifecycles import mapreduce_v1
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from tests.integration.cli.conftest import CommandLine
 
@@ -110,6 +112,22 @@ def test_the_path_as_data(milepost: CommandLine) -> None:
     assert answer["visited"] == ["setup", "map", "paused"]
     assert answer["current"] == {"map": 1}
     assert answer["transitions"] == {"map.pause": 1, "paused.resume.2": 1, "setup.start_map": 1}
+
+
+def test_what_an_earlier_version_alone_had_is_said(milepost: CommandLine, tmp_path: Path) -> None:
+    """A transition that this version has no more has no arrow, and is not left out in silence."""
+    store = tmp_path / "old.db"
+    with StateManager.open(store, lifecycle=mapreduce_v1.LIFECYCLE) as manager:
+        manager.create_job([1], job_id="old")
+        manager.fire("old", "start_map")
+        manager.fire("old", "recover")
+    answer = milepost.json("diagram", "old", "--db", str(store))
+    assert answer["transitions"] == {"setup.start_map": 1}
+    assert answer["earlier"] == {"map.recover": 1}
+    said = f"of earlier versions, not drawn: map.recover {TIMES}1"
+    assert said in texts(milepost("diagram", "old", "--db", str(store)).stdout)
+    assert f"%% {said}\n" in milepost("diagram", "old", "--mermaid", "--db", str(store)).stdout
+    assert "earlier" not in milepost.json("diagram", "nightly")
 
 
 def test_without_the_renderer(milepost: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
