@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from milepost.state.reading.results import Failure, Order
     from milepost.state.reading.sizes import JobSizes
     from milepost.state.reading.travel import StateDiff
-    from milepost.state.reading.verification import Problem, Verification
+    from milepost.state.reading.verification import Problem, Soundness, Verification
     from milepost.state.recovering.dead_letters import DeadLetter
     from milepost.state.recovering.reaping import StuckJob
     from milepost.state.recovering.rewinding import WayBack
@@ -184,6 +184,7 @@ __all__ = [
     "Scope",
     "ScopeInvalid",
     "SomeKeys",
+    "Soundness",
     "StagingExpired",
     "Standing",
     "StateDiff",
@@ -302,6 +303,7 @@ _HOMES: Final = {
     "Scope": "milepost.state.recovering.scope",
     "ScopeInvalid": "milepost.errors",
     "SomeKeys": "milepost.state.reading.comparing",
+    "Soundness": "milepost.state.reading.verification",
     "StagingExpired": "milepost.errors",
     "Standing": "milepost.state.writing.liveness",
     "StateDiff": "milepost.state.reading.travel",

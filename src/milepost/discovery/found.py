@@ -14,6 +14,7 @@ from milepost.discovery.project import listed
 from milepost.errors import LifecycleAbsent, LifecycleUnfit
 from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
+from milepost.text.wording import short_repr
 
 __all__ = ["GROUP", "VARIABLE", "Discovery", "Found", "discover"]
 
@@ -29,6 +30,7 @@ _PACKAGE: Final = "package"
 _OWN: Final = "milepost"
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """One lifecycle that something names: where, as what, and what it is.
@@ -46,6 +48,7 @@ class Found:
     used: bool = False
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
     """All that was found. A manager takes `lifecycles` and `earlier` as they are."""

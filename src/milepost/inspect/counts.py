@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from msgspec import UNSET, UnsetType
@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.machine import Machine
+from milepost.roles import Roles
 
 __all__ = ["Counts", "counts", "counts_of"]
 
@@ -59,17 +60,24 @@ class Counts:
         )
 
 
-def counts(progress: Progress, machines: Iterable[Machine]) -> Counts:
-    """`progress` as answers have it, of items that run by `machines`."""
-    roles = [machine.roles for machine in machines]
+def counts(progress: Progress, machines: Iterable[Machine] | None) -> Counts:
+    """`progress` as answers have it, of items that run by `machines`.
+
+    None where their machines are not at hand: then all parts are given.
+    """
+    roles = None if machines is None else [machine.roles for machine in machines]
+
+    def of(part: int, states: Callable[[Roles], tuple[str, ...]]) -> int | UnsetType:
+        return part if roles is None or any(states(one) for one in roles) else UNSET
+
     return Counts(
         total=progress.total,
-        pending=progress.pending if any(one.waiting for one in roles) else UNSET,
-        running=progress.running if any(one.held for one in roles) else UNSET,
-        done=progress.done if any(one.done for one in roles) else UNSET,
-        failed=progress.failed if any(one.failed for one in roles) else UNSET,
-        dead=progress.dead if any(one.dead for one in roles) else UNSET,
-        skipped=progress.skipped if any(one.skipped for one in roles) else UNSET,
+        pending=of(progress.pending, lambda one: one.waiting),
+        running=of(progress.running, lambda one: one.held),
+        done=of(progress.done, lambda one: one.done),
+        failed=of(progress.failed, lambda one: one.failed),
+        dead=of(progress.dead, lambda one: one.dead),
+        skipped=of(progress.skipped, lambda one: one.skipped),
         other=progress.other,
         ended=progress.ended or UNSET,
     )

@@ -67,9 +67,10 @@ def history(
 ) -> HistoryView:
     """The newest `limit` events of the commits with `after < seq <= upto`, oldest first.
 
-    Cost: the log from the nearest checkpoint before them is folded. Raises JobAbsent.
+    Cost: the log from the nearest checkpoint before them is folded; where the lifecycle is not
+    found, its heads are read. Raises JobAbsent.
     """
-    seq = manager.get_state(job_id).seq
+    seq = manager.summary(job_id).seq
     last = seq if upto is None else min(upto, seq)
     # A commit holds an event at least. One more is read, for the time since the event before.
     first = after if limit is None else max(after, last - limit)

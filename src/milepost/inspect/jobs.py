@@ -35,13 +35,15 @@ class JobLine:
     """A job as of its newest commit `seq`.
 
     It runs by the `lifecycle` of that name, in that `version`, which is 0 where it is not known.
-    `progress` is None, and the phase that of its own version, for a job that cannot go on under
-    the lifecycles that are at hand.
+    One that cannot go on under the lifecycles that are found is not `at_hand`: then phase and
+    progress are those of its own version. `progress` is None where nothing tells what its states
+    mean.
     """
 
     id: str
     lifecycle: str
     version: int
+    at_hand: bool
     phase: StateName
     progress: Counts | None
     seq: int
@@ -135,7 +137,7 @@ def stuck(manager: StateManager, *, now: datetime) -> StuckView:
 def jobs_page(view: JobsView) -> Page:
     """A line for each job, with its lifecycle where they differ or one is not at hand."""
     several = len({job.lifecycle for job in view.jobs}) > 1
-    named = several or any(job.progress is None for job in view.jobs)
+    named = several or not all(job.at_hand for job in view.jobs)
     columns = (
         Column("JOB"),
         *((Column("LIFECYCLE"),) if named else ()),
@@ -195,14 +197,19 @@ def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
 
 
 def _line(manager: StateManager, job: JobSummary) -> JobLine:
-    named = (each for each in manager.lifecycles if each.name == job.lifecycle)
-    machines = [each.machines[c.machine] for each in named for c in each.collections.values()]
+    named = [each for each in manager.lifecycles if each.name == job.lifecycle]
+    machines = None
+    if named:
+        machines = [each.machines[c.machine] for each in named for c in each.collections.values()]
     return JobLine(
         id=job.id,
         lifecycle=job.lifecycle,
         version=job.version,
+        at_hand=job.at_hand,
         phase=phase_among(manager.lifecycles, job.phase, job.lifecycle),
-        progress=None if job.progress is None else counts(job.progress, machines),
+        progress=None
+        if job.progress is None
+        else counts(job.progress, machines if named else None),
         seq=job.seq,
         fence=job.fence,
         created_at=job.created_at,

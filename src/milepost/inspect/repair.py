@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from milepost.errors import LifecycleChanged
 from milepost.inspect.page import Column, Note, Page, Table
-from milepost.inspect.verify import ProblemLine, problem_line
+from milepost.inspect.verify import ProblemLine, as_bool, problem_line, shown, verdict_of
 from milepost.state.keeping.repair import Lost, Repair
 from milepost.state.manager import StateManager
 
@@ -76,17 +77,20 @@ class StrayRows:
 class RepairView:
     """What a repair does, or did if `applied`: to each job, and to rows of no job.
 
-    `sound` is the verdict of `verify` on what is there now.
+    `sound` and `verdict` are those of `verify` on what is there now. `unknown` says which jobs
+    were left alone, since nothing here knows the lifecycle that they run by.
     """
 
     SCHEMA: ClassVar[str] = "milepost.repair/1"
 
     store: str
     applied: bool
-    sound: bool
+    verdict: str
+    sound: bool | None
     repairs: tuple[RepairLine, ...]
     strays: tuple[StrayRows, ...]
     store_problems: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def repair(manager: StateManager, job_ids: Sequence[str], *, apply: bool) -> RepairView:
@@ -95,19 +99,28 @@ def repair(manager: StateManager, job_ids: Sequence[str], *, apply: bool) -> Rep
     Cost: each job is read some times. Raises StoreUnreadable where the medium itself is damaged
     and `apply` is asked for.
     """
-    repairs = tuple(manager.upkeep.repair(job_id, apply=apply) for job_id in job_ids)
+    repairs: list[Repair] = []
+    unknown: list[str] = []
+    for job_id in job_ids:
+        try:
+            repairs.append(manager.upkeep.repair(job_id, apply=apply))
+        except LifecycleChanged as error:
+            unknown.append(str(error))
     strays = tuple(manager.upkeep.strays(apply=apply))
     problems = tuple(manager.upkeep.check_store())
-    jobs_sound = all(one.sound for job_id in job_ids for one in manager.verify(job_id))
+    jobs = (one.verdict for job_id in job_ids for one in manager.verify(job_id))
+    verdict = verdict_of(problems, jobs)
     return RepairView(
         store=manager.url,
         applied=apply,
-        sound=jobs_sound and not problems,
+        verdict=str(verdict),
+        sound=as_bool(verdict),
         repairs=tuple(repair_line(one) for one in repairs),
         strays=tuple(
             StrayRows(number=one.number, source=one.source, count=one.count) for one in strays
         ),
         store_problems=problems,
+        unknown=tuple(unknown),
     )
 
 
@@ -139,7 +152,7 @@ def repair_page(view: RepairView) -> Page:
             columns=(Column("JOB"), Column("BREAKS"), Column("WHAT"), Column("LOST")),
             rows=tuple(beyond),
         ),
-        Note(f"{view.store}: {'sound' if view.sound else 'NOT SOUND'}"),
+        Note(f"{view.store}: {shown(view.verdict)}"),
     )
 
 

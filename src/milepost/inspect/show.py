@@ -24,6 +24,7 @@ from milepost.inspect.page import Cell, Column, Fields, Page, Table
 from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import ago, duration, stamp, told, value
 from milepost.items.ledger import Ledger
+from milepost.items.parts import parts_of
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
@@ -196,7 +197,7 @@ def _collections(state: JobState) -> Mapping[str, CollectionPart]:
     for name, ledger in state.ledgers.items():
         by_state = dict(zip(ledger.machine.states, ledger.counts(), strict=True))
         parts[name] = CollectionPart(
-            progress=counts(Progress.of([(ledger.machine, by_state)]), [ledger.machine]),
+            progress=counts(Progress.of([(parts_of(ledger.machine), by_state)]), [ledger.machine]),
             item_events=state.accepted_of(name),
         )
     return parts

@@ -9,9 +9,19 @@ from typing import ClassVar
 from milepost.errors import StoreUnreadable
 from milepost.inspect.page import Column, Note, Page, Table
 from milepost.state.manager import StateManager
-from milepost.state.reading.verification import Problem
+from milepost.state.reading.verification import Problem, Soundness
 
-__all__ = ["ProblemLine", "VerifiedJob", "VerifyView", "problem_line", "verify", "verify_page"]
+__all__ = [
+    "ProblemLine",
+    "VerifiedJob",
+    "VerifyView",
+    "as_bool",
+    "problem_line",
+    "shown",
+    "verdict_of",
+    "verify",
+    "verify_page",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +41,34 @@ class ProblemLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedJob:
-    """What was checked of one job, and what does not hold."""
+    """What was checked of one job, and what does not hold.
+
+    `sound` is None where that cannot be told: the chain is, and the steps were not checked, for
+    which `unchecked` says why. `verdict` is `sound`, `not sound` or `cannot tell`.
+    """
 
     job: str
-    sound: bool
+    verdict: str
+    sound: bool | None
     commits: int
     checkpoints: int
     items: int
     problems: tuple[ProblemLine, ...]
+    unchecked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyView:
-    """The verdict on a store: on the medium itself, and on each job that was checked."""
+    """The verdict on a store: on the medium itself, and on each job that was checked.
+
+    `sound` is None, and the verdict `cannot tell`, where nothing is wrong and not all was checked.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.verify/1"
 
     store: str
-    sound: bool
+    verdict: str
+    sound: bool | None
     store_problems: tuple[str, ...]
     jobs: tuple[VerifiedJob, ...]
 
@@ -63,9 +83,11 @@ def verify(
     """
     checked = tuple(_verified(manager, job_id) for job_id in job_ids)
     found = (*problems, *manager.upkeep.check_store())
+    verdict = verdict_of(found, (Soundness(job.verdict) for job in checked))
     return VerifyView(
         store=manager.url,
-        sound=not found and all(job.sound for job in checked),
+        verdict=str(verdict),
+        sound=as_bool(verdict),
         store_problems=found,
         jobs=checked,
     )
@@ -83,7 +105,7 @@ def verify_page(view: VerifyView) -> Page:
     rows = tuple(
         (
             job.job,
-            "sound" if job.sound else "NOT SOUND",
+            shown(job.verdict),
             str(job.commits),
             str(job.checkpoints),
             str(job.items),
@@ -105,8 +127,31 @@ def verify_page(view: VerifyView) -> Page:
             ),
             rows=tuple(found),
         ),
-        Note(f"{view.store}: {'sound' if view.sound else 'NOT SOUND'}"),
+        *(
+            Note(f"{job.job}: the chain is sound; its steps were not checked: {job.unchecked}")
+            for job in view.jobs
+            if job.verdict == Soundness.CANNOT_TELL
+        ),
+        Note(f"{view.store}: {shown(view.verdict)}"),
     )
+
+
+def verdict_of(problems: Sequence[str], verdicts: Iterable[Soundness]) -> Soundness:
+    """The verdict on a store with these problems, and on its jobs: the worst of all."""
+    found = set(verdicts)
+    if problems or Soundness.NOT_SOUND in found:
+        return Soundness.NOT_SOUND
+    return Soundness.CANNOT_TELL if Soundness.CANNOT_TELL in found else Soundness.SOUND
+
+
+def as_bool(verdict: Soundness) -> bool | None:
+    """A verdict as answers have it besides: None where it cannot be told."""
+    return None if verdict == Soundness.CANNOT_TELL else verdict == Soundness.SOUND
+
+
+def shown(verdict: str) -> str:
+    """A verdict as pages have it: what is wrong is seen from afar."""
+    return verdict.upper() if verdict == Soundness.NOT_SOUND else verdict
 
 
 def problem_line(problem: Problem) -> ProblemLine:
@@ -126,15 +171,23 @@ def _verified(manager: StateManager, job_id: str) -> VerifiedJob:
     except StoreUnreadable as error:
         problem = problem_line(Problem(invariant="readable", seq=None, message=error.problem))
         return VerifiedJob(
-            job=job_id, sound=False, commits=0, checkpoints=0, items=0, problems=(problem,)
+            job=job_id,
+            verdict=str(Soundness.NOT_SOUND),
+            sound=False,
+            commits=0,
+            checkpoints=0,
+            items=0,
+            problems=(problem,),
         )
     return VerifiedJob(
         job=one.job_id,
-        sound=one.sound,
+        verdict=str(one.verdict),
+        sound=as_bool(one.verdict),
         commits=one.commits,
         checkpoints=one.checkpoints,
         items=one.items,
         problems=tuple(map(problem_line, one.problems)),
+        unchecked=one.unchecked,
     )
 
 

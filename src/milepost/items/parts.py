@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from milepost.machine import Machine
 
-__all__ = ["Parts", "done_states", "parts_of"]
+__all__ = ["Parts", "done_states", "parts_by", "parts_of"]
 
 
 class Parts(NamedTuple):
@@ -26,15 +27,17 @@ class Parts(NamedTuple):
     unassigned: tuple[str, ...]
 
 
-@lru_cache(maxsize=64)
-def parts_of(machine: Machine) -> Parts:
-    """The parts of `machine`; a state that several roles name is in the first of them."""
-    roles = machine.roles
-    named = (roles.waiting, roles.held, roles.done, roles.failed, roles.dead, roles.skipped)
-    free = dict.fromkeys(machine.states)
+def parts_by(
+    named: Sequence[tuple[str, ...]], states: Iterable[str], final: Container[str]
+) -> Parts:
+    """The parts of `states`, of which `named` are those of each role, in the order of Parts.
+
+    A state that several roles name is in the first of them.
+    """
+    free = dict.fromkeys(states)
     found: list[tuple[str, ...]] = []
-    for states in named:
-        found.append(tuple(state for state in free if state in states))
+    for each in named:
+        found.append(tuple(state for state in free if state in each))
         for state in found[-1]:
             del free[state]
     waiting, held, done, failed, dead, skipped = found
@@ -45,9 +48,17 @@ def parts_of(machine: Machine) -> Parts:
         failed,
         dead,
         skipped,
-        ended=tuple(state for state in free if state in machine.final),
-        unassigned=tuple(state for state in free if state not in machine.final),
+        ended=tuple(state for state in free if state in final),
+        unassigned=tuple(state for state in free if state not in final),
     )
+
+
+@lru_cache(maxsize=64)
+def parts_of(machine: Machine) -> Parts:
+    """The parts of `machine`, by its roles."""
+    roles = machine.roles
+    named = (roles.waiting, roles.held, roles.done, roles.failed, roles.dead, roles.skipped)
+    return parts_by(named, machine.states, machine.final)
 
 
 def done_states(machine: Machine) -> tuple[str, ...]:

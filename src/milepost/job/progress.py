@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from milepost.items.parts import Parts, parts_of
-from milepost.machine import Machine
+from milepost.items.parts import Parts
 from milepost.text.wording import short_repr
 
 __all__ = ["Progress"]
@@ -32,11 +31,14 @@ class Progress:
     ended: int = 0
 
     @staticmethod
-    def of(counts: Iterable[tuple[Machine, Mapping[str, int]]]) -> Progress:
-        """The progress that `counts` amount to: items by state, collection by collection."""
+    def of(counts: Iterable[tuple[Sequence[tuple[str, ...]], Mapping[str, int]]]) -> Progress:
+        """The progress that `counts` amount to, collection by collection.
+
+        Each has the states in their parts, as milepost.items.parts orders them, and items by state.
+        """
         known = [0] * len(Parts._fields)
-        for machine, by_state in counts:
-            for place, states in enumerate(parts_of(machine)):
+        for parts, by_state in counts:
+            for place, states in enumerate(parts):
                 for state in states:
                     known[place] += by_state.get(state, 0)
         *assigned, ended, unassigned = known

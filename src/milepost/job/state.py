@@ -147,7 +147,10 @@ class JobState:
     def progress(self) -> Progress:
         """The items by the roles of their states. O(cells)."""
         return Progress.of(
-            (ledger.machine, dict(zip(ledger.machine.states, ledger.counts(), strict=True)))
+            (
+                parts_of(ledger.machine),
+                dict(zip(ledger.machine.states, ledger.counts(), strict=True)),
+            )
             for ledger in self.ledgers.values()
         )
 

@@ -21,6 +21,7 @@ __all__ = [
     "StoredJob",
     "StoredKeep",
     "StoredLease",
+    "StoredLifecycle",
     "StoredSizes",
     "Stray",
     "Tip",
@@ -238,6 +239,19 @@ class StoredKeep(msgspec.Struct, frozen=True):
     for_us: int | None
     reason: str
     set_at_us: int
+
+
+@short_repr
+class StoredLifecycle(msgspec.Struct, frozen=True):
+    """The description of a version of a lifecycle, for those who do not have its tables.
+
+    `description` is JSON. No fold reads it.
+    """
+
+    digest: str
+    name: str
+    version: int
+    description: bytes
 
 
 @short_repr

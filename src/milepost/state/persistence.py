@@ -24,6 +24,7 @@ from milepost.log.rows import (
     StoredJob,
     StoredKeep,
     StoredLease,
+    StoredLifecycle,
     StoredSizes,
     StoreFormat,
     Stray,
@@ -147,6 +148,14 @@ class Reader(Rows, Protocol):
         """How much is stored of the job. At most one pass over its rows."""
         ...
 
+    def lifecycle(self, digest: str) -> StoredLifecycle | None:
+        """The description of the version of that digest; None if there is none."""
+        ...
+
+    def lifecycles(self) -> list[StoredLifecycle]:
+        """The descriptions of all versions that jobs have run by, by name and version."""
+        ...
+
     def tombstone(self, job_id: str) -> Tombstone | None:
         """The newest job of that id that was deleted; None if none was, or that is forgotten."""
         ...
@@ -229,6 +238,14 @@ class Writer(Reader, Protocol):
 
     def put_job(self, job: StoredJob) -> None:
         """The entry of that number as it should be. Only repairs and migrations change one."""
+        ...
+
+    def put_lifecycle(self, lifecycle: StoredLifecycle) -> None:
+        """The description of a version; the one before it is replaced."""
+        ...
+
+    def drop_lifecycles(self) -> None:
+        """Take away descriptions of lifecycles that are not vouched for: they are made anew."""
         ...
 
     def set_aside(

@@ -29,6 +29,7 @@ from milepost.machine import Machine, Payload, Values
 from milepost.roles import EventField
 from milepost.state.limits import Limits, check_value
 from milepost.state.reading.locating import Locator
+from milepost.state.reading.outline import Outline
 from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.writing.lease import Lease, check_lease
@@ -300,14 +301,15 @@ def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
     return event, [_ordinal(moment, item) for item in items]
 
 
-def item_ordinal(state: JobState, item: str | int) -> int:
+def item_ordinal(state: JobState | Outline, item: str | int) -> int:
     """The ordinal of the item with that key or ordinal. Raises ItemAbsent."""
+    inputs = state.inputs
     try:
-        ordinal = state.inputs.ordinal(item) if isinstance(item, str) else item
-        if not 0 <= ordinal < state.items.count:
+        ordinal = inputs.ordinal(item) if isinstance(item, str) else item
+        if not 0 <= ordinal < inputs.count:
             raise KeyError(item)
     except KeyError:
-        raise ItemAbsent(job_id=state.id, item=item, count=state.items.count) from None
+        raise ItemAbsent(job_id=state.id, item=item, count=inputs.count) from None
     return ordinal
 
 

@@ -25,6 +25,7 @@ from milepost.log.rows import (
     StoredJob,
     StoredKeep,
     StoredLease,
+    StoredLifecycle,
     StoredSizes,
     StoreFormat,
     Stray,
@@ -73,6 +74,7 @@ class _Transaction:
     stagings: tuple[Staged, ...] = ()
     mark: int = 0
     aside: tuple[Quarantined, ...] = ()
+    told: dict[str, StoredLifecycle] = field(default_factory=dict)
 
     def job(self, job_id: str) -> StoredJob | None:
         """The job of that id, or None."""
@@ -178,6 +180,14 @@ class _Transaction:
         """How much is stored of the job."""
         return _sizes(self._log(job), self._places(job))
 
+    def lifecycle(self, digest: str) -> StoredLifecycle | None:
+        """The description of the version of that digest."""
+        return self.told.get(digest)
+
+    def lifecycles(self) -> list[StoredLifecycle]:
+        """The descriptions of all versions that jobs have run by."""
+        return sorted(self.told.values(), key=lambda one: (one.name, one.version, one.digest))
+
     def tombstone(self, job_id: str) -> Tombstone | None:
         """The newest job of that id that was deleted."""
         found = [t for t in self.tombstones.values() if t.job_id == job_id]
@@ -264,6 +274,13 @@ class _Transaction:
     def put_job(self, job: StoredJob) -> None:
         """The entry of that number as it should be."""
         self._put(replace(self._log(job.number), job=job))
+
+    def put_lifecycle(self, lifecycle: StoredLifecycle) -> None:
+        """The description of a version."""
+        self.told[lifecycle.digest] = lifecycle
+
+    def drop_lifecycles(self) -> None:
+        """Nothing: memory does not decay."""
 
     def set_aside(
         self,
@@ -427,6 +444,7 @@ class MemoryStore:
                 now.stagings,
                 now.mark,
                 now.aside,
+                dict(now.told),
             )
             yield transaction
             transaction.mark += 1

@@ -108,8 +108,8 @@ def test_a_lifecycle_that_was_not_given_is_refused(store: StateStore) -> None:
     with pytest.raises(LifecycleUnknown):
         manager.fire("o", "start_map")
     assert finish(manager, "m").finished
-    named = {one.id: (one.lifecycle, one.version, one.progress) for one in manager.list_jobs()}
-    assert named["o"] == ("orders", 1, None)
+    named = {one.id: (one.lifecycle, one.version, one.at_hand) for one in manager.list_jobs()}
+    assert named == {"o": ("orders", 1, False), "m": ("mapreduce", 2, True)}
 
 
 def test_two_of_one_name_are_refused(store: StateStore) -> None:

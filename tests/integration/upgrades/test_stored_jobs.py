@@ -195,7 +195,8 @@ def test_a_breaking_change_is_refused_with_the_report(store: StateStore) -> None
         assert len(str(refused.value)) < 2_000
         with pytest.raises(LifecycleChanged):
             manager.fire("job", "cancel")
-        assert [(one.phase, one.progress) for one in manager.list_jobs()] == [("map", None)]
+        (listed,) = manager.list_jobs()
+        assert (listed.phase, listed.progress, listed.at_hand) == ("map", before.progress, False)
     assert manager_of(store, mapreduce_v1.LIFECYCLE).get_state("job") == before
 
 

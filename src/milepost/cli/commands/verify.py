@@ -13,7 +13,7 @@ from milepost.cli.naming import complete_jobs
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal, note, write_format
 from milepost.cli.session import Session, session_of
-from milepost.cli.trouble import Trouble, nearest
+from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.errors import StoreUnreadable
 from milepost.inspect import quarantine as set_aside
 from milepost.inspect import repair as mending
@@ -54,11 +54,12 @@ def verify(
     quarantine: bool,
     results: bool,
 ) -> None:
-    """Check all that a store promises; exit 1 if anything is wrong.
+    """Check all that a store promises; exit 1 if anything is wrong, 2 if that cannot be told.
 
     The medium itself; each job's log from its first commit: gapless, chained, every step legal;
     each checkpoint against the log; each value and each item against its digest; entries, leases,
-    and rows of no job. Each problem is told with what is lost by it.
+    and rows of no job. Each problem is told with what is lost by it. Of a job whose lifecycle is
+    not found, all but its steps.
 
     --repair makes anew what is derived, and sets aside, whole, what the log does not reach. JOB
     is the job's id, or a beginning of it that no other job has.
@@ -80,7 +81,7 @@ def verify(
         with _progress(ids) as each:
             view = model.verify(manager, each, problems)
     session.answer(view, lambda: model.verify_page(view))
-    context.exit(0 if view.sound else _NOT_SOUND)
+    context.exit(_exit_code(view.sound))
 
 
 def _repair(session: Session, job: str | None, *, apply: bool) -> int:
@@ -89,7 +90,15 @@ def _repair(session: Session, job: str | None, *, apply: bool) -> int:
     session.answer(view, lambda: mending.repair_page(view))
     if view.store_problems and not apply:
         note("if the medium is damaged: `milepost salvage OLD NEW` copies what can be read")
-    return 0 if view.sound else _NOT_SOUND
+    for unknown in view.unknown:
+        note(unknown)
+    return _exit_code(view.sound)
+
+
+def _exit_code(sound: bool | None) -> int:  # noqa: FBT001 the verdict itself
+    if sound is None:
+        return TROUBLE
+    return 0 if sound else _NOT_SOUND
 
 
 def _quarantine(session: Session, job: str | None, *, results: bool) -> None:

@@ -35,6 +35,7 @@ from milepost.log.rows import Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.verification import verify_job
+from milepost.state.writing.describing import describe
 
 __all__ = ["REASON", "fold_of", "place", "provenance", "store"]
 
@@ -59,6 +60,7 @@ def store(loader: Loader, writer: Writer, draft: LogDraft) -> JobState:
     Raises as `fold_of`. Cost: O(log), under the write lock.
     """
     job = writer.add_job(draft.job_id, draft.created_at_us, draft.created.digest)
+    describe(writer, loader.tables.get(draft.created.digest))
     for block in draft.blocks:
         writer.add_inputs(job.number, block)
         segment = segment_of(block.first, read_keys(block, loader.store.url))

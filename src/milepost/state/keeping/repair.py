@@ -18,6 +18,7 @@ from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.meaning import result_events
 from milepost.state.reading.verification import Problem, entry_of, verify_job
+from milepost.state.writing.describing import describe
 from milepost.text.wording import short_repr
 
 __all__ = ["Lost", "Repair", "RepairStep", "find_entry", "repair_job", "set_strays_aside", "survey"]
@@ -79,6 +80,7 @@ class _Survey:
     reseal: bool = False
     checkpoints: tuple[int, ...] = ()
     lease: bool = False
+    told: bool = False
 
     def steps(self) -> tuple[RepairStep, ...]:
         """What is to be done, in words."""
@@ -106,6 +108,9 @@ class _Survey:
         if self.lease:
             loses = "until when the holder may be taken for alive"
             found.append(RepairStep(does="writes the lease by the log, expired", loses=loses))
+        if self.told:
+            does = "describes the job's lifecycle by its tables"
+            found.append(RepairStep(does=does, loses=derived))
         return tuple(found)
 
 
@@ -152,6 +157,8 @@ def repair_job(loader: Loader, writer: Writer, job: StoredJob, now_us: int) -> R
         aside += _aside(writer, job, "leases", "it is not that of the log", now_us)
     if found.entry is not None:
         writer.put_job(found.entry)
+    if found.told:
+        describe(writer, found.state.lifecycle)
     writer.reseal(job.number)
     after = _record(writer, job, found, aside, now_us)
     return Repair(
@@ -165,7 +172,11 @@ def repair_job(loader: Loader, writer: Writer, job: StoredJob, now_us: int) -> R
 
 
 def set_strays_aside(writer: Writer, now_us: int) -> list[Stray]:
-    """Move the rows of jobs of which there is no entry into the quarantine; which there were."""
+    """Move the rows of jobs of which there is no entry into the quarantine; which there were.
+
+    Descriptions of lifecycles that cannot be read are taken away.
+    """
+    writer.drop_lifecycles()
     strays = list(writer.strays())
     for stray in strays:
         reason = f"of the job numbered {stray.number}, of which there is no entry"
@@ -214,6 +225,10 @@ def _look(loader: Loader, reader: Reader, job: StoredJob) -> _Survey | None:
     found.checkpoints = tuple(sorted(stored.keys() - sound))
     _look_at_end(reader, job, found)
     _look_at_lease(loader, reader, job, found)
+    try:
+        reader.lifecycle(state.lifecycle.digest)
+    except StoreError:
+        found.told = True
     entry = entry_of(job, state)
     try:
         found.entry = None if reader.job(job.job_id) == entry else entry

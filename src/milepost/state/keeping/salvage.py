@@ -8,11 +8,12 @@ from pathlib import Path
 
 from milepost import arguments
 from milepost.clock import Clock, SystemClock
-from milepost.errors import MilepostError, StoreAbsent, StoreError
+from milepost.errors import LifecycleChanged, MilepostError, StoreAbsent, StoreError
 from milepost.job.versions import Catalogue, catalogue_of
 from milepost.machine import Lifecycle
 from milepost.state.keeping.repair import Repair, find_entry, repair_job
 from milepost.state.reading.loading import Loader
+from milepost.state.reading.verification import verify_job
 from milepost.stores.sqlite.salvage import Copied, Gap, copy_rows
 from milepost.stores.sqlite.schema import LAST
 from milepost.stores.sqlite.store import SqliteStore
@@ -91,6 +92,8 @@ def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:
             with loader.store.writing() as writer:
                 job = find_entry(writer, copied.job_id, loader.store.url)
                 repair = repair_job(loader, writer, job, now_us)
+        except LifecycleChanged as error:  # what its log says itself can be checked all the same
+            problem = "" if _chain_is_sound(loader, copied) else str(error)
         except MilepostError as error:
             problem = str(error)
     if repair is not None and repair.seq == 0:
@@ -105,6 +108,12 @@ def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:
         repair=repair,
         problem=problem,
     )
+
+
+def _chain_is_sound(loader: Loader, copied: Copied) -> bool:
+    with loader.store.reading() as reader:
+        job = find_entry(reader, copied.job_id, loader.store.url)
+        return not verify_job(loader, reader, job).problems
 
 
 def describe(gap: Gap) -> str:

@@ -10,7 +10,7 @@ from typing import Self
 
 from milepost import arguments
 from milepost.clock import Clock, SystemClock, steady
-from milepost.errors import JobAbsent
+from milepost.errors import JobAbsent, LifecycleChanged
 from milepost.job.state import JobState
 from milepost.job.versions import catalogue_of
 from milepost.log.facts import check_job_id
@@ -25,6 +25,7 @@ from milepost.state.manager.users import Users
 from milepost.state.persistence import Reader, Rows, StateStore, Writer
 from milepost.state.reading.loading import Loader, Loading
 from milepost.state.reading.locating import Locator
+from milepost.state.reading.outline import Outline, outline
 from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Appender, Decision
 from milepost.state.writing.lease import Lease
@@ -196,6 +197,13 @@ class Core:
             loading = self._loader.load(reader, job, known)
         self._appender.remember(loading.state)
         return loading
+
+    def _outlined(self, reader: Reader, job: StoredJob) -> JobState | Outline:
+        """The newest state of the job, or what its log says where its tables are not at hand."""
+        try:
+            return self._loader.load(reader, job, self._appender.known(job.job_id)).state
+        except LifecycleChanged:
+            return outline(self._loader, reader, job)
 
     def _written(self, writer: Writer, job_id: str) -> JobState:
         """The job as a transaction is about to commit it: what is read later may not be readable.

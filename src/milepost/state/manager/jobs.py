@@ -20,7 +20,7 @@ from milepost.state.reading.comparing import InputComparison, compare
 from milepost.state.writing.additions import Existing, add_items
 from milepost.state.writing.given import ItemList, entries_for, lists_of
 from milepost.state.writing.lease import Lease
-from milepost.state.writing.new_jobs import JobSummary, NewJob, check_absent, summaries
+from milepost.state.writing.new_jobs import JobSummary, NewJob, check_absent, summaries, summary
 from milepost.state.writing.staging import Staging, sweep
 from milepost.stores.unreadable import OnError, refuse
 
@@ -212,6 +212,24 @@ class Jobs(Core):
             if phase in (None, summary.phase) and lifecycle in (None, summary.lifecycle)
         ]
         return found[:limit]
+
+    def summary(self, job_id: str) -> JobSummary:
+        """One line about one job, as `list_jobs` has it. Its lifecycle need not be at hand.
+
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            StoreUnreadable: Its entry or its newest row is damaged.
+
+        Cost:
+            One row.
+
+        """
+        job_id = self._meet(job_id)
+        with self._store.reading() as reader:
+            return summary(self._loader, reader, self._loader.job(reader, job_id))
 
     def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
         """The ids of the jobs, in alphabetical order.

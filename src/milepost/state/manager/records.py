@@ -15,10 +15,14 @@ from milepost.log.facts import check_job_id
 from milepost.state.manager.core import Core
 from milepost.state.reading import travel
 from milepost.state.reading.history import StateEvent, history
+from milepost.state.reading.naming import Names
+from milepost.state.reading.outline import Outline
 from milepost.state.reading.passages import Passages
+from milepost.state.reading.recorded import fields_of, recorded
 from milepost.state.reading.results import Failure, Order
 from milepost.state.reading.travel import StateDiff
 from milepost.state.transitions import item_ordinal, named_item
+from milepost.state.writing.describing import describe
 from milepost.state.writing.lease import Holding, holding
 from milepost.state.writing.new_jobs import phase_entered
 
@@ -146,6 +150,7 @@ class Records(Core):
             source = self._loader.job(writer, job_id)
             travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
             state = self._written(writer, new_job_id)
+            describe(writer, (state.as_logged or state).lifecycle)
         self._metrics.began_job("forked", state.lifecycle.name)
         _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
         self._appender.remember(state)
@@ -221,7 +226,8 @@ class Records(Core):
         """Key and result of every item that is done.
 
         As of the moment of the first step. Between steps nothing is held of the store, so a reader
-        may take its time; if the job is deleted meanwhile, the next step raises.
+        may take its time; if the job is deleted meanwhile, the next step raises. Of a job whose
+        lifecycle is not at hand, its description in the store says which events carry results.
 
         Args:
             job_id: The job.
@@ -236,6 +242,7 @@ class Records(Core):
         Raises:
             JobAbsent: The store has no such job.
             RoleAbsent: The lifecycle records no results.
+            LifecycleChanged: Nothing tells which events carry results.
             ItemAbsent: The job has no such item.
             JobReplaced: The job was deleted meanwhile, and another has its id.
 
@@ -255,16 +262,24 @@ class Records(Core):
     ) -> Iterator[tuple[str, Any]]:  # Any: JSON
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
-            state = self._loader.load(reader, job, self._appender.known(job_id)).state
+            state = self._outlined(reader, job)
+            fields = None
+            if isinstance(state, Outline):
+                fields = fields_of(Names(self._loader, reader), state, self._loader.tables)
         wanted = None
         if named is not None:
             wanted = bitmap(item_ordinal(state, item) for item in named)
         passages = Passages(self._loader, job, state)
-        results = self._result_reader(passages, job, state)
-        key_of = state.inputs.key
-        for batch in passages.batches(results.results(wanted, order)):
+        if isinstance(state, JobState):
+            results = self._result_reader(passages, job, state).results(wanted, order)
+        else:
+            assert fields is not None, "an outline comes with them"
+            codec, url, last = self._loader.payloads, self._store.url, order == "recorded"
+            results = recorded(passages, job, state, fields, url, codec, wanted, as_recorded=last)
+        inputs = state.inputs
+        for batch in passages.batches(results):
             for ordinal, result in batch:
-                yield key_of(ordinal), result
+                yield inputs.key(ordinal), result
 
     def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
         """The result of one item.

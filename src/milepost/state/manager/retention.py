@@ -124,7 +124,7 @@ class Retention(Core):
         return collected
 
     def sizes(self, job_id: str, *, largest: int = LARGEST) -> JobSizes:
-        """Where the bytes of the job are.
+        """Where the bytes of the job are. Its lifecycle need not be at hand.
 
         Args:
             job_id: The job.
@@ -138,8 +138,7 @@ class Retention(Core):
         """
         job_id = self._meet(job_id)
         largest = arguments.integer("largest", largest)
-        state = self.get_state(job_id)
         with self._store.reading() as reader:
             job = self._loader.job(reader, job_id)
-            self._loader.same(job, state.number, "what was read")
+            state = self._outlined(reader, job)
             return job_sizes(self._loader, reader, job, state, largest)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from milepost.clock import instant
 from milepost.errors import (
@@ -24,7 +24,7 @@ from milepost.job.fold import advance
 from milepost.job.restoring import begin, restore
 from milepost.job.state import JobState, changed
 from milepost.job.upgrade import upgraded
-from milepost.job.versions import Catalogue
+from milepost.job.versions import Catalogue, absent
 from milepost.log.codec import (
     Tally,
     chain_start,
@@ -47,9 +47,23 @@ from milepost.metrics import Metrics
 from milepost.state.persistence import Reader, StateStore
 from milepost.text.escapes import printable
 
-__all__ = ["Loader", "Loading"]
+__all__ = ["Loader", "Loading", "Reached"]
 
 _log: Final = logging.getLogger("milepost.recovery")
+
+
+class Reached(Protocol):
+    """What stands at a commit of a log: a state, or an outline."""
+
+    @property
+    def seq(self) -> int:
+        """Which commit."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """Its digest."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +149,12 @@ class Loader:
     def logged_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
         """The state after commit `seq`, by the version that it was written under.
 
-        Raises CommitAbsent.
+        Raises CommitAbsent, and LifecycleChanged where the tables of that version are not at hand.
         """
         start = self.origin(reader, job)
+        if start.seq > seq > 0:  # the tables of what was before are not at hand
+            made = start.created
+            raise absent(job.job_id, made.lifecycle, made.version, made.digest, self.tables)
         for checkpoint in reader.checkpoints(job.number):
             if checkpoint.seq <= seq:
                 try:
@@ -161,7 +178,7 @@ class Loader:
         return self.current(self.logged_at(reader, job, seq))
 
     def check_end(
-        self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
+        self, reader: Reader, job: StoredJob, state: Reached, upto: int | None = None
     ) -> None:
         """Raise LogCorrupt unless `state` is that of the newest commit, or of commit `upto`.
 

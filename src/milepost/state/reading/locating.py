@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from operator import itemgetter
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from milepost.errors import LogCorrupt
 from milepost.job.state import JobState
@@ -16,14 +16,24 @@ from milepost.log.codec import chain_start, decode_commit
 from milepost.log.facts import Fact, ItemsFired
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Rows
+from milepost.state.reading.loading import Reached
 from milepost.state.reading.meaning import Meaning, version_after
 
-__all__ = ["Located", "Locator", "Told", "lineage", "walk"]
+__all__ = ["Located", "Locator", "Stands", "Told", "lineage", "walk"]
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _SEQ_BYTES: Final = 8
 
 _Key: TypeAlias = tuple[int, tuple[tuple[int, int], ...]]  # a job's number, and its rewinds
+
+
+class Stands(Reached, Protocol):
+    """What stands on the commits of a log, without those that rewinds have undone."""
+
+    @property
+    def rewinds(self) -> tuple[tuple[int, int], ...]:
+        """At which commit, back to which."""
+        ...
 
 
 class _Known(NamedTuple):
@@ -121,7 +131,7 @@ class Locator:
 def walk(
     reader: Rows,
     job: StoredJob,
-    state: JobState,
+    state: Stands,
     url: str,
     *,
     after: _Known | None = None,
@@ -153,7 +163,7 @@ def walk(
             )
 
 
-def lineage(state: JobState) -> list[tuple[int, int]]:
+def lineage(state: Stands) -> list[tuple[int, int]]:
     """The ranges of commits that the state stands on, oldest first: what no rewind has undone."""
     ranges: list[tuple[int, int]] = []
     last = state.seq

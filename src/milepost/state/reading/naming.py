@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from milepost.errors import StoreError
+from milepost.job.described import Described, described_by, stored_lifecycle
 from milepost.log.codec import chain_start
 from milepost.log.facts import JobCreated, Migrated
-from milepost.log.rows import StoredJob
+from milepost.log.rows import StoredJob, StoredLifecycle
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 
@@ -18,20 +20,38 @@ class Names:
         self._loader = loader
         self._reader = reader
         self._known: dict[str, tuple[str, int]] = {}
+        self._meanings: dict[str, Described | None] = {}
 
     def of(self, job: StoredJob) -> tuple[str, int]:
         """Name and version of the lifecycle that the job runs by.
 
-        By the tables at hand, else by the log, which is read once for each digest that is met.
-        Raises LogCorrupt.
+        By the tables at hand, by what the store tells of it, else by the log, which is read once
+        for each digest that is met. Raises LogCorrupt.
         """
         digest = job.lifecycle
         found = self._known.get(digest)
         if found is None:
-            table = self._loader.tables.get(digest)
-            found = (table.name, table.version) if table else self._by_log(job)
+            told = self._loader.tables.get(digest) or self._told(digest)
+            found = (told.name, told.version) if told else self._by_log(job)
             self._known[digest] = found
         return found
+
+    def meaning(self, digest: str) -> Described | None:
+        """What the states and events of the version of that digest mean; None if nothing says it.
+
+        By its tables, or by what the store tells of it.
+        """
+        if digest not in self._meanings:
+            table = self._loader.tables.get(digest)
+            told = stored_lifecycle(table) if table else self._told(digest)
+            self._meanings[digest] = None if told is None else described_by(told)
+        return self._meanings[digest]
+
+    def _told(self, digest: str) -> StoredLifecycle | None:
+        try:
+            return self._reader.lifecycle(digest)
+        except StoreError:
+            return None  # `verify` says so
 
     def _by_log(self, job: StoredJob) -> tuple[str, int]:
         previous, name = chain_start(job.job_id), ""

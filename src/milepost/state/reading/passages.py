@@ -15,10 +15,9 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from milepost.errors import StateError
-from milepost.job.state import JobState
 from milepost.log.rows import Row, StoredJob
 from milepost.state.persistence import Reader
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import Loader, Reached
 
 __all__ = ["Passages"]
 
@@ -39,7 +38,7 @@ class Passages:
     the next.
     """
 
-    def __init__(self, loader: Loader, job: StoredJob, state: JobState) -> None:
+    def __init__(self, loader: Loader, job: StoredJob, state: Reached) -> None:
         self._loader = loader
         self._job = job
         self._newest = state.seq, state.digest

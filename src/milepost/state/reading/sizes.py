@@ -17,6 +17,7 @@ from milepost.state.limits import largest_of
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.locating import lineage
+from milepost.state.reading.outline import Outline
 from milepost.text.wording import short_repr
 
 __all__ = ["JobSizes", "job_sizes"]
@@ -38,7 +39,7 @@ class JobSizes:
 
 
 def job_sizes(
-    loader: Loader, reader: Reader, job: StoredJob, state: JobState, count: int
+    loader: Loader, reader: Reader, job: StoredJob, state: JobState | Outline, count: int
 ) -> JobSizes:
     """The sizes of one job, with its `count` largest values.
 
@@ -53,7 +54,9 @@ def job_sizes(
     )
 
 
-def _values(loader: Loader, reader: Reader, job: StoredJob, state: JobState) -> Iterator[Large]:
+def _values(
+    loader: Loader, reader: Reader, job: StoredJob, state: JobState | Outline
+) -> Iterator[Large]:
     for name, value in state.variables.items():
         yield Large(f"variable {name}", _size_bytes(value))
     url = loader.store.url
@@ -68,7 +71,7 @@ def _values(loader: Loader, reader: Reader, job: StoredJob, state: JobState) -> 
 
 
 def _of_row(
-    loader: Loader, job: StoredJob, row: Row, state: JobState, *, undone: bool
+    loader: Loader, job: StoredJob, row: Row, state: JobState | Outline, *, undone: bool
 ) -> Iterator[Large]:
     """The values of one commit; items of one that was undone may be others by now."""
     body = decode_body(row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads)

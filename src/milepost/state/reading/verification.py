@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 
 from milepost.errors import (
     CodecAbsent,
@@ -19,15 +20,16 @@ from milepost.items.inputs import Run
 from milepost.job.restoring import restore
 from milepost.job.state import JobState
 from milepost.job.upgrade import upgraded
-from milepost.log.codec import decode_body
+from milepost.log.codec import decode_body, digest_of
 from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migrated
-from milepost.log.rows import Row, StoredJob
+from milepost.log.rows import Row, StoredCheckpoint, StoredJob
 from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.meaning import fails_by, result_events
+from milepost.state.reading.outline import Outline, outlines
 from milepost.text.wording import short_repr
 
-__all__ = ["Problem", "Verification", "entry_of", "store_problems", "verify_job"]
+__all__ = ["Problem", "Soundness", "Verification", "entry_of", "store_problems", "verify_job"]
 
 NOTHING = "nothing: it is made anew from the log"
 
@@ -48,12 +50,21 @@ class Problem:
     repairable: bool = True
 
 
+class Soundness(StrEnum):
+    """The verdict on a job, or on a store."""
+
+    SOUND = "sound"
+    NOT_SOUND = "not sound"
+    CANNOT_TELL = "cannot tell"
+
+
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """The verification of one job, with the problems found: none, if it is sound.
 
-    `commits` and `items` are of the part of the log that verifies.
+    `commits` and `items` are of the part of the log that verifies. `unchecked` says which tables
+    are not at hand, so that the chain was checked and no step; it is empty where all was checked.
     """
 
     job_id: str
@@ -61,11 +72,19 @@ class Verification:
     checkpoints: int
     items: int
     problems: tuple[Problem, ...]
+    unchecked: str = ""
+
+    @property
+    def verdict(self) -> Soundness:
+        """NOT_SOUND where anything is wrong, else CANNOT_TELL where steps were not checked."""
+        if self.problems:
+            return Soundness.NOT_SOUND
+        return Soundness.CANNOT_TELL if self.unchecked else Soundness.SOUND
 
     @property
     def sound(self) -> bool:
-        """True if everything holds."""
-        return not self.problems
+        """True if everything was checked, and holds."""
+        return self.verdict == Soundness.SOUND
 
 
 def store_problems(loader: Loader, reader: Reader) -> list[str]:
@@ -86,6 +105,7 @@ def store_problems(loader: Loader, reader: Reader) -> list[str]:
             " of which there is no entry"
             for stray in reader.strays()
         ]
+        reader.lifecycles()
     except StoreError as error:
         found.append(error.problem)
     return found
@@ -111,12 +131,13 @@ def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
         job_id=job.job_id,
         commits=state.seq if state else 0,
         checkpoints=work.checkpoints,
-        items=state.items.count if state else 0,
+        items=state.inputs.count if state else 0,
         problems=tuple(work.problems),
+        unchecked=work.unchecked,
     )
 
 
-def entry_of(job: StoredJob, state: JobState) -> StoredJob:
+def entry_of(job: StoredJob, state: JobState | Outline) -> StoredJob:
     """What the entry of the job has to say, by its log."""
     return StoredJob(job.number, job.job_id, state.created_at_us, state.lifecycle.digest)
 
@@ -129,7 +150,8 @@ class _Work:
         self._reader = reader
         self._job = job
         self.problems: list[Problem] = []
-        self.state: JobState | None = None
+        self.state: JobState | Outline | None = None
+        self.unchecked = ""
         self.checkpoints = 0
         self._added: list[tuple[int, ItemsAdded | MembersAdded]] = []
 
@@ -153,32 +175,19 @@ class _Work:
 
     def log(self) -> None:
         """The chain, the fold, and each checkpoint as the fold comes by it."""
-        loader, reader, job = self._loader, self._reader, self._job
+        reader, job = self._reader, self._job
         checkpoints = {}
         try:
             checkpoints = {c.seq: c for c in reader.checkpoints(job.number)}
         except StoreError as error:
             self._add("INV-FOLD", None, error.problem, NOTHING)
         try:
-            self.state = loader.origin(reader, job)
-            for row, after in loader.replay(reader, job, self.state):
-                before, self.state = self.state, after
-                if after.lifecycle is not before.lifecycle:
-                    self._upgrade(row, before, after)
-                if loader.tally(job, row) != after.tally:
-                    message = "the row states another tally than the fold gives"
-                    self._add("INV-FOLD", row.seq, message, "nothing: the fold is what counts")
-                stored = checkpoints.pop(row.seq, None)
-                if stored is None:
-                    continue
-                self.checkpoints += 1
-                try:
-                    if loader.verified(reader, job, stored) != after:
-                        message = "the checkpoint is not what the log folds to"
-                        self._add("INV-FOLD", row.seq, message, NOTHING)
-                except StateError as error:
-                    self._add("INV-FOLD", row.seq, str(error), NOTHING)
-            loader.check_end(reader, job, self.state)
+            try:
+                self._folded(checkpoints)
+            except LifecycleChanged as error:
+                told = f"{error.lifecycle} {error.version or '?'} ({error.digest:.12})"
+                self.unchecked = f"no table for {told}"
+                self._outlined(checkpoints)
         except LogCorrupt as error:
             invariant = "INV-LEGAL" if "not legal" in error.problem else "INV-CHAIN"
             lost = self._lost_from(error.seq)
@@ -189,6 +198,53 @@ class _Work:
         else:
             for seq in checkpoints:
                 self._add("INV-FOLD", seq, "a checkpoint of no commit of this log", NOTHING)
+
+    def _folded(self, checkpoints: dict[int, StoredCheckpoint]) -> None:
+        """Every step by the tables; takes the checkpoints that it comes by out of `checkpoints`."""
+        loader, reader, job = self._loader, self._reader, self._job
+        state = self.state = loader.origin(reader, job)
+        for seq in [seq for seq in checkpoints if seq <= state.seq]:
+            self._attested(checkpoints.pop(seq), None)
+        for row, after in loader.replay(reader, job, state):
+            before, state = state, after
+            self.state = after
+            if after.lifecycle is not before.lifecycle:
+                self._upgrade(row, before, after)
+            if loader.tally(job, row) != after.tally:
+                message = "the row states another tally than the fold gives"
+                self._add("INV-FOLD", row.seq, message, "nothing: the fold is what counts")
+            stored = checkpoints.pop(row.seq, None)
+            if stored is None:
+                continue
+            self.checkpoints += 1
+            try:
+                if loader.verified(reader, job, stored) != after:
+                    message = "the checkpoint is not what the log folds to"
+                    self._add("INV-FOLD", row.seq, message, NOTHING)
+            except StateError as error:
+                self._add("INV-FOLD", row.seq, str(error), NOTHING)
+        loader.check_end(reader, job, state)
+
+    def _outlined(self, checkpoints: dict[int, StoredCheckpoint]) -> None:
+        """The log without its steps: chain, order, fences, and the bytes of each checkpoint."""
+        loader, reader, job = self._loader, self._reader, self._job
+        self.state, self.checkpoints = None, 0
+        for row, _, stands in outlines(loader, reader, job):
+            self.state = stands
+            stored = checkpoints.pop(row.seq, None)
+            if stored is not None:
+                self._attested(stored, row.digest)
+        if self.state is not None:
+            loader.check_end(reader, job, self.state)
+
+    def _attested(self, stored: StoredCheckpoint, chain: bytes | None) -> None:
+        """A checkpoint of which only its bytes can be checked, and the commit that it is of."""
+        self.checkpoints += 1
+        if chain is None:
+            rows = self._reader.rows(self._job.number, stored.seq - 1, stored.seq)
+            chain = next((row.digest for row in rows), b"")
+        if digest_of(stored.snapshot) != stored.digest or stored.chain != chain:
+            self._add("INV-FOLD", stored.seq, "the checkpoint is not of this log", NOTHING)
 
     def _upgrade(self, row: Row, before: JobState, after: JobState) -> None:
         """A change of version leads where the upgrade leads, as far as that is known here."""
@@ -259,6 +315,8 @@ class _Work:
     def _carried(self, event: str) -> str:
         """What comes with an event of items, in words."""
         assert self.state is not None, "a body is looked at once the log was replayed"
+        if isinstance(self.state, Outline):
+            return f"what came with {event}"
         if event in result_events(self.state):
             return "the results"
         machines = (ledger.machine for ledger in self.state.ledgers.values())
@@ -316,9 +374,13 @@ class _Work:
             self._add("inputs", None, message, lost, mends=False)
 
     def beside(self) -> None:
-        """The lease, against the log."""
+        """The lease, against the log; what is told of the lifecycle."""
         if self.state is None:
             return
+        try:
+            self._reader.lifecycle(self.state.lifecycle.digest)
+        except StoreError as error:
+            self._add("lifecycle", None, error.problem, _TOLD)
         try:
             self._loader.lease(self._reader, self._job, self.state.fence)
         except StoreError as error:
@@ -326,6 +388,7 @@ class _Work:
             self._add("lease", None, error.problem, lost)
 
 
+_TOLD = "nothing: it is made anew from the tables, for those without them"
 _FEW = 5
 
 

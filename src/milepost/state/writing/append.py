@@ -42,6 +42,7 @@ from milepost.process.forks import here
 from milepost.state.limits import Limits, check_commit
 from milepost.state.persistence import Writer
 from milepost.state.reading.loading import Loader
+from milepost.state.writing.describing import describe
 from milepost.state.writing.group_commit import Line, Place
 from milepost.state.writing.observing import Observer
 from milepost.text.escapes import printable
@@ -332,6 +333,7 @@ class Appender:
             if opening is not None:
                 job = structs.replace(job, lifecycle=state.lifecycle.digest)
                 writer.put_job(job)
+                describe(writer, state.lifecycle)
             state = changed(state, digest=row.digest)
             written.append((job, state))
             self._newest[job_id] = job, state

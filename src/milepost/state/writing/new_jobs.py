@@ -14,23 +14,26 @@ from milepost.clock import instant
 from milepost.errors import JobExists, StateError
 from milepost.items.blocks import Listing
 from milepost.items.inputs import Run
+from milepost.items.parts import Parts, parts_of
+from milepost.job.described import Described
 from milepost.job.fold import apply
 from milepost.job.progress import Progress
 from milepost.job.restoring import begin
 from milepost.log.codec import Tally, chain_start, encode_row, encode_variables
 from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
-from milepost.log.rows import Tip
+from milepost.log.rows import StoredJob, Tip
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Values
 from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
+from milepost.state.writing.describing import describe
 from milepost.state.writing.params import params_of
 from milepost.state.writing.staging import Staging
 from milepost.stores.unreadable import OnError
 from milepost.text.wording import short_repr
 
-__all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries"]
+__all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries", "summary"]
 
 
 @short_repr
@@ -39,13 +42,15 @@ class JobSummary:
     """A job in a list, as of its newest commit `seq`.
 
     It runs by the `lifecycle` of that name, in that `version`, which is 0 where it is not known.
-    `progress` is None, and the phase that of its own version, for a job that cannot go on under
-    the lifecycles that are at hand.
+    One that cannot go on under the lifecycles that are at hand is not `at_hand`: then phase and
+    progress are those of its own version. `progress` is None where nothing tells what its states
+    mean, neither tables nor the store.
     """
 
     id: str
     lifecycle: str
     version: int
+    at_hand: bool
     phase: str
     progress: Progress | None
     seq: int
@@ -104,6 +109,7 @@ class NewJob:
             staging.check_staged(writer)  # or its number may be another's by now
         number = next((one.number for one in stagings.values() if one.number is not None), None)
         job = writer.add_job(job_id, now_us, self.created.digest, number)
+        describe(writer, loader.tables.get(self.created.digest))
         runs = {name: staging.settle(writer, job) for name, staging in stagings.items()}
         created, more = self._facts(loader, stagings, runs)
         inputs = loader.inputs(job, created.item_count)
@@ -165,6 +171,14 @@ def summaries(
                 yield summary
 
 
+def summary(loader: Loader, reader: Reader, job: StoredJob) -> JobSummary:
+    """One line about one job. One row. Raises LogCorrupt."""
+    row = reader.tip(job.number)
+    if row is None:
+        raise loader.corrupt(job, 1, "it is missing")
+    return _summary(loader, Tip(job, row), Names(loader, reader))
+
+
 def phase_entered(loader: Loader, reader: Reader, job_id: str, seq: int) -> int:
     """The commit at which the job came into the phase that it is in at `seq`: one pass."""
     entered, phase = 1, ""
@@ -178,12 +192,15 @@ def phase_entered(loader: Loader, reader: Reader, job_id: str, seq: int) -> int:
 
 def _summary(loader: Loader, tip: Tip, names: Names) -> JobSummary:
     tally = loader.tally(tip.job, tip.row)
-    phase, progress = _standing(loader, tip.job.lifecycle, tally)
+    phase, progress, at_hand = _standing(loader, tip.job.lifecycle, tally)
     lifecycle, version = names.of(tip.job)
+    if progress is None:
+        progress = _told(names.meaning(tip.job.lifecycle), tally)
     return JobSummary(
         id=tip.job.job_id,
         lifecycle=lifecycle,
         version=version,
+        at_hand=at_hand,
         phase=phase,
         progress=progress,
         seq=tip.row.seq,
@@ -193,21 +210,40 @@ def _summary(loader: Loader, tip: Tip, names: Names) -> JobSummary:
     )
 
 
-def _standing(loader: Loader, digest: str, tally: Tally) -> tuple[str, Progress | None]:
-    """Phase and progress under the current version, by a tally of the one of `digest`."""
+def _standing(loader: Loader, digest: str, tally: Tally) -> tuple[str, Progress | None, bool]:
+    """Phase and progress under the current version, by a tally of the one of `digest`.
+
+    Where the job cannot go on under it, they are those under its own, and the answer is False.
+    """
     own = loader.tables.get(digest)
     if own is None:
-        return tally.phase, None
+        return tally.phase, None, False
     counts = _counts(own, tally)
+    stands = Progress.of((parts_of(machine), by_state) for machine, by_state in counts.values())
     current = loader.tables.current_of(digest) or own
     if own.digest == current.digest:
-        return tally.phase, Progress.of(counts.values())
+        return tally.phase, stands, True
     upgrade = current.upgrades.get(digest)
     parts = upgrade.machines if upgrade else {}
     if own.root != current.root or own.root not in parts:
-        return tally.phase, None
-    phase = parts[own.root].states.get(tally.phase, tally.phase)
-    return phase, _moved(current, parts, counts)
+        return tally.phase, stands, False
+    moved = _moved(current, parts, counts)
+    if moved is None:
+        return tally.phase, stands, False
+    return parts[own.root].states.get(tally.phase, tally.phase), moved, True
+
+
+def _told(described: Described | None, tally: Tally) -> Progress | None:
+    """The progress by what the store tells of a lifecycle; None where that does not fit."""
+    if described is None:
+        return None
+    machines = described.collections.values()
+    if sum(len(machine.states) for machine in machines) != len(tally.items):
+        return None
+    left = iter(tally.items)
+    return Progress.of(
+        (machine.parts, dict(zip(machine.states, left, strict=False))) for machine in machines
+    )
 
 
 def _counts(lifecycle: Lifecycle, tally: Tally) -> dict[str, tuple[Machine, dict[str, int]]]:
@@ -229,7 +265,7 @@ def _moved(
     counts: Mapping[str, tuple[Machine, Mapping[str, int]]],
 ) -> Progress | None:
     """The progress under the current version; None if it has no place for some of the members."""
-    moved: list[tuple[Machine, Mapping[str, int]]] = []
+    moved: list[tuple[Parts, Mapping[str, int]]] = []
     for name, (machine, by_state) in counts.items():
         collection = current.collections.get(name)
         if collection is None or collection.machine != machine.name or machine.name not in parts:
@@ -241,5 +277,5 @@ def _moved(
         for state, count in by_state.items():
             to = leads_to.get(state, state)
             after[to] = after.get(to, 0) + count
-        moved.append((current.machines[machine.name], after))
+        moved.append((parts_of(current.machines[machine.name]), after))
     return Progress.of(moved)

@@ -20,6 +20,7 @@ from milepost.log.rows import (
     StoredJob,
     StoredKeep,
     StoredLease,
+    StoredLifecycle,
     StoredSizes,
     Stray,
     Tip,
@@ -49,6 +50,7 @@ _SIZES: Final = (
     " (SELECT count(*) FROM checkpoints WHERE {0}),"
     " (SELECT total(length(snapshot)) FROM checkpoints WHERE {0})"
 ).format("id BETWEEN ?1 AND ?2", _LAST)
+_LIFECYCLE: Final = "SELECT digest, name, version, description, seal FROM lifecycles"
 _TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM tombstones"
 _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
 
@@ -58,6 +60,7 @@ _LATEST_US: Final = 253_402_300_799_999_999  # of the year 9999
 _LONGEST_US: Final = 86_399_999_999_999_999_999  # of a timedelta
 _ROW_TYPES: Final = (int, int, int, int, int, str, bytes, bytes, bytes, bytes, bytes)
 _SEGMENT_TYPES: Final = (int, int, bytes, bytes, bytes)
+_LIFECYCLE_TYPES: Final = (str, str, int, bytes)
 _CHECKPOINT_TYPES: Final = (int, int, str, bytes, bytes, bytes)
 TABLES: Final = {
     "blocks": "id, last, heads, bodies",
@@ -400,6 +403,23 @@ class SqliteReader:
         for row in self._select(_SIZES, (base, base + _LAST)):
             return StoredSizes(*map(int, row))
         raise AssertionError("a SELECT of sums gives its row")
+
+    def lifecycle(self, digest: str) -> StoredLifecycle | None:
+        """The description of the version of that digest. One index look-up."""
+        for row in self._select(f"{_LIFECYCLE} WHERE digest = ?", (digest,)):
+            return self._told(row)
+        return None
+
+    def lifecycles(self) -> list[StoredLifecycle]:
+        """The descriptions of all versions that jobs have run by, by name and version."""
+        return [self._told(row) for row in self._select(f"{_LIFECYCLE} ORDER BY 2, 3, 1")]
+
+    def _told(self, row: tuple[Any, ...]) -> StoredLifecycle:
+        what = f"the description of the lifecycle {row[1]}"
+        columns = self._sealed(what, row)
+        if tuple(map(type, columns)) != _LIFECYCLE_TYPES:
+            raise self._unreadable(what, "has columns of other types")
+        return StoredLifecycle(*columns)
 
     def tombstone(self, job_id: str) -> Tombstone | None:
         """The newest job of that id that was deleted."""

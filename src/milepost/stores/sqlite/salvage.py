@@ -30,6 +30,11 @@ _BESIDE: Final = {
     "tombstones": "number, job_id, deleted_at_us, reason, erased",
 }
 """What is kept beside the rows of jobs, with its columns. Where keys are is found anew."""
+_OF_NO_JOB: Final = {
+    "quarantine": "number, at_us, job_id, source, id, reason, content",
+    "lifecycles": "rowid, digest, name, version, description, seal",
+}
+"""What earlier repairs set aside, and what is told of lifecycles: believed where it was before."""
 
 
 class Gap(NamedTuple):
@@ -71,7 +76,7 @@ def copy_rows(old: Path, new: SqliteStore, at_us: int) -> Iterator[Copied]:
         source = _Source(connection)
         source.look(url)
         with new.writing() as writer:
-            gaps = _copy_quarantine(source, writer)
+            gaps = _copy_whole(source, writer)
         if gaps:
             yield Copied(0, "", dict.fromkeys(TABLES, 0), 0, gaps)
         entries, numbers = source.jobs()
@@ -240,15 +245,17 @@ class _Source:
         return True
 
 
-def _copy_quarantine(source: _Source, writer: SqliteWriter) -> tuple[Gap, ...]:
-    """Copy what earlier repairs set aside; an older file has none."""
-    columns = "number, at_us, job_id, source, id, reason, content"
-    if not source.has("quarantine"):
-        return ()
-    found, failed = source.rows(f"SELECT {columns} FROM quarantine", "number", 1, LAST)
-    for row in found:
-        writer.copy_row("quarantine", columns, row)
-    return tuple(Gap("quarantine", *gap) for gap in failed)
+def _copy_whole(source: _Source, writer: SqliteWriter) -> tuple[Gap, ...]:
+    """Copy what is of no one job, as it is: an older file has less of it."""
+    gaps: list[Gap] = []
+    for table, columns in _OF_NO_JOB.items():
+        if source.has(table):
+            key = columns.partition(",")[0]
+            found, failed = source.rows(f"SELECT {columns} FROM {table}", key, 1, LAST)
+            for row in found:
+                writer.copy_row(table, columns, row)
+            gaps += [Gap(table, *gap) for gap in failed]
+    return tuple(gaps)
 
 
 def _copy_beside(source: _Source, writer: SqliteWriter, numbers: set[int]) -> tuple[Gap, ...]:

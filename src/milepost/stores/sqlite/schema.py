@@ -256,6 +256,21 @@ CREATE TEMP VIEW IF NOT EXISTS leases AS SELECT *,
     NULL AS pid_scope, NULL AS pid, NULL AS pid_started FROM main.leases;
 """
 
+_LIFECYCLES: Final = """
+-- What the store tells of the lifecycles that its jobs run by, to those without their tables.
+CREATE TABLE lifecycles (
+    digest      TEXT PRIMARY KEY,
+    name        TEXT NOT NULL,
+    version     INTEGER NOT NULL,
+    description BLOB NOT NULL,            -- JSON; no fold reads it
+    seal        BLOB NOT NULL
+) STRICT;
+"""
+
+_LIFECYCLES_ABSENT: Final = """
+CREATE TEMP TABLE lifecycles (digest PRIMARY KEY, name, version, description, seal);
+"""
+
 STEPS: Final = (
     Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
     Step(
@@ -268,6 +283,12 @@ STEPS: Final = (
         ),
     ),
     Step(3, "by what the holder of a lease is known to be alive", _HOLDERS, _HOLDERS_ABSENT),
+    Step(
+        4,
+        "what is told of the lifecycles that jobs run by",
+        _LIFECYCLES,
+        _LIFECYCLES_ABSENT,
+    ),
 )
 """Every format that there was, in order. A step that has been released is never changed."""
 
@@ -277,5 +298,6 @@ SCHEMA_DIGESTS: Final = {
     1: "37762a3dc41c60187aa4a00bc260df9a",
     2: "3c8fc9030ebced8f330515ac263862fa",
     3: "3ccda64a2e9345ef6dae46c8dee7807e",
+    4: "faef8b6ac4018730faef4cf83d66b440",
 }
 """By format, the digest of what a new file says that it is made of: known without making one."""

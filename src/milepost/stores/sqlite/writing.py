@@ -20,6 +20,7 @@ from milepost.log.rows import (
     StoredJob,
     StoredKeep,
     StoredLease,
+    StoredLifecycle,
 )
 from milepost.stores.sqlite.reading import TABLES, SqliteReader, shown
 from milepost.stores.sqlite.schema import LAST as _LAST
@@ -247,6 +248,26 @@ class SqliteWriter(SqliteReader):
             f"INSERT OR REPLACE INTO leases ({LEASE_COLUMNS}, seal)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*columns, lease_seal(*columns)),
+        )
+
+    def put_lifecycle(self, lifecycle: StoredLifecycle) -> None:
+        """The description of a version; the one before it is replaced."""
+        columns = (
+            lifecycle.digest,
+            lifecycle.name,
+            lifecycle.version,
+            lifecycle.description,
+        )
+        self._execute(
+            "INSERT OR REPLACE INTO lifecycles (digest, name, version, description, seal)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (*columns, seal(*columns)),
+        )
+
+    def drop_lifecycles(self) -> None:
+        """Take away descriptions of lifecycles that are not vouched for: they are made anew."""
+        self._execute(
+            f"DELETE FROM lifecycles WHERE seal <> {FUNCTION}(digest, name, version, description)"
         )
 
     def set_aside(
