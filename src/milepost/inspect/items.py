@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -100,7 +100,7 @@ def items(
         matched=matched,
         max_attempts=one.max_attempts,
         max_crashes=one.max_crashes,
-        items=tuple(_item(state, ordinal, failures) for ordinal in islice(ordinals, limit)),
+        items=tuple(_lines(state, islice(ordinals, limit), failures)),
         collections=bounds if len(bounds) > 1 else UNSET,
     )
 
@@ -162,24 +162,35 @@ def _bounds(ledger: Ledger) -> Bounds:
     )
 
 
-def _item(state: JobState, ordinal: int, failed: dict[str, list[ItemFailure]]) -> ItemLine:
-    collection = state.collection_of(ordinal)
-    ledger = state.ledgers[collection]
-    name, context = ledger.member(ordinal)
-    roles = ledger.machine.roles
-    key = state.inputs.key(ordinal)
-    failures = failed.get(key, [])
-    return ItemLine(
-        ordinal=ordinal,
-        key=key,
-        state=StateName.of(ledger.machine, name),
-        attempts=context.get(roles.attempts),
-        crashes=context.get(roles.crashes, 0),
-        suspect=context.get(roles.suspect, False),
-        failures=len(failures),
-        last_failure=failures[-1] if failures else None,
-        collection=collection if len(state.ledgers) > 1 else UNSET,
-    )
+def _lines(
+    state: JobState, ordinals: Iterable[int], failed: dict[str, list[ItemFailure]]
+) -> Iterator[ItemLine]:
+    ledgers = state.ledgers
+    named = len(ledgers) > 1
+    only = "".join(ledgers) if not named else ""
+    names = {
+        (collection, name): StateName.of(ledger.machine, name)
+        for collection, ledger in ledgers.items()
+        for name in ledger.machine.states
+    }
+    for ordinal in ordinals:
+        collection = state.collection_of(ordinal) if named else only
+        ledger = ledgers[collection]
+        name, context = ledger.member(ordinal)
+        roles = ledger.machine.roles
+        key = state.inputs.key(ordinal)
+        failures = failed.get(key, [])
+        yield ItemLine(
+            ordinal=ordinal,
+            key=key,
+            state=names[collection, name],
+            attempts=context.get(roles.attempts),
+            crashes=context.get(roles.crashes, 0),
+            suspect=context.get(roles.suspect, False),
+            failures=len(failures),
+            last_failure=failures[-1] if failures else None,
+            collection=collection if named else UNSET,
+        )
 
 
 def _attempts(item: ItemLine, bounds: Bounds) -> str:
