@@ -17,13 +17,10 @@ from milepost.machine import Lifecycle, Machine
 
 SOURCE: Final = Path(milepost.__file__).parent
 
-APART: Final = ("lifecycles", "legacy", "executors")
-"""`lifecycles` has the words, and `legacy` makes jobs of the one lifecycle that is built in.
+APART: Final = ("lifecycles", "legacy")
+"""`lifecycles` has the words, and `legacy` makes jobs of the one lifecycle that is built in."""
 
-`executors` still know that lifecycle's items.
-"""
-
-ROLE_TAKERS: Final = ("require", "takers_of", "absent", "check_states")
+ROLE_TAKERS: Final = ("require", "takers_of", "absent", "_absent", "check_states")
 """Functions that take the name of a role, which some lifecycle may have given to an event too."""
 
 CHOOSERS: Final = {
@@ -40,6 +37,7 @@ COLUMN: Final = "a column of the tables"
 ROLE: Final = "the name of a role"
 HISTORY: Final = "a name in the history's payloads"
 ORDER: Final = "an order of results"
+OUTPUT: Final = "what a phase's function gives"
 EXISTING: Final = "what becomes of items that there are"
 
 OURS: Final[dict[str, dict[str, str]]] = {
@@ -60,6 +58,11 @@ OURS: Final[dict[str, dict[str, str]]] = {
         ),
         ROLE,
     ),
+    "executors/asking.py": {"retry": PARAMETER, "items": PARAMETER},
+    "executors/local.py": {"skip": EXISTING},
+    "executors/phases.py": {"result": OUTPUT, "variables": OUTPUT},
+    "executors/resolving.py": {"result": OUTPUT, "variables": OUTPUT, "retry": PARAMETER},
+    "executors/stopping.py": {"reason": PARAMETER, "cancel": "a method of futures"},
     "inspect/changes.py": {"job": LABEL},
     "inspect/dead.py": {
         "item": LABEL,
