@@ -27,8 +27,11 @@ def death_message(state: JobState, ordinal: int) -> str:
     _, context = state.items.member(ordinal)
     if not roles.suspect or not context[roles.suspect]:
         return ""
-    crashes, most = context[roles.crashes] + 1, context[roles.max_crashes]
-    return f"its executor died while it ran alone: {crashes} of {most} times"
+    message = "its executor died while it ran alone"
+    if not roles.crashes:
+        return message
+    most = f" of {context[roles.max_crashes]}" if roles.max_crashes else ""
+    return f"{message}: {context[roles.crashes] + 1}{most} times"
 
 
 def lets_go_by(state: JobState, *, lost: bool) -> Mapping[str, str]:
@@ -88,8 +91,9 @@ def _deaths(state: JobState, ledger: Ledger, members: BitMap) -> list[Draft]:
     told = ledger.members(*roles.held) & members & ledger.marked(roles.suspect)
     if not told:
         return []
-    messages = [{roles.crash.field: death_message(state, ordinal)} for ordinal in told]
-    return [Draft(fact=ItemsFired(roles.crash.event, list(told)), body=messages)]
+    event, field = roles.crash
+    messages = [{field: death_message(state, ordinal)} for ordinal in told] if field else None
+    return [Draft(fact=ItemsFired(event, list(told)), body=messages)]
 
 
 def _lets_go(roles: Roles, *, lost: bool) -> str:

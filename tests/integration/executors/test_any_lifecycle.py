@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from milepost import ArgumentInvalid, Item, ItemEvent, JobState, StateManager
 from milepost.errors import InputChanged, PayloadUnfilled, RoleAbsent
-from milepost.executors import Backoff, RetryPolicy, RunOutcome, Steps, run, run_async
+from milepost.executors import Backoff, RetryPolicy, RunOutcome, Steps, Stop, run, run_async
 from milepost.machine import PayloadInvalid
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
@@ -495,3 +496,116 @@ def test_coroutines_work_on_any_lifecycle_too() -> None:
     manager = warehouse()
     assert asyncio.run(_awaited(manager)).phase == "closed"
     assert manager.result("j")["parcels/large"] == 4
+
+
+class Breaking(Inline):
+    """Breaks at its first call, as a pool does whose worker was killed."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        del fn, args, kwargs
+        future: Future[Any] = Future()
+        future.set_exception(BrokenExecutor("a worker was killed"))
+        return future
+
+
+def breaking(times: int) -> Callable[[], Executor]:
+    """Gives executors of which the first so many break."""
+    left = [times]
+
+    def made() -> Executor:
+        left[0] -= 1
+        return Breaking() if left[0] >= 0 else Inline()
+
+    return made
+
+
+def test_an_executor_that_dies_uses_up_no_attempt_without_suspects_either() -> None:
+    """What it had is released, where the lifecycle tells deaths from nothing else."""
+    manager = managed(REVIEW)
+    manager.create_job({"good": 5}, job_id="j", config={"most": 1})
+    outcome = run(manager, "j", grade, pages, executor=breaking(3), workers=1)
+    assert (outcome.phase, outcome.done_count, outcome.failure_count) == ("printed", 1, 0)
+    assert events(manager).count("lay_down") == 3
+    assert manager.get_state("j").item("good")[1]["readings"] == 1
+
+
+def test_executors_that_only_break_end_the_run() -> None:
+    """Where nothing counts the deaths of an item, it is not begun for ever."""
+    manager = managed(REVIEW)
+    manager.create_job({"good": 5}, job_id="j")
+    with pytest.raises(BrokenExecutor):
+        run(manager, "j", grade, pages, executor=breaking(99), workers=1)
+    state = manager.get_state("j")
+    assert (state.progress.pending, state.owner) == (1, None)
+
+
+def test_what_an_executor_died_of_has_failed_where_nothing_lets_it_go() -> None:
+    """The failure says so; nothing is left in hands that nobody has."""
+    manager = warehouse()
+    outcome = run(
+        manager,
+        "j",
+        grade,
+        dict,
+        executor=breaking(1),
+        workers=1,
+        ahead=0,
+    )
+    assert outcome.phase == "closed"
+    assert "put_back" in events(manager)  # a line, by release
+    manager = warehouse()
+    run(manager, "j", {"lines": grade}, executor=Inline(), workers=1)
+    outcome = run(manager, "j", grade, dict, executor=breaking(1), workers=1, ahead=0)
+    assert outcome.phase == "closed"
+    (died,) = manager.failures("j")["parcels/small"]
+    assert died.message == "its executor died"
+    assert "parcels/large" in manager.result("j")
+
+
+def test_a_suspect_is_tried_alone_where_nothing_counts_its_deaths() -> None:
+    """The message of its death says what is known."""
+    text = edited(
+        RENAMED,
+        (", counts: crashes, most: max_crashes", ""),
+    )
+    manager = managed(text)
+    manager.create_job(["a"], job_id="j", config={"max_dead": 1})
+    outcome = run(manager, "j", len, pages, executor=breaking(4), workers=1, timeout_s=9)
+    assert outcome.state.progress.dead == 1
+    messages = {failure.message for failure in manager.failures("j")["a"]}
+    assert messages == {"its executor died while it ran alone"}
+
+
+def test_a_timeout_has_the_cause_that_the_lifecycle_has_for_it(pool: ThreadPoolExecutor) -> None:
+    """And an error, where it has none for a timeout."""
+    for edit, cause in ((("a", "a"), "late"), ((", timeout: late", ""), "unreadable")):
+        manager = managed(edited(REVIEW, edit))
+        manager.create_job({"slow": 1}, job_id="j", config={"most": 1})
+        ended = threading.Event()
+        outcome = run(
+            manager, "j", lambda item, ended=ended: ended.wait(), executor=pool, timeout_s=0.01
+        )
+        ended.set()
+        assert outcome.failure_count == 1
+        assert [f.cause for f in manager.failures("j")["slow"]] == [cause]
+
+
+def test_a_run_that_is_stopped_hands_back_by_the_lifecycles_own_event(
+    pool: ThreadPoolExecutor,
+) -> None:
+    """No attempt is used up, and the next run goes on."""
+    manager = managed(REVIEW)
+    manager.create_job({"good": 5, "better": 7}, job_id="j", config={"most": 1})
+    stop, ended = Stop(), threading.Event()
+
+    def wait(item: Item) -> int:
+        stop.request("enough")
+        ended.wait()
+        return int(item.value)
+
+    outcome = run(manager, "j", wait, executor=pool, workers=1, grace_s=0, stop=stop)
+    ended.set()
+    assert (outcome.interrupted, outcome.halt_reason) == (True, "")
+    assert outcome.state.progress.pending == 2
+    assert "lay_down" in events(manager)
+    assert run(manager, "j", grade, pages, executor=pool).phase == "printed"
