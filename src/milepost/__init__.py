@@ -87,7 +87,6 @@ if TYPE_CHECKING:
     from milepost.state.manager import StateManager
     from milepost.state.manager.upkeep import Upkeep
     from milepost.state.manager.users import Users
-    from milepost.state.persistence import StateStore
     from milepost.state.reading.comparing import InputComparison, SomeKeys
     from milepost.state.reading.history import StateEvent
     from milepost.state.reading.results import Failure, Order
@@ -103,6 +102,7 @@ if TYPE_CHECKING:
     from milepost.state.writing.lease import Holding, Lease
     from milepost.state.writing.liveness import Standing
     from milepost.state.writing.new_jobs import JobSummary
+    from milepost.stores.protocol import StateStore
 
 __all__ = [
     "ArgumentInvalid",
@@ -310,7 +310,7 @@ _HOMES: Final = {
     "StateError": "milepost.errors",
     "StateEvent": "milepost.state.reading.history",
     "StateManager": "milepost.state.manager",
-    "StateStore": "milepost.state.persistence",
+    "StateStore": "milepost.stores.protocol",
     "StoreAbsent": "milepost.errors",
     "StoreError": "milepost.errors",
     "StoreForeign": "milepost.errors",

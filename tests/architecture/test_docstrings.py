@@ -10,6 +10,11 @@ from types import FunctionType
 
 import milepost
 from milepost import bridges, errors, executors
+from milepost.stores.memory import MemoryStore
+from milepost.stores.protocol import Reader, StateStore, Writer
+from milepost.stores.sqlite.reading import SqliteReader
+from milepost.stores.sqlite.store import SqliteStore
+from milepost.stores.sqlite.writing import SqliteWriter
 from tests.architecture.surface import exported, functions
 
 _SECTION = re.compile(r"^(Args|Returns|Raises|Cost):$")
@@ -131,3 +136,42 @@ def test_a_fault_would_be_found() -> None:
 
     assert len(faults(wrong)) == 6, faults(wrong)  # type: ignore[arg-type]
     assert len(scanned()) > 150
+
+
+def described_twice(protocol: type, store: type) -> list[str]:
+    """Methods that a store describes in the words of the protocol, or leaves without any."""
+    promised = {name: _first(each) for name, each in functions(protocol)}
+    told = {name: _first(each) for name, each in functions(store)}
+    return [
+        f"{store.__name__}.{name}"
+        for name, line in told.items()
+        if (line == promised[name] if name in promised else not line)
+    ]
+
+
+def _first(function: FunctionType) -> str:
+    return (function.__doc__ or "").partition("\n")[0]
+
+
+def test_each_method_of_a_store_is_described_once() -> None:
+    """In the protocol; an implementation adds what is its own."""
+    pairs = (
+        (Reader, SqliteReader),
+        (Writer, SqliteWriter),
+        (StateStore, SqliteStore),
+        (StateStore, MemoryStore),
+    )
+    for protocol, store in pairs:
+        assert described_twice(protocol, store) == []
+        assert [name for name, each in functions(protocol) if not each.__doc__] == []
+
+    class Copied:
+        def check(self) -> list[str]:
+            """The problems of the medium itself; none if it is sound."""
+            return []
+
+        def more(self) -> None:
+            pass
+
+    Copied.check.__module__ = Copied.more.__module__ = "milepost.stores.copied"
+    assert described_twice(StateStore, Copied) == ["Copied.check", "Copied.more"]

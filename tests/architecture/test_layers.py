@@ -83,6 +83,8 @@ def test_what_there_is_keeps_every_contract(copied: Path) -> None:
         ("src/milepost/items/inputs.py", "import milepost.stores.memory", "Run time"),
         ("src/milepost/stores/memory.py", "import milepost.job.state", "Run time"),
         ("src/milepost/stores/memory.py", "import milepost.log.codec", "Stores keep rows"),
+        ("src/milepost/stores/protocol.py", "import milepost.stores.sqlite.schema", "Stores: the"),
+        ("src/milepost/stores/memory.py", "import milepost.stores.sqlite.schema", "Stores: the"),
         ("src/milepost/state/reading/sizes.py", "import milepost.state.writing.append", "State"),
         ("src/milepost/state/loose.py", "", "State"),
         ("src/milepost/loose.py", "", "Run time"),

@@ -47,8 +47,8 @@ def filled(store: StateStore, job_id: str, rows: int = 3) -> StoredJob:
             writer.put_checkpoint(
                 job.number, StoredCheckpoint(seq, 1, f"r{seq}", b"c", b"d", b"s" * 10)
             )
-        writer.add_inputs(job.number, InputBlock(0, 1, "jj", b"k" * 5, b"v" * 5, b"d"))
-        writer.add_key_segment(job.number, KeySegment(0, 1, b"h" * 8, b"o" * 2, b"d"))
+        block = InputBlock(0, 1, "jj", b"k" * 5, b"v" * 5, b"d")
+        writer.add_inputs(job.number, [block], [KeySegment(0, 1, b"h" * 8, b"o" * 2, b"d")])
         writer.stage(Staged(job.number, 1, 1, job_id, 1))
         writer.put_lease(job.number, StoredLease("me", 1, 9))
         writer.put_keep(job.number, StoredKeep(7, "why", 3))

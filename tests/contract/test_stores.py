@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,11 +104,16 @@ def test_rows_are_read_back_in_order_and_in_ranges(store: StateStore) -> None:
 
 @pytest.mark.parametrize("bad", [row(3), row(1), row(2, fence=0)], ids=["gap", "again", "fence"])
 def test_a_row_that_does_not_follow_is_refused(store: StateStore, bad: Row) -> None:
-    """INV-GAPLESS and INV-FENCE are the store's too."""
+    """INV-GAPLESS and INV-FENCE are the store's too; each says what, where, and what to do."""
     with store.writing() as writer:
         job = writer.add_job("one", 5, "digest").number
         writer.add_row(job, row(1, fence=1))
-    with pytest.raises(StoreError), store.writing() as writer:
+    told = (
+        f"{store.url}: commit {bad.seq} under fence {bad.fence} does not follow commit 1 under"
+        f" fence 1, of the job numbered {job} (INV-GAPLESS, INV-FENCE): nothing was written;"
+        " load the job again and decide anew"
+    )
+    with pytest.raises(StoreError, match=f"^{re.escape(told)}$"), store.writing() as writer:
         writer.add_row(job, bad)
     with store.reading() as reader:
         assert [r.seq for r in reader.rows(job)] == [1]
@@ -119,9 +125,8 @@ def test_inputs_are_found_by_ordinal(store: StateStore) -> None:
     with store.writing() as writer:
         job = writer.add_job("one", 5, "digest").number
         other = writer.add_job("two", 5, "digest").number
-        for block in blocks:
-            writer.add_inputs(job, block)
-        writer.add_inputs(other, blocks[0])
+        writer.add_inputs(job, blocks, [])
+        writer.add_inputs(other, blocks[:1], [])
     with store.reading() as reader:
         assert list(reader.inputs(job)) == blocks
         assert list(reader.inputs(job, 10)) == blocks[1:]
@@ -134,7 +139,7 @@ def test_inputs_may_be_staged_before_there_is_a_job(store: StateStore) -> None:
     with store.writing() as writer:
         first = writer.add_job("one", 5, "digest").number
         number = writer.reserve()
-        writer.add_inputs(number, block)
+        writer.add_inputs(number, [block], [])
         writer.stage(Staged(number, 0, 10, "me", 7))
     with store.writing() as writer:
         second = writer.add_job("two", 5, "digest").number
@@ -157,8 +162,8 @@ def test_what_is_staged_is_swept_in_parts(store: StateStore) -> None:
     with store.writing() as writer:
         job = writer.add_job("one", 5, "digest").number
         for place in range(0, 50, 10):
-            writer.add_inputs(job, InputBlock(place, 10, "jj", b"k", b"v", b"d"))
-            writer.add_key_segment(job, KeySegment(place, 10, b"h", b"o", b"d"))
+            block = InputBlock(place, 10, "jj", b"k", b"v", b"d")
+            writer.add_inputs(job, [block], [KeySegment(place, 10, b"h", b"o", b"d")])
         staged = Staged(job, 10, 30, "me", 7)
         writer.stage(staged)
     with store.writing() as writer:
@@ -178,13 +183,13 @@ def test_what_is_being_swept_is_not_written_over(store: StateStore) -> None:
     with store.writing() as writer:
         job = writer.add_job("one", 5, "digest").number
         for place in range(0, 30, 10):
-            writer.add_inputs(job, InputBlock(place, 10, "jj", b"k", b"v", b"d"))
+            writer.add_inputs(job, [InputBlock(place, 10, "jj", b"k", b"v", b"d")], [])
         staged = Staged(job, 10, 20, "me", 7)
         writer.stage(staged)
     with store.writing() as writer:
         assert not writer.sweep(staged, 1)
         assert writer.next_place(job) == 30
-        writer.add_inputs(job, InputBlock(30, 10, "jj", b"k", b"v", b"d"))
+        writer.add_inputs(job, [InputBlock(30, 10, "jj", b"k", b"v", b"d")], [])
         assert writer.sweep(staged, 5)
         assert [block.first for block in writer.inputs(job)] == [0, 30]
 
@@ -195,9 +200,8 @@ def test_segments_of_keys_are_given_by_place(store: StateStore) -> None:
     with store.writing() as writer:
         job = writer.add_job("one", 5, "digest").number
         other = writer.add_job("two", 5, "digest").number
-        for segment in segments:
-            writer.add_key_segment(job, segment)
-        writer.add_key_segment(other, segments[1])
+        writer.add_inputs(job, [], segments)
+        writer.add_inputs(other, [], segments[1:2])
     with store.reading() as reader:
         assert list(reader.key_segments(job, 0, 30)) == segments
         assert list(reader.key_segments(job, 10, 20)) == segments[1:2]

@@ -17,10 +17,10 @@ from milepost.log.codec import digest_of
 from milepost.log.facts import CheckpointTaken, Draft
 from milepost.log.rows import StoredCheckpoint, StoredJob
 from milepost.state.limits import Limits, check_checkpoint
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["KEPT", "Checkpoint", "CheckpointPolicy", "find", "listed", "superfluous", "take"]

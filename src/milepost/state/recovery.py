@@ -17,13 +17,13 @@ from milepost.job.state import JobState, changed
 from milepost.job.suspects import let_go, lets_go_by
 from milepost.log.facts import Draft, ItemsFired, JobFired, Rewound
 from milepost.state import checkpoint as checkpoints
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.results import ResultReader
 from milepost.state.recovering.rewinding import WayBack, before_phase
 from milepost.state.recovering.scope import Scope, select
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
+from milepost.stores.protocol import Reader
 from milepost.text.wording import one_line
 
 __all__ = ["REASONS", "Part", "RecoveryPlan", "carry_out", "draw_up", "plan"]

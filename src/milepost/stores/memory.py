@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from milepost.log.rows import (
     Vacuumed,
 )
 from milepost.process.forks import here
+from milepost.stores.protocol import out_of_turn
 from milepost.stores.unreadable import OnError, refuse
 
 __all__ = ["MemoryStore"]
@@ -77,12 +78,10 @@ class _Transaction:
     told: dict[str, StoredLifecycle] = field(default_factory=dict)
 
     def job(self, job_id: str) -> StoredJob | None:
-        """The job of that id, or None."""
         log = self.logs.get(job_id)
         return log.job if log else None
 
     def has_job(self, job_id: str) -> bool:
-        """True if there is a job of that id."""
         return job_id in self.logs
 
     def job_ids(
@@ -90,34 +89,29 @@ class _Transaction:
         prefix: str,
         on_error: OnError = refuse,  # noqa: ARG002 memory does not decay
     ) -> list[str]:
-        """The ids that begin with `prefix`, in order."""
         return sorted(job_id for job_id in self.logs if job_id.startswith(prefix))
 
     def tips(
         self,
         on_error: OnError = refuse,  # noqa: ARG002 as above
     ) -> Iterator[Tip]:
-        """Every job with its newest row, in order of creation."""
         return (Tip(log.job, log.rows[-1]) for log in self.logs.values() if log.rows)
 
     def entries(self) -> list[StoredJob]:
-        """Every entry, in order of creation."""
         return [log.job for log in self.logs.values()]
 
     def newest(self, job: int) -> tuple[int, bytes] | None:
-        """Seq and digest of the newest commit of the job; None if it has no commits."""
         tip = self.tip(job)
         return None if tip is None else (tip.seq, tip.digest)
 
     def tip(self, job: int) -> Row | None:
-        """The newest row of the job's log."""
         rows = self._log(job).rows
         return rows[-1] if rows else None
 
     def rows(
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
     ) -> Iterator[Row]:
-        """The rows with `after < seq <= upto`, in order; bodies cost nothing here."""
+        """Bodies cost nothing here: they are always given."""
         del bodies
         return iter(self._log(job).rows[after:upto])
 
@@ -127,114 +121,90 @@ class _Transaction:
         return iter([(1, count)] if count > after else [])
 
     def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `place` on, in order."""
         return (b for b in self._places(job).blocks if b.first + b.count > place)
 
     def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
-        """What is known of where keys are, of segments with `first <= segment.first < end`."""
         return (s for s in self._places(job).segments if first <= s.first < end)
 
     def next_place(self, job: int) -> int:
-        """The first place behind all that is stored or staged for the job, or being swept."""
         ends = [block.first + block.count for block in self._places(job).blocks[-1:]]
         ends += [s.first + s.count for s in self.stagings if s.number == job]
         return max(ends, default=0)
 
     def staged(self) -> list[Staged]:
-        """The inputs that no commit speaks of yet."""
         return sorted(self.stagings, key=lambda staged: (staged.number, staged.first))
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
-        """The job's checkpoints, newest first."""
         return iter(sorted(self._log(job).checkpoints, key=lambda c: -c.seq))
 
     def lease(self, job: int) -> StoredLease | None:
-        """The job's newest lease, expired or not."""
         return self._log(job).lease
 
     def strays(self) -> Iterator[Stray]:
-        """Nothing: here rows are kept with their entry."""
+        """None: here rows are kept with their entry."""
         return iter(())
 
     def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
-        """The rows that repairs set aside, with `after < number <= upto`, oldest first."""
         last = self.last_quarantined() if upto is None else upto
         return (row for row in self.aside if after < row.number <= last)
 
     def last_quarantined(self) -> int:
-        """The number of what was set aside last, 0 if nothing was."""
         return max((row.number for row in self.aside), default=0)
 
     def keep(self, job: int) -> StoredKeep | None:
-        """How long this job is kept, where that was said of it."""
         return self._log(job).keep
 
     def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
-        """The job's checkpoints without their snapshots, newest first."""
         return [
             StoredCheckpointSize(one.seq, one.reason, len(one.snapshot))
             for one in self.checkpoints(job)
         ]
 
     def sizes(self, job: int) -> StoredSizes:
-        """How much is stored of the job."""
         return _sizes(self._log(job), self._places(job))
 
     def lifecycle(self, digest: str) -> StoredLifecycle | None:
-        """The description of the version of that digest."""
         return self.told.get(digest)
 
     def lifecycles(self) -> list[StoredLifecycle]:
-        """The descriptions of all versions that jobs have run by."""
         return sorted(self.told.values(), key=lambda one: (one.name, one.version, one.digest))
 
     def tombstone(self, job_id: str) -> Tombstone | None:
-        """The newest job of that id that was deleted."""
         found = [t for t in self.tombstones.values() if t.job_id == job_id]
         return found[-1] if found else None
 
     def tombstones_left(self) -> list[Tombstone]:
-        """The deleted jobs that have rows left, oldest first."""
         return [t for t in self.tombstones.values() if not t.erased]
 
     def add_job(
         self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
     ) -> StoredJob:
-        """A new entry."""
         number = self.reserve() if number is None else number
         job = StoredJob(number, job_id, created_at_us, lifecycle)
         self.logs[job_id] = _Log(job)
         return job
 
     def reserve(self) -> int:
-        """A number that no job has or has had, and no staged inputs."""
         taken = [log.job.number for log in self.logs.values()] + list(self.tombstones)
         return max([*taken, *(staged.number for staged in self.stagings)], default=0) + 1
 
-    def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a job's items; its places are free."""
+    def add_inputs(
+        self, job: int, blocks: Iterable[InputBlock], segments: Iterable[KeySegment]
+    ) -> None:
         places = self._places(job)
-        self.places[job] = replace(places, blocks=(*places.blocks, block))
-
-    def add_key_segment(self, job: int, segment: KeySegment) -> None:
-        """Where the keys of some of the job's places are."""
-        places = self._places(job)
-        self.places[job] = replace(places, segments=(*places.segments, segment))
+        self.places[job] = _Places((*places.blocks, *blocks), (*places.segments, *segments))
 
     def stage(self, staged: Staged) -> None:
-        """Say that no commit speaks of these places yet."""
         at = (staged.number, staged.first)
         others = tuple(s for s in self.stagings if (s.number, s.first) != at)
         self.stagings = (*others, staged)
 
     def unstage(self, token: str) -> int:
-        """End a staging: a commit has its places now. Returns how many there were."""
         found = sum(s.count for s in self.stagings if s.token == token)
         self.stagings = tuple(s for s in self.stagings if s.token != token)
         return found
 
     def sweep(self, staged: Staged, blocks: int) -> bool:
-        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
         places, end = self._places(staged.number), staged.first + staged.count
         found = [block for block in places.blocks if staged.first <= block.first < end]
         swept = {block.first for block in found[-blocks:]}
@@ -248,12 +218,10 @@ class _Transaction:
         return done
 
     def add_row(self, job: int, row: Row) -> None:
-        """The next row of the job's log."""
         log = self._log(job)
-        fence = log.rows[-1].fence if log.rows else 0
-        if row.seq != len(log.rows) + 1 or row.fence < fence:
-            problem = "a row was out of turn or its fence too low (INV-GAPLESS, INV-FENCE)"
-            raise StoreError(url="memory:", problem=f"{problem}: look at the state again")
+        last = log.rows[-1] if log.rows else None
+        if row.seq != len(log.rows) + 1 or row.fence < (last.fence if last else 0):
+            raise out_of_turn("memory:", job, row, last)
         self._put(replace(log, rows=(*log.rows, row)))
 
     def put_block(self, job: int, block: Block) -> bool:
@@ -262,21 +230,17 @@ class _Transaction:
         return False
 
     def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
-        """A checkpoint; one at the same seq is replaced."""
         log = self._log(job)
         others = tuple(c for c in log.checkpoints if c.seq != checkpoint.seq)
         self._put(replace(log, checkpoints=(*others, checkpoint)))
 
     def put_lease(self, job: int, lease: StoredLease) -> None:
-        """The job's lease; the one before it is replaced."""
         self._put(replace(self._log(job), lease=lease))
 
     def put_job(self, job: StoredJob) -> None:
-        """The entry of that number as it should be."""
         self._put(replace(self._log(job.number), job=job))
 
     def put_lifecycle(self, lifecycle: StoredLifecycle) -> None:
-        """The description of a version."""
         self.told[lifecycle.digest] = lifecycle
 
     def drop_lifecycles(self) -> None:
@@ -291,13 +255,12 @@ class _Transaction:
         reason: str,
         at_us: int,
         first: int = 0,
-        upto: int = (1 << 40) - 1,
+        upto: int | None = None,
     ) -> int:
-        """Move rows of `source` into the quarantine, whole; how many there were."""
         log = self._log(number)
 
         def taken(key: int) -> bool:
-            return first <= key <= upto
+            return first <= key and (upto is None or key <= upto)
 
         moved: list[tuple[int, object]]
         match source:
@@ -331,31 +294,21 @@ class _Transaction:
         )
         return len(moved)
 
-    def reseal(self, job: int) -> None:
-        """Nothing: here no row is lost behind one's back."""
-
     def put_keep(self, job: int, keep: StoredKeep | None) -> None:
-        """How long this job is kept; None is as long as others like it."""
         self._put(replace(self._log(job), keep=keep))
 
     def remove_checkpoint(self, job: int, seq: int) -> None:
-        """Take the checkpoint at `seq` away, if there is one."""
         log = self._log(job)
         others = tuple(c for c in log.checkpoints if c.seq != seq)
         self._put(replace(log, checkpoints=others))
 
     def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
-        """Put a tombstone in the place of the job's entry: nobody finds its rows any more."""
         self.buried[job.number] = self.logs.pop(job.job_id)
         tombstone = Tombstone(job.number, job.job_id, deleted_at_us, reason, erased=False)
         self.tombstones[job.number] = tombstone
         self.tombstones = dict(sorted(self.tombstones.items()))
 
     def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
-        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
-
-        Once nothing is left the tombstone says so. Raises ValueError for a job that has an entry.
-        """
         if any(log.job.number == number for log in self.logs.values()):
             raise ValueError(f"job number {number} has an entry: bury it first")
         log, places, taken, freed_bytes = self._log(number), self._places(number), 0, 0
@@ -386,7 +339,6 @@ class _Transaction:
         return Erased(taken, freed_bytes, done)
 
     def forget_tombstones(self, before_us: int, limit: int) -> int:
-        """Drop up to `limit` tombstones from before, the newest never; how many were dropped."""
         old = [
             t.number
             for t in self.tombstones.values()
@@ -426,13 +378,12 @@ class MemoryStore:
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
-        """Queries of one moment."""
         self._refuse()
         yield self._now
 
     @contextmanager
     def writing(self) -> Iterator[_Transaction]:
-        """One commit: what it leaves replaces what was, unless the block raises."""
+        """What the block leaves replaces what was, unless it raises."""
         self._refuse()
         with self._turn:
             now = self._now

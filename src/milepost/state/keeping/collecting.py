@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 
 from milepost.log.rows import Erased
 from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
-from milepost.state.persistence import Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.observing import Observer
+from milepost.stores.protocol import Writer
 from milepost.text.wording import short_repr
 
 __all__ = ["BATCH_ROWS", "Collected", "PassedOver", "collect", "pause"]

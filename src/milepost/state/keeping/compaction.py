@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from milepost.log import blocks
 from milepost.log.codec import chain_start, check_body
 from milepost.log.rows import Block, Row, StoredJob
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["Compaction", "compact"]

@@ -32,10 +32,10 @@ from milepost.log.drafts import CommitDraft, LogDraft
 from milepost.log.facts import CheckpointTaken, Draft, Imported, check_job_id, event_count
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob
-from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.verification import verify_job
 from milepost.state.writing.describing import describe
+from milepost.stores.protocol import Reader, Writer
 
 __all__ = ["REASON", "fold_of", "place", "provenance", "store"]
 
@@ -62,9 +62,8 @@ def store(loader: Loader, writer: Writer, draft: LogDraft) -> JobState:
     job = writer.add_job(draft.job_id, draft.created_at_us, draft.created.digest)
     describe(writer, loader.tables.get(draft.created.digest))
     for block in draft.blocks:
-        writer.add_inputs(job.number, block)
         segment = segment_of(block.first, read_keys(block, loader.store.url))
-        writer.add_key_segment(job.number, segment.stored())
+        writer.add_inputs(job.number, [block], [segment.stored()])
     state = _replay(
         draft, loader.tables, loader.payloads, lambda row: writer.add_row(job.number, row)
     )

@@ -14,8 +14,8 @@ from milepost.errors import StateError, StoreUnreadable
 from milepost.log.codec import decode_body, decode_facts
 from milepost.log.facts import ItemsFired
 from milepost.log.rows import Quarantined, Row
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["QuarantinedResult", "QuarantinedRow", "quarantined"]

@@ -14,11 +14,11 @@ from milepost.job.state import JobState, changed
 from milepost.log.codec import decode_facts, digest_of, encode_row
 from milepost.log.facts import CheckpointTaken, Draft, ItemsFired, Repaired
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob, StoredLease, Stray
-from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.meaning import result_events
 from milepost.state.reading.verification import Problem, entry_of, verify_job
 from milepost.state.writing.describing import describe
+from milepost.stores.protocol import Reader, Writer
 from milepost.text.wording import short_repr
 
 __all__ = ["Lost", "Repair", "RepairStep", "find_entry", "repair_job", "set_strays_aside", "survey"]
@@ -159,7 +159,6 @@ def repair_job(loader: Loader, writer: Writer, job: StoredJob, now_us: int) -> R
         writer.put_job(found.entry)
     if found.told:
         describe(writer, found.state.lifecycle)
-    writer.reseal(job.number)
     after = _record(writer, job, found, aside, now_us)
     return Repair(
         job_id=job.job_id,
@@ -193,9 +192,14 @@ def _aside(
     first: int = 0,
     upto: int | None = None,
 ) -> int:
-    bounds = {"first": first} if upto is None else {"first": first, "upto": upto}
     return writer.set_aside(
-        job.number, source, job_id=job.job_id, reason=reason, at_us=now_us, **bounds
+        job.number,
+        source,
+        job_id=job.job_id,
+        reason=reason,
+        at_us=now_us,
+        first=first,
+        upto=upto,
     )
 
 

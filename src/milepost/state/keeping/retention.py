@@ -16,11 +16,11 @@ from milepost.job.versions import Catalogue, named
 from milepost.log.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
 from milepost.roles import Outcome
 from milepost.state.checkpoint import KEPT, superfluous
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.liveness import Standing, current_by_wall
 from milepost.state.writing.observing import Observer
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = [

@@ -22,7 +22,7 @@ from milepost.state.manager.operating import Operating
 from milepost.state.manager.records import Records
 from milepost.state.manager.recoveries import Recoveries
 from milepost.state.manager.retention import Retention
-from milepost.state.persistence import Create, Durability, open_store
+from milepost.stores.opening import Create, Durability, open_store
 
 __all__ = ["StateManager"]
 

@@ -22,7 +22,6 @@ from milepost.process.identity import Processes, SystemProcesses
 from milepost.state.keeping import old_homes
 from milepost.state.limits import Limits
 from milepost.state.manager.users import Users
-from milepost.state.persistence import Reader, Rows, StateStore, Writer
 from milepost.state.reading.loading import Loader, Loading
 from milepost.state.reading.locating import Locator
 from milepost.state.reading.outline import Outline, outline
@@ -30,6 +29,7 @@ from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Appender, Decision
 from milepost.state.writing.lease import Lease
 from milepost.state.writing.observing import Observer
+from milepost.stores.protocol import Reader, Rows, StateStore, Writer
 from milepost.text.wording import one_line
 
 __all__ = ["Core"]

@@ -33,8 +33,8 @@ from milepost.log.facts import (
     WriteRejected,
 )
 from milepost.log.rows import Row, StoredJob
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["Kind", "StateEvent", "Told", "job_bodies", "told", "touched"]

@@ -15,11 +15,11 @@ from milepost.job.fold import apply, trace
 from milepost.job.state import JobState
 from milepost.log.facts import Fact, Imported, ItemsFired, JobFired, Migrated
 from milepost.log.rows import Row, StoredJob
-from milepost.state.persistence import Reader
 from milepost.state.reading.events import Kind, StateEvent, job_bodies, told, touched
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.outline import outline
 from milepost.state.reading.outlined import outlined
+from milepost.stores.protocol import Reader
 
 __all__ = ["Kind", "StateEvent", "history"]
 

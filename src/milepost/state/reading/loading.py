@@ -44,7 +44,7 @@ from milepost.log.rows import (
     StoredLease,
 )
 from milepost.metrics import Metrics
-from milepost.state.persistence import Reader, StateStore
+from milepost.stores.protocol import Reader, StateStore
 from milepost.text.escapes import printable
 
 __all__ = ["Loader", "Loading", "Reached"]

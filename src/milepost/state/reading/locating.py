@@ -15,9 +15,9 @@ from milepost.job.state import JobState
 from milepost.log.codec import chain_start, decode_commit
 from milepost.log.facts import Fact, ItemsFired
 from milepost.log.rows import Row, StoredJob
-from milepost.state.persistence import Rows
 from milepost.state.reading.loading import Reached
 from milepost.state.reading.meaning import Meaning, version_after
+from milepost.stores.protocol import Rows
 
 __all__ = ["Located", "Locator", "Stands", "Told", "lineage", "walk"]
 

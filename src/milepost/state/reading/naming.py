@@ -7,8 +7,8 @@ from milepost.job.described import Described, described_by, stored_lifecycle
 from milepost.log.codec import chain_start
 from milepost.log.facts import JobCreated, Migrated
 from milepost.log.rows import StoredJob, StoredLifecycle
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
+from milepost.stores.protocol import Reader
 
 __all__ = ["Names"]
 

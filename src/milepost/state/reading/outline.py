@@ -28,9 +28,9 @@ from milepost.log.facts import (
     Rewound,
 )
 from milepost.log.rows import Row, StoredJob
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["Outline", "Version", "outline", "outlines"]

@@ -23,11 +23,11 @@ from milepost.log.facts import (
     Rewound,
 )
 from milepost.log.rows import Row, StoredJob
-from milepost.state.persistence import Reader
 from milepost.state.reading.events import Kind, StateEvent, job_bodies, told, touched
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline, outlines
+from milepost.stores.protocol import Reader
 
 __all__ = ["outlined"]
 

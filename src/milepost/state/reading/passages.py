@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 
 from milepost.errors import StateError
 from milepost.log.rows import Row, StoredJob
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader, Reached
+from milepost.stores.protocol import Reader
 
 __all__ = ["Passages"]
 

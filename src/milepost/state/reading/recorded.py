@@ -17,10 +17,10 @@ from milepost.log.facts import Fact, ItemsFired
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import StoredJob
 from milepost.roles import EventField
-from milepost.state.persistence import Rows
 from milepost.state.reading.locating import walk
 from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline
+from milepost.stores.protocol import Rows
 
 __all__ = ["Fields", "fields_of", "recorded"]
 

@@ -20,9 +20,9 @@ from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
 from milepost.machine import Values
 from milepost.roles import EventField
-from milepost.state.persistence import Rows
 from milepost.state.reading.locating import Located, Locator, Told, walk
 from milepost.state.reading.meaning import Meaning, Part, absent, ends, fails_by, lost_cause, why
+from milepost.stores.protocol import Rows
 from milepost.text.wording import short_repr
 
 __all__ = ["Failure", "Order", "ResultReader"]

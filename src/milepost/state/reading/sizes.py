@@ -14,10 +14,10 @@ from milepost.log.codec import decode_body
 from milepost.log.facts import ItemsFired, JobFired
 from milepost.log.rows import Row, StoredJob, StoredSizes
 from milepost.state.limits import largest_of
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.locating import lineage
 from milepost.state.reading.outline import Outline
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["JobSizes", "job_sizes"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
@@ -34,8 +35,8 @@ from milepost.log.facts import (
 )
 from milepost.log.rows import StoredJob, StoredLease
 from milepost.machine import Values
-from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
+from milepost.stores.protocol import Reader, Writer
 from milepost.text.wording import short_repr
 
 __all__ = ["StateDiff", "diff", "fork", "seq_at"]
@@ -200,13 +201,9 @@ def _places(facts: Sequence[Fact]) -> Iterator[Run]:
 
 def _copy_items(writer: Writer, source: int, job: int, first: int, end: int) -> None:
     """The items at those places, and where their keys are, at the same places of another job."""
-    for block in writer.inputs(source, first):
-        if block.first >= end:
-            break
-        if block.first >= first:
-            writer.add_inputs(job, block)
-    for segment in writer.key_segments(source, first, end):
-        writer.add_key_segment(job, segment)
+    there = takewhile(lambda block: block.first < end, writer.inputs(source, first))
+    blocks = (block for block in there if block.first >= first)
+    writer.add_inputs(job, blocks, writer.key_segments(source, first, end))
 
 
 def _renamed(

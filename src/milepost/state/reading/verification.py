@@ -23,10 +23,10 @@ from milepost.job.upgrade import upgraded
 from milepost.log.codec import decode_body, digest_of
 from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migrated
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.meaning import fails_by, result_events
 from milepost.state.reading.outline import Outline, outlines
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["Problem", "Soundness", "Verification", "entry_of", "store_problems", "verify_job"]

@@ -14,12 +14,12 @@ from milepost.job.state import JobState
 from milepost.job.suspects import let_go
 from milepost.log.facts import Draft, LeaseReleased, LeaseTaken
 from milepost.log.rows import StoredLease, Tip
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import take
 from milepost.state.writing.liveness import Standing, Verdict
 from milepost.state.writing.observing import Observer
+from milepost.stores.protocol import Reader
 from milepost.stores.unreadable import OnError, ignore
 from milepost.text.wording import short_repr
 

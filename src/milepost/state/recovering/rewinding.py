@@ -12,10 +12,10 @@ from milepost.log.codec import decode_body
 from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, MembersAdded, Rewound
 from milepost.log.rows import StoredJob
 from milepost.machine import Machine
-from milepost.state.persistence import Reader
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.locating import lineage
 from milepost.state.reading.meaning import absent
+from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["WayBack", "before_phase"]

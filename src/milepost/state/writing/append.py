@@ -40,11 +40,11 @@ from milepost.log.rows import Row, StoredJob
 from milepost.machine import LARGEST_INT, LEAST_INT
 from milepost.process.forks import here
 from milepost.state.limits import Limits, check_commit
-from milepost.state.persistence import Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.describing import describe
 from milepost.state.writing.group_commit import Line, Place
 from milepost.state.writing.observing import Observer
+from milepost.stores.protocol import Writer
 from milepost.text.escapes import printable
 
 __all__ = ["Appender", "Decision", "Joinable", "Moment", "RefusedWithRecord"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from milepost.errors import StoreUnreadable
 from milepost.job.described import stored_lifecycle
 from milepost.machine import Lifecycle
-from milepost.state.persistence import Writer
+from milepost.stores.protocol import Writer
 
 __all__ = ["describe"]
 

@@ -24,12 +24,12 @@ from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
 from milepost.log.rows import StoredJob, Tip
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Values
 from milepost.state.limits import Limits, check_commit, check_value
-from milepost.state.persistence import Reader, Writer
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.describing import describe
 from milepost.state.writing.params import params_of
 from milepost.state.writing.staging import Staging
+from milepost.stores.protocol import Reader, Writer
 from milepost.stores.unreadable import OnError
 from milepost.text.wording import short_repr
 

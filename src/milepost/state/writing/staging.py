@@ -20,8 +20,8 @@ from milepost.items.blocks import Entry, Filled, Listing, entries_in
 from milepost.items.inputs import Run, Shelf
 from milepost.items.key_index import SEGMENT_KEYS, Seen, Segment, hash_of, segment_of
 from milepost.log.rows import InputBlock, Staged, StoredJob
-from milepost.state.persistence import Writer
 from milepost.state.reading.loading import Loader
+from milepost.stores.protocol import Writer
 
 __all__ = ["STAGED_FOR_S", "Staging", "sweep"]
 
@@ -241,9 +241,8 @@ def _put(writer: Writer, number: int, batch: _Batch) -> Run:
     """Write a batch behind all that there is, and say where."""
     place = writer.next_place(number)
     moved_by = place - batch.segment.first
-    for block in batch.blocks:
-        writer.add_inputs(number, msgspec.structs.replace(block, first=block.first + moved_by))
-    writer.add_key_segment(number, batch.segment.moved(place).stored())
+    moved = (msgspec.structs.replace(block, first=block.first + moved_by) for block in batch.blocks)
+    writer.add_inputs(number, moved, [batch.segment.moved(place).stored()])
     return place, len(batch.segment.hashes)
 
 

@@ -127,7 +127,7 @@ class SqliteReader:
         return columns[:-1]
 
     def job(self, job_id: str) -> StoredJob | None:
-        """The job of that id. One index look-up; all entries are read before there is none."""
+        """One index look-up; all entries are read before there is none."""
         wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs WHERE job_id = ?"
         for row in self._select(wanted, (job_id,)):
             return self._entry(row)
@@ -136,24 +136,16 @@ class SqliteReader:
         return None
 
     def has_job(self, job_id: str) -> bool:
-        """True if there is a job of that id, by the index alone.
-
-        For those about to add one: the index would refuse a second, and a damaged one is found
-        by whoever reads.
-        """
+        """By the index, which would refuse a second; a damaged entry is found by its readers."""
         for _ in self._select("SELECT 1 FROM main.jobs WHERE job_id = ?", (job_id,)):
             return True
         return False
 
     def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
-        """The ids that begin with `prefix`, in order; `on_error` gets unreadable entries."""
         return sorted(job.job_id for job in self._jobs(on_error) if job.job_id.startswith(prefix))
 
     def entries(self) -> list[StoredJob]:
-        """Every entry that can be had, sealed or not, in order of creation: to look for damage.
-
-        Read from the table, and from its index, whose entries lack all but number and id.
-        """
+        """From the table, and from its index, whose entries lack all but number and id."""
         found: dict[int, StoredJob] = {}
         index = "SELECT number, job_id, 0, '' FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
         table = "SELECT number, job_id, created_at_us, lifecycle FROM jobs"
@@ -188,10 +180,6 @@ class SqliteReader:
         return found
 
     def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
-        """Every job with its newest row, bodies left out, in order of creation.
-
-        `on_error` gets those whose entry or row is unreadable; they are left out.
-        """
         seals = {row[0]: row[1:] for row in self._select("SELECT job, seq, digest, seal FROM tips")}
         for job in self._jobs(on_error):
             try:
@@ -211,7 +199,7 @@ class SqliteReader:
         return None if row is None else Tip(job, row)
 
     def newest(self, job: int) -> tuple[int, bytes] | None:
-        """Seq and digest of the job's newest commit, by the seal; None if it has no commits."""
+        """By the note in `tips`; StoreUnreadable where there are commits and no note."""
         for seq, digest in self._select("SELECT seq, digest FROM tips WHERE job = ?", (job,)):
             return seq, digest
         for _ in self._select(
@@ -222,7 +210,7 @@ class SqliteReader:
         return None
 
     def tip(self, job: int) -> Row | None:
-        """The newest row of the job's log, its body left out. One B-tree descent."""
+        """One B-tree descent."""
         for row in self._select(
             f"SELECT {_HEAD}, x'', body_digest, digest FROM commits"
             " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
@@ -242,10 +230,9 @@ class SqliteReader:
     def rows(
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
     ) -> Iterator[Row]:
-        """The rows with `after < seq <= upto`, in order; their bodies only if asked for.
+        """Blocks are looked for where rows are missing from commits, and only there.
 
-        Blocks are looked for where rows are missing from commits, and only there: the newest row
-        of a job is never in a block.
+        The newest row of a job is never in a block.
         """
         body = "body" if bodies else "x''"
         last = _LAST if upto is None else upto
@@ -263,11 +250,9 @@ class SqliteReader:
             yield from self._blocks().rows(job, wanted, last, bodies=bodies)
 
     def blocks(self, job: int, after: int = 0) -> Iterator[tuple[int, int]]:
-        """First and last seq of each block that has a row past `after`, in order."""
         return self._blocks().ranges(job, after)
 
     def inputs(self, job: int, place: int = 0) -> Iterator[InputBlock]:
-        """The blocks of items from the one that holds `place` on, in order."""
         base = job << _SHIFT
         for row in self._select(
             'SELECT id, count, codec, digest, seal, keys, "values" FROM inputs'
@@ -283,7 +268,6 @@ class SqliteReader:
             yield InputBlock(first, count, codec, row[5], row[6], digest)
 
     def key_segments(self, job: int, first: int, end: int) -> Iterator[KeySegment]:
-        """What is known of where keys are, of segments with `first <= segment.first < end`."""
         base = job << _SHIFT
         for row in self._select(
             f"SELECT id & {_LAST}, count, hashes, offsets, digest FROM key_segments"
@@ -294,7 +278,6 @@ class SqliteReader:
                 yield KeySegment(*row)
 
     def next_place(self, job: int) -> int:
-        """The first place behind all that is stored or staged for the job, or being swept."""
         base = job << _SHIFT
         ends = [0]
         for table in ("inputs", "staged"):
@@ -309,7 +292,6 @@ class SqliteReader:
         return max(ends)
 
     def staged(self) -> list[Staged]:
-        """The inputs that no commit speaks of yet."""
         rows = self._select(
             f"SELECT id >> {_SHIFT}, id & {_LAST}, count, token, touched_at_us FROM staged"
             " ORDER BY id"
@@ -317,7 +299,6 @@ class SqliteReader:
         return [Staged(*row) for row in rows]
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
-        """The job's checkpoints, newest first."""
         for row in self._select(
             f"SELECT id & {_LAST}, at_us, reason, chain, digest, snapshot FROM checkpoints"
             " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
@@ -330,7 +311,6 @@ class SqliteReader:
             yield StoredCheckpoint(*row)
 
     def lease(self, job: int) -> StoredLease | None:
-        """The job's newest lease, expired or not."""
         for row in self._select(f"SELECT {LEASE_COLUMNS}, seal FROM leases WHERE job = ?", (job,)):
             if lease_seal(*row[:-1]) != row[-1]:
                 what = f"the lease of the job numbered {job}"
@@ -339,10 +319,7 @@ class SqliteReader:
         return None
 
     def strays(self) -> Iterator[Stray]:
-        """Rows of numbers that are no job's. Cost: every id is read.
-
-        Those of inputs that are coming in, and those of a job that is being erased, are none.
-        """
+        """Cost: every id is read."""
         for table in TABLES:
             job = "job" if table == "leases" else f"id >> {_SHIFT}"
             for number, count in self._select(
@@ -354,7 +331,6 @@ class SqliteReader:
                 yield Stray(number, table, count)
 
     def quarantine(self, after: int = 0, upto: int | None = None) -> Iterator[Quarantined]:
-        """The rows that repairs set aside, with `after < number <= upto`, oldest first."""
         for row in self._select(
             "SELECT number, at_us, job_id, source, id, reason, CAST(content AS BLOB)"
             " FROM quarantine WHERE number > ? AND number <= ? ORDER BY number",
@@ -364,7 +340,6 @@ class SqliteReader:
             yield Quarantined(*row)
 
     def last_quarantined(self) -> int:
-        """The number of what was set aside last, 0 if nothing was."""
         for (number,) in self._select("SELECT max(number) FROM quarantine"):
             return int(number or 0)
         raise AssertionError("an aggregate gives its row")
@@ -376,7 +351,6 @@ class SqliteReader:
         return self._block_reader
 
     def keep(self, job: int) -> StoredKeep | None:
-        """How long this job is kept, where that was said of it."""
         for row in self._select(
             "SELECT for_us, reason, set_at_us FROM retention WHERE job = ?", (job,)
         ):
@@ -389,7 +363,6 @@ class SqliteReader:
         return None
 
     def checkpoint_sizes(self, job: int) -> list[StoredCheckpointSize]:
-        """The job's checkpoints without their snapshots, newest first."""
         rows = self._select(
             f"SELECT id & {_LAST}, reason, length(snapshot) FROM checkpoints"
             " WHERE id BETWEEN ? AND ? ORDER BY id DESC",
@@ -398,20 +371,19 @@ class SqliteReader:
         return [StoredCheckpointSize(*row) for row in rows]
 
     def sizes(self, job: int) -> StoredSizes:
-        """How much is stored of the job. One pass over its rows, whose bytes are not read."""
+        """One pass over the rows, whose bytes are not read."""
         base = job << _SHIFT
         for row in self._select(_SIZES, (base, base + _LAST)):
             return StoredSizes(*map(int, row))
         raise AssertionError("a SELECT of sums gives its row")
 
     def lifecycle(self, digest: str) -> StoredLifecycle | None:
-        """The description of the version of that digest. One index look-up."""
+        """One index look-up."""
         for row in self._select(f"{_LIFECYCLE} WHERE digest = ?", (digest,)):
             return self._told(row)
         return None
 
     def lifecycles(self) -> list[StoredLifecycle]:
-        """The descriptions of all versions that jobs have run by, by name and version."""
         return [self._told(row) for row in self._select(f"{_LIFECYCLE} ORDER BY 2, 3, 1")]
 
     def _told(self, row: tuple[Any, ...]) -> StoredLifecycle:
@@ -422,7 +394,6 @@ class SqliteReader:
         return StoredLifecycle(*columns)
 
     def tombstone(self, job_id: str) -> Tombstone | None:
-        """The newest job of that id that was deleted."""
         for row in self._select(
             f"{_TOMBSTONE} WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,)
         ):
@@ -430,7 +401,6 @@ class SqliteReader:
         return None
 
     def tombstones_left(self) -> list[Tombstone]:
-        """The deleted jobs that have rows left, oldest first."""
         rows = self._select(f"{_TOMBSTONE} WHERE erased = 0 ORDER BY number")
         return [self._buried(row) for row in rows]
 

@@ -113,7 +113,7 @@ class SqliteStore:
         weakref.finalize(self, self._connections.close_at_exit)
 
     def close(self) -> None:
-        """Close every connection; the store cannot be used afterwards. Closing twice is fine.
+        """The store cannot be used afterwards.
 
         In the child of a fork nothing happens: what is inherited is the parent's.
         """
@@ -121,7 +121,6 @@ class SqliteStore:
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReader]:
-        """Queries of one moment. Never waits for a writer."""
         with self._translated():
             connection = self._connections.reader()
             try:
@@ -143,7 +142,7 @@ class SqliteStore:
         return Writing(self._connections, self._writer())
 
     def check(self) -> list[str]:
-        """What SQLite finds wrong with the file as a file; nothing if it is sound.
+        """What SQLite finds wrong with the file as a file.
 
         Cost: the file is read once.
         """
@@ -168,11 +167,7 @@ class SqliteStore:
         return [problem for problem in found if problem != "ok"]
 
     def back_up(self, copy: Path) -> int:
-        """Write a copy of this moment to a new file, durable; its size in bytes.
-
-        Nobody waits for it. It holds what can be read and no free pages. Raises StoreError where
-        there is something at `copy` already.
-        """
+        """The copy holds what can be read and no free pages."""
         url = f"sqlite:///{copy}"
         claim(copy, url)
         try:
@@ -194,7 +189,6 @@ class SqliteStore:
             raise
 
     def format(self) -> StoreFormat:
-        """The format of the file as it is, and the steps that an open for writing would take."""
         with self._translated():
             connection = self._connections.reader()
             try:
@@ -204,11 +198,10 @@ class SqliteStore:
                 self._connections.give_back(connection)
 
     def vacuum(self) -> Vacuumed:
-        """Give the space of what was deleted back to the disk.
+        """Free pages are cut off where the file keeps track of them (auto_vacuum).
 
-        Free pages are cut off where the file keeps track of them (auto_vacuum, set when it was
-        made); otherwise it is written anew, which needs room for it twice and its write lock.
-        Raises StoreLocked, StoreReadOnly, StoreReplaced.
+        That is set when a file is made; without it, the file is written anew. Raises StoreReplaced
+        too.
         """
         connection = self._writer()
         with (

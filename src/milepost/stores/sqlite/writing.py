@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import apsw
@@ -22,6 +22,7 @@ from milepost.log.rows import (
     StoredLease,
     StoredLifecycle,
 )
+from milepost.stores.protocol import out_of_turn
 from milepost.stores.sqlite.reading import TABLES, SqliteReader, shown
 from milepost.stores.sqlite.schema import LAST as _LAST
 from milepost.stores.sqlite.schema import NUMBERS
@@ -45,6 +46,7 @@ _HIGHEST_NUMBER: Final = (
     " UNION ALL SELECT max(number) FROM tombstones"
     f" UNION ALL SELECT max(id) >> {_SHIFT} FROM staged)"
 )
+_OUT_OF_TURN: Final = (apsw.SQLITE_CONSTRAINT_TRIGGER, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 _OF_A_JOB: Final = {
     "blocks": "length(heads) + length(bodies)",
     "commits": "length(head) + length(after) + length(body)",
@@ -70,7 +72,6 @@ class SqliteWriter(SqliteReader):
     def add_job(
         self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
     ) -> StoredJob:
-        """A new entry; the caller has seen that there is none of that id."""
         number = self.reserve() if number is None else number
         job = StoredJob(number, job_id, created_at_us, lifecycle)
         self._execute(
@@ -81,7 +82,6 @@ class SqliteWriter(SqliteReader):
         return job
 
     def reserve(self) -> int:
-        """A number that no job has or has had, and no staged inputs."""
         for (number,) in self._select(_HIGHEST_NUMBER):
             if (number or 0) >= NUMBERS:
                 problem = "every number for a job is taken: begin another store"
@@ -90,7 +90,6 @@ class SqliteWriter(SqliteReader):
         raise AssertionError("an aggregate gives its row")
 
     def put_job(self, job: StoredJob) -> None:
-        """The entry of that number as it should be, and its seal."""
         self._execute(
             "UPDATE jobs SET job_id = ?, created_at_us = ?, lifecycle = ?, seal = ?"
             " WHERE number = ?",
@@ -103,38 +102,37 @@ class SqliteWriter(SqliteReader):
             ),
         )
 
-    def add_inputs(self, job: int, block: InputBlock) -> None:
-        """One block of a job's items; its places are free."""
-        self._execute(
-            'INSERT INTO inputs (id, count, codec, keys, "values", digest, seal)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (job << _SHIFT) + block.first,
-                block.count,
-                block.codec,
-                block.keys,
-                block.values,
-                block.digest,
-                seal((job << _SHIFT) + block.first, block.count, block.codec, block.digest),
-            ),
-        )
-
-    def add_key_segment(self, job: int, segment: KeySegment) -> None:
-        """Where the keys of some of the job's places are."""
-        self._execute(
-            "INSERT OR REPLACE INTO key_segments (id, count, hashes, offsets, digest)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (
-                (job << _SHIFT) + segment.first,
-                segment.count,
-                segment.hashes,
-                segment.offsets,
-                segment.digest,
-            ),
-        )
+    def add_inputs(
+        self, job: int, blocks: Iterable[InputBlock], segments: Iterable[KeySegment]
+    ) -> None:
+        for block in blocks:
+            self._execute(
+                'INSERT INTO inputs (id, count, codec, keys, "values", digest, seal)'
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (job << _SHIFT) + block.first,
+                    block.count,
+                    block.codec,
+                    block.keys,
+                    block.values,
+                    block.digest,
+                    seal((job << _SHIFT) + block.first, block.count, block.codec, block.digest),
+                ),
+            )
+        for segment in segments:
+            self._execute(
+                "INSERT OR REPLACE INTO key_segments (id, count, hashes, offsets, digest)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (
+                    (job << _SHIFT) + segment.first,
+                    segment.count,
+                    segment.hashes,
+                    segment.offsets,
+                    segment.digest,
+                ),
+            )
 
     def stage(self, staged: Staged) -> None:
-        """Say that no commit speaks of these places yet."""
         self._execute(
             "INSERT OR REPLACE INTO staged (id, count, token, touched_at_us) VALUES (?, ?, ?, ?)",
             (
@@ -146,12 +144,10 @@ class SqliteWriter(SqliteReader):
         )
 
     def unstage(self, token: str) -> int:
-        """End a staging: a commit has its places now. Returns how many there were."""
         rows = self._execute("DELETE FROM staged WHERE token = ? RETURNING count", (token,))
         return sum(int(count) for (count,) in rows)
 
     def sweep(self, staged: Staged, blocks: int) -> bool:
-        """Take up to `blocks` of the staged blocks away, the last first; True if none is left."""
         first = (staged.number << _SHIFT) + staged.first
         found = f"id BETWEEN {first} AND {first + staged.count - 1}"
         self._execute(
@@ -166,8 +162,12 @@ class SqliteWriter(SqliteReader):
         return True
 
     def add_row(self, job: int, row: Row) -> None:
-        """The next row of the job's log."""
-        self._insert(job, row)
+        try:
+            self._insert(job, row)
+        except apsw.ConstraintError as error:
+            if getattr(error, "extendedresult", 0) not in _OUT_OF_TURN:
+                raise
+            raise out_of_turn(self._url, job, row, self.tip(job)) from error
         self._put_tip(job, row)
 
     def _insert(self, job: int, row: Row) -> None:
@@ -195,7 +195,6 @@ class SqliteWriter(SqliteReader):
         )
 
     def put_block(self, job: int, block: Block) -> bool:
-        """Put a block in the place of its rows; False if they are no longer there as they were."""
         first, last = (job << _SHIFT) + block.first, (job << _SHIFT) + block.last
         for found in self._execute(
             "SELECT count(*), (SELECT digest FROM commits WHERE id = ?),"
@@ -206,7 +205,10 @@ class SqliteWriter(SqliteReader):
             if found[:2] != (last - first + 1, block.digest):
                 return False
             if not found[2]:  # what is appended next must find the row before it
-                problem = "INV-GAPLESS: the newest row of a log is never put into a block"
+                problem = (
+                    f"commit {block.last} is the newest of the job numbered {job}, and is never"
+                    " put into a block (INV-GAPLESS): nothing was changed; leave it out"
+                )
                 raise StoreError(url=self._url, problem=problem)
         self._execute("DELETE FROM commits WHERE id BETWEEN ? AND ?", (first, last))
         self._execute(
@@ -216,7 +218,6 @@ class SqliteWriter(SqliteReader):
         return True
 
     def put_checkpoint(self, job: int, checkpoint: StoredCheckpoint) -> None:
-        """A checkpoint; one at the same seq is replaced."""
         self._execute(
             "INSERT OR REPLACE INTO checkpoints (id, at_us, reason, chain, digest, snapshot)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -231,7 +232,6 @@ class SqliteWriter(SqliteReader):
         )
 
     def put_lease(self, job: int, lease: StoredLease) -> None:
-        """The job's lease; the one before it is replaced."""
         columns = (
             job,
             lease.owner,
@@ -251,7 +251,6 @@ class SqliteWriter(SqliteReader):
         )
 
     def put_lifecycle(self, lifecycle: StoredLifecycle) -> None:
-        """The description of a version; the one before it is replaced."""
         columns = (
             lifecycle.digest,
             lifecycle.name,
@@ -265,7 +264,6 @@ class SqliteWriter(SqliteReader):
         )
 
     def drop_lifecycles(self) -> None:
-        """Take away descriptions of lifecycles that are not vouched for: they are made anew."""
         self._execute(
             f"DELETE FROM lifecycles WHERE seal <> {FUNCTION}(digest, name, version, description)"
         )
@@ -279,13 +277,9 @@ class SqliteWriter(SqliteReader):
         reason: str,
         at_us: int,
         first: int = 0,
-        upto: int = _LAST,
+        upto: int | None = None,
     ) -> int:
-        """Move rows of `source` into the quarantine, whole; how many there were.
-
-        Those of job `number` whose seq or place is from `first` to `upto`. Of a log the seal
-        follows: it is then that of the newest row that is left.
-        """
+        """The note of the newest row follows a log whose end is taken."""
         moved = 0
         if source == "commits":
             self._open_blocks(number, first)
@@ -295,7 +289,8 @@ class SqliteWriter(SqliteReader):
         columns = TABLES[source]
         key = columns.partition(",")[0]
         base = number << _SHIFT
-        bounds = (number, number) if source == "leases" else (base + first, base + upto)
+        end = base + (_LAST if upto is None else upto)
+        bounds = (number, number) if source == "leases" else (base + first, end)
         where = f"FROM {source} WHERE {key} BETWEEN ? AND ?"
         for (row_id,) in list(self._select(f"SELECT {key} {where} ORDER BY 1", bounds)):
             (row,) = self._select(f"SELECT {columns} FROM {source} WHERE {key} = ?", (row_id,))
@@ -307,7 +302,7 @@ class SqliteWriter(SqliteReader):
         if source == "inputs":  # where their keys were is derived from them
             self._execute("DELETE FROM key_segments WHERE id BETWEEN ? AND ?", bounds)
         if source == "commits":
-            self.reseal(number)
+            self._note_newest(number)
         return moved
 
     def _open_blocks(self, number: int, first: int) -> None:
@@ -370,7 +365,7 @@ class SqliteWriter(SqliteReader):
             f"UPDATE leases SET seal = {LEASE_FUNCTION}({LEASE_COLUMNS}) WHERE job = ?",
             (number,),
         )
-        self.reseal(number)
+        self._note_newest(number)
         row = self.tip(number)
         fits = newest is not None and tuple(map(type, newest)) == (int, int, bytes, bytes)
         if row is not None and newest is not None and fits and newest[1] > row.seq:
@@ -378,7 +373,7 @@ class SqliteWriter(SqliteReader):
                 "INSERT OR REPLACE INTO tips (job, seq, digest, seal) VALUES (?, ?, ?, ?)", newest
             )
 
-    def reseal(self, job: int) -> None:
+    def _note_newest(self, job: int) -> None:
         """Note the newest row that there is as the newest; nothing where there is none."""
         row = self.tip(job)
         if row is None:
@@ -387,7 +382,6 @@ class SqliteWriter(SqliteReader):
             self._put_tip(job, row)
 
     def put_keep(self, job: int, keep: StoredKeep | None) -> None:
-        """How long this job is kept; None is as long as others like it."""
         self._execute("DELETE FROM retention WHERE job = ?", (job,))
         if keep is not None:
             self._execute(
@@ -396,11 +390,9 @@ class SqliteWriter(SqliteReader):
             )
 
     def remove_checkpoint(self, job: int, seq: int) -> None:
-        """Take the checkpoint at `seq` away, if there is one."""
         self._execute("DELETE FROM checkpoints WHERE id = ?", ((job << _SHIFT) + seq,))
 
     def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
-        """Put a tombstone in the place of the job's entry: nobody finds its rows any more."""
         of_one = (("jobs", "number"), ("leases", "job"), ("retention", "job"), ("tips", "job"))
         for table, column in of_one:
             self._execute(f"DELETE FROM {table} WHERE {column} = ?", (job.number,))
@@ -411,10 +403,6 @@ class SqliteWriter(SqliteReader):
         )
 
     def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
-        """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
-
-        Once nothing is left the tombstone says so. Raises ValueError for a job that has an entry.
-        """
         for _ in self._select("SELECT 1 FROM jobs WHERE number = ?", (number,)):
             raise ValueError(f"job number {number} has an entry: bury it first")
         base, taken, freed_bytes = number << _SHIFT, 0, 0
@@ -435,7 +423,6 @@ class SqliteWriter(SqliteReader):
         return Erased(taken, freed_bytes, done=True)
 
     def forget_tombstones(self, before_us: int, limit: int) -> int:
-        """Drop up to `limit` tombstones from before, the newest never; how many were dropped."""
         found = self._execute(
             "DELETE FROM tombstones WHERE number IN (SELECT number FROM tombstones"
             " WHERE erased = 1 AND deleted_at_us < ?"

@@ -1,0 +1,77 @@
+"""How a store is opened by its URL: a path, `sqlite:///jobs.db`, or `memory:`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from milepost import arguments
+from milepost.errors import StoreError
+from milepost.stores.memory import MemoryStore
+from milepost.stores.protocol import StateStore
+from milepost.stores.sqlite.store import Create, Durability, SqliteStore
+
+__all__ = ["Create", "Durability", "open_store"]
+
+_ALLOW_NETWORK: Final = "allow_network=1"
+
+
+def open_store(
+    url: str | Path,
+    *,
+    create: Create = True,
+    read_only: bool = False,
+    durability: Durability = "full",
+    busy_timeout_s: float = 30.0,
+    allow_network: bool = False,
+) -> StateStore:
+    """The store at `url`: a path, `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory:`.
+
+    `?allow_network=1` at the end of a URL is as `allow_network`. Raises StoreAbsent,
+    StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe or StoreLocked.
+    """
+    text = str(arguments.path("url", url)) if isinstance(url, os.PathLike) else _url(url)
+    arguments.choice("create", create, (True, False, "folders"))
+    arguments.flag("read_only", read_only)
+    arguments.choice("durability", durability, ("full", "process"))
+    busy_timeout_s = arguments.seconds("busy_timeout_s", busy_timeout_s)
+    arguments.flag("allow_network", allow_network)
+    if text in ("memory:", "memory://"):
+        return MemoryStore()
+    path, allowed = _place(text)
+    return SqliteStore(
+        path,
+        allow_network=allow_network or allowed,
+        create=create,
+        read_only=read_only,
+        durability=durability,
+        busy_timeout_s=busy_timeout_s,
+    )
+
+
+def _url(given: object) -> str:
+    """A text that names a store: a path or a URL, its case and slashes as they were written."""
+    arguments.path("url", given)
+    return str.__str__(arguments.instance("url", given, str))
+
+
+def _place(text: str) -> tuple[Path, bool]:
+    """The path that a URL names, and whether it may be on a network."""
+    if "://" not in text:
+        return Path(text), False
+    wrong = StoreError(
+        url=text,
+        problem="is no URL of a store: use a path, sqlite:///jobs.db, sqlite:////var/jobs.db"
+        " or memory:",
+    )
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise wrong from error
+    known = parts.query in ("", _ALLOW_NETWORK) and not parts.fragment
+    if parts.scheme != "sqlite" or parts.netloc or not known or len(parts.path) < 2:
+        raise wrong
+    path = arguments.path("url", unquote(parts.path[1:]))
+    return path, parts.query == _ALLOW_NETWORK
