@@ -223,7 +223,9 @@ class Metrics:
         """Count the events of a fact that is durable, and what became of the lease."""
         match fact:
             case ItemsFired(event=event, ordinals=ordinals):
-                events[state.items.machine.name, event, state.lifecycle.name] += len(ordinals)
+                if ordinals:
+                    machine = state.ledger_of(ordinals[0]).machine.name
+                    events[machine, event, state.lifecycle.name] += len(ordinals)
             case JobFired(event=event):
                 events[state.machine.name, event, state.lifecycle.name] += 1
             case LeaseTaken(reason=reason):

@@ -23,6 +23,7 @@ from milepost.metrics import INSTRUMENTS, METER, LeaseEvent, Metrics
 from milepost.state.persistence import open_store
 from milepost.state.writing.lease import Lease, renew
 from milepost.testing import FakeClock
+from tests.integration.shapes.lifecycles import SHIPPING, compiled
 from tests.integration.test_unknown_commit import Faulty
 
 ROOT = Path(milepost.__file__).parents[2]
@@ -90,6 +91,28 @@ def test_what_is_appended_is_counted_by_kind(manager: StateManager, told: Told) 
     }
     (requests,) = told.points()["milepost.append.requests"].values()
     assert (requests.count, requests.sum) == (2, 2)
+
+
+def test_events_are_counted_by_lifecycle_and_machine(told: Told, tmp_path: Path) -> None:
+    """Under the names that the definition gives, also where one event is of two collections."""
+    store = open_store(tmp_path / "shop.db")
+    shipping = compiled(SHIPPING)
+    with StateManager(store, lifecycle=shipping, metrics=Metrics(told.provider)) as manager:
+        manager.create_job(collections={"lines": ["pen"], "parcels": ["box"]}, job_id="o")
+        manager.create_job(["a"], job_id="m", lifecycle="mapreduce")
+        manager.fire("o", "pick", {"notes": {}})
+        manager.record("o", [ItemEvent(key, "pack") for key in ("lines/pen", "parcels/box")])
+        manager.fire("m", "start_map")
+    assert told.counted("milepost.jobs") == {
+        ("created", "shipping"): 1,
+        ("created", "mapreduce"): 1,
+    }
+    assert told.counted("milepost.events") == {
+        ("order", "pick", "shipping"): 1,
+        ("line", "pack", "shipping"): 1,
+        ("parcel", "pack", "shipping"): 1,
+        ("job", "start_map", "mapreduce"): 1,
+    }
 
 
 def test_durations_are_by_the_clock_that_was_given(manager: StateManager, told: Told) -> None:

@@ -205,3 +205,7 @@ def test_stuck_jobs_of_an_unknown_lifecycle_are_said(store: StateStore, clock: F
     assert isinstance(unknown, LifecycleUnknown)
     assert unknown.job_id == "o"
     assert [one.id for one in other.stuck_jobs()] == ["m"]
+
+    manager.fire("o", "cancel", operator=True)
+    assert other.stuck_jobs(on_unknown=told.append)
+    assert told == [unknown], "the store says that it has ended"

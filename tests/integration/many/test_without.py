@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -18,6 +19,7 @@ from milepost.state.persistence import open_store
 from milepost.state.reading.verification import Soundness
 from milepost.testing import FakeClock
 from tests.integration.many.orders import ORDERS_1, ORDERS_2, compiled, write
+from tests.integration.shapes import lifecycles as shapes
 from tests.integration.upgrades.versions import edited
 
 ITEMS = ["a", "b", "c", "d"]
@@ -36,7 +38,7 @@ def told(manager: StateManager, job_id: str = "o") -> dict[str, object]:
     return {
         "summary": [summary.lifecycle, summary.version, summary.phase, summary.progress],
         "results": dict(manager.results(job_id)),
-        "some": list(manager.results(job_id, keys=["c", "a"], order="recorded")),
+        "some": list(manager.results(job_id, ordinals=[2, 0], order="recorded")),
         "sizes": manager.sizes(job_id),
         "events": [(one.seq, one.kind, one.event, one.fence, one.owner) for one in events],
         "phases": [(one.seq, one.source, one.target) for one in events if one.kind != "items"],
@@ -77,6 +79,42 @@ def test_the_same_is_told_without_the_tables(store: StateStore) -> None:
     assert expected["results"] == {"a": "aa", "b": "bb", "c": {"c": 1}, "d": "dd"}
     assert told(manager_of(store)) == expected
     assert not manager_of(store).summary("o").at_hand
+
+
+def test_members_of_several_collections_are_told_apart(store: StateStore) -> None:
+    """Each by the roles of its own machine; a result may be a number that guards could read."""
+    own = StateManager(store, lifecycles=[shapes.compiled(shapes.SHIPPING)], clock=FakeClock())
+    own.create_job(collections={"lines": ["pen", "ink"], "parcels": ["box"]}, job_id="o")
+    own.fire("o", "pick", {"notes": {"gift": True}})
+    own.add_items("o", ["pad"], collection="lines")
+    own.record("o", [ItemEvent(key, "pack") for key in ("lines/pen", "lines/pad", "parcels/box")])
+    own.record("o", [ItemEvent("lines/pad", "pack_done", {"box": [1]})])
+    expected = told(own)
+    alone = told(manager_of(store))
+    assert {**alone, "some": 0} == {**expected, "some": 0}
+    assert alone["results"] == {"lines/pad": [1]}
+    (verdict,) = manager_of(store).verify()
+    assert (verdict.verdict, verdict.items) == (Soundness.CANNOT_TELL, 4)
+
+
+def test_a_job_without_items_is_told(store: StateStore) -> None:
+    """Its history and variables; it has no results of items, and says so."""
+    own = StateManager(store, lifecycles=[shapes.compiled(shapes.APPROVAL)], clock=FakeClock())
+    own.create_job(job_id="o")
+    own.fire("o", "submit", {"form": {"days": 3}})
+    own.fire("o", "grant", {"by": "me"})
+    alone = manager_of(store)
+    assert alone.summary("o") == replace(own.summary("o"), at_hand=False)
+    assert steps(alone) == steps(own)
+    assert alone.sizes("o") == own.sizes("o")
+    with pytest.raises(RoleAbsent):
+        list(alone.results("o"))
+
+
+def steps(manager: StateManager) -> list[tuple[object, ...]]:
+    """The history of the job `o`, without transitions."""
+    events = manager.get_state_history("o")
+    return [(one.seq, one.event, one.source, one.target, one.payload) for one in events]
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,6 @@ def _of(fact: Fact, seq: int, field_of: Fields) -> Iterator[int]:
                 yield ordinal
 
 
-def _carries(fact: Fact, field: EventField) -> bool:
-    return isinstance(fact, ItemsFired) and fact.event == field.event
-
-
 def _in(
     rows: Rows,
     job: StoredJob,
@@ -129,11 +125,13 @@ def _in(
         body = decode_body(row, url=url, job_id=job.job_id, payloads=payloads)
         found: dict[int, Any] = {}
         for fact, given in zip(facts, body or [None] * len(facts), strict=True):
-            told = given or ()
-            ordinals = fact.ordinals if isinstance(fact, ItemsFired) else []
-            for ordinal, payload in zip(ordinals, told, strict=False):
+            if not isinstance(fact, ItemsFired):
+                continue
+            count = len(fact.ordinals)
+            readable, opaque = fact.payloads or [{}] * count, given or [None] * count
+            for ordinal, plain, more in zip(fact.ordinals, readable, opaque, strict=True):
                 field = field_of(seq, ordinal)
-                if field and payload and ordinal in asked and _carries(fact, field):
-                    found[ordinal] = payload.get(field.field)
+                if ordinal in asked and field is not None and field.event == fact.event:
+                    found[ordinal] = {**plain, **(more or {})}.get(field.field)
         return found
     raise LogCorrupt(url=url, job_id=job.job_id, seq=seq, problem="it was there and is missing")

@@ -15,6 +15,7 @@ from milepost.job.suspects import let_go
 from milepost.log.facts import Draft, LeaseReleased, LeaseTaken
 from milepost.log.rows import StoredLease, Tip
 from milepost.state.reading.loading import Loader
+from milepost.state.reading.naming import Names
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import take
 from milepost.state.writing.liveness import Standing, Verdict
@@ -67,9 +68,10 @@ def stuck(
     `known` may have a state of a job, of any age. Jobs that cannot go on under the lifecycles at
     hand are left out, and `on_unknown` is told of them; `on_error` of those that cannot be read.
     """
+    names = Names(loader, reader)
     for tip in reader.tips(on_error):
         try:
-            found = _left(loader, reader, tip, observer)
+            found = _left(loader, reader, tip, observer, names)
             if found is None:
                 continue
             lease, verdict = found
@@ -97,15 +99,14 @@ def stuck(
 
 
 def _left(
-    loader: Loader, reader: Reader, tip: Tip, observer: Observer
+    loader: Loader, reader: Reader, tip: Tip, observer: Observer, names: Names
 ) -> tuple[StoredLease, Verdict] | None:
     """The newest lease of a job that may be stuck, and what is known of its holder.
 
-    None for a job that has ended, as far as the lifecycles at hand know. One look-up.
+    None for a job that has ended, as far as tables or descriptions say. One look-up.
     """
-    lifecycle = loader.tables.get(tip.job.lifecycle)
-    final = lifecycle.machines[lifecycle.root].final if lifecycle else ()
-    if loader.tally(tip.job, tip.row).phase in final:
+    means = names.meaning(tip.job.lifecycle)
+    if means is not None and loader.tally(tip.job, tip.row).phase in means.owner.final:
         return None
     lease = reader.lease(tip.job.number)
     if lease is None or lease.fence != tip.row.fence:
