@@ -325,8 +325,8 @@ class ResultAbsent(StateError, KeyError):
     state: str
 
     def __str__(self) -> str:
-        whose = "its reduce phase" if self.item is None else f"item {self.item!r}"
-        return printable(f"job {self.job_id}: {whose} has given no result: it is in '{self.state}'")
+        whose = "" if self.item is None else f": item {self.item!r}"
+        return printable(f"job {self.job_id}{whose} has given no result: it is in '{self.state}'")
 
 
 @dataclass(eq=False, kw_only=True)
