@@ -1,4 +1,4 @@
-"""What AsyncStateManager does by hand: it has threads, and gathers what is written at once."""
+"""The part of AsyncStateManager by hand: its threads, and the gathering of its writes."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Threads:
             raise StoreForked(url=self._url)
 
     async def call(self, method: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """What `method` gives, called in a thread."""
+        """The answer of `method`, called in a thread."""
         self.refuse_fork()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.executor, partial(method, *args, **kwargs))
@@ -69,7 +69,7 @@ class Threads:
 
     @asynccontextmanager
     async def entered(self, block: AbstractContextManager[_T]) -> AsyncIterator[_T]:
-        """What `block` gives, entered and left in a thread; it is left, whoever is cancelled."""
+        """The value of `block`, entered and left in a thread; it is left, whoever is cancelled."""
         self.refuse_fork()
         entered = await taken(self.executor, block.__enter__, lambda _: _leave(block))
         try:
@@ -80,7 +80,7 @@ class Threads:
 
 
 async def taken(executor: Executor, take: Callable[[], _T], give_back: Callable[[_T], None]) -> _T:
-    """What `take` gives, called in a thread; given back there if the coroutine is cancelled."""
+    """The answer of `take`, called in a thread; given back there if the coroutine is cancelled."""
     work = executor.submit(take)
     try:
         return await asyncio.wrap_future(work)

@@ -29,7 +29,7 @@ class GapLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalvageLine:
-    """What was had of one job; `job_id` is empty where its entry is lost.
+    """The rows recovered of one job; `job_id` is empty where its entry is lost.
 
     `commits` and `item_blocks` were copied, `aside_count` rows went into the quarantine of the new
     file. `gaps` could not be read at all. `repair` is what made the copy sound, None where it

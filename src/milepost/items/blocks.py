@@ -167,7 +167,7 @@ def entries_of(
 def entries_in(
     block: InputBlock, url: str, payloads: PayloadCodec | None = None
 ) -> Iterator[Entry]:
-    """What a stored block holds. Raises StoreUnreadable where it is damaged, CodecAbsent."""
+    """The entries of a stored block. Raises StoreUnreadable where it is damaged, CodecAbsent."""
     values = _read(block, url, _values(block, url, payloads), list[msgspec.Raw])
     for key, value in zip(read_keys(block, url), values, strict=True):
         yield key, bytes(value)
@@ -217,7 +217,7 @@ def read_values(
 
 
 def _identity(payloads: PayloadCodec | None) -> blake2b:
-    """What becomes a fingerprint: it stands where anybody can read it."""
+    """The bytes of a fingerprint, which stands where anybody can read it."""
     return blake2b(digest_size=DIGEST_BYTES, key=digest_key(payloads))
 
 

@@ -30,7 +30,7 @@ Spans: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class Shelf:
-    """What is stored of the items of one job, by place. Thread-safe.
+    """The stored items of one job, by place. Thread-safe.
 
     `block_at` gives the block that holds a place, `segments` what is known of where the keys of
     the places from one to before another are; values have passed through `payloads`. What a
@@ -82,7 +82,7 @@ class Shelf:
         return read_keys(block, self._url)
 
     def entries(self, block: InputBlock) -> Iterator[Entry]:
-        """What a block holds, not kept. Raises StoreUnreadable, CodecAbsent."""
+        """The entries of a block, not kept. Raises StoreUnreadable, CodecAbsent."""
         return entries_in(block, self._url, self._payloads)
 
     def places(self, key: str, runs: Iterable[Run]) -> Iterator[int]:

@@ -72,7 +72,7 @@ class Segment(NamedTuple):
 
     @staticmethod
     def restore(stored: KeySegment) -> Segment | None:
-        """What was stored; None if it is damaged."""
+        """The stored segment; None if it is damaged."""
         if digest_of(stored.hashes, stored.offsets) != stored.digest:
             return None
         hashes, offsets = array("Q", stored.hashes), array("H", stored.offsets)

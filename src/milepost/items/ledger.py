@@ -155,7 +155,7 @@ class Ledger:
     def moves(
         self, event: str, ordinals: Sequence[int] | BitMap, payloads: Sequence[Values] | None
     ) -> list[Move]:
-        """What each of `ordinals` does on `event`; all of them are legal, or an error is raised.
+        """The move of each of `ordinals` on `event`; all of them are legal, or an error is raised.
 
         `payloads` holds what guards may read, in the order of `ordinals`. O(cells) steps, or one
         a member where the payload decides. Raises MemberRefusedError, and KeyError for an ordinal

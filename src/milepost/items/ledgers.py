@@ -129,7 +129,7 @@ def united(sets: Iterable[BitMap]) -> BitMap:
 
 
 def create_items(lifecycle: Lifecycle, params: Values, count: int) -> Items:
-    """What a new job of `lifecycle` has: `count` members of its one collection.
+    """The members of a new job of `lifecycle`: `count` of its one collection.
 
     `params` are those that the members share; of several collections, those of each by its name.
     Raises ValueError for a count where there is not one collection, ContextInvalid.

@@ -37,7 +37,7 @@ __all__ = ["Moves", "Trace", "advance", "apply", "takes", "trace"]
 
 
 class Moves(NamedTuple):
-    """What members of one collection do on one event."""
+    """The moves of members of one collection on one event."""
 
     collection: str
     event: str
@@ -45,7 +45,7 @@ class Moves(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What one fired fact did: the job's own step, if it took one, and what its items did."""
+    """The effect of one fired fact: the job's own step, if it took one, and its items' moves."""
 
     step: Step | None
     moves: tuple[Moves, ...]
@@ -125,7 +125,7 @@ def _repaired(state: JobState, fact: Repaired) -> JobState:
 
 
 def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
-    """What a fired fact does to the job and its items. Raises as `apply` does."""
+    """The effect of a fired fact on the job and its items. Raises as `apply` does."""
     if isinstance(fact, ItemsFired):
         return Trace(step=None, moves=(_item_moves(state, fact),))
     step, moves = _job_step(state, fact)
@@ -227,7 +227,7 @@ def _moves(
 
 
 def _forked(state: JobState, fact: Forked) -> JobState:
-    """What the log says was another job's; its holder and its checkpoints stay with that one."""
+    """The start of a fork's own log: holder and checkpoints stay with the source."""
     if fact.from_seq != state.seq - 1:
         raise ValueError(f"what is before it was forked at seq {fact.from_seq}")
     return changed(

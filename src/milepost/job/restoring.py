@@ -1,4 +1,4 @@
-"""What a job begins as, and what it was at a checkpoint: states that no fold gives."""
+"""States that no fold gives: of a job that begins, and of one at a checkpoint."""
 
 from __future__ import annotations
 

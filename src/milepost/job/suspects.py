@@ -1,4 +1,4 @@
-"""What was in flight when an executor stopped: handed back, or held under suspicion if it died.
+"""Items in flight when an executor stopped: handed back, or suspects if it died.
 
 One of the items that were in flight at a death may have caused it. They are suspects: they begin
 one at a time, alone, so that the next death names the one. An item that executors die of is so
@@ -22,7 +22,7 @@ __all__ = ["death_message", "let_go", "lets_go_by"]
 
 
 def death_message(state: JobState, ordinal: int) -> str:
-    """What an executor's death says of an item that it had: nothing, unless it is a suspect."""
+    """The message of an executor's death for an item that it had: none, unless it is a suspect."""
     roles = state.roles_of(ordinal)
     _, context = state.items.member(ordinal)
     if not roles.suspect or not context[roles.suspect]:
@@ -84,7 +84,7 @@ def _body(recover: Recovery, reason: str) -> dict[str, Any] | None:
 
 
 def _deaths(state: JobState, ledger: Ledger, members: BitMap) -> list[Draft]:
-    """What is told of the suspects among `members` that were in flight."""
+    """The crashes to record for the suspects among `members` that were in flight."""
     roles = ledger.machine.roles
     if roles.crash is None or not roles.suspect:
         return []

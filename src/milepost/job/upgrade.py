@@ -1,4 +1,4 @@
-"""What a job that was left under an earlier version of its lifecycle is under this one."""
+"""A job that was left under an earlier version of its lifecycle, as it is under this one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def upgraded(state: JobState, lifecycle: Lifecycle) -> JobState:
 
 
 def migration(state: JobState) -> Draft | None:
-    """What a commit on top of `state` has to begin with: the change, where there was one."""
+    """The drafts that a commit on top of `state` begins with: the upgrade, where there was one."""
     if state.as_logged is None:
         return None
     own = state.lifecycle

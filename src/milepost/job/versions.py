@@ -253,7 +253,7 @@ def refused_upgrade(
 
 
 def _not_upgraded(version: int, current: Lifecycle) -> str:
-    """What to do about a version that `current` has no upgrade from."""
+    """Advice on a version that `current` has no upgrade from."""
     if version > current.version:
         return (
             f"that is a later version ({version}) than this code's {current.version}: update the"

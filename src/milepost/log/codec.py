@@ -89,12 +89,12 @@ def digest_of(*parts: bytes, key: bytes = b"") -> bytes:
 
 
 def chain_start(job_id: str) -> bytes:
-    """What the first digest of a job's log is chained to."""
+    """The start of the chain of a job's log, which its first digest is chained to."""
     return digest_of(b"milepost log\0", job_id.encode())
 
 
 def as_json(value: object, kind: str) -> object:
-    """What is stored of the `value` of a payload's field of type `kind`: of bytes, base 64."""
+    """The stored form of the `value` of a payload's field of type `kind`: of bytes, base 64."""
     return b64encode(value).decode() if kind == "bytes" and isinstance(value, bytes) else value
 
 
@@ -213,7 +213,7 @@ def pack(raw: bytes, what: str) -> tuple[str, bytes]:
 
 
 def unpack(letter: str, stored: bytes) -> bytes:
-    """What `pack` was given. Raises ValueError if it is damaged or larger than the limit."""
+    """The bytes that `pack` got. Raises ValueError if they are damaged or larger than the limit."""
     if letter == "j":
         return stored
     if letter != "z":
@@ -440,7 +440,7 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
 
 
 def decode_snapshot(stored: bytes) -> Snapshot:
-    """What `encode_snapshot` was given. Raises StoreUnreadable, StoreNewer, with an empty url."""
+    """The snapshot that `encode_snapshot` got. Raises StoreUnreadable, StoreNewer, with no url."""
     try:
         snapshot = _snapshot_decoder.decode(unpack(stored[:1].decode("ascii"), stored[1:]))
     except (ValueError, msgspec.MsgspecError) as error:

@@ -13,7 +13,7 @@ __all__ = ["decompress", "zstd"]
 
 
 def decompress(stored: bytes, limit_bytes: int) -> bytes:
-    """What was compressed. Raises ValueError if it is damaged, or larger than `limit_bytes`."""
+    """The bytes before compression. Raises ValueError if damaged, or larger than `limit_bytes`."""
     decompressor = zstd.ZstdDecompressor()
     try:
         raw = decompressor.decompress(stored, max_length=limit_bytes + 1)

@@ -1,4 +1,4 @@
-"""What is stored of a job: the facts, each the least that the fold needs, and their commits."""
+"""The facts of a job, each the least that the fold needs, and their commits."""
 
 from __future__ import annotations
 

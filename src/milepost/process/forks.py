@@ -29,7 +29,7 @@ os.register_at_fork(after_in_child=_process.renew)
 
 
 def here() -> object:
-    """What stands for this process: the same object until a fork, and another in its child.
+    """The token of this process: the same object until a fork, and another in its child.
 
     Costs a call; to ask the system costs more.
     """

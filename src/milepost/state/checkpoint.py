@@ -202,7 +202,7 @@ def _was_taken(loader: Loader, reader: Reader, job: StoredJob, seq: int) -> bool
 def _listed(
     loader: Loader, reader: Reader, job: StoredJob, stored: StoredCheckpoint
 ) -> CheckpointRef:
-    """What the commit after a checkpoint says of it."""
+    """The checkpoint's entry in the commit after it."""
     for row in reader.rows(job.number, stored.seq, stored.seq + 1):
         for fact in loader.commit(job, row, stored.chain).facts:
             if (

@@ -185,7 +185,7 @@ def _values_of(state: JobState, drafts: Iterable[Draft]) -> Iterator[Large]:
 
 
 def _parts_of(state: JobState) -> Iterator[Large]:
-    """What a checkpoint of `state` consists of, before it is compressed."""
+    """The parts of a checkpoint of `state`, before it is compressed."""
     yield from _fields("variables", state.variables)
     for cell in state.items.dump():
         yield Large(f"items in {cell.state}", len(cell.members))

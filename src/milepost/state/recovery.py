@@ -390,7 +390,7 @@ class _Recovering:
         return self._drafts
 
     def _let_go(self, reason: str) -> None:
-        """What was in flight leaves the hands that it was in."""
+        """Take the items in flight out of the hands that they were in."""
         for name, event in lets_go_by(self.state, lost=self._lost).items():
             ledger = self.state.ledgers[name]
             self._count(event, ledger.members(*ledger.machine.roles.held) & self._members)

@@ -145,7 +145,7 @@ def decide(
 
 @dataclass(slots=True)
 class _Decision(Joinable):
-    """What `decide` gives. Those under one lease are alike, unless they ask for one state."""
+    """The answer of `decide`. Decisions under one lease are alike, unless they ask for a state."""
 
     wanted: Wanted
     lease: Lease | None
@@ -295,7 +295,7 @@ def _field(readable: Values, body: Mapping[str, msgspec.Raw] | None, name: str) 
 
 
 def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
-    """What a refused write wanted, for the record: its first event, and the items it names."""
+    """The request of a refused write, for the record: its first event, and the items it names."""
     items = [c.request.item for c in wanted if isinstance(c.request, ItemEvent)]
     event = wanted[0].request.event if wanted else ""
     return event, [_ordinal(moment, item) for item in items]

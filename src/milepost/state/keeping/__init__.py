@@ -1,1 +1,1 @@
-"""What operators do: jobs kept or deleted, merged, mended, imported. For the manager and above."""
+"""Operators' work: jobs kept or deleted, merged, mended, imported. For the manager and above."""

@@ -60,7 +60,7 @@ class Collected:
 
 @dataclass(slots=True)
 class _Tally:
-    """What has been done so far."""
+    """The work done so far."""
 
     deleted: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)

@@ -76,7 +76,7 @@ def store(loader: Loader, writer: Writer, draft: LogDraft) -> JobState:
 
 
 def provenance(loader: Loader, reader: Reader, job: StoredJob) -> Imported | None:
-    """What a job's log says of where it is from; None if it was not imported. One row."""
+    """The origin of a job by its log; None if it was not imported. One row."""
     for row in reader.rows(job.number, 0, 1):
         for fact in loader.facts(job, row):
             if isinstance(fact, Imported):

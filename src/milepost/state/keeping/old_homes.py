@@ -103,7 +103,7 @@ def old_home(path: str | Path) -> Path:
 
 
 def advice(home: Path, job_id: str) -> str:
-    """What an old home has to do with a job that is not here, as advice; `""` if nothing."""
+    """Advice on a job that is not here and is in an old home; `""` if it is not there."""
     from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
 
     names = prodigy_history.names_of(prodigy.read_home(home).jobs)

@@ -58,7 +58,7 @@ class QuarantinedRow:
 
 
 def quarantined(loader: Loader, job_id: str | None) -> Iterator[QuarantinedRow]:
-    """What was set aside, of one job or of all, oldest first, as of the moment of the first step.
+    """The rows set aside, of one job or of all, oldest first, as of the moment of the first step.
 
     Streamed: up to 256 rows, or a mebibyte of them, are read at once, in a transaction of their
     own. A row that was set aside stays as it is.

@@ -71,7 +71,7 @@ class Repair:
 
 @dataclass(slots=True)
 class _Survey:
-    """What a job needs. `state` is the last that verifies, `fence` the highest that is told of."""
+    """The needs of a job. `state` is the last that verifies, `fence` the highest in any row."""
 
     state: JobState
     fence: int
@@ -83,7 +83,7 @@ class _Survey:
     told: bool = False
 
     def steps(self) -> tuple[RepairStep, ...]:
-        """What is to be done, in words."""
+        """The steps to take, in words."""
         derived = "nothing"
         found: list[RepairStep] = []
         if self.lost is not None:
@@ -123,7 +123,7 @@ def find_entry(reader: Reader, job_id: str, url: str) -> StoredJob:
 
 
 def survey(loader: Loader, reader: Reader, job: StoredJob) -> Repair:
-    """What a repair of the job would do; nothing is changed. Cost: the log is read thrice."""
+    """The repair that the job needs; nothing is changed. Cost: the log is read thrice."""
     found = _look(loader, reader, job)
     return Repair(
         job_id=job.job_id,
@@ -209,7 +209,7 @@ def _beyond(loader: Loader, reader: Reader, job: StoredJob) -> tuple[Problem, ..
 
 
 def _look(loader: Loader, reader: Reader, job: StoredJob) -> _Survey | None:
-    """What the job needs; None if its first commit does not verify. Raises LifecycleChanged."""
+    """The needs of the job; None if its first commit does not verify. Raises LifecycleChanged."""
     stored: dict[int, StoredCheckpoint] = {}
     with suppress(StoreError):
         stored = {checkpoint.seq: checkpoint for checkpoint in reader.checkpoints(job.number)}
@@ -252,7 +252,7 @@ def _stands(
 
 
 def _look_at_end(reader: Reader, job: StoredJob, found: _Survey) -> None:
-    """What there is after the last state that verifies, and what should be."""
+    """The rows after the last state that verifies, as they are and as they should be."""
     last = found.state.seq
     noted: tuple[int, bytes] | None = None
     with suppress(StoreError):

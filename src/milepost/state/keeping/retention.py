@@ -295,7 +295,7 @@ def keep_of(for_: timedelta | None, reason: str, now_us: int) -> StoredKeep:
 
 
 def kept_of(job: StoredJob, keep: StoredKeep | None) -> Kept | None:
-    """What is stored about keeping `job`, for people."""
+    """The stored `keep` of `job`, for people."""
     if keep is None:
         return None
     set_at = instant(keep.set_at_us)

@@ -23,7 +23,7 @@ __all__ = ["SalvagedJob", "describe", "salvage"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalvagedJob:
-    """What was had of one job; `job_id` is empty where its entry is lost.
+    """The rows recovered of one job; `job_id` is empty where its entry is lost.
 
     `commits` and `items` (blocks of them) were copied, `aside_count` rows went into the
     quarantine of the new file. `gaps` could not be read at all. `repair` is what made the copy
@@ -117,6 +117,6 @@ def _chain_is_sound(loader: Loader, copied: Copied) -> bool:
 
 
 def describe(gap: Gap) -> str:
-    """What a gap leaves out, in words."""
+    """The commits that a gap leaves out, in words."""
     upto = "on, if there were any" if gap.last >= LAST else f"to {gap.last}"
     return f"{gap.source} from {gap.first} {upto}: {gap.problem}"

@@ -1,4 +1,4 @@
-"""What every part of the manager works with: the store, the clock, and what is known of jobs."""
+"""The core of the manager's parts: the store, the clock, and the known states of jobs."""
 
 from __future__ import annotations
 

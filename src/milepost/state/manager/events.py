@@ -47,7 +47,7 @@ def _tell(write: Write, state: JobState) -> None:
 
 
 class Events(Core):
-    """What happens to a job and its items, and leases to write it under."""
+    """Events of a job and its items, and leases to write them under."""
 
     def fire(
         self,

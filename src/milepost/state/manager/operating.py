@@ -23,7 +23,7 @@ __all__ = ["Operating"]
 
 
 class Operating(Core):
-    """What operators ask of a manager."""
+    """The methods of a manager for operators."""
 
     @property
     def upkeep(self) -> Upkeep:

@@ -32,7 +32,7 @@ _log: Final = logging.getLogger("milepost.state")
 
 
 class Records(Core):
-    """What is on record of a job: what happened, what came of it."""
+    """The record of a job: its history, its past states, its results."""
 
     def get_state_history(
         self, job_id: str, *, after: int = 0, upto: int | None = None

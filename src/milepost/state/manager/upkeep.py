@@ -1,4 +1,4 @@
-"""What an operator does for the store as a whole: repair, compaction, copies, old jobs imported.
+"""The operator's work on the store as a whole: repair, compaction, copies, imports.
 
 `manager.upkeep` is this object. What changes stored rows does so only with `apply=True`; without
 it, the answer says what would happen.

@@ -1,4 +1,4 @@
-"""Those who are at work on a manager, who are asked to leave before it is closed."""
+"""The users of a manager, such as runs, who are asked to leave before it is closed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is read back of jobs; nothing here writes. For all of state but its limits and stores."""
+"""Reading jobs back; nothing here writes. For all of state but its limits and stores."""

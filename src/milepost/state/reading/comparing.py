@@ -188,7 +188,7 @@ class _Comparing:
                     self._removed.add(key)
 
     def verdict(self, listing: Fingerprinted) -> InputComparison:
-        """What was found, once all items were read."""
+        """The comparison, once all items were read."""
         self._pack()
         verdict: Verdict = "same"
         if self._changed.count or self._reordered.count:

@@ -286,7 +286,7 @@ class Loader:
         return self.corrupt(job, last + 1, problem)
 
     def shelf(self, job: StoredJob) -> Shelf:
-        """What is stored of the job's items, read when it is first asked for."""
+        """The stored items of the job, read when they are first asked for."""
 
         def block_at(place: int) -> InputBlock:
             with self.store.reading() as reader:

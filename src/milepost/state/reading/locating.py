@@ -37,7 +37,7 @@ class Stands(Reached, Protocol):
 
 
 class _Known(NamedTuple):
-    """What was found of one job, as of its commit `seq`, whose digest is `digest`."""
+    """The places found in one job's log, as of its commit `seq`, whose digest is `digest`."""
 
     seqs: array[int]
     seq: int
@@ -109,7 +109,7 @@ class Locator:
         return Located(seqs, known.versions)
 
     def _usable(self, reader: Rows, job: StoredJob, key: _Key) -> _Known | None:
-        """What is known of the job, if the log that is read now has just that in it."""
+        """The places known of the job, if they fit the log that is read now."""
         with self._lock:
             known = self._known.get(key)
         if known is None:

@@ -1,4 +1,4 @@
-"""What the events in a log mean: roles, by the version of the lifecycle that wrote each commit."""
+"""The meaning of the events in a log: roles, by the version that wrote each commit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 
 class Meaning:
-    """What the events in the log of one job mean; `state` is any state of it, of this code.
+    """The meaning of the events in one job's log; `state` is any state of it, of this code.
 
     A version of before has names of its own for what this one means, and the upgrades know them.
     """

@@ -79,7 +79,7 @@ class Passages:
         return self._reader
 
     def batches(self, entries: Generator[_T]) -> Iterator[list[_T]]:
-        """What `entries`, which asks for rows as it goes, gives, read ahead a batch at a time.
+        """The output of `entries`, which asks for rows as it goes, read ahead a batch at a time.
 
         A batch is of few entries at first and of up to 4,096 later, and ends when a mebibyte was
         read for it. What was read before an error is given before it is raised. Raises JobAbsent,

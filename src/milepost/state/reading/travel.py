@@ -90,7 +90,7 @@ class StateDiff:
 
 
 def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int) -> StateDiff:
-    """What commits `before + 1` to `after` did. Raises CommitAbsent, ValueError if they cross.
+    """The work of commits `before + 1` to `after`. Raises CommitAbsent, ValueError if they cross.
 
     Cost: two states, one look at the rows between, and set operations on cells.
     """
@@ -265,7 +265,7 @@ def _by_value(items: Ledger, index: int) -> dict[Any, Any]:
 
 
 def _changed(old: Values, new: Values) -> Mapping[str, tuple[Any, Any]]:  # Any: as in Values
-    """What both have and is not the same as JSON: 1 and true are not."""
+    """The names that both have, with values that differ as JSON: 1 and true do."""
     both = [name for name in old if name in new]
     pairs = {name: (old[name], new[name]) for name in both}
     return MappingProxyType({n: (a, b) for n, (a, b) in pairs.items() if _json(a) != _json(b)})

@@ -88,7 +88,7 @@ class Verification:
 
 
 def store_problems(loader: Loader, reader: Reader) -> list[str]:
-    """What is wrong with the store as a whole: its medium, its entries, rows of no job.
+    """The problems of the store as a whole: its medium, its entries, rows of no job.
 
     Cost: the file is read once.
     """
@@ -138,7 +138,7 @@ def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
 
 
 def entry_of(job: StoredJob, state: JobState | Outline) -> StoredJob:
-    """What the entry of the job has to say, by its log."""
+    """The content that the job's entry should have, by its log."""
     return StoredJob(job.number, job.job_id, state.created_at_us, state.lifecycle.digest)
 
 
@@ -260,7 +260,7 @@ class _Work:
             self._add("INV-LEGAL", row.seq, message, NOTHING, mends=False)
 
     def _lost_from(self, seq: int) -> str:
-        """What cannot be folded any more from `seq` on."""
+        """The loss from `seq` on: commits that cannot be folded any more."""
         last, count = 0, 0
         with suppress(StoreError):
             for row in self._reader.rows(self._job.number, seq - 1):
@@ -313,7 +313,7 @@ class _Work:
         return f"{what}; the state is whole"
 
     def _carried(self, event: str) -> str:
-        """What comes with an event of items, in words."""
+        """The results and messages of an event of items, in words."""
         assert self.state is not None, "a body is looked at once the log was replayed"
         if isinstance(self.state, Outline):
             return f"what came with {event}"

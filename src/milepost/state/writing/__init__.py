@@ -1,1 +1,1 @@
-"""What changes a job: decisions, appended under the write lock. For all of state but reading."""
+"""Changing a job: decisions, appended under the write lock. For all of state but reading."""

@@ -21,7 +21,7 @@ from milepost.state.writing.staging import Staging
 __all__ = ["Existing", "add_items"]
 
 Existing: TypeAlias = Literal["refuse", "skip"]
-"""What becomes of an item whose key the job has already."""
+"""The choice for an item whose key the job has already."""
 
 _TRIES: Final = 20
 _WHAT: Final = "the list of items to be added"

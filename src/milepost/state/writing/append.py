@@ -53,7 +53,7 @@ _log: Final = logging.getLogger("milepost.store")
 
 
 class Moment(NamedTuple):
-    """What a decision may look at: the job as it stands under the write lock, and the time.
+    """The moment of a decision: the job as it stands under the write lock, and the time.
 
     `committed` is the state at the newest row; `state` also has what others add to this commit,
     which is `pending`. The `observer` tells which holders are alive.
@@ -126,7 +126,7 @@ class _Ticket:
 
     @property
     def answer(self) -> JobState | MilepostError:
-        """What the request came to."""
+        """The outcome of the request."""
         if self.error is not None:
             return self.error
         assert self.state is not None, "a ticket that was served has a state or an error"
@@ -406,7 +406,7 @@ def _kind(ticket: _Ticket) -> object:
 
 
 def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Draft]]:
-    """What alike tickets want, and the state after it; a refusal becomes its ticket's error."""
+    """The drafts for tickets that are alike, and the state after; a refusal is a ticket's error."""
     first, *others = tickets
     decision = first.decision
     if others and isinstance(decision, Joinable):

@@ -90,7 +90,7 @@ class Holding:
 
 
 def holding(observer: Observer, number: int, stored: StoredLease) -> Holding:
-    """What is known of the holder of the job numbered `number`; `stored` was read just before."""
+    """The holder of the job numbered `number`; `stored` was read just before."""
     verdict = observer.judge(number, stored)
     return Holding(
         owner=stored.owner,

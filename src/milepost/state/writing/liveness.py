@@ -38,7 +38,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Here:
-    """What an observer knows: its steady time, the timeline of that, and its processes.
+    """The knowledge of an observer: its steady time, the timeline of that time, and processes.
 
     `scope` is what its pids are names in, None where they cannot be told; `is_gone` is asked of
     processes of that scope alone. `host` is for people.

@@ -132,7 +132,7 @@ class NewJob:
     def _facts(
         self, loader: Loader, stagings: Mapping[str, Staging], runs: Mapping[str, list[Run]]
     ) -> tuple[JobCreated, list[Fact]]:
-        """What the first commit says of the job and of its items."""
+        """The facts of the first commit: the job and its items."""
         if not self.several and stagings:
             (staging,) = stagings.values()
             created = structs.replace(

@@ -13,7 +13,7 @@ _ROOT: Final = "the job"  # where a collection has the name of the machine that 
 
 
 class Params(NamedTuple):
-    """What the job begins with: its own parameters, and those that its items share.
+    """The parameters of a new job: its own, and the ones that its items share.
 
     `of_items` are those of the one collection, or those of each of several by its name.
     """

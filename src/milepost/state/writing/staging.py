@@ -108,7 +108,7 @@ class Staging:
         return None
 
     def check_staged(self, writer: Writer) -> list[Staged]:
-        """What is staged, this list and those that it is behind, and not swept by others.
+        """The staged items, of this list and of the lists before it, that others have not swept.
 
         Raises StagingExpired, and JobAbsent or JobReplaced where the job that has begun is gone.
         """
@@ -142,7 +142,7 @@ class Staging:
             _log.warning("job %s: items that were staged stay for now: %s", self._job_id, error)
 
     def entries(self) -> Iterator[Entry]:
-        """What was read, once more."""
+        """The items that were read, once more."""
         url, payloads = self._loader.store.url, self._loader.payloads
         for _, run in self._staged:
             with self._loader.store.reading() as reader:

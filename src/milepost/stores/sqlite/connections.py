@@ -244,7 +244,7 @@ class Connections:
             raise self.translation(error, errno_of(connection)) from error
 
     def translation(self, error: apsw.Error | UnicodeDecodeError, system_errno: int) -> StoreError:
-        """What an error of SQLite means for this store; see `translate`."""
+        """The error of ours for an error of SQLite; see `translate`."""
         return translate(error, self.url, self._busy_timeout_s, system_errno)
 
     def close(self, *, wait_s: float = -1) -> None:

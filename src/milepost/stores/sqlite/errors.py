@@ -19,11 +19,11 @@ from milepost.errors import (
 __all__ = ["NO_ROOM", "errno_of", "is_full", "translate"]
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system says where a disk, a quota or the allowed size of a file is used up."""
+"""The errors of the system for a disk, a quota or an allowed file size that is used up."""
 
 
 def errno_of(connection: apsw.Connection | None) -> int:
-    """What the system said to the connection last, 0 where there is none any more."""
+    """The system's last error for the connection, 0 where there is no connection any more."""
     try:
         return 0 if connection is None else int(connection.system_errno)
     except apsw.ConnectionClosedError:
@@ -44,7 +44,7 @@ def is_full(error: BaseException, system_errno: int) -> bool:
 def translate(
     error: apsw.Error | UnicodeDecodeError, url: str, waited_s: float = 0.0, system_errno: int = 0
 ) -> StoreError:
-    """What `error` means for the store at `url`.
+    """The error of ours for `error`, for the store at `url`.
 
     `waited_s` is how long a busy one was given, `system_errno` as for `is_full`.
     """

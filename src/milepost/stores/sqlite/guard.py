@@ -50,7 +50,7 @@ _LEAVE_LOG: Final = request(FREE, _CHECKING_IN, 1)  # of the turn the other byte
 
 
 class Guarding(Protocol):
-    """What a store asks of its guard. Not for two threads at once, but for `look`.
+    """The guard of one store. Not for two threads at once, but for `look`.
 
     In order: `hold`, then a connection is opened and has read, then `watch`. Afterwards turns are
     taken and given. At the end `loosen`, the connections are closed, then `close`.

@@ -1,4 +1,4 @@
-"""What this process holds of the files of its open stores: one set of descriptors for each file.
+"""The files that this process holds for its open stores: one set of descriptors each.
 
 To close a descriptor of a file drops SQLite's locks on it, whoever's it was. So those that are
 opened here are shared by all stores of the file, and closed with the last of them.
@@ -88,7 +88,7 @@ def _open(path: str) -> tuple[int, bool]:
 
 
 class _Table:
-    """What this process holds, by file.
+    """The files that this process holds.
 
     `lock` is never held while anybody waits. One thread may take it twice: a signal's handler may
     open a store, or fork.
@@ -128,7 +128,7 @@ def table_lock() -> threading.RLock:
 
 
 def join(place: Place, url: str, *, read_only: bool) -> Held:
-    """What is held of the file at `place`, for one guard more. Raises OSError, StoreError."""
+    """The descriptors of the file at `place`, for one guard more. Raises OSError, StoreError."""
     with _table.lock:
         held = _table.held.get(identity_of(os.stat(place.path)))
         if held is None:

@@ -1,4 +1,4 @@
-"""What became of a COMMIT that failed: nothing of it was written, or nobody can say.
+"""The outcome of a COMMIT that failed: nothing of it was written, or nobody can say.
 
 SQLite writes the frames of a commit behind the end of the log, the one that ends it last; it then
 flushes them and notes them in the index that all processes share. No room for a frame: the last

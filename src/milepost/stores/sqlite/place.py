@@ -13,7 +13,7 @@ _SETTLED_NS: Final = 3_000_000_000
 
 
 class Identity(NamedTuple):
-    """What tells one file from all others that there are."""
+    """The identity of a file among all files that there are."""
 
     device: int
     number: int
@@ -57,7 +57,7 @@ class Place:
         return (folder.st_ctime_ns, folder.st_ino, folder.st_dev) == self._unchanged
 
     def trouble(self, file: Identity, log: Identity | None, index: Identity | None) -> str:
-        """What is not in place; "" if the path names these. None is not looked for.
+        """The file that is not in place; "" if the path names these. None is not looked for.
 
         Safe for any number of threads.
         """

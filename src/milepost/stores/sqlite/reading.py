@@ -1,4 +1,4 @@
-"""What is asked of a SQLite store: every query on its rows, but those on blocks."""
+"""Queries on the rows of a SQLite store, all but the ones on blocks."""
 
 from __future__ import annotations
 

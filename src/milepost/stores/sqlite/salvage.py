@@ -50,7 +50,7 @@ class Gap(NamedTuple):
 
 
 class Copied(NamedTuple):
-    """What was copied of one job, by table; what was set aside; what could not be read."""
+    """The rows of one job that were copied, by table, were set aside, or could not be read."""
 
     number: int
     job_id: str

@@ -21,7 +21,7 @@ NUMBERS: Final = (1 << (63 - SHIFT)) - 1
 
 
 class Step(NamedTuple):
-    """What leads from the format before to `version`.
+    """The step from the format before to `version`.
 
     `sql` is run in one transaction with the new version. `absent` is run, in the temporary
     schema, by those who read an older file and may not change it: it stands in for what the

@@ -24,7 +24,7 @@ LEASE_FUNCTION: Final = "milepost_lease_seal"
 LEASE_COLUMNS: Final = (
     "job, owner, fence, expires_at_us, ttl_us, renewed_us, timeline, pid_scope, pid, pid_started"
 )
-"""What `lease_seal` is given, in order."""
+"""The arguments of `lease_seal`, in order."""
 
 _LEASE: Final = 4  # columns that the first formats had
 _BYTES: Final = 16

@@ -28,7 +28,7 @@ NOT_HERE: Final = (apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError)
 
 
 class _Print(NamedTuple):
-    """What tells whether a file was changed or replaced."""
+    """The print of a file, which shows whether it was changed or replaced."""
 
     device: int
     number: int

@@ -142,7 +142,7 @@ class SqliteStore:
         return Writing(self._connections, self._writer())
 
     def check(self) -> list[str]:
-        """What SQLite finds wrong with the file as a file.
+        """The problems of the file as a file, by SQLite.
 
         Cost: the file is read once.
         """

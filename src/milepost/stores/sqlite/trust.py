@@ -62,7 +62,7 @@ _BY_ANALYZE: Final = frozenset(
         ),
     }
 )
-"""What SQLite's own ANALYZE adds, and nobody has to mind."""
+"""Tables that SQLite's own ANALYZE adds, which nobody has to mind."""
 
 
 class _Made(NamedTuple):
@@ -194,7 +194,7 @@ def _short(what: object) -> str:
 
 @cache
 def _intended(version: int) -> frozenset[_Made]:
-    """What a new file of that format is made of."""
+    """The statements that make a new file of that format."""
     connection = apsw.Connection(":memory:")
     try:
         enable(connection)

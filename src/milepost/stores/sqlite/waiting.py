@@ -63,7 +63,7 @@ class Patience:
         return True
 
     def insist(self, action: Callable[[], _T]) -> _T:
-        """What `action` gives, once the file is not busy any more; it must bear being repeated.
+        """The answer of `action`, once the file is not busy any more; it must bear being repeated.
 
         For what SQLite gives up at once, without asking its busy handler: to change the journal
         mode, to read while the log of a crashed process is recovered. Raises BusyError or

@@ -1,4 +1,4 @@
-"""What changes a SQLite store: every statement on its rows, but those on blocks."""
+"""Statements that change the rows of a SQLite store, all but the ones on blocks."""
 
 from __future__ import annotations
 
