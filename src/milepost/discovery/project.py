@@ -17,6 +17,7 @@ from milepost.discovery.modules import module_at
 __all__ = ["Listed", "listed"]
 
 _NAME: Final = re.compile(r"(?m)^lifecycle:[ \t]*([a-z][a-z0-9_]{0,38})[ \t]*(?:#.*)?$")
+_NAME_IT: Final = "say --lifecycle"
 _ADVICE: Final = (
     "is not on Python's path, and nothing is imported from a folder because a command is called in"
     " it: install the project, or say --lifecycle"
@@ -51,14 +52,14 @@ def _listed(project: Path) -> Iterator[Listed]:
         entries = told.get("lifecycles", [])
         pairs = [(each["source"], each["python"]) for each in entries if "python" in each]
         files = [(project.parent / source, project.parent / python) for source, python in pairs]
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         yield Listed(str(project), None, None, f"it cannot be read: {error}")
         return
     for source, python in files:
-        yield _of(source, python)
+        yield _of(source, python, project.parent.resolve())
 
 
-def _of(source: Path, python: Path) -> Listed:
+def _of(source: Path, python: Path, project: Path) -> Listed:
     try:
         name = _NAME.search(_text(source))
     except (OSError, ValueError) as error:
@@ -66,6 +67,8 @@ def _of(source: Path, python: Path) -> Listed:
     if name is None:
         return Listed(str(source), None, None, "it does not begin with the name of a lifecycle")
     file = (python / f"{name[1]}.py").resolve()
+    if not file.is_relative_to(project):
+        return Listed(name[1], file, None, f"{file} is not in the project: {_NAME_IT} {file}")
     if not file.is_file():
         return Listed(name[1], file, None, f"{file} is not there yet: `milepost compile` writes it")
     module = module_at(file)
@@ -74,5 +77,7 @@ def _of(source: Path, python: Path) -> Listed:
 
 
 def _text(path: Path) -> str:
+    if not path.is_file():  # a pipe would be waited for
+        raise OSError(f"{path} is no file")
     with path.open(encoding="utf-8") as file:
         return file.read(_MOST_BYTES)

@@ -164,6 +164,7 @@ def test_nothing_is_run_because_a_command_is_called_in_its_folder(
         "[tool.milepost]\nlifecycles = [{ python = 'src' }]\n",
         "[tool.milepost]\nlifecycles = [{ source = 'none.yaml', python = 'src' }]\n",
         "tool = 1\n",
+        "tool.milepost.lifecycles = " + "[" * 5_000 + "]" * 5_000 + "\n",
     ],
 )
 def test_a_project_that_says_nothing_is_no_trouble(
@@ -175,6 +176,30 @@ def test_a_project_that_says_nothing_is_no_trouble(
     done = CliRunner().invoke(main, ["lifecycles"])
     assert done.exit_code == 0, done.output
     assert "cannot be read" in done.output
+
+
+def test_a_project_names_nothing_but_its_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is installed elsewhere is not imported for it, and a pipe is not waited for."""
+    home = tmp_path / "project"
+    home.mkdir()
+    os.mkfifo(home / "pipe.yaml")
+    (home / "evil.yaml").write_text("lifecycle: antigravity\n", encoding="utf-8")
+    library = Path(os.__file__).parent
+    (home / "pyproject.toml").write_text(
+        "[tool.milepost]\nlifecycles = [\n"
+        '  { source = "pipe.yaml", python = "." },\n'
+        f'  {{ source = "evil.yaml", python = "{library}" }},\n]\n',
+        encoding="utf-8",
+    )
+    assert (library / "antigravity.py").is_file(), "control: it could be imported"
+    monkeypatch.chdir(home)
+    done = CliRunner().invoke(main, ["lifecycles"])
+    assert done.exit_code == 0, done.output
+    assert "is no file" in done.output
+    assert "antigravity.py is not in the project" in done.output
+    assert "antigravity" not in sys.modules
 
 
 def test_installed_packages_bring_theirs(shell: Shell, tmp_path: Path, store: Path) -> None:
