@@ -146,9 +146,12 @@ class Ledger:
 
     def enabled(self, event: str) -> BitMap:
         """The members that would take `event`, guards included. O(cells)."""
-        found = bitmap()
+        machine, found = self.machine, bitmap()
         for (state, values), members in self.cells.items():
-            if event in self.machine.enabled(state, self.context(values)):
+            decide = machine.rows.get(state, {}).get(event)
+            if decide is not None and (
+                machine.uses_payload(state, event) or decide(self.context(values), {}) is not None
+            ):
                 found = found | members
         return found
 

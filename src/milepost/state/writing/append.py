@@ -30,6 +30,7 @@ from milepost.errors import (
     StoreForked,
     ValueInvalid,
 )
+from milepost.items.ledgers import new_cells
 from milepost.job.fold import apply
 from milepost.job.state import JobState, changed
 from milepost.job.upgrade import migration
@@ -481,13 +482,9 @@ def _check_numbers(before: JobState, after: JobState) -> None:
             _check_number(value, f"job {after.id}: its variable '{name}'")
     if after.items is before.items:
         return
-    known = before.ledgers
-    for name, ledger in after.ledgers.items():
-        old = known[name].cells if name in known else {}
-        for cell in ledger.cells:
-            if cell not in old:
-                for value in cell[1]:
-                    _check_number(value, f"job {after.id}: a variable of an item")
+    for cell in new_cells(before.items, after.items):
+        for value in cell[1]:
+            _check_number(value, f"job {after.id}: a variable of an item")
 
 
 def _check_number(value: object, what: str) -> None:
