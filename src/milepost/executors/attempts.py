@@ -70,44 +70,53 @@ class Timed(NamedTuple):
     took_s: float
 
 
-def attempt(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Timed:
-    """What `map_fn` makes of `item`; raises nothing that `map_fn` raises as an Exception."""
+def attempt(map_fn: Callable[[Item], object], item: Item, limits: Limits, *, typed: bool) -> Timed:
+    """The outcome of `map_fn` for `item`; raises nothing that `map_fn` raises as an Exception.
+
+    `typed` says that the result is not of any JSON, but of a type that the lifecycle gives it.
+    """
     began_s = time.perf_counter()
-    outcome = outcome_of(lambda: map_fn(item), "the result", limits)
+    outcome = outcome_of(lambda: map_fn(item), "the result", limits, typed=typed)
     return Timed(outcome, time.perf_counter() - began_s)
 
 
-async def attempt_awaited(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Timed:
+async def attempt_awaited(
+    map_fn: Callable[[Item], object], item: Item, limits: Limits, *, typed: bool
+) -> Timed:
     """As `attempt`; what `map_fn` gives is awaited if it can be."""
     began_s = time.perf_counter()
-    outcome = await _outcome_awaited(map_fn, item, limits)
+    outcome = await _outcome_awaited(map_fn, item, limits, typed=typed)
     return Timed(outcome, time.perf_counter() - began_s)
 
 
-async def _outcome_awaited(map_fn: Callable[[Item], object], item: Item, limits: Limits) -> Outcome:
+async def _outcome_awaited(
+    map_fn: Callable[[Item], object], item: Item, limits: Limits, *, typed: bool
+) -> Outcome:
     try:
         value = map_fn(item)
         if isawaitable(value):
             value = await value
     except Exception as error:  # noqa: BLE001  as in `outcome_of`
         return failure_of(error)
-    return outcome_of(lambda: value, "the result", limits)
+    return outcome_of(lambda: value, "the result", limits, typed=typed)
 
 
-def outcome_of(call: Callable[[], object], what: str, limits: Limits) -> Outcome:
+def outcome_of(call: Callable[[], object], what: str, limits: Limits, *, typed: bool) -> Outcome:
     """What `call` gave, checked to be JSON within `limits`; `what` names it in messages."""
     try:
         value = call()
     except Exception as error:  # noqa: BLE001  the edge to the user's code: anything may come
         return failure_of(error)
     try:
-        return checked(value, what, limits)
+        return checked(value, what, limits, typed=typed)
     except ValueInvalid as error:
         return failure_of(error)
 
 
-def checked(value: object, what: str, limits: Limits) -> Given:
+def checked(value: object, what: str, limits: Limits, *, typed: bool) -> Given:
     """`value` as what a call gave. Raises ValueInvalid if it is no JSON within `limits`."""
+    if typed and isinstance(value, bytes):  # whoever records it knows whether it may be that
+        return Given(value=value, size_bytes=len(value) * 4 // 3)
     encoded = encode_value(value, what)
     if len(encoded) > limits.value_max_bytes:  # whoever records it warns of what is large
         check_value(limits, lambda: what, encoded)

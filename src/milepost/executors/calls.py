@@ -99,10 +99,10 @@ class Calls:
         """How many calls the executor has that have not ended, those given up among them."""
         return len(self._calls) + len(self._given_up)
 
-    def begin(self, ordinal: int, function: MapFn, item: Item) -> None:
+    def begin(self, ordinal: int, function: MapFn, item: Item, *, typed: bool) -> None:
         """Have a worker call `function`. An executor that takes no more counts as broken."""
         try:
-            future = self._submitted(function, item)
+            future = self._submitted(function, item, typed=typed)
         except RuntimeError as error:  # broken, or shut down by its owner
             future = Future()
             future.set_exception(BrokenExecutor(str(error)))
@@ -110,10 +110,10 @@ class Calls:
         self._calls[future] = _Call(ordinal, self._clock())
         future.add_done_callback(self._ended.put)
 
-    def _submitted(self, function: MapFn, item: Item) -> Future[Timed]:
+    def _submitted(self, function: MapFn, item: Item, *, typed: bool) -> Future[Timed]:
         if isinstance(self._executor, CoroutineExecutor):
-            return self._executor.submit(attempt_awaited, function, item, self._limits)
-        return self._executor.submit(attempt, function, item, self._limits)
+            return self._executor.submit(attempt_awaited, function, item, self._limits, typed=typed)
+        return self._executor.submit(attempt, function, item, self._limits, typed=typed)
 
     def wake(self) -> None:
         """Make `wait` return; safe in a signal handler."""

@@ -39,14 +39,13 @@ def payload_of(
     what = f"the result of {phase.state}"
     match phase.output:
         case "result":
-            return {phase.field: checked(output, what, limits).value}
+            return {phase.field: checked(output, what, limits, typed=phase.typed).value}
         case "variables":
             variables = _variables_of(output, phases)
-            return {phase.field: checked(variables, "the variables", limits).value}
+            return {phase.field: checked(variables, "the variables", limits, typed=False).value}
         case "payload":
             given = cast("Mapping[str, Any] | None", output)
-            payload = dict(state.machine.payload(phase.ends_by, given))
-            return dict(checked(payload, what, limits).value)
+            return dict(state.machine.payload(phase.ends_by, given))
         case "nothing":
             if output is not None:
                 _log.warning(

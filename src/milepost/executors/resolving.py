@@ -133,6 +133,7 @@ class _Resolving:
             and not self._required(self._machine, phase.ends_by),
             output=output,
             field=name,
+            typed=output == "result" and self._typed(self._machine),
             reads_results=self._reads_results(upto),
         )
 

@@ -310,10 +310,10 @@ class Running:
                 self._failed(state, ended.ordinal, ended.outcome)
         inputs = self.state.inputs
         for ordinal in turn.begun:
-            call = self.words.of(state, ordinal).call
-            assert call is not None, "none begins without"
+            words = self.words.of(state, ordinal)
+            assert words.call is not None, "none begins without"
             item = Item(key=inputs.key(ordinal), value=inputs.value(ordinal))
-            self.calls.begin(ordinal, call, item)
+            self.calls.begin(ordinal, words.call, item, typed=words.typed)
             self._last_begun = ordinal
 
     def _failed(self, state: JobState, ordinal: int, why: NotGiven) -> None:

@@ -144,7 +144,8 @@ class PhaseWords:
     """How a run gets through one phase of the job.
 
     `call` is the function for it; a phase that `passes` needs none. What the function gives goes
-    into the ending event as `output` says, into `field` where that is one. It reads the results
+    into the ending event as `output` says, into `field` where that is one; `typed` says that this
+    is not any JSON. It reads the results
     of items if `reads_results`, otherwise the job's state.
     """
 
@@ -155,6 +156,7 @@ class PhaseWords:
     passes: bool
     output: Output
     field: str
+    typed: bool
     reads_results: bool
 
 

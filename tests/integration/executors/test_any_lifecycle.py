@@ -609,3 +609,32 @@ def test_a_run_that_is_stopped_hands_back_by_the_lifecycles_own_event(
     assert outcome.state.progress.pending == 2
     assert "lay_down" in events(manager)
     assert run(manager, "j", grade, pages, executor=pool).phase == "printed"
+
+
+def test_results_and_payloads_may_be_bytes(pool: ThreadPoolExecutor) -> None:
+    """They are no JSON; where the lifecycle wants JSON, they fail the attempt as before."""
+    text = edited(
+        REVIEW,
+        (" + papers.returned == 0", " == 0"),
+        ("grade: {type: int}", "grade: {type: bytes}"),
+        ("pages: {type: int}", "pages: {type: bytes}"),
+    )
+    manager = managed(text)
+    manager.create_job(["a", "b"], job_id="j")
+
+    def scan(item: Item) -> object:
+        return b"\xff" if item.key == "a" else "text"
+
+    outcome = run(manager, "j", scan, lambda results: b"\x00", executor=pool)
+    assert (outcome.phase, outcome.done_count, outcome.failure_count) == ("printed", 1, 1)
+    assert dict(manager.results("j")) == {"a": "/w=="}
+    assert manager.result("j") == "AA=="
+    assert "not of type bytes" in manager.failures("j")["b"][0].message
+
+    manager = managed(edited(ORDER, ("receipt: {type: str}", "receipt: {type: bytes}")))
+    manager.create_job(job_id="j")
+    phases = {
+        "received": lambda state: {},
+        "charging": lambda state: {"receipt": b"\xff", "cents": 1},
+    }
+    assert run(manager, "j", phases=phases).phase == "packing"
