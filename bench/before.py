@@ -1,4 +1,4 @@
-"""What one durable record costs now, as a multiple of what it cost at another revision.
+"""What a durable record, a step and a plan cost now, as multiples of another revision's costs.
 
 `python bench/before.py --against REV` builds REV in a worktree of its own and lets processes of
 both take turns, in thin slices, each on a store of its own in the same folder. Wall time has the
@@ -31,19 +31,21 @@ SUBJECTS: Final = {
     "full": ("one record, full", "full", "alone"),
     "process": ("one record, process", "process", "alone"),
     "coroutines": ("64 coroutines, full", "full", "awaited"),
+    "steps": ("one step of an item", "process", "stepped"),
+    "plans": ("one recovery plan of 10,000 items", "process", "planned"),
 }
-"""What is measured: its name in the table, the durability, and how the records are made."""
+"""What is measured: its name in the table, the durability, and what a turn does."""
 
 
 class Cost(NamedTuple):
-    """Of one record, in microseconds: what passed, and what processors worked in this process."""
+    """Of one turn's record, step or plan, in microseconds: wall time, and processor time."""
 
     wall_us: float
     processor_us: float
 
 
 class Recorder:
-    """A process that imports `milepost` from `source` and records when it is told to."""
+    """A process that imports `milepost` from `source` and takes a turn when it is told to."""
 
     def __init__(self, source: Path, store: Path, durability: str, how: str) -> None:
         self._process = subprocess.Popen(
@@ -137,7 +139,7 @@ def figures(
             f"{name}, {by}",
             [getattr(cost, field) for cost in now],
             (args.against, [getattr(cost, field) for cost in then]),
-            unit="µs/record",
+            unit="µs each",
             budget=BUDGET,
         )
 
