@@ -76,10 +76,15 @@ class Ledger:
 
     @staticmethod
     def restore(machine: Machine, params: Values, cells: Iterable[SnapshotCell]) -> Ledger:
-        """The ledger whose `dump` gave `cells`. Raises ValueError if a member is in two."""
+        """The ledger whose `dump` gave `cells`.
+
+        Raises ValueError if a member is in two, or where a cell has not a value for each variable.
+        """
         restored: dict[Cell, BitMap] = {}
         seen = bitmap()
         for cell in cells:
+            if len(cell.values) != len(machine.owned):
+                raise ValueError(f"{len(cell.values)} values are not those of its variables")
             members = bitmap(BitMap.deserialize(cell.members).to_array())
             restored[cell.state, tuple(cell.values)] = members
             seen = seen | members
@@ -211,4 +216,6 @@ class Ledger:
 
     def context(self, values: tuple[Any, ...]) -> Values:
         """The context of the members of a cell with these values, parameters included."""
-        return {**self.params, **dict(zip(self.machine.owned, values, strict=True))}
+        context = dict(self.params)
+        context.update(zip(self.machine.owned, values, strict=False))  # as many: `restore` checks
+        return context
