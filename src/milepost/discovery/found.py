@@ -84,14 +84,22 @@ def discover(
 ) -> Discovery:
     """The lifecycles that are named, and those that the surroundings have.
 
-    Each as `MODULE[:NAME]` or `FILE.py[:NAME]`: those `named`, which are also looked for in the
-    `folder` (the current one), then those of the variable MILEPOST_LIFECYCLES, whose files need
-    whole paths. Then those that the project lists which the folder is in, where Python finds
-    their modules by itself; those of installed packages, by the entry points milepost.lifecycles;
-    and the built-in one. Where two have one name, the one that comes first is used. With each
-    come the tables of its earlier versions. Raises LifecycleAbsent for one that was named and
-    cannot be had, LifecycleUnfit where two that were named have one name. What the surroundings
-    have and cannot be had is told in the answer.
+    In this order, and the first of a name is used: those that are `named`; those of the variable
+    MILEPOST_LIFECYCLES; those that the project of the `folder` lists, where Python finds their
+    modules by itself; those of installed packages, by the entry points milepost.lifecycles; the
+    built-in one. With each come the tables of its earlier versions. What the surroundings have
+    and cannot be had is in `troubles` of the answer.
+
+    Args:
+        named: Each is `MODULE[:NAME]` or `FILE.py[:NAME]`; modules are looked for in the `folder`
+            too, after all that Python finds.
+        environ: The variables of the process, if they are not given. Files in it need whole paths.
+        folder: The current folder, if it is not given.
+
+    Raises:
+        LifecycleAbsent: One that was named, or that the variable names, cannot be had.
+        LifecycleUnfit: Two that are named in one place have one name.
+
     """
     folder = Path.cwd() if folder is None else folder
     environ = os.environ if environ is None else environ
