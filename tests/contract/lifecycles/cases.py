@@ -302,10 +302,10 @@ _TICKET = Case(
         **_without(
             "task", results="result", failures="failure", dead_letters="dead", requeue="dead"
         ),
-        **_without("ticket", result="result"),
+        **_without("ticket", result="result", run="phases"),
     },
 )
 
-CASES: Final = (_BUILT_IN, _renamed(_BUILT_IN), _REVIEW, _ORDER, _SHOP, _TICKET)
+CASES: Final = (_BUILT_IN, _renamed(_BUILT_IN), _REVIEW, _ORDER, _SHOP, _TRANSFER, _TICKET)
 
 Drive = Callable[[Case], None]

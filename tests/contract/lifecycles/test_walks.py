@@ -19,7 +19,7 @@ from milepost.machine import Lifecycle
 from milepost.testing import FakeClock
 from milepost_codegen.findings import DefinitionError
 from tests.integration.many.orders import ORDERS_1, ORDERS_2
-from tests.integration.shapes.lifecycles import APPROVAL
+from tests.integration.shapes.lifecycles import APPROVAL, SHIPPING
 from tests.unit.compiler.diff.test_properties import versions
 from tests.unit.compiler.diff.versions import Data
 from tests.unit.compiler.lifecycles import SMALL
@@ -46,8 +46,7 @@ def _texts() -> dict[str, str]:
     found = {path.stem: path.read_text(encoding="utf-8") for path in files}
     found |= {"built_in": BUILT_IN, "built_in_1": BUILT_IN_1}
     found |= {"renamed": RENAMED, "renamed_1": RENAMED_1, "small": SMALL}
-    found |= {"approval": APPROVAL, "o1": ORDERS_1, "o2": ORDERS_2}
-    return {name: text for name, text in found.items() if name != "transfer"}
+    return found | {"shipping": SHIPPING, "approval": APPROVAL, "o1": ORDERS_1, "o2": ORDERS_2}
 
 
 TEXTS = _texts()
@@ -127,7 +126,7 @@ def test_random_lifecycles_are_kept(data: Data, seed: int) -> None:
     _walked(at_once(json.dumps(data)), random.Random(seed))  # noqa: S311 no secret
 
 
-@pytest.mark.parametrize("name", ["built_in", "shop", "rich_example", "yarn_rm_app"])
+@pytest.mark.parametrize("name", ["built_in", "shop", "transfer", "rich_example", "yarn_rm_app"])
 def test_mutated_lifecycles_are_kept(name: str) -> None:
     """Lines dropped and words swapped: whatever still compiles is kept, or refused at `open`."""
     chance = random.Random(name)  # noqa: S311 no secret
