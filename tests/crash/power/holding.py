@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from milepost import StateManager
 from milepost.errors import StateError, StoreUnreadable
-from milepost.state.recovery import REASONS
 
 PASSED_OVER = "commits in its -wal file are passed over"
 
@@ -92,7 +91,7 @@ def _promises(manager: StateManager, job_id: str) -> Iterable[str]:
     """
     state = manager.get_state(job_id)
     plan = manager.recover_from_checkpoint(job_id)
-    planned = [key for reason in REASONS for key in plan.parts[reason]]
+    planned = [key for keys in plan.parts.values() for key in keys]
     if not len(planned) == len(set(planned)) == state.items.count:
         yield "the plan is no partition of the items"
     times = Counter(
