@@ -1,0 +1,1 @@
+"""A shop that keeps its orders with Milepost, by a lifecycle of its own."""
