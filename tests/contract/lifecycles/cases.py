@@ -6,7 +6,7 @@ hand, so that it is known from elsewhere than from the compiled roles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,7 +18,7 @@ from .compiling import BUILT_IN, BUILT_IN_1, ROOT, lifecycle_of
 from .model import Act, Model
 from .spelling import RENAMED, RENAMED_1, spell
 
-__all__ = ["CASES", "Case", "Drive"]
+__all__ = ["CASES", "Case"]
 
 _FOLDER: Final = Path(__file__).parent / "definitions"
 
@@ -30,7 +30,8 @@ class Case:
     `parts` are the items after the script by the part of the plan they are in, `attempts` how
     often those were begun that were begun at all, `causes` why attempts of an item failed until
     then. `results` and `result` are what is recorded at the end. `absent` says which questions the
-    lifecycle has no role for: the role, and the machine that lacks it.
+    lifecycle has no role for: the role, and the machine that lacks it. A run gives each item its
+    place as its result, after `lead`, and the phases what is in `outputs`.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Case:
     ended: str = "completed"
     cancel: Act = ()
     absent: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lead: tuple[Act, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
     def begun(self) -> Model:
         """A new job of it."""
@@ -109,6 +112,7 @@ _BUILT_IN = Case(
     phase="map",
     end="completed",
     cancel=_job("cancel", reason="not wanted"),
+    outputs={"reduce": 17},
 )
 
 
@@ -142,6 +146,7 @@ def _renamed(case: Case) -> Case:
         phase=spell(case.phase),
         end=spell(case.end),
         cancel=spelt(case.cancel),
+        outputs={spell(phase): value for phase, value in case.outputs.items()},
     )
 
 
@@ -170,7 +175,9 @@ _REVIEW = Case(
     phase="reading",
     end="announced",
     cancel=_job("withdraw"),
-    absent=_without("submission", failures="failure", dead_letters="dead", requeue="dead"),
+    absent=_without(
+        "submission", failures="failure", dead_letters="dead", requeue="dead", run="failure"
+    ),
 )
 
 _ORDER = Case(
@@ -193,6 +200,8 @@ _ORDER = Case(
     phase="charging",
     end="delivered",
     cancel=_job("cancel"),
+    lead=(_job("pay", details={"basket": ["tea"]}),),
+    outputs={"charging": {"receipt": 4711}, "shipping": {"track": "X1"}},
     absent=_without(
         "order", results="result", failures="failure", dead_letters="dead", requeue="dead"
     ),
@@ -250,6 +259,8 @@ _SHOP = Case(
     phase="filling",
     end="sent",
     cancel=_job("drop"),
+    lead=(_job("check_out"),),
+    outputs={"sending": "P9"},
 )
 
 _TRANSFER = Case(
@@ -278,6 +289,7 @@ _TRANSFER = Case(
     result={"bytes": 61},
     phase="reading",
     end="over",
+    outputs={"writing": {"bytes": 61}},
     absent=_without("file", requeue="requeue"),
 )
 
@@ -307,5 +319,3 @@ _TICKET = Case(
 )
 
 CASES: Final = (_BUILT_IN, _renamed(_BUILT_IN), _REVIEW, _ORDER, _SHOP, _TRANSFER, _TICKET)
-
-Drive = Callable[[Case], None]
