@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pyroaring import BitMap
@@ -74,8 +74,7 @@ def apply(state: JobState, fact: Fact) -> JobState:
     """
     match fact:
         case ItemsFired():
-            collection, _, moves = _item_moves(state, fact)
-            return changed(state, items=after(state.items, collection, moves))
+            return _items_fired(state, fact)
         case JobFired():
             return _fired(state, fact)
         case LeaseTaken():
@@ -132,16 +131,36 @@ def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
     return Trace(step=step, moves=moves)
 
 
+def _items_fired(state: JobState, fact: ItemsFired) -> JobState:
+    items = state.items
+    if isinstance(items, Ledger):  # as nearly always, and as fast as it can be
+        return changed(state, items=items.after(_moves_of_all(state, items, fact)))
+    collection, _, moves = _item_moves(state, fact)
+    return changed(state, items=after(items, collection, moves))
+
+
 def _item_moves(state: JobState, fact: ItemsFired) -> Moves:
     items = state.items
     if isinstance(items, Ledger):
-        ((name, collection),) = state.lifecycle.collections.items()
-        ledger = items
-    else:
-        name = _collection(items, fact)
-        collection = state.lifecycle.collections[name]
-        ledger = items.by_name[name]
-    accepted = collection.accepts.get(state.phase, ())
+        (name,) = state.lifecycle.collections
+        return Moves(name, fact.event, _moves_of_all(state, items, fact))
+    name = _collection(items, fact)
+    accepts = state.lifecycle.collections[name].accepts
+    return Moves(name, fact.event, _moves_in(state, items.by_name[name], accepts, fact))
+
+
+def _moves_of_all(state: JobState, ledger: Ledger, fact: ItemsFired) -> list[Move]:
+    """What the items of a fact do, in a job with one collection, which `ledger` is of."""
+    for collection in state.lifecycle.collections.values():
+        return _moves_in(state, ledger, collection.accepts, fact)
+    raise AssertionError("a job with a ledger of its own has one collection")
+
+
+def _moves_in(
+    state: JobState, ledger: Ledger, accepts: Mapping[str, tuple[str, ...]], fact: ItemsFired
+) -> list[Move]:
+    """What the items of a fact do, which are all of one collection."""
+    accepted = accepts.get(state.phase, ())
     if fact.event not in accepted:
         raise TransitionRefused(
             machine=ledger.machine.name,
@@ -151,7 +170,7 @@ def _item_moves(state: JobState, fact: ItemsFired) -> Moves:
             reason="the job's phase accepts no such event of its items",
             subject=f"items of job {state.id}",
         )
-    return Moves(name, fact.event, _moves(state, ledger, fact.event, fact.ordinals, fact.payloads))
+    return _moves(state, ledger, fact.event, fact.ordinals, fact.payloads)
 
 
 def _collection(items: Ledgers, fact: ItemsFired) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
 import msgspec
+from pyroaring import BitMap
 
 from milepost import arguments
 from milepost.errors import (
@@ -180,30 +181,41 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
     """The drafts of `wanted`: neighbours with the same event become one fact."""
     state = moment.state
     drafts: list[Draft] = []
-    run = _Run("", None)
+    run: _Run | None = None
     done = parts_in(state.items, done_states)
     count = state.items.count if state.inputs is moment.committed.inputs else 0
     for checked in wanted:
         request, readable, body, collection = checked
         if isinstance(request, JobEvent):
-            run.end(drafts)
+            if run is not None:
+                run.end(drafts)
+                run = None
             drafts.append(Draft(JobFired(request.event, readable), body))
             continue
         ordinal = request.item
         if type(ordinal) is not int or not 0 <= ordinal < count:
             ordinal = _ordinal(moment, request.item)
-        is_done = any(ordinal in part for part in done)
-        if is_done and _recorded(moment, ordinal, checked, locator):
+        if _is_in(ordinal, done) and _recorded(moment, ordinal, checked, locator):
             continue
         if collection is not None:
             _check_collection(state, ordinal, collection)
-        if request.event != run.event or collection != run.collection or ordinal in run.bodies:
-            run.end(drafts)
+        alike = run is not None and run.event == request.event and run.collection == collection
+        if run is None or not alike or ordinal in run.bodies:
+            if run is not None:
+                run.end(drafts)
             run = _Run(request.event, collection)
         run.bodies[ordinal] = body
         run.readable.append(readable)
-    run.end(drafts)
+    if run is not None:
+        run.end(drafts)
     return drafts
+
+
+def _is_in(ordinal: int, parts: list[BitMap]) -> bool:
+    for part in parts:  # noqa: SIM110 of every record: a generator costs more than the look
+        if ordinal in part:
+            return True
+    return False
 
 
 def _check_collection(state: JobState, ordinal: int, collection: str) -> None:
@@ -224,13 +236,11 @@ class _Run:
         self.bodies: dict[int, dict[str, msgspec.Raw] | None] = {}  # by ordinal, in order
 
     def end(self, drafts: list[Draft]) -> None:
-        """Add the fact, if there is one."""
-        if self.bodies:
-            payloads = self.readable if any(self.readable) else None
-            fact = ItemsFired(self.event, list(self.bodies), payloads)
-            bodies = list(self.bodies.values())
-            drafts.append(Draft(fact, bodies if any(bodies) else None))
-            self.bodies = {}
+        """Add the fact, which has an item at least."""
+        payloads = self.readable if any(self.readable) else None
+        fact = ItemsFired(self.event, list(self.bodies), payloads)
+        bodies = list(self.bodies.values())
+        drafts.append(Draft(fact, bodies if any(bodies) else None))
 
 
 def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator | None) -> bool:
@@ -366,7 +376,9 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
             readable[name] = _variables(machine, event, name, value, limits)
         else:
             try:
-                encoded = encode_value(as_json(value, part.type), name)
+                encoded = encode_value(
+                    value if part.type == "json" else as_json(value, part.type), name
+                )
             except ValueInvalid as error:
                 error.what = _named(request, name)
                 raise
