@@ -13,7 +13,7 @@ import pytest
 from milepost import JobAbsent, StateManager
 from milepost.errors import MilepostError, StoreAbsent
 from milepost.state.manager.upkeep import Upkeep
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog
 from milepost.stores.sqlite import reading as sqlite_reading
 from tests.integrity.sample import PAGE_BYTES, answers, make
 
@@ -119,7 +119,7 @@ def test_the_sweep_finds_what_an_unchecked_reader_believes(
         )
         monkeypatch.setattr(Upkeep, "check_store", lambda self: [])
     elif check == "the end of the log":
-        monkeypatch.setattr(Loader, "check_end", lambda self, *args: None)
+        monkeypatch.setattr(JobLog, "check_end", lambda self, *args: None)
     else:
         monkeypatch.setattr("milepost.state.reading.loading.decode_commit", _believing)
         monkeypatch.setattr("milepost.state.reading.results.decode_commit", _believing)

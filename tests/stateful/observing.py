@@ -36,9 +36,9 @@ def folded_from_nothing(url: str, job_id: str) -> JobState:
     try:
         loader = Loader(store, Catalogue.of([mapreduce.LIFECYCLE]))
         with store.reading() as reader:
-            job = loader.job(reader, job_id)
-            state = loader.origin(reader, job)
-            for _, after in loader.replay(reader, job, state):
+            log = loader.log(reader, job_id)
+            state = log.origin()
+            for _, after in log.replay(state):
                 state = after
             return state
     finally:

@@ -34,11 +34,10 @@ from milepost import (
     StateManager,
 )
 from milepost.errors import JobReplaced
-from milepost.log.rows import StoredJob
 from milepost.state.keeping import collecting
 from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
-from milepost.state.persistence import Reader, open_store
-from milepost.state.reading.loading import Loader, Loading
+from milepost.state.persistence import open_store
+from milepost.state.reading.loading import JobLog, Loading
 from milepost.stores.sqlite.writing import SqliteWriter
 from milepost.testing import FakeClock
 
@@ -365,13 +364,11 @@ def test_collectors_executors_and_ids_used_again_agree_with_the_model() -> None:
     run_state_machine_as_test(Collectors, settings=RULES)
 
 
-def any_state(
-    self: Loader, reader: Reader, job: StoredJob, known: Any = None, *, _load: Any = Loader.load
-) -> Loading:
+def any_state(self: JobLog, known: Any = None, *, _load: Any = JobLog.load) -> Loading:
     """The defect that numbers are for: a cached state is taken for the job's by its id alone."""
-    if known is not None and known.number != job.number:
-        object.__setattr__(known, "number", job.number)
-    found: Loading = _load(self, reader, job, known)
+    if known is not None and known.number != self.number:
+        object.__setattr__(known, "number", self.number)
+    found: Loading = _load(self, known)
     return found
 
 
@@ -381,9 +378,9 @@ def hasty(*args: Any) -> Verdict | str:
     return verdict if args[2].job(verdict.job_id) else "gone"
 
 
-def reckless(loader: Any, reader: Any, job: Any, tip: Any, policy: Any, now_us: int) -> Verdict:
+def reckless(log: Any, tip: Any, policy: Any, now_us: int) -> Verdict:
     """The defect of a second look that sees neither leases nor how long a job is to be kept."""
-    return replace(judge(loader, reader, job, tip, policy, now_us), goes=True)
+    return replace(judge(log, tip, policy, now_us), goes=True)
 
 
 def used_again(self: SqliteWriter) -> int:
@@ -396,7 +393,7 @@ def used_again(self: SqliteWriter) -> int:
 @pytest.mark.parametrize(
     ("where", "name", "fault"),
     [
-        (Loader, "load", any_state),
+        (JobLog, "load", any_state),
         (collecting, "_again", hasty),
         (collecting, "judge", reckless),
         (SqliteWriter, "reserve", used_again),

@@ -15,12 +15,11 @@ from milepost.items.inputs import KeySet
 from milepost.job.state import CheckpointRef, JobState
 from milepost.log.codec import digest_of
 from milepost.log.facts import CheckpointTaken, Draft
-from milepost.log.rows import StoredCheckpoint, StoredJob
+from milepost.log.rows import StoredCheckpoint
 from milepost.state.limits import Limits, check_checkpoint
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
-from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["KEPT", "Checkpoint", "CheckpointPolicy", "find", "listed", "superfluous", "take"]
@@ -137,7 +136,7 @@ def take(
         check_checkpoint(limits, state, len(snapshot))
         digest = digest_of(snapshot)
         moment.writer.put_checkpoint(
-            moment.job.number,
+            moment.log.number,
             StoredCheckpoint(
                 seq=state.seq,
                 at_us=moment.now_us,
@@ -147,9 +146,9 @@ def take(
                 snapshot=snapshot,
             ),
         )
-        listed = moment.writer.checkpoint_sizes(moment.job.number)
+        listed = moment.writer.checkpoint_sizes(moment.log.number)
         for seq in superfluous(((o.seq, o.reason) for o in listed if o.reason == reason), keep):
-            moment.writer.remove_checkpoint(moment.job.number, seq)
+            moment.writer.remove_checkpoint(moment.log.number, seq)
         taken(
             Checkpoint(
                 seq=state.seq,
@@ -165,46 +164,44 @@ def take(
     return decision
 
 
-def find(loader: Loader, reader: Reader, job: StoredJob, seq: int | None) -> Checkpoint:
+def find(log: JobLog, seq: int | None) -> Checkpoint:
     """The newest checkpoint that verifies, or the one at `seq`. Raises CheckpointAbsent."""
     problems: list[str] = []
-    for stored in reader.checkpoints(job.number):
+    for stored in log.reader.checkpoints(log.number):
         if seq in (None, stored.seq):
             try:
-                state = loader.current(loader.verified(reader, job, stored))
-                told = _listed(loader, reader, job, stored)
+                state = log.loader.current(log.verified(stored))
+                told = _listed(log, stored)
             except StateError as error:
                 problems.append(str(error))
             else:
                 return _checkpoint(told, stored, state)
-    if seq is not None and not problems and _was_taken(loader, reader, job, seq):
+    if seq is not None and not problems and _was_taken(log, seq):
         problems.append("it was taken, and has been removed since: newer ones are kept")
-    raise CheckpointAbsent(job_id=job.job_id, seq=seq, problems=tuple(problems))
+    raise CheckpointAbsent(job_id=log.job_id, seq=seq, problems=tuple(problems))
 
 
-def listed(loader: Loader, reader: Reader, job: StoredJob) -> list[CheckpointRef]:
+def listed(log: JobLog) -> list[CheckpointRef]:
     """The job's checkpoints, newest first, as the log tells of them; their bytes are not looked at.
 
     Cost: two heads of the log each. Raises StoreUnreadable where the log tells of no such one.
     """
-    return [_listed(loader, reader, job, stored) for stored in reader.checkpoints(job.number)]
+    return [_listed(log, stored) for stored in log.reader.checkpoints(log.number)]
 
 
-def _was_taken(loader: Loader, reader: Reader, job: StoredJob, seq: int) -> bool:
+def _was_taken(log: JobLog, seq: int) -> bool:
     """True if the log says that there was a checkpoint of `seq`: in the commit after it."""
     return any(
         isinstance(fact, CheckpointTaken) and fact.seq == seq
-        for row in reader.rows(job.number, seq, seq + 1)
-        for fact in loader.facts(job, row)
+        for row in log.rows(seq, seq + 1)
+        for fact in log.facts(row)
     )
 
 
-def _listed(
-    loader: Loader, reader: Reader, job: StoredJob, stored: StoredCheckpoint
-) -> CheckpointRef:
+def _listed(log: JobLog, stored: StoredCheckpoint) -> CheckpointRef:
     """The checkpoint's entry in the commit after it."""
-    for row in reader.rows(job.number, stored.seq, stored.seq + 1):
-        for fact in loader.commit(job, row, stored.chain).facts:
+    for row in log.rows(stored.seq, stored.seq + 1):
+        for fact in log.commit(row, stored.chain).facts:
             if (
                 isinstance(fact, CheckpointTaken)
                 and (fact.seq, fact.digest) == (stored.seq, stored.digest.hex())
@@ -216,8 +213,8 @@ def _listed(
                     checksum=fact.digest,
                     taken_at=instant(row.at_us),
                 )
-    name = f"the checkpoint at seq {stored.seq} of job {job.job_id}"
-    raise StoreUnreadable(url=loader.store.url, problem=f"{name} is not one that the log tells of")
+    name = f"the checkpoint at seq {stored.seq} of job {log.job_id}"
+    raise StoreUnreadable(url=log.url, problem=f"{name} is not one that the log tells of")
 
 
 def _checkpoint(told: CheckpointRef, stored: StoredCheckpoint, state: JobState) -> Checkpoint:

@@ -17,13 +17,12 @@ from milepost.job.state import JobState, changed
 from milepost.job.suspects import let_go, lets_go_by
 from milepost.log.facts import Draft, ItemsFired, JobFired, Rewound
 from milepost.state import checkpoint as checkpoints
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog
 from milepost.state.reading.results import ResultReader
 from milepost.state.recovering.rewinding import WayBack, before_phase
 from milepost.state.recovering.scope import Scope, select
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
-from milepost.stores.protocol import Reader
 from milepost.text.wording import one_line
 
 __all__ = ["REASONS", "Part", "RecoveryPlan", "carry_out", "draw_up", "plan"]
@@ -202,28 +201,25 @@ class RecoveryPlan:
         raise KeyError(key)
 
 
-def draw_up(
-    loader: Loader, reader: Reader, job_id: str, scope: Scope, *, reason: str
-) -> RecoveryPlan:
+def draw_up(log: JobLog, scope: Scope, *, reason: str) -> RecoveryPlan:
     """The plan for a job, from the store: its newest state, and what the scope asks for of it.
 
     Cost: the newest checkpoint and the log after it; for what the scope asks for beyond that, see
     `select` and `before_phase`. Raises JobAbsent, CheckpointAbsent, ScopeInvalid, ItemAbsent,
     LogCorrupt.
     """
-    job = loader.job(reader, job_id)
     known = None
     if scope.seq is not None:
-        known = checkpoints.find(loader, reader, job, scope.seq).state
-    loading = loader.load(reader, job, known)
+        known = checkpoints.find(log, scope.seq).state
+    loading = log.load(known)
     tip = loading.state
     way_back: WayBack | None = None
     if scope.exact and known is not None:
         way_back = WayBack(known)
     elif scope.phase is not None:
-        way_back = before_phase(loader, reader, job, tip, scope.phase)
+        way_back = before_phase(log, tip, scope.phase)
     members = None
-    results = ResultReader(reader, job, tip, loader.store.url, loader.payloads)
+    results = ResultReader(log.reader, log.entry, tip, log.url, log.payloads)
     if scope.filters:
         members = select(scope, tip, results.causes)
     return plan(
@@ -302,9 +298,9 @@ def carry_out(wanted: RecoveryPlan, *, lease: Lease | None, operator: bool) -> D
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
-        if moment.job.number != wanted.state.number:
+        if moment.log.number != wanted.state.number:
             what = f"the plan made at seq {wanted.seq}"
-            raise JobReplaced(job_id=wanted.job_id, url=moment.url, what=what)
+            raise JobReplaced(job_id=wanted.job_id, url=moment.log.url, what=what)
         check_lease(moment, lease, operator=operator, wants=lambda: (_takes_over(moment), []))
         if moment.state.seq != wanted.seq:
             raise PlanStale(job_id=wanted.job_id, plan_seq=wanted.seq, seq=moment.state.seq)

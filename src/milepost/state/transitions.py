@@ -172,7 +172,7 @@ class _Decision(Joinable):
         wanted, base = self.wanted, self.base
         wants = partial(_rejection, moment, wanted)
         check_lease(moment, self.lease, operator=self.operator, wants=wants)
-        if base is not None and (moment.job.number, moment.state.seq) != (base.number, base.seq):
+        if base is not None and (moment.log.number, moment.state.seq) != (base.number, base.seq):
             raise UpdateConflict(job_id=moment.state.id, tries=1)
         return _drafts(moment, wanted, self.locator)
 
@@ -255,13 +255,12 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
     recorded = _pending(moment, ordinal, role)
     if recorded is None:
         # what others add to this commit has no row yet, so the log is read as of the one before
-        reader = ResultReader(
-            moment.writer, moment.job, moment.committed, moment.url, moment.payloads, locator
-        )
+        log, before = moment.log, moment.committed
+        reader = ResultReader(log.reader, log.entry, before, log.url, log.payloads, locator)
         recorded = reader.encoded(ordinal)
     if recorded is None:
         return False
-    key = digest_key(moment.payloads)
+    key = digest_key(moment.log.payloads)
     digests = value_digest(recorded, key), value_digest(wanted, key)
     if digests[0] == digests[1]:
         return True

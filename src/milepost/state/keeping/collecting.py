@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from milepost.log.rows import Erased
 from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.observing import Observer
 from milepost.stores.protocol import Writer
 from milepost.text.wording import short_repr
@@ -161,7 +161,7 @@ def _again(
     tip = writer.tip(job.number)
     if tip is None or tip.digest != verdict.digest:
         return "it has moved on since it was looked at"
-    return judge(loader, writer, job, tip, plan.policy, observer)
+    return judge(JobLog(loader, writer, job), tip, plan.policy, observer)
 
 
 def _erase(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from milepost.log import blocks
 from milepost.log.codec import chain_start, check_body
 from milepost.log.rows import Block, Row, StoredJob
-from milepost.state.reading.loading import Loader
-from milepost.stores.protocol import Reader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.text.wording import short_repr
 
 __all__ = ["Compaction", "compact"]
@@ -57,7 +56,7 @@ def compact(loader: Loader, job: StoredJob, *, finished: bool, dry_run: bool) ->
         with loader.store.reading() as reader:
             tip = reader.tip(job.number)
             commits = tip.seq if tip else 0
-            run = _next_run(loader, reader, job, after, commits, finished=finished)
+            run = _next_run(JobLog(loader, reader, job), after, commits, finished=finished)
         if run is None:
             break
         after = run.after
@@ -92,35 +91,31 @@ def _put(loader: Loader, job: StoredJob, block: Block) -> bool:
         return writer.put_block(job.number, block)
 
 
-def _next_run(
-    loader: Loader, reader: Reader, job: StoredJob, after: int, newest: int, *, finished: bool
-) -> _Run | None:
+def _next_run(log: JobLog, after: int, newest: int, *, finished: bool) -> _Run | None:
     """The next rows past `after` that may be merged; none at the end of the log."""
-    for first, last in reader.blocks(job.number, after):
+    for first, last in log.reader.blocks(log.number, after):
         if first > after + 1:
-            return _collect(loader, reader, job, after, first - 1, whole=True)
+            return _collect(log, after, first - 1, whole=True)
         after = last
     if after + 1 >= newest:
         return None
-    run = _collect(loader, reader, job, after, newest - 1, whole=finished)
+    run = _collect(log, after, newest - 1, whole=finished)
     return run if run.after > after else None
 
 
-def _collect(
-    loader: Loader, reader: Reader, job: StoredJob, after: int, upto: int, *, whole: bool
-) -> _Run:
+def _collect(log: JobLog, after: int, upto: int, *, whole: bool) -> _Run:
     """Rows past `after` until a block is full, a row is large, or `upto` is reached.
 
     Unless `whole`, rows that reach `upto` without filling a block are left: the run is empty.
     """
     rows: list[Row] = []
     stored = loose = 0
-    previous = _digest_at(reader, job, after)
-    for row in reader.rows(job.number, after, upto, bodies=True):
-        loader.commit(job, row, previous)
-        check_body(row, url=loader.store.url, job_id=job.job_id)
+    previous = _digest_at(log, after)
+    for row in log.rows(after, upto, bodies=True):
+        log.commit(row, previous)
+        check_body(row, url=log.url, job_id=log.job_id)
         previous = row.digest
-        loosened = _loosened(loader, job, row)
+        loosened = _loosened(log, row)
         size = blocks.size_of(loosened)
         if size > blocks.LOOSE_BYTES:  # those before it are as many as they will ever be
             return _Run(rows, stored, row.seq)
@@ -134,15 +129,15 @@ def _collect(
     return _Run(rows, stored, upto)
 
 
-def _loosened(loader: Loader, job: StoredJob, row: Row) -> Row:
+def _loosened(log: JobLog, row: Row) -> Row:
     try:
         return blocks.loosened(row)
     except ValueError as error:
-        raise loader.corrupt(job, row.seq, str(error)) from error
+        raise log.corrupt(row.seq, str(error)) from error
 
 
-def _digest_at(reader: Reader, job: StoredJob, seq: int) -> bytes:
+def _digest_at(log: JobLog, seq: int) -> bytes:
     """The digest that the row after `seq` is chained to."""
-    for row in reader.rows(job.number, seq - 1, seq):
+    for row in log.rows(seq - 1, seq):
         return row.digest
-    return chain_start(job.job_id)
+    return chain_start(log.job_id)

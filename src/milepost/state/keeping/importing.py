@@ -32,7 +32,7 @@ from milepost.log.drafts import CommitDraft, LogDraft
 from milepost.log.facts import CheckpointTaken, Draft, Imported, check_job_id, event_count
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.verification import verify_job
 from milepost.state.writing.describing import describe
 from milepost.stores.protocol import Reader, Writer
@@ -68,17 +68,17 @@ def store(loader: Loader, writer: Writer, draft: LogDraft) -> JobState:
         draft, loader.tables, loader.payloads, lambda row: writer.add_row(job.number, row)
     )
     _put_aside(writer, job, state, draft.updated_at_us)
-    found = verify_job(loader, writer, job)
+    found = verify_job(JobLog(loader, writer, job))
     if not found.sound:
         problems = "; ".join(problem.message for problem in found.problems)
         raise ImportFailed(job_id=draft.job_id, problem=f"it does not verify: {problems}")
     return state
 
 
-def provenance(loader: Loader, reader: Reader, job: StoredJob) -> Imported | None:
+def provenance(log: JobLog) -> Imported | None:
     """The origin of a job by its log; None if it was not imported. One row."""
-    for row in reader.rows(job.number, 0, 1):
-        for fact in loader.facts(job, row):
+    for row in log.rows(0, 1):
+        for fact in log.facts(row):
             if isinstance(fact, Imported):
                 return fact
     return None
@@ -99,7 +99,7 @@ def place(loader: Loader, reader: Reader, draft: LogDraft) -> str | None:
             continue  # so nothing here is called that
         if job is None:
             continue
-        there = provenance(loader, reader, job)
+        there = provenance(JobLog(loader, reader, job))
         known = there and (there.tool, there.repo, there.old_id)
         if there is not None and known == (wanted.tool, wanted.repo, wanted.old_id):
             if there.fingerprint != wanted.fingerprint:

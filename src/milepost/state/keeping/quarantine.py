@@ -14,7 +14,7 @@ from milepost.errors import StateError, StoreUnreadable
 from milepost.log.codec import decode_body, decode_facts
 from milepost.log.facts import ItemsFired
 from milepost.log.rows import Quarantined, Row
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
@@ -138,7 +138,7 @@ def _namer(loader: Loader, reader: Reader, job_id: str) -> Callable[[int], str]:
     """Names items by their key as the job stands, by their ordinal where that cannot be told."""
     try:
         job = reader.job(job_id)
-        inputs = loader.load(reader, job).state.inputs if job else None
+        inputs = JobLog(loader, reader, job).load().state.inputs if job else None
     except StateError:
         inputs = None
 

@@ -14,14 +14,22 @@ from milepost.job.state import JobState, changed
 from milepost.log.codec import decode_facts, digest_of, encode_row
 from milepost.log.facts import CheckpointTaken, Draft, ItemsFired, Repaired
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob, StoredLease, Stray
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.meaning import result_events
 from milepost.state.reading.verification import Problem, entry_of, verify_job
 from milepost.state.writing.describing import describe
 from milepost.stores.protocol import Reader, Writer
 from milepost.text.wording import short_repr
 
-__all__ = ["Lost", "Repair", "RepairStep", "find_entry", "repair_job", "set_strays_aside", "survey"]
+__all__ = [
+    "Lost",
+    "Repair",
+    "RepairStep",
+    "damaged_log",
+    "repair_job",
+    "set_strays_aside",
+    "survey",
+]
 
 _OWNER = "repair"
 
@@ -114,38 +122,40 @@ class _Survey:
         return tuple(found)
 
 
-def find_entry(reader: Reader, job_id: str, url: str) -> StoredJob:
-    """The job's entry, whether it is vouched for or not. Raises JobAbsent."""
+def damaged_log(loader: Loader, reader: Reader, job_id: str) -> JobLog:
+    """The log of that job, by an entry that need not be vouched for. Raises JobAbsent."""
     for job in reader.entries():
         if job.job_id == job_id:
-            return job
-    raise JobAbsent(job_id=job_id, url=url)
+            return JobLog(loader, reader, job)
+    raise JobAbsent(job_id=job_id, url=loader.store.url)
 
 
-def survey(loader: Loader, reader: Reader, job: StoredJob) -> Repair:
+def survey(log: JobLog) -> Repair:
     """The repair that the job needs; nothing is changed. Cost: the log is read thrice."""
-    found = _look(loader, reader, job)
+    found = _look(log)
     return Repair(
-        job_id=job.job_id,
+        job_id=log.job_id,
         applied=False,
         seq=found.state.seq if found else 0,
         steps=found.steps() if found else (),
         lost=found.lost if found else None,
-        beyond=_beyond(loader, reader, job),
+        beyond=_beyond(log),
     )
 
 
-def repair_job(loader: Loader, writer: Writer, job: StoredJob, now_us: int) -> Repair:
+def repair_job(log: JobLog, writer: Writer, now_us: int) -> Repair:
     """Do what `survey` says, in the writer's transaction, and leave a Repaired fact in the log.
+
+    `writer` is the reader of `log`.
 
     A log whose first commit does not verify is left as it is: there is nothing to stand on. Where
     commits are lost the fence rises above all that were given out, so that whoever held the job
     meets LeaseLost.
     """
-    found = _look(loader, writer, job)
+    job, found = log.entry, _look(log)
     steps = found.steps() if found else ()
     if found is None or not steps:
-        return survey(loader, writer, job)
+        return survey(log)
     seq = found.state.seq
     aside = 0
     if found.lost is not None:
@@ -166,7 +176,7 @@ def repair_job(loader: Loader, writer: Writer, job: StoredJob, now_us: int) -> R
         seq=after,
         steps=steps,
         lost=found.lost,
-        beyond=_beyond(loader, writer, job),
+        beyond=_beyond(log),
     )
 
 
@@ -203,64 +213,62 @@ def _aside(
     )
 
 
-def _beyond(loader: Loader, reader: Reader, job: StoredJob) -> tuple[Problem, ...]:
-    problems = verify_job(loader, reader, job).problems
+def _beyond(log: JobLog) -> tuple[Problem, ...]:
+    problems = verify_job(log).problems
     return tuple(problem for problem in problems if not problem.repairable)
 
 
-def _look(loader: Loader, reader: Reader, job: StoredJob) -> _Survey | None:
+def _look(log: JobLog) -> _Survey | None:
     """The needs of the job; None if its first commit does not verify. Raises LifecycleChanged."""
     stored: dict[int, StoredCheckpoint] = {}
     with suppress(StoreError):
-        stored = {checkpoint.seq: checkpoint for checkpoint in reader.checkpoints(job.number)}
+        stored = {checkpoint.seq: checkpoint for checkpoint in log.reader.checkpoints(log.number)}
     sound: set[int] = set()
     first: Row | None = None
     state: JobState | None = None
     with suppress(StoreError):
-        state = loader.origin(reader, job)
-        for row, after in loader.replay(reader, job, state):
+        state = log.origin()
+        for row, after in log.replay(state):
             first, state = first or row, after
             checkpoint = stored.get(row.seq)
-            if checkpoint is not None and _stands(loader, reader, job, checkpoint, state):
+            if checkpoint is not None and _stands(log, checkpoint, state):
                 sound.add(row.seq)
     if state is None or first is None:
         return None
     found = _Survey(state=state, fence=state.fence)
     found.checkpoints = tuple(sorted(stored.keys() - sound))
-    _look_at_end(reader, job, found)
-    _look_at_lease(loader, reader, job, found)
+    _look_at_end(log, found)
+    _look_at_lease(log, found)
     try:
-        reader.lifecycle(state.lifecycle.digest)
+        log.reader.lifecycle(state.lifecycle.digest)
     except StoreError:
         found.told = True
-    entry = entry_of(job, state)
+    entry = entry_of(log.entry, state)
     try:
-        found.entry = None if reader.job(job.job_id) == entry else entry
+        found.entry = None if log.reader.job(log.job_id) == entry else entry
     except StoreError:
         found.entry = entry
     return found
 
 
-def _stands(
-    loader: Loader, reader: Reader, job: StoredJob, stored: StoredCheckpoint, state: JobState
-) -> bool:
+def _stands(log: JobLog, stored: StoredCheckpoint, state: JobState) -> bool:
     """True if the checkpoint is the state that the log folds to."""
     try:
-        return loader.verified(reader, job, stored) == state
+        return log.verified(stored) == state
     except StateError:
         return False
 
 
-def _look_at_end(reader: Reader, job: StoredJob, found: _Survey) -> None:
+def _look_at_end(log: JobLog, found: _Survey) -> None:
     """The rows after the last state that verifies, as they are and as they should be."""
     last = found.state.seq
     noted: tuple[int, bytes] | None = None
     with suppress(StoreError):
-        noted = reader.newest(job.number)
+        noted = log.reader.newest(log.number)
     rows = events = results = 0
     unreadable: list[int] = []
     try:
-        for row in reader.rows(job.number, found.state.seq):
+        for row in log.rows(found.state.seq):
             rows, last = rows + 1, row.seq
             events += row.count
             found.fence = max(found.fence, min(row.fence, row.seq))  # one a commit at the most
@@ -302,13 +310,13 @@ def _results_in(row: Row, state: JobState) -> int | None:
     )
 
 
-def _look_at_lease(loader: Loader, reader: Reader, job: StoredJob, found: _Survey) -> None:
+def _look_at_lease(log: JobLog, found: _Survey) -> None:
     try:
-        loader.lease(reader, job, found.state.fence)
+        log.lease(found.state.fence)
     except StoreError:
         found.lease = True
         with suppress(StoreError):
-            stored = reader.lease(job.number)
+            stored = log.reader.lease(log.number)
             found.fence = max(found.fence, stored.fence if stored else 0)
 
 

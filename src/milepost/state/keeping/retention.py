@@ -16,7 +16,7 @@ from milepost.job.versions import Catalogue, named
 from milepost.log.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
 from milepost.roles import Outcome
 from milepost.state.checkpoint import KEPT, superfluous
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.liveness import Standing, current_by_wall
 from milepost.state.writing.observing import Observer
@@ -194,7 +194,7 @@ def plan_retention(
     names = Names(loader, reader)
     for tip in list(reader.tips(unreadable.append)):
         try:
-            verdict = judge(loader, reader, tip.job, tip.row, policy, observer, names)
+            verdict = judge(JobLog(loader, reader, tip.job), tip.row, policy, observer, names)
             verdicts.append(_measured(reader, verdict))
         except StoreUnreadable as error:
             unreadable.append(error)
@@ -208,27 +208,26 @@ def plan_retention(
 
 
 def judge(
-    loader: Loader,
-    reader: Reader,
-    job: StoredJob,
+    log: JobLog,
     tip: Row,
     policy: RetentionPolicy,
     observer: Observer,
     names: Names | None = None,
 ) -> Verdict:
     """The verdict on one job, without its sizes. Under the write lock it is the one that counts."""
-    keep = reader.keep(job.number)
+    keep = log.reader.keep(log.number)
     kept_for, lifecycle = None, ""
     try:
-        phase = loader.tally(job, tip).phase
-        lifecycle, version = (names or Names(loader, reader)).of(job)
+        phase = log.tally(tip).phase
+        lifecycle, version = (names or Names(log.loader, log.reader)).of(log.entry)
     except StateError as error:
         phase, outcome, why, reason = "?", ACTIVE, Why.UNREADABLE, str(error)
     else:
         policy = policy.of(lifecycle)
-        outcome, why, reason = UNKNOWN, Why.UNKNOWN, named(lifecycle, version, job.lifecycle)
-        if loader.tables.knows(job.lifecycle):
-            outcome, why, reason = _outcome(loader.tables, job.lifecycle, phase), Why.ACTIVE, ""
+        outcome, why, reason = UNKNOWN, Why.UNKNOWN, named(lifecycle, version, log.entry.lifecycle)
+        tables = log.loader.tables
+        if tables.knows(log.entry.lifecycle):
+            outcome, why, reason = _outcome(tables, log.entry.lifecycle, phase), Why.ACTIVE, ""
             kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
     ended = outcome not in (ACTIVE, UNKNOWN)
     now_us = observer.now_us()
@@ -240,14 +239,14 @@ def judge(
         why = Why.FOR_EVER
         if kept_for is not None:
             why = Why.OLD if age >= kept_for else Why.YOUNG
-        holder = _holder(loader, reader, job, tip, observer)
+        holder = _holder(log, tip, observer)
         if holder is not None:
             why, reason = Why.HELD, holder.owner
     thinned = ended and why not in (Why.OLD, Why.HELD)
     return Verdict(
-        job_id=job.job_id,
+        job_id=log.job_id,
         lifecycle=lifecycle,
-        number=job.number,
+        number=log.number,
         seq=tip.seq,
         digest=tip.digest,
         phase=phase,
@@ -257,7 +256,7 @@ def judge(
         why=why,
         kept_for=kept_for if ended else None,
         reason=reason,
-        checkpoints=_thinned(loader, reader, job, policy.checkpoints) if thinned else (),
+        checkpoints=_thinned(log, policy.checkpoints) if thinned else (),
         size_bytes=0,
         goes_bytes=0,
     )
@@ -316,40 +315,38 @@ def _measured(reader: Reader, verdict: Verdict) -> Verdict:
     return replace(verdict, size_bytes=size_bytes, goes_bytes=goes_bytes)
 
 
-def _holder(
-    loader: Loader, reader: Reader, job: StoredJob, tip: Row, observer: Observer
-) -> StoredLease | None:
+def _holder(log: JobLog, tip: Row, observer: Observer) -> StoredLease | None:
     """The lease of an executor that still seems alive and has not given the job back.
 
     One that would have to be watched is believed by the wall clock: the job has ended, and a
     collector does not stay.
     """
-    lease = reader.lease(job.number)
+    lease = log.reader.lease(log.number)
     if lease is None or lease.fence != tip.fence:
         return None
-    verdict = observer.judge(job.number, lease)
+    verdict = observer.judge(log.number, lease)
     if verdict.replaceable:
         return None
     if verdict.standing == Standing.WATCHED and not current_by_wall(lease, observer.now_us()):
         return None
     try:
-        given_back = loader.load(reader, job).state.owner is None
+        given_back = log.load().state.owner is None
     except StateError:
         given_back = False  # not known: so the job stays as long as the lease runs
     return None if given_back else lease
 
 
-def _thinned(loader: Loader, reader: Reader, job: StoredJob, keep: int) -> tuple[int, ...]:
+def _thinned(log: JobLog, keep: int) -> tuple[int, ...]:
     """The checkpoints that may go: never the newest that verifies, which loading begins with."""
-    listed = reader.checkpoint_sizes(job.number)
+    listed = log.reader.checkpoint_sizes(log.number)
     going = superfluous(((one.seq, one.reason) for one in listed), keep)
-    return tuple(_without(going, _needed(loader, reader, job))) if going else ()
+    return tuple(_without(going, _needed(log))) if going else ()
 
 
-def _needed(loader: Loader, reader: Reader, job: StoredJob) -> int | None:
-    for stored in reader.checkpoints(job.number):
+def _needed(log: JobLog) -> int | None:
+    for stored in log.reader.checkpoints(log.number):
         try:
-            return loader.verified(reader, job, stored).seq
+            return log.verified(stored).seq
         except StateError:
             continue  # an older one may do
     return None

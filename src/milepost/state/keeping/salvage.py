@@ -11,7 +11,7 @@ from milepost.clock import Clock, SystemClock
 from milepost.errors import LifecycleChanged, MilepostError, StoreAbsent, StoreError
 from milepost.job.versions import Catalogue, catalogue_of
 from milepost.machine import Lifecycle
-from milepost.state.keeping.repair import Repair, find_entry, repair_job
+from milepost.state.keeping.repair import Repair, damaged_log, repair_job
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.verification import verify_job
 from milepost.stores.sqlite.salvage import Copied, Gap, copy_rows
@@ -90,8 +90,7 @@ def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:
     if copied.job_id:
         try:
             with loader.store.writing() as writer:
-                job = find_entry(writer, copied.job_id, loader.store.url)
-                repair = repair_job(loader, writer, job, now_us)
+                repair = repair_job(damaged_log(loader, writer, copied.job_id), writer, now_us)
         except LifecycleChanged as error:  # what its log says itself can be checked all the same
             problem = "" if _chain_is_sound(loader, copied) else str(error)
         except MilepostError as error:
@@ -112,8 +111,7 @@ def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:
 
 def _chain_is_sound(loader: Loader, copied: Copied) -> bool:
     with loader.store.reading() as reader:
-        job = find_entry(reader, copied.job_id, loader.store.url)
-        return not verify_job(loader, reader, job).problems
+        return not verify_job(damaged_log(loader, reader, copied.job_id)).problems
 
 
 def describe(gap: Gap) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,14 +23,14 @@ from milepost.process.identity import Processes, SystemProcesses
 from milepost.state.keeping import old_homes
 from milepost.state.limits import Limits
 from milepost.state.manager.users import Users
-from milepost.state.reading.loading import Loader, Loading
+from milepost.state.reading.loading import JobLog, Loader, Loading
 from milepost.state.reading.locating import Locator
 from milepost.state.reading.outline import Outline, outline
 from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Appender, Decision
 from milepost.state.writing.lease import Lease
 from milepost.state.writing.observing import Observer
-from milepost.stores.protocol import Reader, Rows, StateStore, Writer
+from milepost.stores.protocol import Rows, StateStore, Writer
 from milepost.text.wording import one_line
 
 __all__ = ["Core"]
@@ -180,6 +181,24 @@ class Core:
             raise JobAbsent(job_id=job_id, url=self._store.url, advice=told)
         return job_id
 
+    @contextmanager
+    def _job_log(self, job_id: str) -> Iterator[JobLog]:
+        """The log of the job as it is while the block runs, for queries of one moment.
+
+        The job is imported first if it is not here and the old home has it. Raises JobIdInvalid,
+        JobAbsent.
+        """
+        job_id = self._meet(job_id)
+        with self._store.reading() as reader:
+            yield self._loader.log(reader, job_id)
+
+    @contextmanager
+    def _job_log_written(self, job_id: str) -> Iterator[tuple[JobLog, Writer]]:
+        """As `_job_log`, with the writer that the log is read by: one commit."""
+        job_id = self._meet(job_id)
+        with self._store.writing() as writer:
+            yield self._loader.log(writer, job_id), writer
+
     def _append(self, job_id: str, decision: Decision) -> JobState:
         return self._appender.append(self._meet(job_id), decision)
 
@@ -191,31 +210,31 @@ class Core:
 
     def _load(self, job_id: str) -> Loading:
         job_id = self._meet(job_id)
-        known = self._appender.known(job_id)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            loading = self._loader.load(reader, job, known)
+        with self._store.reading() as reader:  # as `_job_log`, for less: every look comes by here
+            loading = self._loader.log(reader, job_id).load(self._appender.known(job_id))
         self._appender.remember(loading.state)
         return loading
 
-    def _outlined(self, reader: Reader, job: StoredJob) -> JobState | Outline:
+    def _newest(self, log: JobLog) -> JobState:
+        """The newest state of the job."""
+        return log.load(self._appender.known(log.job_id)).state
+
+    def _outlined(self, log: JobLog) -> JobState | Outline:
         """The newest state of the job, or what its log says where its tables are not at hand."""
         try:
-            return self._loader.load(reader, job, self._appender.known(job.job_id)).state
+            return self._newest(log)
         except LifecycleChanged:
-            return outline(self._loader, reader, job)
+            return outline(log)
 
     def _written(self, writer: Writer, job_id: str) -> JobState:
         """The job as a transaction is about to commit it: what is read later may not be readable.
 
         So an error of reading is one before anything was written, and no answer is lost to one.
         """
-        return self._loader.load(writer, self._loader.job(writer, job_id)).state
+        return self._loader.log(writer, job_id).load().state
 
-    def _results(self, reader: Reader, job_id: str) -> ResultReader:
-        job = self._loader.job(reader, job_id)
-        state = self._loader.load(reader, job, self._appender.known(job_id)).state
-        return self._result_reader(reader, job, state)
+    def _results(self, log: JobLog) -> ResultReader:
+        return self._result_reader(log.reader, log.entry, self._newest(log))
 
     def _result_reader(self, rows: Rows, job: StoredJob, state: JobState) -> ResultReader:
         return ResultReader(rows, job, state, self._store.url, self._loader.payloads, self._locator)

@@ -227,9 +227,8 @@ class Jobs(Core):
             One row.
 
         """
-        job_id = self._meet(job_id)
-        with self._store.reading() as reader:
-            return summary(self._loader, reader, self._loader.job(reader, job_id))
+        with self._job_log(job_id) as log:
+            return summary(log)
 
     def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
         """The ids of the jobs, in alphabetical order.

@@ -14,9 +14,10 @@ from milepost.log.rows import StoredJob, StoreFormat, Stray, Vacuumed
 from milepost.state.keeping.compaction import Compaction
 from milepost.state.keeping.old_homes import HomeImport, OnJob
 from milepost.state.keeping.quarantine import QuarantinedRow
-from milepost.state.keeping.repair import Repair, find_entry
+from milepost.state.keeping.repair import Repair, damaged_log
 from milepost.state.manager.core import Core
 from milepost.state.manager.upkeep import Upkeep
+from milepost.state.reading.loading import JobLog
 from milepost.state.reading.verification import Verification, verify_job
 
 __all__ = ["Operating"]
@@ -50,8 +51,7 @@ class Operating(Core):
         if job_id is not None:
             job_id = self._meet(job_id)
             with self._store.reading() as reader:
-                job = find_entry(reader, check_job_id(job_id), self._store.url)
-                return [verify_job(self._loader, reader, job)]
+                return [verify_job(damaged_log(self._loader, reader, check_job_id(job_id)))]
         with self._store.reading() as reader:
             jobs = reader.entries()
         found = (self._verified(job) for job in jobs)
@@ -59,7 +59,7 @@ class Operating(Core):
 
     def _verified(self, job: StoredJob) -> Verification | None:
         with self._store.reading() as reader:
-            verification = verify_job(self._loader, reader, job)
+            verification = verify_job(JobLog(self._loader, reader, job))
             there = verification.sound or any(e.number == job.number for e in reader.entries())
             return verification if there else None
 

@@ -47,13 +47,11 @@ class Records(Core):
         Raises:
             JobAbsent: The store has no such job.
         """
-        job_id = self._meet(job_id)
         after = arguments.ordinal("after", after)
         if upto is not None:
             upto = arguments.ordinal("upto", upto)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            return list(history(self._loader, reader, job, after, upto))
+        with self._job_log(job_id) as log:
+            return list(history(log, after, upto))
 
     def state_at(self, job_id: str, seq: int) -> JobState:
         """The state after commit `seq`, as it stands under the current version of its lifecycle.
@@ -67,10 +65,9 @@ class Records(Core):
             CommitAbsent: The log has no such commit.
             LifecycleChanged: The job cannot go on under the lifecycle that is open.
         """
-        job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
-        with self._store.reading() as reader:
-            return self._loader.state_at(reader, self._loader.job(reader, job_id), seq)
+        with self._job_log(job_id) as log:
+            return log.state_at(seq)
 
     def seq_at(self, job_id: str, at: datetime) -> int:
         """The newest commit that is not after `at`.
@@ -87,10 +84,9 @@ class Records(Core):
         Cost:
             O(log commits) look-ups.
         """
-        job_id = self._meet(job_id)
         at = arguments.moment("at", at)
-        with self._store.reading() as reader:
-            return travel.seq_at(reader, self._loader.job(reader, job_id), at)
+        with self._job_log(job_id) as log:
+            return travel.seq_at(log, at)
 
     def diff(self, job_id: str, before: int, after: int) -> StateDiff:
         """The differences between the states after two commits.
@@ -108,11 +104,9 @@ class Records(Core):
         Cost:
             Both states are folded from the checkpoints before them, and the heads between are read.
         """
-        job_id = self._meet(job_id)
         before, after = arguments.ordinal("before", before), arguments.ordinal("after", after)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            return travel.diff(self._loader, reader, job, before, after)
+        with self._job_log(job_id) as log:
+            return travel.diff(log, before, after)
 
     def fork(
         self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
@@ -141,18 +135,16 @@ class Records(Core):
         Cost:
             The rows are copied, compressed as they are, under the write lock: other writers wait.
         """
-        job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
         reason = arguments.text("reason", reason)
         new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
         now_us = self._clock.now_us()
-        with self._store.writing() as writer:
-            source = self._loader.job(writer, job_id)
-            travel.fork(self._loader, writer, source, seq, new_job_id, reason=reason, now_us=now_us)
+        with self._job_log_written(job_id) as (source, writer):
+            travel.fork(source, writer, seq, new_job_id, reason=reason, now_us=now_us)
             state = self._written(writer, new_job_id)
             describe(writer, (state.as_logged or state).lifecycle)
         self._metrics.began_job("forked", state.lifecycle.name)
-        _log.info("job %s forked from %s at seq %d", new_job_id, job_id, seq)
+        _log.info("job %s forked from %s at seq %d", new_job_id, source.job_id, seq)
         self._appender.remember(state)
         return state
 
@@ -169,10 +161,9 @@ class Records(Core):
         Cost:
             One pass over the tallies.
         """
-        job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
-        with self._store.reading() as reader:
-            return phase_entered(self._loader, reader, job_id, seq)
+        with self._job_log(job_id) as log:
+            return phase_entered(log, seq)
 
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest lease was to run; None if there never was one.
@@ -185,11 +176,9 @@ class Records(Core):
         Raises:
             JobAbsent: The store has no such job.
         """
-        job_id = self._meet(job_id)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            state = self._loader.load(reader, job, self._appender.known(job_id)).state
-            lease = self._loader.lease(reader, job, state.fence)
+        with self._job_log(job_id) as log:
+            state = self._newest(log)
+            lease = log.lease(state.fence)
         return None if lease is None else instant(lease.expires_at_us)
 
     def holder(self, job_id: str) -> Holding | None:
@@ -206,14 +195,12 @@ class Records(Core):
         Cost:
             One look-up more than `get_state`.
         """
-        job_id = self._meet(job_id)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            state = self._loader.load(reader, job, self._appender.known(job_id)).state
-            lease = self._loader.lease(reader, job, state.fence)
+        with self._job_log(job_id) as log:
+            state = self._newest(log)
+            lease = log.lease(state.fence)
         if state.owner is None or lease is None:
             return None
-        return holding(self._observer, job.number, lease)
+        return holding(self._observer, log.number, lease)
 
     def results(
         self,
@@ -260,12 +247,11 @@ class Records(Core):
     def _streamed(
         self, job_id: str, named: list[str | int] | None, order: Order
     ) -> Iterator[tuple[str, Any]]:  # Any: JSON
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            state = self._outlined(reader, job)
+        with self._job_log(job_id) as log:
+            job, state = log.entry, self._outlined(log)
             fields = None
             if isinstance(state, Outline):
-                fields = fields_of(Names(self._loader, reader), state, self._loader.tables)
+                fields = fields_of(Names(self._loader, log.reader), state, self._loader.tables)
         wanted = None
         if named is not None:
             wanted = bitmap(item_ordinal(state, item) for item in named)
@@ -300,10 +286,9 @@ class Records(Core):
         Cost:
             The heads that no result was looked for in before, and one body.
         """
-        job_id = self._meet(job_id)
         item = named_item(item)
-        with self._store.reading() as reader:
-            results = self._results(reader, job_id)
+        with self._job_log(job_id) as log:
+            results = self._results(log)
             return results.result(item_ordinal(results.state, item))
 
     def result(self, job_id: str) -> Any:  # Any: JSON
@@ -320,9 +305,8 @@ class Records(Core):
             RoleAbsent: The lifecycle records no result of a job.
             ResultAbsent: There is none yet. It is a KeyError.
         """
-        job_id = self._meet(job_id)
-        with self._store.reading() as reader:
-            return self._results(reader, job_id).job_result()
+        with self._job_log(job_id) as log:
+            return self._results(log).job_result()
 
     def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
         """The failed attempts by item key, oldest first, of the items that had any.
@@ -336,9 +320,8 @@ class Records(Core):
             RoleAbsent: The lifecycle records no failures.
             CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
         """
-        job_id = self._meet(job_id)
         arguments.flag("undecoded", undecoded)
-        with self._store.reading() as reader:
-            results = self._results(reader, job_id)
+        with self._job_log(job_id) as log:
+            results = self._results(log)
             inputs, found = results.state.inputs, results.failures(undecoded=undecoded)
         return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}

@@ -80,11 +80,10 @@ class Recoveries(Core):
             JobAbsent: The store has no such job.
             CheckpointAbsent: There is none, or it does not verify.
         """
-        job_id = self._meet(job_id)
         if seq is not None:
             seq = arguments.ordinal("seq", seq)
-        with self._store.reading() as reader:
-            return checkpoints.find(self._loader, reader, self._loader.job(reader, job_id), seq)
+        with self._job_log(job_id) as log:
+            return checkpoints.find(log, seq)
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
         """The job's checkpoints by the log, newest first; their bytes are not verified.
@@ -95,9 +94,8 @@ class Recoveries(Core):
         Raises:
             JobAbsent: The store has no such job.
         """
-        job_id = self._meet(job_id)
-        with self._store.reading() as reader:
-            return checkpoints.listed(self._loader, reader, self._loader.job(reader, job_id))
+        with self._job_log(job_id) as log:
+            return checkpoints.listed(log)
 
     def recover_from_checkpoint(
         self,
@@ -132,25 +130,17 @@ class Recoveries(Core):
         wanted = _scope(scope)
         if not isinstance(checkpoint, Checkpoint):
             arguments.instance("checkpoint", checkpoint, str, "a Checkpoint or the id of a job")
-            checkpoint = self._meet(checkpoint)
-        else:
-            self._meet(checkpoint.job_id)
         arguments.flag("rewind", rewind)
         reason = arguments.text("reason", reason)
-        with self._store.reading() as reader:
+        job_id = checkpoint.job_id if isinstance(checkpoint, Checkpoint) else checkpoint
+        with self._job_log(job_id) as log:
             if isinstance(checkpoint, Checkpoint):
-                job_id = checkpoint.job_id
-                job = self._loader.job(reader, job_id)
-                what = f"the checkpoint at seq {checkpoint.seq}"
-                self._loader.same(job, checkpoint.state.number, what)
+                log.check_same(checkpoint.state.number, f"the checkpoint at seq {checkpoint.seq}")
                 wanted &= Scope.checkpoint(checkpoint.seq, exactly=rewind)
-            else:
-                job_id = checkpoint
-                if rewind:
-                    job = self._loader.job(reader, job_id)
-                    seq = checkpoints.find(self._loader, reader, job, wanted.seq).seq
-                    wanted &= Scope.checkpoint(seq, exactly=True)
-            return draw_up(self._loader, reader, job_id, wanted, reason=reason)
+            elif rewind:
+                seq = checkpoints.find(log, wanted.seq).seq
+                wanted &= Scope.checkpoint(seq, exactly=True)
+            return draw_up(log, wanted, reason=reason)
 
     def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
         """The plan that goes back to commit `seq` and takes the job up from there. Changes nothing.
@@ -167,17 +157,15 @@ class Recoveries(Core):
             JobAbsent: The store has no such job.
             CommitAbsent: The log has no such commit.
         """
-        job_id = self._meet(job_id)
         seq = arguments.ordinal("seq", seq)
         reason = arguments.text("reason", reason)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            loading = self._loader.load(reader, job)
+        with self._job_log(job_id) as log:
+            loading = log.load()
             back = None
             undoes_result = False
             if seq != loading.state.seq:
-                back = WayBack(self._loader.state_at(reader, job, seq))
-                results = self._result_reader(reader, job, loading.state)
+                back = WayBack(log.state_at(seq))
+                results = self._result_reader(log.reader, log.entry, loading.state)
                 undoes_result = results.job_result_after(seq)
         return plan(
             loading.state,
@@ -286,8 +274,8 @@ class Recoveries(Core):
         return self._letters(self._meet(job_id), _scope(scope))
 
     def _letters(self, job_id: str, scope: Scope) -> Iterator[DeadLetter]:
-        with self._store.reading() as reader:
-            results = self._results(reader, job_id)
+        with self._job_log(job_id) as log:
+            results = self._results(log)
             members = dead_in(scope, results.state, results)
             failures = results.failures(members)
         yield from dead_letters(results.state, members, failures)
@@ -319,11 +307,10 @@ class Recoveries(Core):
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
             LeaseLost: The lease is no longer the job's.
         """
-        job_id = self._meet(job_id)
         wanted = _scope(scope)
         arguments.flag("operator", operator)
-        with self._store.reading() as reader:
-            results = self._results(reader, job_id)
+        with self._job_log(job_id) as log:
+            results = self._results(log)
             members = dead_in(wanted, results.state, results)
         lease = self._lease_for(job_id, lease)
         decision = requeue(results.state, members, lease=lease, operator=operator)

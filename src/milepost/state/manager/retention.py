@@ -40,13 +40,11 @@ class Retention(Core):
             JobAbsent: The store has no such job.
             ValueError: The age is negative.
         """
-        job_id = self._meet(job_id)
         reason = arguments.text("reason", reason)
         keep = keep_of(for_, reason, self._clock.now_us())
-        with self._store.writing() as writer:
-            job = self._loader.job(writer, job_id)
-            writer.put_keep(job.number, keep)
-        return Kept(job_id=job_id, for_=for_, reason=reason, set_at=instant(keep.set_at_us))
+        with self._job_log_written(job_id) as (log, writer):
+            writer.put_keep(log.number, keep)
+        return Kept(job_id=log.job_id, for_=for_, reason=reason, set_at=instant(keep.set_at_us))
 
     def keep_by_policy(self, job_id: str) -> None:
         """Keep this job for as long as others that end like it: take a `keep` back.
@@ -57,9 +55,8 @@ class Retention(Core):
         Raises:
             JobAbsent: The store has no such job.
         """
-        job_id = self._meet(job_id)
-        with self._store.writing() as writer:
-            writer.put_keep(self._loader.job(writer, job_id).number, None)
+        with self._job_log_written(job_id) as (log, writer):
+            writer.put_keep(log.number, None)
 
     def kept(self, job_id: str) -> Kept | None:
         """How long this job is kept; None if it goes by the policy.
@@ -70,10 +67,8 @@ class Retention(Core):
         Raises:
             JobAbsent: The store has no such job.
         """
-        job_id = self._meet(job_id)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            return kept_of(job, reader.keep(job.number))
+        with self._job_log(job_id) as log:
+            return kept_of(log.entry, log.reader.keep(log.number))
 
     def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
         """A plan: the jobs that may go by `policy`, and why each goes or stays. Changes nothing.
@@ -136,9 +131,6 @@ class Retention(Core):
         Cost:
             Every value is read.
         """
-        job_id = self._meet(job_id)
         largest = arguments.integer("largest", largest)
-        with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
-            state = self._outlined(reader, job)
-            return job_sizes(self._loader, reader, job, state, largest)
+        with self._job_log(job_id) as log:
+            return job_sizes(log, self._outlined(log), largest)

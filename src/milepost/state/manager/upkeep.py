@@ -20,7 +20,7 @@ from milepost.state.keeping import old_homes
 from milepost.state.keeping.compaction import Compaction, compact
 from milepost.state.keeping.old_homes import HomeImport, OnJob
 from milepost.state.keeping.quarantine import QuarantinedRow, quarantined
-from milepost.state.keeping.repair import Repair, find_entry, repair_job, set_strays_aside, survey
+from milepost.state.keeping.repair import Repair, damaged_log, repair_job, set_strays_aside, survey
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.verification import store_problems
 from milepost.state.writing.append import Appender
@@ -138,7 +138,7 @@ class Upkeep:
         arguments.flag("apply", apply)
         finished = self._newest(job_id).finished
         with self._store.reading() as reader:
-            job = self._loader.job(reader, job_id)
+            job = self._loader.log(reader, job_id).entry
         return compact(self._loader, job, finished=finished, dry_run=not apply)
 
     def repair(self, job_id: str, *, apply: bool = False) -> Repair:
@@ -162,12 +162,11 @@ class Upkeep:
         arguments.flag("apply", apply)
         if not apply:
             with self._store.reading() as reader:
-                job = find_entry(reader, job_id, self._store.url)
-                return survey(self._loader, reader, job)
+                return survey(damaged_log(self._loader, reader, job_id))
         self._refuse_damaged()
         with self._store.writing() as writer:
-            job = find_entry(writer, job_id, self._store.url)
-            repair = repair_job(self._loader, writer, job, self._now_us())
+            log = damaged_log(self._loader, writer, job_id)
+            repair = repair_job(log, writer, self._now_us())
         self._appender.forget(job_id)
         _log.warning("job %s repaired: %s", job_id, printable(str(repair.steps)))
         return repair

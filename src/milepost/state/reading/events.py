@@ -14,7 +14,6 @@ from milepost.clock import instant
 from milepost.errors import CodecAbsent
 from milepost.items.inputs import KeySet
 from milepost.items.ledger import bitmap
-from milepost.log.codec import decode_body
 from milepost.log.facts import (
     CheckpointTaken,
     Fact,
@@ -32,9 +31,8 @@ from milepost.log.facts import (
     Rewound,
     WriteRejected,
 )
-from milepost.log.rows import Row, StoredJob
-from milepost.state.reading.loading import Loader
-from milepost.stores.protocol import Reader
+from milepost.log.rows import Row
+from milepost.state.reading.loading import JobLog
 from milepost.text.wording import short_repr
 
 __all__ = ["Kind", "StateEvent", "Told", "job_bodies", "told", "touched"]
@@ -97,25 +95,23 @@ class StateEvent:
     payload: Mapping[str, Any]  # Any: JSON
 
 
-def job_bodies(loader: Loader, reader: Reader, job: StoredJob, row: Row) -> list[Any]:
+def job_bodies(log: JobLog, row: Row) -> list[Any]:
     """The bodies of a commit in which the job took an event, or was imported; no items' bodies."""
-    commit_facts = loader.facts(job, row)
+    commit_facts = log.facts(row)
     if not row.body_digest or not any(
         isinstance(fact, JobFired | Imported) for fact in commit_facts
     ):
         return []
-    for whole in reader.rows(job.number, row.seq - 1, row.seq, bodies=True):
+    for whole in log.rows(row.seq - 1, row.seq, bodies=True):
         attested = structs.replace(row, body=whole.body)
         try:
-            return decode_body(
-                attested, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads
-            )
+            return log.bodies(attested)
         except CodecAbsent as error:
             return [
                 {"encoded_by": error.codec} if isinstance(fact, JobFired) else None
                 for fact in commit_facts
             ]
-    raise loader.corrupt(job, row.seq, "it was there and is missing")
+    raise log.corrupt(row.seq, "it was there and is missing")
 
 
 def touched(fact: Fact) -> BitMap:

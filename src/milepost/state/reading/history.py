@@ -14,19 +14,16 @@ from milepost.items.ledgers import ledger_named
 from milepost.job.fold import apply, trace
 from milepost.job.state import JobState
 from milepost.log.facts import Fact, Imported, ItemsFired, JobFired, Migrated
-from milepost.log.rows import Row, StoredJob
+from milepost.log.rows import Row
 from milepost.state.reading.events import Kind, StateEvent, job_bodies, told, touched
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog
 from milepost.state.reading.outline import outline
 from milepost.state.reading.outlined import outlined
-from milepost.stores.protocol import Reader
 
 __all__ = ["Kind", "StateEvent", "history"]
 
 
-def history(
-    loader: Loader, reader: Reader, job: StoredJob, after: int, upto: int | None
-) -> Iterator[StateEvent]:
+def history(log: JobLog, after: int, upto: int | None) -> Iterator[StateEvent]:
     """The events of the commits with `after < seq <= upto`, oldest first, streamed.
 
     Where the tables of a version are not at hand, its commits are told of by the log alone: which
@@ -35,31 +32,29 @@ def history(
     """
     reached, version = after, 0
     try:
-        state = loader.logged_at(reader, job, after) if after else loader.origin(reader, job)
+        state = log.logged_at(after) if after else log.origin()
         if state.seq > after:  # the tables of the first version have gone
             last = state.seq if upto is None else min(state.seq, upto)
-            yield from outlined(loader, reader, job, after, last)
+            yield from outlined(log, after, last)
             reached = state.seq
-            version = outline(loader, reader, job, state.seq).lifecycle.version
-        for event in _folded(loader, reader, job, state, version or state.lifecycle.version, upto):
+            version = outline(log, state.seq).lifecycle.version
+        for event in _folded(log, state, version or state.lifecycle.version, upto):
             yield event
             reached = event.seq
     except LifecycleChanged:
-        yield from outlined(loader, reader, job, reached, upto)
+        yield from outlined(log, reached, upto)
 
 
 def _folded(
-    loader: Loader,
-    reader: Reader,
-    job: StoredJob,
+    log: JobLog,
     state: JobState,
     version: int,
     upto: int | None,
 ) -> Iterator[StateEvent]:
     """The events after `state`, by the tables of each version; `version` is that before them."""
-    for row, folded in loader.replay(reader, job, state, upto):
-        bodies = job_bodies(loader, reader, job, row)
-        commit = loader.commit(job, row, state.digest)
+    for row, folded in log.replay(state, upto):
+        bodies = job_bodies(log, row)
+        commit = log.commit(row, state.digest)
         state = replace(state, seq=row.seq, updated_at_us=row.at_us)
         for index, fact in enumerate(commit.facts):
             body = bodies[index] if index < len(bodies) else None
@@ -68,7 +63,7 @@ def _folded(
                 version = fact.version
             state = apply(state, fact)
         state = folded
-    loader.check_end(reader, job, state, upto)
+    log.check_end(state, upto)
 
 
 def _event(state: JobState, fact: Fact, row: Row, body: Any, version: int) -> StateEvent:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from milepost.clock import instant
 from milepost.errors import (
@@ -28,6 +28,7 @@ from milepost.job.versions import Catalogue, absent
 from milepost.log.codec import (
     Tally,
     chain_start,
+    decode_body,
     decode_commit,
     decode_facts,
     decode_tally,
@@ -47,7 +48,7 @@ from milepost.metrics import Metrics
 from milepost.stores.protocol import Reader, StateStore
 from milepost.text.escapes import printable
 
-__all__ = ["Loader", "Loading", "Reached"]
+__all__ = ["JobLog", "Loader", "Loading", "Reached"]
 
 _log: Final = logging.getLogger("milepost.recovery")
 
@@ -88,55 +89,14 @@ class Loader:
     metrics: Metrics = field(default_factory=Metrics)
     payloads: PayloadCodec | None = None
 
-    def job(self, reader: Reader, job_id: str) -> StoredJob:
-        """The job's entry. Raises JobIdInvalid, JobAbsent."""
-        job = reader.job(check_job_id(job_id))
-        if job is None:
+    def log(self, reader: Reader, job_id: str) -> JobLog:
+        """The log of the job of that id, as `reader` sees it. Raises JobIdInvalid, JobAbsent."""
+        entry = reader.job(check_job_id(job_id))
+        if entry is None:
             tombstone = reader.tombstone(job_id)
             deleted_at = instant(tombstone.deleted_at_us) if tombstone else None
             raise JobAbsent(job_id=job_id, url=self.store.url, deleted_at=deleted_at)
-        return job
-
-    def same(self, job: StoredJob, number: int, what: str) -> None:
-        """Raise JobReplaced unless `what`, which is of the job `number`, is of this very job."""
-        if job.number != number:
-            raise JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
-
-    def load(self, reader: Reader, job: StoredJob, known: JobState | None = None) -> Loading:
-        """The state at the tip of the log.
-
-        `known` is a state of the same log that was loaded before; one of a deleted job of the
-        same id is left aside. Costs one query where it is the newest, else one for the rows since
-        then; without it, the newest checkpoint and the rows since that one. Raises LogCorrupt,
-        also where the log ends before the commit that was noted as its newest, StoreUnreadable,
-        StoreNewer, LifecycleChanged.
-        """
-        if known is not None and known.number != job.number:
-            known = None
-        newest = reader.newest(job.number)
-        if known is not None and newest == (known.seq, known.digest):
-            return Loading(state=self.current(known))
-        if known is not None and newest is not None and known.seq < newest[0]:
-            with suppress(LogCorrupt):  # the log was repaired since; if not, it is said below
-                return self._load(reader, job, known)
-        return self._load(reader, job, None)
-
-    def _load(self, reader: Reader, job: StoredJob, known: JobState | None) -> Loading:
-        fallbacks: list[str] = []
-        state = (known.as_logged or known) if known else None
-        began_s = self.metrics.began() if state is None else None
-        if state is None:
-            state = self._newest_checkpoint(reader, job, fallbacks)
-        if state is None:
-            state = self.origin(reader, job)
-        newest: Row | None = None
-        for row, after in self.replay(reader, job, state):
-            newest, state = row, after
-        if newest is not None and self.tally(job, newest) != state.tally:
-            raise self.corrupt(job, newest.seq, "it states another tally than the fold gives")
-        self.check_end(reader, job, state)
-        self.metrics.folded(began_s, len(fallbacks))
-        return Loading(state=self.current(state), fallbacks=tuple(fallbacks))
+        return JobLog(self, reader, entry)
 
     def current(self, state: JobState) -> JobState:
         """A state of the log as it stands under the current version of its lifecycle.
@@ -145,145 +105,6 @@ class Loader:
         """
         lifecycle = self.tables.current_of(state.lifecycle.digest)
         return state if lifecycle is None else upgraded(state, lifecycle)
-
-    def logged_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
-        """The state after commit `seq`, by the version that it was written under.
-
-        Raises CommitAbsent, and LifecycleChanged where the tables of that version are not at hand.
-        """
-        start = self.origin(reader, job)
-        if start.seq > seq > 0:  # the tables of what was before are not at hand
-            made = start.created
-            raise absent(job.job_id, made.lifecycle, made.version, made.digest, self.tables)
-        for checkpoint in reader.checkpoints(job.number):
-            if checkpoint.seq <= seq:
-                try:
-                    start = self.verified(reader, job, checkpoint)
-                except StateError:
-                    continue  # an older one, or the log, gives the same state
-                break
-        state = start
-        for _, after in self.replay(reader, job, start, upto=seq):
-            state = after
-        if state.seq != seq or seq < 1:
-            newest = reader.newest(job.number)
-            last = newest[0] if newest else 0
-            if 0 < seq <= last:
-                raise self.cut_short(job, state.seq, newest)
-            raise CommitAbsent(job_id=job.job_id, wanted=seq, last=last)
-        return state
-
-    def state_at(self, reader: Reader, job: StoredJob, seq: int) -> JobState:
-        """The state after commit `seq` as it stands under this version. Raises CommitAbsent."""
-        return self.current(self.logged_at(reader, job, seq))
-
-    def check_end(
-        self, reader: Reader, job: StoredJob, state: Reached, upto: int | None = None
-    ) -> None:
-        """Raise LogCorrupt unless `state` is that of the newest commit, or of commit `upto`.
-
-        A page that lost its last rows looks like a log that ends there.
-        """
-        newest = reader.newest(job.number)
-        if newest is not None and upto is not None and upto < newest[0]:
-            newest = (max(upto, state.seq), state.digest)
-        if (state.seq, state.digest) != newest:
-            raise self.cut_short(job, state.seq, newest)
-
-    def lease(self, reader: Reader, job: StoredJob, fence: int) -> StoredLease | None:
-        """The newest lease of a job whose log is at `fence`; None if it never had one.
-
-        Raises StoreUnreadable where it is not the one that the log tells of.
-        """
-        stored = reader.lease(job.number)
-        if (stored.fence if stored else 0) == fence:
-            return stored
-        found = (
-            f"fence {stored.fence} and not {fence}" if stored else f"none, and not fence {fence}"
-        )
-        problem = f"the lease of job {job.job_id} is of {found}, by its log: repair the store"
-        raise StoreUnreadable(url=self.store.url, problem=problem)
-
-    def replay(
-        self, reader: Reader, job: StoredJob, state: JobState, upto: int | None = None
-    ) -> Iterator[tuple[Row, JobState]]:
-        """Each row after `state`, checked against the chain, with the state after it."""
-        for row in reader.rows(job.number, state.seq, upto):
-            commit = self.commit(job, row, state.digest)
-            try:
-                state = advance(state, commit)
-            except (TransitionRefused, ValueError, KeyError) as error:  # INV-LEGAL
-                raise self.corrupt(job, row.seq, f"it is not legal: {error}") from error
-            yield row, state
-
-    def origin(self, reader: Reader, job: StoredJob) -> JobState:
-        """The state before the first commit that the tables at hand can read.
-
-        That is the first of all, or the one that took the job to a version that is at hand. Costs
-        one row, or the heads up to there. Raises LifecycleChanged where there is no such commit.
-        """
-        previous = chain_start(job.job_id)
-        unread: LifecycleChanged | None = None
-        for row in reader.rows(job.number):
-            commit = self.commit(job, row, previous)
-            first = commit.facts[0] if commit.facts else None
-            try:
-                if isinstance(first, JobCreated):
-                    inputs = self.inputs(job, first.item_count)
-                    state = begin(job.job_id, first, self.tables, inputs)
-                    return changed(state, digest=previous, number=job.number)
-                if isinstance(first, Migrated):
-                    noted = first.lifecycle, first.version
-                    state = restore(first.snapshot, self.tables, self.inputs(job, 0), noted)
-                    return changed(state, number=job.number)
-            except LifecycleChanged as error:
-                unread = error
-            if row.seq == 1 and not isinstance(first, JobCreated):
-                raise self.corrupt(job, 1, "it does not say what the job is")
-            previous = row.digest
-        raise unread or self.corrupt(job, 1, "it is missing")
-
-    def commit(self, job: StoredJob, row: Row, previous: bytes) -> Commit:
-        """The commit of `row`. Raises LogCorrupt, StoreNewer."""
-        return decode_commit(row, previous=previous, url=self.store.url, job_id=job.job_id)
-
-    def facts(self, job: StoredJob, row: Row) -> tuple[Fact, ...]:
-        """The facts of a row whose place in the chain was checked before."""
-        return decode_facts(row, url=self.store.url, job_id=job.job_id)
-
-    def verified(self, reader: Reader, job: StoredJob, checkpoint: StoredCheckpoint) -> JobState:
-        """The state of a checkpoint whose bytes and place in the chain are what they must be."""
-        name = f"the checkpoint at seq {checkpoint.seq} of job {job.job_id}"
-        if digest_of(checkpoint.snapshot) != checkpoint.digest:
-            raise StoreUnreadable(url=self.store.url, problem=f"{name} does not match its digest")
-        rows = list(reader.rows(job.number, checkpoint.seq - 1, checkpoint.seq))
-        if not rows or rows[0].digest != checkpoint.chain:
-            raise StoreUnreadable(url=self.store.url, problem=f"{name} is not of this log")
-        try:
-            state = restore(checkpoint.snapshot, self.tables, self.inputs(job, 0))
-        except LifecycleChanged:
-            raise
-        except (StateError, ValueError) as error:
-            raise StoreUnreadable(url=self.store.url, problem=f"{name}: {error}") from error
-        if (state.id, state.seq, state.digest) != (job.job_id, checkpoint.seq, checkpoint.chain):
-            raise StoreUnreadable(url=self.store.url, problem=f"{name} is of another commit")
-        return changed(state, number=job.number)
-
-    def tally(self, job: StoredJob, row: Row) -> Tally:
-        """Where the job stood after `row`, by the row's own word."""
-        return decode_tally(row, url=self.store.url, job_id=job.job_id)
-
-    def corrupt(self, job: StoredJob, seq: int, problem: str) -> LogCorrupt:
-        """The error for a commit that does not verify."""
-        return LogCorrupt(url=self.store.url, job_id=job.job_id, seq=seq, problem=problem)
-
-    def cut_short(self, job: StoredJob, last: int, newest: tuple[int, bytes] | None) -> LogCorrupt:
-        """The error for a log that ends at `last`, and not at the newest commit that was noted."""
-        noted = newest[0] if newest else 0
-        if noted == last:
-            return self.corrupt(job, last, "another commit of that seq was noted as the newest")
-        problem = f"the log ends at {last} and commit {noted} was noted as the newest"
-        return self.corrupt(job, last + 1, problem)
 
     def shelf(self, job: StoredJob) -> Shelf:
         """The stored items of the job, read when they are first asked for."""
@@ -294,7 +115,7 @@ class Loader:
                     if block.first <= place < block.first + block.count:
                         return block
                     break
-                raise self._missing(reader, job, place)
+                raise JobLog(self, reader, job).missing(place)
 
         def segments(first: int, end: int) -> list[KeySegment]:
             with self.store.reading() as reader:
@@ -306,39 +127,266 @@ class Loader:
         """The first `count` of the job's items: those that it was created with."""
         return Inputs(self.shelf(job), count)
 
-    def blocks(self, reader: Reader, job: StoredJob, runs: Iterable[Run]) -> Iterator[InputBlock]:
+
+@dataclass(frozen=True, slots=True)
+class JobLog:
+    """The log of one job as one reader sees it: whatever is asked is of the reader's moment.
+
+    `entry` is the job's, by whose number its rows are found.
+    """
+
+    loader: Loader
+    reader: Reader
+    entry: StoredJob
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job."""
+        return self.entry.job_id
+
+    @property
+    def number(self) -> int:
+        """The store's number for the job."""
+        return self.entry.number
+
+    @property
+    def url(self) -> str:
+        """Where the store is, for messages."""
+        return self.loader.store.url
+
+    @property
+    def payloads(self) -> PayloadCodec | None:
+        """The codec that payloads pass through."""
+        return self.loader.payloads
+
+    def rows(
+        self, after: int = 0, upto: int | None = None, *, bodies: bool = False
+    ) -> Iterator[Row]:
+        """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
+        return self.reader.rows(self.entry.number, after, upto, bodies=bodies)
+
+    def check_same(self, number: int, what: str) -> None:
+        """Raise JobReplaced unless `what`, which is of the job `number`, is of this very job."""
+        if self.number != number:
+            raise JobReplaced(job_id=self.job_id, url=self.url, what=what)
+
+    def load(self, known: JobState | None = None) -> Loading:
+        """The state at the tip of the log.
+
+        `known` is a state of the same log that was loaded before; one of a deleted job of the
+        same id is left aside. Costs one query where it is the newest, else one for the rows since
+        then; without it, the newest checkpoint and the rows since that one. Raises LogCorrupt,
+        also where the log ends before the commit that was noted as its newest, StoreUnreadable,
+        StoreNewer, LifecycleChanged.
+        """
+        if known is not None and known.number != self.entry.number:
+            known = None
+        newest = self.reader.newest(self.entry.number)
+        if known is not None and newest == (known.seq, known.digest):
+            return Loading(state=self.loader.current(known))
+        if known is not None and newest is not None and known.seq < newest[0]:
+            with suppress(LogCorrupt):  # the log was repaired since; if not, it is said below
+                return self._load(known)
+        return self._load(None)
+
+    def _load(self, known: JobState | None) -> Loading:
+        fallbacks: list[str] = []
+        state = (known.as_logged or known) if known else None
+        began_s = self.loader.metrics.began() if state is None else None
+        if state is None:
+            state = self._newest_checkpoint(fallbacks)
+        if state is None:
+            state = self.origin()
+        newest: Row | None = None
+        for row, after in self.replay(state):
+            newest, state = row, after
+        if newest is not None and self.tally(newest) != state.tally:
+            raise self.corrupt(newest.seq, "it states another tally than the fold gives")
+        self.check_end(state)
+        self.loader.metrics.folded(began_s, len(fallbacks))
+        return Loading(state=self.loader.current(state), fallbacks=tuple(fallbacks))
+
+    def logged_at(self, seq: int) -> JobState:
+        """The state after commit `seq`, by the version that it was written under.
+
+        Raises CommitAbsent, and LifecycleChanged where the tables of that version are not at hand.
+        """
+        start = self.origin()
+        if start.seq > seq > 0:  # the tables of what was before are not at hand
+            made = start.created
+            raise absent(self.job_id, made.lifecycle, made.version, made.digest, self.loader.tables)
+        for checkpoint in self.reader.checkpoints(self.number):
+            if checkpoint.seq <= seq:
+                try:
+                    start = self.verified(checkpoint)
+                except StateError:
+                    continue  # an older one, or the log, gives the same state
+                break
+        state = start
+        for _, after in self.replay(start, upto=seq):
+            state = after
+        if state.seq != seq or seq < 1:
+            newest = self.reader.newest(self.number)
+            last = newest[0] if newest else 0
+            if 0 < seq <= last:
+                raise self.cut_short(state.seq, newest)
+            raise CommitAbsent(job_id=self.job_id, wanted=seq, last=last)
+        return state
+
+    def state_at(self, seq: int) -> JobState:
+        """The state after commit `seq` as it stands under this version. Raises CommitAbsent."""
+        return self.loader.current(self.logged_at(seq))
+
+    def check_end(self, state: Reached, upto: int | None = None) -> None:
+        """Raise LogCorrupt unless `state` is that of the newest commit, or of commit `upto`.
+
+        A page that lost its last rows looks like a log that ends there.
+        """
+        newest = self.reader.newest(self.entry.number)
+        if newest is not None and upto is not None and upto < newest[0]:
+            newest = (max(upto, state.seq), state.digest)
+        if (state.seq, state.digest) != newest:
+            raise self.cut_short(state.seq, newest)
+
+    def lease(self, fence: int) -> StoredLease | None:
+        """The newest lease of a job whose log is at `fence`; None if it never had one.
+
+        Raises StoreUnreadable where it is not the one that the log tells of.
+        """
+        stored = self.reader.lease(self.number)
+        if (stored.fence if stored else 0) == fence:
+            return stored
+        found = (
+            f"fence {stored.fence} and not {fence}" if stored else f"none, and not fence {fence}"
+        )
+        problem = f"the lease of job {self.job_id} is of {found}, by its log: repair the store"
+        raise StoreUnreadable(url=self.url, problem=problem)
+
+    def replay(self, state: JobState, upto: int | None = None) -> Iterator[tuple[Row, JobState]]:
+        """Each row after `state`, checked against the chain, with the state after it."""
+        for row in self.rows(state.seq, upto):
+            commit = self.commit(row, state.digest)
+            try:
+                state = advance(state, commit)
+            except (TransitionRefused, ValueError, KeyError) as error:  # INV-LEGAL
+                raise self.corrupt(row.seq, f"it is not legal: {error}") from error
+            yield row, state
+
+    def origin(self) -> JobState:
+        """The state before the first commit that the tables at hand can read.
+
+        That is the first of all, or the one that took the job to a version that is at hand. Costs
+        one row, or the heads up to there. Raises LifecycleChanged where there is no such commit.
+        """
+        previous = chain_start(self.job_id)
+        unread: LifecycleChanged | None = None
+        for row in self.rows():
+            commit = self.commit(row, previous)
+            first = commit.facts[0] if commit.facts else None
+            try:
+                if isinstance(first, JobCreated):
+                    inputs = self.inputs(first.item_count)
+                    state = begin(self.job_id, first, self.loader.tables, inputs)
+                    return changed(state, digest=previous, number=self.number)
+                if isinstance(first, Migrated):
+                    noted = first.lifecycle, first.version
+                    state = restore(first.snapshot, self.loader.tables, self.inputs(0), noted)
+                    return changed(state, number=self.number)
+            except LifecycleChanged as error:
+                unread = error
+            if row.seq == 1 and not isinstance(first, JobCreated):
+                raise self.corrupt(1, "it does not say what the job is")
+            previous = row.digest
+        raise unread or self.corrupt(1, "it is missing")
+
+    def commit(self, row: Row, previous: bytes) -> Commit:
+        """The commit of `row`. Raises LogCorrupt, StoreNewer."""
+        return decode_commit(
+            row, previous=previous, url=self.loader.store.url, job_id=self.entry.job_id
+        )
+
+    def facts(self, row: Row) -> tuple[Fact, ...]:
+        """The facts of a row whose place in the chain was checked before."""
+        return decode_facts(row, url=self.loader.store.url, job_id=self.entry.job_id)
+
+    def bodies(self, row: Row) -> list[Any]:
+        """The payloads of a row that was read whole, one a fact. Raises CodecAbsent, LogCorrupt."""
+        return decode_body(row, url=self.url, job_id=self.job_id, payloads=self.payloads)
+
+    def verified(self, checkpoint: StoredCheckpoint) -> JobState:
+        """The state of a checkpoint whose bytes and place in the chain are what they must be."""
+        name = f"the checkpoint at seq {checkpoint.seq} of job {self.job_id}"
+        if digest_of(checkpoint.snapshot) != checkpoint.digest:
+            raise StoreUnreadable(url=self.url, problem=f"{name} does not match its digest")
+        rows = list(self.rows(checkpoint.seq - 1, checkpoint.seq))
+        if not rows or rows[0].digest != checkpoint.chain:
+            raise StoreUnreadable(url=self.url, problem=f"{name} is not of this log")
+        try:
+            state = restore(checkpoint.snapshot, self.loader.tables, self.inputs(0))
+        except LifecycleChanged:
+            raise
+        except (StateError, ValueError) as error:
+            raise StoreUnreadable(url=self.url, problem=f"{name}: {error}") from error
+        if (state.id, state.seq, state.digest) != (
+            self.job_id,
+            checkpoint.seq,
+            checkpoint.chain,
+        ):
+            raise StoreUnreadable(url=self.url, problem=f"{name} is of another commit")
+        return changed(state, number=self.number)
+
+    def tally(self, row: Row) -> Tally:
+        """Where the job stood after `row`, by the row's own word."""
+        return decode_tally(row, url=self.loader.store.url, job_id=self.entry.job_id)
+
+    def corrupt(self, seq: int, problem: str) -> LogCorrupt:
+        """The error for a commit that does not verify."""
+        return LogCorrupt(url=self.url, job_id=self.job_id, seq=seq, problem=problem)
+
+    def cut_short(self, last: int, newest: tuple[int, bytes] | None) -> LogCorrupt:
+        """The error for a log that ends at `last`, and not at the newest commit that was noted."""
+        noted = newest[0] if newest else 0
+        if noted == last:
+            return self.corrupt(last, "another commit of that seq was noted as the newest")
+        problem = f"the log ends at {last} and commit {noted} was noted as the newest"
+        return self.corrupt(last + 1, problem)
+
+    def inputs(self, count: int) -> Inputs:
+        """The first `count` of the job's items: those that it was created with."""
+        return self.loader.inputs(self.entry, count)
+
+    def blocks(self, runs: Iterable[Run]) -> Iterator[InputBlock]:
         """The blocks at the places of `runs`, in order. Raises StoreUnreadable where one lacks."""
         for first, count in runs:
             place, end = first, first + count
-            for block in reader.inputs(job.number, first):
+            for block in self.reader.inputs(self.number, first):
                 if place == end or block.first != place or place + block.count > end:
                     break
                 yield block
                 place += block.count
             if place < end:
-                raise self._missing(reader, job, place)
+                raise self.missing(place)
 
-    def _missing(self, reader: Reader, job: StoredJob, place: int) -> StateError:
+    def missing(self, place: int) -> StateError:
         """Why there is no item: the job may have been deleted, and another have its id."""
-        found, tombstone = reader.job(job.job_id), reader.tombstone(job.job_id)
-        if found is not None and found.number != job.number:
+        found = self.reader.job(self.job_id)
+        tombstone = self.reader.tombstone(self.job_id)
+        if found is not None and found.number != self.number:
             what = "what was read"
-            return JobReplaced(job_id=job.job_id, url=self.store.url, what=what)
+            return JobReplaced(job_id=self.job_id, url=self.url, what=what)
         if found is None and tombstone is not None:
             deleted_at = instant(tombstone.deleted_at_us)
-            return JobAbsent(job_id=job.job_id, url=self.store.url, deleted_at=deleted_at)
-        problem = f"the item at place {place} of job {job.job_id} is missing"
-        return StoreUnreadable(url=self.store.url, problem=problem)
+            return JobAbsent(job_id=self.job_id, url=self.url, deleted_at=deleted_at)
+        problem = f"the item at place {place} of job {self.job_id} is missing"
+        return StoreUnreadable(url=self.url, problem=problem)
 
-    def _newest_checkpoint(
-        self, reader: Reader, job: StoredJob, fallbacks: list[str]
-    ) -> JobState | None:
-        for checkpoint in reader.checkpoints(job.number):
+    def _newest_checkpoint(self, fallbacks: list[str]) -> JobState | None:
+        for checkpoint in self.reader.checkpoints(self.number):
             try:
-                return self.verified(reader, job, checkpoint)
+                return self.verified(checkpoint)
             except LifecycleChanged:
                 return None  # the log tells whether it was taken to a version at hand
             except StoreUnreadable as error:
                 fallbacks.append(f"{error.problem}; an older one, or the log, was used")
-                _log.warning("job %s: %s", job.job_id, printable(fallbacks[-1]))
+                _log.warning("job %s: %s", self.job_id, printable(fallbacks[-1]))
         return None

@@ -7,7 +7,7 @@ from milepost.job.described import Described, described_by, stored_lifecycle
 from milepost.log.codec import chain_start
 from milepost.log.facts import JobCreated, Migrated
 from milepost.log.rows import StoredJob, StoredLifecycle
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.stores.protocol import Reader
 
 __all__ = ["Names"]
@@ -54,9 +54,10 @@ class Names:
             return None  # `verify` says so
 
     def _by_log(self, job: StoredJob) -> tuple[str, int]:
-        previous, name = chain_start(job.job_id), ""
-        for row in self._reader.rows(job.number):
-            commit = self._loader.commit(job, row, previous)
+        log, name = JobLog(self._loader, self._reader, job), ""
+        previous = chain_start(job.job_id)
+        for row in log.rows():
+            commit = log.commit(row, previous)
             for fact in commit.facts:
                 if isinstance(fact, JobCreated | Migrated):
                     name = fact.lifecycle

@@ -27,10 +27,9 @@ from milepost.log.facts import (
     Repaired,
     Rewound,
 )
-from milepost.log.rows import Row, StoredJob
-from milepost.state.reading.loading import Loader
+from milepost.log.rows import Row
+from milepost.state.reading.loading import JobLog
 from milepost.state.reading.naming import Names
-from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["Outline", "Version", "outline", "outlines"]
@@ -85,73 +84,69 @@ class Outline:
         return self.members[at][0] if at >= 0 else ""
 
 
-def outline(loader: Loader, reader: Reader, job: StoredJob, upto: int | None = None) -> Outline:
+def outline(log: JobLog, upto: int | None = None) -> Outline:
     """The job as its log tells of it, up to the end or to commit `upto`.
 
     Raises LogCorrupt. Cost: one pass over the heads.
     """
     found: Outline | None = None
-    for _, _, after in outlines(loader, reader, job, upto):
+    for _, _, after in outlines(log, upto):
         found = after
     if found is None:
-        raise loader.corrupt(job, 1, "it is missing")
-    loader.check_end(reader, job, found, upto)
+        raise log.corrupt(1, "it is missing")
+    log.check_end(found, upto)
     return found
 
 
-def outlines(
-    loader: Loader, reader: Reader, job: StoredJob, upto: int | None = None
-) -> Iterator[tuple[Row, Commit, Outline]]:
+def outlines(log: JobLog, upto: int | None = None) -> Iterator[tuple[Row, Commit, Outline]]:
     """Each row with its commit and the job after it, from the first one on.
 
     The chain, the order of commits and of fences are checked on the way. Raises LogCorrupt.
     """
-    names = Names(loader, reader)
+    names = Names(log.loader, log.reader)
     stands: Outline | None = None
-    for row in reader.rows(job.number, upto=upto):
-        previous = stands.digest if stands else chain_start(job.job_id)
-        commit = loader.commit(job, row, previous)
+    for row in log.rows(upto=upto):
+        previous = stands.digest if stands else chain_start(log.job_id)
+        commit = log.commit(row, previous)
         if stands is None:
-            stands = _begun(loader, job, row, commit)
+            stands = _begun(log, row, commit)
         elif commit.seq != stands.seq + 1:
-            raise loader.corrupt(job, row.seq, f"it follows {stands.seq} in the log")
+            raise log.corrupt(row.seq, f"it follows {stands.seq} in the log")
         for fact in commit.facts:
-            stands = _after(loader, job, stands, fact, row, names)
+            stands = _after(log, stands, fact, row, names)
         if stands.fence != commit.fence:
             problem = f"its fence is {commit.fence} and {stands.fence} was due"
-            raise loader.corrupt(job, row.seq, problem)
-        phase = loader.tally(job, row).phase
+            raise log.corrupt(row.seq, problem)
+        phase = log.tally(row).phase
         stands = replace(stands, seq=row.seq, digest=row.digest, phase=phase)
         yield row, commit, stands
 
 
-def _begun(loader: Loader, job: StoredJob, row: Row, commit: Commit) -> Outline:
+def _begun(log: JobLog, row: Row, commit: Commit) -> Outline:
     """The job before its first commit."""
     created = commit.facts[0] if commit.facts else None
     if row.seq != 1 or not isinstance(created, JobCreated):
-        raise loader.corrupt(job, 1, "it does not say what the job is")
+        raise log.corrupt(1, "it does not say what the job is")
     several = any(isinstance(fact, MembersAdded) for fact in commit.facts)
     listed = 0 if several else created.item_count
     return Outline(
-        id=job.job_id,
-        number=job.number,
+        id=log.job_id,
+        number=log.number,
         seq=0,
-        digest=chain_start(job.job_id),
+        digest=chain_start(log.job_id),
         fence=0,
         owner=None,
         phase="",
         created=created,
         created_at_us=row.at_us,
-        inputs=loader.inputs(job, listed),
+        inputs=log.inputs(listed),
         members=(("", 0, listed),) if listed else (),
         versions=((0, Version(created.lifecycle, created.version, created.digest)),),
         variables=created.variables,
     )
 
 
-def _after(
-    loader: Loader, job: StoredJob, stands: Outline, fact: Fact, row: Row, names: Names
-) -> Outline:
+def _after(log: JobLog, stands: Outline, fact: Fact, row: Row, names: Names) -> Outline:
     match fact:
         case LeaseTaken():
             return replace(stands, owner=fact.owner, fence=fact.fence)
@@ -165,7 +160,7 @@ def _after(
             name = fact.collection if isinstance(fact, MembersAdded) else ""
             if fact.first != stands.inputs.count:
                 problem = f"items from {fact.first} on follow {stands.inputs.count}"
-                raise loader.corrupt(job, row.seq, problem)
+                raise log.corrupt(row.seq, problem)
             members = (*stands.members, (name, fact.first, fact.count))
             return replace(stands, inputs=stands.inputs.grown(fact.runs), members=members)
         case Migrated():

@@ -22,36 +22,33 @@ from milepost.log.facts import (
     Repaired,
     Rewound,
 )
-from milepost.log.rows import Row, StoredJob
+from milepost.log.rows import Row
 from milepost.state.reading.events import Kind, StateEvent, job_bodies, told, touched
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog
 from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline, outlines
-from milepost.stores.protocol import Reader
 
 __all__ = ["outlined"]
 
 _UNKNOWN: Final = "?"
 
 
-def outlined(
-    loader: Loader, reader: Reader, job: StoredJob, after: int, upto: int | None
-) -> Iterator[StateEvent]:
+def outlined(log: JobLog, after: int, upto: int | None) -> Iterator[StateEvent]:
     """The events of the commits with `after < seq <= upto`, oldest first, without transitions.
 
     A phase between two events of the job in one commit is `?`: only tables tell. Raises
     LogCorrupt. Cost: one pass over the heads up to there.
     """
-    names = Names(loader, reader)
+    names = Names(log.loader, log.reader)
     before: Outline | None = None
-    for row, commit, stands in outlines(loader, reader, job, upto):
+    for row, commit, stands in outlines(log, upto):
         if row.seq > after:
-            bodies = job_bodies(loader, reader, job, row)
+            bodies = job_bodies(log, row)
             means = names.meaning(stands.lifecycle.digest)
             yield from _events(before, commit, stands, row, bodies, means)
         before = stands
     if before is not None:
-        loader.check_end(reader, job, before, upto)
+        log.check_end(before, upto)
 
 
 def _events(

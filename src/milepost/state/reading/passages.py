@@ -131,10 +131,11 @@ class Passages:
 
     def _check(self, reader: Reader) -> None:
         """Raise unless the log still begins with the commits that were there at first."""
-        job, (seq, digest) = self._job, self._newest
-        self._loader.same(self._loader.job(reader, job.job_id), job.number, "what is being read")
-        if reader.newest(job.number) == self._newest:
+        seq, digest = self._newest
+        log = self._loader.log(reader, self._job.job_id)
+        log.check_same(self._job.number, "what is being read")
+        if reader.newest(log.number) == self._newest:
             return
-        if [row.digest for row in reader.rows(job.number, seq - 1, seq)] != [digest]:
+        if [row.digest for row in log.rows(seq - 1, seq)] != [digest]:
             problem = "it was repaired, or damaged, while it was read: begin again"
-            raise self._loader.corrupt(job, seq, problem)
+            raise log.corrupt(seq, problem)

@@ -10,14 +10,12 @@ import msgspec
 from milepost.errors import Large
 from milepost.items.blocks import entries_in
 from milepost.job.state import JobState
-from milepost.log.codec import decode_body
 from milepost.log.facts import ItemsFired, JobFired
-from milepost.log.rows import Row, StoredJob, StoredSizes
+from milepost.log.rows import Row, StoredSizes
 from milepost.state.limits import largest_of
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog
 from milepost.state.reading.locating import lineage
 from milepost.state.reading.outline import Outline
-from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["JobSizes", "job_sizes"]
@@ -38,44 +36,37 @@ class JobSizes:
     largest: tuple[Large, ...]
 
 
-def job_sizes(
-    loader: Loader, reader: Reader, job: StoredJob, state: JobState | Outline, count: int
-) -> JobSizes:
+def job_sizes(log: JobLog, state: JobState | Outline, count: int) -> JobSizes:
     """The sizes of one job, with its `count` largest values.
 
     Cost: the job is read once and every value is decoded. Raises LogCorrupt, StoreUnreadable,
     and CodecAbsent where values are wanted that need a codec that is not at hand.
     """
     return JobSizes(
-        job_id=job.job_id,
+        job_id=log.job_id,
         seq=state.seq,
-        stored=reader.sizes(job.number),
-        largest=largest_of(_values(loader, reader, job, state), count) if count else (),
+        stored=log.reader.sizes(log.number),
+        largest=largest_of(_values(log, state), count) if count else (),
     )
 
 
-def _values(
-    loader: Loader, reader: Reader, job: StoredJob, state: JobState | Outline
-) -> Iterator[Large]:
+def _values(log: JobLog, state: JobState | Outline) -> Iterator[Large]:
     for name, value in state.variables.items():
         yield Large(f"variable {name}", _size_bytes(value))
-    url = loader.store.url
-    for block in reader.inputs(job.number):
-        for key, encoded in entries_in(block, url, loader.payloads):
+    url = log.url
+    for block in log.reader.inputs(log.number):
+        for key, encoded in entries_in(block, url, log.payloads):
             yield Large(f"input of {key!r}", len(encoded))
     stood_on = lineage(state)
-    for row in reader.rows(job.number, upto=state.seq, bodies=True):
+    for row in log.rows(upto=state.seq, bodies=True):
         if row.body_digest:
             undone = not any(first <= row.seq <= last for first, last in stood_on)
-            yield from _of_row(loader, job, row, state, undone=undone)
+            yield from _of_row(log, row, state, undone=undone)
 
 
-def _of_row(
-    loader: Loader, job: StoredJob, row: Row, state: JobState | Outline, *, undone: bool
-) -> Iterator[Large]:
+def _of_row(log: JobLog, row: Row, state: JobState | Outline, *, undone: bool) -> Iterator[Large]:
     """The values of one commit; items of one that was undone may be others by now."""
-    body = decode_body(row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads)
-    for fact, given in zip(loader.facts(job, row), body, strict=True):
+    for fact, given in zip(log.facts(row), log.bodies(row), strict=True):
         if isinstance(fact, ItemsFired) and given:
             for ordinal, payload in zip(fact.ordinals, given, strict=True):
                 whose = f"item {ordinal}" if undone else repr(state.inputs.key(ordinal))

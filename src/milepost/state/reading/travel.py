@@ -33,10 +33,10 @@ from milepost.log.facts import (
     Migrated,
     Rewound,
 )
-from milepost.log.rows import StoredJob, StoredLease
+from milepost.log.rows import StoredLease
 from milepost.machine import Values
-from milepost.state.reading.loading import Loader
-from milepost.stores.protocol import Reader, Writer
+from milepost.state.reading.loading import JobLog
+from milepost.stores.protocol import Writer
 from milepost.text.wording import short_repr
 
 __all__ = ["StateDiff", "diff", "fork", "seq_at"]
@@ -89,7 +89,7 @@ class StateDiff:
         return self.before.phase == self.after.phase and not any(parts)
 
 
-def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int) -> StateDiff:
+def diff(log: JobLog, before: int, after: int) -> StateDiff:
     """The work of commits `before + 1` to `after`. Raises CommitAbsent, ValueError if they cross.
 
     Cost: two states, one look at the rows between, and set operations on cells.
@@ -97,7 +97,7 @@ def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int
     if before > after:
         problem = f"commit {before} is after commit {after}: give the earlier one first"
         raise InputInvalid(problem)
-    then, now = (loader.state_at(reader, job, seq) for seq in (before, after))
+    then, now = (log.state_at(seq) for seq in (before, after))
     old, new = then.variables, now.variables
     common = then.inputs.in_common(now.inputs)
     stayed = bitmap(range(common))
@@ -105,7 +105,7 @@ def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int
         before=then,
         after=now,
         commits=after - before,
-        events=sum(row.count for row in reader.rows(job.number, before, after)),
+        events=sum(row.count for row in log.rows(before, after)),
         rewinds=tuple((at, to) for at, to in now.rewinds if before < at),
         context=_changed(then.context, now.context),
         variables_added=_only(new, new.keys() - old.keys()),
@@ -119,9 +119,8 @@ def diff(loader: Loader, reader: Reader, job: StoredJob, before: int, after: int
 
 
 def fork(
-    loader: Loader,
+    source: JobLog,
     writer: Writer,
-    source: StoredJob,
     seq: int,
     job_id: str,
     *,
@@ -130,19 +129,21 @@ def fork(
 ) -> None:
     """Write a new job `job_id` that stands as `source` stood at `seq`, held by nobody.
 
+    `writer` is the reader of `source`.
+
     Raises CommitAbsent, JobExists, LogCorrupt; bodies and items are copied as they are stored, so
     that damage in them is damage in the copy. Cost: O(bytes of the log up to `seq` and of the
     items), under the write lock; memory: one row.
     """
     if writer.has_job(job_id):
-        raise JobExists(job_id=job_id, url=loader.store.url)
-    state = loader.logged_at(writer, source, seq)
+        raise JobExists(job_id=job_id, url=source.url)
+    state = source.logged_at(seq)
     job = writer.add_job(job_id, max(now_us, state.updated_at_us), state.lifecycle.digest)
     went_back_to = {to_seq for _, to_seq in state.rewinds}
     digests: dict[int, bytes] = {}
     there, here = chain_start(source.job_id), chain_start(job_id)
-    for row in writer.rows(source.number, 0, seq, bodies=True):
-        facts = loader.commit(source, row, there).facts
+    for row in source.rows(0, seq, bodies=True):
+        facts = source.commit(row, there).facts
         for first, count in _places(facts):
             _copy_items(writer, source.number, job.number, first, first + count)
         digests[row.seq - 1] = here
@@ -168,25 +169,25 @@ def fork(
         writer.put_lease(job.number, StoredLease(state.owner or "", state.fence, 0, 0))
 
 
-def seq_at(reader: Reader, job: StoredJob, at: datetime) -> int:
+def seq_at(log: JobLog, at: datetime) -> int:
     """The newest commit that is not after `at`, which is aware. Raises CommitAbsent, ValueError.
 
     Times never fall along a log, so it is found in O(log n) look-ups.
     """
     if at.tzinfo is None:
         raise ValueError(f"{at} has no time zone: say which, as datetime.now(UTC) does")
-    tip = reader.tip(job.number)
+    tip = log.reader.tip(log.number)
     last = tip.seq if tip else 0
     first, beyond = 0, last + 1  # the commit sought is not before the one, and before the other
     while beyond - first > 1:
         middle = (first + beyond) // 2
-        row = next(iter(reader.rows(job.number, middle - 1, middle)))
+        row = next(iter(log.rows(middle - 1, middle)))
         if row.at_us <= microseconds(at):
             first = middle
         else:
             beyond = middle
     if first == 0:
-        raise CommitAbsent(job_id=job.job_id, wanted=at, last=last)
+        raise CommitAbsent(job_id=log.job_id, wanted=at, last=last)
     return first
 
 

@@ -20,10 +20,10 @@ from milepost.items.inputs import Run
 from milepost.job.restoring import restore
 from milepost.job.state import JobState
 from milepost.job.upgrade import upgraded
-from milepost.log.codec import decode_body, digest_of
+from milepost.log.codec import digest_of
 from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migrated
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.meaning import fails_by, result_events
 from milepost.state.reading.outline import Outline, outlines
 from milepost.stores.protocol import Reader
@@ -111,7 +111,7 @@ def store_problems(loader: Loader, reader: Reader) -> list[str]:
     return found
 
 
-def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
+def verify_job(log: JobLog) -> Verification:
     """Check the whole of one job, and go on after a problem as far as that means something.
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
@@ -120,7 +120,7 @@ def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
     need a codec that is not at hand are checked against their digests alone. Cost: the job is
     read once, every value is decoded.
     """
-    work = _Work(loader, reader, job)
+    work = _Work(log)
     work.log()
     work.entry()
     work.bodies()
@@ -128,7 +128,7 @@ def verify_job(loader: Loader, reader: Reader, job: StoredJob) -> Verification:
     work.beside()
     state = work.state
     return Verification(
-        job_id=job.job_id,
+        job_id=log.job_id,
         commits=state.seq if state else 0,
         checkpoints=work.checkpoints,
         items=state.inputs.count if state else 0,
@@ -145,10 +145,8 @@ def entry_of(job: StoredJob, state: JobState | Outline) -> StoredJob:
 class _Work:
     """The problems of one job, as they are found; `state` is the last that verifies."""
 
-    def __init__(self, loader: Loader, reader: Reader, job: StoredJob) -> None:
-        self._loader = loader
-        self._reader = reader
-        self._job = job
+    def __init__(self, log: JobLog) -> None:
+        self._log = log
         self.problems: list[Problem] = []
         self.state: JobState | Outline | None = None
         self.unchecked = ""
@@ -166,19 +164,19 @@ class _Work:
     def entry(self) -> None:
         """The job is found by its id, and its entry says what the log does."""
         try:
-            found = self._reader.job(self._job.job_id)
+            found = self._log.reader.job(self._log.job_id)
         except StoreError as error:
             self._add("entry", None, error.problem, NOTHING)
             return
-        if self.state is not None and found != entry_of(self._job, self.state):
+        if self.state is not None and found != entry_of(self._log.entry, self.state):
             self._add("entry", None, "the entry says otherwise than the log", NOTHING)
 
     def log(self) -> None:
         """The chain, the fold, and each checkpoint as the fold comes by it."""
-        reader, job = self._reader, self._job
+        stored = self._log.reader.checkpoints(self._log.number)
         checkpoints = {}
         try:
-            checkpoints = {c.seq: c for c in reader.checkpoints(job.number)}
+            checkpoints = {checkpoint.seq: checkpoint for checkpoint in stored}
         except StoreError as error:
             self._add("INV-FOLD", None, error.problem, NOTHING)
         try:
@@ -201,16 +199,16 @@ class _Work:
 
     def _folded(self, checkpoints: dict[int, StoredCheckpoint]) -> None:
         """Every step by the tables; takes the checkpoints that it comes by out of `checkpoints`."""
-        loader, reader, job = self._loader, self._reader, self._job
-        state = self.state = loader.origin(reader, job)
+        log = self._log
+        state = self.state = log.origin()
         for seq in [seq for seq in checkpoints if seq <= state.seq]:
             self._attested(checkpoints.pop(seq), None)
-        for row, after in loader.replay(reader, job, state):
+        for row, after in log.replay(state):
             before, state = state, after
             self.state = after
             if after.lifecycle is not before.lifecycle:
                 self._upgrade(row, before, after)
-            if loader.tally(job, row) != after.tally:
+            if log.tally(row) != after.tally:
                 message = "the row states another tally than the fold gives"
                 self._add("INV-FOLD", row.seq, message, "nothing: the fold is what counts")
             stored = checkpoints.pop(row.seq, None)
@@ -218,37 +216,36 @@ class _Work:
                 continue
             self.checkpoints += 1
             try:
-                if loader.verified(reader, job, stored) != after:
+                if log.verified(stored) != after:
                     message = "the checkpoint is not what the log folds to"
                     self._add("INV-FOLD", row.seq, message, NOTHING)
             except StateError as error:
                 self._add("INV-FOLD", row.seq, str(error), NOTHING)
-        loader.check_end(reader, job, state)
+        log.check_end(state)
 
     def _outlined(self, checkpoints: dict[int, StoredCheckpoint]) -> None:
         """The log without its steps: chain, order, fences, and the bytes of each checkpoint."""
-        loader, reader, job = self._loader, self._reader, self._job
         self.state, self.checkpoints = None, 0
-        for row, _, stands in outlines(loader, reader, job):
+        for row, _, stands in outlines(self._log):
             self.state = stands
             stored = checkpoints.pop(row.seq, None)
             if stored is not None:
                 self._attested(stored, row.digest)
         if self.state is not None:
-            loader.check_end(reader, job, self.state)
+            self._log.check_end(self.state)
 
     def _attested(self, stored: StoredCheckpoint, chain: bytes | None) -> None:
         """A checkpoint of which only its bytes can be checked, and the commit that it is of."""
         self.checkpoints += 1
         if chain is None:
-            rows = self._reader.rows(self._job.number, stored.seq - 1, stored.seq)
+            rows = self._log.rows(stored.seq - 1, stored.seq)
             chain = next((row.digest for row in rows), b"")
         if digest_of(stored.snapshot) != stored.digest or stored.chain != chain:
             self._add("INV-FOLD", stored.seq, "the checkpoint is not of this log", NOTHING)
 
     def _upgrade(self, row: Row, before: JobState, after: JobState) -> None:
         """A change of version leads where the upgrade leads, as far as that is known here."""
-        facts = self._loader.facts(self._job, row)
+        facts = self._log.facts(row)
         changes = (fact for fact in facts if isinstance(fact, Migrated))
         then = restore(next(changes).snapshot, after.tables, after.inputs)
         try:
@@ -263,10 +260,10 @@ class _Work:
         """The loss from `seq` on: commits that cannot be folded any more."""
         last, count = 0, 0
         with suppress(StoreError):
-            for row in self._reader.rows(self._job.number, seq - 1):
+            for row in self._log.rows(seq - 1):
                 last, count = row.seq, count + 1
         with suppress(StoreError):
-            noted = self._reader.newest(self._job.number)
+            noted = self._log.reader.newest(self._log.number)
             last = max(last, noted[0] if noted else 0)
         kept = f"commits 1 to {seq - 1} are whole" if seq > 1 else "there is none before it"
         return f"commits {seq} to {max(last, seq)}, {count} of them still there; {kept}"
@@ -276,9 +273,9 @@ class _Work:
         last = self.state.seq if self.state else 0
         reached = 0
         try:
-            for row in self._reader.rows(self._job.number, 0, last, bodies=True):
+            for row in self._log.rows(0, last, bodies=True):
                 reached = row.seq
-                facts = self._loader.facts(self._job, row)
+                facts = self._log.facts(row)
                 self._added += [
                     (row.seq, fact) for fact in facts if isinstance(fact, ItemsAdded | MembersAdded)
                 ]
@@ -292,15 +289,12 @@ class _Work:
             self._add("INV-CHAIN", reached + 1, error.problem, lost, mends=False)
 
     def _body(self, row: Row, facts: tuple[Fact, ...]) -> None:
-        loader = self._loader
         try:
-            body = decode_body(
-                row, url=loader.store.url, job_id=self._job.job_id, payloads=loader.payloads
-            )
+            body = self._log.bodies(row)
         except CodecAbsent:
             return  # it is what the row attests: more cannot be told
         if body and len(body) != len(facts):
-            raise self._loader.corrupt(self._job, row.seq, "it has bodies for other facts")
+            raise self._log.corrupt(row.seq, "it has bodies for other facts")
 
     def _losses(self, facts: tuple[Fact, ...]) -> str:
         """Whose payloads are in a body that cannot be read."""
@@ -339,9 +333,9 @@ class _Work:
         lost = "the keys or values of these items; what was recorded of them is whole"
         damaged = False
         try:
-            for block in self._reader.inputs(self._job.number):
+            for block in self._log.reader.inputs(self._log.number):
                 try:
-                    check_blocks([block], self._loader.store.url)
+                    check_blocks([block], self._log.url)
                 except StoreError as error:
                     damaged = True
                     self._add("inputs", None, error.problem, lost, mends=False)
@@ -360,10 +354,9 @@ class _Work:
 
     def _listed(self, runs: list[Run], fingerprint: str, whose: str, lost: str) -> None:
         """The items at the places of `runs` are those that the log speaks of."""
-        loader = self._loader
+        log = self._log
         try:
-            blocks = loader.blocks(self._reader, self._job, runs)
-            found = fingerprint_of(blocks, loader.store.url, loader.payloads)
+            found = fingerprint_of(log.blocks(runs), log.url, log.payloads)
         except CodecAbsent:
             return  # each block is what its digest attests: more cannot be told
         except StoreError as error:
@@ -378,11 +371,11 @@ class _Work:
         if self.state is None:
             return
         try:
-            self._reader.lifecycle(self.state.lifecycle.digest)
+            self._log.reader.lifecycle(self.state.lifecycle.digest)
         except StoreError as error:
             self._add("lifecycle", None, error.problem, _TOLD)
         try:
-            self._loader.lease(self._reader, self._job, self.state.fence)
+            self._log.lease(self.state.fence)
         except StoreError as error:
             lost = "until when the holder may be taken for alive; who holds the job is in the log"
             self._add("lease", None, error.problem, lost)

@@ -78,8 +78,8 @@ def requeue(wanted: JobState, members: BitMap, *, lease: Lease | None, operator:
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
-        if moment.job.number != wanted.number:
-            raise JobReplaced(job_id=wanted.id, url=moment.url, what="what was found dead")
+        if moment.log.number != wanted.number:
+            raise JobReplaced(job_id=wanted.id, url=moment.log.url, what="what was found dead")
         state = moment.state
         events = {name: one.machine.roles.requeue for name, one in state.ledgers.items()}
         named = next(filter(None, events.values()), "")

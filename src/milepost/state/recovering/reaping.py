@@ -13,8 +13,8 @@ from milepost.job.fold import apply
 from milepost.job.state import JobState
 from milepost.job.suspects import let_go
 from milepost.log.facts import Draft, LeaseReleased, LeaseTaken
-from milepost.log.rows import StoredLease, Tip
-from milepost.state.reading.loading import Loader
+from milepost.log.rows import Row, StoredLease
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import take
@@ -71,11 +71,12 @@ def stuck(
     names = Names(loader, reader)
     for tip in reader.tips(on_error):
         try:
-            found = _left(loader, reader, tip, observer, names)
+            log = JobLog(loader, reader, tip.job)
+            found = _left(log, tip.row, observer, names)
             if found is None:
                 continue
             lease, verdict = found
-            state = loader.load(reader, tip.job, known(tip.job.job_id)).state
+            state = log.load(known(log.job_id)).state
         except LifecycleChanged as error:
             on_unknown(error)
             continue
@@ -99,19 +100,19 @@ def stuck(
 
 
 def _left(
-    loader: Loader, reader: Reader, tip: Tip, observer: Observer, names: Names
+    log: JobLog, tip: Row, observer: Observer, names: Names
 ) -> tuple[StoredLease, Verdict] | None:
     """The newest lease of a job that may be stuck, and what is known of its holder.
 
     None for a job that has ended, as far as tables or descriptions say. One look-up.
     """
-    means = names.meaning(tip.job.lifecycle)
-    if means is not None and loader.tally(tip.job, tip.row).phase in means.owner.final:
+    means = names.meaning(log.entry.lifecycle)
+    if means is not None and log.tally(tip).phase in means.owner.final:
         return None
-    lease = reader.lease(tip.job.number)
-    if lease is None or lease.fence != tip.row.fence:
+    lease = log.reader.lease(log.number)
+    if lease is None or lease.fence != tip.fence:
         return None
-    verdict = observer.judge(tip.job.number, lease)
+    verdict = observer.judge(log.number, lease)
     if verdict.replaceable:
         return lease, verdict
     watched = verdict.standing == Standing.WATCHED and observer.seems_silent(lease)

@@ -8,14 +8,11 @@ from typing import NamedTuple
 from milepost.errors import ScopeInvalid
 from milepost.job.fold import apply, takes
 from milepost.job.state import JobState
-from milepost.log.codec import decode_body
 from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, MembersAdded, Rewound
-from milepost.log.rows import StoredJob
 from milepost.machine import Machine
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog
 from milepost.state.reading.locating import lineage
 from milepost.state.reading.meaning import absent
-from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
 
 __all__ = ["WayBack", "before_phase"]
@@ -29,9 +26,7 @@ class WayBack(NamedTuple):
     again: tuple[Draft, ...] = ()
 
 
-def before_phase(
-    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, phase: str
-) -> WayBack | None:
+def before_phase(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
     """The way back to the beginning of `phase`; None if nothing has happened since.
 
     A phase is entered from any other state: but neither a resumed nor a retried job enters it. Of
@@ -40,13 +35,11 @@ def before_phase(
     items were added since: those stay, if the phase takes items. Raises ScopeInvalid if the job
     was never in that phase, RoleAbsent where the lifecycle names no phases.
     """
-    way = _way_back(loader, reader, job, tip, phase)
-    return None if way is None else _with_items(loader, reader, job, tip, way)
+    way = _way_back(log, tip, phase)
+    return None if way is None else _with_items(log, tip, way)
 
 
-def _way_back(
-    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, phase: str
-) -> WayBack | None:
+def _way_back(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
     active = tip.roles.working
     if not active:
         raise absent(tip, tip.machine, "phases", "a phase again")
@@ -54,10 +47,10 @@ def _way_back(
         problem = f"{phase!r} is no phase that can be done again, as {', '.join(active)} are"
         raise ScopeInvalid(problem=problem)
     if phase == tip.machine.initial:
-        return WayBack(loader.state_at(reader, job, 1)) if tip.seq > 1 else None
+        return WayBack(log.state_at(1)) if tip.seq > 1 else None
     entering = _entering(tip.machine, phase)
-    for seq in reversed(list(_turning_points(loader, reader, job, tip))):
-        way = _entry(loader, reader, job, seq, phase, entering)
+    for seq in reversed(list(_turning_points(log, tip))):
+        way = _entry(log, seq, phase, entering)
         if way is not None:
             return way
     raise ScopeInvalid(problem=f"job {tip.id} has not been in {phase!r} yet: it is in {tip.phase}")
@@ -76,41 +69,37 @@ def _entering(machine: Machine, phase: str) -> set[tuple[str, str]]:
     }
 
 
-def _turning_points(loader: Loader, reader: Reader, job: StoredJob, tip: JobState) -> Iterator[int]:
+def _turning_points(log: JobLog, tip: JobState) -> Iterator[int]:
     """The commits that the state stands on and after which the job is in another phase."""
     rewound = {at for at, _ in tip.rewinds}
     for first, last in lineage(tip):
         phase = ""
-        for row in reader.rows(job.number, first - 1, last):
-            tally = loader.tally(job, row)
+        for row in log.rows(first - 1, last):
+            tally = log.tally(row)
             if tally.phase != phase or row.seq in rewound:
                 yield row.seq
             phase = tally.phase
 
 
 def _entry(
-    loader: Loader,
-    reader: Reader,
-    job: StoredJob,
+    log: JobLog,
     seq: int,
     phase: str,
     entering: set[tuple[str, str]],
 ) -> WayBack | None:
     """The way back from the commit `seq`, if the job entered `phase` in it."""
     events = {event for _, event in entering}
-    row = next(iter(reader.rows(job.number, seq - 1, seq, bodies=True)))
-    facts = loader.facts(job, row)
+    row = next(iter(log.rows(seq - 1, seq, bodies=True)))
+    facts = log.facts(row)
     if not any(isinstance(fact, JobFired) and fact.event in events for fact in facts):
         return None
-    bodies = decode_body(
-        row, url=loader.store.url, job_id=job.job_id, payloads=loader.payloads
-    ) or [None] * len(facts)
+    bodies = log.bodies(row) or [None] * len(facts)
     drafts = [Draft(fact=fact, body=body) for fact, body in zip(facts, bodies, strict=True)]
     first, before = 0, seq - 1
     for index, fact in enumerate(facts):
         if isinstance(fact, Rewound):
             first, before = index + 1, fact.to_seq
-    base = loader.state_at(reader, job, before)
+    base = log.state_at(before)
     if base.as_logged is not None:
         problem = f"job {base.id} entered {phase!r} under an earlier version of its lifecycle"
         raise ScopeInvalid(problem=f"{problem}: go back to seq {before} instead")
@@ -127,17 +116,15 @@ def _entry(
     return None
 
 
-def _with_items(
-    loader: Loader, reader: Reader, job: StoredJob, tip: JobState, way: WayBack
-) -> WayBack:
+def _with_items(log: JobLog, tip: JobState, way: WayBack) -> WayBack:
     """The way with the items of `tip` that were added after it, if they can be."""
     state = way.base
     for draft in way.again:
         state = apply(state, draft.fact)
     again = list(way.again)
     for first, last in lineage(tip) if state.items.count < tip.items.count else ():
-        for row in reader.rows(job.number, max(first - 1, way.base.seq), last):
-            for fact in loader.facts(job, row):
+        for row in log.rows(max(first - 1, way.base.seq), last):
+            for fact in log.facts(row):
                 if not isinstance(fact, ItemsAdded | MembersAdded):
                     continue
                 if fact.first != state.items.count:

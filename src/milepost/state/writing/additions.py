@@ -10,7 +10,6 @@ from milepost.errors import CodecAbsent, ItemExists, ItemsRefused, UpdateConflic
 from milepost.items.blocks import Entry, read_keys
 from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsAdded, MembersAdded
-from milepost.log.rows import StoredJob
 from milepost.state.limits import Limits, checked_entries
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.append import Decision, Moment
@@ -48,15 +47,14 @@ def add_items(
     check_takes_items(base, name)
     _check_codec(loader, base)
     with loader.store.reading() as reader:
-        job = loader.job(reader, job_id)
-    loader.same(job, base.number, _WHAT)
-    staging, skipped = _taken_in(loader, clock, job, base, entries, existing)
+        log = loader.log(reader, job_id)
+    log.check_same(base.number, _WHAT)
+    staging, skipped = _taken_in(loader, clock, base, entries, existing)
     try:
         for _ in range(_TRIES):
             try:
                 return append(
                     _decision(
-                        loader,
                         staging,
                         base,
                         collection=name,
@@ -67,10 +65,10 @@ def add_items(
                 )
             except UpdateConflict:
                 before, base = base, newest()
-            loader.same(job, base.number, _WHAT)
+            log.check_same(base.number, _WHAT)
             if skipped and before.rewinds != base.rewinds:
                 break  # what was skipped may be wanted now, and is gone
-            again, more = _taken_in(loader, clock, job, base, staging.entries(), existing)
+            again, more = _taken_in(loader, clock, base, staging.entries(), existing)
             staging.abandon()
             staging, skipped = again, skipped + more
         raise UpdateConflict(job_id=job_id, tries=_TRIES)
@@ -104,7 +102,6 @@ def _check_codec(loader: Loader, state: JobState) -> None:
 def _taken_in(
     loader: Loader,
     clock: Clock,
-    job: StoredJob,
     base: JobState,
     entries: Iterator[Entry],
     existing: Existing,
@@ -123,7 +120,7 @@ def _taken_in(
         skipped += 1
         return True
 
-    staging = Staging(loader, clock, base.id, job.number)
+    staging = Staging(loader, clock, base.id, base.number)
     try:
         staging.read(entries, skip)
     except BaseException:
@@ -133,7 +130,6 @@ def _taken_in(
 
 
 def _decision(
-    loader: Loader,
     staging: Staging,
     base: JobState,
     *,
@@ -150,20 +146,20 @@ def _decision(
     """
 
     def decision(moment: Moment) -> Iterator[Draft]:
-        loader.same(moment.job, base.number, _WHAT)
+        moment.log.check_same(base.number, _WHAT)
         check_lease(moment, lease, operator=operator, wants=lambda: ("add_items", []))
         state = moment.state
         check_takes_items(state, collection)
         if state.rewinds != base.rewinds:
             raise UpdateConflict(job_id=state.id, tries=1)
-        for ordinal, key in _keys_since(loader, moment, base.items.count):
+        for ordinal, key in _keys_since(moment, base.items.count):
             position = staging.position(key)
             if position is not None and existing == "skip":
                 raise UpdateConflict(job_id=state.id, tries=1)
             if position is not None:
                 raise ItemExists(job_id=state.id, key=key, ordinal=ordinal, position=position)
         if staging.count:
-            first, runs = state.items.count, staging.settle(moment.writer, moment.job)
+            first, runs = state.items.count, staging.settle(moment.writer, moment.log.entry)
             told = first, staging.count, staging.fingerprint, runs
             only = len(state.machine.collections) == 1
             yield Draft(ItemsAdded(*told) if only else MembersAdded(collection, *told))
@@ -171,9 +167,9 @@ def _decision(
     return decision
 
 
-def _keys_since(loader: Loader, moment: Moment, first: int) -> Iterator[tuple[int, str]]:
+def _keys_since(moment: Moment, first: int) -> Iterator[tuple[int, str]]:
     """Ordinals and keys from `first` on, with those that this commit adds: read by its writer."""
     runs = moment.state.inputs.runs(first)
-    for block in loader.blocks(moment.writer, moment.job, runs):
-        yield from enumerate(read_keys(block, moment.url), first)
+    for block in moment.log.blocks(runs):
+        yield from enumerate(read_keys(block, moment.log.url), first)
         first += block.count

@@ -41,7 +41,7 @@ from milepost.log.rows import Row, StoredJob
 from milepost.machine import LARGEST_INT, LEAST_INT
 from milepost.process.forks import here
 from milepost.state.limits import Limits, check_commit
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.describing import describe
 from milepost.state.writing.group_commit import Line, Place
 from milepost.state.writing.observing import Observer
@@ -61,13 +61,11 @@ class Moment(NamedTuple):
     """
 
     writer: Writer
-    url: str
-    job: StoredJob
+    log: JobLog
     committed: JobState
     state: JobState
     now_us: int
     observer: Observer
-    payloads: PayloadCodec | None = None
     pending: Sequence[Draft] = ()
 
 
@@ -308,21 +306,12 @@ class Appender:
             job, before = self._read(writer, job_id)
         except MilepostError as error:
             return self._fail(tickets, error)
+        log = JobLog(self._loader, writer, job)
         now_us = max(self._observer.now_us(), before.updated_at_us)
         state = before
         drafts: list[Draft] = []
         for alike in _alike(tickets):
-            moment = Moment(
-                writer,
-                self._loader.store.url,
-                job,
-                before,
-                state,
-                now_us,
-                self._observer,
-                self._loader.payloads,
-                drafts,
-            )
+            moment = Moment(writer, log, before, state, now_us, self._observer, drafts)
             state, accepted = _decided(moment, alike)
             drafts = [*drafts, *accepted]
         if drafts:
@@ -346,8 +335,8 @@ class Appender:
         """The job and its newest state, under the write lock; no query if it is known to be."""
         newest = self._newest.get(job_id)
         if newest is None:
-            job = self._loader.job(writer, job_id)
-            newest = job, self._loader.load(writer, job, self.known(job_id)).state
+            log = self._loader.log(writer, job_id)
+            newest = log.entry, log.load(self.known(job_id)).state
             self._newest[job_id] = newest
         return newest
 

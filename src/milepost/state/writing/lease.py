@@ -23,7 +23,7 @@ from milepost.errors import (
 )
 from milepost.log.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected, check_job_id
 from milepost.log.rows import StoredLease
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.append import Decision, Moment, RefusedWithRecord
 from milepost.state.writing.liveness import Standing
 from milepost.state.writing.observing import Observer
@@ -121,7 +121,7 @@ def take(owner: str, ttl_s: float, takeover: str) -> Decision:
         fence = state.fence + 1
         unharmed = _unharmed(moment)
         stamp = moment.observer.stamp(owner, fence, ttl_s, moment.now_us)
-        moment.writer.put_lease(moment.job.number, stamp)
+        moment.writer.put_lease(moment.log.number, stamp)
         yield Draft(fact=LeaseTaken(owner=owner, fence=fence, reason=reason, unharmed=unharmed))
 
     return decision
@@ -149,7 +149,7 @@ def renew(loader: Loader, lease: Lease, observer: Observer) -> bool:
             loader.metrics.lease("lost")
             return False
         tip = writer.tip(job.number)
-        stored = None if tip is None else loader.lease(writer, job, tip.fence)
+        stored = None if tip is None else JobLog(loader, writer, job).lease(tip.fence)
         if stored is None or stored.fence != lease.fence:
             lease.lost.set()
             loader.metrics.lease("lost")
@@ -177,9 +177,9 @@ def check_lease(
     if lease is not None:
         if lease.job_id != state.id:  # the lease that it is may well be held
             raise LeaseForeign(job_id=state.id, lease_job_id=lease.job_id, owner=lease.owner)
-        if lease.number != moment.job.number:
+        if lease.number != moment.log.number:
             lease.lost.set()
-            raise JobReplaced(job_id=state.id, url=moment.url, what=repr(lease))
+            raise JobReplaced(job_id=state.id, url=moment.log.url, what=repr(lease))
         if _is_current(moment, lease):
             return
         lease.lost.set()
@@ -235,7 +235,7 @@ class Renewer:
 
 
 def _is_current(moment: Moment, lease: Lease) -> bool:
-    if (moment.state.id, moment.job.number) != (lease.job_id, lease.number):
+    if (moment.state.id, moment.log.number) != (lease.job_id, lease.number):
         return False
     return moment.state.owner == lease.owner and moment.state.fence == lease.fence
 
@@ -250,20 +250,20 @@ def _unharmed(moment: Moment) -> bool:
         return False
     if state.owner is None:
         return not state.executor_lost
-    stored = moment.writer.lease(moment.job.number)
+    stored = moment.writer.lease(moment.log.number)
     return stored is not None and moment.observer.sees(stored)
 
 
 def _replaceable(moment: Moment) -> str:
     """Why the holder, who has not given the job back, may be replaced. Raises LeaseHeld."""
     state = moment.state
-    stored = moment.writer.lease(moment.job.number)
+    stored = moment.writer.lease(moment.log.number)
     if stored is None or stored.fence < state.fence:
         problem = f"the lease of job {state.id} is not the one that its log tells of: repair it"
-        raise StoreUnreadable(url=moment.url, problem=problem)
+        raise StoreUnreadable(url=moment.log.url, problem=problem)
     if stored.fence != state.fence:
         return f"the lease of {state.owner} had expired"
-    verdict = moment.observer.judge(moment.job.number, stored)
+    verdict = moment.observer.judge(moment.log.number, stored)
     if verdict.replaceable:
         return verdict.reason
     raise LeaseHeld(

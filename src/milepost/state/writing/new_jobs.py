@@ -21,10 +21,10 @@ from milepost.job.progress import Progress
 from milepost.job.restoring import begin
 from milepost.log.codec import Tally, chain_start, encode_row, encode_variables
 from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
-from milepost.log.rows import StoredJob, Tip
+from milepost.log.rows import Row
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Values
 from milepost.state.limits import Limits, check_commit, check_value
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.describing import describe
 from milepost.state.writing.params import params_of
@@ -164,49 +164,48 @@ def summaries(
     for tip in reader.tips(on_error):
         if tip.job.job_id.startswith(prefix):
             try:
-                summary = _summary(loader, tip, names)
+                summary = _summary(JobLog(loader, reader, tip.job), tip.row, names)
             except StateError as error:
                 on_error(error)
             else:
                 yield summary
 
 
-def summary(loader: Loader, reader: Reader, job: StoredJob) -> JobSummary:
+def summary(log: JobLog) -> JobSummary:
     """One line about one job. One row. Raises LogCorrupt."""
-    row = reader.tip(job.number)
+    row = log.reader.tip(log.number)
     if row is None:
-        raise loader.corrupt(job, 1, "it is missing")
-    return _summary(loader, Tip(job, row), Names(loader, reader))
+        raise log.corrupt(1, "it is missing")
+    return _summary(log, row, Names(log.loader, log.reader))
 
 
-def phase_entered(loader: Loader, reader: Reader, job_id: str, seq: int) -> int:
+def phase_entered(log: JobLog, seq: int) -> int:
     """The commit at which the job came into the phase that it is in at `seq`: one pass."""
     entered, phase = 1, ""
-    job = loader.job(reader, job_id)
-    for row in reader.rows(job.number, upto=seq):
-        tally = loader.tally(job, row)
+    for row in log.rows(upto=seq):
+        tally = log.tally(row)
         if tally.phase != phase:
             entered, phase = row.seq, tally.phase
     return entered
 
 
-def _summary(loader: Loader, tip: Tip, names: Names) -> JobSummary:
-    tally = loader.tally(tip.job, tip.row)
-    phase, progress, at_hand = _standing(loader, tip.job.lifecycle, tally)
-    lifecycle, version = names.of(tip.job)
+def _summary(log: JobLog, row: Row, names: Names) -> JobSummary:
+    tally, job = log.tally(row), log.entry
+    phase, progress, at_hand = _standing(log.loader, job.lifecycle, tally)
+    lifecycle, version = names.of(job)
     if progress is None:
-        progress = _told(names.meaning(tip.job.lifecycle), tally)
+        progress = _told(names.meaning(job.lifecycle), tally)
     return JobSummary(
-        id=tip.job.job_id,
+        id=job.job_id,
         lifecycle=lifecycle,
         version=version,
         at_hand=at_hand,
         phase=phase,
         progress=progress,
-        seq=tip.row.seq,
-        fence=tip.row.fence,
-        created_at=instant(tip.job.created_at_us),
-        updated_at=instant(tip.row.at_us),
+        seq=row.seq,
+        fence=row.fence,
+        created_at=instant(job.created_at_us),
+        updated_at=instant(row.at_us),
     )
 
 

@@ -20,7 +20,7 @@ from milepost.items.blocks import Entry, Filled, Listing, entries_in
 from milepost.items.inputs import Run, Shelf
 from milepost.items.key_index import SEGMENT_KEYS, Seen, Segment, hash_of, segment_of
 from milepost.log.rows import InputBlock, Staged, StoredJob
-from milepost.state.reading.loading import Loader
+from milepost.state.reading.loading import JobLog, Loader
 from milepost.stores.protocol import Writer
 
 __all__ = ["STAGED_FOR_S", "Staging", "sweep"]
@@ -146,7 +146,7 @@ class Staging:
         url, payloads = self._loader.store.url, self._loader.payloads
         for _, run in self._staged:
             with self._loader.store.reading() as reader:
-                blocks = list(self._loader.blocks(reader, self._job, [run]))
+                blocks = list(JobLog(self._loader, reader, self._job).blocks([run]))
             for block in blocks:
                 yield from entries_in(block, url, payloads)
         for block in self._rest.blocks if self._rest else ():
@@ -205,8 +205,8 @@ class Staging:
 
     def _expired(self, writer: Writer) -> StagingExpired:
         if self._begun:  # it may have been deleted, with what was staged for it
-            found = self._loader.job(writer, self._job_id)
-            self._loader.same(found, self._job.number, "the list of items to be added")
+            log = self._loader.log(writer, self._job_id)
+            log.check_same(self._job.number, "the list of items to be added")
         return StagingExpired(job_id=self._job_id, after_s=STAGED_FOR_S)
 
 
