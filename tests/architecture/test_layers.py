@@ -46,6 +46,18 @@ def test_the_page_shows_the_list_of_the_contract() -> None:
     assert shown.splitlines() == _contract("Run time")["layers"][1:]
 
 
+def test_nothing_in_reading_can_write() -> None:
+    """A Writer is named nowhere there; elsewhere in `state/` it is, as the control."""
+    state = ROOT / "src" / "milepost" / "state"
+    writing = [
+        path.relative_to(state).parts[0]
+        for path in state.rglob("*.py")
+        if re.search(r"\bWriter\b|\.writing\(", path.read_text(encoding="utf-8"))
+    ]
+    assert "reading" not in writing
+    assert {"keeping", "writing"} <= set(writing)
+
+
 def _linted(folder: Path) -> str:
     """What lint-imports says of the two packages in `folder`, by the contracts that are there."""
     paths = os.pathsep.join(str(folder / name) for name in ("src", "codegen"))
@@ -82,6 +94,7 @@ def test_what_there_is_keeps_every_contract(copied: Path) -> None:
         ("src/milepost/log/rows.py", "import milepost.testing.clock", "Run time"),
         ("src/milepost/items/inputs.py", "import milepost.stores.memory", "Run time"),
         ("src/milepost/stores/memory.py", "import milepost.job.state", "Run time"),
+        ("src/milepost/job/state.py", "import milepost.stores.memory", "Run time"),
         ("src/milepost/stores/memory.py", "import milepost.log.codec", "Stores keep rows"),
         ("src/milepost/stores/protocol.py", "import milepost.stores.sqlite.schema", "Stores: the"),
         ("src/milepost/stores/memory.py", "import milepost.stores.sqlite.schema", "Stores: the"),

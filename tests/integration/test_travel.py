@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from milepost import ItemEvent, JobAbsent, JobExists, JobState, LeaseHeld, StateDiff, StateManager
 from milepost.clock import instant
 from milepost.errors import CommitAbsent, JobIdInvalid, LogCorrupt
-from milepost.state.reading import travel
 from milepost.testing import FakeClock
 
 JOB = "source"
@@ -166,7 +165,7 @@ def test_a_fork_that_kept_the_source_s_snapshots_would_be_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Negative control: a rewind copied without its snapshot made the fork's own."""
-    monkeypatch.setattr(travel, "_renamed", lambda *_: None)
+    monkeypatch.setattr("milepost.state.writing.forking._renamed", lambda *_: None)
 
     def after_a_rewind() -> None:
         with opened("memory") as (manager, clock):

@@ -23,6 +23,7 @@ from milepost.state.reading.results import Failure, Order
 from milepost.state.reading.travel import StateDiff
 from milepost.state.transitions import item_ordinal, named_item
 from milepost.state.writing.describing import describe
+from milepost.state.writing.forking import fork
 from milepost.state.writing.lease import Holding, holding
 from milepost.state.writing.new_jobs import phase_entered
 
@@ -140,7 +141,7 @@ class Records(Core):
         new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
         now_us = self._clock.now_us()
         with self._job_log_written(job_id) as (source, writer):
-            travel.fork(source, writer, seq, new_job_id, reason=reason, now_us=now_us)
+            fork(source, writer, seq, new_job_id, reason=reason, now_us=now_us)
             state = self._written(writer, new_job_id)
             describe(writer, (state.as_logged or state).lifecycle)
         self._metrics.began_job("forked", state.lifecycle.name)

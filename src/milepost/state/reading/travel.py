@@ -1,16 +1,10 @@
-"""Time travel: what changed between two moments of a job, and a job that goes on from a past one.
-
-A fork is a log of its own: the source's rows up to the moment, every fact, result, time and fence
-of them, chained anew from the fork's own id, and one fact more that says where they are from. So
-nothing of it hangs on the source, which may be deleted.
-"""
+"""Time travel: the changes between two moments of a job, and the commit of a moment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
@@ -18,28 +12,15 @@ import msgspec
 from pyroaring import BitMap
 
 from milepost.clock import microseconds
-from milepost.errors import CommitAbsent, InputInvalid, JobExists
-from milepost.items.inputs import KeySet, Run
+from milepost.errors import CommitAbsent, InputInvalid
+from milepost.items.inputs import KeySet
 from milepost.items.ledger import Ledger, bitmap
 from milepost.job.state import JobState
-from milepost.log.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
-from milepost.log.facts import (
-    Draft,
-    Fact,
-    Forked,
-    ItemsAdded,
-    JobCreated,
-    MembersAdded,
-    Migrated,
-    Rewound,
-)
-from milepost.log.rows import StoredLease
 from milepost.machine import Values
 from milepost.state.reading.loading import JobLog
-from milepost.stores.protocol import Writer
 from milepost.text.wording import short_repr
 
-__all__ = ["StateDiff", "diff", "fork", "seq_at"]
+__all__ = ["StateDiff", "diff", "seq_at"]
 
 
 @short_repr
@@ -118,57 +99,6 @@ def diff(log: JobLog, before: int, after: int) -> StateDiff:
     )
 
 
-def fork(
-    source: JobLog,
-    writer: Writer,
-    seq: int,
-    job_id: str,
-    *,
-    reason: str,
-    now_us: int,
-) -> None:
-    """Write a new job `job_id` that stands as `source` stood at `seq`, held by nobody.
-
-    `writer` is the reader of `source`.
-
-    Raises CommitAbsent, JobExists, LogCorrupt; bodies and items are copied as they are stored, so
-    that damage in them is damage in the copy. Cost: O(bytes of the log up to `seq` and of the
-    items), under the write lock; memory: one row.
-    """
-    if writer.has_job(job_id):
-        raise JobExists(job_id=job_id, url=source.url)
-    state = source.logged_at(seq)
-    job = writer.add_job(job_id, max(now_us, state.updated_at_us), state.lifecycle.digest)
-    went_back_to = {to_seq for _, to_seq in state.rewinds}
-    digests: dict[int, bytes] = {}
-    there, here = chain_start(source.job_id), chain_start(job_id)
-    for row in source.rows(0, seq, bodies=True):
-        facts = source.commit(row, there).facts
-        for first, count in _places(facts):
-            _copy_items(writer, source.number, job.number, first, first + count)
-        digests[row.seq - 1] = here
-        copy = rechained(row, previous=here, facts=_renamed(facts, job_id, digests))
-        writer.add_row(job.number, copy)
-        there, here = row.digest, copy.digest
-        if row.seq - 1 not in went_back_to:
-            del digests[row.seq - 1]
-    forked = Forked(
-        from_job=source.job_id, from_seq=seq, from_digest=state.digest.hex(), reason=reason
-    )
-    row = encode_row(
-        here,
-        seq=seq + 1,
-        fence=state.fence,
-        at_us=job.created_at_us,
-        drafts=[Draft(fact=forked)],
-        tally=state.tally,
-        count=0,
-    )
-    writer.add_row(job.number, row)
-    if state.fence:  # the fence that the log tells of, held by nobody
-        writer.put_lease(job.number, StoredLease(state.owner or "", state.fence, 0, 0))
-
-
 def seq_at(log: JobLog, at: datetime) -> int:
     """The newest commit that is not after `at`, which is aware. Raises CommitAbsent, ValueError.
 
@@ -189,39 +119,6 @@ def seq_at(log: JobLog, at: datetime) -> int:
     if first == 0:
         raise CommitAbsent(job_id=log.job_id, wanted=at, last=last)
     return first
-
-
-def _places(facts: Sequence[Fact]) -> Iterator[Run]:
-    """Where the items are of which a commit speaks for the first time."""
-    for fact in facts:
-        if isinstance(fact, JobCreated):
-            yield 0, 0 if any(isinstance(f, MembersAdded) for f in facts) else fact.item_count
-        elif isinstance(fact, ItemsAdded | MembersAdded):
-            yield from fact.runs
-
-
-def _copy_items(writer: Writer, source: int, job: int, first: int, end: int) -> None:
-    """The items at those places, and where their keys are, at the same places of another job."""
-    there = takewhile(lambda block: block.first < end, writer.inputs(source, first))
-    blocks = (block for block in there if block.first >= first)
-    writer.add_inputs(job, blocks, writer.key_segments(source, first, end))
-
-
-def _renamed(
-    facts: tuple[Fact, ...], job_id: str, digests: Mapping[int, bytes]
-) -> list[Fact] | None:
-    """`facts` with the snapshots in them given to the fork; None if there are none."""
-    if not any(isinstance(fact, Rewound | Migrated) for fact in facts):
-        return None
-    return [_of_fork(f, job_id, digests) if isinstance(f, Rewound | Migrated) else f for f in facts]
-
-
-def _of_fork(
-    fact: Rewound | Migrated, job_id: str, digests: Mapping[int, bytes]
-) -> Rewound | Migrated:
-    snapshot = decode_snapshot(fact.snapshot)
-    snapshot = msgspec.structs.replace(snapshot, job_id=job_id, digest=digests[snapshot.seq])
-    return msgspec.structs.replace(fact, snapshot=encode_snapshot(snapshot))
 
 
 def _moved(then: JobState, now: JobState, stayed: BitMap) -> Mapping[tuple[str, str], KeySet]:
