@@ -441,9 +441,15 @@ TARGETS: dict[str, Target] = {
 """All that callers can pass something to."""
 
 MADE_BY_US = {
-    "Checkpoint", "HomeImport", "JobImport", "JobState", "JobSummary", "PayloadCodec", "Progress",
-    "RecoveryPlan", "RunOutcome", "StateDiff", "StateEvent", "StateStore", "Steps",
-    "end_with_parent",
+    "AsyncUpkeep", "Catalogue", "Checkpoint", "CheckpointRef", "Clock", "Collected",
+    "Compaction", "DeadLetter", "end_with_parent", "Failure", "Holding", "HomeImport",
+    "InputComparison", "Inputs", "JobImport", "JobSizes", "JobState", "JobSummary", "Kept",
+    "KeySet", "Large", "Ledger", "Ledgers", "Lost", "Move", "Order", "PassedOver",
+    "PayloadCodec", "Problem", "Progress", "QuarantinedResult", "QuarantinedRow",
+    "RecoveryPlan", "Repair", "RepairStep", "ReportLine", "RetentionPlan", "RunOutcome",
+    "SomeKeys", "Soundness", "Standing", "StateDiff", "StateEvent", "StateStore", "Steps",
+    "StoredSizes", "StoreFormat", "Stray", "StuckJob", "Tally", "Tombstone", "Upkeep", "Users",
+    "Vacuumed", "Verdict", "Verification", "WayBack", "Why",
 }  # fmt: skip
 """Names that are public so that they can be read: nobody passes them anything."""
 

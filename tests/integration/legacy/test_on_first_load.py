@@ -50,6 +50,7 @@ ASKED: dict[str, Callable[[StateManager], Any]] = {
     "recover_from_checkpoint": lambda m: m.recover_from_checkpoint(JOB),
     "plan_rewind": lambda m: m.plan_rewind(JOB, 1),
     "get_state_history": lambda m: m.get_state_history(JOB)[0],
+    "summary": lambda m: m.summary(JOB),
     "state_at": lambda m: m.state_at(JOB, 1),
     "seq_at": lambda m: m.seq_at(JOB, T0),
     "diff": lambda m: m.diff(JOB, 1, 2),
