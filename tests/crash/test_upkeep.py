@@ -89,7 +89,7 @@ def test_killed_within_a_step(database: Path) -> None:
     with StateManager.open(database, read_only=True) as manager:
         before = holds(manager)
         formats = {manager.store_format().version}
-    for at in range(1, 20):
+    for at in range(1, 60):
         copy = database.with_name(f"{at}.db")
         shutil.copyfile(database, copy)
         killed = die(MIGRATE, copy, at) == -signal.SIGKILL

@@ -48,7 +48,9 @@ class Trial:
         self.journal.touch()
         items = [Item(key=f"item-{n:03}", value=self.spin) for n in range(self.items)]
         with StateManager.open(self.url) as manager:
-            self.job_id = manager.create_job(items, config={"max_attempts": 100}).id
+            self.job_id = manager.create_job(
+                items, config={"max_attempts": 100, "max_crashes": 100}
+            ).id
 
     @property
     def kills(self) -> int:

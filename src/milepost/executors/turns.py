@@ -121,8 +121,8 @@ def _event_of(state: JobState, words: ItemWords, ended: Ended) -> ItemEvent:
     """The event that tells of the end: where an executor died, with what that says of the item."""
     if ended.outcome is Left.LOST and words.crash is not None:
         message = death_message(state, ended.ordinal)
-        if message:
-            event, field = words.crash
+        event, field = words.crash
+        if message and ended.ordinal in words.takers(state, event):
             return ItemEvent(ended.ordinal, event, {field: message} if field else None)
     return ItemEvent(ended.ordinal, *words.event_of(ended.outcome))
 

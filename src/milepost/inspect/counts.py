@@ -68,7 +68,7 @@ def counts(progress: Progress, machines: Iterable[Machine] | None) -> Counts:
     roles = None if machines is None else [machine.roles for machine in machines]
 
     def of(part: int, states: Callable[[Roles], tuple[str, ...]]) -> int | UnsetType:
-        return part if roles is None or any(states(one) for one in roles) else UNSET
+        return part if part or roles is None or any(states(one) for one in roles) else UNSET
 
     return Counts(
         total=progress.total,

@@ -199,7 +199,7 @@ def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
 def _line(manager: StateManager, job: JobSummary) -> JobLine:
     named = [each for each in manager.lifecycles if each.name == job.lifecycle]
     machines = None
-    if named:
+    if job.at_hand:  # or one of that name may be another
         machines = [each.machines[c.machine] for each in named for c in each.collections.values()]
     return JobLine(
         id=job.id,
@@ -207,9 +207,7 @@ def _line(manager: StateManager, job: JobSummary) -> JobLine:
         version=job.version,
         at_hand=job.at_hand,
         phase=phase_among(manager.lifecycles, job.phase, job.lifecycle),
-        progress=None
-        if job.progress is None
-        else counts(job.progress, machines if named else None),
+        progress=None if job.progress is None else counts(job.progress, machines),
         seq=job.seq,
         fence=job.fence,
         created_at=job.created_at,

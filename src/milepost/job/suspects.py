@@ -88,10 +88,12 @@ def _deaths(state: JobState, ledger: Ledger, members: BitMap) -> list[Draft]:
     roles = ledger.machine.roles
     if roles.crash is None or not roles.suspect:
         return []
+    event, field = roles.crash
     told = ledger.members(*roles.held) & members & ledger.marked(roles.suspect)
+    if told:  # of some states, guards or phases it may not be taken: then it is lost, as others are
+        told &= state.takers(event)
     if not told:
         return []
-    event, field = roles.crash
     messages = [{field: death_message(state, ordinal)} for ordinal in told] if field else None
     return [Draft(fact=ItemsFired(event, list(told)), body=messages)]
 

@@ -250,7 +250,8 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
     if role is None or checked.request.event != role.event:
         return False  # the table decides
     if not role.field:
-        return True  # there is nothing in it that could differ
+        # with nothing in it that could differ it is the same; else the table decides
+        return not state.ledger_of(ordinal).machine.event_specs[role.event].fields
     wanted = _field(checked.readable, checked.body, role.field)
     recorded = _pending(moment, ordinal, role)
     if recorded is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_a_run_leads_to_the_end(case: Case, kind: str, tmp_path: Path) -> None:
         calls: dict[str, Any] = {}
         if places:
             calls["map_fn"] = work if kind == "threads" else awaited
-            calls["executor"] = pool if kind == "threads" else CoroutineExecutor(4)
+            calls["executor"] = pool if kind == "threads" else partial(CoroutineExecutor, 4)
         phases = {phase: lambda _, given=given: given for phase, given in case.outputs.items()}
         outcome = run(manager, JOB, phases=phases, **calls)
         assert (outcome.phase, outcome.halt_reason) == (case.end, "")

@@ -101,6 +101,9 @@ class ResultReader:
     ) -> Generator[tuple[int, Any]]:  # Any: JSON
         """Ordinal and result of every item that is done, of those `wanted`.
 
+        An item that came to be done otherwise than by its own result event is left out: its owner
+        sent the event, or another event leads there.
+
         In the order of items, what a body holds is kept until it has been given, up to 65,536
         results: a body is decoded again only if results were recorded further out of order than
         that. In the order of recording each body is decoded once, and nothing is kept. Raises
@@ -118,6 +121,8 @@ class ResultReader:
         count = 0
         for ordinal in members:
             seq = located.seqs[ordinal]
+            if not 0 < seq <= self._state.seq:  # done by a step that recorded no result
+                continue
             if seq not in held:
                 held[seq] = self._results_in(located, seq, members)
                 count += len(held[seq])

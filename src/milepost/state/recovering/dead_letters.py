@@ -9,6 +9,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from milepost.errors import JobReplaced, ScopeInvalid
+from milepost.items.ledger import Ledger, bitmap
 from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsFired
 from milepost.state.reading.meaning import absent, check_states
@@ -84,11 +85,29 @@ def requeue(wanted: JobState, members: BitMap, *, lease: Lease | None, operator:
         events = {name: one.machine.roles.requeue for name, one in state.ledgers.items()}
         named = next(filter(None, events.values()), "")
         check_lease(moment, lease, operator=operator, wants=lambda: (named, list(members)))
-        for name, ledger in state.ledgers.items():
-            hit = members & ledger.members(*ledger.machine.roles.dead)
-            if hit and not events[name]:
-                raise absent(state, ledger.machine, "requeue", "requeue()")
-            if hit:
-                yield Draft(fact=ItemsFired(events[name], list(hit)))
+        yield from _requeued(state, members, events)
 
     return decision
+
+
+def _requeued(state: JobState, members: BitMap, events: Mapping[str, str]) -> list[Draft]:
+    """The facts that take back those of `members` that are dead and have a way back.
+
+    Raises RoleAbsent or TransitionRefused if there are dead ones, and none has.
+    """
+    drafts: list[Draft] = []
+    refused: list[tuple[Ledger, str, BitMap]] = []
+    for name, ledger in state.ledgers.items():
+        event = events[name]
+        hit = members & ledger.members(*ledger.machine.roles.dead)
+        able = hit & state.takers(event) if event else bitmap()
+        if able:
+            drafts.append(Draft(fact=ItemsFired(event, list(able))))
+        elif hit:
+            refused.append((ledger, event, hit))
+    if refused and not drafts:
+        ledger, event, hit = refused[0]
+        if not event:
+            raise absent(state, ledger.machine, "requeue", "requeue()")
+        drafts.append(Draft(fact=ItemsFired(event, list(hit))))  # which says why it is refused
+    return drafts
