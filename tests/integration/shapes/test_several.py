@@ -341,3 +341,42 @@ def test_a_later_version_may_have_one_collection_more(
         assert all(v.sound for v in again.verify())
     with manager_at(tmp_path / "jobs.db") as old, pytest.raises(LifecycleChanged):
         old.get_state("job")
+
+
+TWO = edited(
+    SHIPPING,
+    ("version: 1", "version: 2"),
+    (" and parcels_done", ""),
+    (", parcels: {waiting: burn, moving: burn}", ""),
+    ("      parcels_done: parcels.waiting + parcels.moving == 0\n", ""),
+)
+ONE = edited(
+    TWO,
+    ("version: 2", "version: 1"),
+    (TWO[TWO.index("  parcel:\n") : TWO.index("  order:\n")], ""),
+    (TWO[TWO.index("      parcels:\n") : TWO.index("    events:\n      pick:")], ""),
+)
+
+
+def test_what_came_under_one_collection_is_known_by_its_old_key(tmp_path: Path) -> None:
+    """Under a version with two, the same input is the same items: none of them stands twice."""
+    with manager_at(tmp_path / "jobs.db", ONE) as old:
+        old.create_job(LINES, job_id="job")
+    with manager_at(tmp_path / "jobs.db", TWO, ONE) as manager:
+        same = manager.compare_inputs("job", collections={"lines": LINES})
+        assert (same.verdict, list(same.new_items())) == ("same", [])
+        turned = manager.compare_inputs("job", collections={"lines": [*LINES[::-1], "nib"]})
+        assert (turned.added.first, turned.removed.count) == (("lines/nib",), 0)
+        assert turned.reordered.count == 2
+        with pytest.raises(ItemExists):
+            manager.add_items("job", ["nib", "ink"], collection="lines")
+        state = manager.add_items("job", ["nib", "ink"], collection="lines", existing="skip")
+        assert [state.inputs.key(n) for n in range(4)] == [*LINES, "lines/nib"]
+        assert state.items.count == 4
+        grown = {"lines": [*LINES, "nib"], "parcels": ["ink"]}
+        compared = manager.compare_inputs("job", collections=grown)
+        assert (compared.verdict, compared.added.first) == ("grew", ("parcels/ink",))
+        assert manager.add_items("job", ["ink"], collection="parcels").items.count == 5
+        with pytest.raises(ItemExists):
+            manager.add_items("job", ["nib"], collection="lines")
+        assert all(v.sound for v in manager.verify())

@@ -140,14 +140,14 @@ class _Comparing:
     def in_order(self, given: Iterator[Entry]) -> Entry | None:
         """Compare as long as the keys agree; the first given entry whose key does not, if any."""
         stored = self._state.inputs.entries()
-        for key, encoded in stored:
+        for ordinal, (key, encoded) in enumerate(stored):
             entry = next(given, None)
             if entry is None:
                 self._removed.add(key)
                 for missing, _ in stored:
                     self._removed.add(missing)
                 return None
-            if entry[0] != key:
+            if entry[0] != key and entry[0] != self._with_collection(ordinal, key):
                 return entry
             self._agreed += 1
             if entry[1] != encoded and value_digest(entry[1]) != value_digest(encoded):
@@ -169,6 +169,8 @@ class _Comparing:
             key, encoded = entry
             entry = next(given, None)
             found = ordinals.get(key)
+            if found is None:
+                found = self._without_collection(ordinals, key)
             if found is None:
                 self._add(key, encoded)
                 continue
@@ -209,6 +211,21 @@ class _Comparing:
             reordered=self._reordered.some(),
             new_blocks=tuple(self._blocks),
         )
+
+    def _with_collection(self, ordinal: int, key: str) -> str:
+        """The key as it is given now, if the item came while there was one collection."""
+        several = len(self._state.ledgers) > 1
+        return f"{self._state.collection_of(ordinal)}/{key}" if several else key
+
+    def _without_collection(self, ordinals: dict[str, int], given: str) -> int | None:
+        """The ordinal of an item that came while its collection was the only one, if it did."""
+        if len(self._state.ledgers) == 1:
+            return None
+        collection, _, key = given.partition("/")
+        found = ordinals.get(key)
+        if found is None or found not in self._state.ledgers[collection].universe:
+            return None
+        return found
 
     def _add(self, key: str, encoded: bytes) -> None:
         self._added.add(key)

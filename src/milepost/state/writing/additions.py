@@ -13,7 +13,7 @@ from milepost.log.facts import Draft, ItemsAdded, MembersAdded
 from milepost.state.limits import Limits, checked_entries
 from milepost.state.reading.loading import Loader
 from milepost.state.writing.append import Decision, Moment
-from milepost.state.writing.given import ItemList, entries_for, one_list
+from milepost.state.writing.given import ItemList, entries_for, key_for, one_list, ordinal_of
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.state.writing.staging import Staging
 
@@ -49,7 +49,7 @@ def add_items(
     with loader.store.reading() as reader:
         log = loader.log(reader, job_id)
     log.check_same(base.number, _WHAT)
-    staging, skipped = _taken_in(loader, clock, base, entries, existing)
+    staging, skipped = _taken_in(loader, clock, base, name, entries, existing)
     try:
         for _ in range(_TRIES):
             try:
@@ -68,7 +68,7 @@ def add_items(
             log.check_same(base.number, _WHAT)
             if skipped and before.rewinds != base.rewinds:
                 break  # what was skipped may be wanted now, and is gone
-            again, more = _taken_in(loader, clock, base, staging.entries(), existing)
+            again, more = _taken_in(loader, clock, base, name, staging.entries(), existing)
             staging.abandon()
             staging, skipped = again, skipped + more
         raise UpdateConflict(job_id=job_id, tries=_TRIES)
@@ -103,6 +103,7 @@ def _taken_in(
     loader: Loader,
     clock: Clock,
     base: JobState,
+    collection: str,
     entries: Iterator[Entry],
     existing: Existing,
 ) -> tuple[Staging, int]:
@@ -112,7 +113,7 @@ def _taken_in(
     def skip(key: str, position: int) -> bool:
         nonlocal skipped
         try:
-            ordinal = base.inputs.ordinal(key)
+            ordinal = ordinal_of(base, collection, key)
         except KeyError:
             return False
         if existing != "skip":
@@ -154,6 +155,8 @@ def _decision(
             raise UpdateConflict(job_id=state.id, tries=1)
         for ordinal, key in _keys_since(moment, base.items.count):
             position = staging.position(key)
+            if position is None and state.collection_of(ordinal) == collection:
+                position = staging.position(key_for(state.lifecycle, collection, key))
             if position is not None and existing == "skip":
                 raise UpdateConflict(job_id=state.id, tries=1)
             if position is not None:

@@ -7,10 +7,11 @@ from typing import Final, TypeAlias
 
 from milepost import arguments
 from milepost.items.blocks import Entry, entries_of
+from milepost.job.state import JobState
 from milepost.log.payloads import PayloadCodec
 from milepost.machine import Lifecycle
 
-__all__ = ["ItemList", "entries_for", "lists_of", "one_list"]
+__all__ = ["ItemList", "entries_for", "key_for", "lists_of", "one_list", "ordinal_of"]
 
 ItemList: TypeAlias = Iterable[object] | Mapping[str, object]
 """Items as `entries_of` takes them."""
@@ -61,7 +62,30 @@ def entries_for(
     entries = entries_of(items, payloads)
     if len(lifecycle.collections) == 1:
         return entries
-    return ((f"{collection}{_SEPARATOR}{key}", value) for key, value in entries)
+    return ((key_for(lifecycle, collection, key), value) for key, value in entries)
+
+
+def key_for(lifecycle: Lifecycle, collection: str, key: str) -> str:
+    """The key in a job of an item that has `key` in its collection, if it came now."""
+    return key if len(lifecycle.collections) == 1 else f"{collection}{_SEPARATOR}{key}"
+
+
+def ordinal_of(state: JobState, collection: str, key: str) -> int:
+    """The ordinal of the item that a job has for a key of `entries_for`. Raises KeyError.
+
+    An item that came while the lifecycle had this collection alone has kept its key, which has no
+    collection before it.
+    """
+    try:
+        return state.inputs.ordinal(key)
+    except KeyError:
+        start = f"{collection}{_SEPARATOR}"
+        if len(state.ledgers) == 1 or not key.startswith(start):
+            raise
+        ordinal = state.inputs.ordinal(key.removeprefix(start))
+        if ordinal not in state.ledgers[collection].universe:
+            raise
+        return ordinal
 
 
 def _only(lifecycle: Lifecycle, items: ItemList) -> str:
