@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from hashlib import blake2b
 from importlib import import_module
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -124,14 +125,13 @@ def _named(module: str, folder: Path | None) -> ModuleType:
 
 def _existing(module: str, folder: Path | None) -> ModuleType | None:
     """The module of that name, None where there is none. Raises UnusableError."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise UnusableError(_problem(error)) from error
-        missing = error.name
-    except Exception as error:  # whatever a stranger's module raises
-        raise UnusableError(_problem(error)) from error
+    with _strangers("it cannot be imported"):
+        try:
+            return import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise
+            missing = error.name
     top = module.partition(".")[0]
     if folder is None or missing != top:
         return None
@@ -140,14 +140,7 @@ def _existing(module: str, folder: Path | None) -> ModuleType | None:
         return None
     if spec.submodule_search_locations is None:
         return _at(Path(spec.origin)) if top == module else None
-    try:  # a package: its parts find each other by its name
-        package = module_from_spec(spec)
-        sys.modules[top] = package
-        assert spec.loader is not None, "a spec with an origin has a loader"
-        spec.loader.exec_module(package)
-    except Exception as error:
-        sys.modules.pop(top, None)
-        raise UnusableError(_problem(error)) from error
+    package = _run(spec, top)  # its parts find each other by its name
     return package if top == module else _existing(module, None)
 
 
@@ -159,20 +152,30 @@ def _at(file: Path) -> ModuleType:
     spec = spec_from_file_location(f"_milepost_{file.stem}_{digest}", file)
     if spec is None or spec.loader is None:
         raise UnusableError(f"{file} is no Python module")
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their own module up
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise UnusableError(_problem(error)) from error
+    return _run(spec, spec.name)
+
+
+def _run(spec: ModuleSpec, name: str) -> ModuleType:
+    """The module of `spec`, run under that name, of which nothing stays where it raises."""
+    assert spec.loader is not None, "a spec with an origin has a loader"
+    with _strangers("it cannot be imported"):
+        module = module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their own module up
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
     return module
 
 
 def _lifecycle_of(module: ModuleType, attribute: str) -> Lifecycle:
-    found = getattr(module, attribute, None)
+    with _strangers(f"its {attribute} cannot be read"):  # a module may have a __getattr__
+        found = getattr(module, attribute, None)
     if found is None:
-        listed = [name for name, value in vars(module).items() if isinstance(value, Lifecycle)]
+        with _strangers("what it has cannot be listed"):
+            names = vars(module).items()
+            listed = [name for name, value in names if isinstance(value, Lifecycle)]
         advice = f": name one of {', '.join(listed)}, as MODULE:NAME" if listed else ""
         raise UnusableError(f"it has no {attribute}{advice}")
     if not isinstance(found, Lifecycle):
@@ -180,5 +183,27 @@ def _lifecycle_of(module: ModuleType, attribute: str) -> Lifecycle:
     return found
 
 
-def _problem(error: BaseException) -> str:
-    return printable(f"it cannot be imported: {type(error).__name__}: {error}")
+@contextmanager
+def _strangers(problem: str) -> Iterator[None]:
+    """Runs the code of others: whatever it raises but an interrupt is UnusableError.
+
+    A module that calls sys.exit must not end a command as if it had answered. What the code
+    prints goes to stderr: stdout is for the answer, which programs read.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise UnusableError(printable(f"{problem}: {_words(error)}")) from error
+
+
+def _words(error: BaseException) -> str:
+    """The class and the message of an error; the class alone where it has no message to give."""
+    name = type(error).__name__
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 the error's own __str__ is a stranger's too
+        return name
+    return f"{name}: {message}" if message else name

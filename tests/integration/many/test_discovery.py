@@ -31,6 +31,10 @@ class Shell:
     folder: Path
 
     def __call__(self, *args: str, exit_code: int = 0, **env: str) -> str:
+        """stdout and stderr of `milepost`, one after the other."""
+        return "".join(self.apart(*args, exit_code=exit_code, **env))
+
+    def apart(self, *args: str, exit_code: int = 0, **env: str) -> tuple[str, str]:
         """stdout and stderr of `milepost`, run as the installed script: no folder on the path."""
         code = "import sys; from milepost.cli import main; main(prog_name='milepost')"
         run = subprocess.run(
@@ -44,7 +48,7 @@ class Shell:
         )
         assert run.returncode == exit_code, run.stdout + run.stderr
         assert "Traceback" not in run.stderr
-        return run.stdout + run.stderr
+        return run.stdout, run.stderr
 
     def found(self, *args: str, **env: str) -> dict[str, Any]:
         """The lifecycles that are used, by name: where each is from, and which versions."""
@@ -272,6 +276,57 @@ def test_what_is_named_and_cannot_be_had_is_an_error(
     assert told in done.stderr
     with pytest.raises(LifecycleAbsent, match="--lifecycle"):
         discover([named], folder=tmp_path, environ={})
+
+
+RAISES = {
+    "exits": ("import sys\nsys.exit(0)\n", "cannot be imported: SystemExit: 0"),
+    "stops": ("class Odd(BaseException): pass\nraise Odd\n", "cannot be imported: Odd"),
+    "mute": (
+        "class Mute(Exception):\n def __str__(self): raise ValueError\nraise Mute\n",
+        "cannot be imported: Mute",
+    ),
+    "boo": ("def __getattr__(n): raise RuntimeError('boo')\n", "cannot be read: RuntimeError: boo"),
+}
+
+
+@pytest.mark.parametrize("name", RAISES)
+def test_no_module_ends_a_command_in_its_own_way(
+    name: str, shell: Shell, tmp_path: Path, store: Path
+) -> None:
+    """One that was named is an error; one of a package is told of, and the command goes on."""
+    text, told = RAISES[name]
+    verify = ("verify", "m", "--db", str(store))
+    (shell.folder / f"{name}.py").write_text(text, encoding="utf-8")
+    (shell.folder / f"{name}_package").mkdir()
+    (shell.folder / f"{name}_package" / "__init__.py").write_text(text, encoding="utf-8")
+    forms = (f"{name}:foo", f"{name}.py", f"{name}_package")
+    for named in forms if name == "exits" else forms[:1]:
+        assert told in shell(*verify, "--lifecycle", named, exit_code=2)
+
+    lib = tmp_path / "lib"
+    package(lib, f"{name}:LIFECYCLE")
+    (lib / f"{name}.py").write_text(text, encoding="utf-8")
+    on_path = {"PYTHONPATH": str(lib)}
+    assert told in shell(*verify, exit_code=2, MILEPOST_LIFECYCLES=name, **on_path)
+    passed_over = shell(*verify, **on_path)
+    assert f"orders = {name}:LIFECYCLE of a package is not here: " in passed_over
+    assert told in passed_over
+    assert "sound" in passed_over
+
+
+def test_what_a_module_prints_is_not_in_the_answer(shell: Shell, tmp_path: Path) -> None:
+    """It goes to stderr, however the module was found; stdout is JSON and nothing else."""
+    module = write(tmp_path / "lib", ORDERS_1)
+    module.write_text(module.read_text(encoding="utf-8") + "\nprint('hello')\n", encoding="utf-8")
+    on_path = {"PYTHONPATH": str(module.parent)}
+    for named in ("orders", str(module)):
+        stdout, stderr = shell.apart("lifecycles", "--json", "--lifecycle", named, **on_path)
+        assert json.loads(stdout)["found"]
+        assert stderr == "hello\n"
+    package(module.parent, "orders:LIFECYCLE")
+    stdout, stderr = shell.apart("lifecycles", "--json", **on_path)
+    assert json.loads(stdout)["found"]
+    assert stderr == "hello\n"
 
 
 def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
