@@ -396,10 +396,17 @@ class Running:
             raise refused
 
     def _moved_on(self) -> bool:
-        """True if others changed the job since it was last looked at."""
-        seq = self.state.seq
+        """True if others changed what decides, since the job was last looked at.
+
+        A checkpoint is a commit too, and changes nothing: what is refused is refused again.
+        """
+        before = self.state
         self._look()
-        return self.state.seq != seq
+        now = self.state
+        return now.seq != before.seq and (
+            (now.phase, now.context, now.variables, now.items)
+            != (before.phase, before.context, before.variables, before.items)
+        )
 
     def _look(self) -> None:
         """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from milepost import ArgumentInvalid, Item, ItemEvent, JobState, StateManager
-from milepost.errors import InputChanged, PayloadUnfilled, RoleAbsent
+from milepost.errors import (
+    InputChanged,
+    PayloadUnfilled,
+    RoleAbsent,
+    TransitionRefused,
+    ValueInvalid,
+)
 from milepost.executors import Backoff, RetryPolicy, RunOutcome, Steps, Stop, run, run_async
 from milepost.machine import PayloadInvalid
 from milepost.stores.memory import MemoryStore
@@ -269,6 +275,62 @@ def test_an_output_for_which_there_is_no_field_is_told_of(
     with caplog.at_level(logging.WARNING, "milepost.executors"):
         assert run(manager, "j", phases=phases).phase == "packing"
     assert "what the function of phase charging gave is not kept" in caplog.text
+
+
+PAYMENT = """
+lifecycle: pay
+version: 1
+enums: {Why: [error]}
+machines:
+  order:
+    initial: placed
+    states: {placed: {}, charging: {}, paid: {final: true}, failed: {final: true}}
+    context: {least: {type: int, initial: 10}}
+    events:
+      go: {}
+      charged: {payload: {amount: {type: int}}}
+      lower: {payload: {to: {type: int}}}
+      fail: {payload: {why: {type: Why}, message: {type: str}}}
+    transitions:
+      - {from: placed, on: go, to: charging}
+      - {from: charging, on: charged, to: paid, when: event.amount >= least, partial: true}
+      - {from: charging, on: lower, to: charging, set: {least: event.to}}
+      - {from: [placed, charging], on: fail, to: failed, when: least < 10, partial: true}
+    roles: {phases: {placed: go, charging: charged}, result: charged.amount, failure: fail}
+"""
+
+
+@pytest.mark.parametrize("output", [5, "no number"])
+def test_what_a_guard_refuses_right_after_a_checkpoint_is_asked_for_once(output: object) -> None:
+    """Neither the run's checkpoint of the new phase nor an operator's is a change by others."""
+    manager = managed(PAYMENT)
+    manager.create_job(job_id="j")
+    calls: list[str] = []
+
+    def charge(state: JobState) -> object:
+        calls.append(state.phase)
+        manager.create_checkpoint("j")
+        return output
+
+    with pytest.raises((TransitionRefused, PayloadInvalid, ValueInvalid)):
+        run(manager, "j", phases={"placed": lambda state: None, "charging": charge})
+    assert calls == ["charging"]
+    assert (manager.get_state("j").phase, events(manager)[-1]) == ("charging", "released")
+
+
+def test_what_a_guard_refused_is_asked_for_again_where_others_changed_what_it_reads() -> None:
+    manager = managed(PAYMENT)
+    manager.create_job(job_id="j")
+    calls: list[int] = []
+
+    def charge(state: JobState) -> int:
+        calls.append(int(state.context["least"]))
+        if len(calls) == 1:
+            manager.fire("j", "lower", {"to": 8})
+        return 5 if len(calls) == 1 else 8
+
+    outcome = run(manager, "j", phases={"placed": lambda state: None, "charging": charge})
+    assert (outcome.phase, calls, manager.result("j")) == ("paid", [10, 8], 8)
 
 
 def test_an_event_that_leaves_the_job_where_it_is_ends_the_run() -> None:
