@@ -297,8 +297,11 @@ def milepost(path: Path, *args: str) -> Result:
     return result
 
 
-def test_the_command_line_answers_what_it_can(tmp_path: Path) -> None:
+def test_the_command_line_answers_what_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """jobs, history, sizes, backup and gc answer; verify exits 2; the rest says what is missing."""
+    monkeypatch.chdir(tmp_path)  # where no project has another lifecycle of that name
     path = tmp_path / "jobs.db"
     with manager_of(open_store(path), ORDERS_1) as manager:
         work(manager)
