@@ -303,16 +303,23 @@ class JobExists(StateError):
 
 @dataclass(eq=False, kw_only=True)
 class ItemAbsent(StateError, LookupError):
-    """The job has no item of that key or ordinal."""
+    """The job has no item of that key or ordinal; `collections` are its own, if it has several."""
 
     code: ClassVar[str] = "item-absent"
     job_id: str
     item: str | int
     count: int
+    collections: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         what = f"ordinal {self.item}" if isinstance(self.item, int) else f"key {self.item!r}"
-        return printable(f"job {self.job_id}: no item of {what} among its {self.count}")
+        told = f"job {self.job_id}: no item of {what} among its {self.count}"
+        several = len(self.collections) > 1 and isinstance(self.item, str)
+        if several and str(self.item).partition("/")[0] not in self.collections:
+            listed = ", ".join(self.collections)
+            example = f"{self.collections[0]}/{self.item}"
+            told += f": a key begins with a collection ({listed}), as in {example!r}"
+        return printable(told)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -527,7 +534,8 @@ class LifecycleUnfit(StateError):
 class RoleAbsent(StateError, LookupError):
     """The lifecycle does not say which of its parts has a `role` that `needed_by` goes by.
 
-    `machine` is the one that should name it. Nothing was changed.
+    `machine` is the one that should name it; it is "" where the role is one of items, and jobs of
+    the lifecycle have none. `of` says more of the part that is looked for. Nothing was changed.
     """
 
     code: ClassVar[str] = "role-absent"
@@ -536,12 +544,19 @@ class RoleAbsent(StateError, LookupError):
     machine: str
     role: str
     needed_by: str
+    of: str = ""
 
     def __str__(self) -> str:
+        whose = f"lifecycle {self.lifecycle} version {self.version}"
+        if not self.machine:
+            return printable(
+                f"{whose}: its jobs have no items, so that nothing has the role '{self.role}',"
+                f" which {self.needed_by} needs: it is for lifecycles with a collection"
+            )
+        of = f" of {self.of}" if self.of else ""
         return printable(
-            f"lifecycle {self.lifecycle} version {self.version}: machine '{self.machine}' has no"
-            f" role '{self.role}', which {self.needed_by} needs: name it under"
-            f" machines.{self.machine}.roles"
+            f"{whose}: machine '{self.machine}' has no role '{self.role}'{of}, which"
+            f" {self.needed_by} needs: name it under machines.{self.machine}.roles"
         )
 
 

@@ -118,7 +118,7 @@ def test_a_message_of_any_length_would_be_found() -> None:
     class Unbounded(ValueError):
         key = "x" * 1_000_000
         __str__ = errors.ItemAbsent.__dict__["__str__"].__wrapped__
-        job_id, item, count = "j", key, 1
+        job_id, item, count, collections = "j", key, 1, ()
 
     assert len(str(Unbounded())) > 2_000
 

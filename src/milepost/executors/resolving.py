@@ -158,9 +158,11 @@ class _Resolving:
         needed_by = f"a function of phase {phase.state!r} that takes Steps"
         sets = self._roles.set_variables
         if sets is None or not sets.field:
-            self._absent(self._machine, "set_variables", needed_by)
+            of = "an event that changes nothing else" if self._roles.variables else ""
+            self._absent(self._machine, "variables", needed_by, of)
         if not self._machine.of_pair(phase.state, sets.event):
-            self._absent(self._machine, f"set_variables in {phase.state!r}", needed_by)
+            of = f"an event that changes nothing else in {phase.state!r}"
+            self._absent(self._machine, "variables", needed_by, of)
         self._check_filled(self._machine, sets.event, {sets.field})
 
     def _items(self, name: str, call: MapFn | None) -> ItemWords:
@@ -239,7 +241,8 @@ class _Resolving:
             return
         trying = [words for words in items if words.retry]
         if not trying:
-            machine = self._member(items[0].collection) if items else self._machine
+            collection = next(iter(self._worked or self._machine.collections), None)
+            machine = None if collection is None else self._member(collection)
             self._absent(machine, "retry", "run(..., retry=...)")
         self._check_causes(policy, trying)
         for words in trying:
@@ -292,13 +295,14 @@ class _Resolving:
         listed = ", ".join(known) or "none"
         refuse(parameter, name, f"a mapping of {kind} of {self._name} ({listed}) to functions")
 
-    def _absent(self, machine: Machine, role: str, needed_by: str) -> NoReturn:
+    def _absent(self, machine: Machine | None, role: str, needed_by: str, of: str = "") -> NoReturn:
         raise RoleAbsent(
             lifecycle=self._lifecycle.name,
             version=self._lifecycle.version,
-            machine=machine.name,
+            machine="" if machine is None else machine.name,
             role=role,
             needed_by=needed_by,
+            of=of,
         )
 
 

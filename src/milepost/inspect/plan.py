@@ -12,7 +12,7 @@ from milepost.inspect.states import StateName, phase_of
 from milepost.items.inputs import KeySet
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
-from milepost.state.recovery import REASONS, RecoveryPlan
+from milepost.state.recovery import RecoveryPlan, reason_in
 
 __all__ = ["PlanPart", "PlanView", "named", "plan", "plan_page", "plan_part", "plan_view"]
 
@@ -82,7 +82,8 @@ def plan_view(plan: RecoveryPlan, *, keys: int) -> PlanView:
         changes_nothing=plan.changes_nothing,
         to_work_on=len(plan.to_do),
         parts=tuple(
-            plan_part(name, REASONS[name], part, keys) for name, part in plan.parts.items()
+            plan_part(name, reason_in(plan.state, name, part.ordinals), part, keys)
+            for name, part in plan.parts.items()
         ),
         undone=plan_part("undone", "its result is undone", plan.undone, keys),
         undone_variables=plan.undone_variables,

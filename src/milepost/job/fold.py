@@ -31,7 +31,7 @@ from milepost.log.facts import (
     Rewound,
     WriteRejected,
 )
-from milepost.machine import Step, TransitionRefused, Values, frozen
+from milepost.machine import Machine, Step, TransitionRefused, Values, frozen
 
 __all__ = ["Moves", "Trace", "advance", "apply", "takes", "trace"]
 
@@ -162,15 +162,32 @@ def _moves_in(
     """What the items of a fact do, which are all of one collection."""
     accepted = accepts.get(state.phase, ())
     if fact.event not in accepted:
-        raise TransitionRefused(
-            machine=ledger.machine.name,
-            state=state.phase,
-            event=fact.event,
-            allowed=accepted,
-            reason="the job's phase accepts no such event of its items",
-            subject=f"items of job {state.id}",
-        )
+        raise _not_accepted(state, ledger.machine, accepted, fact)
     return _moves(state, ledger, fact.event, fact.ordinals, fact.payloads)
+
+
+def _not_accepted(
+    state: JobState, machine: Machine, accepted: tuple[str, ...], fact: ItemsFired
+) -> TransitionRefused:
+    """The error for an event that the job does not take of these items in its phase."""
+    subject = f"items of job {state.id}"
+    first = fact.ordinals[0] if fact.ordinals else -1
+    if 0 <= first < state.items.count:
+        subject = f"job {state.id}, item {state.inputs.key(first)!r}"
+        if len(fact.ordinals) > 1:
+            subject += f" and {len(fact.ordinals) - 1} more"
+    if fact.event in machine.event_specs:
+        reason = f"the job's phase accepts no such event of its items of machine '{machine.name}'"
+    else:
+        reason = f"machine '{machine.name}' of its items has no such event"
+    return TransitionRefused(
+        machine=machine.name,
+        state=state.phase,
+        event=fact.event,
+        allowed=accepted,
+        reason=reason,
+        subject=subject,
+    )
 
 
 def _collection(items: Ledgers, fact: ItemsFired) -> str:

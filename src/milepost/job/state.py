@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from pyroaring import BitMap
 
+from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import RoleAbsent
 from milepost.items.inputs import Inputs, KeySet, Spans
@@ -36,6 +37,8 @@ MemberRole: TypeAlias = Literal[
     "begin", "result", "failure", "release", "lost", "crash", "retry", "give_up", "requeue", "skip"
 ]
 """The roles of events that members take."""
+
+_MEMBER_ROLES: Final[tuple[str, ...]] = get_args(MemberRole)
 
 
 @short_repr
@@ -232,14 +235,16 @@ class JobState:
             needed_by: The method that needs it, for the message.
 
         Raises:
-            RoleAbsent: No event has it.
+            RoleAbsent: No event has it, or the lifecycle has no items.
+            ArgumentInvalid: There is no such role of members.
         """
+        arguments.choice("role", role, _MEMBER_ROLES)
         machines = [ledger.machine for ledger in self.ledgers.values()]
         if not any(getattr(machine.roles, role) for machine in machines):
             raise RoleAbsent(
                 lifecycle=self.lifecycle.name,
                 version=self.lifecycle.version,
-                machine=machines[0].name if machines else self.machine.name,
+                machine=machines[0].name if machines else "",
                 role=role,
                 needed_by=needed_by,
             )
@@ -361,7 +366,17 @@ class JobState:
 
         Collection by collection, guards and what the phase accepts included; the set is empty
         where nobody would. What is left to do is asked for like this.
+
+        Args:
+            role: The name of a role of members.
+
+        Raises:
+            ArgumentInvalid: There is no such role of members.
         """
+        arguments.choice("role", role, _MEMBER_ROLES)
+        return self._takers_of(role)
+
+    def _takers_of(self, role: str) -> Iterator[tuple[str, BitMap]]:
         for name, ledger in self.ledgers.items():
             named = getattr(ledger.machine.roles, role)
             event = named if isinstance(named, str) else named.event if named else ""

@@ -25,7 +25,7 @@ from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import one_line
 
-__all__ = ["REASONS", "Part", "RecoveryPlan", "carry_out", "draw_up", "plan"]
+__all__ = ["REASONS", "Part", "RecoveryPlan", "carry_out", "draw_up", "plan", "reason_in"]
 
 
 class Part(StrEnum):
@@ -47,7 +47,7 @@ REASONS: Final[Mapping[str, str]] = {
     Part.PENDING: "waiting for an attempt",
     Part.IN_FLIGHT: "was being worked on when its executor stopped; the attempt does not count",
     Part.RETRIABLE: "its last attempt failed and it has attempts left",
-    Part.EXHAUSTED: "its last attempt failed and it has none left: goes to the dead letter queue",
+    Part.EXHAUSTED: "its last attempt failed and it has none left",
     Part.DEAD: "is in the dead letter queue",
     Part.DONE: "its result is recorded",
     Part.SKIPPED: "was left out on purpose",
@@ -56,6 +56,8 @@ REASONS: Final[Mapping[str, str]] = {
     Part.OUTSIDE: "out of scope, left as it is",
 }
 """The parts of a plan, in the order in which people ask for them, each with what it means."""
+
+_GIVEN_UP: Final = "goes to the dead letter queue"
 
 _SOMETIMES: Final = (Part.ENDED, Part.UNASSIGNED)
 """The parts that a plan has where they hold something: no state of most lifecycles is of them."""
@@ -197,8 +199,21 @@ class RecoveryPlan:
         """Why the item is where it is. Raises KeyError if the job has no item of that key."""
         for name, keys in self.parts.items():
             if key in keys:
-                return REASONS[name]
+                return reason_in(self.state, name, bitmap([self.state.inputs.ordinal(key)]))
         raise KeyError(key)
+
+
+def reason_in(state: JobState, name: str, members: BitMap) -> str:
+    """What the part of that `name` means for `members` of it, under the job's lifecycle.
+
+    What has no attempt left is given up where each of them has an event for that. O(collections).
+    """
+    if name == Part.EXHAUSTED:
+        ledgers = state.ledgers.values()
+        theirs = [one for one in ledgers if not members or members.intersect(one.universe)]
+        if theirs and all(one.machine.roles.give_up for one in theirs):
+            return f"{REASONS[name]}: {_GIVEN_UP}"
+    return REASONS[name]
 
 
 def draw_up(log: JobLog, scope: Scope, *, reason: str) -> RecoveryPlan:

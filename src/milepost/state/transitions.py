@@ -319,7 +319,14 @@ def item_ordinal(state: JobState | Outline, item: str | int) -> int:
         if not 0 <= ordinal < inputs.count:
             raise KeyError(item)
     except KeyError:
-        raise ItemAbsent(job_id=state.id, item=item, count=inputs.count) from None
+        names = (
+            tuple(state.ledgers)
+            if isinstance(state, JobState)
+            else tuple(dict.fromkeys(name for name, _, _ in state.members))
+        )
+        raise ItemAbsent(
+            job_id=state.id, item=item, count=inputs.count, collections=names
+        ) from None
     return ordinal
 
 

@@ -121,6 +121,8 @@ def test_without_dead_letters_what_failed_stays_and_the_run_says_why_it_ended(
     assert "papers.returned=1" in outcome.halt_reason
     assert (outcome.done_count, outcome.failure_count) == (2, 2)
     assert outcome.state.progress.failed == 1
+    reason = manager.recover_from_checkpoint("j").reason_of("blank")
+    assert reason == "its last attempt failed and it has none left", "nothing gives it up"
     assert dict(manager.results("j")) == {"good": 5, "better": 7}
     assert [f.cause for f in manager.failures("j")["blank"]] == ["unreadable", "unreadable"]
     assert run(manager, "j", grade, executor=pool).done_count == 0
@@ -483,7 +485,7 @@ _GIVES_UP = RetryPolicy(causes={"unreadable": "give up"})
             {"retry": _WAITS},
         ),
         ("give_up", [], {"retry": _GIVES_UP}),
-        ("set_variables", [], {"phases": {"printing": lambda results, steps: 1}}),
+        ("variables", [], {"phases": {"printing": lambda results, steps: 1}}),
     ],
 )
 def test_a_role_that_is_needed_and_absent_is_named_before_anything_begins(
@@ -495,8 +497,33 @@ def test_a_role_that_is_needed_and_absent_is_named_before_anything_begins(
     with pytest.raises(RoleAbsent) as caught:
         run(manager, "j", grade, executor=pool, **options)
     assert (caught.value.role, caught.value.lifecycle) == (role, "review")
-    assert caught.value.machine == ("issue" if role in {"phases", "set_variables"} else "paper")
+    assert caught.value.machine == ("issue" if role in {"phases", "variables"} else "paper")
     assert manager.get_state("j").seq == 1
+
+
+def test_steps_need_an_event_that_changes_nothing_else(pool: ThreadPoolExecutor) -> None:
+    """The role `variables` is there, and the error says what its events are not."""
+    setting = (
+        ("      print: {", "      note: {payload: {notes: {type: json}}}\n      print: {"),
+        (
+            "      - {from: printing, on: print",
+            "      - {from: reading, on: note, to: printing}\n      - {from: printing, on: print",
+        ),
+        ("      phases: {reading", "      variables: note\n      phases: {reading"),
+    )
+    manager = managed(edited(REVIEW, *setting))
+    manager.create_job(PAPERS, job_id="j")
+    told = "'variables' of an event that changes nothing else"
+    with pytest.raises(RoleAbsent, match=told):
+        run(manager, "j", grade, executor=pool, phases={"printing": lambda results, steps: 1})
+
+
+def test_a_policy_for_a_lifecycle_without_items_names_no_machine(pool: ThreadPoolExecutor) -> None:
+    """Nothing that could be written under the job's own machine would help."""
+    manager = managed(ORDER)
+    manager.create_job(job_id="j")
+    with pytest.raises(RoleAbsent, match="its jobs have no items"):
+        run(manager, "j", executor=pool, retry=RetryPolicy())
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_job_without_items_is_told(store: StateStore) -> None:
     assert alone.summary("o") == replace(own.summary("o"), at_hand=False)
     assert steps(alone) == steps(own)
     assert alone.sizes("o") == own.sizes("o")
-    with pytest.raises(RoleAbsent):
+    with pytest.raises(RoleAbsent, match="its jobs have no items"):
         list(alone.results("o"))
 
 

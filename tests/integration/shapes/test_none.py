@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from milepost import ArgumentInvalid, ItemEvent, JobEvent, Progress, StateManager
+from milepost import ArgumentInvalid, ItemEvent, JobEvent, Progress, Scope, StateManager
 from milepost.errors import ItemAbsent, LifecycleUnfit, RoleAbsent
 from milepost.testing import FakeClock
 from tests.integration.shapes.lifecycles import APPROVAL, SHIPPING, compiled, edited
@@ -56,8 +57,20 @@ def test_it_takes_no_items(manager: StateManager) -> None:
         manager.record("job", [ItemEvent(0, "submit")])
     state = manager.get_state("job")
     assert not state.takes_items
-    with pytest.raises(RoleAbsent, match=r"machines\.request\.roles"):
-        _ = state.processed_items
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: state.processed_items,
+        lambda: list(manager.results("job")),
+        lambda: manager.failures("job"),
+        lambda: list(manager.dead_letters("job")),
+        lambda: manager.requeue("job"),
+        lambda: manager.recover_from_checkpoint("job", scope=Scope.failed()),
+        lambda: manager.recover_from_checkpoint("job", scope=Scope.causes("error")),
+        lambda: manager.recover_from_checkpoint("job", scope=Scope.attempts_below(2)),
+    )
+    for ask in asks:
+        with pytest.raises(RoleAbsent, match="its jobs have no items") as caught:
+            ask()
+        assert caught.value.machine == ""
     with pytest.raises(AttributeError, match="no collection"):
         _ = state.items.machine
     assert state.seq == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost import ArgumentInvalid, ItemEvent, StateManager, TransitionRefused
+from milepost import ArgumentInvalid, ItemEvent, Scope, StateManager, TransitionRefused
 from milepost.errors import (
     ContextInvalid,
     ItemAbsent,
@@ -89,6 +89,10 @@ def test_what_is_done_is_told_by_the_roles_of_each_collection(manager: StateMana
     ]
     assert [(event, list(hit)) for event, hit in state.takers_of("retry")] == [("again", [1])]
     assert list(state.takers("burn")) == [3, 4]
+    with pytest.raises(ArgumentInvalid, match="'begin' or 'result'"):
+        state.takers_of("bgin")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentInvalid, match="'begin' or 'result'"):
+        state.require("bgin", "a test")  # type: ignore[arg-type]
     assert state.progress.left == 4
     assert state.guarded["parcels.waiting"] == 1
     assert state.guarded["lines.total"] == 3
@@ -103,12 +107,19 @@ def test_an_event_of_one_collection_is_not_one_of_the_other(manager: StateManage
     before = manager.get_state("job")
     with pytest.raises(TransitionRefused, match="miss"):
         manager.record("job", [ItemEvent("parcels/large", "miss", {"why": "torn"})])
-    with pytest.raises(TransitionRefused, match="accepts no such event"):
+    told = r"item 'parcels/large': 'miss' .*machine 'parcel' of its items has no such event"
+    with pytest.raises(TransitionRefused, match=told):
+        manager.record("job", [ItemEvent("parcels/large", "miss", {"why": "torn"})])
+    with pytest.raises(TransitionRefused, match=r"item 'parcels/large': .*accepts no such event"):
         manager.record("job", [ItemEvent("parcels/large", "arrive", {"weight": 3})])
     with pytest.raises(PayloadInvalid, match="weight"):
         manager.record("job", [ItemEvent(4, "arrive", {"weight": "much"})])
-    with pytest.raises(ItemAbsent):
+    with pytest.raises(ItemAbsent, match=r"\(lines, parcels\), as in 'lines/large'"):
         manager.record("job", [ItemEvent("large", "burn")])
+    with pytest.raises(ItemAbsent, match=r"\(lines, parcels\), as in 'lines/large'"):
+        manager.recover_from_checkpoint("job", scope=Scope.keys("large"))
+    with pytest.raises(ItemAbsent, match=r"'lines/none' among its 5$"):
+        manager.record("job", [ItemEvent("lines/none", "pack")])
     with pytest.raises(TransitionRefused):  # all or nothing
         manager.record("job", [ItemEvent(3, "burn"), ItemEvent(2, "burn")])
     assert manager.get_state("job") == before
@@ -250,7 +261,7 @@ def test_lists_of_any_length_are_staged_beside_each_other(tmp_path: Path) -> Non
         ({"lines": {"most": 0}}, "does not satisfy"),
         ({"lines": {"urgent": True}}, "no such parameter"),
         ({"order": {"urgent": True}, "urgent": True}, "given twice"),
-        ({"least": 3}, "no such parameter"),
+        ({"least": 3}, r"\(there are: urgent, lines\.most, parcels\.most\)"),
     ],
 )
 def test_a_parameter_is_somebodys(manager: StateManager, config: object, told: str) -> None:

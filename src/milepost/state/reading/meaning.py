@@ -141,15 +141,15 @@ def check_states(state: JobState, role: str, needed_by: str) -> None:
     """Raise RoleAbsent unless some collection of the job has states or a variable of the role."""
     machines = [ledger.machine for ledger in state.ledgers.values()]
     if not any(getattr(machine.roles, role) for machine in machines):
-        raise absent(state, machines[0] if machines else state.machine, role, needed_by)
+        raise absent(state, machines[0] if machines else None, role, needed_by)
 
 
-def absent(state: JobState, machine: Machine, role: str, needed_by: str) -> RoleAbsent:
+def absent(state: JobState, machine: Machine | None, role: str, needed_by: str) -> RoleAbsent:
     """The error that says what a lifecycle has no role for; no machine: it has no collection."""
     return RoleAbsent(
         lifecycle=state.lifecycle.name,
         version=state.lifecycle.version,
-        machine=machine.name,
+        machine="" if machine is None else machine.name,
         role=role,
         needed_by=needed_by,
     )

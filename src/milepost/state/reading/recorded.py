@@ -46,7 +46,7 @@ def fields_of(names: Names, stands: Outline, tables: Catalogue) -> Fields:
         if one is not None
     }
     if not any(field for by_name in fields.values() for field in by_name.values()):
-        machine = next(iter(means.owner.collections.values()), means.root)
+        machine = next(iter(means.owner.collections.values()), "")  # "": no items
         raise RoleAbsent(
             lifecycle=newest.name,
             version=newest.version,

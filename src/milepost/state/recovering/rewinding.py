@@ -42,7 +42,7 @@ def before_phase(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
 def _way_back(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
     active = tip.roles.working
     if not active:
-        raise absent(tip, tip.machine, "phases", "a phase again")
+        raise absent(tip, tip.machine, "phases", "doing a phase again")
     if phase not in active:
         problem = f"{phase!r} is no phase that can be done again, as {', '.join(active)} are"
         raise ScopeInvalid(problem=problem)

@@ -322,7 +322,8 @@ def _of_keys(state: JobState, keys: frozenset[str]) -> BitMap:
             found.add(state.inputs.ordinal(key))
         except KeyError:
             count = state.items.count
-            raise ItemAbsent(job_id=state.id, item=key, count=count) from None
+            names = tuple(state.ledgers)
+            raise ItemAbsent(job_id=state.id, item=key, count=count, collections=names) from None
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -56,7 +57,21 @@ def _each(
             listed = " and of ".join(having)
             advice = f"give it under one of these, as in config={{'{having[0]}': {{'{name}': …}}}}"
             raise _invalid(machines[having[0]], name, f"is one of {listed}: {advice}")
-        yield having[0] if having else root, name, value
+        if not having:
+            listed = ", ".join(_listed(root, machines)) or "none"
+            raise _invalid(machines[root], name, f"no such parameter (there are: {listed})")
+        yield having[0], name, value
+
+
+def _listed(root: str, machines: Mapping[str, Machine]) -> Iterator[str]:
+    """All parameters as they may be given, the job's first: `NAME`, or `WHOSE.NAME` if shared."""
+    names = {
+        whose: [variable.name for variable in machines[whose].variables if variable.param]
+        for whose in (root, *machines)
+    }
+    times = Counter(name for each in names.values() for name in each)
+    for whose, each in names.items():
+        yield from (name if times[name] == 1 else f"{whose}.{name}" for name in each)
 
 
 def _has(machine: Machine, name: object) -> bool:
