@@ -500,7 +500,7 @@ class LifecycleUnknown(LifecycleChanged):
 
     def __str__(self) -> str:
         return printable(
-            f"job {self.job_id} runs by {self.stored}, of which there is no table here (there are:"
+            f"job {self.job_id} runs by {self.stored}, and no table for it is here (there are:"
             f" {self.current}): {self.problem}"
         )
 

@@ -16,7 +16,7 @@ from milepost.lifecycles import mapreduce
 from milepost.machine import Lifecycle
 from milepost.text.wording import short_repr
 
-__all__ = ["GROUP", "VARIABLE", "Discovery", "Found", "discover"]
+__all__ = ["BUILT_IN", "GROUP", "VARIABLE", "Discovery", "Found", "discover"]
 
 GROUP: Final = "milepost.lifecycles"
 """The entry points of installed packages: the name of a lifecycle, and `module:LIFECYCLE`."""
@@ -27,7 +27,8 @@ VARIABLE: Final = "MILEPOST_LIFECYCLES"
 _OPTION: Final = "--lifecycle"
 _PROJECT: Final = "pyproject.toml"
 _PACKAGE: Final = "package"
-_OWN: Final = "milepost"
+BUILT_IN: Final = "milepost"
+"""The source of the lifecycle that comes with the package."""
 
 
 @short_repr
@@ -109,7 +110,7 @@ def discover(
         *_checked([_asked(VARIABLE, each, None) for each in variable]),
         *_of_project(folder),
         *_of_packages(),
-        Found(source=_OWN, named=mapreduce.__name__, lifecycle=mapreduce.LIFECYCLE),
+        Found(source=BUILT_IN, named=mapreduce.__name__, lifecycle=mapreduce.LIFECYCLE),
     ]
     return Discovery(found=tuple(_in_use(found)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -100,13 +100,25 @@ class GcView:
 
 
 def gc(
-    manager: StateManager, policy: RetentionPolicy, *, apply: bool, vacuum: bool = False
+    manager: StateManager,
+    policy: RetentionPolicy,
+    *,
+    apply: bool,
+    vacuum: bool = False,
+    lifecycle: str | None = None,
 ) -> GcView:
     """What `policy` says of every job; it is done only with `apply`, then space is given back.
+
+    With `lifecycle`, only jobs that run by the one of that name are looked at, and those whose
+    lifecycle cannot be read, which stay. A job of
+    another one is left alone even where its owner's word on it has run out.
 
     Cost: as StateManager.plan_retention, collect and vacuum.
     """
     plan = manager.plan_retention(policy)
+    if lifecycle is not None:
+        wanted = (lifecycle, "")  # "": it cannot be read, and stays
+        plan = replace(plan, verdicts=tuple(v for v in plan.verdicts if v.lifecycle in wanted))
     collected = manager.collect(plan) if apply else None
     return GcView(
         jobs=tuple(_line(manager, verdict) for verdict in plan.verdicts),
@@ -186,7 +198,7 @@ def _why(line: GcLine) -> str:
         case Why.HELD:
             why = f"held by {line.reason}"
         case Why.UNKNOWN:
-            why = f"runs by {line.reason}, of which there is no table here"
+            why = f"runs by {line.reason}, and no table for it is here"
         case Why.UNREADABLE:
             why = f"cannot be read{because}"
         case Why.FOR_EVER:

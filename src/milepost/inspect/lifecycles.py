@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.discovery import Discovery, Found
+from milepost.discovery.found import BUILT_IN
 from milepost.errors import StateError
 from milepost.inspect.page import Column, Page, Table
 from milepost.state.manager import StateManager
@@ -37,14 +38,16 @@ class FoundLine:
 class StoredLine:
     """A version of a lifecycle that `jobs` jobs of the store run by; 0 where it is not known.
 
-    `at_hand` says that a lifecycle of that name was found; whether each job can go on under it
-    is another question.
+    `at_hand` says that the tables of that very version were found; `problem` says how those that
+    were found differ, and is empty where none of that name was. Whether each job can go on under
+    another version is another question.
     """
 
     name: str
     version: int
     jobs: int
     at_hand: bool
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +69,20 @@ def lifecycles(discovery: Discovery, manager: StateManager | None = None) -> Lif
         return LifecyclesView(found=found, store=None, stored=())
     unreadable: list[StateError] = []
     listed = manager.list_jobs(on_error=unreadable.append)
-    names = {one.name for one in manager.lifecycles}
-    counted = Counter((job.lifecycle, job.version) for job in listed)
+    current = {one.name: one.version for one in manager.lifecycles}
+    tables = _tables(discovery, manager)
+    counted = Counter((job.lifecycle, job.version, job.at_hand) for job in listed)
     stored = tuple(
-        StoredLine(name=name, version=version, jobs=count, at_hand=name in names)
-        for (name, version), count in sorted(counted.items())
+        StoredLine(
+            name=name,
+            version=version,
+            jobs=count,
+            at_hand=known and (name, version) in tables,
+            problem=""
+            if known and (name, version) in tables
+            else _problem(version, current.get(name)),
+        )
+        for (name, version, known), count in sorted(counted.items())
     )
     return LifecyclesView(
         found=found, store=manager.url, stored=stored, unreadable=tuple(map(str, unreadable))
@@ -91,8 +103,7 @@ def lifecycles_page(view: LifecyclesView) -> Page:
         for one in view.found
     )
     stored = tuple(
-        (one.name, str(one.version or "?"), str(one.jobs), "yes" if one.at_hand else "no")
-        for one in view.stored
+        (one.name, str(one.version or "?"), str(one.jobs), _found(one)) for one in view.stored
     )
     return (
         Table(
@@ -117,6 +128,36 @@ def lifecycles_page(view: LifecyclesView) -> Page:
             rows=stored,
         ),
     )
+
+
+def _tables(discovery: Discovery, manager: StateManager) -> set[tuple[str, int]]:
+    """Name and version of all tables at hand: the found ones, and earlier ones of the built-in."""
+    used = [one for one in discovery.found if one.used and one.lifecycle is not None]
+    given = [*manager.lifecycles, *(each for one in used for each in one.earlier)]
+    tables = {(each.name, each.version) for each in given}
+    for one in discovery.found:
+        if one.source == BUILT_IN and any(one.lifecycle is each for each in manager.lifecycles):
+            assert one.lifecycle is not None, "it comes with the package"
+            upgrades = one.lifecycle.upgrades.values()
+            tables |= {(one.lifecycle.name, each.version) for each in upgrades}
+    return tables
+
+
+def _problem(version: int, current: int | None) -> str:
+    """How the version of jobs differs from the `current` one that was found, if one was."""
+    if current is None or not version:
+        return ""
+    if version > current:
+        return f"later than {current}"
+    if version < current:
+        return f"earlier than {current}, name its table too"
+    return f"other tables of version {current}"
+
+
+def _found(one: StoredLine) -> str:
+    if one.at_hand:
+        return "yes"
+    return f"no: {one.problem}" if one.problem else "no"
 
 
 def _line(one: Found) -> FoundLine:

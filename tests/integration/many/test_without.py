@@ -66,6 +66,12 @@ def work(manager: StateManager, job_id: str = "o") -> None:
         manager.fire(job_id, "finish_map")
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of this project, whose [tool.milepost] names lifecycles that commands would find."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> StateStore:
     return open_store("memory:" if request.param == "memory" else tmp_path / "jobs.db")
@@ -339,3 +345,76 @@ def test_the_command_line_answers_what_it_can(
     module = write(tmp_path / "lib", ORDERS_1)
     known = milepost(path, "verify", "--lifecycle", str(module))
     assert (known.exit_code, known.output.count("sound")) == (0, 3)
+
+
+def test_lifecycles_says_whether_the_very_tables_are_at_hand(tmp_path: Path) -> None:
+    """A lifecycle of that name is not enough: its version may be another."""
+    path = tmp_path / "jobs.db"
+    first = str(write(tmp_path / "first", ORDERS_1))
+    alone = str(write(tmp_path / "alone", ORDERS_2))
+    second = str(write(tmp_path / "second", ORDERS_2, ORDERS_1))
+
+    def found(*args: str) -> dict[int, tuple[bool, str]]:
+        answer = json.loads(milepost(path, "lifecycles", "--json", *args).stdout)
+        stored = answer["stored"]
+        return {one["version"]: (one["at_hand"], one["problem"]) for one in stored}
+
+    with manager_of(open_store(path), ORDERS_1) as manager:
+        work(manager)
+    assert found("--lifecycle", first) == {1: (True, "")}
+    assert found("--lifecycle", second) == {1: (True, "")}, "its earlier version is there too"
+    assert found("--lifecycle", alone) == {1: (False, "earlier than 2, name its table too")}
+    assert found() == {1: (False, "")}
+    with manager_of(open_store(path), ORDERS_2) as manager:
+        manager.create_job(["x"], job_id="later")
+    assert found("--lifecycle", first) == {1: (True, ""), 2: (False, "later than 1")}
+    told = milepost(path, "lifecycles", "--lifecycle", first).output
+    assert "no: later than 1" in told
+
+
+def test_verify_counts_all_checkpoints_whatever_tables_are_at_hand(store: StateStore) -> None:
+    """The right tables, none, and those of the version before: the checkpoints are as many."""
+    work(manager_of(store, ORDERS_1))
+    both = manager_of(store, ORDERS_2, ORDERS_1)
+    both.create_checkpoint("o")
+    with both.lease("o", "worker", renewed=False):
+        both.fire("o", "pause")
+    both.create_checkpoint("o")
+    assert both.summary("o").version == 2
+    counted = {
+        name: (verdict.checkpoints, verdict.verdict)
+        for name, verdict in (
+            ("right", both.verify("o")[0]),
+            ("none", manager_of(store).verify("o")[0]),
+            ("earlier", manager_of(store, ORDERS_1).verify("o")[0]),
+        )
+    }
+    count = counted["right"][0]
+    assert count >= 3
+    assert counted == {
+        "right": (count, Soundness.SOUND),
+        "none": (count, Soundness.CANNOT_TELL),
+        "earlier": (count, Soundness.CANNOT_TELL),
+    }
+
+
+def test_gc_of_a_lifecycle_looks_at_its_jobs_alone(tmp_path: Path) -> None:
+    """Others are neither listed nor touched, even where their owner's word has run out."""
+    path = tmp_path / "jobs.db"
+    module = str(write(tmp_path / "orders", ORDERS_1))
+    with manager_of(open_store(path), ORDERS_1) as manager:
+        for job_id, lifecycle in (("o", "orders"), ("m", "mapreduce")):
+            manager.create_job(["x"], job_id=job_id, lifecycle=lifecycle)
+            manager.fire(job_id, "cancel")
+    given = ("--lifecycle", module)
+    assert milepost(path, "keep", "m", "--for", "1s", *given).exit_code == 0
+    everything = json.loads(milepost(path, "gc", "--json", *given).stdout)["jobs"]
+    assert {one["job"]: one["goes"] for one in everything} == {"o": True, "m": True}, "control"
+    planned = json.loads(milepost(path, "gc", "--of", "orders", "--json", *given).stdout)
+    assert [one["job"] for one in planned["jobs"]] == ["o"]
+    assert "mapreduce" not in milepost(path, "gc", "--of", "orders", *given).output
+    done = milepost(path, "gc", "--of", "orders", "--apply", "--json", *given)
+    assert json.loads(done.stdout)["done"]["deleted"] == ["o"]
+    assert [one["id"] for one in json.loads(milepost(path, "jobs", "--json").stdout)["jobs"]] == [
+        "m"
+    ]

@@ -90,6 +90,6 @@ def gc(
     with session.writing() if applied else session.reading() as manager:
         if vacuum:
             note("the store may be written anew: that takes room for it twice, and others wait")
-        view = model.gc(manager, policy, apply=applied, vacuum=vacuum)
+        view = model.gc(manager, policy, apply=applied, vacuum=vacuum, lifecycle=lifecycle)
     session.answer(view, lambda: model.gc_page(view))
     tell_unreadable(context, view.unreadable)
