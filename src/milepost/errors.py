@@ -317,7 +317,7 @@ class ItemAbsent(StateError, LookupError):
         several = len(self.collections) > 1 and isinstance(self.item, str)
         if several and str(self.item).partition("/")[0] not in self.collections:
             listed = ", ".join(self.collections)
-            example = f"{self.collections[0]}/{self.item}"
+            example = f"{next(iter(self.collections))}/{self.item}"
             told += f": a key begins with a collection ({listed}), as in {example!r}"
         return printable(told)
 

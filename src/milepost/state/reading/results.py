@@ -168,13 +168,14 @@ class ResultReader:
             for index, part in failing:
                 fact = told.facts[index]
                 assert isinstance(fact, ItemsFired)
+                of_items = bodies[index] or [None] * len(fact.ordinals)
                 for i in part.indexes:
                     ordinal = fact.ordinals[i]
                     if members is not None and ordinal not in members:
                         continue
                     payload = {
                         **(fact.payloads[i] if fact.payloads else {}),
-                        **((bodies[index][i] if bodies[index] else None) or {}),
+                        **(of_items[i] or {}),
                     }
                     cause, message = why(part.roles, fact.event, payload)
                     if instead is not None and not message:
