@@ -35,6 +35,7 @@ from milepost.cli.commands.verify import verify
 from milepost.cli.options import debug_option, examples, lifecycle_option, store_option
 from milepost.cli.session import DEBUG
 from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
+from milepost.discovery.modules import UnusableError, strangers
 from milepost.errors import MilepostError
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from milepost.log.facts import FORMAT
@@ -152,11 +153,11 @@ def _foreign() -> dict[str, EntryPoint]:
 
 def _load(entry: EntryPoint) -> click.Command:
     try:
-        command = entry.load()
-    except (ImportError, AttributeError) as error:
+        with strangers("cannot be loaded"):
+            command = entry.load()
+    except UnusableError as error:
         raise Trouble(
-            f"the command {entry.name!r} is {entry.value} and cannot be loaded: {error};"
-            " install that package again"
+            f"the command {entry.name!r} is {entry.value} and {error}; install that package again"
         ) from error
     if not isinstance(command, click.Command):
         raise Trouble(f"the command {entry.name!r} is {entry.value}, which is no click command")

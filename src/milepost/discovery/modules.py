@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from milepost.machine import Lifecycle
 from milepost.text.escapes import printable
 
-__all__ = ["DEFAULT", "Target", "UnusableError", "beside", "load", "module_at"]
+__all__ = ["DEFAULT", "Target", "UnusableError", "beside", "load", "module_at", "strangers"]
 
 DEFAULT: Final = "LIFECYCLE"
 """The name that a generated module gives its lifecycle."""
@@ -125,7 +125,7 @@ def _named(module: str, folder: Path | None) -> ModuleType:
 
 def _existing(module: str, folder: Path | None) -> ModuleType | None:
     """The module of that name, None where there is none. Raises UnusableError."""
-    with _strangers("it cannot be imported"):
+    with strangers("it cannot be imported"):
         try:
             return import_module(module)
         except ModuleNotFoundError as error:
@@ -158,7 +158,7 @@ def _at(file: Path) -> ModuleType:
 def _run(spec: ModuleSpec, name: str) -> ModuleType:
     """The module of `spec`, run under that name, of which nothing stays where it raises."""
     assert spec.loader is not None, "a spec with an origin has a loader"
-    with _strangers("it cannot be imported"):
+    with strangers("it cannot be imported"):
         module = module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their own module up
         try:
@@ -170,10 +170,10 @@ def _run(spec: ModuleSpec, name: str) -> ModuleType:
 
 
 def _lifecycle_of(module: ModuleType, attribute: str) -> Lifecycle:
-    with _strangers(f"its {attribute} cannot be read"):  # a module may have a __getattr__
+    with strangers(f"its {attribute} cannot be read"):  # a module may have a __getattr__
         found = getattr(module, attribute, None)
     if found is None:
-        with _strangers("what it has cannot be listed"):
+        with strangers("what it has cannot be listed"):
             names = vars(module).items()
             listed = [name for name, value in names if isinstance(value, Lifecycle)]
         advice = f": name one of {', '.join(listed)}, as MODULE:NAME" if listed else ""
@@ -184,7 +184,7 @@ def _lifecycle_of(module: ModuleType, attribute: str) -> Lifecycle:
 
 
 @contextmanager
-def _strangers(problem: str) -> Iterator[None]:
+def strangers(problem: str) -> Iterator[None]:
     """Runs the code of others: whatever it raises but an interrupt is UnusableError.
 
     A module that calls sys.exit must not end a command as if it had answered. What the code

@@ -191,3 +191,15 @@ def test_commands_that_cannot_be_loaded(foreign: dict[str, EntryPoint]) -> None:
     assert f"'hollow' is {__name__}:nothing and cannot be loaded" in fails("hollow")
     assert "which is no click command" in fails("odd")
     assert "it comes with the package milepost_codegen" in fails("compile")
+
+
+def test_a_command_that_exits_while_it_is_loaded_has_not_answered(
+    foreign: dict[str, EntryPoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 0 means yes; what its module prints is no answer either."""
+    (tmp_path / "leaving_at_once.py").write_text("print('bye')\nraise SystemExit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    foreign["leaves"] = EntryPoint("leaves", "leaving_at_once:command", "milepost.commands")
+    result = CliRunner().invoke(main, ["leaves"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "cannot be loaded: SystemExit: 0; install that package again" in result.stderr
