@@ -53,7 +53,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from milepost.machine import ContextInvalid, MilepostError, PayloadInvalid, TransitionRefused
+from milepost.machine import (
+    ContextInvalid,
+    Lifecycle,
+    Machine,
+    MilepostError,
+    PayloadInvalid,
+    TransitionRefused,
+)
 from milepost.text.escapes import printable, printable_lines
 from milepost.text.wording import short_repr
 
@@ -545,6 +552,29 @@ class RoleAbsent(StateError, LookupError):
     role: str
     needed_by: str
     of: str = ""
+
+    @staticmethod
+    def at(
+        lifecycle: Lifecycle, machine: Machine | None, role: str, needed_by: str, of: str = ""
+    ) -> RoleAbsent:
+        """The error about one machine of a lifecycle.
+
+        Args:
+            lifecycle: The lifecycle that the job runs by.
+            machine: The machine that should name the role; None where it is one of items, and jobs
+                have none.
+            role: The role, as a definition spells it.
+            needed_by: The caller's need, for the message.
+            of: More about the part that is looked for.
+        """
+        return RoleAbsent(
+            lifecycle=lifecycle.name,
+            version=lifecycle.version,
+            machine="" if machine is None else machine.name,
+            role=role,
+            needed_by=needed_by,
+            of=of,
+        )
 
     def __str__(self) -> str:
         whose = f"lifecycle {self.lifecycle} version {self.version}"

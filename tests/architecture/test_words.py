@@ -20,7 +20,7 @@ SOURCE: Final = Path(milepost.__file__).parent
 APART: Final = ("lifecycles", "legacy")
 """`lifecycles` has the words, and `legacy` makes jobs of the one lifecycle that is built in."""
 
-ROLE_TAKERS: Final = ("require", "takers_of", "absent", "_absent", "check_states")
+ROLE_TAKERS: Final = ("require", "takers_of", "_absent", "at")
 """Functions that take the name of a role, which some lifecycle may have given to an event too."""
 
 CHOOSERS: Final = {
@@ -95,7 +95,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "state/reading/history.py": {"job": HISTORY, "items": HISTORY},
     "state/reading/outlined.py": {"job": HISTORY, "items": HISTORY},
     "state/reading/recorded.py": {"result": ROLE},
-    "state/reading/results.py": {"items": ORDER, "message": "a name of its own"},
+    "state/reading/results.py": {"items": ORDER},
     "state/recovering/scope.py": {"attempts": PARAMETER},
     "state/recovery.py": {"retry": ROLE, "give_up": ROLE},
     "state/transitions.py": {"item": PARAMETER},

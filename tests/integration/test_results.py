@@ -15,7 +15,7 @@ import pytest
 from milepost import ItemEvent, RecordConflict, StateManager
 from milepost.errors import ItemAbsent, LogCorrupt
 from milepost.log.rows import Row
-from milepost.state.reading import results as module
+from milepost.state.reading import values as module
 from milepost.state.reading.locating import Locator
 from milepost.stores.sqlite.reading import SqliteReader
 from milepost.testing import FakeClock

@@ -296,14 +296,7 @@ class _Resolving:
         refuse(parameter, name, f"a mapping of {kind} of {self._name} ({listed}) to functions")
 
     def _absent(self, machine: Machine | None, role: str, needed_by: str, of: str = "") -> NoReturn:
-        raise RoleAbsent(
-            lifecycle=self._lifecycle.name,
-            version=self._lifecycle.version,
-            machine="" if machine is None else machine.name,
-            role=role,
-            needed_by=needed_by,
-            of=of,
-        )
+        raise RoleAbsent.at(self._lifecycle, machine, role, needed_by, of)
 
 
 def _filled(role: EventField) -> tuple[str, set[str]]:

@@ -38,7 +38,11 @@ MemberRole: TypeAlias = Literal[
 ]
 """The roles of events that members take."""
 
+StandingRole: TypeAlias = Literal["dead", "attempts"]
+"""The roles of states and variables of members that something can need."""
+
 _MEMBER_ROLES: Final[tuple[str, ...]] = get_args(MemberRole)
+_NEEDED_ROLES: Final[tuple[str, ...]] = (*_MEMBER_ROLES, *get_args(StandingRole))
 
 
 @short_repr
@@ -227,27 +231,22 @@ class JobState:
         self.require("failure", "failed_items")
         return tuple(KeySet(self.failed | self.dead, self.inputs))
 
-    def require(self, role: MemberRole, needed_by: str) -> None:
-        """Refuse unless an event of some of the items has that role.
+    def require(self, role: MemberRole | StandingRole, needed_by: str) -> None:
+        """Refuse unless some of the items have that role.
 
         Args:
             role: The name of a role of members.
             needed_by: The method that needs it, for the message.
 
         Raises:
-            RoleAbsent: No event has it, or the lifecycle has no items.
+            RoleAbsent: None have it, or the lifecycle has no items.
             ArgumentInvalid: There is no such role of members.
         """
-        arguments.choice("role", role, _MEMBER_ROLES)
+        arguments.choice("role", role, _NEEDED_ROLES)
         machines = [ledger.machine for ledger in self.ledgers.values()]
         if not any(getattr(machine.roles, role) for machine in machines):
-            raise RoleAbsent(
-                lifecycle=self.lifecycle.name,
-                version=self.lifecycle.version,
-                machine=machines[0].name if machines else "",
-                role=role,
-                needed_by=needed_by,
-            )
+            machine = machines[0] if machines else None
+            raise RoleAbsent.at(self.lifecycle, machine, role, needed_by)
 
     @property
     def tally(self) -> Tally:

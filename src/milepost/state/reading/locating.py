@@ -179,9 +179,9 @@ def _with_results(told: Told, meaning: Meaning) -> Iterator[list[int]]:
     """The ordinals of the items that have a result by this row."""
     for fact in told.facts:
         if isinstance(fact, ItemsFired):
-            for roles, indexes in meaning.of_items(fact, told.version):
-                if roles.result is not None and fact.event == roles.result.event:
-                    yield [fact.ordinals[i] for i in indexes]
+            result = meaning.of_items(fact, told.version).result
+            if result is not None and fact.event == result.event:
+                yield fact.ordinals
 
 
 def _note(seqs: array[int], count: int, found: list[tuple[int, list[int]]]) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from pyroaring import BitMap
 
@@ -20,11 +19,10 @@ from milepost.roles import EventField
 from milepost.state.reading.locating import walk
 from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline
+from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 
 __all__ = ["Fields", "fields_of", "recorded"]
-
-_RESULTS_HELD: Final = 65_536
 
 Fields: TypeAlias = Callable[[int, int], EventField | None]
 """The event and field of a result, by the commit that is read and the item that it is of."""
@@ -82,32 +80,26 @@ def recorded(
     seqs = array("Q", bytes(8 * stands.inputs.count))
     for told in walk(rows, job, stands, url):
         for fact in told.facts:
-            for ordinal in _of(fact, told.row.seq, field_of):
-                if ordinal < len(seqs):
-                    seqs[ordinal] = told.row.seq
+            if _result_of(fact, told.row.seq, field_of) is not None:
+                assert isinstance(fact, ItemsFired), "no other has results"
+                for ordinal in fact.ordinals:
+                    if ordinal < len(seqs):
+                        seqs[ordinal] = told.row.seq
     asked = bitmap(o for o, seq in enumerate(seqs) if seq and (wanted is None or o in wanted))
     order: Iterator[int] = iter(asked)
     if as_recorded:
         order = iter(sorted(asked, key=lambda ordinal: seqs[ordinal]))
-    held: OrderedDict[int, dict[int, Any]] = OrderedDict()
-    for ordinal in order:
-        seq = seqs[ordinal]
-        if seq not in held:
-            held[seq] = _in(rows, job, seq, asked, field_of, url, payloads)
-            while sum(map(len, held.values())) > _RESULTS_HELD and len(held) > 1:
-                held.popitem(last=False)
-        yield ordinal, held[seq].pop(ordinal)
-        if not held[seq]:
-            del held[seq]
+    yield from in_order(
+        order, seqs, lambda seq: _in(rows, job, seq, asked, field_of, url, payloads)
+    )
 
 
-def _of(fact: Fact, seq: int, field_of: Fields) -> Iterator[int]:
-    """The items that a fact gives a result."""
-    if isinstance(fact, ItemsFired):
-        for ordinal in fact.ordinals:
-            found = field_of(seq, ordinal)
-            if found is not None and found.event == fact.event:
-                yield ordinal
+def _result_of(fact: Fact, seq: int, field_of: Fields) -> EventField | None:
+    """The role by which a fact of that commit gives items a result; None if it gives none."""
+    if not isinstance(fact, ItemsFired) or not fact.ordinals:
+        return None
+    found = field_of(seq, fact.ordinals[0])  # a fact is of items of one collection
+    return found if found is not None and found.event == fact.event else None
 
 
 def _in(
@@ -125,13 +117,13 @@ def _in(
         body = decode_body(row, url=url, job_id=job.job_id, payloads=payloads)
         found: dict[int, Any] = {}
         for fact, given in zip(facts, body or [None] * len(facts), strict=True):
-            if not isinstance(fact, ItemsFired):
+            result = _result_of(fact, seq, field_of)
+            if result is None:
                 continue
-            count = len(fact.ordinals)
-            readable, opaque = fact.payloads or [{}] * count, given or [None] * count
-            for ordinal, plain, more in zip(fact.ordinals, readable, opaque, strict=True):
-                field = field_of(seq, ordinal)
-                if ordinal in asked and field is not None and field.event == fact.event:
-                    found[ordinal] = {**plain, **(more or {})}.get(field.field)
+            assert isinstance(fact, ItemsFired), "no other has results"
+            for ordinal, readable, opaque in payloads_of(fact, given):
+                if ordinal in asked:
+                    # nothing that the store tells of a lifecycle is believed beyond its form
+                    found[ordinal] = result_value(result, readable, {result.field: None, **opaque})
         return found
     raise LogCorrupt(url=url, job_id=job.job_id, seq=seq, problem="it was there and is missing")

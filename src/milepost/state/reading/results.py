@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from pyroaring import BitMap
 
 from milepost.clock import instant
-from milepost.errors import CodecAbsent, LogCorrupt, ResultAbsent
+from milepost.errors import CodecAbsent, LogCorrupt, ResultAbsent, RoleAbsent
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.log.codec import chain_start, decode_body, decode_commit, decode_facts
 from milepost.log.facts import Fact, ItemsFired, JobFired
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
-from milepost.machine import Values
-from milepost.roles import EventField
+from milepost.roles import EventField, Roles
 from milepost.state.reading.locating import Located, Locator, Told, walk
-from milepost.state.reading.meaning import Meaning, Part, absent, ends, fails_by, lost_cause, why
+from milepost.state.reading.meaning import Meaning, ends_by, fails_by, lost_cause, why
+from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 from milepost.text.wording import short_repr
 
 __all__ = ["Failure", "Order", "ResultReader"]
-
-_RESULTS_HELD: Final = 65_536
 
 Order: TypeAlias = Literal["items", "recorded"]
 """In which order results are given: that of the items, or that in which they were recorded."""
@@ -88,7 +85,7 @@ class ResultReader:
         state = self._state
         machine = state.ledger_of(ordinal).machine
         if machine.roles.result is None:
-            raise absent(state, machine, "result", "result_of()")
+            raise RoleAbsent.at(state.lifecycle, machine, "result", "result_of()")
         located = self._locator.locate(self._reader, self._job, state)
         seq = located.seqs[ordinal]
         if not 0 < seq <= state.seq:
@@ -117,21 +114,9 @@ class ResultReader:
             yield from self._as_recorded(members)
             return
         located = self._locator.locate(self._reader, self._job, self._state)
-        held: OrderedDict[int, dict[int, Any]] = OrderedDict()
-        count = 0
-        for ordinal in members:
-            seq = located.seqs[ordinal]
-            if not 0 < seq <= self._state.seq:  # done by a step that recorded no result
-                continue
-            if seq not in held:
-                held[seq] = self._results_in(located, seq, members)
-                count += len(held[seq])
-                while count > _RESULTS_HELD and len(held) > 1:
-                    count -= len(held.popitem(last=False)[1])
-            yield ordinal, held[seq].pop(ordinal)
-            count -= 1
-            if not held[seq]:
-                del held[seq]
+        seqs, last = located.seqs, self._state.seq
+        with_result = (o for o in members if 0 < seqs[o] <= last)
+        yield from in_order(with_result, seqs, lambda seq: self._results_in(located, seq, members))
 
     def failures(
         self, members: BitMap | None = None, *, undecoded: bool = False
@@ -147,40 +132,29 @@ class ResultReader:
         found: dict[int, list[Failure]] = {}
         for told in self._commits():
             failing = [
-                (index, part)
+                (index, fact, roles)
                 for index, fact in enumerate(told.facts)
                 if isinstance(fact, ItemsFired)
-                for part in self._meaning.of_items(fact, told.version)
-                if fails_by(part.roles, fact.event)
+                and fails_by(roles := self._meaning.of_items(fact, told.version), fact.event)
                 and (members is None or members.intersect(bitmap(fact.ordinals)))
             ]
             if not failing:
                 continue
-            instead: dict[str, str] | None = None
+            instead = ""
             try:
                 bodies = self._bodies(told)
             except CodecAbsent as error:
                 if not undecoded:
                     raise
                 bodies = [None] * len(told.facts)
-                instead = {"message": f"(encoded by {error.codec})"}
+                instead = f"(encoded by {error.codec})"
             at = instant(told.row.at_us)
-            for index, part in failing:
-                fact = told.facts[index]
-                assert isinstance(fact, ItemsFired)
-                of_items = bodies[index] or [None] * len(fact.ordinals)
-                for i in part.indexes:
-                    ordinal = fact.ordinals[i]
+            for index, fact, roles in failing:
+                for ordinal, readable, opaque in payloads_of(fact, bodies[index]):
                     if members is not None and ordinal not in members:
                         continue
-                    payload = {
-                        **(fact.payloads[i] if fact.payloads else {}),
-                        **(of_items[i] or {}),
-                    }
-                    cause, message = why(part.roles, fact.event, payload)
-                    if instead is not None and not message:
-                        message = instead["message"]
-                    failure = Failure(told.row.seq, cause, message, at)
+                    cause, message = why(roles, fact.event, {**readable, **opaque})
+                    failure = Failure(told.row.seq, cause, message or instead, at)
                     found.setdefault(ordinal, []).append(failure)
         return found
 
@@ -195,8 +169,8 @@ class ResultReader:
         for told in self._commits():
             for fact in told.facts:
                 if isinstance(fact, ItemsFired):
-                    for part in self._meaning.of_items(fact, told.version):
-                        _note_items(fact, part, held, found)
+                    roles = self._meaning.of_items(fact, told.version)
+                    _note_items(fact, roles, held, found)
                 elif isinstance(fact, JobFired):
                     self._note_job(fact, told.version, held, found)
         return found
@@ -207,7 +181,7 @@ class ResultReader:
         Raises ResultAbsent without one, RoleAbsent where the lifecycle has none.
         """
         if self._state.roles.result is None:
-            raise absent(self._state, self._state.machine, "result", "result()")
+            raise RoleAbsent.at(self._state.lifecycle, self._state.machine, "result", "result()")
         results: list[Any] = []
         for told in self._commits():
             result = self._meaning.of_job(told.version).result
@@ -221,7 +195,7 @@ class ResultReader:
             if not hit:
                 continue
             bodies = self._bodies(told) if told.row.body_digest else [None] * len(told.facts)
-            results += [_value(result, fact.payload, bodies[i]) for i, fact in hit]
+            results += [result_value(result, fact.payload, bodies[i] or {}) for i, fact in hit]
         if not results:
             raise ResultAbsent(job_id=self._state.id, item=None, state=self._state.phase)
         return results[-1]
@@ -238,14 +212,14 @@ class ResultReader:
 
     def _as_recorded(self, members: BitMap) -> Iterator[tuple[int, Any]]:
         for told in walk(self._reader, self._job, self._state, self._url, bodies=True):
-            if any(self._has_results(fact, told.version) for fact in told.facts):
-                yield from self._results_of(told, members).items()
+            yield from self._results_of(told, members).items()
 
-    def _has_results(self, fact: Fact, version: str) -> bool:
-        return isinstance(fact, ItemsFired) and any(
-            part.roles.result is not None and part.roles.result.event == fact.event
-            for part in self._meaning.of_items(fact, version)
-        )
+    def _result_of(self, fact: Fact, version: str) -> EventField | None:
+        """The role by which a fact gives items a result; None if it gives none."""
+        if not isinstance(fact, ItemsFired):
+            return None
+        result = self._meaning.of_items(fact, version).result
+        return result if result is not None and result.event == fact.event else None
 
     def _results_in(self, located: Located, seq: int, members: BitMap) -> dict[int, Any]:
         row = self._whole(seq)
@@ -253,19 +227,16 @@ class ResultReader:
         return self._results_of(Told(row, facts, located.version_of(seq)), members)
 
     def _results_of(self, told: Told, members: BitMap) -> dict[int, Any]:
-        """The results of `members` that one commit holds."""
+        """The results of `members` that one commit holds, if any; its body is decoded then."""
         found: dict[int, Any] = {}
-        for fact, body in zip(told.facts, self._body(told.row, told.facts), strict=True):
-            if not isinstance(fact, ItemsFired):
-                continue
-            for roles, indexes in self._meaning.of_items(fact, told.version):
-                if roles.result is None or roles.result.event != fact.event:
-                    continue
-                for i in indexes:
-                    if fact.ordinals[i] in members:
-                        readable = fact.payloads[i] if fact.payloads else {}
-                        opaque = None if body is None else body[i]
-                        found[fact.ordinals[i]] = _value(roles.result, readable, opaque)
+        results = [self._result_of(fact, told.version) for fact in told.facts]
+        bodies = self._body(told.row, told.facts) if any(results) else ()
+        for fact, result, body in zip(told.facts, results, bodies, strict=False):
+            if result is not None:
+                assert isinstance(fact, ItemsFired), "no other has results"
+                for ordinal, readable, opaque in payloads_of(fact, body):
+                    if ordinal in members:
+                        found[ordinal] = result_value(result, readable, opaque)
         return found
 
     def _bodies(self, told: Told) -> list[Any]:
@@ -306,32 +277,21 @@ class ResultReader:
             held.clear()
 
 
-def _value(role: EventField, readable: Values, opaque: Values | None) -> Any:  # Any: JSON
-    """The result that an event brought, from what guards may read of its payload or the rest.
-
-    A role without a field has no value.
-    """
-    if not role.field:
-        return None
-    return readable[role.field] if role.field in readable else (opaque or {})[role.field]
-
-
 def _is_job(fact: Fact, event: str) -> bool:
     return isinstance(fact, JobFired) and fact.event == event
 
 
-def _note_items(fact: ItemsFired, part: Part, held: set[int], found: dict[int, str]) -> None:
+def _note_items(fact: ItemsFired, roles: Roles, held: set[int], found: dict[int, str]) -> None:
     """Follow who is being worked on, and why attempts ended."""
-    roles, indexes = part
-    ordinals = [fact.ordinals[i] for i in indexes]
     if fact.event == roles.begin:
-        held.update(ordinals)
+        held.update(fact.ordinals)
         return
-    if fact.event in ends(roles):
-        held.difference_update(ordinals)
+    if ends_by(roles, fact.event):
+        held.difference_update(fact.ordinals)
     if roles.failure is not None and fact.event == roles.failure.event:
-        for i in indexes:
-            payload = fact.payloads[i] if fact.payloads else {}
-            found[fact.ordinals[i]] = str(payload.get(roles.failure.cause, ""))
+        cause = roles.failure.cause
+        payloads = fact.payloads or [{}] * len(fact.ordinals)
+        pairs = zip(fact.ordinals, payloads, strict=True)
+        found.update((ordinal, str(payload.get(cause, ""))) for ordinal, payload in pairs)
     elif fact.event == roles.lost or (roles.crash and fact.event == roles.crash.event):
-        found.update(dict.fromkeys(ordinals, lost_cause(roles)))
+        found.update(dict.fromkeys(fact.ordinals, lost_cause(roles)))

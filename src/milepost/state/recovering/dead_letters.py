@@ -8,11 +8,10 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from milepost.errors import JobReplaced, ScopeInvalid
+from milepost.errors import JobReplaced, RoleAbsent, ScopeInvalid
 from milepost.items.ledger import Ledger, bitmap
 from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsFired
-from milepost.state.reading.meaning import absent, check_states
 from milepost.state.reading.results import Failure, ResultReader
 from milepost.state.recovering.scope import Scope, select
 from milepost.state.writing.append import Decision, Moment
@@ -46,7 +45,7 @@ def dead_in(scope: Scope, state: JobState, results: ResultReader) -> BitMap:
     """
     if scope.rewinds or scope.seq is not None:
         raise ScopeInvalid(problem="the dead letter queue is that of the job as it stands")
-    check_states(state, "dead", "the dead letter queue")
+    state.require("dead", "the dead letter queue")
     return select(scope, state, results.causes) & state.dead
 
 
@@ -108,6 +107,6 @@ def _requeued(state: JobState, members: BitMap, events: Mapping[str, str]) -> li
     if refused and not drafts:
         ledger, event, hit = refused[0]
         if not event:
-            raise absent(state, ledger.machine, "requeue", "requeue()")
+            raise RoleAbsent.at(state.lifecycle, ledger.machine, "requeue", "requeue()")
         drafts.append(Draft(fact=ItemsFired(event, list(hit))))  # which says why it is refused
     return drafts

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from milepost.errors import ScopeInvalid
+from milepost.errors import RoleAbsent, ScopeInvalid
 from milepost.job.fold import apply, takes
 from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, MembersAdded, Rewound
 from milepost.machine import Machine
 from milepost.state.reading.loading import JobLog
 from milepost.state.reading.locating import lineage
-from milepost.state.reading.meaning import absent
 from milepost.text.wording import short_repr
 
 __all__ = ["WayBack", "before_phase"]
@@ -42,7 +41,7 @@ def before_phase(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
 def _way_back(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
     active = tip.roles.working
     if not active:
-        raise absent(tip, tip.machine, "phases", "doing a phase again")
+        raise RoleAbsent.at(tip.lifecycle, tip.machine, "phases", "doing a phase again")
     if phase not in active:
         problem = f"{phase!r} is no phase that can be done again, as {', '.join(active)} are"
         raise ScopeInvalid(problem=problem)

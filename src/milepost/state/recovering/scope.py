@@ -11,10 +11,9 @@ from typing import Final, NamedTuple, TypeAlias
 from pyroaring import BitMap
 
 from milepost import arguments
-from milepost.errors import ItemAbsent, ScopeInvalid
+from milepost.errors import ItemAbsent, RoleAbsent, ScopeInvalid
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.state.reading.meaning import absent, check_states
 from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
 
@@ -280,7 +279,7 @@ def _in_states(state: JobState, states: frozenset[str]) -> BitMap:
 
 
 def _below(state: JobState, attempts: int) -> BitMap:
-    check_states(state, "attempts", "Scope.attempts_below()")
+    state.require("attempts", "Scope.attempts_below()")
     found = bitmap()
     for ledger in state.ledgers.values():
         counter = ledger.machine.roles.attempts
@@ -300,7 +299,7 @@ def _check_causes(state: JobState, wanted: frozenset[str]) -> None:
         if failure is None:
             continue
         if not failure.cause:
-            raise absent(state, ledger.machine, "failure.cause", "Scope.causes()")
+            raise RoleAbsent.at(state.lifecycle, ledger.machine, "failure.cause", "Scope.causes()")
         fields = ledger.machine.event_specs[failure.event].fields
         known |= dict.fromkeys(next(f.members for f in fields if f.name == failure.cause))
     for cause in sorted(wanted.difference(known)):
