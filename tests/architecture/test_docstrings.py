@@ -175,3 +175,26 @@ def test_each_method_of_a_store_is_described_once() -> None:
 
     Copied.check.__module__ = Copied.more.__module__ = "milepost.stores.copied"
     assert described_twice(StateStore, Copied) == ["Copied.check", "Copied.more"]
+
+
+def test_both_ways_to_run_describe_their_arguments_alike() -> None:
+    """Help stands at both; only the thread in which a phase's function is called differs."""
+    described = [_entries(executors.run), _entries(executors.run_async)]
+    for each in described:
+        each["phases"] = each["phases"].replace("the calling thread", "…")
+        each["phases"] = each["phases"].replace("the run's thread", "…")
+    assert described[0] == described[1]
+    assert len(described[0]) > 20
+
+
+def _entries(function: FunctionType) -> dict[str, str]:
+    """The words about each argument."""
+    lines = inspect.getdoc(function).partition("Args:\n")[2].partition("\nReturns:")[0]  # type: ignore[union-attr]
+    found: dict[str, str] = {}
+    name = ""
+    for line in lines.splitlines():
+        entry = _ENTRY.match(line)
+        if entry:
+            name = entry[1]
+        found[name] = f"{found.get(name, '')} {entry[2] if entry else line.strip()}".strip()
+    return found
