@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -44,13 +44,29 @@ def without(*keys: str) -> dict[str, Any]:
         ({**STORED, "k2": 0}, "changed", {"changed": ("k2",)}),
         ({**without("k2"), "k2": 0}, "changed", {"changed": ("k2",), "reordered": ("k2",)}),
         ({**without("k1"), "new": 1}, "changed", {"added": ("new",), "removed": ("k1",)}),
-        (dict(reversed(STORED.items())), "changed", {"reordered": tuple(STORED)[-2::-1]}),
+        (dict(reversed(STORED.items())), "same", {"reordered": tuple(STORED)[-2::-1]}),
+        (
+            {"k5": STORED["k5"], "new": 1, **without("k5")},
+            "grew",
+            {
+                "added": ("new",),
+                "reordered": tuple(STORED)[:-1],
+            },
+        ),
+        (
+            {"k5": STORED["k5"], **without("k0", "k5")},
+            "shrank",
+            {
+                "removed": ("k0",),
+                "reordered": tuple(STORED)[1:-1],
+            },
+        ),
     ],
 )
 def test_every_difference_is_named(
     manager: StateManager, given: dict[str, Any], verdict: str, differences: dict[str, Any]
 ) -> None:
-    """Keys, values and order; an object's members may come in any order."""
+    """Keys and values are what counts; where only the order differs, it is told and counts not."""
     found = manager.compare_inputs("j", given)
     assert found.verdict == verdict
     for kind in ("added", "removed", "changed", "reordered"):
@@ -102,7 +118,9 @@ def test_the_comparison_agrees_with_sets(
     assert set(found.changed.first) == {key for key in both if before[key] != now[key]}
     order = [key for key, _ in stored if key in both] == [key for key, _ in given if key in both]
     assert (found.reordered.count == 0) == order
-    assert (found.verdict == "same") == (stored == given)
+    assert (found.verdict == "same") == (before == now)
+    assert (found.verdict == "grew") == (before.items() < now.items())
+    assert (found.verdict == "shrank") == (before.items() > now.items())
 
 
 def test_a_run_refuses_another_input_unless_it_is_told_to_keep_its_own(
@@ -157,7 +175,7 @@ def test_growth_is_all_that_is_taken_up(manager: StateManager) -> None:
     assert manager.get_state("j").items.count == 6
 
 
-def test_the_order_of_added_items_is_of_no_account_and_that_of_the_first_is(
+def test_the_order_of_added_items_is_not_told_and_that_of_the_first_is(
     manager: StateManager,
 ) -> None:
     """They had no place in the list that the job was created with."""
@@ -169,6 +187,47 @@ def test_the_order_of_added_items_is_of_no_account_and_that_of_the_first_is(
     assert manager.compare_inputs("j", STORED).removed.first == ("x", "y")
     swapped = {"y": 2, "x": 1, "k1": STORED["k1"], **STORED}
     assert manager.compare_inputs("j", swapped).reordered.first == ("k0",)
+
+
+@pytest.mark.parametrize("turned", [lambda names: names[::-1], set, frozenset, sorted])
+def test_a_run_goes_on_with_its_items_in_any_order(
+    manager: StateManager, turned: Callable[[list[str]], Iterable[str]]
+) -> None:
+    """A set or the listing of a folder comes in another order in each process."""
+    names = ["d", "b", "a", "c"]
+    manager.create_job(names, job_id="listed")
+    with ThreadPoolExecutor(1) as pool:
+        outcome = run(manager, "listed", one, executor=pool, items=turned(names))
+        assert outcome.inputs is not None
+        assert (outcome.inputs.verdict, outcome.done_count) == ("same", 4)
+        assert list(outcome.inputs.new_items()) == []
+
+
+def test_growth_in_another_order_is_taken_up(manager: StateManager) -> None:
+    """What is new goes behind what there is, wherever it stood, and only once."""
+    grown = {"first": 0, **dict(reversed(STORED.items())), "last": 9}
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(InputChanged, match=r"grew: 2 added .*, 5 reordered .*'grow'"):
+            run(manager, "j", one, executor=pool, items=grown)
+        outcome = run(manager, "j", one, executor=pool, items=grown, on_changed="grow")
+        assert (outcome.done_count, outcome.phase) == (8, "reduce")
+        state = outcome.state
+        assert [state.inputs.key(n) for n in range(5, 8)] == ["k5", "first", "last"]
+        assert str(manager.compare_inputs("j", grown)) == (
+            "the input is the same in another order: 5 reordered ('k4', 'k3', 'k2', …)"
+        )
+
+
+def test_a_key_that_comes_again_is_the_same_item_or_a_change_of_it(
+    manager: StateManager,
+) -> None:
+    """Wherever it stands: among those that came in order, too."""
+    old = [Item(key=key, value=value) for key, value in STORED.items()]
+    again = manager.compare_inputs("j", [*old, old[0], old[5]])
+    assert (again.verdict, again.given_count, again.reordered.count) == ("same", 8, 0)
+    for key in ("k0", "k5"):
+        found = manager.compare_inputs("j", [*old, Item(key=key, value="other")])
+        assert (found.verdict, found.changed.first) == ("changed", (key,))
 
 
 def one(item: Item) -> int:

@@ -254,6 +254,9 @@ class Jobs(Core):
     ) -> InputComparison:
         """How `items` differ from the items of the job: same, more, fewer or changed, and which.
 
+        Items in another order are the same items; `reordered` names those that come later
+        than before.
+
         Args:
             job_id: The job.
             items: Items as for `create_job`; they are read once.
@@ -265,8 +268,8 @@ class Jobs(Core):
             StoreUnreadable: The job's items are damaged.
 
         Cost:
-            Streamed. Where order or keys differ, a digest is held of each item that has no
-                counterpart.
+            Streamed; one block of the job's items is held as long as they come in its order.
+                From the first that does not, its keys are, and a digest of each value.
         """
         state = self.get_state(job_id)
         of, payloads = state.lifecycle, self._loader.payloads

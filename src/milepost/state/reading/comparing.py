@@ -47,11 +47,12 @@ class SomeKeys:
 class InputComparison:
     """The items that were given, compared with the `stored_count` items of a job.
 
-    The verdict is `same` (keys, values and order are), `grew` (there are more, and all that was
-    there is there unchanged and in its order), `shrank` (some are missing, and that is all), or
-    `changed`. Items that were added to the job later may stand anywhere in the order. `fingerprint`
-    is that of the items given, as one list. `new_items` are those that the job does not have,
-    which would take the ordinals from `new_from` on.
+    The verdict is `same` (keys and values are), `grew` (there are more, and all that was there is
+    there unchanged), `shrank` (some are missing, and that is all), or `changed`. An item is known
+    by its key, so the order decides nothing: `reordered` tells which come after one that they came
+    before when the job was created. `fingerprint` is that of the items given, as one list, in their
+    order. `new_items` are those that the job does not have, which would take the ordinals from
+    `new_from` on.
     """
 
     job_id: str
@@ -85,6 +86,8 @@ class InputComparison:
         told = [_words(kind, getattr(self, kind)) for kind in kinds if getattr(self, kind).count]
         if not told:
             return "the input is the same"
+        if self.verdict == "same":
+            return printable(f"the input is the same in another order: {', '.join(told)}")
         return printable(f"the input {self.verdict}: {', '.join(told)}")
 
 
@@ -96,10 +99,11 @@ def compare(
     """How `entries`, which are read once, differ from those of the job.
 
     Two values are the same if they are equal as JSON; the order of an object's members is of no
-    account. Streamed: as long as keys come in the order in which the job has them, a block of
-    stored items is all that is held. From the first that does not, the job's keys are, and eight
-    bytes an item; of new items, their compressed blocks. Raises ValueInvalid, StoreUnreadable,
-    CodecAbsent.
+    account, and neither is that of the items. A key that comes again with the same value is the
+    item once more, and with another value a change of it. Streamed: as long as keys come in the
+    order in which the job has them, a block of stored items is all that is held. From the first
+    that does not, the job's keys are, and eight bytes an item; of new items, their compressed
+    blocks. Raises ValueInvalid, StoreUnreadable, CodecAbsent.
     """
     listing = Fingerprinted(entries, payloads)
     comparing = _Comparing(state)
@@ -161,7 +165,7 @@ class _Comparing:
         digests = bytearray()
         for ordinal, (key, encoded) in enumerate(self._state.inputs.entries()):
             ordinals[key] = ordinal
-            digests += _digest(encoded) if ordinal >= self._agreed else bytes(_DIGEST_BYTES)
+            digests += _digest(encoded)
         seen = bitmap(range(self._agreed))
         newest = min(self._agreed, ordered) - 1
         entry: Entry | None = odd
@@ -174,12 +178,12 @@ class _Comparing:
             if found is None:
                 self._add(key, encoded)
                 continue
-            if found in seen:  # a second time: who adds items says so
-                continue
-            seen.add(found)
             at = found * _DIGEST_BYTES
             if digests[at : at + _DIGEST_BYTES] != _digest(encoded):
                 self._changed.add(key)
+            if found in seen:  # a second time
+                continue
+            seen.add(found)
             if found < newest:
                 self._reordered.add(key)
             if found < ordered:
@@ -193,7 +197,7 @@ class _Comparing:
         """The comparison, once all items were read."""
         self._pack()
         verdict: Verdict = "same"
-        if self._changed.count or self._reordered.count:
+        if self._changed.count:
             verdict = "changed"
         elif self._added.count:
             verdict = "changed" if self._removed.count else "grew"
