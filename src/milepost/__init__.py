@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CommitAbsent,
         CommitUnknown,
         ContextInvalid,
+        ExtraAbsent,
         ImportConflict,
         ImportFailed,
         InputChanged,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         RecordConflict,
         ResultAbsent,
         RoleAbsent,
+        RowUnfit,
         ScopeInvalid,
         StagingExpired,
         StateError,
@@ -89,7 +91,7 @@ if TYPE_CHECKING:
     from milepost.state.manager.users import Users
     from milepost.state.reading.comparing import InputComparison, SomeKeys
     from milepost.state.reading.history import StateEvent
-    from milepost.state.reading.results import Failure, Order
+    from milepost.state.reading.results import Failure, Order, RecordedResult
     from milepost.state.reading.sizes import JobSizes
     from milepost.state.reading.travel import StateDiff
     from milepost.state.reading.verification import Problem, Soundness, Verification
@@ -121,6 +123,7 @@ __all__ = [
     "Compaction",
     "ContextInvalid",
     "DeadLetter",
+    "ExtraAbsent",
     "Failure",
     "Holding",
     "HomeImport",
@@ -173,6 +176,7 @@ __all__ = [
     "QuarantinedResult",
     "QuarantinedRow",
     "RecordConflict",
+    "RecordedResult",
     "RecoveryPlan",
     "Repair",
     "RepairStep",
@@ -181,6 +185,7 @@ __all__ = [
     "RetentionPlan",
     "RetentionPolicy",
     "RoleAbsent",
+    "RowUnfit",
     "Scope",
     "ScopeInvalid",
     "SomeKeys",
@@ -240,6 +245,7 @@ _HOMES: Final = {
     "Compaction": "milepost.state.keeping.compaction",
     "ContextInvalid": "milepost.errors",
     "DeadLetter": "milepost.state.recovering.dead_letters",
+    "ExtraAbsent": "milepost.errors",
     "Failure": "milepost.state.reading.results",
     "Holding": "milepost.state.writing.lease",
     "HomeImport": "milepost.state.keeping.old_homes",
@@ -292,6 +298,7 @@ _HOMES: Final = {
     "QuarantinedResult": "milepost.state.keeping.quarantine",
     "QuarantinedRow": "milepost.state.keeping.quarantine",
     "RecordConflict": "milepost.errors",
+    "RecordedResult": "milepost.state.reading.results",
     "RecoveryPlan": "milepost.state.recovery",
     "Repair": "milepost.state.keeping.repair",
     "RepairStep": "milepost.state.keeping.repair",
@@ -300,6 +307,7 @@ _HOMES: Final = {
     "RetentionPlan": "milepost.state.keeping.retention",
     "RetentionPolicy": "milepost.state.keeping.retention",
     "RoleAbsent": "milepost.errors",
+    "RowUnfit": "milepost.errors",
     "Scope": "milepost.state.recovering.scope",
     "ScopeInvalid": "milepost.errors",
     "SomeKeys": "milepost.state.reading.comparing",

@@ -32,6 +32,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
    ├─ PayloadUnfilled             a run cannot give an event all that the lifecycle has it carry
    ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
+   ├─ ExtraAbsent                 a package is not installed that is needed for what was asked
+   ├─ RowUnfit                    a row of a table does not fit the types that were asked for
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
       ├─ StoreLocked              busy for longer than the time allowed
@@ -74,6 +76,7 @@ __all__ = [
     "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
+    "ExtraAbsent",
     "ImportConflict",
     "ImportFailed",
     "InputChanged",
@@ -101,6 +104,7 @@ __all__ = [
     "RecordConflict",
     "ResultAbsent",
     "RoleAbsent",
+    "RowUnfit",
     "ScopeInvalid",
     "StagingExpired",
     "StateError",
@@ -692,6 +696,44 @@ class ScopeInvalid(StateError, ValueError):
 
     def __str__(self) -> str:
         return printable(f"scope: {self.problem}")
+
+
+@dataclass(eq=False, kw_only=True)
+class ExtraAbsent(StateError, ImportError):
+    """The package `package` is not installed here; the extra `extra` of Milepost brings it."""
+
+    code: ClassVar[str] = "extra-absent"
+    package: str
+    extra: str
+    needed_by: str
+
+    def __str__(self) -> str:
+        return printable(
+            f"{self.needed_by} needs the package {self.package}, which is not installed here:"
+            f" pip install 'milepost[{self.extra}]'"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class RowUnfit(StateError, ValueError):
+    """A row of a table of a job does not fit the types of its columns.
+
+    `item` is the key of the item, `seq` the commit that the row is from; 0 where it is from none.
+    """
+
+    code: ClassVar[str] = "row-unfit"
+    job_id: str
+    item: str
+    seq: int
+    column: str
+    problem: str
+
+    def __str__(self) -> str:
+        commit = f", commit {self.seq}" if self.seq else ""
+        return printable(
+            f"job {self.job_id}, item {self.item!r}{commit}: its {self.column} does not fit the"
+            f" other rows: {self.problem}: give a schema that it fits, or take JSON text"
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -103,6 +103,10 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "state/writing/given.py": {"items": PARAMETER},
     "state/writing/lease.py": {"lost": "a standing of a lease, as metrics have it"},
     "state/writing/new_jobs.py": {"variables": "the place of a large value"},
+    "tables/rows.py": dict.fromkeys(
+        ("attempts", "result", "crashes", "suspect", "cause", "message", "items"),
+        "a column of exported tables, or what they are of",
+    ),
     "stores/sqlite/reading.py": {"job": COLUMN},
     "stores/sqlite/salvage.py": {"job": COLUMN},
     "stores/sqlite/writing.py": {"job": COLUMN},

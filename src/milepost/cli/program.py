@@ -15,6 +15,7 @@ from milepost.cli.commands.checkpoint import checkpoint
 from milepost.cli.commands.compact import compact
 from milepost.cli.commands.dead import dead
 from milepost.cli.commands.diagram import diagram
+from milepost.cli.commands.export import export
 from milepost.cli.commands.fork import fork
 from milepost.cli.commands.gc import gc
 from milepost.cli.commands.history import history
@@ -51,7 +52,7 @@ _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
     *(plan, recover, rewind, fork, dead, requeue),
     *(verify, salvage, backup, migrate, compact, diagram, lifecycles),
-    *(gc, keep, sizes, import_jobs),
+    *(gc, keep, sizes, import_jobs, export),
 )
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130

@@ -88,6 +88,12 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
         ("hostile", "--for", SOME),
     ],
     "sizes": [("hostile", "--largest", "400")],
+    "export": [
+        ("hostile",),
+        *(("hostile", "--what", what) for what in ("items", "failures")),
+        ("hostile", "--what", "failures", "--format", "csv", "--out", NEW),
+        ("hostile", "--format", "parquet", "--out", NEW),
+    ],
     "import": [("prodigy", HOME, "--notes"), ("prodigy", NEW), (SOME, HOME)],
 }
 """By command: every way to call it that shows what it was given, or what was stored."""

@@ -19,7 +19,7 @@ from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline
 from milepost.state.reading.passages import Passages
 from milepost.state.reading.recorded import fields_of, recorded
-from milepost.state.reading.results import Failure, Order
+from milepost.state.reading.results import Failure, Order, RecordedResult
 from milepost.state.reading.travel import StateDiff
 from milepost.state.transitions import item_ordinal, named_item
 from milepost.state.writing.describing import describe
@@ -238,12 +238,59 @@ class Records(Core):
             The heads that no result was looked for in before, and the bodies that hold results,
                 each decoded once.
         """
-        named: list[str | int] | None = None
-        if keys is not None or ordinals is not None:
-            named = [] if keys is None else [*arguments.texts("keys", keys)]
-            named += [] if ordinals is None else arguments.ordinals("ordinals", ordinals)
-        arguments.choice("order", order, ("items", "recorded"))
+        named = _named(keys, ordinals, order)
         return self._streamed(self._meet(job_id), named, order)
+
+    def recorded_results(
+        self,
+        job_id: str,
+        *,
+        keys: Iterable[str] | None = None,
+        ordinals: Iterable[int] | None = None,
+        order: Order = "items",
+    ) -> Iterator[RecordedResult]:
+        """The result of every item that is done, with the commit that recorded it.
+
+        As `results` otherwise, but that the lifecycle of the job must be at hand.
+
+        Args:
+            job_id: The job.
+            keys: Only the items of these keys.
+            ordinals: Only the items at these positions.
+            order: In item order, or `"recorded"`: in the order of recording, which keeps nothing
+                in memory.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no results.
+            LifecycleChanged: The job cannot go on under the lifecycle that is open.
+            ItemAbsent: The job has no such item.
+            JobReplaced: The job was deleted meanwhile, and another has its id.
+
+        Cost:
+            As `results`.
+        """
+        named = _named(keys, ordinals, order)
+        return self._streamed_records(self._meet(job_id), named, order)
+
+    def _streamed_records(
+        self, job_id: str, named: list[str | int] | None, order: Order
+    ) -> Iterator[RecordedResult]:
+        with self._job_log(job_id) as log:
+            job, state = log.entry, self._newest(log)
+        wanted = None
+        if named is not None:
+            wanted = bitmap(item_ordinal(state, item) for item in named)
+        passages = Passages(self._loader, job, state)
+        results = self._result_reader(passages, job, state)
+        inputs = state.inputs
+        for batch in passages.batches(results.recorded(wanted, order, "recorded_results()")):
+            for ordinal, (value, seq, at_us) in batch:
+                ledger = state.ledger_of(ordinal)
+                name, context = ledger.member(ordinal)
+                attempts = context.get(ledger.machine.roles.attempts)
+                key, at = inputs.key(ordinal), instant(at_us)
+                yield RecordedResult(key, ordinal, name, attempts, value, at, seq)
 
     def _streamed(
         self, job_id: str, named: list[str | int] | None, order: Order
@@ -326,3 +373,14 @@ class Records(Core):
             results = self._results(log)
             inputs, found = results.state.inputs, results.failures(undecoded=undecoded)
         return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
+
+
+def _named(
+    keys: Iterable[str] | None, ordinals: Iterable[int] | None, order: Order
+) -> list[str | int] | None:
+    """The items that are asked for, None for all. Raises ArgumentInvalid."""
+    arguments.choice("order", order, ("items", "recorded"))
+    if keys is None and ordinals is None:
+        return None
+    named: list[str | int] = [] if keys is None else [*arguments.texts("keys", keys)]
+    return named + ([] if ordinals is None else arguments.ordinals("ordinals", ordinals))

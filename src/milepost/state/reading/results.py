@@ -24,7 +24,7 @@ from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 from milepost.text.wording import short_repr
 
-__all__ = ["Failure", "Order", "ResultReader"]
+__all__ = ["Failure", "Order", "Recorded", "RecordedResult", "ResultReader"]
 
 Order: TypeAlias = Literal["items", "recorded"]
 """In which order results are given: that of the items, or that in which they were recorded."""
@@ -38,6 +38,30 @@ class Failure(NamedTuple):
     cause: str
     message: str
     at: datetime
+
+
+class Recorded(NamedTuple):
+    """A result as a commit has it: the value, and which commit that is, written when."""
+
+    value: Any  # Any: JSON
+    seq: int
+    at_us: int
+
+
+@short_repr
+class RecordedResult(NamedTuple):
+    """The result of an item, and how it came: commit `seq`, written at `at`, says so.
+
+    `state` is where the item is, `attempts` how many it used up; None where nothing counts them.
+    """
+
+    key: str
+    ordinal: int
+    state: str
+    attempts: int | None
+    result: Any  # Any: JSON
+    at: datetime
+    seq: int
 
 
 class ResultReader:
@@ -91,7 +115,7 @@ class ResultReader:
         if not 0 < seq <= state.seq:
             key = state.inputs.key(ordinal)
             raise ResultAbsent(job_id=state.id, item=key, state=state.items.member(ordinal)[0])
-        return self._results_in(located, seq, bitmap([ordinal]))[ordinal]
+        return self._results_in(located, seq, bitmap([ordinal]))[ordinal].value
 
     def results(
         self, wanted: BitMap | None = None, order: Order = "items"
@@ -106,7 +130,14 @@ class ResultReader:
         that. In the order of recording each body is decoded once, and nothing is kept. Raises
         RoleAbsent where no collection of the job has results.
         """
-        self._state.require("result", "results()")
+        for ordinal, recorded in self.recorded(wanted, order, "results()"):
+            yield ordinal, recorded.value
+
+    def recorded(
+        self, wanted: BitMap | None, order: Order, needed_by: str
+    ) -> Generator[tuple[int, Recorded]]:
+        """As `results`, with the commit that each result is in; RoleAbsent says what needs it."""
+        self._state.require("result", needed_by)
         members = self._state.done
         if wanted is not None:
             members = members & wanted
@@ -210,7 +241,7 @@ class ResultReader:
                 return True
         return False
 
-    def _as_recorded(self, members: BitMap) -> Iterator[tuple[int, Any]]:
+    def _as_recorded(self, members: BitMap) -> Iterator[tuple[int, Recorded]]:
         for told in walk(self._reader, self._job, self._state, self._url, bodies=True):
             yield from self._results_of(told, members).items()
 
@@ -221,14 +252,15 @@ class ResultReader:
         result = self._meaning.of_items(fact, version).result
         return result if result is not None and result.event == fact.event else None
 
-    def _results_in(self, located: Located, seq: int, members: BitMap) -> dict[int, Any]:
+    def _results_in(self, located: Located, seq: int, members: BitMap) -> dict[int, Recorded]:
         row = self._whole(seq)
         facts = decode_facts(row, url=self._url, job_id=self._job.job_id)
         return self._results_of(Told(row, facts, located.version_of(seq)), members)
 
-    def _results_of(self, told: Told, members: BitMap) -> dict[int, Any]:
+    def _results_of(self, told: Told, members: BitMap) -> dict[int, Recorded]:
         """The results of `members` that one commit holds, if any; its body is decoded then."""
-        found: dict[int, Any] = {}
+        found: dict[int, Recorded] = {}
+        seq, at_us = told.row.seq, told.row.at_us
         results = [self._result_of(fact, told.version) for fact in told.facts]
         bodies = self._body(told.row, told.facts) if any(results) else ()
         for fact, result, body in zip(told.facts, results, bodies, strict=False):
@@ -236,7 +268,8 @@ class ResultReader:
                 assert isinstance(fact, ItemsFired), "no other has results"
                 for ordinal, readable, opaque in payloads_of(fact, body):
                     if ordinal in members:
-                        found[ordinal] = result_value(result, readable, opaque)
+                        value = result_value(result, readable, opaque)
+                        found[ordinal] = Recorded(value, seq, at_us)
         return found
 
     def _bodies(self, told: Told) -> list[Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from milepost.log.facts import ItemsFired
 from milepost.machine import Values
 from milepost.roles import EventField
 
 __all__ = ["in_order", "payloads_of", "result_value"]
+
+_T = TypeVar("_T")
 
 _RESULTS_HELD: Final = 65_536
 _NOTHING: Final[Values] = {}
@@ -40,14 +42,14 @@ def result_value(role: EventField, readable: Values, opaque: Values) -> Any:  # 
 def in_order(
     ordinals: Iterable[int],
     seqs: Sequence[int],
-    results_in: Callable[[int], dict[int, Any]],
-) -> Generator[tuple[int, Any]]:  # Any: JSON
+    results_in: Callable[[int], dict[int, _T]],
+) -> Generator[tuple[int, _T]]:
     """Ordinal and result of each of `ordinals`, whose result is in the commit that `seqs` has.
 
     `results_in` gives what one commit holds. What is not given yet is kept, up to 65,536 results:
     a commit is read again only if results were recorded further out of order than that.
     """
-    held: OrderedDict[int, dict[int, Any]] = OrderedDict()
+    held: OrderedDict[int, dict[int, _T]] = OrderedDict()
     count = 0
     for ordinal in ordinals:
         seq = seqs[ordinal]

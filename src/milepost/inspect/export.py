@@ -1,0 +1,61 @@
+"""`milepost export`: the results, items or failures of a job, for other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from milepost.inspect.json import to_json_line
+from milepost.inspect.page import Note, Page
+from milepost.state.manager import StateManager
+from milepost.tables.files import Format, json_lines, write_table
+from milepost.tables.rows import What
+from milepost.tables.table import table
+
+__all__ = ["ExportView", "export", "export_lines", "export_page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportView:
+    """A file that was written: `rows` of a job, and its size."""
+
+    SCHEMA: ClassVar[str] = "milepost.export/1"
+
+    job: str
+    what: str
+    format: str
+    file: str
+    rows: int
+    size_bytes: int
+
+
+def export(
+    manager: StateManager,
+    job_id: str,
+    path: Path,
+    *,
+    what: What,
+    format: Format,  # noqa: A002 the option's name
+    infer: bool,
+) -> ExportView:
+    """A table of a job, written to `path`. Raises as `milepost.tables.write_table` does."""
+    found = table(manager, job_id, what, values="infer" if infer else "json")
+    rows = write_table(found, path, format)
+    size_bytes = path.stat().st_size
+    return ExportView(
+        job=job_id, what=what, format=format, file=str(path), rows=rows, size_bytes=size_bytes
+    )
+
+
+def export_lines(manager: StateManager, job_id: str, *, what: What) -> Iterator[str]:
+    """The rows of a table as lines of JSON that are safe to show."""
+    for line in json_lines(table(manager, job_id, what)):
+        yield to_json_line(line)
+
+
+def export_page(view: ExportView) -> Page:
+    """One line: what is in the file."""
+    rows = f"{view.rows:,} row{'' if view.rows == 1 else 's'}"
+    return (Note(f"{view.file}: {rows} of {view.what}, {view.size_bytes:,} bytes"),)

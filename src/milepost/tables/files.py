@@ -1,0 +1,155 @@
+"""Tables as files: parquet and Arrow IPC by pyarrow, CSV and lines of JSON without it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, get_args
+
+import msgspec
+
+from milepost import arguments
+from milepost.errors import ArgumentInvalid
+from milepost.tables.rows import Column, TableRow, named
+from milepost.tables.table import Table, pyarrow
+
+__all__ = ["FORMATS", "Format", "json_lines", "write_table"]
+
+Format: TypeAlias = Literal["parquet", "arrow", "csv", "jsonl"]
+"""The format of a file: parquet, an Arrow IPC file, CSV with a header, or a JSON object a line."""
+
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+
+_CSV_TRUTH: Final = {True: "true", False: "false"}
+
+
+def write_table(table: Table, path: str | Path, format: Format = "parquet") -> int:  # noqa: A002
+    """Write a table to a file; how many rows it has.
+
+    The file appears under its name once it is whole and durable, in place of one that was there.
+    A device or a pipe is written to as it goes. Memory: a batch.
+
+    Args:
+        table: The table.
+        path: Where the file goes; its folder must exist.
+        format: The format. Typed values go into `"parquet"` and `"arrow"` alone.
+
+    Raises:
+        ExtraAbsent: The format needs pyarrow.
+        RowUnfit: A row does not fit the types of the table.
+        ArgumentInvalid: The format has no place for the types of the table.
+        OSError: The file cannot be written.
+    """
+    arguments.instance("table", table, Table)
+    arguments.choice("format", format, FORMATS)
+    path = arguments.path("path", path)
+    write = {"parquet": _parquet, "arrow": _arrow, "csv": _csv, "jsonl": _jsonl}[format]
+    if table.typed and format in ("csv", "jsonl"):
+        arguments.refuse("format", format, "'parquet' or 'arrow', where values have types")
+    if format in ("parquet", "arrow"):
+        pyarrow()  # before anything is made
+    with _made(path) as out:
+        return write(table, out)
+
+
+def json_lines(table: Table) -> Iterator[dict[str, Any]]:  # Any: JSON
+    """The rows as mappings of their columns, which JSON encodes."""
+    return (named(table.columns, row) for row in table.rows())
+
+
+def _jsonl(table: Table, out: BinaryIO) -> int:
+    count = 0
+    encode = msgspec.json.Encoder().encode
+    for line in json_lines(table):
+        out.write(encode(line) + b"\n")
+        count += 1
+    return count
+
+
+def _csv(table: Table, out: BinaryIO) -> int:
+    count = 0
+    writer = csv.writer(_Encoded(out), lineterminator="\n")
+    writer.writerow([column.name for column in table.columns])
+    for row in table.rows():
+        writer.writerow([_cell(column, row, at) for at, column in enumerate(table.columns)])
+        count += 1
+    return count
+
+
+class _Encoded:
+    """What csv writes text to."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text.encode())
+
+
+def _cell(column: Column, row: TableRow, at: int) -> str:
+    value = row.values[at]
+    if value is None:
+        return ""
+    if column.kind == "json":
+        decoded: str = value.decode()
+        return decoded
+    if column.kind == "flag":
+        return _CSV_TRUTH[value]
+    return str(value.isoformat()).replace("+00:00", "Z") if column.kind == "time" else str(value)
+
+
+def _parquet(table: Table, out: BinaryIO) -> int:
+    parquet: Any = import_module("pyarrow.parquet")
+    return _by_batches(table, lambda schema: parquet.ParquetWriter(out, schema), "parquet")
+
+
+def _arrow(table: Table, out: BinaryIO) -> int:
+    ipc: Any = import_module("pyarrow.ipc")
+    return _by_batches(table, lambda schema: ipc.new_file(out, schema), "arrow")
+
+
+def _by_batches(table: Table, opened: Callable[[Any], Any], name: str) -> int:
+    count = 0
+    pa = pyarrow()
+    reader = table.reader()
+    try:
+        writer = opened(reader.schema)
+    except (pa.ArrowException, NotImplementedError) as error:
+        told = " ".join(str(error).split())[:200]
+        wanted = f"a format that has a place for all types of the table ({told})"
+        raise ArgumentInvalid(name="format", given=name, wanted=wanted) from error
+    with writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
+
+
+@contextmanager
+def _made(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, put in its place once all of it is durable; nothing is left of a failure."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as out:
+            yield out
+        return
+    beside = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.part")
+    try:
+        with beside.open("xb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
