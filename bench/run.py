@@ -16,6 +16,7 @@ import apsw
 
 import batches
 import durable_peers
+import engines
 import flatness
 import imports
 import inputs
@@ -41,6 +42,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "whole": whole_state.figures,
     "inputs": inputs.figures,
     "spaces": spaces.figures,
+    "engines": engines.figures,
 }
 
 
