@@ -14,6 +14,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  ├─ ItemKeyDuplicate         two items with one key
    │  └─ ItemExists               an item to be added whose key the job has already
    ├─ ItemsRefused                items are added to a job that takes no more
+   ├─ NotesAbsent                 a note from where there is no way back
    ├─ StagingExpired              items came in so slowly that what there was of them was swept
    ├─ JobAbsent, JobExists, ItemAbsent, ResultAbsent, CheckpointAbsent
    │  └─ JobReplaced              the job was deleted, and another has its id
@@ -98,6 +99,7 @@ __all__ = [
     "LifecycleUnknown",
     "LogCorrupt",
     "MilepostError",
+    "NotesAbsent",
     "PayloadInvalid",
     "PayloadUnfilled",
     "PlanStale",
@@ -250,6 +252,22 @@ class ItemsRefused(StateError, ValueError):
         return printable(
             f"job {self.job_id}: no items can be added in '{self.phase}'"
             f" (only in: {', '.join(self.phases) or 'no phase'})"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class NotesAbsent(StateError):
+    """The item cannot be given a note from where its function runs; nothing was recorded."""
+
+    code: ClassVar[str] = "notes-absent"
+    job_id: str
+    key: str
+
+    def __str__(self) -> str:
+        return printable(
+            f"job {self.job_id}: item {self.key!r} takes no note from here: raise"
+            " Later(note=…, after_s=…), which ends the attempt with one, or use threads, coroutines"
+            " or processes of this machine, and a lifecycle that has the role note"
         )
 
 

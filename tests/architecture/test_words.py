@@ -110,6 +110,10 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "stores/sqlite/reading.py": {"job": COLUMN},
     "stores/sqlite/salvage.py": {"job": COLUMN},
     "stores/sqlite/writing.py": {"job": COLUMN},
+    "worker/attempts.py": {"cancel": "a method of futures"},
+    "worker/forms.py": {"item": "a method of the scalars of array libraries"},
+    "worker/rules.py": {"timeout": "what is said of an exception"},
+    "worker/telling.py": {"message": "a name in the details of failures"},
 }
 """Words that are our own where they stand, with the reason."""
 

@@ -12,9 +12,9 @@ import pytest
 from milepost import ItemEvent, Limits, StateManager, StateStore, TooLarge
 from milepost.errors import Large, ValueInvalid
 from milepost.log.codec import MAX_BLOCK_BYTES
-from milepost.state.limits import largest_in
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
+from milepost.worker.sizes import largest_in
 
 SMALL = Limits(value_max_bytes=2_000, commit_max_bytes=5_000, checkpoint_max_bytes=3_000)
 

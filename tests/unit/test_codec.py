@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from milepost.errors import LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
 from milepost.log import codec
-from milepost.log.codec import Tally, decode_body, decode_commit, encode_row, encode_value
+from milepost.log.codec import Tally, decode_body, decode_commit, encode_row
 from milepost.log.facts import Draft, ItemsFired, JobFired
 from milepost.log.rows import Row
+from milepost.worker.values import encode_value
 
 values = st.recursive(
     st.none()
@@ -45,7 +46,7 @@ def test_values_come_back(value: Any) -> None:
         ([b"bytes"], "$[0]", "type bytes"),
         ({"when": {"at": object()}}, "$.when.at", "type object"),
         ("\ud800", "$", "surrogate"),
-        ({"\ud800": 1}, "$", "keys"),
+        ({"\ud800": 1}, "$", "a key with a lone surrogate"),
     ],
 )
 def test_what_is_not_json_is_refused_with_its_place(value: Any, path: str, says: str) -> None:

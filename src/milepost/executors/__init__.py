@@ -1,24 +1,79 @@
-"""Executors: run a job on any `concurrent.futures` executor. They hold no state code at all."""
+"""Executors: run a job on any `concurrent.futures` executor. They hold no state code at all.
 
-from milepost.executors.awaited import run_async
-from milepost.executors.coroutines import CoroutineExecutor
-from milepost.executors.local import RunOutcome, run
-from milepost.executors.pools import end_with_parent, process_pool
-from milepost.executors.retries import Backoff, RetryPolicy
-from milepost.executors.steps import Steps
-from milepost.executors.stopping import Stop
-from milepost.executors.waiting import wait_until_expired
+Names are loaded when they are first used, so that a worker which needs `Later` loads no store.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from milepost.executors.awaited import run_async
+    from milepost.executors.coroutines import CoroutineExecutor
+    from milepost.executors.local import RunOutcome, run
+    from milepost.executors.pools import end_with_parent, process_pool
+    from milepost.executors.retries import Backoff, RetryPolicy
+    from milepost.executors.steps import Steps
+    from milepost.executors.stopping import Stop
+    from milepost.executors.waiting import wait_until_expired
+    from milepost.worker.items import NoteWay, WorkItem
+    from milepost.worker.rules import Verdict
+    from milepost.worker.signals import NOTHING, Later, Nothing, Permanent
 
 __all__ = [
+    "NOTHING",
     "Backoff",
     "CoroutineExecutor",
+    "Later",
+    "NoteWay",
+    "Nothing",
+    "Permanent",
     "RetryPolicy",
     "RunOutcome",
     "Steps",
     "Stop",
+    "Verdict",
+    "WorkItem",
     "end_with_parent",
     "process_pool",
     "run",
     "run_async",
     "wait_until_expired",
 ]
+
+_HOMES: Final = {
+    "NOTHING": "milepost.worker.signals",
+    "Backoff": "milepost.executors.retries",
+    "CoroutineExecutor": "milepost.executors.coroutines",
+    "Later": "milepost.worker.signals",
+    "NoteWay": "milepost.worker.items",
+    "Nothing": "milepost.worker.signals",
+    "Permanent": "milepost.worker.signals",
+    "RetryPolicy": "milepost.executors.retries",
+    "RunOutcome": "milepost.executors.local",
+    "Steps": "milepost.executors.steps",
+    "Stop": "milepost.executors.stopping",
+    "Verdict": "milepost.worker.rules",
+    "WorkItem": "milepost.worker.items",
+    "end_with_parent": "milepost.executors.pools",
+    "process_pool": "milepost.executors.pools",
+    "run": "milepost.executors.local",
+    "run_async": "milepost.executors.awaited",
+    "wait_until_expired": "milepost.executors.waiting",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public name, from the module that defines it."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

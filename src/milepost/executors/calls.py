@@ -11,20 +11,12 @@ from multiprocessing.reduction import ForkingPickler
 from typing import NamedTuple, TypeAlias
 
 from milepost.arguments import instance
-from milepost.executors.attempts import (
-    Fault,
-    Given,
-    NotGiven,
-    Outcome,
-    Timed,
-    attempt,
-    attempt_awaited,
-    failure_of,
-)
 from milepost.executors.coroutines import CoroutineExecutor
-from milepost.executors.vocabulary import Left, MapFn
-from milepost.items.inputs import Item
-from milepost.state.limits import Limits
+from milepost.executors.vocabulary import Left
+from milepost.worker.attempts import MapFn, Terms, attempt, attempt_awaited
+from milepost.worker.failures import failure_of
+from milepost.worker.items import WorkItem
+from milepost.worker.outcomes import Fault, Given, NotGiven, Outcome, Timed, Unfit
 
 __all__ = ["Calls", "Ended", "ExecutorSource"]
 
@@ -64,17 +56,18 @@ class Calls:
         *,
         timeout_s: float | None,
         clock: Callable[[], float],
-        limits: Limits,
+        terms: Terms,
     ) -> None:
         self._source = source
         self._timeout_s = timeout_s
         self._clock = clock
-        self._limits = limits
+        self._terms = terms
         self._ended: queue.SimpleQueue[Future[Timed] | None] = queue.SimpleQueue()
         self._calls: dict[Future[Timed], _Call] = {}
         self._given_up: set[Future[Timed]] = set()
         self._executor = source if isinstance(source, Executor) else _made(source)
         self.broken: RuntimeError | None = None
+        self.unfit: Unfit | None = None
         self._refused: set[Future[Timed]] = set()
         self._lost_count = 0
         try:
@@ -99,7 +92,7 @@ class Calls:
         """How many calls the executor has that have not ended, those given up among them."""
         return len(self._calls) + len(self._given_up)
 
-    def begin(self, ordinal: int, function: MapFn, item: Item, *, typed: bool) -> None:
+    def begin(self, ordinal: int, function: MapFn, item: WorkItem, *, typed: bool) -> None:
         """Have a worker call `function`. An executor that takes no more counts as broken."""
         try:
             future = self._submitted(function, item, typed=typed)
@@ -110,10 +103,10 @@ class Calls:
         self._calls[future] = _Call(ordinal, self._clock())
         future.add_done_callback(self._ended.put)
 
-    def _submitted(self, function: MapFn, item: Item, *, typed: bool) -> Future[Timed]:
+    def _submitted(self, function: MapFn, item: WorkItem, *, typed: bool) -> Future[Timed]:
         if isinstance(self._executor, CoroutineExecutor):
-            return self._executor.submit(attempt_awaited, function, item, self._limits, typed=typed)
-        return self._executor.submit(attempt, function, item, self._limits, typed=typed)
+            return self._executor.submit(attempt_awaited, function, item, self._terms, typed=typed)
+        return self._executor.submit(attempt, function, item, self._terms, typed=typed)
 
     def wake(self) -> None:
         """Make `wait` return; safe in a signal handler."""
@@ -191,6 +184,9 @@ class Calls:
         if error is not None:
             return [_recorded(call.ordinal, failure_of(error))]
         timed = future.result()
+        if isinstance(timed.outcome, Unfit):
+            self.unfit = timed.outcome
+            return [Ended(call.ordinal, Left.UNHARMED)]
         return [_recorded(call.ordinal, timed.outcome, timed.took_s)]
 
     def _had_begun(self, future: Future[Timed], error: BrokenExecutor) -> bool:

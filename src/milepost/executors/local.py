@@ -34,6 +34,7 @@ from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.writing.given import ItemList
 from milepost.text.wording import short_repr
+from milepost.worker.attempts import Terms
 
 __all__ = ["RunOutcome", "run"]
 
@@ -210,6 +211,7 @@ def run(
         map_fn=map_fn, setup_fn=setup_fn, reduce_fn=reduce_fn, phases=phases or {}, retry=retry
     )
     vocabulary(manager.get_state(job_id), asked)
+    terms = Terms(most_bytes=manager.limits.value_max_bytes)
     grace_s, look_every_s = float(grace_s), float(look_every_s)
     timeout_s = None if timeout_s is None else float(timeout_s)
     workers, ahead = None if workers is None else index(workers), index(ahead)
@@ -225,7 +227,7 @@ def run(
             functions_of(map_fn),
             timeout_s=timeout_s,
             clock=clock,
-            limits=manager.limits,
+            terms=terms,
         )
         stack.enter_context(closing(calls))
         stopping.wake = calls.wake
@@ -248,6 +250,7 @@ def run(
             lease=lease,
             words=words,
             calls=calls,
+            terms=terms,
             stop=stopping,
             window=Window(workers or calls.workers or 1, 0 if timeout_s else ahead),
             checkpoints=Checkpoints(manager, policy or CheckpointPolicy(), clock, state),

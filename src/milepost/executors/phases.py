@@ -7,11 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from milepost.errors import ValueInvalid
-from milepost.executors.attempts import checked
 from milepost.executors.steps import Steps, takes_steps
 from milepost.executors.vocabulary import PhaseFn, PhaseWords
 from milepost.job.state import JobState
-from milepost.state.limits import Limits
+from milepost.worker.attempts import Terms, checked
 
 __all__ = ["ReduceFn", "SetupFn", "call_phase", "payload_of"]
 
@@ -29,20 +28,20 @@ def call_phase(function: PhaseFn, given: object, steps: Steps) -> object:
 
 
 def payload_of(
-    output: object, phase: PhaseWords, state: JobState, phases: Collection[str], limits: Limits
+    output: object, phase: PhaseWords, state: JobState, phases: Collection[str], terms: Terms
 ) -> dict[str, Any] | None:
     """The payload of the event that ends the phase, of what the function for it gave.
 
     `phases` are those of the job, by whose names the outputs of steps are kept. Raises ValueInvalid
-    for what is no JSON within `limits`, PayloadInvalid for what is no payload of the event.
+    for what is no JSON within `terms`, PayloadInvalid for what is no payload of the event.
     """
     what = f"the result of {phase.state}"
     match phase.output:
         case "result":
-            return {phase.field: checked(output, what, limits, typed=phase.typed).value}
+            return {phase.field: checked(output, what, terms, typed=phase.typed).value}
         case "variables":
             variables = _variables_of(output, phases)
-            return {phase.field: checked(variables, "the variables", limits, typed=False).value}
+            return {phase.field: checked(variables, "the variables", terms, typed=False).value}
         case "payload":
             given = cast("Mapping[str, Any] | None", output)
             return dict(state.machine.payload(phase.ends_by, given))

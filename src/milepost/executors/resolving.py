@@ -11,14 +11,12 @@ from typing import NoReturn
 
 from milepost.arguments import refuse
 from milepost.errors import PayloadUnfilled, RoleAbsent
-from milepost.executors.attempts import Fault
 from milepost.executors.retries import Backoff, RetryPolicy
 from milepost.executors.steps import takes_steps
 from milepost.executors.vocabulary import (
     Failing,
     ItemWords,
     Left,
-    MapFn,
     Output,
     PhaseFn,
     PhaseWords,
@@ -27,6 +25,8 @@ from milepost.executors.vocabulary import (
 from milepost.job.state import JobState
 from milepost.machine import Lifecycle, Machine
 from milepost.roles import EventField, Failure, Phase
+from milepost.worker.attempts import MapFn
+from milepost.worker.outcomes import Fault
 
 __all__ = ["Asked", "vocabulary"]
 

@@ -20,7 +20,6 @@ from milepost.errors import (
     TransitionRefused,
     ValueInvalid,
 )
-from milepost.executors.attempts import Given, NotGiven, failure_of
 from milepost.executors.calls import Calls, Ended
 from milepost.executors.checkpoints import Checkpoints
 from milepost.executors.phases import call_phase, payload_of
@@ -30,14 +29,17 @@ from milepost.executors.stopping import Stopping
 from milepost.executors.turns import Turn, cannot_end, in_commits, next_turn
 from milepost.executors.vocabulary import Left, PhaseFn, PhaseWords, Vocabulary
 from milepost.executors.window import Window
-from milepost.items.inputs import Item
+from milepost.executors.work_items import work_item
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.log.codec import encode_value
 from milepost.machine import Values
 from milepost.state.manager import StateManager
 from milepost.state.writing.lease import Lease
 from milepost.text.escapes import printable
+from milepost.worker.attempts import Terms
+from milepost.worker.failures import failure_of
+from milepost.worker.outcomes import Given, NotGiven
+from milepost.worker.values import encode_value
 
 __all__ = ["Running"]
 
@@ -60,6 +62,7 @@ class Running:
     lease: Lease
     words: Vocabulary
     calls: Calls
+    terms: Terms
     stop: Stopping
     window: Window
     checkpoints: Checkpoints
@@ -144,7 +147,7 @@ class Running:
                 output = self._user(lambda: call_phase(function, results, steps))
         else:
             output = self._user(lambda: call_phase(function, self.state, steps))
-        return payload_of(output, phase, self.state, self.words.phases, self.manager.limits)
+        return payload_of(output, phase, self.state, self.words.phases, self.terms)
 
     @contextmanager
     def _unless_halted(self) -> Iterator[None]:
@@ -225,7 +228,10 @@ class Running:
             if one.took_s is not None:
                 self._breaks = 0
                 self.window.learn(one.took_s)
-        self._stalled = not self._commit(ended, begin=True)
+        self._stalled = not self._commit(ended, begin=self.calls.unfit is None)
+        if self.calls.unfit is not None:
+            self._hand_back()
+            raise TypeError(self.calls.unfit.message)
         if self.calls.broken is not None and not self.calls.ordinals:
             self._replace_broken(self.calls.broken)
 
@@ -284,7 +290,8 @@ class Running:
             return any(parts)
         if not batch or not isinstance(batch[0].outcome, Given):
             raise error  # no room even to say so
-        return self._commit_part([Ended(batch[0].ordinal, failure_of(error))], begin=False)
+        failure = failure_of(error, permanent=True)  # another call would give that again
+        return self._commit_part([Ended(batch[0].ordinal, failure)], begin=False)
 
     def _next_turn(self, ended: Sequence[Ended], *, begin: bool) -> Turn:
         decided = None
@@ -308,11 +315,10 @@ class Running:
                 self.done_count += 1
             elif isinstance(ended.outcome, NotGiven):
                 self._failed(state, ended.ordinal, ended.outcome)
-        inputs = self.state.inputs
         for ordinal in turn.begun:
             words = self.words.of(state, ordinal)
             assert words.call is not None, "none begins without"
-            item = Item(key=inputs.key(ordinal), value=inputs.value(ordinal))
+            item = work_item(state, words, ordinal)
             self.calls.begin(ordinal, words.call, item, typed=words.typed)
             self._last_begun = ordinal
 

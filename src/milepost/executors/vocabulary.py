@@ -12,12 +12,13 @@ from typing import Any, Literal, TypeAlias
 
 from pyroaring import BitMap
 
-from milepost.executors.attempts import Fault, Given, NotGiven, Outcome, failure_of
-from milepost.items.inputs import Item
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.machine import Machine, PayloadInvalid
 from milepost.roles import EventField
+from milepost.worker.attempts import MapFn
+from milepost.worker.failures import failure_of
+from milepost.worker.outcomes import Deferred, Fault, Given, NotGiven, Outcome
 
 __all__ = [
     "Failing",
@@ -31,9 +32,6 @@ __all__ = [
     "Vocabulary",
     "union",
 ]
-
-MapFn: TypeAlias = Callable[[Item], object]
-"""The function for items: what it gives for one is the item's result."""
 
 ItemFn: TypeAlias = MapFn | Mapping[str, MapFn]
 """The function for all items, or those for the items of each collection."""
@@ -121,7 +119,7 @@ class ItemWords:
         try:
             self.machine.payload(self.result.event, {self.result.field: outcome.value})
         except PayloadInvalid as error:
-            return failure_of(error)
+            return failure_of(error, permanent=True)
         return outcome
 
     def event_of(self, ended: Outcome | Left) -> tuple[str, dict[str, Any] | None]:
@@ -135,6 +133,8 @@ class ItemWords:
             if event:
                 return event, None
             ended = _INSTEAD[ended]
+        if isinstance(ended, Deferred):
+            ended = NotGiven(fault=Fault.ERROR, message=ended.message, kind="Later")
         assert self.failing is not None, "nothing begins without"
         return self.failing.event, self.failing.payload(ended)
 

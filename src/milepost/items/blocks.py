@@ -13,14 +13,15 @@ from milepost.log.codec import (
     DIGEST_BYTES,
     content_key,
     digest_of,
-    encode_value,
     pack,
     undo_codec,
     unpack,
 )
 from milepost.log.payloads import PayloadCodec, coded, digest_key, parted
 from milepost.log.rows import InputBlock
-from milepost.text.wording import short_repr, shown
+from milepost.text.wording import shown
+from milepost.worker.items import Item
+from milepost.worker.values import encode_value
 
 __all__ = [
     "BLOCK_BYTES",
@@ -51,14 +52,6 @@ _json: Final = msgspec.json.Encoder()
 
 Entry: TypeAlias = tuple[str, bytes]
 """A key, checked, and the value as JSON."""
-
-
-@short_repr
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An item with a key of the user's own: `key` is 1 to 512 characters, `value` any JSON."""
-
-    key: str
-    value: Any = None  # Any: JSON
 
 
 class Filled(NamedTuple):

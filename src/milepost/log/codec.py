@@ -7,7 +7,6 @@ changing what the chain attests. Source of the chaining: Haber and Stornetta, 19
 
 from __future__ import annotations
 
-import math
 import struct
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from milepost.log.facts import FORMAT, Commit, Draft, Fact, Snapshot, format_of
 from milepost.log.payloads import PayloadCodec, coded, parted
 from milepost.log.rows import Row
 from milepost.text.wording import short_repr, shown
+from milepost.worker.values import encode_value
 
 __all__ = [
     "DIGEST_BYTES",
@@ -39,7 +39,6 @@ __all__ = [
     "digest_of",
     "encode_row",
     "encode_snapshot",
-    "encode_value",
     "encode_variables",
     "pack",
     "rechained",
@@ -55,7 +54,6 @@ MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
 _COMPRESS_FROM_BYTES: Final = 512  # smaller ones stay JSON that a person can read
 _LEVEL: Final = 3
 _LAST_US: Final = 253_402_300_799_999_999  # the end of the year 9999: calendars go no further
-_MAX_DEPTH: Final = 200  # of what is stored; readers take what was stored deeper before
 _FRAME: Final = struct.Struct(">QQQQQQQ")
 
 _json_encoder: Final = msgspec.json.Encoder()
@@ -98,45 +96,6 @@ def as_json(value: object, kind: str) -> object:
     return b64encode(value).decode() if kind == "bytes" and isinstance(value, bytes) else value
 
 
-def encode_value(value: object, what: str) -> bytes:
-    """`value` as JSON that decodes to an equal value. Raises ValueInvalid with the place in it.
-
-    Tuples are taken for lists. Not JSON: NaN and infinities, keys that are not text, dates,
-    bytes and any other object; nor is what is nested deeper than 200 levels. Integers may be of
-    any size: nothing but a body holds them.
-    """
-    try:
-        encoded = _json_encoder.encode(value)
-        decoded = _json_decoder.decode(encoded)
-        if decoded == value and not _too_deep(encoded, decoded):
-            return encoded
-    except Exception:  # noqa: BLE001, S110 what a stranger's object raises: the walk says what it was
-        pass
-    _walk(value, what, "$", 0)
-    try:
-        return _json_encoder.encode(value)
-    except Exception as error:
-        raise ValueInvalid(what=what, path="$", problem=f"is not JSON: {error}") from error
-
-
-def _too_deep(encoded: bytes, decoded: object) -> bool:
-    """True if JSON is nested deeper than may be stored; without brackets enough, at once.
-
-    Cost beyond that: one pass over what it holds, level by level.
-    """
-    if encoded.count(b"[") + encoded.count(b"{") <= _MAX_DEPTH:
-        return False
-    level: list[Any] = [decoded]
-    for _ in range(_MAX_DEPTH + 1):
-        lists = [each for each in level if type(each) is list]
-        dicts = [each for each in level if type(each) is dict]
-        if not lists and not dicts:
-            return False
-        level = [inner for each in lists for inner in each]
-        level += [inner for each in dicts for inner in each.values()]
-    return True
-
-
 def encode_variables(variables: Mapping[str, object]) -> bytes:
     """A job's variables as JSON. Raises ValueInvalid as `encode_value` does.
 
@@ -149,43 +108,6 @@ def encode_variables(variables: Mapping[str, object]) -> bytes:
         problem = "holds an integer beyond 64 bits, which no checkpoint can: use text"
         raise ValueInvalid(what="variables", path="$", problem=problem) from error
     return encoded
-
-
-def _walk(value: object, what: str, path: str, depth: int) -> None:
-    """Raise ValueInvalid at the first thing in `value` that would not come back from JSON."""
-    problem = _scalar_problem(value)
-    if depth > _MAX_DEPTH:
-        problem = f"is nested deeper than {_MAX_DEPTH} levels"
-    if problem:
-        raise ValueInvalid(what=what, path=path, problem=problem)
-    if isinstance(value, dict):
-        for key, inner in dict.items(value):
-            if not isinstance(key, str) or _scalar_problem(key):
-                named = f"{shown(key)} of type {type(key).__name__}"
-                problem = f"has the key {named}: JSON keys are text"
-                raise ValueInvalid(what=what, path=path, problem=problem)
-            _walk(inner, what, f"{path}.{key}", depth + 1)
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            _walk(inner, what, f"{path}[{index}]", depth + 1)
-
-
-def _scalar_problem(value: object) -> str:
-    """Why `value` itself is not JSON, whatever is in it; `""` if it is."""
-    match value:
-        case None | bool() | int() | dict() | list() | tuple():
-            return ""
-        case str():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                return "is text with a lone surrogate, which has no encoding"
-            return ""
-        case float():
-            finite = math.isfinite(value)
-            return "" if finite else f"is {value}, which JSON cannot hold: use null or text"
-        case _:
-            return f"is of type {type(value).__name__}, which is not JSON"
 
 
 def value_digest(encoded: bytes, key: bytes = b"") -> str:

@@ -7,18 +7,19 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from milepost.arguments import integer
-from milepost.errors import Large, TooLarge
+from milepost.errors import Large
 from milepost.items.blocks import Entry
 from milepost.job.state import JobState
 from milepost.log.codec import MAX_BLOCK_BYTES
 from milepost.log.facts import Draft, ItemsFired, JobCreated, JobFired
 from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
+from milepost.worker.sizes import LARGEST, largest_in, size_of, too_large
 
 __all__ = [
     "LARGEST",
@@ -27,17 +28,12 @@ __all__ = [
     "check_commit",
     "check_value",
     "checked_entries",
-    "largest_in",
     "largest_of",
 ]
 
 _log: Final = logging.getLogger("milepost.limits")
 
 _MIB: Final = 1024 * 1024
-_MOST_OF_IT: Final = 10  # a part that takes a tenth of the whole is looked into
-
-LARGEST: Final = 5
-"""How many values are named where something is too large."""
 
 
 @short_repr
@@ -116,27 +112,6 @@ def check_checkpoint(limits: Limits, state: JobState, size_bytes: int) -> None:
         )
 
 
-def largest_in(value: Any, count: int = LARGEST) -> tuple[Large, ...]:  # Any: JSON
-    """The places in a JSON value that take most of it, largest first; none holds another.
-
-    A part is looked into as long as something in it takes a tenth of it: so a long text is named
-    itself, and a list of a million numbers as that list. Cost: the value is encoded a few times.
-    """
-    found: list[Large] = []
-    waiting = [(-_size_bytes(value), 0, "$", value)]
-    made = 0
-    while waiting and len(found) < count:
-        negative_bytes, _, place, part = heapq.heappop(waiting)
-        inner = [(_size_bytes(each), path, each) for path, each in _inside(place, part)]
-        if not any(size * _MOST_OF_IT >= -negative_bytes for size, _, _ in inner):
-            found.append(Large(place, -negative_bytes))
-            continue
-        for size_bytes, path, each in inner:
-            made += 1
-            heapq.heappush(waiting, (-size_bytes, made, path, each))
-    return tuple(found)
-
-
 def largest_of(values: Iterable[Large], count: int = LARGEST) -> tuple[Large, ...]:
     """The `count` largest of `values`, largest first. Memory: so many of them."""
     return tuple(heapq.nlargest(count, values, key=lambda large: large.size_bytes))
@@ -152,15 +127,8 @@ def _check(
     largest: Callable[[], tuple[Large, ...]],
 ) -> None:
     if size_bytes > max_bytes:
-        raise TooLarge(
-            what=what,
-            path="$" if name == "value-large" else "all of it",
-            problem=f"takes {size_bytes:,} bytes and may take {max_bytes:,}: store a reference,"
-            " record less at once, or raise the limit",
-            size_bytes=size_bytes,
-            limit_bytes=max_bytes,
-            largest=largest(),
-        )
+        path = "$" if name == "value-large" else "all of it"
+        raise too_large(what, path, size_bytes, max_bytes, largest())
     if size_bytes > warn_bytes:
         named = ", ".join(f"{place} {each:,}" for place, each in largest())
         told = printable(f"{what} takes {size_bytes:,} bytes ({named})")
@@ -198,17 +166,4 @@ def _item_named(key: str) -> str:
 def _fields(whose: str, payload: object) -> Iterator[Large]:
     if isinstance(payload, Mapping):
         for name, value in payload.items():
-            yield Large(f"{whose}, {name}", _size_bytes(value))
-
-
-def _inside(place: str, part: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(part, dict):
-        for name, each in part.items():
-            yield f"{place}.{name}", each
-    elif isinstance(part, list):
-        for index, each in enumerate(part):
-            yield f"{place}[{index}]", each
-
-
-def _size_bytes(value: Any) -> int:
-    return len(msgspec.json.encode(value))
+            yield Large(f"{whose}, {name}", size_of(value))

@@ -23,7 +23,7 @@ from milepost.items.ledger import Ledger
 from milepost.items.ledgers import parts_in
 from milepost.items.parts import done_states
 from milepost.job.state import JobState
-from milepost.log.codec import as_json, encode_value, encode_variables, value_digest
+from milepost.log.codec import as_json, encode_variables, value_digest
 from milepost.log.facts import Draft, ItemsFired, JobFired, WriteRejected
 from milepost.log.payloads import PayloadCodec, digest_key
 from milepost.machine import Machine, Payload, Values
@@ -35,6 +35,7 @@ from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr, shown
+from milepost.worker.values import encode_value
 
 __all__ = [
     "ItemEvent",

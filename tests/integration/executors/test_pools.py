@@ -28,7 +28,7 @@ class HasNoCopyError(Exception):
 def awkward(item: Item) -> object:
     if item.value == 1:
         raise HasNoCopyError(1, "odd")
-    return (x for x in "never sent") if item.value == 2 else item.value
+    return {"never", "sent"} if item.value == 2 else item.value
 
 
 def deadly(item: Item) -> int:
@@ -50,7 +50,7 @@ def test_what_cannot_be_sent_between_processes_is_a_failure(manager: StateManage
     assert (outcome.phase, outcome.done_count) == ("completed", 8)
     messages = {key: found[0].message for key, found in manager.failures(job_id).items()}
     assert messages["item-0001"].endswith("HasNoCopyError: odd")
-    assert "of type generator, which is not JSON" in messages["item-0002"]
+    assert "of type set, which is not JSON" in messages["item-0002"]
 
 
 def test_a_function_that_cannot_be_sent_is_refused_before_anything_begins(

@@ -39,11 +39,11 @@ from milepost.lifecycles.mapreduce import (
     item_context,
     job_context,
 )
-from milepost.log.codec import encode_value
 from milepost.log.drafts import CommitDraft, LogDraft
 from milepost.log.facts import Draft, Imported, JobCreated, JobFired
 from milepost.log.payloads import PayloadCodec
 from milepost.machine import Lifecycle, Machine, Values
+from milepost.worker.values import encode_value
 
 __all__ = ["TOOL", "log_of"]
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from milepost.errors import ValueInvalid
-from milepost.log.codec import MAX_BLOCK_BYTES, encode_value
+from milepost.log.codec import MAX_BLOCK_BYTES
+from milepost.worker.values import encode_value
 
 __all__ = ["MAX_VALUE_BYTES", "encoded", "item_key", "without_environment"]
 

@@ -1,0 +1,126 @@
+"""One call of the user's code: what it gave, or why it gave nothing, as data.
+
+Runs in the worker, so that neither a result that is no JSON nor an exception that cannot be sent
+between processes gets as far as the run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from inspect import isasyncgen, isawaitable, isgenerator
+from typing import TypeAlias
+
+from milepost.errors import ValueInvalid
+from milepost.worker.failures import failure_of, judged
+from milepost.worker.items import WorkItem
+from milepost.worker.outcomes import Given, Outcome, Timed, Unfit
+from milepost.worker.rules import ErrorRules, error_rules
+from milepost.worker.sizes import check_size
+from milepost.worker.values import Encode, plain_value
+
+__all__ = ["MapFn", "Terms", "attempt", "attempt_awaited", "attempts", "checked"]
+
+MapFn: TypeAlias = Callable[[WorkItem], object]
+"""The function for items: what it gives for one is the item's result."""
+
+_AWAITS_NONE = (
+    "map_fn gave an awaitable, and this executor awaits none: give executor=CoroutineExecutor, of"
+    " milepost.executors, or a function that gives the result itself"
+)
+_GENERATES = "map_fn gave a generator: return one result for an item, a list of parts for one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for all calls of one run: how large a result may be, and what is made of errors.
+
+    `most_bytes` bounds a result as JSON. `encode` gives what JSON has no word for.
+    """
+
+    most_bytes: int
+    rules: ErrorRules = field(default_factory=lambda: error_rules(None))
+    encode: Encode | None = None
+
+
+def attempt(function: MapFn, item: WorkItem, terms: Terms, *, typed: bool) -> Timed:
+    """The outcome of `function` for `item`; raises nothing that `function` raises.
+
+    `typed` says that the result is not of any JSON, but of a type that the lifecycle gives it.
+    """
+    began_s = time.perf_counter()
+    outcome: Outcome | Unfit
+    try:
+        value = function(item)
+    except BaseException as error:  # noqa: BLE001 the edge to the user's code: anything may come
+        outcome = _raised(error, item, terms, began_s)
+    else:
+        outcome = _result(value, terms, typed=typed)
+    return Timed(outcome, time.perf_counter() - began_s, sum(item.costs))
+
+
+async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, typed: bool) -> Timed:
+    """As `attempt`; what `function` gives is awaited if it can be.
+
+    Raises CancelledError where the task was cancelled that awaits this, and nothing else.
+    """
+    began_s = time.perf_counter()
+    outcome: Outcome | Unfit
+    try:
+        value = function(item)
+        if isawaitable(value):
+            value = await value
+    except BaseException as error:
+        if _is_cancelled(error):
+            raise
+        outcome = _raised(error, item, terms, began_s)
+    else:
+        outcome = _result(value, terms, typed=typed)
+    return Timed(outcome, time.perf_counter() - began_s, sum(item.costs))
+
+
+def attempts(
+    function: MapFn, items: Sequence[WorkItem], terms: Terms, *, typed: bool
+) -> list[Timed]:
+    """The outcomes of `function` for `items`, one after the other, in their order."""
+    return [attempt(function, item, terms, typed=typed) for item in items]
+
+
+def checked(value: object, what: str, terms: Terms, *, typed: bool) -> Given:
+    """`value` as what a call gave. Raises ValueInvalid if it is no JSON within what it may take."""
+    if typed and isinstance(value, bytes):  # whoever records it knows whether it may be that
+        return Given(value=value, size_bytes=len(value) * 4 // 3)
+    plain, encoded = plain_value(value, what, terms.encode)
+    check_size(encoded, what, terms.most_bytes)
+    return Given(value=plain, size_bytes=len(encoded))
+
+
+def _result(value: object, terms: Terms, *, typed: bool) -> Outcome | Unfit:
+    """What a call gave, or why that cannot be kept: another call would give it again."""
+    try:
+        return checked(value, "the result", terms, typed=typed)
+    except ValueInvalid as error:
+        if isawaitable(value):
+            close = getattr(value, "close", None) or getattr(value, "cancel", None)
+            with suppress(Exception):
+                if close is not None:
+                    close()
+            return Unfit(message=_AWAITS_NONE)
+        if isgenerator(value) or isasyncgen(value):
+            return Unfit(message=_GENERATES)
+        return failure_of(error, permanent=True)
+
+
+def _raised(error: BaseException, item: WorkItem, terms: Terms, began_s: float) -> Outcome:
+    took_s = time.perf_counter() - began_s
+    return judged(error, terms.rules, attempt=item.attempt, took_s=took_s)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """True if the task itself was cancelled; a coroutine may raise such an error of its own."""
+    import asyncio  # noqa: PLC0415 loaded already where coroutines are awaited
+
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -1,0 +1,96 @@
+"""Items: as they are given to a job, and as the function for them gets them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from milepost.arguments import number
+from milepost.errors import NotesAbsent
+from milepost.text.wording import short_repr
+from milepost.worker.values import plain_value
+
+__all__ = ["Item", "NoteWay", "WorkItem"]
+
+
+@short_repr
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """An item with a key of the user's own: `key` is 1 to 512 characters, `value` any JSON."""
+
+    key: str
+    value: Any = None  # Any: JSON
+
+
+class NoteWay(Protocol):
+    """The way by which a worker has a note recorded, while its call goes on. It may be pickled."""
+
+    def note(self, item: WorkItem, note: Any) -> None:  # Any: JSON
+        """Return once the note is durable. Safe in any thread of the worker.
+
+        Args:
+            item: The item whose attempt it is.
+            note: Plain JSON.
+        """
+        ...
+
+
+class WorkItem(Item, frozen=True, kw_only=True):
+    """An item as the function for it gets it, at one attempt.
+
+    Attributes:
+        key: The item's key.
+        value: Its value: JSON.
+        job_id: The job that it is of.
+        attempt: Which attempt this is, counted from 1. 0 where the job's lifecycle counts none.
+        idempotency_key: A text of 32 letters and digits, the same at every attempt for the item, in
+            any process; another one once the item is done again, and in any other job. For a
+            service that does the same request once.
+        noted: The newest note of work begun outside: JSON, None where there is none.
+        token: A text that no other attempt has, of no item of no job.
+    """
+
+    job_id: str = ""
+    attempt: int = 0
+    idempotency_key: str = ""
+    noted: Any = None  # Any: JSON
+    token: str = ""
+    way: NoteWay | None = None
+    costs: list[float] = msgspec.field(default_factory=list)
+
+    def note(self, value: object) -> None:
+        """Record what another attempt needs to know; returns once it is durable.
+
+        The id of a batch that was submitted, say: it is `noted` of every attempt from then on, so
+        that work begun outside is waited for, and not begun again. The newest note counts.
+
+        Args:
+            value: JSON, as a result is.
+
+        Raises:
+            NotesAbsent: There is no way back from where the function runs, or the job's lifecycle
+                has no role for notes.
+            ValueInvalid: It is no JSON.
+        """
+        plain, _ = plain_value(value, "the note")
+        if self.way is None:
+            raise NotesAbsent(job_id=self.job_id, key=self.key)
+        self.way.note(self, plain)
+
+    async def anote(self, value: object) -> None:
+        """As `note`, for coroutines: other coroutines go on meanwhile.
+
+        Args:
+            value: As of `note`.
+        """
+        import asyncio  # noqa: PLC0415 30 ms, which workers without coroutines do without
+
+        await asyncio.to_thread(self.note, value)
+
+    def spent(self, cost: float) -> None:
+        """Say what this attempt costs, in any unit: it is added to what was said before.
+
+        Args:
+            cost: A number, 0 or more. It counts whether the attempt fails or not.
+        """
+        self.costs.append(number("cost", cost))
