@@ -91,8 +91,15 @@ if TYPE_CHECKING:
     from milepost.state.manager.upkeep import Upkeep
     from milepost.state.manager.users import Users
     from milepost.state.reading.comparing import InputComparison, SomeKeys
+    from milepost.state.reading.failures import (
+        FailedAttempt,
+        Failure,
+        FailureDetails,
+        FailureGroup,
+        Raised,
+    )
     from milepost.state.reading.history import StateEvent
-    from milepost.state.reading.results import Failure, Order, RecordedResult
+    from milepost.state.reading.results import Order, RecordedResult
     from milepost.state.reading.sizes import JobSizes
     from milepost.state.reading.travel import StateDiff
     from milepost.state.reading.verification import Problem, Soundness, Verification
@@ -125,7 +132,10 @@ __all__ = [
     "ContextInvalid",
     "DeadLetter",
     "ExtraAbsent",
+    "FailedAttempt",
     "Failure",
+    "FailureDetails",
+    "FailureGroup",
     "Holding",
     "HomeImport",
     "ImportConflict",
@@ -177,6 +187,7 @@ __all__ = [
     "Progress",
     "QuarantinedResult",
     "QuarantinedRow",
+    "Raised",
     "RecordConflict",
     "RecordedResult",
     "RecoveryPlan",
@@ -248,7 +259,10 @@ _HOMES: Final = {
     "ContextInvalid": "milepost.errors",
     "DeadLetter": "milepost.state.recovering.dead_letters",
     "ExtraAbsent": "milepost.errors",
-    "Failure": "milepost.state.reading.results",
+    "FailedAttempt": "milepost.state.reading.failures",
+    "Failure": "milepost.state.reading.failures",
+    "FailureDetails": "milepost.state.reading.failures",
+    "FailureGroup": "milepost.state.reading.failures",
     "Holding": "milepost.state.writing.lease",
     "HomeImport": "milepost.state.keeping.old_homes",
     "ImportConflict": "milepost.errors",
@@ -300,6 +314,7 @@ _HOMES: Final = {
     "Progress": "milepost.job.progress",
     "QuarantinedResult": "milepost.state.keeping.quarantine",
     "QuarantinedRow": "milepost.state.keeping.quarantine",
+    "Raised": "milepost.state.reading.failures",
     "RecordConflict": "milepost.errors",
     "RecordedResult": "milepost.state.reading.results",
     "RecoveryPlan": "milepost.state.recovery",

@@ -34,7 +34,9 @@ class Failure(NamedTuple):
     """The event by which work ends without a result, and its fields that say why, `""` for none.
 
     `error`, `timeout` and `lost` are the values of `cause` that say that the work raised, that it
-    took too long, and that its executor died; `""` where the lifecycle has no word for that.
+    took too long, and that its executor died; `""` where the lifecycle has no word for that. `kind`
+    (str) is the field for what it was, in the words of whoever failed, `details` (json) for causes
+    and place, `permanent` (bool) for whether any other attempt would fail alike.
     """
 
     event: str
@@ -43,6 +45,9 @@ class Failure(NamedTuple):
     error: str = ""
     timeout: str = ""
     lost: str = ""
+    kind: str = ""
+    details: str = ""
+    permanent: str = ""
 
 
 @short_repr

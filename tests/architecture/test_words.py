@@ -92,6 +92,9 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "state/manager/recoveries.py": {"reason": PARAMETER},
     "state/manager/retention.py": {"reason": PARAMETER},
     "state/reading/events.py": {"job": HISTORY, "items": HISTORY, "reason": HISTORY},
+    "state/reading/failures.py": {
+        "message": "a name in the details of a failure, as they are stored"
+    },
     "state/reading/history.py": {"job": HISTORY, "items": HISTORY},
     "state/reading/outlined.py": {"job": HISTORY, "items": HISTORY},
     "state/reading/recorded.py": {"result": ROLE},

@@ -16,7 +16,7 @@ from milepost.executors.vocabulary import Vocabulary
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.machine import frozen
-from milepost.state.reading.results import Failure
+from milepost.state.reading.failures import Failure
 from milepost.text.wording import short_repr
 
 __all__ = ["Backoff", "Decided", "Now", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]

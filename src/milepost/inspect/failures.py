@@ -7,7 +7,7 @@ from datetime import datetime
 
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
-from milepost.state.reading.results import Failure
+from milepost.state.reading.failures import Failure
 
 __all__ = ["ItemFailure", "failure_view", "failures_of"]
 

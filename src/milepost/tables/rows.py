@@ -119,7 +119,8 @@ def _failures(manager: StateManager, job_id: str) -> Iterator[TableRow]:
     for key, failures in manager.failures(job_id).items():
         ordinal = state.inputs.ordinal(key)
         for count, one in enumerate(failures, 1):
-            values = (key, ordinal, count, "", one.cause, False, one.message, one.at, one.seq)
+            why = one.kind, one.cause, one.permanent, one.message
+            values = (key, ordinal, count, *why, one.at, one.seq)
             yield TableRow(key, one.seq, len(key) + len(one.message) + _FIXED_BYTES, values)
 
 

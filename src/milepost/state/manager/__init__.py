@@ -17,6 +17,7 @@ from milepost.machine import Lifecycle
 from milepost.state.keeping import old_homes
 from milepost.state.limits import Limits
 from milepost.state.manager.events import Events
+from milepost.state.manager.failures import Failures
 from milepost.state.manager.jobs import Jobs
 from milepost.state.manager.operating import Operating
 from milepost.state.manager.records import Records
@@ -27,7 +28,7 @@ from milepost.stores.opening import Create, Durability, open_store
 __all__ = ["StateManager"]
 
 
-class StateManager(Jobs, Events, Recoveries, Retention, Records, Operating):
+class StateManager(Jobs, Events, Recoveries, Retention, Records, Failures, Operating):
     """The state of the jobs in one store. Safe for any number of threads; use it as a context.
 
     Every method that changes a job returns the state of which the change is a durable part; when

@@ -19,7 +19,7 @@ from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline
 from milepost.state.reading.passages import Passages
 from milepost.state.reading.recorded import fields_of, recorded
-from milepost.state.reading.results import Failure, Order, RecordedResult
+from milepost.state.reading.results import Order, RecordedResult
 from milepost.state.reading.travel import StateDiff
 from milepost.state.transitions import item_ordinal, named_item
 from milepost.state.writing.describing import describe
@@ -355,24 +355,6 @@ class Records(Core):
         """
         with self._job_log(job_id) as log:
             return self._results(log).job_result()
-
-    def failures(self, job_id: str, *, undecoded: bool = False) -> dict[str, list[Failure]]:
-        """The failed attempts by item key, oldest first, of the items that had any.
-
-        Args:
-            job_id: The job.
-            undecoded: Give a note instead of a message that needs another payload codec.
-
-        Raises:
-            JobAbsent: The store has no such job.
-            RoleAbsent: The lifecycle records no failures.
-            CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
-        """
-        arguments.flag("undecoded", undecoded)
-        with self._job_log(job_id) as log:
-            results = self._results(log)
-            inputs, found = results.state.inputs, results.failures(undecoded=undecoded)
-        return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
 
 
 def _named(

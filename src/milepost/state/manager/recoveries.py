@@ -11,7 +11,13 @@ from milepost.job.state import CheckpointRef, JobState
 from milepost.state import checkpoint as checkpoints
 from milepost.state.checkpoint import Checkpoint
 from milepost.state.manager.core import Core
-from milepost.state.recovering.dead_letters import DeadLetter, dead_in, dead_letters, requeue
+from milepost.state.recovering.dead_letters import (
+    DeadLetter,
+    dead_in,
+    dead_letters,
+    failures_of,
+    requeue,
+)
 from milepost.state.recovering.reaping import StuckJob, reap, stuck
 from milepost.state.recovering.rewinding import WayBack
 from milepost.state.recovering.scope import Scope
@@ -277,7 +283,7 @@ class Recoveries(Core):
         with self._job_log(job_id) as log:
             results = self._results(log)
             members = dead_in(scope, results.state, results)
-            failures = results.failures(members)
+            failures = failures_of(members, results)
         yield from dead_letters(results.state, members, failures)
 
     def requeue(

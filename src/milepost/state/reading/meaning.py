@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from milepost.job.state import JobState
 from milepost.job.versions import absent
@@ -13,12 +14,13 @@ from milepost.roles import NO_ROLES, Roles
 
 __all__ = [
     "Meaning",
+    "Why",
     "ends_by",
     "fails_by",
     "lost_cause",
     "result_events",
     "version_after",
-    "why",
+    "why_of",
 ]
 
 
@@ -99,10 +101,26 @@ def fails_by(roles: Roles, event: str) -> bool:
     )
 
 
-def why(roles: Roles, event: str, payload: Values) -> tuple[str, str]:
-    """Cause and message of the failure that `event` told of, which came with `payload`."""
+class Why(NamedTuple):
+    """What an event says of the failure that it told of; `details` are as they are stored."""
+
+    cause: str
+    message: str
+    kind: str = ""
+    permanent: bool = False
+    details: Any = None  # Any: JSON
+
+
+def why_of(roles: Roles, event: str, payload: Values) -> Why:
+    """What `event` says of the failure that it told of, which came with `payload`."""
     if roles.crash is not None and event == roles.crash.event:
-        return lost_cause(roles), str(payload.get(roles.crash.field, ""))
-    assert roles.failure is not None, "by no other event an attempt fails"
-    _, cause, message, *_ = roles.failure
-    return str(payload.get(cause, "")), str(payload.get(message, ""))
+        return Why(lost_cause(roles), str(payload.get(roles.crash.field, "")))
+    failure = roles.failure
+    assert failure is not None, "by no other event an attempt fails"
+    return Why(
+        cause=str(payload.get(failure.cause, "")),
+        message=str(payload.get(failure.message, "")),
+        kind=str(payload.get(failure.kind, "")),
+        permanent=bool(payload.get(failure.permanent, False)),
+        details=payload.get(failure.details),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from pyroaring import BitMap
@@ -18,26 +18,21 @@ from milepost.log.facts import Fact, ItemsFired, JobFired
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
 from milepost.roles import EventField, Roles
+from milepost.state.reading.failures import Failure, details_of
+from milepost.state.reading.hands import Hands
 from milepost.state.reading.locating import Located, Locator, Told, walk
-from milepost.state.reading.meaning import Meaning, ends_by, fails_by, lost_cause, why
+from milepost.state.reading.meaning import Meaning, fails_by, lost_cause, why_of
 from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 from milepost.text.wording import short_repr
 
-__all__ = ["Failure", "Order", "Recorded", "RecordedResult", "ResultReader"]
+__all__ = ["Order", "Recorded", "RecordedResult", "ResultReader"]
 
 Order: TypeAlias = Literal["items", "recorded"]
 """In which order results are given: that of the items, or that in which they were recorded."""
 
 
-@short_repr
-class Failure(NamedTuple):
-    """How an attempt at an item ended without a result. Commit `seq`, written at `at`, says so."""
-
-    seq: int
-    cause: str
-    message: str
-    at: datetime
+_DIED_BESIDE: Final = "its executor died while it ran"
 
 
 class Recorded(NamedTuple):
@@ -149,45 +144,74 @@ class ResultReader:
         with_result = (o for o in members if 0 < seqs[o] <= last)
         yield from in_order(with_result, seqs, lambda seq: self._results_in(located, seq, members))
 
-    def failures(
-        self, members: BitMap | None = None, *, undecoded: bool = False
-    ) -> dict[int, list[Failure]]:
-        """The failed attempts by ordinal, oldest first, of the items that had any.
+    def failed(
+        self, members: BitMap | None = None, *, deaths: bool = False, undecoded: bool = False
+    ) -> Generator[tuple[int, Failure, bool]]:
+        """Ordinal, failure and True of each failed attempt, as they were recorded.
 
-        The deaths of executors that an item is held to be to blame for are among them, with the
-        cause that the lifecycle has for a lost executor. Of `members` only, if they are given.
-        With `undecoded`, an attempt whose body needs a codec that is not at hand says so in its
-        message. Raises CodecAbsent otherwise, RoleAbsent where no collection has failures.
+        Executors that died of an item are among them, with the cause that the lifecycle has for a
+        lost executor. With `deaths`, those that died while they had it come too, with False. Of
+        `members` only, if they are given. With `undecoded`, an attempt whose body needs a codec
+        that is not at hand says so in its message. Raises CodecAbsent otherwise, RoleAbsent where
+        no collection has failures. Memory: one commit, and a bit an item.
         """
         self._state.require("failure", "failures()")
-        found: dict[int, list[Failure]] = {}
+        hands = Hands()
         for told in self._commits():
-            failing = [
-                (index, fact, roles)
-                for index, fact in enumerate(told.facts)
-                if isinstance(fact, ItemsFired)
-                and fails_by(roles := self._meaning.of_items(fact, told.version), fact.event)
-                and (members is None or members.intersect(bitmap(fact.ordinals)))
-            ]
-            if not failing:
-                continue
-            instead = ""
-            try:
-                bodies = self._bodies(told)
-            except CodecAbsent as error:
-                if not undecoded:
-                    raise
-                bodies = [None] * len(told.facts)
-                instead = f"(encoded by {error.codec})"
+            lost = self._lost_in(told, hands) if deaths else bitmap()
+            if any(self._fails(fact, told.version) for fact in told.facts):
+                yield from self._failed_in(told, members, undecoded=undecoded)
             at = instant(told.row.at_us)
-            for index, fact, roles in failing:
-                for ordinal, readable, opaque in payloads_of(fact, bodies[index]):
-                    if members is not None and ordinal not in members:
-                        continue
-                    cause, message = why(roles, fact.event, {**readable, **opaque})
-                    failure = Failure(told.row.seq, cause, message or instead, at)
-                    found.setdefault(ordinal, []).append(failure)
-        return found
+            for ordinal in lost if members is None else lost & members:
+                cause = lost_cause(self._state.roles_of(ordinal))
+                yield ordinal, Failure(told.row.seq, cause, _DIED_BESIDE, at), False
+
+    def _fails(self, fact: Fact, version: str) -> bool:
+        """True if by this fact attempts at items are told to have failed."""
+        return isinstance(fact, ItemsFired) and fails_by(
+            self._meaning.of_items(fact, version), fact.event
+        )
+
+    def _lost_in(self, told: Told, hands: Hands) -> BitMap:
+        """The items whose executor died by the facts of one commit, without blame on any."""
+        lost = bitmap()
+        for fact in told.facts:
+            if isinstance(fact, ItemsFired):
+                lost |= hands.items(fact, self._meaning.of_items(fact, told.version))
+            elif isinstance(fact, JobFired):
+                lost |= hands.job(fact, self._meaning.of_job(told.version))
+        return lost
+
+    def _failed_in(
+        self, told: Told, members: BitMap | None, *, undecoded: bool
+    ) -> Iterator[tuple[int, Failure, bool]]:
+        """The failed attempts that one commit tells of."""
+        failing = [
+            (index, fact, roles)
+            for index, fact in enumerate(told.facts)
+            if isinstance(fact, ItemsFired)
+            and fails_by(roles := self._meaning.of_items(fact, told.version), fact.event)
+            and (members is None or members.intersect(bitmap(fact.ordinals)))
+        ]
+        if not failing:
+            return
+        instead = ""
+        try:
+            bodies = self._bodies(told)
+        except CodecAbsent as error:
+            if not undecoded:
+                raise
+            bodies = [None] * len(told.facts)
+            instead = f"(encoded by {error.codec})"
+        at = instant(told.row.at_us)
+        for index, fact, roles in failing:
+            for ordinal, readable, opaque in payloads_of(fact, bodies[index]):
+                if members is None or ordinal in members:
+                    why = why_of(roles, fact.event, {**readable, **opaque})
+                    message = why.message or instead
+                    details = details_of(why.details)
+                    told_by = told.row.seq, why.cause, message, at, why.kind, why.permanent, details
+                    yield ordinal, Failure(*told_by), True
 
     def causes(self) -> dict[int, str]:
         """Why the last attempt that ended without a result did, by ordinal, from the heads alone.
@@ -196,14 +220,18 @@ class ResultReader:
         has for that.
         """
         found: dict[int, str] = {}
-        held: set[int] = set()
+        hands = Hands()
         for told in self._commits():
             for fact in told.facts:
+                lost = bitmap()
                 if isinstance(fact, ItemsFired):
                     roles = self._meaning.of_items(fact, told.version)
-                    _note_items(fact, roles, held, found)
+                    lost = hands.items(fact, roles)
+                    found.update(_causes_in(fact, roles))
                 elif isinstance(fact, JobFired):
-                    self._note_job(fact, told.version, held, found)
+                    lost = hands.job(fact, self._meaning.of_job(told.version))
+                for ordinal in lost:
+                    found[ordinal] = lost_cause(self._state.roles_of(ordinal))
         return found
 
     def job_result(self) -> Any:  # Any: JSON
@@ -296,35 +324,17 @@ class ResultReader:
         """The rows that the state stands on, with their facts, checked against the chain."""
         return walk(self._reader, self._job, self._state, self._url)
 
-    def _note_job(
-        self, fact: JobFired, version: str, held: set[int], found: dict[int, str]
-    ) -> None:
-        """Follow which events of the job take items out of the hands that they are in, and why."""
-        roles = self._meaning.of_job(version)
-        if roles.recover is not None and fact.event == roles.recover.event:
-            if fact.payload.get(roles.recover.lost, True):
-                for ordinal in held:
-                    found[ordinal] = lost_cause(self._state.roles_of(ordinal))
-            held.clear()
-        elif fact.event == roles.cancel or fails_by(roles, fact.event):
-            held.clear()
-
 
 def _is_job(fact: Fact, event: str) -> bool:
     return isinstance(fact, JobFired) and fact.event == event
 
 
-def _note_items(fact: ItemsFired, roles: Roles, held: set[int], found: dict[int, str]) -> None:
-    """Follow who is being worked on, and why attempts ended."""
-    if fact.event == roles.begin:
-        held.update(fact.ordinals)
-        return
-    if ends_by(roles, fact.event):
-        held.difference_update(fact.ordinals)
+def _causes_in(fact: ItemsFired, roles: Roles) -> Iterator[tuple[int, str]]:
+    """Why the attempts failed that this fact tells of; none if it tells of no failure."""
     if roles.failure is not None and fact.event == roles.failure.event:
         cause = roles.failure.cause
         payloads = fact.payloads or [{}] * len(fact.ordinals)
-        pairs = zip(fact.ordinals, payloads, strict=True)
-        found.update((ordinal, str(payload.get(cause, ""))) for ordinal, payload in pairs)
-    elif fact.event == roles.lost or (roles.crash and fact.event == roles.crash.event):
-        found.update(dict.fromkeys(fact.ordinals, lost_cause(roles)))
+        for ordinal, payload in zip(fact.ordinals, payloads, strict=True):
+            yield ordinal, str(payload.get(cause, ""))
+    elif roles.crash is not None and fact.event == roles.crash.event:
+        yield from ((ordinal, lost_cause(roles)) for ordinal in fact.ordinals)

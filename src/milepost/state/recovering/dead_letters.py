@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pyroaring import BitMap
 
-from milepost.errors import JobReplaced, RoleAbsent, ScopeInvalid
+from milepost.errors import JobReplaced, RoleAbsent
 from milepost.items.ledger import Ledger, bitmap
 from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsFired
-from milepost.state.reading.results import Failure, ResultReader
-from milepost.state.recovering.scope import Scope, select
+from milepost.state.reading.failures import Failure
+from milepost.state.reading.results import ResultReader
+from milepost.state.recovering.scope import Scope, select_standing
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr
 
-__all__ = ["DeadLetter", "dead_in", "dead_letters", "requeue"]
+__all__ = ["DeadLetter", "dead_in", "dead_letters", "failures_of", "requeue"]
+
+_WHAT: Final = "the dead letter queue"
 
 
 @short_repr
@@ -27,7 +30,8 @@ class DeadLetter:
     """An item in the dead letter queue, with every failed attempt at it, oldest first.
 
     `attempts` are those that count since it was last requeued, `crashes` the executors that died
-    while it ran alone; `failures` are all that the log has, those deaths among them.
+    while it ran alone; `failures` are all that the log has, those deaths among them. Of an item
+    that is on record with none of them, they are the executors that died while they had it.
     """
 
     ordinal: int
@@ -43,10 +47,22 @@ def dead_in(scope: Scope, state: JobState, results: ResultReader) -> BitMap:
 
     Raises RoleAbsent where the lifecycle has none.
     """
-    if scope.rewinds or scope.seq is not None:
-        raise ScopeInvalid(problem="the dead letter queue is that of the job as it stands")
-    state.require("dead", "the dead letter queue")
-    return select(scope, state, results.causes) & state.dead
+    chosen = select_standing(scope, state, results.causes, _WHAT)
+    state.require("dead", _WHAT)
+    return chosen & state.dead
+
+
+def failures_of(members: BitMap, results: ResultReader) -> dict[int, list[Failure]]:
+    """What the dead letters `members` died of, by ordinal, oldest first.
+
+    Of one that is on record with no failure and no blame, the executors that died while they had
+    it: nothing else tells why it is there.
+    """
+    found: dict[int, list[Failure]] = {}
+    beside: dict[int, list[Failure]] = {}
+    for ordinal, failure, blamed in results.failed(members, deaths=True):
+        (found if blamed else beside).setdefault(ordinal, []).append(failure)
+    return beside | found
 
 
 def dead_letters(

@@ -17,7 +17,7 @@ from milepost.job.state import JobState
 from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
 
-__all__ = ["Filter", "Scope", "select"]
+__all__ = ["Filter", "Scope", "select", "select_standing"]
 
 _LISTED: Final = 3
 
@@ -290,6 +290,18 @@ def _below(state: JobState, attempts: int) -> BitMap:
             if values[place] < attempts:
                 found |= members
     return found
+
+
+def select_standing(
+    scope: Scope, state: JobState, causes: Callable[[], Mapping[int, str]], what: str
+) -> BitMap:
+    """The ordinals of the items in `scope` for a question about `what` the job is now.
+
+    Raises ScopeInvalid, also for a scope that begins at another state than the newest; ItemAbsent.
+    """
+    if scope.rewinds or scope.seq is not None:
+        raise ScopeInvalid(problem=f"{what} is that of the job as it stands")
+    return select(scope, state, causes)
 
 
 def _check_causes(state: JobState, wanted: frozenset[str]) -> None:

@@ -1,0 +1,150 @@
+"""The manager's part about what went wrong: failed attempts one by one, by item, and in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pyroaring import BitMap
+
+from milepost import arguments
+from milepost.state.manager.core import Core
+from milepost.state.reading.failures import FailedAttempt, Failure, FailureGroup, Grouping
+from milepost.state.reading.passages import Passages
+from milepost.state.reading.results import ResultReader
+from milepost.state.recovering.scope import Scope, select_standing
+
+__all__ = ["Failures"]
+
+_WHAT: Final = "the record of failures"
+
+
+class Failures(Core):
+    """What is on record of attempts that ended without a result."""
+
+    def failures(
+        self, job_id: str, *, scope: Scope | None = None, undecoded: bool = False
+    ) -> dict[str, list[Failure]]:
+        """The failed attempts by item key, oldest first, of the items that had any.
+
+        The executors that died of an item are among them.
+
+        Args:
+            job_id: The job.
+            scope: Only these items, as the job stands now.
+            undecoded: Give a note instead of a message that needs another payload codec.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no failures.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The scope names an item that the job does not have.
+            CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
+
+        Cost:
+            All of them are in memory, with their details; `failed_attempts` gives one at a time.
+        """
+        arguments.flag("undecoded", undecoded)
+        with self._job_log(job_id) as log:
+            results = self._results(log)
+            inputs, found = results.state.inputs, dict[int, list[Failure]]()
+            members = _members(scope, results)
+            for ordinal, failure, _ in results.failed(members, undecoded=undecoded):
+                found.setdefault(ordinal, []).append(failure)
+        return {inputs.key(ordinal): failures for ordinal, failures in sorted(found.items())}
+
+    def failed_attempts(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        deaths: bool = False,
+        undecoded: bool = False,
+    ) -> Iterator[FailedAttempt]:
+        """The failed attempts at items one by one, in the order in which they were recorded.
+
+        As of the moment of the first step. Between steps nothing is held of the store, so a reader
+        may take its time; if the job is deleted meanwhile, the next step raises.
+
+        Args:
+            job_id: The job.
+            scope: Only these items, as the job stands now.
+            deaths: Give as well the executors that died while they had an item and that it is not
+                held to be to blame for.
+            undecoded: Give a note instead of a message that needs another payload codec.
+
+        Returns:
+            A stream. It holds one commit, and the keys of the blocks that were read last.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no failures.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The scope names an item that the job does not have.
+            CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
+            JobReplaced: The job was deleted meanwhile, and another has its id.
+
+        Cost:
+            One pass over the heads, and the bodies that hold failures, each decoded once.
+        """
+        if scope is not None:
+            arguments.instance("scope", scope, Scope)
+        arguments.flag("deaths", deaths)
+        arguments.flag("undecoded", undecoded)
+        return self._attempts(self._meet(job_id), scope, deaths=deaths, undecoded=undecoded)
+
+    def _attempts(
+        self, job_id: str, scope: Scope | None, *, deaths: bool, undecoded: bool
+    ) -> Iterator[FailedAttempt]:
+        with self._job_log(job_id) as log:
+            job, results = log.entry, self._results(log)
+            state, members = results.state, _members(scope, results)
+        passages = Passages(self._loader, job, state)
+        failed = self._result_reader(passages, job, state).failed(
+            members, deaths=deaths, undecoded=undecoded
+        )
+        for batch in passages.batches((o, failure) for o, failure, _ in failed):
+            for ordinal, failure in batch:
+                yield FailedAttempt(ordinal, state.inputs.key(ordinal), failure)
+
+    def failure_groups(
+        self, job_id: str, scope: Scope | None = None, *, undecoded: bool = False
+    ) -> list[FailureGroup]:
+        """The failures of the job's items brought together by kind and cause, the most first.
+
+        Executors that died while they had items are among them, with the cause that the lifecycle
+        has for that; they count once for each item that they had.
+
+        Args:
+            job_id: The job.
+            scope: Only the failures of these items, as the job stands now.
+            undecoded: Give a note instead of a message that needs another payload codec.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no failures.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The scope names an item that the job does not have.
+            CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
+
+        Cost:
+            One pass over the heads, and the bodies that hold failures, each decoded once. Memory:
+                one commit, and a bit for each item of each group, of which there are 1,000 at
+                most: further kinds are one group, `"…"`.
+        """
+        arguments.flag("undecoded", undecoded)
+        with self._job_log(job_id) as log:
+            results = self._results(log)
+            grouping = Grouping()
+            members = _members(scope, results)
+            for ordinal, failure, _ in results.failed(members, deaths=True, undecoded=undecoded):
+                grouping.add(ordinal, failure)
+            return grouping.groups(results.state.inputs.key)
+
+
+def _members(scope: Scope | None, results: ResultReader) -> BitMap | None:
+    """The ordinals in `scope`, None for all. Raises ScopeInvalid, ItemAbsent."""
+    if scope is None:
+        return None
+    arguments.instance("scope", scope, Scope)
+    return select_standing(scope, results.state, results.causes, _WHAT)
