@@ -80,6 +80,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "log/codec.py": {"variables": "what is wrong with a value"},
     "log/facts.py": {"job": "the tag of a fact", "items": "the tag of a fact"},
     "job/described.py": {"variables": ROLE, "result": ROLE},
+    "progress/wording.py": {"dead": LABEL, "skipped": LABEL},
     "state/checkpoint.py": {"items": PARAMETER},
     "state/keeping/old_homes.py": {"failed": "an outcome of an import"},
     "state/keeping/retention.py": {

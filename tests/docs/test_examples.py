@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+STAND_INS = Path(__file__).parent / "stand_ins"
+"""Modules of services that pages report to, which check what they are given."""
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 ALL_PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -23,7 +26,12 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     script = tmp_path / "page.py"
     script.write_text("\n\n".join(blocks), encoding="utf-8")
-    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    environment = {
+        **os.environ,
+        "PYTHONWARNINGS": "error",
+        "PYTHONPATH": os.pathsep.join((str(STAND_INS), os.environ.get("PYTHONPATH", ""))),
+        "MLFLOW_TOLD": str(tmp_path / "mlflow.json"),
+    }
     run = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,
@@ -34,6 +42,11 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
+    if page.name == "watch-a-run.md":
+        told = json.loads((tmp_path / "mlflow.json").read_text(encoding="utf-8"))
+        last = {"settled": 10.0, "dead": 0.0, "left": 0.0}
+        assert told == {"nightly": {"last": last, "milepost.phase": "completed"}}
+        assert "job reviews: completed, 200 of 200 (100%)" in run.stderr
 
 
 def test_the_readme_counts_words_and_goes_on_when_run_again(tmp_path: Path) -> None:

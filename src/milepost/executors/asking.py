@@ -38,6 +38,7 @@ def check_asked(
     wait: object,
     on_wait: object,
     on_progress: object,
+    progress: object,
     grace_s: object,
     look_every_s: object,
     items: object,
@@ -61,6 +62,7 @@ def check_asked(
     for name, given in optional.items():
         if given is not None:
             arguments.calls(name, given)
+    arguments.flag("progress", progress)
     if workers is not None:
         arguments.integer("workers", workers, 1)
     arguments.integer("ahead", ahead)

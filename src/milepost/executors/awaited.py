@@ -49,6 +49,7 @@ async def run_async(
     wait: Wait | None = None,
     on_wait: Callable[[LeaseHeld], None] | None = None,
     on_progress: Callable[[JobState], None] | None = None,
+    progress: bool = False,
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
     items: ItemList | None = None,
@@ -101,7 +102,10 @@ async def run_async(
         wait: What to do while another holds the job: wait `"for its ttl"`, `"for ever"` or `"no"`;
             or a function that is called with the LeaseHeld before each new try.
         on_wait: Is called with the LeaseHeld when a wait begins, and when the holder changes.
-        on_progress: Is called with the state after each commit.
+        on_progress: Is called with the state after each commit, in the run's thread; what it raises
+            ends the run.
+        progress: Show how far the run is: a bar on a terminal, lines in a log, nothing where nobody
+            looks.
         grace_s: Seconds that calls have to end, once the run is to stop.
         look_every_s: Seconds between two looks at the job for changes by others.
         items: The items that the caller has now, to compare with the job's.
@@ -148,6 +152,7 @@ async def run_async(
         wait=wait,
         on_wait=on_wait,
         on_progress=on_progress,
+        progress=progress,
         grace_s=grace_s,
         look_every_s=look_every_s,
         items=items,

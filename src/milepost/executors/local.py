@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from operator import index
@@ -27,6 +27,7 @@ from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
 from milepost.items.inputs import Item
 from milepost.job.state import JobState
+from milepost.progress.places import shown
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
 from milepost.state.reading.comparing import InputComparison
@@ -103,6 +104,7 @@ def run(
     wait: Wait | None = None,
     on_wait: Callable[[LeaseHeld], None] | None = None,
     on_progress: Callable[[JobState], None] | None = None,
+    progress: bool = False,
     grace_s: float = 10.0,
     look_every_s: float = 1.0,
     items: ItemList | None = None,
@@ -155,7 +157,10 @@ def run(
         wait: What to do while another holds the job: wait `"for its ttl"`, `"for ever"` or `"no"`;
             or a function that is called with the LeaseHeld before each new try.
         on_wait: Is called with the LeaseHeld when a wait begins, and when the holder changes.
-        on_progress: Is called with the state after each commit.
+        on_progress: Is called with the state after each commit, in the run's thread; what it raises
+            ends the run.
+        progress: Show how far the run is: a bar on a terminal, lines in a log, nothing where nobody
+            looks.
         grace_s: Seconds that calls have to end, once the run is to stop.
         look_every_s: Seconds between two looks at the job for changes by others.
         items: The items that the caller has now, to compare with the job's.
@@ -198,6 +203,7 @@ def run(
         wait="for its ttl" if wait is None else wait,
         on_wait=on_wait,
         on_progress=on_progress,
+        progress=progress,
         grace_s=grace_s,
         look_every_s=look_every_s,
         items=items,
@@ -263,7 +269,8 @@ def run(
             if retry is None
             else Waiting(retry, lambda: manager.failures(job_id), words),
         )
-        running.go()
+        with shown(running.seen) if progress else nullcontext():
+            running.go()
         return RunOutcome(
             state=running.state,
             plan=plan,

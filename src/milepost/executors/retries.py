@@ -147,6 +147,11 @@ class Waiting:
         self._queue: list[tuple[int, int]] = []  # also of items that wait no more
 
     @property
+    def count(self) -> int:
+        """How many items wait for a time."""
+        return len(self._until)
+
+    @property
     def next_due_us(self) -> int | None:
         """When the next of those that wait is due, by the steady time; None if none waits."""
         while self._queue and self._until.get(self._queue[0][1]) != self._queue[0][0]:

@@ -33,6 +33,7 @@ from milepost.executors.work_items import work_item
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.machine import Values
+from milepost.progress.seen import Seen
 from milepost.state.manager import StateManager
 from milepost.state.writing.lease import Lease
 from milepost.text.escapes import printable
@@ -75,6 +76,7 @@ class Running:
     done_count: int = 0
     failure_count: int = 0
     halted: str = ""
+    _next_due_us: int | None = None
     _last_begun: int = -1
     _stalled: bool = False
     _breaks: int = 0
@@ -239,9 +241,8 @@ class Running:
         """How long to wait for calls: until an item is due again, or it is time to look."""
         if self.waiting is None:
             return self.look_every_s
-        return longest_wait_s(
-            self.look_every_s, self.waiting.next_due_us, self.manager.monotonic_us()
-        )
+        self._next_due_us = self.waiting.next_due_us
+        return longest_wait_s(self.look_every_s, self._next_due_us, self.manager.monotonic_us())
 
     def _now(self) -> Now:
         return Now(self.manager.now_us(), self.manager.monotonic_us())
@@ -427,6 +428,20 @@ class Running:
                 current_owner=self.state.owner,
                 current_fence=self.state.fence,
             )
+
+    def seen(self) -> Seen:
+        """What there is to see of the run now; any thread may ask, and nothing is changed."""
+        due_us = self._next_due_us
+        left_us = 0 if due_us is None else due_us - self.manager.monotonic_us()
+        return Seen(
+            state=self.state,
+            done_count=self.done_count,
+            failure_count=self.failure_count,
+            waiting_count=0 if self.waiting is None else self.waiting.count,
+            next_due_s=left_us / 1_000_000 if left_us > 0 else None,
+            halted=self.halted,
+            stopping=self.stop.reason,
+        )
 
     def _moved(self, state: JobState) -> None:
         """Take `state` for the job's, tell of it, and put it aside if that is due."""
