@@ -53,6 +53,8 @@ MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
 
 _COMPRESS_FROM_BYTES: Final = 512  # smaller ones stay JSON that a person can read
 _LEVEL: Final = 3
+_FAST_FROM_BYTES: Final = 512 * 1024  # what large results hold compresses by little more, slowly
+_FAST_LEVEL: Final = 1
 _LAST_US: Final = 253_402_300_799_999_999  # the end of the year 9999: calendars go no further
 _FRAME: Final = struct.Struct(">QQQQQQQ")
 
@@ -65,6 +67,7 @@ _snapshot_decoder: Final = msgspec.msgpack.Decoder(Snapshot)
 
 # One for all threads: a frame is one call, and a call locks it. Making one costs 10 µs.
 _compressor: Final = zstd.ZstdCompressor(_LEVEL)
+_fast_compressor: Final = zstd.ZstdCompressor(_FAST_LEVEL)
 
 
 @short_repr
@@ -131,7 +134,8 @@ def pack(raw: bytes, what: str) -> tuple[str, bytes]:
             problem=f"takes {len(raw):,} bytes and at most {MAX_BLOCK_BYTES:,} are stored at once:"
             " record less at once, or store a reference",
         )
-    return "z", _compressor.compress(raw, _compressor.FLUSH_FRAME)
+    compressor = _compressor if len(raw) < _FAST_FROM_BYTES else _fast_compressor
+    return "z", compressor.compress(raw, compressor.FLUSH_FRAME)
 
 
 def unpack(letter: str, stored: bytes) -> bytes:

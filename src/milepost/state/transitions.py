@@ -35,7 +35,7 @@ from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr, shown
-from milepost.worker.values import encode_value
+from milepost.worker.values import Encoded, encode_value
 
 __all__ = [
     "ItemEvent",
@@ -384,9 +384,7 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
             readable[name] = _variables(machine, event, name, value, limits)
         else:
             try:
-                encoded = encode_value(
-                    value if part.type == "json" else as_json(value, part.type), name
-                )
+                encoded = _encoded(value, part.type, name)
             except ValueInvalid as error:
                 error.what = _named(request, name)
                 raise
@@ -394,6 +392,13 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
                 check_value(limits, partial(_named, request, name), encoded)
             body[name] = msgspec.Raw(encoded)
     return _Checked(request, readable, body or None, collection)
+
+
+def _encoded(value: object, kind: str, name: str) -> bytes:
+    """The JSON of the `value` of a field of type `kind`. Raises ValueInvalid."""
+    if type(value) is Encoded:  # on the worker of a run
+        return value.json
+    return encode_value(value if kind == "json" else as_json(value, kind), name)
 
 
 def _named(request: Request, field: str) -> str:

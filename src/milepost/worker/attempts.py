@@ -19,7 +19,7 @@ from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Given, Outcome, Timed, Unfit
 from milepost.worker.rules import ErrorRules, error_rules
 from milepost.worker.sizes import check_size
-from milepost.worker.values import Encode, plain_value
+from milepost.worker.values import Encode, Encoded, encode_value, plain_value
 
 __all__ = ["MapFn", "Terms", "attempt", "attempt_awaited", "attempts", "checked"]
 
@@ -100,7 +100,11 @@ def checked(value: object, what: str, terms: Terms, *, typed: bool) -> Given:
 def _result(value: object, terms: Terms, *, typed: bool) -> Outcome | Unfit:
     """What a call gave, or why that cannot be kept: another call would give it again."""
     try:
-        return checked(value, "the result", terms, typed=typed)
+        if typed:
+            return checked(value, "the result", terms, typed=typed)
+        encoded = encode_value(value, "the result", terms.encode)
+        check_size(encoded, "the result", terms.most_bytes)
+        return Given(value=Encoded(encoded), size_bytes=len(encoded))
     except ValueInvalid as error:
         if isawaitable(value):
             close = getattr(value, "close", None) or getattr(value, "cancel", None)

@@ -23,9 +23,12 @@ class Fault(Enum):
 
 @short_repr
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """The call gave `value`: plain JSON, which takes `size_bytes`."""
+    """The call gave `value`, which takes `size_bytes` as JSON.
 
-    value: Any  # Any: JSON
+    It is `Encoded` where it may be any JSON, and plain where it has to be of one type.
+    """
+
+    value: Any  # Any: Encoded, or what the lifecycle wants
     size_bytes: int
 
 

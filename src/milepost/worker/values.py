@@ -12,7 +12,7 @@ from milepost.errors import ValueInvalid
 from milepost.text.wording import shown
 from milepost.worker.forms import form_of, hint
 
-__all__ = ["Encode", "encode_value", "plain_value"]
+__all__ = ["Encode", "Encoded", "encode_value", "plain_value"]
 
 Encode: TypeAlias = Callable[[Any], object]
 """What gives a value that JSON has no word for as one that it has; as `default` of json.dumps."""
@@ -21,6 +21,15 @@ _MAX_DEPTH: Final = 200  # of what is stored; readers take what was stored deepe
 
 _json_encoder: Final = msgspec.json.Encoder()
 _json_decoder: Final = msgspec.json.Decoder()
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """A value as the JSON that `encode_value` gave for it: whoever stores it does not look again.
+
+    So a result is encoded once, on its worker, and no time goes by for it where all of them meet.
+    """
+
+    json: bytes
 
 
 def encode_value(value: object, what: str, encode: Encode | None = None) -> bytes:
@@ -62,6 +71,8 @@ def _too_deep(encoded: bytes, decoded: object) -> bool:
 
     Cost beyond that: one pass over what it holds, level by level.
     """
+    if type(decoded) is not list and type(decoded) is not dict:  # a long text, say
+        return False
     if encoded.count(b"[") + encoded.count(b"{") <= _MAX_DEPTH:
         return False
     level: list[Any] = [decoded]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from milepost import Item, ItemEvent, JobState, StateManager
+from milepost.errors import RecordConflict
 from milepost.executors import run
 
 Results = Iterator[tuple[str, Any]]
@@ -48,6 +49,25 @@ def test_a_job_is_mapped_and_reduced(manager: StateManager, pool: ThreadPoolExec
     assert outcome.state == manager.state_at(job_id, outcome.state.seq)
     assert manager.get_state(job_id).owner is None
     assert all(report.sound for report in manager.verify(job_id))
+
+
+def nested(item: Item) -> object:
+    return {"key": item.key, "parts": (1, 2.5, None, "é"), "deep": {"of": [[item.value]]}}
+
+
+def test_a_result_of_a_run_is_the_value_that_is_recorded_by_hand(
+    manager: StateManager, pool: ThreadPoolExecutor
+) -> None:
+    job_id = create(manager, 2)
+    manager.fire(job_id, "start_map")
+    run(manager, job_id, nested, executor=pool)
+    seq = manager.get_state(job_id).seq
+    by_hand = {"deep": {"of": [[1]]}, "parts": [1, 2.5, None, "é"], "key": "item-0001"}
+    again = manager.record(job_id, [ItemEvent(1, "succeed", {"result": by_hand})])
+    assert again.seq == seq
+    assert manager.result_of(job_id, 1) == by_hand
+    with pytest.raises(RecordConflict):
+        manager.record(job_id, [ItemEvent(0, "succeed", {"result": by_hand})])
 
 
 def test_a_completed_job_is_left_alone(manager: StateManager, pool: ThreadPoolExecutor) -> None:
