@@ -7,12 +7,14 @@ from concurrent.futures import Executor
 from typing import Any, Final
 
 from milepost import arguments
+from milepost.executors.fitness import gives_instead
 from milepost.executors.retries import RetryPolicy
 from milepost.executors.stopping import Stop
 from milepost.executors.waiting import check_wait
 from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
+from milepost.worker.rules import error_rules
 
 __all__ = ["check_asked", "functions_of"]
 
@@ -45,6 +47,8 @@ def check_asked(
     collections: object,
     on_changed: object,
     retry: object,
+    errors: object,
+    encode: object,
     clock: object,
     stop: object,
 ) -> None:
@@ -58,11 +62,14 @@ def check_asked(
         "setup_fn": setup_fn,
         "on_wait": on_wait,
         "on_progress": on_progress,
+        "encode": encode,
     }
     for name, given in optional.items():
         if given is not None:
             arguments.calls(name, given)
     arguments.flag("progress", progress)
+    for name, given in (("setup_fn", setup_fn), ("reduce_fn", reduce_fn)):
+        _check_phase(name, given)
     if workers is not None:
         arguments.integer("workers", workers, 1)
     arguments.integer("ahead", ahead)
@@ -79,6 +86,7 @@ def check_asked(
         arguments.instance("policy", policy, CheckpointPolicy)
     if retry is not None:
         arguments.instance("retry", retry, RetryPolicy)
+    error_rules(errors)
     if items is not None:
         arguments.items("items", items)
     if collections is not None:
@@ -97,8 +105,17 @@ def _check_functions(map_fn: object, phases: object, executor: object) -> None:
     if phases is not None:
         for function in arguments.mapping("phases", phases).values():
             arguments.calls("phases", function, "a mapping of phases to something to call")
+            _check_phase("phases", function)
     if (functions or executor is not None) and not isinstance(executor, Executor):
         arguments.calls("executor", executor, "an executor, or something that makes one,")
+
+
+def _check_phase(name: str, function: object) -> None:
+    """Raise for a function that gives no result where it is called, in the run's own thread."""
+    gives = gives_instead(function)
+    if gives:
+        wanted = f"a function that returns what it gives, where this one gives {gives},"
+        arguments.refuse(name, function, wanted)
 
 
 def functions_of(map_fn: object) -> list[Any]:

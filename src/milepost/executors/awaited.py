@@ -26,6 +26,8 @@ from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
 from milepost.state.writing.given import ItemList
+from milepost.worker.rules import Errors
+from milepost.worker.values import Encode
 
 __all__ = ["run_async"]
 
@@ -56,6 +58,8 @@ async def run_async(
     collections: Mapping[str, ItemList] | None = None,
     on_changed: Literal["refuse", "keep", "grow"] = "refuse",
     retry: RetryPolicy | None = None,
+    errors: Errors | None = None,
+    encode: Encode | None = None,
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
 ) -> RunOutcome:
@@ -113,6 +117,10 @@ async def run_async(
         on_changed: Where they differ, `"refuse"` raises InputChanged, `"keep"` goes on with the
             items of the job, and `"grow"` adds items that are new.
         retry: When failed items are tried again, by cause. At once, if it is not given.
+        errors: What exceptions of `map_fn` mean: a mapping of classes, of their dotted names, or of
+            kinds as `"HTTPStatusError 400"`, to `"permanent"`, `"timeout"`, a Verdict or a Later;
+            or a function that gives one of these for an exception, or None. See `Permanent`.
+        encode: Gives what JSON has no word for as what it has, as `default` of `json.dumps` does.
         clock: A function that gives seconds that never fall, for tests.
         stop: A handle by which any thread stops the run.
 
@@ -159,6 +167,8 @@ async def run_async(
         collections=collections,
         on_changed=on_changed,
         retry=retry,
+        errors=errors,
+        encode=encode,
         clock=clock,
     )
     with following(stop or Stop()) as own:

@@ -6,12 +6,12 @@ import queue
 from collections.abc import Callable, Collection
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.thread import BrokenThreadPool
-from inspect import iscoroutinefunction
 from multiprocessing.reduction import ForkingPickler
 from typing import NamedTuple, TypeAlias
 
 from milepost.arguments import instance
 from milepost.executors.coroutines import CoroutineExecutor
+from milepost.executors.fitness import misfit
 from milepost.executors.vocabulary import Left
 from milepost.worker.attempts import MapFn, Terms, attempt, attempt_awaited
 from milepost.worker.failures import failure_of
@@ -72,7 +72,7 @@ class Calls:
         self._lost_count = 0
         try:
             for function in functions:
-                _check_fit(self._executor, function)
+                _check_fit(self._executor, function, terms)
         except TypeError:
             self.close()
             raise
@@ -225,26 +225,22 @@ def _made(source: Callable[[], Executor]) -> Executor:
     return instance("executor", source(), Executor, "something that makes an executor")
 
 
-def _check_fit(executor: Executor, map_fn: MapFn) -> None:
+def _check_fit(executor: Executor, map_fn: MapFn, terms: Terms) -> None:
     """Raise TypeError if `executor` cannot call `map_fn`: better here than once for every item."""
-    if _gives_coroutines(map_fn) and not isinstance(executor, CoroutineExecutor):
-        raise TypeError(
-            f"map_fn is a coroutine function, and {type(executor).__name__} awaits none:"
-            " give executor=CoroutineExecutor, of milepost.executors"
-        )
-    if isinstance(executor, ProcessPoolExecutor):
+    awaits = isinstance(executor, CoroutineExecutor)
+    unfit = misfit(map_fn, awaits=awaits, executor=type(executor).__name__)
+    if unfit:
+        raise TypeError(unfit)
+    if not isinstance(executor, ProcessPoolExecutor):
+        return
+    for name, sent in (("map_fn", map_fn), ("errors", terms.rules), ("encode", terms.encode)):
         try:
-            ForkingPickler.dumps(map_fn)
+            ForkingPickler.dumps(sent)
         except Exception as error:  # which it is differs from one Python to the next
             raise TypeError(
-                f"map_fn cannot be sent to another process ({error}): it has to be a function at"
+                f"{name} cannot be sent to another process ({error}): a function has to be one at"
                 " the top of a module, or a partial of one"
             ) from error
-
-
-def _gives_coroutines(map_fn: MapFn) -> bool:
-    """True for a coroutine function, a partial of one, and an object that is called like one."""
-    return iscoroutinefunction(map_fn) or iscoroutinefunction(type(map_fn).__call__)
 
 
 def _recorded(ordinal: int, outcome: Outcome, took_s: float | None = None) -> Ended:

@@ -36,6 +36,8 @@ from milepost.state.recovery import RecoveryPlan
 from milepost.state.writing.given import ItemList
 from milepost.text.wording import short_repr
 from milepost.worker.attempts import Terms
+from milepost.worker.rules import Errors, error_rules
+from milepost.worker.values import Encode
 
 __all__ = ["RunOutcome", "run"]
 
@@ -111,6 +113,8 @@ def run(
     collections: Mapping[str, ItemList] | None = None,
     on_changed: Literal["refuse", "keep", "grow"] = "refuse",
     retry: RetryPolicy | None = None,
+    errors: Errors | None = None,
+    encode: Encode | None = None,
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
 ) -> RunOutcome:
@@ -168,6 +172,10 @@ def run(
         on_changed: Where they differ, `"refuse"` raises InputChanged, `"keep"` goes on with the
             items of the job, and `"grow"` adds items that are new.
         retry: When failed items are tried again, by cause. At once, if it is not given.
+        errors: What exceptions of `map_fn` mean: a mapping of classes, of their dotted names, or of
+            kinds as `"HTTPStatusError 400"`, to `"permanent"`, `"timeout"`, a Verdict or a Later;
+            or a function that gives one of these for an exception, or None. See `Permanent`.
+        encode: Gives what JSON has no word for as what it has, as `default` of `json.dumps` does.
         clock: A function that gives seconds that never fall, for tests.
         stop: A handle by which any thread stops the run.
 
@@ -210,6 +218,8 @@ def run(
         collections=collections,
         on_changed=on_changed,
         retry=retry,
+        errors=errors,
+        encode=encode,
         clock=clock,
         stop=stop,
     )
@@ -217,7 +227,9 @@ def run(
         map_fn=map_fn, setup_fn=setup_fn, reduce_fn=reduce_fn, phases=phases or {}, retry=retry
     )
     vocabulary(manager.get_state(job_id), asked)
-    terms = Terms(most_bytes=manager.limits.value_max_bytes)
+    terms = Terms(
+        most_bytes=manager.limits.value_max_bytes, rules=error_rules(errors), encode=encode
+    )
     grace_s, look_every_s = float(grace_s), float(look_every_s)
     timeout_s = None if timeout_s is None else float(timeout_s)
     workers, ahead = None if workers is None else index(workers), index(ahead)

@@ -44,7 +44,12 @@ def payload_of(
             return {phase.field: checked(variables, "the variables", terms, typed=False).value}
         case "payload":
             given = cast("Mapping[str, Any] | None", output)
-            return dict(state.machine.payload(phase.ends_by, given))
+            payload = dict(state.machine.payload(phase.ends_by, given))
+            for part in state.machine.event_specs[phase.ends_by].fields:
+                if part.type == "json" and part.name in payload:
+                    value = payload[part.name]
+                    payload[part.name] = checked(value, what, terms, typed=False).value
+            return payload
         case "nothing":
             if output is not None:
                 _log.warning(

@@ -38,9 +38,9 @@ from milepost.state.manager import StateManager
 from milepost.state.writing.lease import Lease
 from milepost.text.escapes import printable
 from milepost.worker.attempts import Terms
-from milepost.worker.failures import failure_of
+from milepost.worker.failures import failure_of, was_interrupted
 from milepost.worker.outcomes import Given, NotGiven
-from milepost.worker.values import encode_value
+from milepost.worker.values import encode_value, plain_value
 
 __all__ = ["Running"]
 
@@ -180,7 +180,8 @@ class Running:
         """Make the output durable; what goes wrong with the run itself leaves the user's code."""
         sets = self.words.set_variables
         assert sets is not None, "no function gets steps without"
-        payload = {sets.field: {name: output}}
+        plain, _ = plain_value(output, name, self.terms.encode)
+        payload = {sets.field: {name: plain}}
         try:
             self._moved(self.manager.fire(self.state.id, sets.event, payload, lease=self.lease))
         except ValueInvalid:  # the fault of the step
@@ -254,6 +255,11 @@ class Running:
         again from the newest state. False if there was nothing to do.
         """
         done = False
+        if self.stop.requested:  # a Ctrl-C reaches workers too, and is no fault of the item
+            ended = [
+                one._replace(outcome=Left.UNHARMED) if was_interrupted(one.outcome) else one
+                for one in ended
+            ]
         for batch, last in in_commits(ended, self.manager.limits.commit_max_bytes // 2):
             done = self._commit_part(batch, begin=begin and last) or done
         if not done:

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from inspect import isasyncgen, isawaitable, isgenerator
 from typing import TypeAlias
 
+import msgspec
+
 from milepost.errors import ValueInvalid
 from milepost.worker.failures import failure_of, judged
 from milepost.worker.items import WorkItem
-from milepost.worker.outcomes import Given, Outcome, Timed, Unfit
+from milepost.worker.outcomes import Deferred, Given, Outcome, Timed, Unfit
 from milepost.worker.rules import ErrorRules, error_rules
+from milepost.worker.signals import NOTHING
 from milepost.worker.sizes import check_size
 from milepost.worker.values import Encode, Encoded, encode_value, plain_value
 
@@ -119,7 +122,14 @@ def _result(value: object, terms: Terms, *, typed: bool) -> Outcome | Unfit:
 
 def _raised(error: BaseException, item: WorkItem, terms: Terms, began_s: float) -> Outcome:
     took_s = time.perf_counter() - began_s
-    return judged(error, terms.rules, attempt=item.attempt, took_s=took_s)
+    outcome = judged(error, terms.rules, attempt=item.attempt, took_s=took_s)
+    if isinstance(outcome, Deferred) and outcome.note is not NOTHING:
+        try:
+            note = checked(outcome.note, "the note of a Later", terms, typed=False).value
+        except ValueInvalid as refused:
+            return failure_of(refused)
+        return msgspec.structs.replace(outcome, note=note)
+    return outcome
 
 
 def _is_cancelled(error: BaseException) -> bool:

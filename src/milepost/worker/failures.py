@@ -27,7 +27,7 @@ from milepost.worker.telling import (
     type_of,
 )
 
-__all__ = ["failure_of", "judged", "kind_of"]
+__all__ = ["failure_of", "judged", "kind_of", "was_interrupted"]
 
 _KIND_CHARS: Final = 120
 _MEMBERS: Final = 10
@@ -85,6 +85,12 @@ def failure_of(error: BaseException, *, permanent: bool = False) -> NotGiven:
         permanent=permanent,
         details=_details(error, 0, None),
     )
+
+
+def was_interrupted(outcome: object) -> bool:
+    """True for the failure of a call that ended by KeyboardInterrupt."""
+    details = outcome.details if isinstance(outcome, NotGiven) else None
+    return details is not None and details["type"] == KeyboardInterrupt.__name__
 
 
 def kind_of(error: BaseException) -> str:
