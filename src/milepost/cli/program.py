@@ -16,6 +16,7 @@ from milepost.cli.commands.compact import compact
 from milepost.cli.commands.dead import dead
 from milepost.cli.commands.diagram import diagram
 from milepost.cli.commands.export import export
+from milepost.cli.commands.failures import failures
 from milepost.cli.commands.fork import fork
 from milepost.cli.commands.gc import gc
 from milepost.cli.commands.history import history
@@ -50,7 +51,7 @@ __all__ = ["Program", "main"]
 
 _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
-    *(plan, recover, rewind, fork, dead, requeue),
+    *(plan, recover, rewind, fork, failures, dead, requeue),
     *(verify, salvage, backup, migrate, compact, diagram, lifecycles),
     *(gc, keep, sizes, import_jobs, export),
 )

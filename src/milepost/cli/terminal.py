@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from milepost.drawings.looks import look
-from milepost.inspect.page import Block, Cell, Fields, Note, Page, Table
+from milepost.inspect.page import Block, Cell, Fields, Lines, Note, Page, Table
 from milepost.inspect.states import StateName
 from milepost.text.escapes import encodable, printable
 
@@ -41,6 +41,9 @@ def _block(block: Block, show: _Show) -> RenderableType | None:
     match block:
         case Note():
             return Text(show(block.text), overflow="fold")
+        case Lines():
+            told = Text("\n".join(map(show, block.lines)), overflow="fold")
+            return _titled(block.title, told, show) if block.lines else None
         case Fields():
             return _titled(block.title, _fields(block, show), show) if block.entries else None
         case Table() if block.rows:
@@ -49,8 +52,8 @@ def _block(block: Block, show: _Show) -> RenderableType | None:
             return Text(show(block.empty), overflow="fold") if block.empty else None
 
 
-def _titled(title: str, grid: Grid, show: _Show) -> RenderableType:
-    return Group(Text(show(title), style="bold"), grid) if title else grid
+def _titled(title: str, body: RenderableType, show: _Show) -> RenderableType:
+    return Group(Text(show(title), style="bold"), body) if title else body
 
 
 def _fields(fields: Fields, show: _Show) -> Grid:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from milepost.inspect.failures import ItemFailure, failure_view
+from msgspec import UNSET
+
+from milepost.inspect.failures import ItemFailure, details_of, failure_view, kind_of
 from milepost.inspect.json import to_json_line
 from milepost.inspect.page import Block, Column, Fields, Page, Table
 from milepost.inspect.words import stamp, value
@@ -86,21 +88,32 @@ def dead_lines(manager: StateManager, job_id: str, *, scope: Scope) -> Iterator[
             value=letter.value,
             attempts=letter.attempts,
             crashes=letter.crashes,
-            failures=tuple(failure_view(letter.key, failure) for failure in letter.failures),
+            failures=tuple(
+                failure_view(letter.key, failure, detailed=True) for failure in letter.failures
+            ),
         )
 
 
-def dead_page(view: DeadView) -> Page:
-    """A line for each dead letter, or, of one, a line for each failed attempt."""
+def dead_page(view: DeadView, *, details: bool = False) -> Page:
+    """A line for each dead letter, or, of one, a line for each failed attempt.
+
+    With `details`, all that is known of the last failure of each, or of each failure of one.
+    """
     if view.detailed:
-        return tuple(block for letter in view.letters for block in _letter(letter))
+        return tuple(block for each in view.letters for block in _letter(each, details=details))
+    if details:
+        return tuple(block for letter in view.letters for block in _last_details(letter))
+    kinds = any(letter.failures and letter.failures[-1].kind for letter in view.letters)
+    workers = any(_worker(letter) for letter in view.letters)
     columns = (
         Column("ITEM"),
         Column("ATTEMPTS", numeric=True),
         Column("CRASHES", numeric=True),
         Column("FAILURES", numeric=True),
         Column("LAST AT"),
+        *((Column("WORKER"),) if workers else ()),
         Column("CAUSE"),
+        *((Column("KIND"),) if kinds else ()),
         Column("LAST FAILURE"),
     )
     rows = tuple(
@@ -109,21 +122,37 @@ def dead_page(view: DeadView) -> Page:
             str(letter.attempts),
             str(letter.crashes),
             str(len(letter.failures)),
-            *_last(letter),
+            *_last(letter, kinds=kinds, workers=workers),
         )
         for letter in view.letters
     )
     return (Table(columns=columns, rows=rows),) if rows else ()
 
 
-def _last(letter: DeadLine) -> tuple[str, str, str]:
-    if not letter.failures:
-        return ("", "", "its executors died" if letter.crashes else "it was given up")
-    last = letter.failures[-1]
-    return (stamp(last.at), last.cause, last.message)
+def _last(letter: DeadLine, *, kinds: bool, workers: bool) -> tuple[str, ...]:
+    last = letter.failures[-1] if letter.failures else None
+    found = ("" if last is None else stamp(last.at), *((_worker(letter),) if workers else ()))
+    if last is not None:
+        return (*found, last.cause, *((kind_of(last),) if kinds else ()), last.message)
+    why = "its executors died" if letter.crashes else "it was given up"
+    return (*found, "", *(("",) if kinds else ()), why)
 
 
-def _letter(letter: DeadLine) -> Iterator[Block]:
+def _worker(letter: DeadLine) -> str:
+    """Who made the last attempt, as far as it is known."""
+    details = letter.failures[-1].details if letter.failures else UNSET
+    return details.worker if details else ""
+
+
+def _last_details(letter: DeadLine) -> Iterator[Block]:
+    """The last failure of one dead letter, and how often it was tried."""
+    if letter.failures:
+        yield from details_of(letter.failures[-1], named=True)
+    else:
+        yield Fields(entries=(("item", letter.key), ("message", "it was given up")))
+
+
+def _letter(letter: DeadLine, *, details: bool) -> Iterator[Block]:
     yield Fields(
         entries=(
             ("item", letter.key),
@@ -133,10 +162,24 @@ def _letter(letter: DeadLine) -> Iterator[Block]:
             ("crashes", str(letter.crashes)),
         )
     )
+    if details and letter.failures:
+        for failure in letter.failures:
+            yield from details_of(failure)
+        return
+    kinds = any(failure.kind for failure in letter.failures)
     yield Table(
         title="failed attempts",
-        columns=(Column("SEQ", numeric=True), Column("AT"), Column("CAUSE"), Column("MESSAGE")),
-        rows=tuple((str(f.seq), stamp(f.at), f.cause, f.message) for f in letter.failures),
+        columns=(
+            Column("SEQ", numeric=True),
+            Column("AT"),
+            Column("CAUSE"),
+            *((Column("KIND"),) if kinds else ()),
+            Column("MESSAGE"),
+        ),
+        rows=tuple(
+            (str(f.seq), stamp(f.at), f.cause, *((kind_of(f),) if kinds else ()), f.message)
+            for f in letter.failures
+        ),
         empty="no failed attempt: it was given up",
     )
 
@@ -145,6 +188,9 @@ def letter_line(letter: DeadLine) -> str:
     """A line of an export: key, value and failures, in the order of their names."""
     failures = [
         {"at": each.at, "cause": each.cause, "message": each.message, "seq": each.seq}
+        | ({"kind": each.kind} if each.kind else {})
+        | ({"permanent": True} if each.permanent else {})
+        | ({"details": each.details} if each.details else {})
         for each in letter.failures
     ]
     return to_json_line({"failures": failures, "key": letter.key, "value": letter.value})

@@ -6,20 +6,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
 from pyroaring import BitMap
 
-from milepost.inspect.failures import ItemFailure, failures_of
+from milepost.inspect.failures import ItemFailure, can_fail, failure_view, kind_of
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.states import StateName
 from milepost.items.ledger import Ledger
 from milepost.items.ledgers import united
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
+from milepost.state.recovering.scope import Scope
 
 __all__ = ["Bounds", "ItemLine", "ItemsView", "items", "items_page"]
+
+
+class _Failed(NamedTuple):
+    """How often an item failed, and how the last time."""
+
+    times: int
+    last: ItemFailure | None
+
+
+_NEVER: Final = _Failed(0, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +101,8 @@ def items(
     if key is not None:
         fitting = [o for o in members if fnmatchcase(state.inputs.key(o), key)]
         ordinals, matched = fitting, len(fitting)
-    failures = failures_of(manager, state) if matched else {}
+    shown = list(islice(ordinals, limit))
+    failures = _failures(manager, state, shown, every=limit is None)
     bounds = {name: _bounds(ledger) for name, ledger in state.ledgers.items()}
     one = next(iter(bounds.values())) if len(bounds) == 1 else Bounds()
     return ItemsView(
@@ -100,7 +112,7 @@ def items(
         matched=matched,
         max_attempts=one.max_attempts,
         max_crashes=one.max_crashes,
-        items=tuple(_lines(state, islice(ordinals, limit), failures)),
+        items=tuple(_lines(state, shown, failures)),
         collections=bounds if len(bounds) > 1 else UNSET,
     )
 
@@ -119,6 +131,7 @@ def items_page(view: ItemsView) -> Page:
 
 def _table(title: str, lines: tuple[ItemLine, ...], bounds: Bounds) -> Table:
     counted = any(line.attempts is not None for line in lines)
+    kinds = any(line.last_failure and line.last_failure.kind for line in lines)
     columns = (
         Column("ITEM"),
         Column("STATE"),
@@ -126,6 +139,7 @@ def _table(title: str, lines: tuple[ItemLine, ...], bounds: Bounds) -> Table:
         *((Column("CRASHES"),) if bounds.max_crashes else ()),
         Column("FAILURES", numeric=True),
         Column("CAUSE"),
+        *((Column("KIND"),) if kinds else ()),
         Column("LAST FAILURE"),
     )
     rows = tuple(
@@ -136,6 +150,7 @@ def _table(title: str, lines: tuple[ItemLine, ...], bounds: Bounds) -> Table:
             *((_crashes(line, bounds),) if bounds.max_crashes else ()),
             str(line.failures),
             line.last_failure.cause if line.last_failure else "",
+            *((kind_of(line.last_failure) if line.last_failure else "",) if kinds else ()),
             line.last_failure.message if line.last_failure else "",
         )
         for line in lines
@@ -163,7 +178,7 @@ def _bounds(ledger: Ledger) -> Bounds:
 
 
 def _lines(
-    state: JobState, ordinals: Iterable[int], failed: dict[str, list[ItemFailure]]
+    state: JobState, ordinals: Iterable[int], failed: Mapping[int, _Failed]
 ) -> Iterator[ItemLine]:
     ledgers = state.ledgers
     named = len(ledgers) > 1
@@ -179,7 +194,7 @@ def _lines(
         name, context = ledger.member(ordinal)
         roles = ledger.machine.roles
         key = state.inputs.key(ordinal)
-        failures = failed.get(key, [])
+        failures = failed.get(ordinal, _NEVER)
         yield ItemLine(
             ordinal=ordinal,
             key=key,
@@ -187,10 +202,25 @@ def _lines(
             attempts=context.get(roles.attempts),
             crashes=context.get(roles.crashes, 0),
             suspect=context.get(roles.suspect, False),
-            failures=len(failures),
-            last_failure=failures[-1] if failures else None,
+            failures=failures.times,
+            last_failure=failures.last,
             collection=collection if named else UNSET,
         )
+
+
+def _failures(
+    manager: StateManager, state: JobState, shown: Sequence[int], *, every: bool
+) -> dict[int, _Failed]:
+    """How often each of the items `shown` failed as of `state`, and how it did the last time."""
+    found: dict[int, _Failed] = {}
+    if not shown or not can_fail(state):
+        return found
+    scope = None if every else Scope.ordinals(shown)
+    for ordinal, key, failure in manager.failed_attempts(state.id, scope, undecoded=True):
+        if failure.seq <= state.seq:
+            times = found.get(ordinal, _NEVER).times + 1
+            found[ordinal] = _Failed(times, failure_view(key, failure))
+    return found
 
 
 def _attempts(item: ItemLine, bounds: Bounds) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Block", "Cell", "Column", "Fields", "Note", "Page", "Table"]
+__all__ = ["Block", "Cell", "Column", "Fields", "Lines", "Note", "Page", "Table"]
 
 
 Cell: TypeAlias = str
@@ -44,6 +44,14 @@ class Note:
     text: str
 
 
-Block: TypeAlias = Table | Fields | Note
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Lines of text that stand together as they are, such as a traceback."""
+
+    title: str = ""
+    lines: tuple[str, ...]
+
+
+Block: TypeAlias = Table | Fields | Lines | Note
 
 Page: TypeAlias = tuple[Block, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from msgspec import UNSET, UnsetType
 
+from milepost.inspect.advice import NextStep, next_steps
 from milepost.inspect.allowed import (
     AllowedEvent,
     RefusedEvent,
@@ -19,12 +21,21 @@ from milepost.inspect.allowed import (
 )
 from milepost.inspect.checkpoint import CheckpointLine, checkpoint_line
 from milepost.inspect.counts import Counts, counts, counts_of
-from milepost.inspect.failures import ItemFailure, failures_of
+from milepost.inspect.failures import (
+    GroupLine,
+    ItemFailure,
+    can_fail,
+    failure_view,
+    failures_table,
+    group_line,
+    groups_table,
+)
 from milepost.inspect.page import Cell, Column, Fields, Page, Table
 from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import ago, duration, stamp, told, value
 from milepost.items.ledger import Ledger
 from milepost.items.parts import parts_of
+from milepost.job.dead_limit import dead_allowed
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
@@ -35,6 +46,7 @@ from milepost.text.wording import bounded
 __all__ = ["CollectionPart", "Entered", "Holder", "ShowView", "show", "show_page"]
 
 _NO_EVENT: Final = "no event in this phase"
+_GROUPS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +84,9 @@ class CollectionPart:
 class ShowView:
     """One job as of commit `seq`, looked at at `as_of`.
 
-    `failures` are the newest of `failure_count` failed attempts, newest last. `orphaned` says
+    `failures` are the newest of `failure_count` failed attempts, newest last; `failure_groups` the
+    largest of `failure_group_count`, with deaths of executors. `dead_allowed` is how many dead
+    letters the job may complete with, null for any number. `orphaned` says
     that a holder was taken over and the job has not been recovered since. `item_events` are
     those that the phase accepts of the items. `rejected_count` counts the writes that were
     refused and kept for the record, `rewinds` are pairs: at which commit, back to which.
@@ -105,6 +119,10 @@ class ShowView:
     checkpoint: CheckpointLine | None
     failures: tuple[ItemFailure, ...]
     failure_count: int
+    failure_groups: tuple[GroupLine, ...]
+    failure_group_count: int
+    dead_allowed: int | None
+    next_steps: tuple[NextStep, ...]
     allowed: tuple[AllowedEvent, ...]
     refused: tuple[RefusedEvent, ...]
     rejected_count: int
@@ -121,9 +139,10 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
     """
     state = manager.get_state(job_id)
     ledgers = state.ledgers
-    failed = failures_of(manager, state)
+    newest, failure_count = _newest_failures(manager, state, failures)
+    groups = manager.failure_groups(job_id, undecoded=True) if can_fail(state) else []
+    most_dead = dead_allowed(state)
     held = None if state.owner is None else manager.holder(job_id)
-    newest = sorted((f for of_item in failed.values() for f in of_item), key=lambda f: f.seq)
     return ShowView(
         job=state.id,
         phase=phase_of(state),
@@ -144,8 +163,12 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
         item_params=_item_params(ledgers),
         variables=dict(state.variables),
         checkpoint=None if state.checkpoint is None else checkpoint_line(state.checkpoint),
-        failures=tuple(newest[-failures:] if failures else ()),
-        failure_count=len(newest),
+        failures=newest,
+        failure_count=failure_count,
+        failure_groups=tuple(map(group_line, groups[:_GROUPS])),
+        failure_group_count=len(groups),
+        dead_allowed=most_dead,
+        next_steps=tuple(next_steps(state, most_dead)),
         allowed=tuple(allowed(state)),
         refused=tuple(refused(state)),
         item_events=state.accepted if ledgers else UNSET,
@@ -163,19 +186,37 @@ def show_page(view: ShowView) -> Page:
         Fields(title="context", entries=tuple(_values(view.context))),
         Fields(title="parameters of its items", entries=tuple(_values(view.item_params))),
         Fields(title="variables", entries=tuple(_values(view.variables))),
+        groups_table(view.failure_groups, _title(view)),
+        failures_table(
+            view.failures, f"last failures ({len(view.failures)} of {view.failure_count})"
+        ),
         Table(
-            title=f"last failures ({len(view.failures)} of {view.failure_count})",
-            columns=(
-                Column("SEQ", numeric=True),
-                Column("ITEM"),
-                Column("CAUSE"),
-                Column("MESSAGE"),
-            ),
-            rows=tuple((str(f.seq), f.key, f.cause, f.message) for f in view.failures),
+            title="what to do next",
+            columns=(Column("COMMAND"), Column("WHAT IT DOES")),
+            rows=tuple((step.command or "-", step.does) for step in view.next_steps),
         ),
         allowed_table(view.phase, view.allowed),
         *refusals(view.phase, view.refused),
     )
+
+
+def _newest_failures(
+    manager: StateManager, state: JobState, most: int
+) -> tuple[tuple[ItemFailure, ...], int]:
+    """The newest failed attempts, newest last, and how many there are in all, as of `state`."""
+    newest: deque[ItemFailure] = deque(maxlen=most)
+    count = 0
+    if can_fail(state):
+        for _, key, failure in manager.failed_attempts(state.id, undecoded=True):
+            if failure.seq <= state.seq:
+                newest.append(failure_view(key, failure))
+                count += 1
+    return tuple(newest), count
+
+
+def _title(view: ShowView) -> str:
+    shown, count = len(view.failure_groups), view.failure_group_count
+    return "what failed" if shown == count else f"what failed ({shown} of {count} kinds)"
 
 
 def _entered(manager: StateManager, state: JobState) -> Entered:
@@ -229,6 +270,9 @@ def _about(view: ShowView) -> Iterator[tuple[str, Cell]]:
         yield from _far(f"{name} ", part.progress)
     if view.added_count:
         yield "added", f"{view.added_count} of them after it was created"
+    if view.progress.dead:
+        most = view.dead_allowed
+        yield "dead", f"{view.progress.dead} dead" + ("" if most is None else f", {most} allowed")
     yield "lease", _lease(view)
     yield "fence", str(view.fence)
     yield "checkpoint", _newest_checkpoint(view)

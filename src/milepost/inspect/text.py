@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
 
-from milepost.inspect.page import Block, Cell, Fields, Note, Page, Table
+from milepost.inspect.page import Block, Cell, Fields, Lines, Note, Page, Table
 from milepost.text.escapes import columns, encodable, printable
 
 __all__ = ["to_text"]
@@ -30,6 +30,10 @@ def _lines(block: Block, show: _Show) -> Iterator[str]:
     match block:
         case Note():
             yield show(block.text)
+        case Lines():
+            if block.lines and block.title:
+                yield show(block.title)
+            yield from map(show, block.lines)
         case Fields():
             if block.entries and block.title:
                 yield show(block.title)

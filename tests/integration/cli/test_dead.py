@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
+import pytest
+
+from milepost import StateManager
 from tests.integration.cli.conftest import CommandLine
 
 
@@ -48,8 +52,6 @@ def test_requeue_shows_then_applies(milepost: CommandLine, store: Path) -> None:
 
 def test_a_job_that_takes_none_back_says_so_beforehand(milepost: CommandLine, store: Path) -> None:
     """A refusal that is known is told in the plan."""
-    from milepost import StateManager
-
     with StateManager.open(store, clock=milepost.clock) as manager:
         manager.fire("nightly", "pause", operator=True)
     shown = milepost("requeue", "nightly").stdout
@@ -79,3 +81,47 @@ def test_plan_and_recover_take_scopes(milepost: CommandLine) -> None:
         ["--phase", "reduce"],
     ):
         assert milepost("plan", "nightly", *wrong, exit_code=2).stderr
+
+
+def test_failures_are_listed_in_groups_or_one_by_one(milepost: CommandLine) -> None:
+    """Groups are of all, single ones the newest; what is chosen is chosen for both."""
+    whole = milepost.json("failures", "nightly")
+    assert [(one["cause"], one["count"], one["items"]) for one in whole["groups"]] == [
+        ("timeout", 2, 2),
+        ("error", 1, 1),
+    ]
+    assert "each" not in whole
+    one = milepost("failures", "nightly", "--each", "--limit", "1")
+    assert "eu/3" in one.stdout
+    assert "eu/2" not in one.stdout
+    assert "the newest 1 of 3 failures" in one.stderr
+    chosen = milepost.json("failures", "nightly", "--each", "--item", "eu/2")
+    assert (chosen["count"], [each["seq"] for each in chosen["each"]]) == (3 - 1, [5, 7])
+    assert "no failures" in milepost("failures", "weekly-1").stderr
+    escaped = milepost("failures", "nightly", "--details").stdout
+    assert "\\x1b[31mred" in escaped
+    assert "\x1b" not in escaped
+
+
+def test_show_says_what_to_do_about_dead_letters(milepost: CommandLine, store: Path) -> None:
+    """How many the job may complete with, and the commands; nothing once there are none."""
+    shown = milepost.json("show", "nightly")
+    assert (shown["progress"]["dead"], shown["dead_allowed"]) == (1, 0)
+    assert "1 dead, 0 allowed" in milepost("show", "nightly").stdout
+    commands = [step["command"] for step in shown["next_steps"]]
+    assert commands == ["milepost dead nightly --details", "milepost requeue nightly --apply"]
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "milepost"
+        milepost(*arguments)
+    assert milepost.json("show", "nightly")["next_steps"] == []
+
+
+@pytest.mark.parametrize("most", [0, 1, 7])
+def test_how_many_may_be_dead_is_asked_of_the_lifecycle(
+    milepost: CommandLine, store: Path, most: int
+) -> None:
+    """The guards decide, whatever they read; where they allow any number there is no bound."""
+    with StateManager.open(store, clock=milepost.clock) as manager:
+        manager.create_job(list("abcdefg"), job_id="few", config={"max_dead": most})
+    assert milepost.json("show", "few")["dead_allowed"] == (None if most == 7 else most)

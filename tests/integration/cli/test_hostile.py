@@ -62,6 +62,13 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
         ("hostile", SOME),
         ("hostile", "--export", "-"),
         ("hostile", "--export", NEW),
+        ("hostile", "--details", "--limit", "0"),
+    ],
+    "failures": [
+        ("hostile",),
+        ("hostile", "--each", "--limit", "0"),
+        ("hostile", "--details", "--limit", "0"),
+        ("hostile", "--item", SOME),
     ],
     "requeue": [("hostile", "--keys", "200"), ("hostile", "--apply")],
     "verify": [(), ("hostile",), ("--repair",), ("--quarantine",), ("--quarantine", "--results")],
@@ -106,6 +113,7 @@ SAID_IN_JSON: Final = {
     ("history", "hostile", "--limit", "0"),
     ("items", "hostile", "--limit", "0"),
     ("dead", "hostile", "--limit", "0"),
+    ("failures", "hostile", "--each", "--limit", "0"),
     ("changes", "hostile", "1", "--keys", "200"),
     ("plan", "hostile", "--keys", "200"),
 }

@@ -101,7 +101,9 @@ def test_show_says_where_a_job_is(milepost: CommandLine) -> None:
         "at": "2023-11-14T22:13:29.500000Z",
         "cause": "timeout",
         "key": "eu/3",
+        "kind": "",
         "message": "no answer in 30 s",
+        "permanent": False,
         "seq": 7,
     }
 

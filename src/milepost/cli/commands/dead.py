@@ -41,11 +41,22 @@ _Put: TypeAlias = Callable[[str], object]
     metavar="FILE",
     help="Write all of them to this file, - for stdout: a JSON object a line.",
 )
+@click.option(
+    "--details",
+    is_flag=True,
+    help="Show causes and traceback of the last failure of each; with KEY, of all its failures.",
+)
 @limit_option("dead letters")
 @with_store
 @click.pass_context
 def dead(
-    context: click.Context, *, job: str, key: str | None, export: Path | None, limit: int | None
+    context: click.Context,
+    *,
+    job: str,
+    key: str | None,
+    export: Path | None,
+    details: bool,
+    limit: int | None,
 ) -> None:
     """List the dead letters of a job; with KEY, every failed attempt at that item.
 
@@ -61,7 +72,7 @@ def dead(
         if export is not None:
             return _export(manager, job_id, scope, export)
         view = model.dead(manager, job_id, scope=scope, limit=limit, detailed=key is not None)
-    session.answer(view, lambda: model.dead_page(view))
+    session.answer(view, lambda: model.dead_page(view, details=details))
     if len(view.letters) < view.matched:
         note(f"{len(view.letters)} of {view.matched} dead letters; --limit 0 lists all")
     elif not view.matched:

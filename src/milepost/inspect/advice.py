@@ -1,0 +1,49 @@
+"""What to do next about a job whose items failed: commands, and what each of them does."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from milepost.job.state import JobState
+from milepost.roles import Outcome
+
+__all__ = ["NextStep", "next_steps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """A command that may come next, `""` where it is no command of ours, and what it does."""
+
+    command: str
+    does: str
+
+
+def next_steps(state: JobState, dead_allowed: int | None) -> Iterator[NextStep]:
+    """What may come next for the dead letters of a job, and for a job that failed.
+
+    Nothing, where nothing is dead and the job did not fail. `dead_allowed` is how many dead letters
+    the job may complete with, None for any number.
+    """
+    job, dead = shlex.quote(state.id), state.progress.dead
+    failed = state.roles.outcomes.get(state.phase) is Outcome.FAILED
+    resumes = failed and bool(state.roles.resume.get(state.phase))
+    too_many = dead_allowed is not None and dead > dead_allowed
+    if dead:
+        yield NextStep(command=f"milepost dead {job} --details", does="what they died of, where")
+    if dead and _takes_back(state):
+        then = "; a run then takes the job up again" if resumes else ""
+        does = f"gives them all their attempts again{then}"
+        yield NextStep(command=f"milepost requeue {job} --apply", does=does)
+    if resumes and not too_many:
+        yield NextStep(command="", does="run it again: it goes on in the phase that failed")
+
+
+def _takes_back(state: JobState) -> bool:
+    """True if dead letters have a way back, as the job stands."""
+    return any(
+        ledger.machine.roles.requeue in state.accepted_of(name)
+        for name, ledger in state.ledgers.items()
+        if ledger.machine.roles.requeue and ledger.members(*ledger.machine.roles.dead)
+    )
