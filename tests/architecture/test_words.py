@@ -115,6 +115,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "stores/sqlite/reading.py": {"job": COLUMN},
     "stores/sqlite/salvage.py": {"job": COLUMN},
     "stores/sqlite/writing.py": {"job": COLUMN},
+    "tracing.py": dict.fromkeys(("done", "failed"), "how an attempt ended, as spans have it"),
     "worker/attempts.py": {"cancel": "a method of futures"},
     "worker/forms.py": {"item": "a method of the scalars of array libraries"},
     "worker/rules.py": {"timeout": "what is said of an exception"},

@@ -15,13 +15,14 @@ from typing import Final, Literal
 
 from milepost.errors import InputChanged, LeaseHeld, PlanStale
 from milepost.executors.asking import check_asked, functions_of
-from milepost.executors.calls import Calls, ExecutorSource
+from milepost.executors.calls import ExecutorSource
 from milepost.executors.checkpoints import Checkpoints
 from milepost.executors.phases import ReduceFn, SetupFn
 from milepost.executors.resolving import Asked, vocabulary
 from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import Running
 from milepost.executors.stopping import Stop, Stopping, listening, stop_signals
+from milepost.executors.traced import traced, traced_calls
 from milepost.executors.vocabulary import ItemFn, PhaseFns
 from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
@@ -226,7 +227,8 @@ def run(
     asked = Asked(
         map_fn=map_fn, setup_fn=setup_fn, reduce_fn=reduce_fn, phases=phases or {}, retry=retry
     )
-    vocabulary(manager.get_state(job_id), asked)
+    before = manager.get_state(job_id)
+    vocabulary(before, asked)
     terms = Terms(
         most_bytes=manager.limits.value_max_bytes, rules=error_rules(errors), encode=encode
     )
@@ -235,12 +237,13 @@ def run(
     workers, ahead = None if workers is None else index(workers), index(ahead)
     with ExitStack() as stack:
         stopping = stack.enter_context(listening(manager, stop, grace_s))
-        take = partial(manager.lease, job_id, owner, ttl_s, takeover=takeover)
+        tracing = stack.enter_context(traced(manager, before, stopping))
+        take = partial(manager.lease, job_id, tracing.owner(owner), ttl_s, takeover=takeover)
         wanted = "for its ttl" if wait is None else wait
         lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock, stopping)
         if lease is None:
             return _not_begun(manager, job_id, stopping)
-        calls = Calls(
+        calls = traced_calls(tracing)(
             ThreadPoolExecutor if executor is None else executor,
             functions_of(map_fn),
             timeout_s=timeout_s,
@@ -272,7 +275,7 @@ def run(
             stop=stopping,
             window=Window(workers or calls.workers or 1, 0 if timeout_s else ahead),
             checkpoints=Checkpoints(manager, policy or CheckpointPolicy(), clock, state),
-            on_progress=on_progress or _untold,
+            on_progress=tracing.began(state, on_progress or _untold),
             grace_s=grace_s,
             look_every_s=look_every_s,
             clock=clock,
@@ -281,6 +284,7 @@ def run(
             if retry is None
             else Waiting(retry, lambda: manager.failures(job_id), words),
         )
+        tracing.told = running.seen
         with shown(running.seen) if progress else nullcontext():
             running.go()
         return RunOutcome(

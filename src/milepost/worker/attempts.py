@@ -22,6 +22,7 @@ from milepost.worker.outcomes import Deferred, Given, Outcome, Timed, Unfit
 from milepost.worker.rules import ErrorRules, error_rules
 from milepost.worker.signals import NOTHING
 from milepost.worker.sizes import check_size
+from milepost.worker.traces import called, called_awaited
 from milepost.worker.values import Encode, Encoded, encode_value, plain_value
 
 __all__ = ["MapFn", "Terms", "attempt", "attempt_awaited", "attempts", "checked"]
@@ -56,7 +57,7 @@ def attempt(function: MapFn, item: WorkItem, terms: Terms, *, typed: bool) -> Ti
     began_s = time.perf_counter()
     outcome: Outcome | Unfit
     try:
-        value = function(item)
+        value = function(item) if item.trace is None else called(function, item)
     except BaseException as error:  # noqa: BLE001 the edge to the user's code: anything may come
         outcome = _raised(error, item, terms, began_s)
     else:
@@ -72,7 +73,7 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
     began_s = time.perf_counter()
     outcome: Outcome | Unfit
     try:
-        value = function(item)
+        value = function(item) if item.trace is None else called_awaited(function, item)
         if isawaitable(value):
             value = await value
     except BaseException as error:

@@ -48,6 +48,7 @@ class WorkItem(Item, frozen=True, kw_only=True):
             service that does the same request once.
         noted: The newest note of work begun outside: JSON, None where there is none.
         token: A text that no other attempt has, of no item of no job.
+        trace: The context of the attempt's span, as W3C Trace Context has it, if the run is traced.
     """
 
     job_id: str = ""
@@ -55,6 +56,7 @@ class WorkItem(Item, frozen=True, kw_only=True):
     idempotency_key: str = ""
     noted: Any = None  # Any: JSON
     token: str = ""
+    trace: dict[str, str] | None = None
     way: NoteWay | None = None
     costs: list[float] = msgspec.field(default_factory=list)
 
