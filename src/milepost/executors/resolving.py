@@ -221,10 +221,16 @@ class _Resolving:
             Fault.TIMEOUT: failure.timeout or failure.error,
             Fault.LOST: failure.lost or failure.error,
         }
-        filled = {name for name in (failure.cause, failure.message) if name}
-        self._check_filled(machine, failure.event, filled)
+        told = (failure.cause, failure.message, failure.kind, failure.details, failure.permanent)
+        self._check_filled(machine, failure.event, {name for name in told if name})
         return Failing(
-            event=failure.event, cause=failure.cause, message=failure.message, causes=causes
+            event=failure.event,
+            cause=failure.cause,
+            message=failure.message,
+            causes=causes,
+            kind=failure.kind,
+            details=failure.details,
+            permanent=failure.permanent,
         )
 
     def _job_failing(self) -> Failing | None:

@@ -68,14 +68,23 @@ class Failing:
     cause: str
     message: str
     causes: Mapping[Fault, str]
+    kind: str = ""
+    details: str = ""
+    permanent: str = ""
 
-    def payload(self, why: NotGiven) -> dict[str, str]:
+    def payload(self, why: NotGiven) -> dict[str, Any]:
         """The payload that says `why`, as far as the event has fields for it."""
-        payload: dict[str, str] = {}
+        payload: dict[str, Any] = {}
         if self.cause:
             payload[self.cause] = self.causes[why.fault]
         if self.message:
             payload[self.message] = why.message
+        if self.kind:
+            payload[self.kind] = why.kind
+        if self.details:
+            payload[self.details] = why.details
+        if self.permanent:
+            payload[self.permanent] = why.permanent
         return payload
 
 

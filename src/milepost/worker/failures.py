@@ -1,9 +1,9 @@
 """What an exception means for the item: a failure and why, in data, or that it is to wait.
 
-What the exception itself says counts first: the caller's rules for its class, a `Permanent` or a
-`Later`. Where it says nothing, one of these that it was raised *from* does; one that was merely
+What was raised last counts first: if it is a `Permanent` or a `Later`, else by the caller's rules.
+Where these say nothing, a `Permanent` or `Later` that it was raised *from* does; one that was only
 being handled does not. A group has failed for good if one of its members has, is to wait if all of
-them are, and has timed out if all of them have.
+them are, and has timed out if all of them have; a rule for all exceptions is about its members.
 """
 
 from __future__ import annotations
@@ -112,15 +112,15 @@ def _kind_of_one(error: BaseException) -> str:
 def _judge(error: BaseException, rules: ErrorRules) -> _Judged:
     """What `error` is found to be. Raises what the caller's rules raise."""
     kind = kind_of(error)
+    if isinstance(error, Later):
+        return _Judged(kind, later=error)
+    if isinstance(error, Permanent):
+        return _Judged(kind, permanent=True, timeout=_is_timeout(error.__cause__))
     ruling = rules.ruling(error, _status(error))
     if isinstance(ruling, Verdict):
         return _Judged(ruling.kind or kind, ruling.permanent, ruling.timeout or _is_timeout(error))
     if isinstance(ruling, Later):
         return _Judged(kind, later=ruling)
-    if isinstance(error, Later):
-        return _Judged(kind, later=error)
-    if isinstance(error, Permanent):
-        return _Judged(kind, permanent=True, timeout=_is_timeout(error.__cause__))
     if isinstance(error, BaseExceptionGroup):
         return _together(kind, [_judge(each, rules) for each in leaves(error) if each is not error])
     signal = next((each for each in _causes(error) if isinstance(each, Permanent | Later)), None)
@@ -215,7 +215,7 @@ def _details(error: BaseException, attempt: int, took_s: float | None) -> dict[s
         "members": [raised(each) for each in members[:_MEMBERS]],
         "traceback": traceback_of(error),
         "worker": f"{os.uname().nodename} {os.getpid()} {threading.current_thread().name}"[:200],
-        "attempt": attempt,
+        "attempt": attempt or None,
         "took_s": took_s,
     }
 

@@ -60,7 +60,10 @@ class ErrorRules:
             return _of_words(self.ask(error))
         if not self.by_name:
             return None
+        is_group = isinstance(error, BaseExceptionGroup)
         for kind in type(error).__mro__:
+            if is_group and not issubclass(kind, BaseExceptionGroup):
+                return None  # its members are asked about
             for name in _names(kind, status):
                 if name in self.by_name:
                     return self.by_name[name]

@@ -176,8 +176,9 @@ class _Converting:
         except ValueInvalid:
             raise
         except Exception as error:  # noqa: BLE001 what a stranger's object raises
-            problem = f"is of type {type(value).__name__}, whose JSON form cannot be made"
-            self._refuse(path, f"{problem}: {shown(error)}", error)
+            if self._encode is None:
+                problem = f"is of type {type(value).__name__}, whose JSON form cannot be made"
+                self._refuse(path, f"{problem}: {shown(error)}", error)
         if self._encode is None:
             self._refuse(path, f"is of type {type(value).__name__}, which is not JSON{hint(value)}")
         try:
