@@ -20,7 +20,13 @@ from tests.architecture.surface import exported, functions
 _SECTION = re.compile(r"^(Args|Returns|Raises|Cost):$")
 _ENTRY = re.compile(r"^    \*{0,2}(\w+): (\S.*)$")
 _ORDER = ["Args", "Returns", "Raises", "Cost"]
-_SCANNED = ("milepost", "milepost.executors", "milepost.testing", "milepost.bridges")
+_SCANNED = (
+    "milepost",
+    "milepost.executors",
+    "milepost.executors.engines",
+    "milepost.testing",
+    "milepost.bridges",
+)
 _ENGINE = {"Catalogue", "Inputs", "Ledger", "Ledgers", "Users", "StateStore", "WayBack"}
 """Classes that people look at, while the engine calls their methods."""
 _SHORT = 100

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from typing import Any, Final
 
 from milepost import arguments
+from milepost.executors.engines.find import known, refuse
 from milepost.executors.fitness import gives_instead
 from milepost.executors.retries import RetryPolicy
 from milepost.executors.stopping import Stop
@@ -106,8 +106,8 @@ def _check_functions(map_fn: object, phases: object, executor: object) -> None:
         for function in arguments.mapping("phases", phases).values():
             arguments.calls("phases", function, "a mapping of phases to something to call")
             _check_phase("phases", function)
-    if (functions or executor is not None) and not isinstance(executor, Executor):
-        arguments.calls("executor", executor, "an executor, or something that makes one,")
+    if (functions or executor is not None) and not known(executor) and not callable(executor):
+        refuse(executor)
 
 
 def _check_phase(name: str, function: object) -> None:

@@ -84,9 +84,10 @@ async def run_async(
             their names to functions.
         reduce_fn: The function for the one phase after the work on items, as in `phases`. In
             MapReduce it gives the job's result.
-        executor: A `concurrent.futures.Executor`, or a function that makes one. The run shuts down
-            an executor that it made, and replaces it if it breaks. For coroutine functions it is a
-            `CoroutineExecutor`. Without `map_fn`, none is needed.
+        executor: A `concurrent.futures.Executor`, an `Engine` of `milepost.executors.engines`, or a
+            function that makes one. The run shuts down an executor that it made, and replaces it if
+            it breaks. For coroutine functions it is a `CoroutineExecutor`. Without `map_fn`, none
+            is needed.
         setup_fn: The function for the one phase before the work on items, as in `phases`. In
             MapReduce it gives the job's variables. That phase needs none.
         phases: By name, functions for phases of the job, which are called in the run's thread.
@@ -94,7 +95,8 @@ async def run_async(
             `(key, result)` in item order. It returns what the event that ends the phase carries:
             the job's result, its variables, or a mapping of the event's fields. It may take a
             second argument, the `Steps`, whose results are recorded and not called for again.
-        workers: How many calls run at once. As many as the executor says, if it is not given.
+        workers: How many calls run at once. If it is not given, as many as the executor says at
+            each turn; one that does not say is refused.
         ahead: How many items more are begun, as far as they take some 50 ms together.
         timeout_s: Seconds that a call may take before its attempt fails, as timed out. A
             coroutine is cancelled then. Any other call keeps its worker busy, and its result is

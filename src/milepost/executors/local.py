@@ -140,9 +140,10 @@ def run(
             their names to functions.
         reduce_fn: The function for the one phase after the work on items, as in `phases`. In
             MapReduce it gives the job's result.
-        executor: A `concurrent.futures.Executor`, or a function that makes one. The run shuts down
-            an executor that it made, and replaces it if it breaks. For coroutine functions it is a
-            `CoroutineExecutor`. Without `map_fn`, none is needed.
+        executor: A `concurrent.futures.Executor`, an `Engine` of `milepost.executors.engines`, or a
+            function that makes one. The run shuts down an executor that it made, and replaces it if
+            it breaks. For coroutine functions it is a `CoroutineExecutor`. Without `map_fn`, none
+            is needed.
         setup_fn: The function for the one phase before the work on items, as in `phases`. In
             MapReduce it gives the job's variables. That phase needs none.
         phases: By name, functions for phases of the job, which are called in the calling thread.
@@ -150,7 +151,8 @@ def run(
             `(key, result)` in item order. It returns what the event that ends the phase carries:
             the job's result, its variables, or a mapping of the event's fields. It may take a
             second argument, the `Steps`, whose results are recorded and not called for again.
-        workers: How many calls run at once. As many as the executor says, if it is not given.
+        workers: How many calls run at once. If it is not given, as many as the executor says at
+            each turn; one that does not say is refused.
         ahead: How many items more are begun, as far as they take some 50 ms together.
         timeout_s: Seconds that a call may take before its attempt fails, as timed out. A
             coroutine is cancelled then. Any other call keeps its worker busy, and its result is
@@ -246,6 +248,7 @@ def run(
         calls = traced_calls(tracing)(
             ThreadPoolExecutor if executor is None else executor,
             functions_of(map_fn),
+            workers=workers,
             timeout_s=timeout_s,
             clock=clock,
             terms=terms,
@@ -273,7 +276,7 @@ def run(
             calls=calls,
             terms=terms,
             stop=stopping,
-            window=Window(workers or calls.workers or 1, 0 if timeout_s else ahead),
+            window=Window(calls.slots, 0 if timeout_s else ahead),
             checkpoints=Checkpoints(manager, policy or CheckpointPolicy(), clock, state),
             on_progress=tracing.began(state, on_progress or _untold),
             grace_s=grace_s,

@@ -20,8 +20,9 @@ from milepost.errors import (
     TransitionRefused,
     ValueInvalid,
 )
-from milepost.executors.calls import Calls, Ended
+from milepost.executors.calls import Calls
 from milepost.executors.checkpoints import Checkpoints
+from milepost.executors.endings import Ended
 from milepost.executors.phases import call_phase, payload_of
 from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.executors.steps import Steps
@@ -336,7 +337,7 @@ class Running:
             cause = failing.causes[why.fault] if failing.cause else ""
             self.waiting.failed(state, ordinal, cause, self._now())
 
-    def _replace_broken(self, error: RuntimeError) -> None:
+    def _replace_broken(self, error: BaseException) -> None:
         """Go on with a fresh executor, unless it is the caller's own or no executor works.
 
         Where as many broke in a row, without a call that ended, as it takes for all that the

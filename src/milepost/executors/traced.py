@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from milepost.executors.calls import Calls, Ended
+from milepost.executors.calls import Calls
+from milepost.executors.endings import Ended
 from milepost.executors.stopping import Stopping
 from milepost.job.state import JobState
 from milepost.progress.seen import Seen

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from milepost.executors.calls import Ended
+from milepost.executors.endings import Ended
 from milepost.executors.retries import Decided
 from milepost.executors.vocabulary import ItemWords, Left, PhaseWords, Vocabulary
 from milepost.items.ledger import bitmap

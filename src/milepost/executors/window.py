@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,19 +19,26 @@ class Window:
     An item that is held has been begun as far as the log tells. So as many are held ahead of the
     workers, up to `ahead`, as these will probably have done with within 50 ms: enough for workers
     whose calls end faster than commits, and none where a call takes longer than that.
+    How many calls run at once is asked at each turn: clusters grow and shrink.
     """
 
-    workers: int
+    slots: Callable[[], int]
     ahead: int
     _mean_s: float | None = field(default=None, init=False)
 
     @property
+    def workers(self) -> int:
+        """How many calls run at once now."""
+        return self.slots()
+
+    @property
     def size(self) -> int:
         """How many calls to hold now."""
+        workers = self.workers
         if self._mean_s is None:
-            return self.workers
-        soon = int(self.workers * _AHEAD_S / max(self._mean_s, 1e-6))
-        return self.workers + min(self.ahead, soon)
+            return workers
+        soon = int(workers * _AHEAD_S / max(self._mean_s, 1e-6))
+        return workers + min(self.ahead, soon)
 
     def learn(self, took_s: float) -> None:
         """Take note of how long a call took on its worker."""

@@ -1,0 +1,6 @@
+"""Engines: what makes the calls of a run, and says what only it can know of them."""
+
+from milepost.executors.engines.find import Adapter, register
+from milepost.executors.engines.protocol import Engine, Lost, Notes
+
+__all__ = ["Adapter", "Engine", "Lost", "Notes", "register"]

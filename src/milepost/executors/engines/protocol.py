@@ -1,0 +1,117 @@
+"""What a run asks of an engine: the few things that executors do not agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future
+from enum import Enum
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+
+__all__ = ["Engine", "Lost", "Notes"]
+
+_T = TypeVar("_T")
+
+Notes = Literal["here", "host", "none"]
+"""Where the workers of an engine are: threads of this process, processes of this machine, or
+elsewhere, from where nothing comes back but what a call gives."""
+
+
+class Lost(Enum):
+    """How much is gone with a call of which nothing came back, because its worker died."""
+
+    ENGINE = "engine"
+    """All of the engine: it takes no call any more, and another has to be made."""
+
+    WORKER = "worker"
+    """The worker alone; the engine goes on, or has put another in its place."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Calls functions on workers, and says what only it can know of its calls and its workers.
+
+    Derive from it: all but `submit` and `slots` has an answer here, that of an engine about which
+    nothing more is known. One run uses an engine from one thread.
+    """
+
+    name: str = "an engine"
+    """What messages call it."""
+
+    kills: bool = False
+    """True if `stop` really ends a call that is under way."""
+
+    awaits: bool = False
+    """True if what a function gives is awaited where it can be."""
+
+    notes: Notes = "none"
+    """Where its workers are."""
+
+    def submit(
+        self, call: Callable[..., _T], /, *args: Any, token: str, timeout_s: float | None
+    ) -> Future[_T]:
+        """A future of what `call` gives, called at most once on a worker.
+
+        Args:
+            call: What is to be called. It is the same object for all items of a function.
+            *args: Its arguments.
+            token: Names this attempt, and no other call of any run. An engine that knows calls by
+                a key uses it.
+            timeout_s: Seconds after which the call will be stopped, None where it may take for
+                ever.
+
+        Raises:
+            RuntimeError: The engine takes no call any more.
+        """
+        ...
+
+    def check(self, name: str, sent: object) -> None:
+        """Nothing, or TypeError if it shows here that no worker can be sent what goes with calls.
+
+        Args:
+            name: The parameter of a run that it was.
+            sent: The function for items, say.
+
+        Raises:
+            TypeError: It cannot be sent to where the workers are.
+        """
+        del name, sent
+
+    def slots(self) -> int | None:
+        """How many calls run at once now; None if the engine cannot say.
+
+        Cost: It is asked at every turn of a run, so it must not wait.
+        """
+        ...
+
+    def begun(self, future: Future[Any]) -> bool:
+        """False only if it is known that no worker has begun the call.
+
+        Args:
+            future: What `submit` gave.
+        """
+        return not future.cancelled()
+
+    def lost(self, error: BaseException) -> Lost | None:
+        """How much was lost with a call, if `error` says that its worker died; otherwise None.
+
+        Args:
+            error: What the future has raised.
+        """
+        return Lost.ENGINE if isinstance(error, BrokenExecutor) else None
+
+    def stop(self, future: Future[Any]) -> bool:
+        """Have no more of a call; True if it is over, so that its slot is free again.
+
+        Args:
+            future: What `submit` gave.
+        """
+        future.cancel()
+        return False
+
+    def close(self, *, wait: bool) -> None:
+        """Have nothing more to do with the calls that are left, and end what the run has made.
+
+        Args:
+            wait: Return once the workers have ended.
+        """
+        del wait
