@@ -95,7 +95,8 @@ class Given(BaseModel):
     value: Any  # Any: JSON of any shape
 
 
-Value: TypeAlias = Annotated[Given, BeforeValidator(_given)]
+# The union is within: what is written as null is a value, and what is left out is None.
+Value: TypeAlias = Annotated[Given | None, BeforeValidator(_given)]
 
 
 class StateFile(_Part):
@@ -111,8 +112,8 @@ class VariableFile(_Part):
     """A context variable, or with `param` one that is fixed when the machine is created."""
 
     type: str
-    initial: Value | None = None
-    default: Value | None = None
+    initial: Value = None
+    default: Value = None
     param: bool = False
     where: Expression | None = None
     was: Name | None = None
@@ -123,7 +124,7 @@ class FieldFile(_Part):
     """A field of a payload; required unless it has a default."""
 
     type: str
-    default: Value | None = None
+    default: Value = None
     was: Name | None = None
     doc: str = ""
 
@@ -242,6 +243,7 @@ class RolesFile(_Part):
     skipped: Names | None = None
     begin: str | None = None
     result: str | None = None
+    stored: str | None = None
     failure: Annotated[FailureFile, BeforeValidator(_event)] | None = None
     release: str | None = None
     lost: str | None = None

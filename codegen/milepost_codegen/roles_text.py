@@ -63,6 +63,7 @@ def role_values(roles: Roles) -> dict[str, Json]:
         "held": list(roles.held),
         "phases": {phase.state: phase.ends_by for phase in roles.phases},
         "result": _dotted(roles.result),
+        "stored": _dotted(roles.stored),
         "done": list(roles.done),
         "failure": _failure(roles.failure),
         "failed": list(roles.failed),

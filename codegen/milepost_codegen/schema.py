@@ -41,7 +41,7 @@ _REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "RolesFile": tuple(RolesFile.model_fields),
 }
 """The keys whose texts name something."""
-_DOTTED: Final = {("RolesFile", key) for key in ("result", "crash", "variables")}
+_DOTTED: Final = {("RolesFile", key) for key in ("result", "stored", "crash", "variables")}
 """Those among them that name an event, or a field of its payload."""
 _SCALARS: Final = ["string", "integer", "boolean"]
 _READABLE: Final = ["bool", "int"]
@@ -165,6 +165,7 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "skipped": "States of members that were left out on purpose.",
         "begin": "The event by which an attempt begins.",
         "result": "The event, or EVENT.FIELD, by which work ends with a result.",
+        "stored": "EVENT.FIELD of the result's event that says where a large result is kept.",
         "failure": "The event by which work ends without a result, and its fields that say why.",
         "release": "The event by which a member leaves an executor's hands unharmed.",
         "lost": "The event by which a member leaves the hands of an executor that died.",

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
         StagingExpired,
         StateError,
         StoreAbsent,
+        StoredResultAbsent,
+        StoredResultDamaged,
         StoreError,
         StoreForeign,
         StoreForked,
@@ -113,6 +115,7 @@ if TYPE_CHECKING:
     from milepost.state.writing.liveness import Standing
     from milepost.state.writing.new_jobs import JobSummary
     from milepost.stores.protocol import StateStore
+    from milepost.worker.beside import Keeping, Stored
 
 __all__ = [
     "ArgumentInvalid",
@@ -159,6 +162,7 @@ __all__ = [
     "JobSizes",
     "JobState",
     "JobSummary",
+    "Keeping",
     "Kept",
     "KeySet",
     "Large",
@@ -222,6 +226,9 @@ __all__ = [
     "StoreReplaced",
     "StoreUnreadable",
     "StoreUnsafe",
+    "Stored",
+    "StoredResultAbsent",
+    "StoredResultDamaged",
     "StoredSizes",
     "Stray",
     "StuckJob",
@@ -286,6 +293,7 @@ _HOMES: Final = {
     "JobSizes": "milepost.state.reading.sizes",
     "JobState": "milepost.job.state",
     "JobSummary": "milepost.state.writing.new_jobs",
+    "Keeping": "milepost.worker.beside",
     "Kept": "milepost.state.keeping.retention",
     "KeySet": "milepost.items.inputs",
     "Large": "milepost.errors",
@@ -349,6 +357,9 @@ _HOMES: Final = {
     "StoreReplaced": "milepost.errors",
     "StoreUnreadable": "milepost.errors",
     "StoreUnsafe": "milepost.errors",
+    "Stored": "milepost.worker.beside",
+    "StoredResultAbsent": "milepost.errors",
+    "StoredResultDamaged": "milepost.errors",
     "StoredSizes": "milepost.log.rows",
     "Stray": "milepost.log.rows",
     "StuckJob": "milepost.state.recovering.reaping",

@@ -34,6 +34,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ PayloadUnfilled             a run cannot give an event all that the lifecycle has it carry
    ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    ├─ ExtraAbsent                 a package is not installed that is needed for what was asked
+   ├─ StoredResultAbsent          a result that is kept beside the log is not there
+   ├─ StoredResultDamaged         one is not what was written
    ├─ RowUnfit                    a row of a table does not fit the types that were asked for
    └─ StoreError                  the place where state is kept
       ├─ StoreAbsent              nothing there
@@ -121,6 +123,8 @@ __all__ = [
     "StoreReplaced",
     "StoreUnreadable",
     "StoreUnsafe",
+    "StoredResultAbsent",
+    "StoredResultDamaged",
     "TooLarge",
     "TransitionRefused",
     "UpdateConflict",
@@ -729,6 +733,43 @@ class ExtraAbsent(StateError, ImportError):
         return printable(
             f"{self.needed_by} needs the package {self.package}, which is not installed here:"
             f" pip install 'milepost[{self.extra}]'"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class StoredResultAbsent(StateError, LookupError):
+    """The result of an item is kept beside the log, at `uri`, and cannot be had from there.
+
+    `item` is the key of the item. The log says which bytes it had; it cannot make them anew.
+    """
+
+    code: ClassVar[str] = "stored-result-absent"
+    job_id: str
+    item: str
+    uri: str
+    problem: str
+
+    def __str__(self) -> str:
+        return printable(
+            f"job {self.job_id}, item {self.item!r}: its result is kept at {self.uri}:"
+            f" {self.problem}"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class StoredResultDamaged(StateError):
+    """The result of an item is kept beside the log, at `uri`, and is not what was written there."""
+
+    code: ClassVar[str] = "stored-result-damaged"
+    job_id: str
+    item: str
+    uri: str
+    problem: str
+
+    def __str__(self) -> str:
+        return printable(
+            f"job {self.job_id}, item {self.item!r}: its result, which is kept at {self.uri}, is"
+            f" damaged: {self.problem}"
         )
 
 

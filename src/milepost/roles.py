@@ -95,6 +95,7 @@ class Roles:
 
     Members and owners have these:
         result: the event and field of the result
+        stored: the field (json) of that event that says where a large result is kept; members only
         failure: how work ends without a result
 
     Owners have these:
@@ -128,6 +129,7 @@ class Roles:
     crashes: str = ""
     max_crashes: str = ""
     result: EventField | None = None
+    stored: EventField | None = None
     failure: Failure | None = None
     phases: tuple[Phase, ...] = ()
     recover: Recovery | None = None

@@ -102,6 +102,7 @@ def _renamed(roles: Roles, names: MachineNames) -> Roles:
         crashes=variable(roles.crashes),
         max_crashes=variable(roles.max_crashes),
         result=dotted(roles.result),
+        stored=dotted(roles.stored),
         failure=failure(roles.failure),
         phases=tuple(
             one._replace(state=names.states.get(one.state, one.state), ends_by=event(one.ends_by))

@@ -25,7 +25,7 @@ __all__ = ["resolve_roles"]
 
 _OF_MEMBERS: Final = (
     *MEMBER_STATES, "begin", "release", "lost", "crash", "retry", "give_up", "requeue", "skip",
-    "attempts", "crashes",
+    "attempts", "crashes", "stored",
 )  # fmt: skip
 _OF_OWNERS: Final = (
     "phases", "recover", "pause", "paused", "resume", "cancel", "variables", "outcomes",
@@ -142,6 +142,9 @@ class _Reader:
 
     def _result(self) -> Iterator[tuple[str, object]]:
         yield "result", self._dotted(str(self.file.result), "json", "result", need=False)
+
+    def _stored(self) -> Iterator[tuple[str, object]]:
+        yield "stored", self._dotted(str(self.file.stored), "json", "stored", need=True, typed=True)
 
     def _crash(self) -> Iterator[tuple[str, object]]:
         yield "crash", self._dotted(str(self.file.crash), "str", "crash", need=False, typed=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from milepost.executors.steps import Steps
     from milepost.executors.stopping import Stop
     from milepost.executors.waiting import wait_until_expired
+    from milepost.worker.beside import Beside
     from milepost.worker.items import NoteWay, WorkItem
     from milepost.worker.rules import Verdict
     from milepost.worker.signals import NOTHING, Later, Nothing, Permanent
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTHING",
     "Backoff",
+    "Beside",
     "CoroutineExecutor",
     "Later",
     "NoteWay",
@@ -45,6 +47,7 @@ __all__ = [
 _HOMES: Final = {
     "NOTHING": "milepost.worker.signals",
     "Backoff": "milepost.executors.retries",
+    "Beside": "milepost.worker.beside",
     "CoroutineExecutor": "milepost.executors.coroutines",
     "Later": "milepost.worker.signals",
     "NoteWay": "milepost.worker.items",

@@ -14,6 +14,7 @@ from milepost.executors.waiting import check_wait
 from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
+from milepost.worker.beside import Beside
 from milepost.worker.rules import error_rules
 
 __all__ = ["check_asked", "functions_of"]
@@ -51,6 +52,7 @@ def check_asked(
     encode: object,
     clock: object,
     stop: object,
+    beside: object,
 ) -> None:
     """Raise ArgumentInvalid or JobIdInvalid for the first parameter of `run` that is none."""
     arguments.instance("manager", manager, StateManager)
@@ -82,19 +84,26 @@ def check_asked(
         arguments.text("owner", owner, least=1)
     arguments.text("takeover", takeover)
     check_wait(wait)
-    if policy is not None:
-        arguments.instance("policy", policy, CheckpointPolicy)
-    if retry is not None:
-        arguments.instance("retry", retry, RetryPolicy)
+    _check_kinds(
+        ("policy", policy, CheckpointPolicy),
+        ("retry", retry, RetryPolicy),
+        ("stop", stop, Stop),
+        ("beside", beside, Beside),
+    )
     error_rules(errors)
     if items is not None:
         arguments.items("items", items)
     if collections is not None:
         for given in arguments.mapping("collections", collections).values():
             arguments.items("collections", given)
-    if stop is not None:
-        arguments.instance("stop", stop, Stop)
     arguments.choice("on_changed", on_changed, _CHANGED)
+
+
+def _check_kinds(*asked: tuple[str, object, type]) -> None:
+    """Raise for what was given and is of another kind: name, what was given, kind."""
+    for name, given, kind in asked:
+        if given is not None:
+            arguments.instance(name, given, kind)
 
 
 def _check_functions(map_fn: object, phases: object, executor: object) -> None:

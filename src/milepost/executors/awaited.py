@@ -26,6 +26,7 @@ from milepost.log.facts import check_job_id
 from milepost.state.checkpoint import CheckpointPolicy
 from milepost.state.manager import StateManager
 from milepost.state.writing.given import ItemList
+from milepost.worker.beside import Beside
 from milepost.worker.rules import Errors
 from milepost.worker.values import Encode
 
@@ -62,6 +63,7 @@ async def run_async(
     encode: Encode | None = None,
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
+    beside: Beside | None = None,
 ) -> RunOutcome:
     """Run a job beside an event loop: as `run`, in a thread of its own, awaited.
 
@@ -125,6 +127,8 @@ async def run_async(
         encode: Gives what JSON has no word for as what it has, as `default` of `json.dumps` does.
         clock: A function that gives seconds that never fall, for tests.
         stop: A handle by which any thread stops the run.
+        beside: Where workers keep results that are large; the log keeps where they are. All in the
+            log, if it is not given.
 
     Returns:
         The phase that the job is in, why the run ended, and how the items differed.
@@ -172,6 +176,7 @@ async def run_async(
         errors=errors,
         encode=encode,
         clock=clock,
+        beside=beside,
     )
     with following(stop or Stop()) as own:
         return await _in_thread(partial(call, stop=own), own, f"milepost-run-{job_id}")

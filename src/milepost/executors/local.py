@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import index
 from signal import Signals
@@ -18,7 +18,7 @@ from milepost.executors.asking import check_asked, functions_of
 from milepost.executors.calls import ExecutorSource
 from milepost.executors.checkpoints import Checkpoints
 from milepost.executors.phases import ReduceFn, SetupFn
-from milepost.executors.resolving import Asked, vocabulary
+from milepost.executors.resolving import Asked, check_beside, vocabulary
 from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import Running
 from milepost.executors.stopping import Stop, Stopping, listening, stop_signals
@@ -37,6 +37,7 @@ from milepost.state.recovery import RecoveryPlan
 from milepost.state.writing.given import ItemList
 from milepost.text.wording import short_repr
 from milepost.worker.attempts import Terms
+from milepost.worker.beside import Beside
 from milepost.worker.rules import Errors, error_rules
 from milepost.worker.values import Encode
 
@@ -118,6 +119,7 @@ def run(
     encode: Encode | None = None,
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
+    beside: Beside | None = None,
 ) -> RunOutcome:
     """Work on the job from where it was left, until it ends, stops or cannot go on.
 
@@ -181,6 +183,8 @@ def run(
         encode: Gives what JSON has no word for as what it has, as `default` of `json.dumps` does.
         clock: A function that gives seconds that never fall, for tests.
         stop: A handle by which any thread stops the run.
+        beside: Where workers keep results that are large; the log keeps where they are. All in the
+            log, if it is not given.
 
     Returns:
         The phase that the job is in, why the run ended, and how the items differed.
@@ -225,12 +229,14 @@ def run(
         encode=encode,
         clock=clock,
         stop=stop,
+        beside=beside,
     )
     asked = Asked(
         map_fn=map_fn, setup_fn=setup_fn, reduce_fn=reduce_fn, phases=phases or {}, retry=retry
     )
     before = manager.get_state(job_id)
     vocabulary(before, asked)
+    check_beside(before, beside)
     terms = Terms(
         most_bytes=manager.limits.value_max_bytes, rules=error_rules(errors), encode=encode
     )
@@ -245,6 +251,8 @@ def run(
         lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock, stopping)
         if lease is None:
             return _not_begun(manager, job_id, stopping)
+        if beside is not None:
+            terms = replace(terms, keeping=manager.keep_beside(job_id, beside, lease=lease))
         calls = traced_calls(tracing)(
             ThreadPoolExecutor if executor is None else executor,
             functions_of(map_fn),

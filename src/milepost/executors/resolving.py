@@ -26,9 +26,11 @@ from milepost.job.state import JobState
 from milepost.machine import Lifecycle, Machine
 from milepost.roles import EventField, Failure, Phase
 from milepost.worker.attempts import MapFn
+from milepost.worker.beside import Beside
 from milepost.worker.outcomes import Fault
+from milepost.worker.places import place_at
 
-__all__ = ["Asked", "vocabulary"]
+__all__ = ["Asked", "check_beside", "vocabulary"]
 
 _RUN = "run"
 
@@ -51,6 +53,19 @@ def vocabulary(state: JobState, asked: Asked) -> Vocabulary:
     needs, ArgumentInvalid for functions and causes that the lifecycle has no place for.
     """
     return _Resolving(state.lifecycle, state.machine, asked).vocabulary()
+
+
+def check_beside(state: JobState, beside: Beside | None) -> None:
+    """Raise RoleAbsent if results are to be kept beside the log, which has no place for that.
+
+    And ExtraAbsent if what leads to that place is not installed.
+    """
+    if beside is None:
+        return
+    for ledger in state.ledgers.values():
+        if ledger.machine.roles.result and not ledger.machine.roles.stored:
+            raise RoleAbsent.at(state.lifecycle, ledger.machine, "stored", "run(beside=…)")
+    place_at(str(beside.url))
 
 
 class _Resolving:
@@ -194,6 +209,7 @@ class _Resolving:
             call=call,
             begin=roles.begin,
             result=roles.result,
+            stored=roles.stored,
             typed=self._typed(machine),
             failing=failing,
             left=left,

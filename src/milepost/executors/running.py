@@ -321,6 +321,8 @@ class Running:
         for ended in turn.recorded:
             if isinstance(ended.outcome, Given):
                 self.done_count += 1
+                if ended.outcome.problem:
+                    self._tell_of_kept(ended.ordinal, ended.outcome.problem)
             elif isinstance(ended.outcome, NotGiven):
                 self._failed(state, ended.ordinal, ended.outcome)
         for ordinal in turn.begun:
@@ -329,6 +331,12 @@ class Running:
             item = work_item(state, words, ordinal)
             self.calls.begin(ordinal, words.call, item, typed=words.typed)
             self._last_begun = ordinal
+
+    def _tell_of_kept(self, ordinal: int, problem: str) -> None:
+        """Say that a large result stands in the log, since it could not be put beside it."""
+        key = self.state.inputs.key(ordinal)
+        told = printable(f"job {self.lease.job_id}, item {key!r}: {problem}")
+        _log.warning("beside: a result was kept in the log instead: %s", told)
 
     def _failed(self, state: JobState, ordinal: int, why: NotGiven) -> None:
         self.failure_count += 1

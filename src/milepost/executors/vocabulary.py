@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 from pyroaring import BitMap
 
 from milepost.items.ledger import bitmap
@@ -103,6 +104,7 @@ class ItemWords:
     call: MapFn | None
     begin: str
     result: EventField | None
+    stored: EventField | None
     typed: bool
     failing: Failing | None
     left: Mapping[Left, str]
@@ -136,6 +138,10 @@ class ItemWords:
         if isinstance(ended, Given):
             assert self.result is not None, "nothing begins without"
             name = self.result.field
+            if ended.stored is not None:
+                assert self.stored is not None, "nothing is kept beside the log without"
+                where = msgspec.to_builtins(ended.stored)
+                return self.result.event, {name: None, self.stored.field: where}
             return self.result.event, {name: ended.value} if name else None
         if isinstance(ended, Left):
             event = self.left.get(ended)

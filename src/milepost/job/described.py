@@ -50,6 +50,11 @@ class DescribedMachine(msgspec.Struct, frozen=True):
         return _field(self.roles.get("result"))
 
     @property
+    def stored(self) -> EventField | None:
+        """The field of that event that says where a large result is kept."""
+        return _field(self.roles.get("stored"))
+
+    @property
     def parts(self) -> Parts:
         """The states by the roles of members that they have."""
         named = [self.named(role) for role in Parts._fields[:_ROLES]]

@@ -17,6 +17,7 @@ from milepost.log.facts import (
     CheckpointTaken,
     Commit,
     Fact,
+    FolderNamed,
     Forked,
     Imported,
     ItemsAdded,
@@ -95,12 +96,12 @@ def apply(state: JobState, fact: Fact) -> JobState:
             return changed(state, rejected_count=state.rejected_count + 1)
         case Repaired():
             return _repaired(state, fact)
-        case JobCreated() | Imported():
-            return _created(state)
+        case JobCreated() | Imported() | FolderNamed():
+            return _as_it_is(state, fact)
 
 
-def _created(state: JobState) -> JobState:
-    if state.seq > 1:
+def _as_it_is(state: JobState, fact: JobCreated | Imported | FolderNamed) -> JobState:
+    if state.seq > 1 and not isinstance(fact, FolderNamed):
         raise ValueError("it belongs to the first commit, and the job exists already")
     return state
 

@@ -17,6 +17,7 @@ __all__ = [
     "Commit",
     "Draft",
     "Fact",
+    "FolderNamed",
     "Forked",
     "Imported",
     "ItemsAdded",
@@ -38,12 +39,13 @@ __all__ = [
     "snapshot_format",
 ]
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The newest version of everything below; raised when a reader of the old could misread the new.
 
 What readers of an older one take as it is meant is still written in that one (`format_of`).
 """
 
+_BESIDE: Final = 4  # since then results may be kept beside the log
 _SEVERAL: Final = 3  # since then there are jobs with several collections
 _BEFORE: Final = 2
 
@@ -244,6 +246,17 @@ class Repaired(_Fact, tag="repaired", frozen=True):
     reason: str
 
 
+@short_repr
+class FolderNamed(_Fact, tag="folder", frozen=True):
+    """From here on results of the job may be kept at `url`, and beside the log.
+
+    It says where to look for what is to be deleted with the job; a fork has it too, since its
+    results may be there. It changes nothing else.
+    """
+
+    url: str
+
+
 Fact: TypeAlias = (
     JobCreated
     | JobFired
@@ -259,6 +272,7 @@ Fact: TypeAlias = (
     | Imported
     | WriteRejected
     | Repaired
+    | FolderNamed
 )
 
 
@@ -272,10 +286,13 @@ class Draft(msgspec.Struct, frozen=True):
 
 def format_of(facts: Iterable[Fact]) -> int:
     """The oldest format whose readers take `facts` for what they are."""
+    found = _BEFORE
     for fact in facts:
+        if type(fact) is FolderNamed:
+            return _BESIDE
         if type(fact) is MembersAdded:
-            return _SEVERAL
-    return _BEFORE
+            found = _SEVERAL
+    return found
 
 
 def snapshot_format(*, several: bool) -> int:

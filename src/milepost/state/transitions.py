@@ -12,6 +12,7 @@ from pyroaring import BitMap
 
 from milepost import arguments
 from milepost.errors import (
+    ArgumentInvalid,
     CodecAbsent,
     ItemAbsent,
     PayloadInvalid,
@@ -26,8 +27,8 @@ from milepost.job.state import JobState
 from milepost.log.codec import as_json, encode_variables, value_digest
 from milepost.log.facts import Draft, ItemsFired, JobFired, WriteRejected
 from milepost.log.payloads import PayloadCodec, digest_key
-from milepost.machine import Machine, Payload, Values
-from milepost.roles import EventField
+from milepost.machine import Field, Machine, Payload, Values
+from milepost.roles import Roles
 from milepost.state.limits import Limits, check_value
 from milepost.state.reading.locating import Locator
 from milepost.state.reading.outline import Outline
@@ -35,6 +36,7 @@ from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr, shown
+from milepost.worker.beside import Stored, as_stored
 from milepost.worker.values import Encoded, encode_value
 
 __all__ = [
@@ -253,25 +255,24 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
     if not role.field:
         # with nothing in it that could differ it is the same; else the table decides
         return not state.ledger_of(ordinal).machine.event_specs[role.event].fields
-    wanted = _field(checked.readable, checked.body, role.field)
-    recorded = _pending(moment, ordinal, role)
+    key = digest_key(moment.log.payloads)
+    wanted = _digest(state.roles_of(ordinal), checked.readable, checked.body, key)
+    recorded = _pending(moment, ordinal, state.roles_of(ordinal), key)
     if recorded is None:
         # what others add to this commit has no row yet, so the log is read as of the one before
         log, before = moment.log, moment.committed
         reader = ResultReader(log.reader, log.entry, before, log.url, log.payloads, locator)
-        recorded = reader.encoded(ordinal)
+        recorded = reader.digest(ordinal)
     if recorded is None:
         return False
-    key = digest_key(moment.log.payloads)
-    digests = value_digest(recorded, key), value_digest(wanted, key)
-    if digests[0] == digests[1]:
+    if recorded == wanted:
         return True
     raise RefusedWithRecord(
         RecordConflict(
             job_id=state.id,
             item=state.inputs.key(ordinal),
-            recorded_digest=digests[0],
-            digest=digests[1],
+            recorded_digest=recorded,
+            digest=wanted,
         ),
         Draft(
             fact=WriteRejected(
@@ -286,23 +287,30 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
     )
 
 
-def _pending(moment: Moment, ordinal: int, role: EventField) -> bytes | None:
-    """The result of the item that others record in this commit, None if they do not."""
+def _pending(moment: Moment, ordinal: int, roles: Roles, key: bytes) -> str | None:
+    """The digest of the result that others record of the item in this commit, None if none."""
+    assert roles.result is not None, "a result was recorded"
     for fact, body in reversed([(draft.fact, draft.body) for draft in moment.pending]):
-        if not isinstance(fact, ItemsFired) or fact.event != role.event:
+        if not isinstance(fact, ItemsFired) or fact.event != roles.result.event:
             continue
         if ordinal in fact.ordinals:
             at = fact.ordinals.index(ordinal)
             readable = fact.payloads[at] if fact.payloads else {}
-            return _field(readable, body[at] if isinstance(body, list) else None, role.field)
+            return _digest(roles, readable, body[at] if isinstance(body, list) else None, key)
     return None
 
 
-def _field(readable: Values, body: Mapping[str, msgspec.Raw] | None, name: str) -> bytes:
-    """One field of a payload as JSON, whether guards may read it or not."""
+def _digest(
+    roles: Roles, readable: Values, body: Mapping[str, msgspec.Raw] | None, key: bytes
+) -> str:
+    """The digest of the result in a payload, whether it stands there or beside the log."""
+    assert roles.result is not None, "it is the payload of a result"
+    name = roles.result.field
     if name in readable:
-        return encode_value(readable[name], name)
-    return bytes((body or {})[name])
+        return value_digest(encode_value(readable[name], name), key)
+    if roles.stored is not None and body and roles.stored.field in body:
+        return msgspec.json.decode(body[roles.stored.field], type=Stored).digest
+    return value_digest(bytes((body or {})[name]), key)
 
 
 def _rejection(moment: Moment, wanted: Wanted) -> tuple[str, list[int]]:
@@ -375,6 +383,7 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
     payload = machine.payload(event, request.payload)
     readable: dict[str, Any] = {}
     body: dict[str, msgspec.Raw] = {}
+    stored = machine.roles.stored
     for part in machine.event_specs[event].fields if payload else ():
         name = part.name
         value = payload[name]
@@ -382,19 +391,44 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
             readable[name] = value
         elif (event, name) in variables:
             readable[name] = _variables(machine, event, name, value, limits)
-        else:
-            try:
-                encoded = _encoded(value, part.type, name)
-            except ValueInvalid as error:
-                error.what = _named(request, name)
-                raise
-            if len(encoded) > limits.value_told_bytes:
-                check_value(limits, partial(_named, request, name), encoded)
-            body[name] = msgspec.Raw(encoded)
+        elif stored is None or stored != (event, name):
+            body[name] = _encoded(request, part, value, limits)
+        elif value is not None:  # what is left out takes no room
+            body[name] = _reference(machine, event, name, payload)
     return _Checked(request, readable, body or None, collection)
 
 
-def _encoded(value: object, kind: str, name: str) -> bytes:
+def _encoded(request: Request, part: Field, value: object, limits: Limits) -> msgspec.Raw:
+    """A field of a payload as JSON. Raises ValueInvalid, and TooLarge beyond `limits`."""
+    name = part.name
+    try:
+        encoded = _json(value, part.type, name)
+    except ValueInvalid as error:
+        error.what = _named(request, name)
+        raise
+    if len(encoded) > limits.value_told_bytes:
+        check_value(limits, partial(_named, request, name), encoded)
+    return msgspec.Raw(encoded)
+
+
+def _reference(machine: Machine, event: str, field: str, payload: Values) -> msgspec.Raw:
+    """Where a result is kept beside the log, as JSON. Raises PayloadInvalid if it says no such."""
+    result, value = machine.roles.result, payload[field]
+    if result is not None and payload.get(result.field) is not None:
+        problem = f"'{result.field}' is null where '{field}' says where the result is kept"
+        raise PayloadInvalid(machine=machine.name, event=event, problem=problem)
+    try:
+        return msgspec.Raw(msgspec.json.encode(as_stored(value)))
+    except (ValueError, ArgumentInvalid) as error:
+        raise PayloadInvalid(
+            machine=machine.name,
+            event=event,
+            problem=f"field '{field}' says where a result is kept, and {shown(value)} does not:"
+            f" {error}",
+        ) from error
+
+
+def _json(value: object, kind: str, name: str) -> bytes:
     """The JSON of the `value` of a field of type `kind`. Raises ValueInvalid."""
     if type(value) is Encoded:  # on the worker of a run
         return value.json

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from milepost.errors import ValueInvalid
+from milepost.worker.beside import REFERENCE_BYTES, Keeping
 from milepost.worker.failures import failure_of, judged
 from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Deferred, Given, Outcome, Timed, Unfit
@@ -41,12 +42,14 @@ _GENERATES = "map_fn gave a generator: return one result for an item, a list of 
 class Terms:
     """What holds for all calls of one run: how large a result may be, and what is made of errors.
 
-    `most_bytes` bounds a result as JSON. `encode` gives what JSON has no word for.
+    `most_bytes` bounds a result as JSON. `encode` gives what JSON has no word for. `keeping` says
+    where results of items go that are large; None for the log.
     """
 
     most_bytes: int
     rules: ErrorRules = field(default_factory=lambda: error_rules(None))
     encode: Encode | None = None
+    keeping: Keeping | None = None
 
 
 def attempt(function: MapFn, item: WorkItem, terms: Terms, *, typed: bool) -> Timed:
@@ -101,14 +104,34 @@ def checked(value: object, what: str, terms: Terms, *, typed: bool) -> Given:
     return Given(value=plain, size_bytes=len(encoded))
 
 
+def _kept(encoded: bytes, keeping: Keeping, terms: Terms) -> Given:
+    """A large result, written beside the log.
+
+    What cannot be written there, and may stand in the log, stands there: it was paid for. Raises
+    OSError where it can be in neither.
+    """
+    try:
+        stored = keeping.keep(encoded)
+    except Exception as error:  # whatever storage and codecs raise
+        if len(encoded) > terms.most_bytes:
+            raise OSError(f"the result cannot be kept beside the log: {error}") from error
+        problem = f"{type(error).__name__}: {error}"
+        return Given(value=Encoded(encoded), size_bytes=len(encoded), problem=problem)
+    return Given(value=None, size_bytes=REFERENCE_BYTES, stored=stored)
+
+
 def _result(value: object, terms: Terms, *, typed: bool) -> Outcome | Unfit:
     """What a call gave, or why that cannot be kept: another call would give it again."""
     try:
         if typed:
             return checked(value, "the result", terms, typed=typed)
         encoded = encode_value(value, "the result", terms.encode)
+        if terms.keeping is not None and len(encoded) > terms.keeping.above_bytes:
+            return _kept(encoded, terms.keeping, terms)
         check_size(encoded, "the result", terms.most_bytes)
         return Given(value=Encoded(encoded), size_bytes=len(encoded))
+    except OSError as error:
+        return failure_of(error)
     except ValueInvalid as error:
         if isawaitable(value):
             close = getattr(value, "close", None) or getattr(value, "cancel", None)

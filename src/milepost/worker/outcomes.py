@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from milepost.text.wording import short_repr
+from milepost.worker.beside import Stored
 from milepost.worker.signals import NOTHING, Nothing
 
 __all__ = ["Deferred", "Fault", "Given", "NotGiven", "Outcome", "Timed", "Unfit"]
@@ -23,13 +24,17 @@ class Fault(Enum):
 
 @short_repr
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """The call gave `value`, which takes `size_bytes` as JSON.
+    """The call gave `value`, which takes `size_bytes` as JSON in the log.
 
-    It is `Encoded` where it may be any JSON, and plain where it has to be of one type.
+    It is `Encoded` where it may be any JSON, and plain where it has to be of one type. Of a result
+    that was written beside the log, `stored` says where, and `value` is None; `problem` says why
+    one that is large was not.
     """
 
     value: Any  # Any: Encoded, or what the lifecycle wants
     size_bytes: int
+    stored: Stored | None = None
+    problem: str = ""
 
 
 @short_repr

@@ -10,7 +10,12 @@ from milepost_codegen.checks.roles.attempts import (
     check_taken,
 )
 from milepost_codegen.checks.roles.decisions import check_decisions
-from milepost_codegen.checks.roles.events import check_counters, check_events, check_payloads
+from milepost_codegen.checks.roles.events import (
+    check_counters,
+    check_events,
+    check_payloads,
+    check_stored,
+)
 from milepost_codegen.checks.roles.owners import check_owner
 from milepost_codegen.checks.roles.states import check_states
 from milepost_codegen.checks.roles.subject import Subject
@@ -52,6 +57,7 @@ def check_roles(resolution: Resolution, findings: Findings) -> None:
             check_recovery(subject, sound)
             continue
         check_counters(subject)
+        check_stored(subject)
         if name in sound:
             check_attempts(subject)
             check_decisions(subject)

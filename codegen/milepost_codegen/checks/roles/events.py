@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from milepost_codegen.checks.roles.subject import Subject
 
-__all__ = ["check_counters", "check_events", "check_payloads"]
+__all__ = ["check_counters", "check_events", "check_payloads", "check_stored"]
 
 _ALIKE: Final = (
     frozenset({"release", "lost", "crash"}),
@@ -102,6 +102,30 @@ def check_payloads(subject: Subject) -> None:
                 f"'{name}' needs {listed(needed)}, which nobody gives when it is sent as '{role}'",
                 "give the fields a default, or name another event",
             )
+
+
+def check_stored(subject: Subject) -> None:
+    """Report a place of large results that is not beside that of the others."""
+    stored, result = subject.roles.stored, subject.roles.result
+    if stored is None:
+        return
+    if result is None or result.event != stored.event or result.field in ("", stored.field):
+        subject.report(
+            "E703",
+            "stored",
+            f"'{stored.event}.{stored.field}' is no other field of the event of 'result'",
+            "name a second field (json) of that event",
+        )
+        return
+    events = {event.name: event for event in subject.machine.events}
+    fields = {field.name: field for field in events[stored.event].fields}
+    if fields[stored.field].required:
+        subject.report(
+            "E711",
+            "stored",
+            f"'{stored.event}' needs '{stored.field}', which only a large result has",
+            "give the field the default null",
+        )
 
 
 def check_counters(subject: Subject) -> None:

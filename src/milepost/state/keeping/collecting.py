@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from milepost.log.rows import Erased
+from milepost.state.keeping.objects import clear_folders
 from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.observing import Observer
 from milepost.stores.protocol import Writer
+from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
 
 __all__ = ["BATCH_ROWS", "Collected", "PassedOver", "collect", "pause"]
@@ -45,7 +47,8 @@ class Collected:
     """The work of one collector.
 
     `deleted` are the ids of the jobs that it took away, `finished` those whose deletion another
-    had begun. `rows` and `freed_bytes` count what it took off the store, of both and of
+    had begun. `objects` counts what they had kept
+    beside their logs. `rows` and `freed_bytes` count what it took off the store, of both and of
     `checkpoints`; the file is no smaller until it is vacuumed.
     """
 
@@ -56,6 +59,7 @@ class Collected:
     rows: int
     freed_bytes: int
     tombstones: int
+    objects: int = 0
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class _Tally:
     rows: int = 0
     freed_bytes: int = 0
     tombstones: int = 0
+    objects: int = 0
 
 
 def pause() -> None:
@@ -94,11 +99,11 @@ def collect(
         raise ValueError(f"batch_rows is {batch_rows}: use 1 or more")
     done = _Tally()
     for tombstone in plan.left:
-        _erase(loader, tombstone.number, done, batch_rows, rest)
-        done.finished.append(tombstone.job_id)
+        if _erase(loader, tombstone.number, tombstone.job_id, done, batch_rows, rest):
+            done.finished.append(tombstone.job_id)
     for verdict in plan.verdicts:
         if verdict.goes and _bury(loader, observer, plan, verdict, done):
-            _erase(loader, verdict.number, done, batch_rows, rest)
+            _erase(loader, verdict.number, verdict.job_id, done, batch_rows, rest)
         elif verdict.checkpoints:
             _thin(loader, observer, plan, verdict, done)
     _forget(loader, observer, plan, done, batch_rows, rest)
@@ -110,6 +115,7 @@ def collect(
         rows=done.rows,
         freed_bytes=done.freed_bytes,
         tombstones=done.tombstones,
+        objects=done.objects,
     )
 
 
@@ -165,9 +171,24 @@ def _again(
 
 
 def _erase(
-    loader: Loader, number: int, done: _Tally, batch_rows: int, rest: Callable[[], None]
-) -> None:
-    """The second act: the rows of a job that is buried, in as many commits as it takes."""
+    loader: Loader,
+    number: int,
+    job_id: str,
+    done: _Tally,
+    batch_rows: int,
+    rest: Callable[[], None],
+) -> bool:
+    """The second act: what a job that is buried kept beside its log, and its rows.
+
+    The rows go in as many commits as it takes. False if they stay until what they point to can be
+    taken away.
+    """
+    count, problem = clear_folders(loader, number, job_id)
+    done.objects += count
+    if problem:
+        _log.warning("job %s: %s", job_id, printable(problem))
+        done.passed_over.append(PassedOver(job_id, problem))
+        return False
     part = Erased(0, 0, done=False)
     while not part.done:
         rest()
@@ -175,6 +196,7 @@ def _erase(
             part = writer.erase(number, batch_rows, _BATCH_BYTES)
         done.rows += part.rows
         done.freed_bytes += part.size_bytes
+    return True
 
 
 def _forget(

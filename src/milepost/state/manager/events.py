@@ -15,6 +15,7 @@ from milepost.log.facts import check_job_id
 from milepost.machine import Payload, Values
 from milepost.process.forks import here
 from milepost.state.manager.core import Core
+from milepost.state.reading.folders import family, folder_for, folders_named
 from milepost.state.transitions import (
     ItemEvent,
     JobEvent,
@@ -28,7 +29,9 @@ from milepost.state.transitions import (
 )
 from milepost.state.writing import lease as leases
 from milepost.state.writing.append import Decision
+from milepost.state.writing.beside import name_folder
 from milepost.state.writing.lease import Lease
+from milepost.worker.beside import Beside, Keeping
 
 __all__ = ["Events"]
 
@@ -253,6 +256,36 @@ class Events(Core):
                     del self._leases[job_id]
                 with suppress(JobAbsent):  # there is nothing to give back any more
                     self._append(job_id, leases.release(lease))
+
+    def keep_beside(self, job_id: str, beside: Beside, *, lease: Lease | None = None) -> Keeping:
+        """The folder for large results of the job, beside its log, as its workers need it.
+
+        The log names the folder from here on, so that it is deleted with the job. For executors:
+        what a worker has written becomes the item's result once it is recorded, in the field of the
+        role `stored`.
+
+        Args:
+            job_id: The job.
+            beside: The place, and from which size on.
+            lease: The lease to write under; the one that this manager holds, if it is not given.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            LeaseLost: The lease is not the job's any more.
+            LeaseHeld: Another executor holds the job.
+
+        Cost:
+            One pass over the heads of the log, and a commit where the folder is new.
+        """
+        arguments.instance("beside", beside, Beside)
+        with self._job_log(job_id) as log:
+            number = log.number
+            base = str(beside.url)
+            url = folder_for(base, log.job_id, family(log.reader, number))
+            named = url in set(folders_named(log.reader, log.entry, log.url))
+        if not named:
+            self._append(job_id, name_folder(url, self._lease_for(job_id, lease)))
+        return Keeping(folder=url, above_bytes=beside.above_bytes, codec=self._loader.payloads)
 
     def _decision(self, write: Write) -> Decision:
         arguments.flag("operator", write.operator)

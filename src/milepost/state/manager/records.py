@@ -18,7 +18,7 @@ from milepost.state.reading.history import StateEvent, history
 from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline
 from milepost.state.reading.passages import Passages
-from milepost.state.reading.recorded import fields_of, recorded
+from milepost.state.reading.recorded import fields_of, recorded, stored_of
 from milepost.state.reading.results import Order, RecordedResult
 from milepost.state.reading.travel import StateDiff
 from milepost.state.transitions import item_ordinal, named_item
@@ -26,6 +26,7 @@ from milepost.state.writing.describing import describe
 from milepost.state.writing.forking import fork
 from milepost.state.writing.lease import Holding, holding
 from milepost.state.writing.new_jobs import phase_entered
+from milepost.worker.beside import Stored, fetched
 
 __all__ = ["Records"]
 
@@ -233,6 +234,8 @@ class Records(Core):
             LifecycleChanged: Nothing tells which events carry results.
             ItemAbsent: The job has no such item.
             JobReplaced: The job was deleted meanwhile, and another has its id.
+            StoredResultAbsent: A result is kept beside the log and cannot be had from there.
+            StoredResultDamaged: A result is kept beside the log and is not what was written.
 
         Cost:
             The heads that no result was looked for in before, and the bodies that hold results,
@@ -248,6 +251,7 @@ class Records(Core):
         keys: Iterable[str] | None = None,
         ordinals: Iterable[int] | None = None,
         order: Order = "items",
+        fetch: bool = True,
     ) -> Iterator[RecordedResult]:
         """The result of every item that is done, with the commit that recorded it.
 
@@ -259,6 +263,8 @@ class Records(Core):
             ordinals: Only the items at these positions.
             order: In item order, or `"recorded"`: in the order of recording, which keeps nothing
                 in memory.
+            fetch: Read results that are kept beside the log. Without, their value is None, and
+                `stored` says where they are, as it does in any case.
 
         Raises:
             JobAbsent: The store has no such job.
@@ -271,10 +277,11 @@ class Records(Core):
             As `results`.
         """
         named = _named(keys, ordinals, order)
-        return self._streamed_records(self._meet(job_id), named, order)
+        arguments.flag("fetch", fetch)
+        return self._streamed_records(self._meet(job_id), named, order, fetch=fetch)
 
     def _streamed_records(
-        self, job_id: str, named: list[str | int] | None, order: Order
+        self, job_id: str, named: list[str | int] | None, order: Order, *, fetch: bool
     ) -> Iterator[RecordedResult]:
         with self._job_log(job_id) as log:
             job, state = log.entry, self._newest(log)
@@ -283,23 +290,29 @@ class Records(Core):
             wanted = bitmap(item_ordinal(state, item) for item in named)
         passages = Passages(self._loader, job, state)
         results = self._result_reader(passages, job, state)
-        inputs = state.inputs
+        inputs, codec = state.inputs, self._loader.payloads
         for batch in passages.batches(results.recorded(wanted, order, "recorded_results()")):
             for ordinal, (value, seq, at_us) in batch:
                 ledger = state.ledger_of(ordinal)
                 name, context = ledger.member(ordinal)
                 attempts = context.get(ledger.machine.roles.attempts)
                 key, at = inputs.key(ordinal), instant(at_us)
-                yield RecordedResult(key, ordinal, name, attempts, value, at, seq)
+                stored = value if isinstance(value, Stored) else None
+                result = value
+                if stored is not None:
+                    result = fetched(stored, codec, job_id, key) if fetch else None
+                yield RecordedResult(key, ordinal, name, attempts, result, at, seq, stored)
 
     def _streamed(
         self, job_id: str, named: list[str | int] | None, order: Order
     ) -> Iterator[tuple[str, Any]]:  # Any: JSON
         with self._job_log(job_id) as log:
             job, state = log.entry, self._outlined(log)
-            fields = None
+            fields = kept = None
             if isinstance(state, Outline):
-                fields = fields_of(Names(self._loader, log.reader), state, self._loader.tables)
+                names = Names(self._loader, log.reader)
+                fields = fields_of(names, state, self._loader.tables)
+                kept = stored_of(names, state)
         wanted = None
         if named is not None:
             wanted = bitmap(item_ordinal(state, item) for item in named)
@@ -308,12 +321,18 @@ class Records(Core):
             results = self._result_reader(passages, job, state).results(wanted, order)
         else:
             assert fields is not None, "an outline comes with them"
+            assert kept is not None, "as above"
             codec, url, last = self._loader.payloads, self._store.url, order == "recorded"
-            results = recorded(passages, job, state, fields, url, codec, wanted, as_recorded=last)
-        inputs = state.inputs
+            results = recorded(
+                passages, job, state, fields, url, codec, wanted, as_recorded=last, stored=kept
+            )
+        inputs, codec = state.inputs, self._loader.payloads
         for batch in passages.batches(results):
             for ordinal, result in batch:
-                yield inputs.key(ordinal), result
+                key = inputs.key(ordinal)
+                if type(result) is Stored:
+                    result = fetched(result, codec, job_id, key)  # noqa: PLW2901 the same result
+                yield key, result
 
     def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
         """The result of one item.
@@ -330,14 +349,22 @@ class Records(Core):
             RoleAbsent: The lifecycle records no results.
             ItemAbsent: The job has no such item.
             ResultAbsent: The item has no result. It is a KeyError.
+            StoredResultAbsent: It is kept beside the log and cannot be had from there.
+            StoredResultDamaged: It is kept beside the log and is not what was written.
 
         Cost:
-            The heads that no result was looked for in before, and one body.
+            The heads that no result was looked for in before, and one body; what is kept beside the
+                log is read from there.
         """
         item = named_item(item)
         with self._job_log(job_id) as log:
             results = self._results(log)
-            return results.result(item_ordinal(results.state, item))
+            ordinal = item_ordinal(results.state, item)
+            result = results.result(ordinal)
+        if isinstance(result, Stored):
+            key = results.state.inputs.key(ordinal)
+            return fetched(result, self._loader.payloads, job_id, key)
+        return result
 
     def result(self, job_id: str) -> Any:  # Any: JSON
         """The result of the job as a whole.

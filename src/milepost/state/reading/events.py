@@ -17,6 +17,7 @@ from milepost.items.ledger import bitmap
 from milepost.log.facts import (
     CheckpointTaken,
     Fact,
+    FolderNamed,
     Forked,
     Imported,
     ItemsAdded,
@@ -44,6 +45,7 @@ Kind: TypeAlias = Literal[
     "items",
     "lease",
     "released",
+    "folder",
     "checkpoint",
     "rewound",
     "migrated",
@@ -59,6 +61,7 @@ Told: TypeAlias = (
     | MembersAdded
     | LeaseTaken
     | LeaseReleased
+    | FolderNamed
     | CheckpointTaken
     | Rewound
     | Migrated
@@ -140,8 +143,8 @@ def told(fact: Told, version: int) -> tuple[Kind, dict[str, Any]]:
             return "added", {**added, "fingerprint": fact.fingerprint}
         case LeaseTaken():
             return "lease", {"owner": fact.owner, "reason": fact.reason}
-        case LeaseReleased():
-            return "released", {"owner": fact.owner}
+        case LeaseReleased() | FolderNamed():
+            return _named(fact)
         case CheckpointTaken():
             payload = {"seq": fact.seq, "reason": fact.reason, "digest": fact.digest}
             return "checkpoint", payload
@@ -168,3 +171,9 @@ def told(fact: Told, version: int) -> tuple[Kind, dict[str, Any]]:
                 "reason": fact.reason,
             }
             return "repaired", payload
+
+
+def _named(fact: LeaseReleased | FolderNamed) -> tuple[Kind, dict[str, Any]]:
+    if isinstance(fact, FolderNamed):
+        return "folder", {"url": fact.url}
+    return "released", {"owner": fact.owner}

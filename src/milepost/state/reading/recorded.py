@@ -22,7 +22,7 @@ from milepost.state.reading.outline import Outline
 from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 
-__all__ = ["Fields", "fields_of", "recorded"]
+__all__ = ["Fields", "fields_of", "recorded", "stored_of"]
 
 Fields: TypeAlias = Callable[[int, int], EventField | None]
 """The event and field of a result, by the commit that is read and the item that it is of."""
@@ -61,6 +61,23 @@ def fields_of(names: Names, stands: Outline, tables: Catalogue) -> Fields:
     return field_of
 
 
+def stored_of(names: Names, stands: Outline) -> Fields:
+    """Which fields say where a result is kept beside the log, by the version that wrote them."""
+    told = {one.digest: names.meaning(one.digest) for _, one in stands.versions}
+    fields = {
+        digest: {name: machine.stored for name, machine in one.collections.items()}
+        for digest, one in told.items()
+        if one is not None
+    }
+
+    def field_of(seq: int, ordinal: int) -> EventField | None:
+        of_version = fields.get(stands.version_at(seq).digest, {})
+        name = stands.collection_of(ordinal)
+        return of_version.get(name) if name else next(iter(of_version.values()), None)
+
+    return field_of
+
+
 def recorded(
     rows: Rows,
     job: StoredJob,
@@ -71,6 +88,7 @@ def recorded(
     wanted: BitMap | None,
     *,
     as_recorded: bool,
+    stored: Fields,
 ) -> Generator[tuple[int, Any]]:  # Any: JSON
     """Ordinal and newest result of each item that has one no rewind undid, of those `wanted`.
 
@@ -90,7 +108,7 @@ def recorded(
     if as_recorded:
         order = iter(sorted(asked, key=lambda ordinal: seqs[ordinal]))
     yield from in_order(
-        order, seqs, lambda seq: _in(rows, job, seq, asked, field_of, url, payloads)
+        order, seqs, lambda seq: _in(rows, job, seq, asked, field_of, stored, url, payloads)
     )
 
 
@@ -108,6 +126,7 @@ def _in(
     seq: int,
     asked: BitMap,
     field_of: Fields,
+    stored: Fields,
     url: str,
     payloads: PayloadCodec | None,
 ) -> dict[int, Any]:
@@ -124,6 +143,15 @@ def _in(
             for ordinal, readable, opaque in payloads_of(fact, given):
                 if ordinal in asked:
                     # nothing that the store tells of a lifecycle is believed beyond its form
-                    found[ordinal] = result_value(result, readable, {result.field: None, **opaque})
+                    brought = {result.field: None, **opaque}
+                    try:
+                        value = result_value(result, readable, brought, stored(seq, ordinal))
+                    except ValueError as error:
+                        problem = f"what it says of a result that is kept beside it: {error}"
+                        job_id = job.job_id
+                        raise LogCorrupt(
+                            url=url, job_id=job_id, seq=seq, problem=problem
+                        ) from error
+                    found[ordinal] = value
         return found
     raise LogCorrupt(url=url, job_id=job.job_id, seq=seq, problem="it was there and is missing")

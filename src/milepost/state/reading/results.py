@@ -13,10 +13,17 @@ from milepost.clock import instant
 from milepost.errors import CodecAbsent, LogCorrupt, ResultAbsent, RoleAbsent
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.log.codec import chain_start, decode_body, decode_commit, decode_facts
+from milepost.log.codec import (
+    chain_start,
+    decode_body,
+    decode_commit,
+    decode_facts,
+    value_digest,
+)
 from milepost.log.facts import Fact, ItemsFired, JobFired
-from milepost.log.payloads import PayloadCodec
+from milepost.log.payloads import PayloadCodec, digest_key
 from milepost.log.rows import Row, StoredJob
+from milepost.machine import Values
 from milepost.roles import EventField, Roles
 from milepost.state.reading.failures import Failure, details_of
 from milepost.state.reading.hands import Hands
@@ -25,6 +32,7 @@ from milepost.state.reading.meaning import Meaning, fails_by, lost_cause, why_of
 from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 from milepost.text.wording import short_repr
+from milepost.worker.beside import Stored
 
 __all__ = ["Order", "Recorded", "RecordedResult", "ResultReader"]
 
@@ -48,6 +56,7 @@ class RecordedResult(NamedTuple):
     """The result of an item, and how it came: commit `seq`, written at `at`, says so.
 
     `state` is where the item is, `attempts` how many it used up; None where nothing counts them.
+    `stored` says where a result is that is kept beside the log.
     """
 
     key: str
@@ -57,6 +66,7 @@ class RecordedResult(NamedTuple):
     result: Any  # Any: JSON
     at: datetime
     seq: int
+    stored: Stored | None = None
 
 
 class ResultReader:
@@ -89,15 +99,21 @@ class ResultReader:
         """The state as of which is read."""
         return self._state
 
-    def encoded(self, ordinal: int) -> bytes | None:
-        """The result of one item as JSON, None if it has none."""
+    def digest(self, ordinal: int) -> str | None:
+        """The digest of the result of one item, by which results are compared; None if it has none.
+
+        Nothing is read for it of a result that is kept beside the log.
+        """
         try:
-            return msgspec.json.encode(self.result(ordinal))
+            value = self.result(ordinal)
         except ResultAbsent:
             return None
+        if isinstance(value, Stored):
+            return value.digest
+        return value_digest(msgspec.json.encode(value), digest_key(self._payloads))
 
     def result(self, ordinal: int) -> Any:  # Any: JSON
-        """The result of one item. Decodes one body.
+        """The result of one item, a Stored if it is kept beside the log. Decodes one body.
 
         Raises ResultAbsent if it has none, RoleAbsent where its lifecycle has no results.
         """
@@ -116,6 +132,8 @@ class ResultReader:
         self, wanted: BitMap | None = None, order: Order = "items"
     ) -> Generator[tuple[int, Any]]:  # Any: JSON
         """Ordinal and result of every item that is done, of those `wanted`.
+
+        A result that is kept beside the log is given as a Stored.
 
         An item that came to be done otherwise than by its own result event is left out: its owner
         sent the event, or another event leads there.
@@ -296,9 +314,21 @@ class ResultReader:
                 assert isinstance(fact, ItemsFired), "no other has results"
                 for ordinal, readable, opaque in payloads_of(fact, body):
                     if ordinal in members:
-                        value = result_value(result, readable, opaque)
+                        value = self._value(told, fact, result, readable, opaque)
                         found[ordinal] = Recorded(value, seq, at_us)
         return found
+
+    def _value(
+        self, told: Told, fact: ItemsFired, result: EventField, readable: Values, opaque: Values
+    ) -> Any:
+        stored = self._meaning.of_items(fact, told.version).stored
+        try:
+            return result_value(result, readable, opaque, stored)
+        except ValueError as error:
+            problem = f"what it says of a result that is kept beside it is none: {error}"
+            raise LogCorrupt(
+                url=self._url, job_id=self._job.job_id, seq=told.row.seq, problem=problem
+            ) from error
 
     def _bodies(self, told: Told) -> list[Any]:
         """The bodies of one commit, one a fact, None where a fact has none."""

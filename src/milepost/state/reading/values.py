@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from milepost.log.facts import ItemsFired
 from milepost.machine import Values
 from milepost.roles import EventField
+from milepost.worker.beside import as_stored
 
 __all__ = ["in_order", "payloads_of", "result_value"]
 
@@ -32,10 +33,18 @@ def payloads_of(fact: ItemsFired, body: Sequence[Any] | None) -> Iterator[tuple[
         yield ordinal, plain, more or _NOTHING
 
 
-def result_value(role: EventField, readable: Values, opaque: Values) -> Any:  # Any: JSON
-    """The result that an event brought, from both parts of its payload; None without a field."""
+def result_value(
+    role: EventField, readable: Values, opaque: Values, stored: EventField | None = None
+) -> Any:  # Any: JSON, or Stored
+    """The result that an event brought, from both parts of its payload; None without a field.
+
+    It is a Stored where the field of the role `stored` says that it is kept beside the log. Raises
+    ValueError if that says nothing that can be followed.
+    """
     if not role.field:
         return None
+    if stored is not None and opaque.get(stored.field) is not None:
+        return as_stored(opaque[stored.field])
     return readable[role.field] if role.field in readable else opaque[role.field]
 
 
