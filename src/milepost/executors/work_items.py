@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from milepost.executors.vocabulary import ItemWords
+from milepost.items.ledger import Ledger
 from milepost.job.state import JobState
 from milepost.worker.items import WorkItem
 
 __all__ = ["work_item"]
 
-_KEY_BYTES = 16
-
 
 def work_item(state: JobState, words: ItemWords, ordinal: int) -> WorkItem:
     """The item, of which `state` says that it has begun. O(cells).
 
-    Its idempotency key is of the job and when it was created, and of the item: an attempt more
-    does not change it.
+    Its identity is of the job and when it was created, and of the item: an attempt more does not
+    change it, and no other job has it, not even one of the same id in another store.
     """
-    _, context = state.ledgers[words.collection].member(ordinal)
-    job = f"{state.id} {state.number} {state.created_at_us}"
-    same = f"{job} {ordinal}"
+    attempt = 0
+    if words.attempts:
+        attempt = _value(state.ledgers[words.collection], ordinal, words.attempts)
+    inputs = state.inputs
     return WorkItem(
-        key=state.inputs.key(ordinal),
-        value=state.inputs.value(ordinal),
+        key=inputs.key(ordinal),
+        value=inputs.value(ordinal),
         job_id=state.id,
-        attempt=context[words.attempts] if words.attempts else 0,
-        idempotency_key=blake2b(same.encode(), digest_size=_KEY_BYTES).hexdigest(),
-        token=f"{job} {ordinal} {state.fence} {state.seq}",
+        attempt=attempt,
+        identity=f"{state.id} {state.number} {state.created_at_us} {ordinal}",
+        begun=f"{state.fence} {state.seq}",
     )
+
+
+def _value(ledger: Ledger, ordinal: int, name: str) -> int:
+    """The variable of one member; its whole context is not put together for it."""
+    place = ledger.machine.owned.index(name)
+    for (_, values), members in ledger.cells.items():
+        if ordinal in members:
+            count: int = values[place]
+            return count
+    raise KeyError(ordinal)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from hashlib import blake2b
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -12,6 +13,8 @@ from milepost.text.wording import short_repr
 from milepost.worker.values import plain_value
 
 __all__ = ["Item", "NoteWay", "WorkItem"]
+
+_KEY_BYTES: Final = 16
 
 
 @short_repr
@@ -43,22 +46,34 @@ class WorkItem(Item, frozen=True, kw_only=True):
         value: Its value: JSON.
         job_id: The job that it is of.
         attempt: Which attempt this is, counted from 1. 0 where the job's lifecycle counts none.
-        idempotency_key: A text of 32 letters and digits, the same at every attempt for the item, in
-            any process; another one once the item is done again, and in any other job. For a
-            service that does the same request once.
         noted: The newest note of work begun outside: JSON, None where there is none.
-        token: A text that no other attempt has, of no item of no job.
+        identity: What tells the item from any other, of any job: the same at every attempt.
+        begun: What tells the attempt from any other of the item.
         trace: The context of the attempt's span, as W3C Trace Context has it, if the run is traced.
     """
 
     job_id: str = ""
     attempt: int = 0
-    idempotency_key: str = ""
     noted: Any = None  # Any: JSON
-    token: str = ""
+    identity: str = ""
+    begun: str = ""
     trace: dict[str, str] | None = None
     way: NoteWay | None = None
     costs: list[float] = msgspec.field(default_factory=list)
+
+    @property
+    def idempotency_key(self) -> str:
+        """32 letters and digits for the item: the same at every attempt, in any process.
+
+        For a service that does the same request once. It is another one once the item is done
+        again, and in any other job.
+        """
+        return blake2b(self.identity.encode(), digest_size=_KEY_BYTES).hexdigest()
+
+    @property
+    def token(self) -> str:
+        """A text that no other attempt has, of no item of no job."""
+        return f"{self.identity} {self.begun}"
 
     def note(self, value: object) -> None:
         """Record what another attempt needs to know; returns once it is durable.
