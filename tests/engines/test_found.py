@@ -121,7 +121,7 @@ def test_one_that_tells_is_used_whole_as_it_grows() -> None:
 def test_an_engine_may_be_given_itself_and_gets_a_token_for_each_call() -> None:
     grid = Grid(3)
     with job(30) as manager, grid.pool:
-        assert run(manager, "j", value, executor=GridEngine(grid)).phase == "completed"
+        assert run(manager, "j", value, executor=GridEngine(grid), ahead=0).phase == "completed"
     assert len(set(grid.tokens)) == len(grid.tokens) == 30
     assert grid.closed == 1
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -15,7 +16,7 @@ from milepost.executors.engines.find import engine_of, known
 from milepost.executors.engines.protocol import Engine, Lost
 from milepost.executors.fitness import misfit
 from milepost.executors.vocabulary import Left
-from milepost.worker.attempts import MapFn, Terms, attempt, attempt_awaited
+from milepost.worker.attempts import MapFn, Terms, attempt_awaited, attempts
 from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Timed, Unfit
 
@@ -25,8 +26,11 @@ ExecutorSource: TypeAlias = Executor | Engine | Callable[[], object]
 """An executor of the caller's, or what makes one: the run then owns it and may make another."""
 
 
+_Future: TypeAlias = Future[Timed] | Future[list[Timed]]
+
+
 class _Call(NamedTuple):
-    ordinal: int
+    ordinals: tuple[int, ...]
     begun_at_s: float
 
 
@@ -53,12 +57,13 @@ class Calls:
         self._timeout_s = timeout_s
         self._clock = clock
         self._terms = terms
-        self._ended: queue.SimpleQueue[Future[Timed] | None] = queue.SimpleQueue()
-        self._calls: dict[Future[Timed], _Call] = {}
-        self._given_up: set[Future[Timed]] = set()
+        self._ended: queue.SimpleQueue[_Future | None] = queue.SimpleQueue()
+        self._calls: dict[_Future, _Call] = {}
+        self._ordinals: set[int] = set()
+        self._given_up: set[_Future] = set()
         self.unfit: Unfit | None = None
-        self._refused: set[Future[Timed]] = set()
-        self._sent: dict[tuple[MapFn, bool], Callable[..., Any]] = {}
+        self._refused: set[_Future] = set()
+        self._sent: dict[tuple[int, bool], Callable[..., Any]] = {}
         self._run = uuid.uuid4().hex
         self._count = 0
         self._owned = not known(source)
@@ -78,22 +83,34 @@ class Calls:
         return self._workers or self._engine.slots() or 1
 
     @property
-    def ordinals(self) -> set[int]:
+    def ordinals(self) -> AbstractSet[int]:
         """The items whose calls are waited for."""
-        return {call.ordinal for call in self._calls.values()}
+        return self._ordinals
 
     @property
     def busy(self) -> int:
-        """How many calls the engine has that have not ended, those given up among them."""
-        return len(self._calls) + len(self._given_up)
+        """How many items the engine has whose calls have not ended, those given up among them."""
+        return len(self._ordinals) + len(self._given_up)
 
-    def begin(self, ordinal: int, function: MapFn, item: WorkItem, *, typed: bool) -> None:
-        """Have a worker call `function`. An engine that takes no more counts as broken."""
+    @property
+    def together(self) -> bool:
+        """True if several items may go to the engine in one call.
+
+        Not where they are called at the same time, or where each has its own time.
+        """
+        return self._timeout_s is None and not self._engine.awaits
+
+    def begin(self, function: MapFn, items: Mapping[int, WorkItem], *, typed: bool) -> None:
+        """Have a worker call `function` for items, by their ordinals, one after the other.
+
+        Several where they may go `together`. An engine that takes no more counts as broken.
+        """
         self._count += 1
+        given = list(items.values())
         try:
-            future: Future[Timed] = self._engine.submit(
+            future: _Future = self._engine.submit(
                 self._sendable(function, typed=typed),
-                item,
+                given[0] if self._engine.awaits else given,
                 token=f"milepost-{self._run}-{self._count}",
                 timeout_s=self._timeout_s,
             )
@@ -101,7 +118,8 @@ class Calls:
             future = Future()
             future.set_exception(BrokenExecutor(str(error)))
             self._refused.add(future)
-        self._calls[future] = _Call(ordinal, self._clock())
+        self._calls[future] = _Call(tuple(items), self._clock())
+        self._ordinals.update(items)
         future.add_done_callback(self._ended.put)
 
     def wake(self) -> None:
@@ -133,10 +151,11 @@ class Calls:
 
     def give_up(self) -> list[Ended]:
         """Wait for no call any more: each is given as released, whatever becomes of it."""
-        released = [Ended(call.ordinal, Left.UNHARMED) for call in self._calls.values()]
+        released = [Ended(ordinal, Left.UNHARMED) for ordinal in self._ordinals]
         for future in self._calls:
             self._abandon(future)
         self._calls.clear()
+        self._ordinals.clear()
         return released
 
     def replace_broken(self) -> bool:
@@ -165,40 +184,45 @@ class Calls:
 
     def _sendable(self, function: MapFn, *, typed: bool) -> Callable[..., Any]:
         """What is called on workers: one object for all items, so that an engine may keep it."""
-        key = function, typed
+        key = id(function), typed  # by what it is: it need not be hashable
         if key not in self._sent:
-            wrapped = attempt_awaited if self._engine.awaits else attempt
+            wrapped: Any = attempt_awaited if self._engine.awaits else attempts
             self._sent[key] = partial(wrapped, function, terms=self._terms, typed=typed)
         return self._sent[key]
 
-    def _abandon(self, future: Future[Timed]) -> None:
+    def _abandon(self, future: _Future) -> None:
         """Wait no more for a call that is under way."""
         if not self._engine.stop(future):
             self._given_up.add(future)
 
-    def _end(self, future: Future[Timed] | None) -> list[Ended]:
+    def _end(self, future: _Future | None) -> list[Ended]:
         if future is None:
             return []
         call = self._calls.pop(future, None)
         if call is None:
             self._given_up.discard(future)
             return []
+        self._ordinals.difference_update(call.ordinals)
         error = None if future.cancelled() else future.exception()
         lost = None if error is None else self._engine.lost(error)
         if lost is Lost.ENGINE:
             self.broken = error
         if lost is None:
-            return [self._ended_of(call.ordinal, future)]
+            return self._ended_of(call, future)
         begun = future not in self._refused and self._engine.begun(future)
         self._refused.discard(future)
-        return [Ended(call.ordinal, Left.LOST if begun else Left.UNHARMED)]
+        left = Left.LOST if begun else Left.UNHARMED
+        return [Ended(ordinal, left) for ordinal in call.ordinals]
 
-    def _ended_of(self, ordinal: int, future: Future[Timed]) -> Ended:
-        ended = ended_of(ordinal, future)
-        if isinstance(ended, Ended):
-            return ended
-        self.unfit = ended
-        return Ended(ordinal, Left.UNHARMED)
+    def _ended_of(self, call: _Call, future: _Future) -> list[Ended]:
+        found: list[Ended] = []
+        for ordinal, ended in zip(call.ordinals, ended_of(call.ordinals, future), strict=True):
+            if isinstance(ended, Unfit):
+                self.unfit = ended
+                found.append(Ended(ordinal, Left.UNHARMED))
+            else:
+                found.append(ended)
+        return found
 
     def _overdue(self) -> list[Ended]:
         """The calls that took too long; for one that had not begun, time begins to run now."""
@@ -211,8 +235,9 @@ class Calls:
                 continue
             if self._engine.begun(future):
                 del self._calls[future]
+                self._ordinals.difference_update(call.ordinals)
                 self._abandon(future)
-                ended.append(out_of_time(call.ordinal, self._timeout_s))
+                ended += [out_of_time(ordinal, self._timeout_s) for ordinal in call.ordinals]
             else:
                 self._calls[future] = call._replace(begun_at_s=now_s)
         return ended

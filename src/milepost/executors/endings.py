@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from itertools import zip_longest
 from typing import NamedTuple
 
 from milepost.executors.vocabulary import Left
@@ -24,14 +26,26 @@ class Ended(NamedTuple):
     took_s: float | None = None
 
 
-def ended_of(ordinal: int, future: Future[Timed]) -> Ended | Unfit:
-    """How a call ended whose future is done and whose worker was not lost."""
-    if future.cancelled():
-        return Ended(ordinal, Left.UNHARMED)
-    error = future.exception()
+def ended_of(
+    ordinals: Sequence[int], future: Future[Timed] | Future[list[Timed]]
+) -> Iterator[Ended | Unfit]:
+    """How each item of a call ended whose future is done and whose worker was not lost.
+
+    What its worker did not come to is left unharmed. Where the call of several items has raised, it
+    is not known which of them is to blame: they are lost.
+    """
+    error = None if future.cancelled() else future.exception()
     if error is not None:
-        return Ended(ordinal, failure_of(error))
-    timed = future.result()
+        outcome = Left.LOST if len(ordinals) > 1 else failure_of(error)
+        yield from (Ended(ordinal, outcome) for ordinal in ordinals)
+        return
+    given: Timed | list[Timed] = [] if future.cancelled() else future.result()
+    every = given if isinstance(given, list) else [given]
+    for ordinal, timed in zip_longest(ordinals, every):
+        yield Ended(ordinal, Left.UNHARMED) if timed is None else _ended(ordinal, timed)
+
+
+def _ended(ordinal: int, timed: Timed) -> Ended | Unfit:
     if isinstance(timed.outcome, Unfit):
         return timed.outcome
     size_bytes = timed.outcome.size_bytes if isinstance(timed.outcome, Given) else 0

@@ -27,7 +27,7 @@ from milepost.executors.phases import call_phase, payload_of
 from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.executors.steps import Steps
 from milepost.executors.stopping import Stopping
-from milepost.executors.turns import Turn, cannot_end, in_commits, next_turn
+from milepost.executors.turns import Turn, cannot_end, in_calls, in_commits, next_turn
 from milepost.executors.vocabulary import Left, PhaseFn, PhaseWords, Vocabulary
 from milepost.executors.window import Window
 from milepost.executors.work_items import work_item
@@ -325,12 +325,13 @@ class Running:
                     self._tell_of_kept(ended.ordinal, ended.outcome.problem)
             elif isinstance(ended.outcome, NotGiven):
                 self._failed(state, ended.ordinal, ended.outcome)
-        for ordinal in turn.begun:
-            words = self.words.of(state, ordinal)
+        held = self.calls.busy + len(turn.begun)
+        most = self.window.together(held) if self.calls.together else 1
+        for words, ordinals in in_calls(state, self.words, turn.begun, most):
             assert words.call is not None, "none begins without"
-            item = work_item(state, words, ordinal)
-            self.calls.begin(ordinal, words.call, item, typed=words.typed)
-            self._last_begun = ordinal
+            items = {ordinal: work_item(state, words, ordinal) for ordinal in ordinals}
+            self.calls.begin(words.call, items, typed=words.typed)
+        self._last_begun = next(reversed(turn.begun), self._last_begun)
 
     def _tell_of_kept(self, ordinal: int, problem: str) -> None:
         """Say that a large result stands in the log, since it could not be put beside it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -113,11 +113,13 @@ class _TracedCalls(Calls):
 
     trace: RunTrace
 
-    def begin(self, ordinal: int, function: MapFn, item: WorkItem, *, typed: bool) -> None:
-        """As of Calls; the item carries the context."""
-        carrier = self.trace.attempt_began(ordinal, item.key, item.attempt)
-        carried = item if carrier is None else replace(item, trace=carrier)
-        super().begin(ordinal, function, carried, typed=typed)
+    def begin(self, function: MapFn, items: Mapping[int, WorkItem], *, typed: bool) -> None:
+        """As of Calls; each item carries the context of its own attempt."""
+        carried: dict[int, WorkItem] = {}
+        for ordinal, item in items.items():
+            carrier = self.trace.attempt_began(ordinal, item.key, item.attempt)
+            carried[ordinal] = item if carrier is None else replace(item, trace=carrier)
+        super().begin(function, carried, typed=typed)
 
     def wait(self, longest_s: float) -> list[Ended]:
         """As of Calls."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from milepost.job.state import JobState
 from milepost.job.suspects import death_message
 from milepost.state.transitions import ItemEvent
 
-__all__ = ["Turn", "cannot_end", "in_commits", "next_turn"]
+__all__ = ["Turn", "cannot_end", "in_calls", "in_commits", "next_turn"]
 
 
 class Turn(NamedTuple):
@@ -42,6 +42,30 @@ def in_commits(ended: Sequence[Ended], most_bytes: int) -> Iterator[tuple[list[E
             part, size_bytes = [], outcome.size_bytes
         part.append(outcome)
     yield part, True
+
+
+def in_calls(
+    state: JobState, words: Vocabulary, begun: Sequence[int], most: int
+) -> Iterator[tuple[ItemWords, Sequence[int]]]:
+    """The items that begin, by the calls of the engine that they go in, `most` at most in one.
+
+    Those of one call are of one collection. They go one by one where the lifecycle has no event
+    that takes an item back which its worker did not come to.
+    """
+    parts = [(words.items[0], begun)] if len(words.items) == 1 else _by_words(state, words, begun)
+    for each, ordinals in parts:
+        size = most if each.left.get(Left.UNHARMED) else 1
+        for first in range(0, len(ordinals), size):
+            yield each, ordinals[first : first + size]
+
+
+def _by_words(
+    state: JobState, words: Vocabulary, ordinals: Sequence[int]
+) -> Iterable[tuple[ItemWords, Sequence[int]]]:
+    found: dict[str, list[int]] = {}
+    for ordinal in ordinals:
+        found.setdefault(words.of(state, ordinal).collection, []).append(ordinal)
+    return [(each, found[each.collection]) for each in words.items if each.collection in found]
 
 
 def next_turn(

@@ -9,6 +9,9 @@ from typing import Final
 __all__ = ["Window"]
 
 _AHEAD_S: Final = 0.05  # of work: some commits' worth
+_TOGETHER_S: Final = 0.005  # of work in one call of an engine
+_MOST_TOGETHER: Final = 64
+_CALLS_EACH: Final = 2  # calls that a worker has at least: what it does, and what it does next
 _WEIGHT: Final = 1 / 8  # of the newest call in the mean
 
 
@@ -39,6 +42,20 @@ class Window:
             return workers
         soon = int(workers * _AHEAD_S / max(self._mean_s, 1e-6))
         return workers + min(self.ahead, soon)
+
+    def together(self, held: int) -> int:
+        """How many items to send in one call of the engine, where `held` are held in all.
+
+        More than one where that takes less time than sending them one by one may: as many as take
+        some 5 ms, 64 at most, and so few that each worker has two such calls.
+
+        Args:
+            held: How many items are with the engine, or are about to be.
+        """
+        if self._mean_s is None:
+            return 1
+        short = int(_TOGETHER_S / max(self._mean_s, 1e-6))
+        return max(min(short, _MOST_TOGETHER, held // (_CALLS_EACH * self.workers)), 1)
 
     def learn(self, took_s: float) -> None:
         """Take note of how long a call took on its worker."""

@@ -31,6 +31,7 @@ __all__ = ["MapFn", "Terms", "attempt", "attempt_awaited", "attempts", "checked"
 MapFn: TypeAlias = Callable[[WorkItem], object]
 """The function for items: what it gives for one is the item's result."""
 
+_TOGETHER_S = 0.05  # of one call of an engine for several items
 _AWAITS_NONE = (
     "map_fn gave an awaitable, and this executor awaits none: give executor=CoroutineExecutor, of"
     " milepost.executors, or a function that gives the result itself"
@@ -91,8 +92,20 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
 def attempts(
     function: MapFn, items: Sequence[WorkItem], terms: Terms, *, typed: bool
 ) -> list[Timed]:
-    """The outcomes of `function` for `items`, one after the other, in their order."""
-    return [attempt(function, item, terms, typed=typed) for item in items]
+    """The outcomes of `function` for the first of `items`, in their order, one at least.
+
+    For calls that take less time than sending them does. The rest are not called, and nothing is
+    returned for them, once these took 50 ms, or one of them asks that nobody calls for a while.
+    """
+    until_s = time.perf_counter() + _TOGETHER_S
+    ended: list[Timed] = []
+    for item in items:
+        timed = attempt(function, item, terms, typed=typed)
+        ended.append(timed)
+        pauses = isinstance(timed.outcome, Deferred) and timed.outcome.everyone
+        if pauses or time.perf_counter() > until_s:
+            break
+    return ended
 
 
 def checked(value: object, what: str, terms: Terms, *, typed: bool) -> Given:

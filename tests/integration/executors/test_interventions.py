@@ -340,7 +340,7 @@ class Breaking(ThreadPoolExecutor):
 def test_a_broken_executor_of_the_caller_ends_the_run(manager: StateManager) -> None:
     job_id = create(manager, 20)
     with Breaking(5) as pool, pytest.raises(BrokenExecutor) as caught:
-        run(manager, job_id, double, total, executor=pool)
+        run(manager, job_id, double, total, executor=pool, ahead=0)
     assert "have used no attempt" in caught.value.__notes__[0]
     state = manager.get_state(job_id)
     assert (state.progress.done, state.progress.running, state.owner) == (5, 0, None)

@@ -109,7 +109,7 @@ def test_a_pool_that_never_works_ends_the_run_and_blames_no_item(manager: StateM
 def test_an_item_that_kills_its_worker_says_so_and_takes_no_other(manager: StateManager) -> None:
     """At its first death as many are suspected as there are workers; those behind are released."""
     job_id = create(manager, 30, max_dead=1, max_attempts=1)
-    outcome = run(manager, job_id, deadly, total, executor=partial(process_pool, 2))
+    outcome = run(manager, job_id, deadly, total, executor=partial(process_pool, 2), ahead=0)
     assert outcome.phase == "completed"
     (letter,) = manager.dead_letters(job_id)
     assert (letter.key, letter.attempts, letter.crashes) == ("item-0005", 0, 3)
