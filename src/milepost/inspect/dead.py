@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 
 from msgspec import UNSET
@@ -60,22 +61,21 @@ def dead(
 ) -> DeadView:
     """The first `limit` dead letters in `scope`, with their failures.
 
-    Cost: the commits in which they failed. Raises JobAbsent, ScopeInvalid, ItemAbsent.
+    Cost: the commits in which these failed; memory for these alone. Raises JobAbsent, ScopeInvalid,
+    ItemAbsent, RoleAbsent.
     """
     state = manager.get_state(job_id)
-    letters: list[DeadLine] = []
-    matched = 0
-    for line in dead_lines(manager, job_id, scope=scope):
-        matched += 1
-        if limit is None or len(letters) < limit:
-            letters.append(line)
+    state.require("dead", "the dead letter queue")
+    found = manager.recover_from_checkpoint(job_id, scope=scope).dead
+    wanted = Scope.ordinals(islice(found.ordinals, limit))
+    letters = tuple(dead_lines(manager, job_id, scope=wanted)) if found else ()
     return DeadView(
         job=state.id,
         seq=state.seq,
         total=state.progress.dead,
-        matched=matched,
+        matched=len(found),
         detailed=detailed,
-        letters=tuple(letters),
+        letters=letters,
     )
 
 

@@ -39,6 +39,7 @@ from milepost.job.dead_limit import dead_allowed
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
+from milepost.state.reading.failures import FailedAttempt
 from milepost.state.writing.lease import Holding
 from milepost.state.writing.liveness import Standing
 from milepost.text.wording import bounded
@@ -204,14 +205,14 @@ def _newest_failures(
     manager: StateManager, state: JobState, most: int
 ) -> tuple[tuple[ItemFailure, ...], int]:
     """The newest failed attempts, newest last, and how many there are in all, as of `state`."""
-    newest: deque[ItemFailure] = deque(maxlen=most)
+    newest: deque[FailedAttempt] = deque(maxlen=most)
     count = 0
     if can_fail(state):
-        for _, key, failure in manager.failed_attempts(state.id, undecoded=True):
-            if failure.seq <= state.seq:
-                newest.append(failure_view(key, failure))
+        for attempt in manager.failed_attempts(state.id, undecoded=True):
+            if attempt.failure.seq <= state.seq:
+                newest.append(attempt)
                 count += 1
-    return tuple(newest), count
+    return tuple(failure_view(one.key, one.failure) for one in newest), count
 
 
 def _title(view: ShowView) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,15 +52,15 @@ def dead_in(scope: Scope, state: JobState, results: ResultReader) -> BitMap:
     return chosen & state.dead
 
 
-def failures_of(members: BitMap, results: ResultReader) -> dict[int, list[Failure]]:
-    """What the dead letters `members` died of, by ordinal, oldest first.
+def failures_of(failed: Iterable[tuple[int, Failure, bool]]) -> dict[int, list[Failure]]:
+    """What dead letters died of, by ordinal, oldest first, of what `ResultReader.failed` gave.
 
     Of one that is on record with no failure and no blame, the executors that died while they had
     it: nothing else tells why it is there.
     """
     found: dict[int, list[Failure]] = {}
     beside: dict[int, list[Failure]] = {}
-    for ordinal, failure, blamed in results.failed(members, deaths=True):
+    for ordinal, failure, blamed in failed:
         (found if blamed else beside).setdefault(ordinal, []).append(failure)
     return beside | found
 
