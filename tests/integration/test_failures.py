@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from milepost import FailureGroup, ItemEvent, Scope, StateManager
+from milepost import FailureDetails, FailureGroup, ItemEvent, Raised, Scope, StateManager
+from milepost.cli import main
 from milepost.errors import ArgumentInvalid, JobAbsent, ScopeInvalid
 from milepost.testing import FakeClock
+from tests.integration.telling import TELLING
 
 
 @pytest.fixture
@@ -140,3 +145,104 @@ def test_a_stream_goes_on_where_the_job_goes_on(manager: StateManager) -> None:
     next(stream)
     fail(manager, "k5")
     assert [each.key for each in stream] == ["k1", "k0", "k1", "k0", "k1"]
+
+
+DETAILS = {
+    "type": "app.PromptError",
+    "chain": [{"type": "KeyError", "message": "'user'"}],
+    "members": [],
+    "traceback": 'File "app.py", line 7, in prompt\n  \x1b[31mred',
+    "worker": "node-1 4711 MainThread",
+    "attempt": 2,
+    "took_s": 1.5,
+}
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> Iterator[StateManager]:
+    with StateManager.open(tmp_path / "jobs.db", lifecycle=TELLING) as opened:
+        opened.create_job(["a", "b", "c"], job_id="j", config={"max_attempts": 9})
+        opened.fire("j", "start_map")
+        yield opened
+
+
+def test_kind_details_and_permanence_are_read_back(telling: StateManager) -> None:
+    """As they were recorded, and groups are by kind and permanence."""
+    fail(telling, "a", kind="PromptError", details=DETAILS)
+    fail(telling, "a", "b", kind="HTTPStatusError 503")
+    fail(telling, "c", kind="HTTPStatusError 503", permanent=True)
+    first, second = telling.failures("j")["a"]
+    assert (first.kind, first.permanent, second.details) == ("PromptError", False, None)
+    assert first.details == FailureDetails(
+        type="app.PromptError",
+        chain=(Raised("KeyError", "'user'"),),
+        traceback=DETAILS["traceback"],
+        worker="node-1 4711 MainThread",
+        attempt=2,
+        took_s=1.5,
+    )
+    found = [(one.kind, one.permanent, one.count) for one in telling.failure_groups("j")]
+    assert found[0] == ("HTTPStatusError 503", False, 2)
+    assert set(found[1:]) == {("PromptError", False, 1), ("HTTPStatusError 503", True, 1)}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [[], "text", 3, {"chain": "KeyError"}, {"chain": [None, 4, {"type": 3}]}, {"attempt": True}],
+)
+def test_details_of_any_form_are_read(telling: StateManager, stored: object) -> None:
+    """They are JSON of whoever recorded the failure: what does not fit is left out."""
+    fail(telling, "a", details=stored)
+    (failure,) = telling.failures("j")["a"]
+    if not isinstance(stored, dict):
+        assert failure.details is None
+        return
+    assert failure.details is not None
+    assert (failure.details.attempt, failure.details.traceback) == (None, "")
+    assert failure.details.chain in ((), (Raised("", ""),))
+
+
+def test_a_thousand_kinds_have_groups_of_their_own() -> None:
+    """What is beyond is one group, so that a bug in the naming of kinds costs no memory."""
+    with StateManager.open("memory:", lifecycle=TELLING) as manager:
+        keys = [f"k{n}" for n in range(12)]
+        manager.create_job(keys, job_id="j", config={"max_attempts": 100})
+        manager.fire("j", "start_map")
+        for n, key in enumerate(keys):
+            kinds = [f"Odd {90 * n + odd}" for odd in range(90)]
+            payloads = [{"cause": "error", "message": "?", "kind": kind} for kind in kinds]
+            for payload in payloads:
+                steps = [ItemEvent(key, "start"), ItemEvent(key, "fail", payload)]
+                manager.record("j", [*steps, ItemEvent(key, "retry")])
+        groups = manager.failure_groups("j")
+    assert len(groups) == 1_001
+    assert (groups[0].kind, groups[0].count, groups[0].item_count) == ("…", 80, 1)
+
+
+def test_pages_show_kinds_and_details(telling: StateManager, tmp_path: Path) -> None:
+    """The chain, the traceback a line a line, escaped; kinds in tables only where there are any."""
+    fail(telling, "a", kind="PromptError", permanent=True, details=DETAILS)
+    started = [ItemEvent("b", "start")]
+    why = {"cause": "error", "message": "no", "kind": "HTTPStatusError 503"}
+    telling.record("j", [*started, ItemEvent("b", "fail", why), ItemEvent("b", "give_up")])
+
+    def ask(*arguments: str) -> str:
+        named = ["--db", str(tmp_path / "jobs.db")]
+        named += ["--lifecycle", "tests.integration.telling:TELLING"]
+        result = CliRunner().invoke(main, [*arguments, *named])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    told = ask("failures", "j", "--details", "--item", "a")
+    assert "raised from  KeyError: 'user'" in told
+    assert 'File "app.py", line 7, in prompt\n  \\x1b[31mred\n' in told
+    for part in ("PromptError (permanent)", "app.PromptError", "node-1 4711", "1.5 s"):
+        assert part in told
+    (each,) = json.loads(ask("failures", "j", "--each", "--item", "a", "--json"))["each"]
+    assert each["details"] == DETAILS
+    assert each["permanent"] is True
+    assert "HTTPStatusError 503" in ask("dead", "j")
+    assert "HTTPStatusError 503" in ask("items", "j", "--failed")
+    assert "HTTPStatusError 503" in ask("show", "j")
+    assert "HTTPStatusError 503" in ask("dead", "j", "b", "--details")
+    assert json.loads(ask("dead", "j", "--export", "-"))["failures"][0]["kind"] == why["kind"]
