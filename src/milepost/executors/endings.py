@@ -55,4 +55,6 @@ def _ended(ordinal: int, timed: Timed) -> Ended | Unfit:
 def out_of_time(ordinal: int, timeout_s: float) -> Ended:
     """How a call ended that is not waited for any more."""
     message = f"no result within {timeout_s:g} s"
-    return Ended(ordinal, NotGiven(fault=Fault.TIMEOUT, message=message))
+    return Ended(
+        ordinal, NotGiven(fault=Fault.TIMEOUT, message=message, kind=TimeoutError.__name__)
+    )

@@ -65,7 +65,7 @@ def attempt(function: MapFn, item: WorkItem, terms: Terms, *, typed: bool) -> Ti
     except BaseException as error:  # noqa: BLE001 the edge to the user's code: anything may come
         outcome = _raised(error, item, terms, began_s)
     else:
-        outcome = _result(value, terms, typed=typed)
+        outcome = _result(value, item, terms, began_s, typed=typed)
     return Timed(outcome, time.perf_counter() - began_s, sum(item.costs))
 
 
@@ -85,7 +85,7 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
             raise
         outcome = _raised(error, item, terms, began_s)
     else:
-        outcome = _result(value, terms, typed=typed)
+        outcome = _result(value, item, terms, began_s, typed=typed)
     return Timed(outcome, time.perf_counter() - began_s, sum(item.costs))
 
 
@@ -133,8 +133,14 @@ def _kept(encoded: bytes, keeping: Keeping, terms: Terms) -> Given:
     return Given(value=None, size_bytes=REFERENCE_BYTES, stored=stored)
 
 
-def _result(value: object, terms: Terms, *, typed: bool) -> Outcome | Unfit:
-    """What a call gave, or why that cannot be kept: another call would give it again."""
+def _result(
+    value: object, item: WorkItem, terms: Terms, began_s: float, *, typed: bool
+) -> Outcome | Unfit:
+    """What a call gave, or why that cannot be kept: if it is no JSON, another would give it again.
+
+    Raises nothing: what goes wrong with a result, a lack of memory too, is told as a failure.
+    """
+    took_s = time.perf_counter() - began_s
     try:
         if typed:
             return checked(value, "the result", terms, typed=typed)
@@ -143,8 +149,6 @@ def _result(value: object, terms: Terms, *, typed: bool) -> Outcome | Unfit:
             return _kept(encoded, terms.keeping, terms)
         check_size(encoded, "the result", terms.most_bytes)
         return Given(value=Encoded(encoded), size_bytes=len(encoded))
-    except OSError as error:
-        return failure_of(error)
     except ValueInvalid as error:
         if isawaitable(value):
             close = getattr(value, "close", None) or getattr(value, "cancel", None)
@@ -154,7 +158,9 @@ def _result(value: object, terms: Terms, *, typed: bool) -> Outcome | Unfit:
             return Unfit(message=_AWAITS_NONE)
         if isgenerator(value) or isasyncgen(value):
             return Unfit(message=_GENERATES)
-        return failure_of(error, permanent=True)
+        return failure_of(error, permanent=True, attempt=item.attempt, took_s=took_s)
+    except Exception as error:  # noqa: BLE001 of the storage for large results, say
+        return failure_of(error, attempt=item.attempt, took_s=took_s)
 
 
 def _raised(error: BaseException, item: WorkItem, terms: Terms, began_s: float) -> Outcome:
@@ -164,7 +170,7 @@ def _raised(error: BaseException, item: WorkItem, terms: Terms, began_s: float) 
         try:
             note = checked(outcome.note, "the note of a Later", terms, typed=False).value
         except ValueInvalid as refused:
-            return failure_of(refused)
+            return failure_of(refused, attempt=item.attempt, took_s=took_s)
         return msgspec.structs.replace(outcome, note=note)
     return outcome
 

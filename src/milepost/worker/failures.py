@@ -76,14 +76,20 @@ def judged(
     )
 
 
-def failure_of(error: BaseException, *, permanent: bool = False) -> NotGiven:
+def failure_of(
+    error: BaseException,
+    *,
+    permanent: bool = False,
+    attempt: int = 0,
+    took_s: float | None = None,
+) -> NotGiven:
     """`error` as a failure, by its class alone; `permanent` if another call would give the same."""
     return NotGiven(
         fault=Fault.TIMEOUT if _is_timeout(error) else Fault.ERROR,
         message=message_of(error),
         kind=kind_of(error),
         permanent=permanent,
-        details=_details(error, 0, None),
+        details=_details(error, attempt, took_s),
     )
 
 

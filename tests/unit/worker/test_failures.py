@@ -14,6 +14,7 @@ import pytest
 
 from milepost import ArgumentInvalid
 from milepost.executors import NOTHING, Later, Permanent, Verdict, WorkItem
+from milepost.executors.vocabulary import Failing
 from milepost.worker.attempts import Terms, attempt, attempt_awaited
 from milepost.worker.failures import failure_of
 from milepost.worker.outcomes import Deferred, Fault, Given, NotGiven, Outcome
@@ -400,6 +401,32 @@ def test_a_result_that_can_never_be_kept_is_a_failure_for_good(
 ) -> None:
     outcome = failed(value)
     assert (outcome.permanent, outcome.kind) == (True, says)
+    assert outcome.details is not None
+    assert outcome.details["attempt"] == 2
+
+
+def test_a_payload_says_what_the_event_has_fields_for() -> None:
+    """As little as the event alone, or all that is known."""
+    outcome = failed(throwing(Permanent("no"), HTTPStatusError(400)))
+    causes = {Fault.ERROR: "broken", Fault.TIMEOUT: "slow", Fault.LOST: "gone"}
+    bare = Failing(event="fail", cause="", message="", causes=causes)
+    assert bare.payload(outcome) == {}
+    full = Failing(
+        event="fail",
+        cause="why",
+        message="text",
+        causes=causes,
+        kind="what",
+        details="more",
+        permanent="final",
+    )
+    assert full.payload(outcome) == {
+        "why": "broken",
+        "text": outcome.message,
+        "what": "HTTPStatusError 400",
+        "more": outcome.details,
+        "final": True,
+    }
 
 
 def test_a_coroutine_that_cancels_itself_has_failed() -> None:
