@@ -45,6 +45,8 @@ def encode_value(value: object, what: str, encode: Encode | None = None) -> byte
     """
     try:
         encoded = _json_encoder.encode(value)
+        if type(value) is str:  # and it may be long: text that has an encoding comes back
+            return encoded
         decoded = _json_decoder.decode(encoded)
         if decoded == value and not _too_deep(encoded, decoded):
             return encoded
@@ -57,6 +59,8 @@ def plain_value(value: object, what: str, encode: Encode | None = None) -> tuple
     """The plain form of `value`, which shares nothing with it, and its JSON; as `encode_value`."""
     try:
         encoded = _json_encoder.encode(value)
+        if type(value) is str:
+            return value, encoded
         decoded = _json_decoder.decode(encoded)
         if decoded == value and not _too_deep(encoded, decoded):
             return decoded, encoded
