@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from milepost.state.manager import StateManager
     from milepost.state.manager.upkeep import Upkeep
     from milepost.state.manager.users import Users
+    from milepost.state.reading.beside import KeptBeside
     from milepost.state.reading.comparing import InputComparison, SomeKeys
     from milepost.state.reading.failures import (
         FailedAttempt,
@@ -164,6 +165,7 @@ __all__ = [
     "JobSummary",
     "Keeping",
     "Kept",
+    "KeptBeside",
     "KeySet",
     "Large",
     "Lease",
@@ -295,6 +297,7 @@ _HOMES: Final = {
     "JobSummary": "milepost.state.writing.new_jobs",
     "Keeping": "milepost.worker.beside",
     "Kept": "milepost.state.keeping.retention",
+    "KeptBeside": "milepost.state.reading.beside",
     "KeySet": "milepost.items.inputs",
     "Large": "milepost.errors",
     "Lease": "milepost.state.writing.lease",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
+
+from msgspec import UNSET, UnsetType
 
 from milepost.errors import StoreUnreadable
 from milepost.inspect.page import Column, Note, Page, Table
@@ -44,7 +46,9 @@ class VerifiedJob:
     """What was checked of one job, and what does not hold.
 
     `sound` is None where that cannot be told: the chain is, and the steps were not checked, for
-    which `unchecked` says why. `verdict` is `sound`, `not sound` or `cannot tell`.
+    which `unchecked` says why. `verdict` is `sound`, `not sound` or `cannot tell`. `objects` that
+    its results point to beside the log were read where that was asked for; nothing points to
+    `strays`.
     """
 
     job: str
@@ -55,6 +59,8 @@ class VerifiedJob:
     items: int
     problems: tuple[ProblemLine, ...]
     unchecked: str = ""
+    objects: int | UnsetType = UNSET
+    strays: int | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +80,19 @@ class VerifyView:
 
 
 def verify(
-    manager: StateManager, job_ids: Iterable[str], problems: Sequence[str] = ()
+    manager: StateManager,
+    job_ids: Iterable[str],
+    problems: Sequence[str] = (),
+    *,
+    beside: bool = False,
 ) -> VerifyView:
     """The verdict on the store's medium and on each of the jobs.
 
     `problems` of the store that are known already count too. What cannot be read is a problem of
-    its job. Cost: each job is read once, every value decoded. Raises JobAbsent.
+    its job. With `beside`, what jobs keep beside their logs is read too. Cost: each job is read
+    once, every value decoded. Raises JobAbsent.
     """
-    checked = tuple(_verified(manager, job_id) for job_id in job_ids)
+    checked = tuple(_verified(manager, job_id, beside=beside) for job_id in job_ids)
     found = (*problems, *manager.upkeep.check_store())
     verdict = verdict_of(found, (Soundness(job.verdict) for job in checked))
     return VerifyView(
@@ -132,6 +143,11 @@ def verify_page(view: VerifyView) -> Page:
             for job in view.jobs
             if job.verdict == Soundness.CANNOT_TELL
         ),
+        *(
+            Note(f"{job.job}: {job.objects} objects beside the log, {job.strays} more are strays")
+            for job in view.jobs
+            if job.objects or job.strays
+        ),
         Note(f"{view.store}: {shown(view.verdict)}"),
     )
 
@@ -165,7 +181,23 @@ def problem_line(problem: Problem) -> ProblemLine:
     )
 
 
-def _verified(manager: StateManager, job_id: str) -> VerifiedJob:
+def _verified(manager: StateManager, job_id: str, *, beside: bool) -> VerifiedJob:
+    found = _in_the_store(manager, job_id)
+    if not beside or found.verdict == Soundness.NOT_SOUND:
+        return found
+    kept = manager.verify_beside(job_id)
+    bad = bool(kept.problems)
+    return replace(
+        found,
+        verdict=str(Soundness.NOT_SOUND) if bad else found.verdict,
+        sound=False if bad else found.sound,
+        problems=(*found.problems, *map(problem_line, kept.problems)),
+        objects=kept.objects,
+        strays=kept.strays,
+    )
+
+
+def _in_the_store(manager: StateManager, job_id: str) -> VerifiedJob:
     try:
         (one,) = manager.verify(job_id)
     except StoreUnreadable as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -81,7 +82,7 @@ def columns_of(what: What) -> tuple[Column, ...]:
 
 
 def rows_of(manager: StateManager, job_id: str, what: What) -> Iterator[TableRow]:
-    """The rows of a table, in item order, as of the first step.
+    """The rows of a table, in item order, failures in that of recording; as of the first step.
 
     Raises JobAbsent, and RoleAbsent where the lifecycle records nothing of the kind.
     """
@@ -115,13 +116,15 @@ def _items(manager: StateManager, job_id: str) -> Iterator[TableRow]:
 
 
 def _failures(manager: StateManager, job_id: str) -> Iterator[TableRow]:
-    state = manager.get_state(job_id)
-    for key, failures in manager.failures(job_id).items():
-        ordinal = state.inputs.ordinal(key)
-        for count, one in enumerate(failures, 1):
-            why = one.kind, one.cause, one.permanent, one.message
-            values = (key, ordinal, count, *why, one.at, one.seq)
-            yield TableRow(key, one.seq, len(key) + len(one.message) + _FIXED_BYTES, values)
+    counts: Counter[int] = Counter()  # of items that failed: no more is held
+    for ordinal, key, one in manager.failed_attempts(job_id):
+        counts[ordinal] += 1
+        attempt = counts[ordinal]
+        if one.details is not None and one.details.attempt:
+            attempt = one.details.attempt
+        values = (key, ordinal, attempt, one.kind, one.cause, one.permanent, one.message)
+        size_bytes = len(key) + len(one.kind) + len(one.message) + _FIXED_BYTES
+        yield TableRow(key, one.seq, size_bytes, (*values, one.at, one.seq))
 
 
 def _member(state: JobState, ordinal: int) -> tuple[str, int | None, int | None, bool | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -52,17 +52,20 @@ class Beside:
     """Where results go that are large: `url` is a folder, or `s3://bucket/prefix` and the like.
 
     A result whose JSON takes more than `above_bytes` is written there by the worker; the log keeps
-    its URI. Credentials come from the environment of whoever writes and reads; a URL that has any
-    is refused.
+    its URI. With the `durability` "full" it has reached the disk then; with "process" it survives
+    the end of processes, and not a power cut, as with that durability of a store. Credentials come
+    from the environment of whoever writes and reads; a URL that has any is refused.
     """
 
     url: str | os.PathLike[str]
     above_bytes: int = 262_144
+    durability: Literal["full", "process"] = "full"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", base_url(self.url))
         above_bytes = arguments.integer("above_bytes", self.above_bytes, _LEAST_BYTES, _MOST_BYTES)
         object.__setattr__(self, "above_bytes", above_bytes)
+        arguments.choice("durability", self.durability, ("full", "process"))
 
 
 @short_repr
@@ -75,6 +78,7 @@ class Keeping:
 
     folder: str
     above_bytes: int
+    synced: bool = True
     codec: Any = field(default=None, repr=False)  # Any: a PayloadCodec, which worker/ knows not
 
     def keep(self, encoded: bytes) -> Stored:
@@ -86,7 +90,7 @@ class Keeping:
         data = encoded if codec is None else codec.encode(encoded)
         sha256 = hashlib.sha256(data).hexdigest()
         name = f"{sha256}.{'json' if codec is None else 'coded'}"
-        place_at(self.folder).write(name, data)
+        place_at(self.folder).write(name, data, synced=self.synced)
         key = b"" if codec is None else codec.digest_key
         return Stored(
             uri=f"{self.folder}/{name}",

@@ -35,8 +35,8 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9_.=+@-][A-Za-z0-9_.=+@ %-]*")
 class Place(Protocol):
     """The objects below one URL, by name. Each method raises OSError where the place cannot."""
 
-    def write(self, name: str, data: bytes) -> None:
-        """Put an object there whole and durable, or raise."""
+    def write(self, name: str, data: bytes, *, synced: bool = True) -> None:
+        """Put an object there whole, and durable unless it need not be `synced`, or raise."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -135,7 +135,7 @@ class _Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, *, synced: bool = True) -> None:
         path = self._path / _checked(name)
         if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return
@@ -147,14 +147,16 @@ class _Folder:
             with part.open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if synced:
+                    os.fsync(file.fileno())
             part.replace(path)
         except BaseException:
             with suppress(OSError):
                 part.unlink()
             raise
-        _sync(self._path)
-        if made:
+        if synced:
+            _sync(self._path)
+        if synced and made:
             _sync(self._path.parent)
 
     def read(self, name: str) -> bytes:
@@ -202,7 +204,7 @@ class _Bucket:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._obstore: Any = import_module("obstore")
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, *, synced: bool = True) -> None:  # noqa: ARG002
         self._asked(self._obstore.put, self._prefix + _checked(name), data)
 
     def read(self, name: str) -> bytes:
@@ -244,7 +246,7 @@ class _Filesystem:
         self._fs: Any = fsspec.filesystem(scheme)
         self._path = self._fs._strip_protocol(f"{scheme}://{path}").rstrip("/")  # noqa: SLF001 public by use
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, *, synced: bool = True) -> None:  # noqa: ARG002
         self._fs.makedirs(self._path, exist_ok=True)
         part = f"{self._path}/.{_checked(name)}.{secrets.token_hex(6)}.part"
         self._fs.pipe_file(part, data)

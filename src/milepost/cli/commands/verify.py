@@ -43,6 +43,7 @@ _NOT_SOUND = 1
     is_flag=True,
     help="With --quarantine: the payloads in it that can be read, as JSON lines.",
 )
+@click.option("--beside", is_flag=True, help="Read what jobs keep beside their logs, too.")
 @with_store
 @click.pass_context
 def verify(
@@ -53,6 +54,7 @@ def verify(
     apply: bool,
     quarantine: bool,
     results: bool,
+    beside: bool,
 ) -> None:
     """Check all that a store promises; exit 1 if anything is wrong, 2 if that cannot be told.
 
@@ -66,6 +68,8 @@ def verify(
     """
     if (apply and not repair) or (results and not quarantine) or (repair and quarantine):
         raise click.UsageError("--apply goes with --repair, --results with --quarantine", context)
+    if beside and (repair or quarantine):
+        raise click.UsageError("--beside goes with neither --repair nor --quarantine", context)
     session = session_of(context)
     if quarantine:
         _quarantine(session, job, results=results)
@@ -79,7 +83,7 @@ def verify(
         except StoreUnreadable as error:  # that is the answer, and no trouble on the way to it
             ids, problems = [], [error.problem]
         with _progress(ids) as each:
-            view = model.verify(manager, each, problems)
+            view = model.verify(manager, each, problems, beside=beside)
     session.answer(view, lambda: model.verify_page(view))
     context.exit(_exit_code(view.sound))
 

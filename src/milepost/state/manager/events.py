@@ -285,7 +285,12 @@ class Events(Core):
             named = url in set(folders_named(log.reader, log.entry, log.url))
         if not named:
             self._append(job_id, name_folder(url, self._lease_for(job_id, lease)))
-        return Keeping(folder=url, above_bytes=beside.above_bytes, codec=self._loader.payloads)
+        return Keeping(
+            folder=url,
+            above_bytes=beside.above_bytes,
+            synced=beside.durability == "full",
+            codec=self._loader.payloads,
+        )
 
     def _decision(self, write: Write) -> Decision:
         arguments.flag("operator", write.operator)

@@ -17,6 +17,7 @@ from milepost.state.keeping.quarantine import QuarantinedRow
 from milepost.state.keeping.repair import Repair, damaged_log
 from milepost.state.manager.core import Core
 from milepost.state.manager.upkeep import Upkeep
+from milepost.state.reading.beside import KeptBeside, check_kept
 from milepost.state.reading.loading import JobLog
 from milepost.state.reading.verification import Verification, verify_job
 
@@ -56,6 +57,26 @@ class Operating(Core):
             jobs = reader.entries()
         found = (self._verified(job) for job in jobs)
         return [verification for verification in found if verification is not None]
+
+    def verify_beside(self, job_id: str) -> KeptBeside:
+        """Check what the job has kept beside its log: each object against its digest and size.
+
+        Args:
+            job_id: The job.
+
+        Returns:
+            The objects that its results point to, those that nothing points to, and problems.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            CodecAbsent: Its payloads need another payload codec.
+
+        Cost:
+            Every payload of the log is decoded, and every object read.
+        """
+        with self._job_log(job_id) as log:
+            job, inputs = log.entry, self._outlined(log).inputs
+        return check_kept(self._loader, job, inputs)
 
     def _verified(self, job: StoredJob) -> Verification | None:
         with self._store.reading() as reader:
