@@ -160,7 +160,12 @@ def run_job(db: Path, report_file: Path, on_progress: Callable[[JobState], None]
             on_progress=on_progress,
         )
         if outcome.phase != "completed":
-            print(f"job {JOB} is {outcome.phase}; run it again to go on", file=sys.stderr)
+            print(f"job {JOB} is {outcome.phase}", file=sys.stderr)
+            for group in manager.failure_groups(JOB):
+                what = group.kind or group.cause
+                last = f"the last of {group.example_key}: {group.example_message}"
+                print(f"  {group.count} times {what}, {last}", file=sys.stderr)
+            print(f"milepost show {JOB} --db {db} says what to do next", file=sys.stderr)
             return 1
         report_file.write_text(json.dumps(manager.result(JOB), indent=2))
     return 0

@@ -60,6 +60,23 @@ def test_the_readme_counts_words_and_goes_on_when_run_again(tmp_path: Path) -> N
     assert len([line for line in block.splitlines() if line.strip()]) <= 16
 
 
+def test_the_readme_ends_in_a_report_where_an_item_fails(tmp_path: Path) -> None:
+    """What is the matter, how many are dead, and what comes next; and none of it is a traceback."""
+    (block,) = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    bad = block.replace('"that is the question"', "None")
+    assert bad != block
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", bad], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert run.stdout == "see milepost show words\n"
+        assert "Traceback" not in run.stderr
+    command = [sys.executable, "-m", *run.stdout.removeprefix("see ").split(), "--db", "jobs.db"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "1 dead, 0 allowed" in shown.stdout
+    assert "milepost requeue words --apply" in shown.stdout
+
+
 @pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link names a file that is there."""
