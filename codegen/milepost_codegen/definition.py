@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from milepost_codegen.source import Data, Path, Source
 
 __all__ = [
+    "AllowanceFile",
     "AttemptsFile",
     "CausesFile",
     "CollectionFile",
     "CrashesFile",
+    "DeferralFile",
     "EventFile",
     "FailureFile",
     "FieldFile",
@@ -30,8 +32,10 @@ __all__ = [
     "LifecycleFile",
     "MachineFile",
     "MigrationFile",
+    "NoteFile",
     "ProgressFile",
     "RecoveryFile",
+    "RedoFile",
     "RolesFile",
     "RowFile",
     "StateFile",
@@ -206,7 +210,44 @@ class FailureFile(_Part):
     event: str
     cause: str | None = None
     message: str | None = None
+    kind: str | None = None
+    details: str | None = None
+    permanent: str | None = None
     causes: CausesFile = CausesFile()
+
+
+class DeferralFile(_Part):
+    """How an attempt ends that is to begin later; null says that the event has no such field."""
+
+    event: str
+    until: str | None = None
+    everyone: str | None = None
+    message: str | None = None
+    marks: str | None = None
+
+
+class NoteFile(_Part):
+    """How a held member gets a note of work that was begun outside."""
+
+    event: str
+    note: str | None = None
+    marks: str | None = None
+
+
+class RedoFile(_Part):
+    """How a member that is done is to be done again; null says that there is no such field."""
+
+    event: str
+    counts: str | None = None
+    reason: str | None = None
+
+
+class AllowanceFile(_Part):
+    """How a job is allowed more dead members; null says that the event has no such field."""
+
+    event: str
+    more: str | None = None
+    reason: str | None = None
 
 
 class RecoveryFile(_Part):
@@ -248,9 +289,12 @@ class RolesFile(_Part):
     release: str | None = None
     lost: str | None = None
     crash: str | None = None
+    defer: Annotated[DeferralFile, BeforeValidator(_event)] | None = None
+    note: Annotated[NoteFile, BeforeValidator(_event)] | None = None
     retry: str | None = None
     give_up: str | None = None
     requeue: str | None = None
+    redo: Annotated[RedoFile, BeforeValidator(_event)] | None = None
     skip: str | None = None
     attempts: Annotated[AttemptsFile, BeforeValidator(_counter)] | None = None
     crashes: CrashesFile | None = None
@@ -260,6 +304,8 @@ class RolesFile(_Part):
     paused: Names | None = None
     resume: dict[str, str] = {}
     cancel: str | None = None
+    reopen: str | None = None
+    allow_dead: Annotated[AllowanceFile, BeforeValidator(_event)] | None = None
     variables: Names | None = None
     outcomes: dict[str, str] = {}
 

@@ -255,9 +255,9 @@ The event is named without a field, and several of its fields could be the one t
 it.
 """,
     "E711": """\
-Whoever keeps the jobs sends the events of `release`, `lost`, `crash`, `retry`, `give_up`, `requeue`
-and `recover` by itself, with no payload but the fields that the role names. Another field that is
-required would refuse them.
+Whoever keeps the jobs sends the events of `release`, `lost`, `crash`, `defer`, `note`, `retry`,
+`give_up`, `requeue`, `redo`, `recover`, `reopen` and `allow_dead` by itself, with no payload but
+the fields that the role names. Another field that is required would refuse them.
 """,
     "E712": """\
 The variable counts or marks something, and no row ever sets it.

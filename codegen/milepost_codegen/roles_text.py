@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from milepost.roles import NO_ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from milepost.roles import EventField, Failure, Recovery, Roles
+    from milepost.roles import (
+        Allowance,
+        Deferral,
+        EventField,
+        Failure,
+        Note,
+        Recovery,
+        Redo,
+        Roles,
+    )
     from milepost_codegen.model import Json, Lifecycle, Machine
 
 __all__ = ["Role", "document_of_roles", "flow", "role_values", "roles_of", "section", "summary"]
+
+_WRITTEN: Final = ("kind", "details", "permanent")
+"""The fields of a failure that nothing is inferred for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +82,24 @@ def role_values(roles: Roles) -> dict[str, Json]:
         "release": roles.release,
         "lost": roles.lost,
         "crash": _dotted(roles.crash),
+        "defer": _parts(roles.defer, "everyone", "message"),
+        "note": _parts(roles.note),
         "retry": roles.retry,
         "give_up": roles.give_up,
         "dead": list(roles.dead),
         "requeue": roles.requeue,
+        "redo": _parts(roles.redo, "reason"),
         "skip": roles.skip,
         "skipped": list(roles.skipped),
         "attempts": {key: name for key, name in attempts.items() if name},
         "crashes": {key: name for key, name in crashes.items() if name},
-        "recover": _recovery(roles.recover),
+        "recover": _parts(roles.recover, "lost", "reason"),
         "pause": roles.pause,
         "paused": list(roles.paused),
         "resume": dict(roles.resume),
         "cancel": roles.cancel,
+        "reopen": roles.reopen,
+        "allow_dead": _parts(roles.allow_dead, "reason"),
         "variables": [_dotted(one) for one in roles.variables],
         "outcomes": {state: str(outcome) for state, outcome in roles.outcomes.items()},
     }
@@ -183,6 +200,7 @@ def _failure(one: Failure | None) -> dict[str, Json]:
         "event": one.event,
         "cause": one.cause or None,
         "message": one.message or None,
+        **{key: name for key in _WRITTEN if (name := getattr(one, key))},
     }
     causes: dict[str, Json] = {
         key: getattr(one, key) or None for key in ("error", "timeout", "lost")
@@ -190,5 +208,9 @@ def _failure(one: Failure | None) -> dict[str, Json]:
     return {**said, "causes": causes} if one.cause else said
 
 
-def _recovery(one: Recovery | None) -> dict[str, Json]:
-    return {} if one is None else {key: value or None for key, value in one._asdict().items()}
+def _parts(
+    one: Deferral | Note | Redo | Recovery | Allowance | None, *known: str
+) -> dict[str, Json]:
+    """The parts that there are, and null for those `known` that would be inferred otherwise."""
+    found = {} if one is None else one._asdict()
+    return {key: value or None for key, value in found.items() if value or key in known}

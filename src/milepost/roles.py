@@ -10,7 +10,19 @@ from typing import Final, NamedTuple
 
 from milepost.text.wording import short_repr
 
-__all__ = ["NO_ROLES", "EventField", "Failure", "Outcome", "Phase", "Recovery", "Roles"]
+__all__ = [
+    "NO_ROLES",
+    "Allowance",
+    "Deferral",
+    "EventField",
+    "Failure",
+    "Note",
+    "Outcome",
+    "Phase",
+    "Recovery",
+    "Redo",
+    "Roles",
+]
 
 
 class Outcome(StrEnum):
@@ -51,6 +63,60 @@ class Failure(NamedTuple):
 
 
 @short_repr
+class Deferral(NamedTuple):
+    """The event by which an attempt ends that is to begin later, and is no failure.
+
+    `until` is the field (int) for when, in microseconds since 1970, `everyone` the one (bool) that
+    says that no other member begins before that, `message` the one (str) for people. `marks` is the
+    variable (bool) of a member that waits so. All but `until` may be `""`, for none.
+    """
+
+    event: str
+    until: str
+    everyone: str = ""
+    message: str = ""
+    marks: str = ""
+
+
+@short_repr
+class Note(NamedTuple):
+    """The event by which a held member is given a note of work that was begun outside.
+
+    `note` is the field (json) of the note, `marks` the variable (bool) of a member that has one,
+    `""` for none.
+    """
+
+    event: str
+    note: str
+    marks: str = ""
+
+
+@short_repr
+class Redo(NamedTuple):
+    """The event by which a member that is done waits again, to be done again.
+
+    `counts` is the variable (int) that counts how often, `reason` the field (str) for people; `""`
+    for none.
+    """
+
+    event: str
+    counts: str = ""
+    reason: str = ""
+
+
+@short_repr
+class Allowance(NamedTuple):
+    """The event by which a job may complete with `more` (int) dead members than before.
+
+    `reason` is the field (str) for people, `""` for none.
+    """
+
+    event: str
+    more: str
+    reason: str = ""
+
+
+@short_repr
 class Recovery(NamedTuple):
     """The event by which another executor takes a job over.
 
@@ -88,7 +154,10 @@ class Roles:
         release, lost, crash: the events by which a member leaves the hands unharmed, because its
             executor died, and because its executor died while it ran alone as a suspect (with
             the field for the message)
+        defer: how an attempt ends that is to begin later, and is no failure
+        note: how a held member gets a note of work that was begun outside
         retry, give_up, requeue, skip: the events that follow a failure, or are an operator's
+        redo: how a member that is done is to be done again
         attempts, max_attempts: the variable that counts attempts, and the parameter that bounds it
         suspect, crashes, max_crashes: the variable (bool) that says that a member was in flight
             when an executor died, the one that counts such deaths, and the bound
@@ -102,6 +171,8 @@ class Roles:
         phases: the states that are worked in, in order, each with the event that ends it
         recover: how another executor takes the job over
         pause, cancel: the events of an operator
+        reopen: the event that leads from a later phase back to one that works members
+        allow_dead: how the job is allowed more dead members
         paused: the states in which the job rests on purpose
         resume: by state in which the job rests or has failed, the event that takes it up again
         variables: the events and fields that set variables of the job
@@ -119,9 +190,12 @@ class Roles:
     release: str = ""
     lost: str = ""
     crash: EventField | None = None
+    defer: Deferral | None = None
+    note: Note | None = None
     retry: str = ""
     give_up: str = ""
     requeue: str = ""
+    redo: Redo | None = None
     skip: str = ""
     attempts: str = ""
     max_attempts: str = ""
@@ -135,6 +209,8 @@ class Roles:
     recover: Recovery | None = None
     pause: str = ""
     cancel: str = ""
+    reopen: str = ""
+    allow_dead: Allowance | None = None
     paused: tuple[str, ...] = ()
     resume: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     variables: tuple[EventField, ...] = ()

@@ -49,12 +49,15 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "cli/commands/verify.py": {"job": PARAMETER},
     "cli/naming.py": {"job": PARAMETER},
     "cli/options.py": {"job": PARAMETER},
+    "drawings/canvas.py": {"note": "a part of a drawing"},
     "drawings/dot.py": {"active": "a kind of box", "failed": "a kind of box"},
     "drawings/draw.py": {"active": "a kind of box", "failed": "a kind of box"},
+    "drawings/mermaid.py": {"note": "a word of Mermaid"},
     "drawings/words.py": dict.fromkeys(
         (
             *("done", "failed", "dead", "skipped", "paused", "result", "release", "lost", "crash"),
             *("retry", "give_up", "requeue", "skip", "recover", "pause", "cancel", "variables"),
+            *("defer", "note", "redo", "reopen", "allow_dead"),
         ),
         ROLE,
     ),
@@ -74,13 +77,14 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "inspect/diagram.py": {"job": LABEL},
     "inspect/failures.py": {"item": LABEL, "cause": LABEL, "message": LABEL},
     "inspect/fork.py": {"job": LABEL, "items": LABEL},
+    "inspect/import_jobs.py": {"note": "how grave a line of a report is"},
     "inspect/plan.py": {"job": LABEL},
     "inspect/requeue.py": {"job": LABEL, "requeue": LABEL},
     "inspect/show.py": dict.fromkeys(("job", "variables", "settled", "dead"), LABEL),
     "inspect/sizes.py": {"job": LABEL},
     "log/codec.py": {"variables": "what is wrong with a value"},
     "log/facts.py": {"job": "the tag of a fact", "items": "the tag of a fact"},
-    "job/described.py": {"variables": ROLE, "result": ROLE},
+    "job/described.py": {"variables": ROLE, "result": ROLE, "redo": ROLE},
     "progress/wording.py": {"dead": LABEL, "skipped": LABEL},
     "state/checkpoint.py": {"items": PARAMETER},
     "state/keeping/old_homes.py": {"failed": "an outcome of an import"},
@@ -109,7 +113,10 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "state/writing/lease.py": {"lost": "a standing of a lease, as metrics have it"},
     "state/writing/new_jobs.py": {"variables": "the place of a large value"},
     "tables/rows.py": dict.fromkeys(
-        ("attempts", "result", "crashes", "suspect", "cause", "message", "items"),
+        (
+            *("attempts", "result", "crashes", "suspect", "cause", "message", "items"),
+            *("kind", "permanent"),
+        ),
         "a column of exported tables, or what they are of",
     ),
     "stores/sqlite/reading.py": {"job": COLUMN},
@@ -118,7 +125,12 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "tracing.py": dict.fromkeys(("done", "failed"), "how an attempt ended, as spans have it"),
     "worker/attempts.py": {"cancel": "a method of futures"},
     "worker/forms.py": {"item": "a method of the scalars of array libraries"},
-    "worker/rules.py": {"timeout": "what is said of an exception"},
+    "worker/rules.py": {
+        "timeout": "what is said of an exception",
+        "permanent": "what is said of an exception",
+        "kind": PARAMETER,
+    },
+    "worker/signals.py": {"everyone": PARAMETER},
     "worker/telling.py": {"message": "a name in the details of failures"},
 }
 """Words that are our own where they stand, with the reason."""

@@ -170,7 +170,7 @@ ACCEPTS: dict[str, list[str]] = JOB.spec["collections"]["items"]["accepts"]
 
 def seen(context: dict[str, Any]) -> tuple[Any, ...]:
     """What of an item's context its own events change."""
-    return context["attempts"], context["suspect"], context["crashes"]
+    return tuple(context[name] for name, told in ITEM.spec["context"].items() if "initial" in told)
 
 
 @dataclass
@@ -179,10 +179,11 @@ class ReferenceItem:
     context: dict[str, Any]
     result: Any = None
 
-    def take(self, event: str) -> tuple[str, str, str]:
-        target, row = ITEM.row(self.state, event, self.context)
+    def take(self, event: str, payload: dict[str, Any]) -> tuple[str, str, str]:
+        names = {**self.context, **ITEM.told(event, payload)}
+        target, row = ITEM.row(self.state, event, names)
         arc = (self.state, event, target)
-        self.context = {**self.context, **ITEM.assigned(row, self.context)}
+        self.context = {**self.context, **ITEM.assigned(row, names)}
         self.state = target
         return arc
 
@@ -236,7 +237,7 @@ class ReferenceJob:
             if item.state == state
         ]
         for item, taken in taking:
-            after.arcs.append(("item", item.take(taken)))
+            after.arcs.append(("item", item.take(taken, {})))
         for group, members in JOB.groups.items():
             if self.state in members and target not in members:
                 after.history[group] = self.state
@@ -272,7 +273,7 @@ class ReferenceJob:
                 continue  # INV-ONCE: the same result again
             if event not in ACCEPTS.get(self.state, []):
                 raise Refused(f"{event} of an item in {self.state}")
-            after.arcs.append(("item", item.take(event)))
+            after.arcs.append(("item", item.take(event, payload)))
             if event == "succeed":
                 item.result = payload["result"]
         self.__dict__.update(after.__dict__)

@@ -66,8 +66,8 @@ def machine_of(table: Table) -> tuple[transitions.Machine, Any]:
 def contexts(table: Table) -> Iterator[dict[str, Any]]:
     """Every context over small values of all that guards read."""
     if table is ITEM:
-        for attempts, most, suspect, crashes, deaths in product(
-            range(4), range(1, 4), (False, True), range(3), range(1, 3)
+        for attempts, most, suspect, crashes, deaths, permanent in product(
+            range(4), range(1, 4), (False, True), range(3), range(1, 3), (False, True)
         ):
             yield {
                 "attempts": attempts,
@@ -75,9 +75,11 @@ def contexts(table: Table) -> Iterator[dict[str, Any]]:
                 "suspect": suspect,
                 "crashes": crashes,
                 "max_crashes": deaths,
+                "permanent": permanent,
+                "redone": 0,
             }
         return
-    for pending, running, failed, dead, max_dead in product(range(2), repeat=5):
+    for pending, running, failed, dead, max_dead, more_dead in product(range(2), repeat=6):
         for reduce, failed_in, left in product(
             (False, True), ("setup", "map", "reduce"), ("setup", "map", "reduce")
         ):
@@ -86,6 +88,7 @@ def contexts(table: Table) -> Iterator[dict[str, Any]]:
                 **{f"items.{state}": counts.get(state, 0) for state in ITEM.states},
                 "items.total": sum(counts.values()),
                 "max_dead": max_dead,
+                "more_dead": more_dead,
                 "has_reduce": reduce,
                 "failed_in": failed_in,
                 "history.active": left,
@@ -98,13 +101,12 @@ def test_generated_tables_agree_with_transitions(table: Table) -> None:
     generated = mapreduce.LIFECYCLE.machines[table.name]
     other, model = machine_of(table)
     moved = refused = 0
-    payload = {"variables": {}, "lost": True}
     for context in contexts(table):
-        for lost, state, event in product((False, True), table.states, table.events):
-            if not lost and event != "recover":
+        for told, state, event in product((False, True), table.states, table.events):
+            if not told and event not in ("recover", "fail", "allow_dead"):
                 continue  # nothing else reads it
-            payload["lost"] = lost
-            model.names = {**context, "event.lost": lost}
+            payload = {"lost": told, "permanent": told, "more": int(told)}
+            model.names = {**context, **{f"event.{name}": one for name, one in payload.items()}}
             other.set_state(state, model)
             try:
                 accepted = getattr(model, f"on_{event}")()

@@ -56,8 +56,12 @@ def payload_of(event: str, result: Any) -> dict[str, Any]:
     """A payload with all that any event may ask for, cut down to what this one does."""
     return {
         "succeed": {"result": result},
-        "fail": {"cause": "timeout", "message": "no answer"},
+        "fail": {"cause": "timeout", "message": "no answer", "permanent": result == {"n": 2}},
         "crash": {"message": "it died"},
+        "defer": {"until": 5, "everyone": result == {"n": 1}},
+        "note": {"note": result},
+        "redo": {"reason": "its input was wrong"},
+        "allow_dead": {"more": 0 if result == {"n": 2} else 1},
         "start_map": {"variables": {"from": "setup"}},
         "finish_reduce": {"result": result},
         "set_variables": {"variables": {"n": result}},

@@ -19,7 +19,7 @@ from milepost.lifecycles import mapreduce
 from milepost.testing import FakeClock
 
 from .observing import folded_from_nothing, observed
-from .reference import ACCEPTS, ITEM, JOB, ReferenceJob, Refused, seen
+from .reference import ACCEPTS, ITEM, JOB, ReferenceJob, Refused
 
 PAYLOADS: dict[str, dict[str, Any]] = {
     "start_map": {"variables": {"ready": True}},
@@ -27,6 +27,9 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "set_variables": {"variables": {"n": 1}},
     "succeed": {"result": "r"},
     "crash": {"message": "it died"},
+    "defer": {"until": 5},
+    "note": {"note": {"batch": 1}},
+    "allow_dead": {"more": 1},
 }
 FAILURE = {"cause": "error", "message": "it broke"}
 CONFIGS: list[dict[str, Any]] = [
@@ -36,6 +39,7 @@ CONFIGS: list[dict[str, Any]] = [
     for reduce in (True, False)
 ]
 ITEMS = 2
+READ_OF_ITEMS = ("attempts", "suspect", "crashes", "permanent")
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,12 @@ def owed_here(owed: Owed, at: ReferenceJob) -> Iterator[tuple[Move, tuple[str, s
 
 
 def key_of(at: ReferenceJob) -> tuple[Any, ...]:
-    items = tuple((item.state, *seen(item.context)) for item in at.items)
-    return at.state, tuple(at.context.items()), tuple(at.history.items()), items
+    """Where the job stands, by what guards read: a run that only counts on leads nowhere new."""
+    items = tuple(
+        (item.state, *(item.context[name] for name in READ_OF_ITEMS)) for item in at.items
+    )
+    context = {**at.context, "more_dead": min(at.context["more_dead"], 1)}
+    return at.state, tuple(context.items()), tuple(at.history.items()), items
 
 
 def shortest_run(start: ReferenceJob, owed: Owed) -> list[Move] | None:

@@ -12,7 +12,7 @@ import pytest
 
 from milepost import ItemEvent, StateManager
 from milepost.errors import StoreNewer
-from milepost.lifecycles import mapreduce, mapreduce_v1
+from milepost.lifecycles import mapreduce, mapreduce_v1, mapreduce_v2
 from milepost.state.keeping.salvage import salvage
 from milepost.stores.sqlite.migration import APPLICATION_ID
 from milepost.stores.sqlite.schema import STEPS, VERSION
@@ -127,7 +127,7 @@ def test_what_is_kept_is_what_the_code_of_today_writes(tmp_path: Path) -> None:
     """
     with StateManager.open(store_of(VERSION), read_only=True, create=False) as kept:
         created = kept.get_state("whole").created
-    versions = (mapreduce.LIFECYCLE, mapreduce_v1.LIFECYCLE)
+    versions = (mapreduce.LIFECYCLE, mapreduce_v2.LIFECYCLE, mapreduce_v1.LIFECYCLE)
     of_its_time = next(one for one in versions if one.digest == created.digest)
     assert write(tmp_path / "jobs.db", of_its_time) == expected(VERSION)
 

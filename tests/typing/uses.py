@@ -19,6 +19,7 @@ from milepost.lifecycles.mapreduce import (
     ItemFail,
     ItemGiveUp,
     ItemHandlers,
+    ItemRedo,
     ItemRequeue,
     ItemSkip,
     ItemStart,
@@ -103,6 +104,7 @@ def legal_handling(item: AnyItem) -> AnyItem:
     handlers = ItemHandlers(
         on_pending=lambda _: ItemStart(),
         on_running=work,
+        on_done=lambda _: ItemRedo(),
         on_failed=lambda _: ItemGiveUp(),
         on_dead=lambda _: ItemSkip(),
     )
@@ -174,10 +176,11 @@ def illegal_changes() -> None:
     assert limit
 
 
-def illegal_handlers(done: DoneItem) -> None:
+def illegal_handlers(done: SkippedItem) -> None:
     handlers = ItemHandlers(
         on_pending=lambda _: ItemStart(),
         on_running=lambda _: ItemSucceed(result=1),
+        on_done=lambda _: ItemRedo(),
         on_failed=lambda _: ItemGiveUp(),
         on_dead=lambda _: ItemRequeue(),
     )
@@ -196,6 +199,10 @@ def requeue(_: DeadItem) -> ItemRequeue:
     return ItemRequeue()
 
 
+def redo(_: DoneItem) -> ItemRedo:
+    return ItemRedo()
+
+
 def give_up(_: FailedItem) -> ItemGiveUp:
     return ItemGiveUp()
 
@@ -208,12 +215,14 @@ def wrong_handlers() -> None:
     ItemHandlers(
         on_pending=start,
         on_running=again,  # BAD:handler-answers-with-an-illegal-event
+        on_done=redo,
         on_failed=give_up,
         on_dead=requeue,
     )
     ItemHandlers(
         on_pending=start,
         on_running=lambda _: ItemSucceed(result=1),
+        on_done=redo,
         on_failed=requeue,  # BAD:handler-of-another-state
         on_dead=lambda _: ItemStart(),  # BAD:lambda-answers-with-an-illegal-event
     )

@@ -12,7 +12,16 @@ from milepost_codegen.roles_text import flow, role_values
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milepost.roles import EventField, Failure, Recovery, Roles
+    from milepost.roles import (
+        Allowance,
+        Deferral,
+        EventField,
+        Failure,
+        Note,
+        Recovery,
+        Redo,
+        Roles,
+    )
     from milepost_codegen.diff.names import MachineNames
     from milepost_codegen.findings import Place
     from milepost_codegen.model import Machine
@@ -71,6 +80,39 @@ def _renamed(roles: Roles, names: MachineNames) -> Roles:
             event=event(one.event),
             cause=field(one.event, one.cause),
             message=field(one.event, one.message),
+            kind=field(one.event, one.kind),
+            details=field(one.event, one.details),
+            permanent=field(one.event, one.permanent),
+        )
+
+    def deferral(one: Deferral | None) -> Deferral | None:
+        return one and Deferral(
+            event=event(one.event),
+            until=field(one.event, one.until),
+            everyone=field(one.event, one.everyone),
+            message=field(one.event, one.message),
+            marks=variable(one.marks),
+        )
+
+    def note(one: Note | None) -> Note | None:
+        return one and Note(
+            event=event(one.event),
+            note=field(one.event, one.note),
+            marks=variable(one.marks),
+        )
+
+    def redo(one: Redo | None) -> Redo | None:
+        return one and Redo(
+            event=event(one.event),
+            counts=variable(one.counts),
+            reason=field(one.event, one.reason),
+        )
+
+    def allowance(one: Allowance | None) -> Allowance | None:
+        return one and Allowance(
+            event=event(one.event),
+            more=field(one.event, one.more),
+            reason=field(one.event, one.reason),
         )
 
     def recovery(one: Recovery | None) -> Recovery | None:
@@ -92,9 +134,12 @@ def _renamed(roles: Roles, names: MachineNames) -> Roles:
         release=event(roles.release),
         lost=event(roles.lost),
         crash=dotted(roles.crash),
+        defer=deferral(roles.defer),
+        note=note(roles.note),
         retry=event(roles.retry),
         give_up=event(roles.give_up),
         requeue=event(roles.requeue),
+        redo=redo(roles.redo),
         skip=event(roles.skip),
         attempts=variable(roles.attempts),
         max_attempts=variable(roles.max_attempts),
@@ -111,6 +156,8 @@ def _renamed(roles: Roles, names: MachineNames) -> Roles:
         recover=recovery(roles.recover),
         pause=event(roles.pause),
         cancel=event(roles.cancel),
+        reopen=event(roles.reopen),
+        allow_dead=allowance(roles.allow_dead),
         paused=states(roles.paused),
         resume={names.states.get(one, one): event(on) for one, on in roles.resume.items()},
         variables=tuple(one for one in map(dotted, roles.variables) if one is not None),

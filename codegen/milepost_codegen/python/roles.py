@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
-from milepost.roles import NO_ROLES, EventField, Failure, Outcome, Phase, Recovery
+from milepost.roles import (
+    NO_ROLES,
+    Allowance,
+    Deferral,
+    EventField,
+    Failure,
+    Note,
+    Outcome,
+    Phase,
+    Recovery,
+    Redo,
+)
 from milepost_codegen.layout import Bracketed, Prefixed, literal
 
 if TYPE_CHECKING:
@@ -36,7 +47,16 @@ def _value(value: object) -> Code:
             return f"{ROLES_MODULE}.Outcome.{value.name}"
         case str():
             return literal(value)
-        case EventField() | Failure() | Recovery() | Phase():
+        case (
+            EventField()
+            | Failure()
+            | Recovery()
+            | Phase()
+            | Deferral()
+            | Note()
+            | Redo()
+            | Allowance()
+        ):
             given = list(value)
             while not given[-1]:
                 given.pop()

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from milepost.roles import EventField, Failure, Outcome, Phase, Recovery, Roles
+from milepost.roles import (
+    Allowance,
+    Deferral,
+    EventField,
+    Failure,
+    Note,
+    Outcome,
+    Phase,
+    Recovery,
+    Redo,
+    Roles,
+)
 from milepost_codegen.definition import CausesFile
 from milepost_codegen.findings import nearest
 from milepost_codegen.model import MachineRoles
@@ -24,14 +35,16 @@ if TYPE_CHECKING:
 __all__ = ["resolve_roles"]
 
 _OF_MEMBERS: Final = (
-    *MEMBER_STATES, "begin", "release", "lost", "crash", "retry", "give_up", "requeue", "skip",
-    "attempts", "crashes", "stored",
+    *MEMBER_STATES, "begin", "release", "lost", "crash", "defer", "note", "retry", "give_up",
+    "requeue", "redo", "skip", "attempts", "crashes", "stored",
 )  # fmt: skip
 _OF_OWNERS: Final = (
-    "phases", "recover", "pause", "paused", "resume", "cancel", "variables", "outcomes",
+    "phases", "recover", "pause", "paused", "resume", "cancel", "reopen", "allow_dead",
+    "variables", "outcomes",
 )  # fmt: skip
 _EVENTS: Final = (
     "begin", "release", "lost", "retry", "give_up", "requeue", "skip", "pause", "cancel",
+    "reopen",
 )  # fmt: skip
 
 
@@ -163,7 +176,48 @@ class _Reader:
         if event:
             cause = self._part(event, file.cause, "failure", "cause", _is_enum, "an enum")
             message = self._part(event, file.message, "failure", "message", _is("str"), "str")
-            yield "failure", Failure(event, cause, message, **self._causes(event, cause))
+            more = {
+                part: self._written_part(event, getattr(file, part), "failure", part, kind)
+                for part, kind in (("kind", "str"), ("details", "json"), ("permanent", "bool"))
+            }
+            yield "failure", Failure(event, cause, message, **self._causes(event, cause), **more)
+
+    def _defer(self) -> Iterator[tuple[str, object]]:
+        file = self.file.defer
+        assert file is not None
+        event = self._event(file.event, "defer", "event")
+        if event:
+            until = self._needed(event, file.until, "defer", "until", "int")
+            everyone = self._part(event, file.everyone, "defer", "everyone", _is("bool"), "bool")
+            message = self._part(event, file.message, "defer", "message", _is("str"), "str")
+            marks = self._variable(file.marks, "bool", "defer", "marks")
+            yield "defer", Deferral(event, until, everyone, message, marks)
+
+    def _note(self) -> Iterator[tuple[str, object]]:
+        file = self.file.note
+        assert file is not None
+        event = self._event(file.event, "note", "event")
+        if event:
+            note = self._needed(event, file.note, "note", "note", "json")
+            yield "note", Note(event, note, self._variable(file.marks, "bool", "note", "marks"))
+
+    def _redo(self) -> Iterator[tuple[str, object]]:
+        file = self.file.redo
+        assert file is not None
+        event = self._event(file.event, "redo", "event")
+        if event:
+            counts = self._variable(file.counts, "int", "redo", "counts")
+            reason = self._part(event, file.reason, "redo", "reason", _is("str"), "str")
+            yield "redo", Redo(event, counts, reason)
+
+    def _allow_dead(self) -> Iterator[tuple[str, object]]:
+        file = self.file.allow_dead
+        assert file is not None
+        event = self._event(file.event, "allow_dead", "event")
+        if event:
+            more = self._needed(event, file.more, "allow_dead", "more", "int")
+            reason = self._part(event, file.reason, "allow_dead", "reason", _is("str"), "str")
+            yield "allow_dead", Allowance(event, more, reason)
 
     def _causes(self, event: str, cause: str) -> dict[str, str]:
         """What the enum calls the causes that a run finds: as written, or by the same name.
@@ -339,6 +393,25 @@ class _Reader:
             hint = f"say '{part}: {fitting[0]}', or '{part}: null' if it is none of them"
             self._ambiguous(event, fitting, (key,), hint)
         return ""
+
+    def _written_part(self, event: str, name: str | None, key: str, part: str, kind: str) -> str:
+        """The same where nothing is inferred: a lifecycle may have such a field for another use."""
+        return "" if name is None else self._part(event, name, key, part, _is(kind), kind)
+
+    def _needed(self, event: str, name: str | None, key: str, part: str, kind: str) -> str:
+        """The same where there has to be a field."""
+        doubts = self.reporter.doubts
+        before, doubts.roles_missing = doubts.roles_missing, False
+        known = self._part(event, name, key, part, _is(kind), kind)
+        if not known and not doubts.roles_missing:
+            self._wrong(
+                "E702",
+                (key,),
+                f"'{event}' has no field of type {kind} for '{part}'",
+                f"give its payload one, and say '{part}: FIELD'",
+            )
+        doubts.roles_missing |= before
+        return known
 
     def _variable(self, name: str | None, kind: str, *path: str, param: bool = False) -> str:
         if name is None:

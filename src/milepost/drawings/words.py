@@ -53,13 +53,18 @@ def _of_events(roles: Roles) -> Iterator[tuple[str, str]]:
         ("release", roles.release),
         ("lost", roles.lost),
         ("crash", roles.crash),
+        ("defer", roles.defer),
+        ("note", roles.note),
         ("retry", roles.retry),
         ("give_up", roles.give_up),
         ("requeue", roles.requeue),
+        ("redo", roles.redo),
         ("skip", roles.skip),
         ("recover", roles.recover),
         ("pause", roles.pause),
         ("cancel", roles.cancel),
+        ("reopen", roles.reopen),
+        ("allow_dead", roles.allow_dead),
     )
     for name, one in by_role:
         if one:

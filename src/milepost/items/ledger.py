@@ -166,8 +166,8 @@ class Ledger:
         """The move of each of `ordinals` on `event`; all of them are legal, or an error is raised.
 
         `payloads` holds what guards may read, in the order of `ordinals`. O(cells) steps, or one
-        a member where the payload decides. Raises MemberRefusedError, and KeyError for an ordinal
-        that is not of the ledger, ValueError for one given twice.
+        for each payload among them where that decides. Raises MemberRefusedError, and KeyError for
+        an ordinal that is not of the ledger, ValueError for one given twice.
         """
         asked = ordinals if isinstance(ordinals, BitMap) else bitmap(ordinals)
         if len(asked) != len(ordinals):
@@ -181,7 +181,9 @@ class Ledger:
             found += len(hit)
             if payloads is not None and self.machine.uses_payload(cell[0], event):
                 of = dict(zip(ordinals, payloads, strict=True))
-                moves.extend(self._move(cell, event, bitmap([o]), of[o]) for o in hit)
+                moves.extend(
+                    self._move(cell, event, alike, of[alike[0]]) for alike in _alike(hit, of)
+                )
             else:
                 moves.append(self._move(cell, event, hit, {}))
         if found != len(asked):
@@ -219,3 +221,11 @@ class Ledger:
         context = dict(self.params)
         context.update(zip(self.machine.owned, values, strict=False))  # as many: `restore` checks
         return context
+
+
+def _alike(members: BitMap, payloads: Mapping[int, Values]) -> list[BitMap]:
+    """The members in parts that have the same payload, by the first of each."""
+    found: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+    for ordinal in members:
+        found.setdefault(tuple(payloads[ordinal].items()), []).append(ordinal)
+    return [bitmap(ordinals) for ordinals in found.values()]

@@ -55,6 +55,13 @@ class DescribedMachine(msgspec.Struct, frozen=True):
         return _field(self.roles.get("stored"))
 
     @property
+    def redo(self) -> str:
+        """The event by which what is done waits again, `""` for none."""
+        found = self.roles.get("redo")
+        event = found.get("event") if isinstance(found, dict) else None
+        return event if isinstance(event, str) else ""
+
+    @property
     def parts(self) -> Parts:
         """The states by the roles of members that they have."""
         named = [self.named(role) for role in Parts._fields[:_ROLES]]

@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from milepost.errors import JobReplaced, PlanStale
 from milepost.items.inputs import Item, KeySet
 from milepost.items.ledger import bitmap
+from milepost.job.again import done_otherwise
 from milepost.job.fold import apply
 from milepost.job.state import JobState, changed
 from milepost.job.suspects import let_go, lets_go_by
@@ -274,6 +275,8 @@ def plan(
         parts = {name: found & chosen for name, found in parts.items()}
     parts[Part.OUTSIDE] = bitmap(range(state.items.count)) - chosen
     undone = tip.done - (state.done & common)
+    if way_back is not None:
+        undone |= done_otherwise(state, tip) & common
     return RecoveryPlan(
         job_id=tip.id,
         seq=tip.seq,

@@ -186,6 +186,7 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
     drafts: list[Draft] = []
     run: _Run | None = None
     done = parts_in(state.items, done_states)
+    again: set[int] = set()
     count = state.items.count if state.inputs is moment.committed.inputs else 0
     for checked in wanted:
         request, readable, body, collection = checked
@@ -198,8 +199,11 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
         ordinal = request.item
         if type(ordinal) is not int or not 0 <= ordinal < count:
             ordinal = _ordinal(moment, request.item)
-        if _is_in(ordinal, done) and _recorded(moment, ordinal, checked, locator):
-            continue
+        if _is_in(ordinal, done) and ordinal not in again:
+            if _recorded(moment, ordinal, checked, locator):
+                continue
+            if _done_again(state, ordinal, request.event):
+                again.add(ordinal)  # what it gives after that is another result
         if collection is not None:
             _check_collection(state, ordinal, collection)
         alike = run is not None and run.event == request.event and run.collection == collection
@@ -298,6 +302,11 @@ def _pending(moment: Moment, ordinal: int, roles: Roles, key: bytes) -> str | No
             readable = fact.payloads[at] if fact.payloads else {}
             return _digest(roles, readable, body[at] if isinstance(body, list) else None, key)
     return None
+
+
+def _done_again(state: JobState, ordinal: int, event: str) -> bool:
+    redo = state.roles_of(ordinal).redo
+    return redo is not None and redo.event == event
 
 
 def _digest(

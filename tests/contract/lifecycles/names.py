@@ -273,8 +273,10 @@ class _Finder:
                 self._is(spec["event"], "event", name)
                 event = spec["event"].value
                 given = {key: each for key, each in spec.items() if key not in ("event", "causes")}
-                for one in given.values():
-                    if one.value != "null":
+                for key, one in given.items():
+                    if key in ("marks", "counts"):
+                        self._is(one, "variable", name)
+                    elif one.value != "null":
                         self._is(one, "field", f"{name}.{event}")
                 causes = [*owned.fields[event].values()]
                 enum = owned.fields[event].get(getattr(given.get("cause"), "value", ""), "")

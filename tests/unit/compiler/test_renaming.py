@@ -162,7 +162,8 @@ def test_most_names_of_events_and_states_are_named_in_roles() -> None:
     assert len(by_kind["event"]) > 15
     assert {"setup", "map", "reduce", "paused", "failed"} <= by_kind["state"]
     assert by_kind["variable"] == {
-        "attempts", "max_attempts", "suspect", "crashes", "max_crashes",
+        "attempts", "max_attempts", "suspect", "crashes", "max_crashes", "permanent", "deferred",
+        "noted", "redone",
     }  # fmt: skip
     assert {"result", "cause", "message", "lost", "reason", "variables"} <= by_kind["field"]
     assert by_kind["member"] >= {"error", "timeout", "executor_lost"}

@@ -14,9 +14,21 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from milepost.lifecycles import mapreduce, mapreduce_v1
+from milepost.lifecycles import mapreduce, mapreduce_v1, mapreduce_v2
 from milepost.machine import Lifecycle, frozen
-from milepost.roles import NO_ROLES, EventField, Failure, Outcome, Phase, Recovery, Roles
+from milepost.roles import (
+    NO_ROLES,
+    Allowance,
+    Deferral,
+    EventField,
+    Failure,
+    Note,
+    Outcome,
+    Phase,
+    Recovery,
+    Redo,
+    Roles,
+)
 from milepost_codegen.cli import compile_command
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
@@ -33,7 +45,8 @@ EXAMPLE = SOURCE.read_text(encoding="utf-8")
 
 def test_the_digests_of_the_built_in_lifecycle_are_those_of_stored_jobs() -> None:
     """Roles are no part of them: jobs stored before there were any are read as ever."""
-    assert mapreduce.LIFECYCLE.digest == "a2d0a9848714ad613794d3889288c85e"
+    assert mapreduce.LIFECYCLE.digest == "f59dcd051fba807567b9165374089757"
+    assert mapreduce_v2.LIFECYCLE.digest == "a2d0a9848714ad613794d3889288c85e"
     assert mapreduce_v1.LIFECYCLE.digest == "ada39182b8924169f9c6dd368a8263f6"
 
 
@@ -60,7 +73,21 @@ def test_the_tables_hold_what_is_written_and_what_follows() -> None:
         crashes="crashes",
         max_crashes="max_crashes",
         result=EventField("succeed", "result"),
-        failure=Failure("fail", "cause", "message", "error", "timeout", "executor_lost"),
+        stored=EventField("succeed", "stored"),
+        failure=Failure(
+            "fail",
+            "cause",
+            "message",
+            "error",
+            "timeout",
+            "executor_lost",
+            "kind",
+            "details",
+            "permanent",
+        ),
+        defer=Deferral("defer", "until", "everyone", "message", "deferred"),
+        note=Note("note", "note", "noted"),
+        redo=Redo("redo", "redone", "reason"),
     ) == (mapreduce.ITEM.roles)
     assert Roles(
         result=EventField("finish_reduce", "result"),
@@ -73,6 +100,8 @@ def test_the_tables_hold_what_is_written_and_what_follows() -> None:
         recover=Recovery("recover", "lost", "reason"),
         pause="pause",
         cancel="cancel",
+        reopen="reopen",
+        allow_dead=Allowance("allow_dead", "more", "reason"),
         paused=("paused",),
         resume={"paused": "resume", "failed": "retry"},
         variables=(
@@ -91,9 +120,12 @@ def test_the_tables_hold_what_is_written_and_what_follows() -> None:
 
 def test_an_upgrade_knows_the_roles_of_the_earlier_version() -> None:
     """By its own names: facts that it wrote are read by them."""
-    upgrade = mapreduce.LIFECYCLE.upgrades[mapreduce_v1.LIFECYCLE.digest]
-    assert upgrade.machines["item"].roles == mapreduce_v1.ITEM.roles
-    assert upgrade.machines["job"].roles == mapreduce_v1.JOB.roles
+    for earlier in (mapreduce_v1, mapreduce_v2):
+        upgrade = mapreduce.LIFECYCLE.upgrades[earlier.LIFECYCLE.digest]
+        assert upgrade.verdict == "migrated"
+        assert upgrade.machines["item"].roles == earlier.ITEM.roles
+        assert upgrade.machines["job"].roles == earlier.JOB.roles
+    assert mapreduce_v2.ITEM.roles.redo is None
     assert mapreduce_v1.ITEM.roles.crash is None
     assert mapreduce_v1.JOB.roles.recover == Recovery("recover", "", "reason")
 

@@ -227,6 +227,7 @@ def test_handlers_drive_a_machine_to_its_end() -> None:
             if item.context.attempts == 2
             else mapreduce.ItemFail(cause=mapreduce.Cause.ERROR, message="not yet")
         ),
+        on_done=lambda _: mapreduce.ItemRedo(),
         on_failed=lambda _: mapreduce.ItemRetry(),
         on_dead=lambda _: mapreduce.ItemSkip(),
     )

@@ -21,7 +21,13 @@ def check_attempts(subject: Subject) -> None:
     if roles.begin:
         _check_ends(subject)
     held = set(roles.held)
-    for role, event in (("release", roles.release), ("lost", roles.lost), ("crash", subject.crash)):
+    leaving = {
+        "release": roles.release,
+        "lost": roles.lost,
+        "crash": subject.crash,
+        "defer": subject.defer,
+    }
+    for role, event in leaving.items():
         if not event:
             continue
         without = [state for state in roles.held if not subject.of_pair(state, event)]
@@ -50,13 +56,46 @@ def check_attempts(subject: Subject) -> None:
                     "lead it to a state in which the member waits or is decided about",
                 )
 
+    _check_note(subject)
+
+
+def _check_note(subject: Subject) -> None:
+    """A held member takes a note, and stays in the hands in which it is."""
+    held = subject.roles.held
+    if not subject.note or not held:
+        return
+    rows = [row for state in held for row in subject.of_pair(state, subject.note)]
+    if not rows:
+        subject.report(
+            "E706",
+            "note",
+            f"no member that an executor holds takes '{subject.note}'",
+            f"add a row from {listed(held, word='or')}, or drop the role",
+        )
+    for row in rows:
+        if row.target not in held:
+            subject.report(
+                "E707",
+                "note",
+                f"'{subject.note}' in '{row.source}' leads to '{row.target}':"
+                " a note leaves a member in the hands in which it is",
+                f"lead the row to '{row.source}'",
+            )
+
 
 def _check_ends(subject: Subject) -> None:
     """Every held state has a way out by an event that ends an attempt."""
     roles = subject.roles
     endings = [
         event
-        for event in (subject.result, subject.failure, roles.release, roles.lost, subject.crash)
+        for event in (
+            subject.result,
+            subject.failure,
+            roles.release,
+            roles.lost,
+            subject.crash,
+            subject.defer,
+        )
         if event
     ]
     if not endings:
@@ -106,9 +145,12 @@ def check_taken(subject: Subject, owners: Sequence[Machine]) -> None:
         "release": roles.release,
         "lost": roles.lost,
         "crash": subject.crash,
+        "defer": subject.defer,
+        "note": subject.note,
         "retry": roles.retry,
         "give_up": roles.give_up,
         "requeue": roles.requeue,
+        "redo": subject.redo,
         "skip": roles.skip,
     }
     for role, event in named.items():

@@ -19,10 +19,11 @@ def check_decisions(subject: Subject) -> None:
     for role, event, states in (
         ("retry", roles.retry, roles.failed),
         ("requeue", roles.requeue, roles.dead),
+        ("redo", subject.redo, roles.done),
     ):
         if not event:
             continue
-        who = "has failed" if role == "retry" else "is dead"
+        who = {"retry": "has failed", "requeue": "is dead", "redo": "is done"}[role]
         if not any(subject.of_pair(state, event) for state in states):
             where = f"add a row from {listed(states, word='or')}" if states else "name the states"
             subject.report(

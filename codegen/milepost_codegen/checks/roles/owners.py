@@ -20,6 +20,8 @@ def check_owner(subject: Subject) -> None:
     _check_rest(subject)
     _check_pause(subject)
     _check_resume(subject)
+    _check_reopen(subject)
+    _check_allow_dead(subject)
     _check_outcomes(subject)
 
 
@@ -151,6 +153,55 @@ def _check_resume(subject: Subject) -> None:
             subject.report(
                 "E707", part, f"'{event}' does not lead from '{state}' to where work can go on"
             )
+
+
+def _check_reopen(subject: Subject) -> None:
+    """A phase is left for another one that works members."""
+    roles = subject.roles
+    event = roles.reopen
+    if not event:
+        return
+    working = [phase.state for phase in roles.phases if phase.works]
+    working = working or [phase.state for phase in roles.phases]  # nobody begins, or it is unknown
+    rows = [row for phase in roles.phases for row in subject.of_pair(phase.state, event)]
+    if not rows:
+        subject.report("E706", "reopen", f"no phase takes '{event}'", "add a row from one")
+    for row in rows:
+        if row.target not in working or row.target == row.source:
+            hint = f"lead it to {listed(working, word='or')}" if working else "drop the role"
+            subject.report(
+                "E707",
+                "reopen",
+                f"'{event}' leads from '{row.source}' to '{row.target}',"
+                " and not back to a phase that works members",
+                hint,
+            )
+
+
+def _check_allow_dead(subject: Subject) -> None:
+    """More dead members are allowed where the job is, and something remembers it."""
+    event = subject.allow_dead
+    if not event:
+        return
+    rows = [one for one in subject.machine.transitions if one.event == event and not one.ignored]
+    if not rows:
+        subject.report("E706", "allow_dead", f"no state takes '{event}'", "add a row from one")
+    for row in rows:
+        if row.target != row.source:
+            subject.report(
+                "E707",
+                "allow_dead",
+                f"'{event}' leads from '{row.source}' to '{row.target}':"
+                " an allowance leaves the job where it is",
+                f"lead the row to '{row.source}'",
+            )
+    if rows and not any(row.assignments for row in rows):
+        subject.report(
+            "E712",
+            "allow_dead",
+            f"no row of '{event}' sets anything",
+            "let a variable remember how many more are allowed",
+        )
 
 
 def _check_outcomes(subject: Subject) -> None:

@@ -52,6 +52,26 @@ class Subject:
         return self.roles.crash.event if self.roles.crash else ""
 
     @property
+    def defer(self) -> str:
+        """The event of a deferral, or `""`."""
+        return self.roles.defer.event if self.roles.defer else ""
+
+    @property
+    def note(self) -> str:
+        """The event of a note, or `""`."""
+        return self.roles.note.event if self.roles.note else ""
+
+    @property
+    def redo(self) -> str:
+        """The event by which what is done waits again, or `""`."""
+        return self.roles.redo.event if self.roles.redo else ""
+
+    @property
+    def allow_dead(self) -> str:
+        """The event by which more dead members are allowed, or `""`."""
+        return self.roles.allow_dead.event if self.roles.allow_dead else ""
+
+    @property
     def recover(self) -> str:
         """The event of a recovery, or `""`."""
         return self.roles.recover.event if self.roles.recover else ""

@@ -6,7 +6,7 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
@@ -36,23 +36,42 @@ class Stands(Reached, Protocol):
         ...
 
 
+_Moved: TypeAlias = dict[int, tuple[int, ...]]
+
+
 class _Known(NamedTuple):
     """The places found in one job's log, as of its commit `seq`, whose digest is `digest`."""
 
     seqs: array[int]
+    moved: _Moved
     seq: int
     digest: bytes
     versions: tuple[tuple[int, str], ...]  # from which commit on, by which version
 
 
 class Located(NamedTuple):
-    """The commit that holds the result of each ordinal, 0 for those that have none.
+    """The commits that hold the results of the items, as of any commit that was looked at.
 
-    `versions` says from which commit on the log was written by the version of which digest.
+    `seqs` has the first one of each ordinal, 0 for those that have none; `moved` has all that
+    follows of those that were done again, in order: a commit with a result, or less than 0 one from
+    which on there is none. `versions` says from which commit on the log was written by the version
+    of which digest. Both grow while others read: what comes later is beyond what is asked for.
     """
 
     seqs: array[int]
+    moved: Mapping[int, tuple[int, ...]]
     versions: tuple[tuple[int, str], ...]
+
+    def at(self, ordinal: int, seq: int) -> int:
+        """The commit that holds the result of an item as of commit `seq`, 0 if it has none."""
+        found = self.seqs[ordinal]
+        if not 0 < found <= seq:
+            return 0
+        for later in self.moved.get(ordinal, ()):
+            if abs(later) > seq:
+                break
+            found = max(later, 0)
+        return found
 
     def version_of(self, seq: int) -> str:
         """The digest of the version that wrote the commit `seq`."""
@@ -71,7 +90,8 @@ class Locator:
     """Which commits hold results, of the jobs of one store that were asked for last. Thread-safe.
 
     The first question about a job costs a pass over its heads, the next only what was appended
-    since; a rewind costs another pass. Memory: 8 bytes an item, 64 MB in all.
+    since; a rewind costs another pass. Memory: 8 bytes an item, 64 MB in all, and some more for
+    each item that was done again.
     """
 
     def __init__(self, url: str, *, most_bytes: int = _MOST_BYTES) -> None:
@@ -83,30 +103,30 @@ class Locator:
     def locate(self, reader: Rows, job: StoredJob, state: JobState) -> Located:
         """Where the result of each item is.
 
-        `state` is one that was committed. A number beyond its seq is of a result that came later.
-        Raises LogCorrupt where the chain does not hold.
+        `state` is one that was committed. What is told beyond its seq came later. Raises LogCorrupt
+        where the chain does not hold.
         """
         key = (job.number, state.rewinds)
         known = self._usable(reader, job, key)
         if known is None:
-            known = _Known(array("Q"), 0, b"", ())
-        seqs, fresh = known.seqs, known.seq == 0
+            known = _Known(array("Q"), {}, 0, b"", ())
+        seqs, moved, fresh = known.seqs, known.moved, known.seq == 0
         meaning = Meaning(state)
         found: list[tuple[int, list[int]]] = []
         for told in walk(reader, job, state, self._url, after=known):
             row = told.row
-            found += [(row.seq, ordinals) for ordinals in _with_results(told, meaning)]
+            found += _results_by(told, meaning)
             versions = known.versions
             if not versions or versions[-1][1] != told.version:
                 versions = (*versions, (row.seq, told.version))
-            known = _Known(seqs, row.seq, row.digest, versions)
+            known = _Known(seqs, moved, row.seq, row.digest, versions)
             if fresh and len(found) > 1000:  # nobody else has this array yet
-                _note(seqs, state.items.count, found)
+                _note(known, state.items.count, found)
                 found = []
         with self._lock:
-            _note(seqs, state.items.count, found)
+            _note(known, state.items.count, found)
             self._keep(key, known)
-        return Located(seqs, known.versions)
+        return Located(seqs, moved, known.versions)
 
     def _usable(self, reader: Rows, job: StoredJob, key: _Key) -> _Known | None:
         """The places known of the job, if they fit the log that is read now."""
@@ -175,18 +195,27 @@ def lineage(state: Stands) -> list[tuple[int, int]]:
     return ranges[::-1]
 
 
-def _with_results(told: Told, meaning: Meaning) -> Iterator[list[int]]:
-    """The ordinals of the items that have a result by this row."""
+def _results_by(told: Told, meaning: Meaning) -> Iterator[tuple[int, list[int]]]:
+    """The seq of this row with the ordinals that have a result by it, less than 0 if none more."""
     for fact in told.facts:
         if isinstance(fact, ItemsFired):
-            result = meaning.of_items(fact, told.version).result
-            if result is not None and fact.event == result.event:
-                yield fact.ordinals
+            roles = meaning.of_items(fact, told.version)
+            if roles.result is not None and fact.event == roles.result.event:
+                yield told.row.seq, fact.ordinals
+            elif roles.redo is not None and fact.event == roles.redo.event:
+                yield -told.row.seq, fact.ordinals
 
 
-def _note(seqs: array[int], count: int, found: list[tuple[int, list[int]]]) -> None:
+def _note(known: _Known, count: int, found: list[tuple[int, list[int]]]) -> None:
+    """Take in what was found, in the order of the log. Done twice it is as if done once."""
+    seqs, moved = known.seqs, known.moved
     if len(seqs) < count:
         seqs.frombytes(bytes(_SEQ_BYTES * (count - len(seqs))))
     for seq, ordinals in found:
         for ordinal in ordinals:
-            seqs[ordinal] = seq
+            first = seqs[ordinal]
+            if not first and seq > 0:
+                seqs[ordinal] = seq
+            elif first and seq != first:  # it was done before; what others noted meanwhile stays
+                others = (one for one in moved.get(ordinal, ()) if abs(one) != abs(seq))
+                moved[ordinal] = tuple(sorted((*others, seq), key=abs))

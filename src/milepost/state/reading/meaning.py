@@ -90,7 +90,8 @@ def ends_by(roles: Roles, event: str) -> bool:
     """True if by `event` an attempt ends, whether with a result or not."""
     succeeds = roles.result is not None and event == roles.result.event
     left = event in (roles.release, roles.lost, roles.skip)
-    return succeeds or left or fails_by(roles, event)
+    later = roles.defer is not None and event == roles.defer.event
+    return succeeds or left or later or fails_by(roles, event)
 
 
 def fails_by(roles: Roles, event: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pyroaring import BitMap
 
@@ -22,10 +22,21 @@ from milepost.state.reading.outline import Outline
 from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 
-__all__ = ["Fields", "fields_of", "recorded", "stored_of"]
+__all__ = ["Fields", "Gives", "fields_of", "recorded", "stored_of"]
 
-Fields: TypeAlias = Callable[[int, int], EventField | None]
-"""The event and field of a result, by the commit that is read and the item that it is of."""
+
+class Gives(NamedTuple):
+    """The event and field of a result, and the event that takes it back, `""` for none."""
+
+    result: EventField | None
+    redo: str
+
+
+Fields: TypeAlias = Callable[[int, int], Gives | None]
+"""What gives and takes back results, by the commit that is read and the item that it is of."""
+
+StoredFields: TypeAlias = Callable[[int, int], EventField | None]
+"""Which field says where a result is kept beside the log, by the same two."""
 
 
 def fields_of(names: Names, stands: Outline, tables: Catalogue) -> Fields:
@@ -39,11 +50,13 @@ def fields_of(names: Names, stands: Outline, tables: Catalogue) -> Fields:
     if means is None:
         raise absent(stands.id, newest.name, newest.version, newest.digest, tables)
     fields = {
-        digest: {name: machine.result for name, machine in one.collections.items()}
+        digest: {
+            name: Gives(machine.result, machine.redo) for name, machine in one.collections.items()
+        }
         for digest, one in told.items()
         if one is not None
     }
-    if not any(field for by_name in fields.values() for field in by_name.values()):
+    if not any(one.result for by_name in fields.values() for one in by_name.values()):
         machine = next(iter(means.owner.collections.values()), "")  # "": no items
         raise RoleAbsent(
             lifecycle=newest.name,
@@ -53,7 +66,7 @@ def fields_of(names: Names, stands: Outline, tables: Catalogue) -> Fields:
             needed_by="results()",
         )
 
-    def field_of(seq: int, ordinal: int) -> EventField | None:
+    def field_of(seq: int, ordinal: int) -> Gives | None:
         of_version = fields.get(stands.version_at(seq).digest, {})
         name = stands.collection_of(ordinal)
         return of_version.get(name) if name else next(iter(of_version.values()), None)
@@ -61,7 +74,7 @@ def fields_of(names: Names, stands: Outline, tables: Catalogue) -> Fields:
     return field_of
 
 
-def stored_of(names: Names, stands: Outline) -> Fields:
+def stored_of(names: Names, stands: Outline) -> StoredFields:
     """Which fields say where a result is kept beside the log, by the version that wrote them."""
     told = {one.digest: names.meaning(one.digest) for _, one in stands.versions}
     fields = {
@@ -88,7 +101,7 @@ def recorded(
     wanted: BitMap | None,
     *,
     as_recorded: bool,
-    stored: Fields,
+    stored: StoredFields,
 ) -> Generator[tuple[int, Any]]:  # Any: JSON
     """Ordinal and newest result of each item that has one no rewind undid, of those `wanted`.
 
@@ -98,17 +111,21 @@ def recorded(
     seqs = array("Q", bytes(8 * stands.inputs.count))
     for told in walk(rows, job, stands, url):
         for fact in told.facts:
-            if _result_of(fact, told.row.seq, field_of) is not None:
-                assert isinstance(fact, ItemsFired), "no other has results"
+            if not isinstance(fact, ItemsFired):
+                continue
+            seq = told.row.seq
+            gives = _result_of(fact, seq, field_of) is not None
+            if gives or _takes_back(fact, seq, field_of):
                 for ordinal in fact.ordinals:
                     if ordinal < len(seqs):
-                        seqs[ordinal] = told.row.seq
+                        seqs[ordinal] = seq if gives else 0
     asked = bitmap(o for o, seq in enumerate(seqs) if seq and (wanted is None or o in wanted))
     order: Iterator[int] = iter(asked)
     if as_recorded:
         order = iter(sorted(asked, key=lambda ordinal: seqs[ordinal]))
     yield from in_order(
-        order, seqs, lambda seq: _in(rows, job, seq, asked, field_of, stored, url, payloads)
+        ((ordinal, seqs[ordinal]) for ordinal in order),
+        lambda seq: _in(rows, job, seq, asked, field_of, stored, url, payloads),
     )
 
 
@@ -117,7 +134,14 @@ def _result_of(fact: Fact, seq: int, field_of: Fields) -> EventField | None:
     if not isinstance(fact, ItemsFired) or not fact.ordinals:
         return None
     found = field_of(seq, fact.ordinals[0])  # a fact is of items of one collection
-    return found if found is not None and found.event == fact.event else None
+    result = None if found is None else found.result
+    return result if result is not None and result.event == fact.event else None
+
+
+def _takes_back(fact: ItemsFired, seq: int, field_of: Fields) -> bool:
+    """True if by a fact of that commit items have no result any more."""
+    found = field_of(seq, fact.ordinals[0]) if fact.ordinals else None
+    return found is not None and bool(found.redo) and found.redo == fact.event
 
 
 def _in(
@@ -126,7 +150,7 @@ def _in(
     seq: int,
     asked: BitMap,
     field_of: Fields,
-    stored: Fields,
+    stored: StoredFields,
     url: str,
     payloads: PayloadCodec | None,
 ) -> dict[int, Any]:

@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from milepost.clock import instant
 from milepost.errors import CodecAbsent, LogCorrupt, ResultAbsent, RoleAbsent
 from milepost.items.ledger import bitmap
+from milepost.job.again import redone
 from milepost.job.state import JobState
 from milepost.log.codec import (
     chain_start,
@@ -122,8 +123,8 @@ class ResultReader:
         if machine.roles.result is None:
             raise RoleAbsent.at(state.lifecycle, machine, "result", "result_of()")
         located = self._locator.locate(self._reader, self._job, state)
-        seq = located.seqs[ordinal]
-        if not 0 < seq <= state.seq:
+        seq = located.at(ordinal, state.seq)
+        if not seq:
             key = state.inputs.key(ordinal)
             raise ResultAbsent(job_id=state.id, item=key, state=state.items.member(ordinal)[0])
         return self._results_in(located, seq, bitmap([ordinal]))[ordinal].value
@@ -158,9 +159,9 @@ class ResultReader:
             yield from self._as_recorded(members)
             return
         located = self._locator.locate(self._reader, self._job, self._state)
-        seqs, last = located.seqs, self._state.seq
-        with_result = (o for o in members if 0 < seqs[o] <= last)
-        yield from in_order(with_result, seqs, lambda seq: self._results_in(located, seq, members))
+        last = self._state.seq
+        places = ((o, located.at(o, last)) for o in members)
+        yield from in_order(places, lambda seq: self._results_in(located, seq, members))
 
     def failed(
         self, members: BitMap | None = None, *, deaths: bool = False, undecoded: bool = False
@@ -288,8 +289,14 @@ class ResultReader:
         return False
 
     def _as_recorded(self, members: BitMap) -> Iterator[tuple[int, Recorded]]:
-        for told in walk(self._reader, self._job, self._state, self._url, bodies=True):
-            yield from self._results_of(told, members).items()
+        state = self._state
+        again = redone(state)  # these alone may have had another result before
+        located = self._locator.locate(self._reader, self._job, state) if again else None
+        for told in walk(self._reader, self._job, state, self._url, bodies=True):
+            for ordinal, result in self._results_of(told, members).items():
+                if located and ordinal in again and located.at(ordinal, state.seq) != told.row.seq:
+                    continue
+                yield ordinal, result
 
     def _result_of(self, fact: Fact, version: str) -> EventField | None:
         """The role by which a fact gives items a result; None if it gives none."""

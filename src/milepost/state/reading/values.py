@@ -49,19 +49,20 @@ def result_value(
 
 
 def in_order(
-    ordinals: Iterable[int],
-    seqs: Sequence[int],
+    places: Iterable[tuple[int, int]],
     results_in: Callable[[int], dict[int, _T]],
 ) -> Generator[tuple[int, _T]]:
-    """Ordinal and result of each of `ordinals`, whose result is in the commit that `seqs` has.
+    """Ordinal and result of each item of `places`, with the commit that its result is in.
 
-    `results_in` gives what one commit holds. What is not given yet is kept, up to 65,536 results:
-    a commit is read again only if results were recorded further out of order than that.
+    An item whose commit is 0 has none, and is left out. `results_in` gives what one commit holds.
+    What is not given yet is kept, up to 65,536 results: a commit is read again only if results were
+    recorded further out of order than that.
     """
     held: OrderedDict[int, dict[int, _T]] = OrderedDict()
     count = 0
-    for ordinal in ordinals:
-        seq = seqs[ordinal]
+    for ordinal, seq in places:
+        if not seq:
+            continue
         if seq not in held:
             held[seq] = results_in(seq)
             count += len(held[seq])
