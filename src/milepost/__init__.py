@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     )
     from milepost.state.reading.history import StateEvent
     from milepost.state.reading.results import Order, RecordedResult
+    from milepost.state.reading.said import Deferred
     from milepost.state.reading.sizes import JobSizes
     from milepost.state.reading.travel import StateDiff
     from milepost.state.reading.verification import Problem, Soundness, Verification
@@ -135,6 +136,7 @@ __all__ = [
     "Compaction",
     "ContextInvalid",
     "DeadLetter",
+    "Deferred",
     "ExtraAbsent",
     "FailedAttempt",
     "Failure",
@@ -267,6 +269,7 @@ _HOMES: Final = {
     "Compaction": "milepost.state.keeping.compaction",
     "ContextInvalid": "milepost.errors",
     "DeadLetter": "milepost.state.recovering.dead_letters",
+    "Deferred": "milepost.state.reading.said",
     "ExtraAbsent": "milepost.errors",
     "FailedAttempt": "milepost.state.reading.failures",
     "Failure": "milepost.state.reading.failures",

@@ -23,12 +23,13 @@ from milepost.state.manager.operating import Operating
 from milepost.state.manager.records import Records
 from milepost.state.manager.recoveries import Recoveries
 from milepost.state.manager.retention import Retention
+from milepost.state.manager.said import Said
 from milepost.stores.opening import Create, Durability, open_store
 
 __all__ = ["StateManager"]
 
 
-class StateManager(Jobs, Events, Recoveries, Retention, Records, Failures, Operating):
+class StateManager(Jobs, Events, Recoveries, Retention, Records, Failures, Said, Operating):
     """The state of the jobs in one store. Safe for any number of threads; use it as a context.
 
     Every method that changes a job returns the state of which the change is a durable part; when

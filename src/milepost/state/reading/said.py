@@ -1,0 +1,150 @@
+"""What attempts said last of items that are not done: notes of work begun outside, and waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
+
+from pyroaring import BitMap
+
+from milepost.clock import instant
+from milepost.items.ledger import bitmap
+from milepost.job.state import JobState
+from milepost.log.codec import decode_body
+from milepost.log.facts import ItemsFired
+from milepost.log.payloads import PayloadCodec
+from milepost.log.rows import StoredJob
+from milepost.roles import Roles
+from milepost.state.reading.locating import walk
+from milepost.state.reading.meaning import Meaning
+from milepost.state.reading.values import payloads_of
+from milepost.stores.protocol import Rows
+from milepost.text.wording import short_repr
+
+__all__ = ["Deferred", "deferred", "notes"]
+
+_Place: TypeAlias = tuple[int, int, int]
+"""A commit, the place of a fact in it, and that of an item in the fact."""
+
+_Event: TypeAlias = Callable[[Roles], str]
+_Ends: TypeAlias = Callable[[Roles], Collection[str]]
+
+
+@short_repr
+class Deferred(NamedTuple):
+    """How long an item waits: not before `until`; with `everyone`, no other item begins either."""
+
+    until: datetime
+    everyone: bool
+
+
+def notes(
+    rows: Rows,
+    job: StoredJob,
+    state: JobState,
+    url: str,
+    payloads: PayloadCodec | None = None,
+    wanted: BitMap | None = None,
+) -> dict[int, Any]:  # Any: JSON
+    """The newest note by ordinal, of the items `wanted` that have one.
+
+    What was noted before an item was requeued or done again is of another life of it, and gone.
+    Raises LogCorrupt, CodecAbsent, LifecycleChanged. Cost: one pass over the heads, and each body
+    that holds such a note, decoded once; nothing where no item has one.
+    """
+    members = _marked(state, lambda roles: roles.note.marks if roles.note else None)
+    if wanted is not None:
+        members &= wanted
+    found = _last(rows, job, state, url, members, _noted_by, _forgotten_by)
+    by_seq: dict[int, list[tuple[int, _Place]]] = {}
+    for ordinal, place in found.items():
+        by_seq.setdefault(place[0], []).append((ordinal, place))
+    told: dict[int, Any] = {}
+    for seq, places in by_seq.items():
+        (row,) = rows.rows(job.number, seq - 1, seq, bodies=True)
+        body = decode_body(row, url=url, job_id=job.job_id, payloads=payloads) or []
+        for ordinal, (_, index, at) in places:
+            note = state.roles_of(ordinal).note
+            assert note is not None, "only such items were looked for"
+            told[ordinal] = body[index][at][note.note]
+    return {ordinal: told[ordinal] for ordinal in sorted(told)}
+
+
+def deferred(rows: Rows, job: StoredJob, state: JobState, url: str) -> dict[int, Deferred]:
+    """Until when those items wait that were put off, by ordinal.
+
+    Raises LogCorrupt, LifecycleChanged. Cost: one pass over the heads; nothing where none waits so.
+    """
+    members = _marked(state, lambda roles: roles.defer.marks if roles.defer else None)
+    found: dict[int, Deferred] = {}
+    if not members:
+        return found
+    meaning = Meaning(state)
+    for told in walk(rows, job, state, url):
+        for fact in told.facts:
+            if not isinstance(fact, ItemsFired):
+                continue
+            roles = meaning.of_items(fact, told.version)
+            defer = roles.defer
+            if defer is not None and fact.event == defer.event:
+                for ordinal, readable, _ in payloads_of(fact, None):
+                    if ordinal in members:
+                        everyone = bool(readable.get(defer.everyone, False))
+                        found[ordinal] = Deferred(instant(readable[defer.until]), everyone)
+            elif fact.event == roles.begin:
+                for ordinal in fact.ordinals:
+                    found.pop(ordinal, None)
+    return {ordinal: found[ordinal] for ordinal in sorted(found)}
+
+
+def _noted_by(roles: Roles) -> str:
+    return roles.note.event if roles.note else ""
+
+
+def _forgotten_by(roles: Roles) -> Collection[str]:
+    return {roles.requeue, roles.redo.event if roles.redo else ""}
+
+
+def _marked(state: JobState, marks: Callable[[Roles], str | None]) -> BitMap:
+    """The items whose variable says that there is something; all where no variable says it."""
+    found = bitmap()
+    for ledger in state.ledgers.values():
+        machine = ledger.machine
+        variable = marks(machine.roles)
+        if variable is None:
+            continue
+        place = machine.owned.index(variable) if variable else None
+        for (_, values), members in ledger.cells.items():
+            if place is None or values[place]:
+                found |= members
+    return found
+
+
+def _last(
+    rows: Rows,
+    job: StoredJob,
+    state: JobState,
+    url: str,
+    members: BitMap,
+    event_of: _Event,
+    ends_of: _Ends,
+) -> dict[int, _Place]:
+    """Where the newest of those events is told of each of `members`, and nothing that ends it."""
+    found: dict[int, _Place] = {}
+    if not members:
+        return found
+    meaning = Meaning(state)
+    for told in walk(rows, job, state, url):
+        for index, fact in enumerate(told.facts):
+            if not isinstance(fact, ItemsFired):
+                continue
+            roles = meaning.of_items(fact, told.version)
+            if fact.event == event_of(roles):
+                for at, ordinal in enumerate(fact.ordinals):
+                    if ordinal in members:
+                        found[ordinal] = told.row.seq, index, at
+            elif fact.event in ends_of(roles):
+                for ordinal in fact.ordinals:
+                    found.pop(ordinal, None)
+    return found
