@@ -37,7 +37,9 @@ def fail(manager: StateManager, *keys: str, **why: Any) -> None:
     payload = {"cause": "error", "message": "HTTP 503", **why}
     begun = [ItemEvent(key, "start") for key in keys]
     manager.record("j", [*begun, *(ItemEvent(key, "fail", payload) for key in keys)])
-    manager.record("j", [ItemEvent(key, "retry") for key in keys])
+    back = ["give_up", "requeue"] if why.get("permanent") else ["retry"]
+    for event in back:
+        manager.record("j", [ItemEvent(key, event) for key in keys])
 
 
 def grouped(groups: list[FailureGroup]) -> list[tuple[str, int, int]]:
