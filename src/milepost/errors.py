@@ -31,6 +31,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ ImportFailed                an old job of which nothing can be made here
    ├─ ImportConflict              an old job whose place here is taken
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
+   ├─ JobFailed                   a job has not succeeded, of a run that was to check that
    ├─ PayloadUnfilled             a run cannot give an event all that the lifecycle has it carry
    ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
    ├─ ExtraAbsent                 a package is not installed that is needed for what was asked
@@ -90,6 +91,7 @@ __all__ = [
     "ItemsRefused",
     "JobAbsent",
     "JobExists",
+    "JobFailed",
     "JobIdInvalid",
     "JobReplaced",
     "LeaseForeign",
@@ -688,6 +690,27 @@ class PlanStale(StateError):
             f"job {self.job_id}: the plan was made at seq {self.plan_seq} and the job is at"
             f" {self.seq}: make a new plan"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class JobFailed(StateError):
+    """A run was to raise unless its job succeeded; all that it did is recorded, as without that.
+
+    `counts` says how many items are where, `advice` what to do next.
+    """
+
+    code: ClassVar[str] = "job-failed"
+    job_id: str
+    phase: str
+    why: str
+    counts: str
+    advice: str
+
+    def __str__(self) -> str:
+        because = f": {self.why}" if self.why else ""
+        counts = f" ({self.counts})" if self.counts else ""
+        todo = f"; next: {self.advice}" if self.advice else ""
+        return printable(f"job {self.job_id} is {self.phase}{because}{counts}{todo}")
 
 
 @dataclass(eq=False, kw_only=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 import milepost
 from milepost import ItemEvent, RetentionPolicy, Scope, StateManager, Write
-from milepost.executors import Stop
+from milepost.executors import Stop, run
 
 ROOT = Path(__file__).parents[2]
 API = ROOT / "docs" / "reference" / "api.md"
@@ -155,6 +155,7 @@ def objects(folder: Path) -> Iterator[object]:
         yield manager.keep("j", for_=timedelta(days=3), reason=LONG)
         yield manager.kept("j")
         yield manager.plan_retention(RetentionPolicy())
+        yield run(manager, "j")
         yield manager.sizes("j")
         yield manager.compact("j")
         yield manager.repair("j")

@@ -22,7 +22,7 @@ from tests.hostile import misbehaving
 MAX_REPR = 200
 MAX_DEFAULT = 60
 MAX_LINE = 200
-MAX_SIGNATURE = 1_600
+MAX_SIGNATURE = 1_900
 
 
 def unreadable(thing: object) -> str:

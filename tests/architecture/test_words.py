@@ -63,6 +63,9 @@ OURS: Final[dict[str, dict[str, str]]] = {
     ),
     "executors/asking.py": {"retry": PARAMETER, "items": PARAMETER},
     "executors/local.py": {"skip": EXISTING},
+    "executors/outcome.py": dict.fromkeys(
+        ("done", "pending", "running", "failed", "dead", "skipped"), "a count of Progress"
+    ),
     "executors/phases.py": {"result": OUTPUT, "variables": OUTPUT},
     "executors/engines/find.py": {"kind": PARAMETER},
     "executors/resolving.py": {"result": OUTPUT, "variables": OUTPUT, "retry": PARAMETER},

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from milepost.executors.awaited import run_async
     from milepost.executors.coroutines import CoroutineExecutor
-    from milepost.executors.local import RunOutcome, run
+    from milepost.executors.local import run
+    from milepost.executors.outcome import RunOutcome
+    from milepost.executors.pacing import Limit
     from milepost.executors.pools import end_with_parent, process_pool
     from milepost.executors.retries import Backoff, RetryPolicy
     from milepost.executors.steps import Steps
@@ -28,6 +30,7 @@ __all__ = [
     "Beside",
     "CoroutineExecutor",
     "Later",
+    "Limit",
     "NoteWay",
     "Nothing",
     "Permanent",
@@ -50,11 +53,12 @@ _HOMES: Final = {
     "Beside": "milepost.worker.beside",
     "CoroutineExecutor": "milepost.executors.coroutines",
     "Later": "milepost.worker.signals",
+    "Limit": "milepost.executors.pacing",
     "NoteWay": "milepost.worker.items",
     "Nothing": "milepost.worker.signals",
     "Permanent": "milepost.worker.signals",
     "RetryPolicy": "milepost.executors.retries",
-    "RunOutcome": "milepost.executors.local",
+    "RunOutcome": "milepost.executors.outcome",
     "Steps": "milepost.executors.steps",
     "Stop": "milepost.executors.stopping",
     "Verdict": "milepost.worker.rules",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from milepost import arguments
 from milepost.executors.engines.find import known, refuse
 from milepost.executors.fitness import gives_instead
+from milepost.executors.pacing import Limit
 from milepost.executors.retries import RetryPolicy
 from milepost.executors.stopping import Stop
 from milepost.executors.waiting import check_wait
@@ -50,6 +51,8 @@ def check_asked(
     retry: object,
     errors: object,
     encode: object,
+    limit: object,
+    check: object,
     clock: object,
     stop: object,
     beside: object,
@@ -70,6 +73,7 @@ def check_asked(
         if given is not None:
             arguments.calls(name, given)
     arguments.flag("progress", progress)
+    arguments.flag("check", check)
     for name, given in (("setup_fn", setup_fn), ("reduce_fn", reduce_fn)):
         _check_phase(name, given)
     if workers is not None:
@@ -87,6 +91,7 @@ def check_asked(
     _check_kinds(
         ("policy", policy, CheckpointPolicy),
         ("retry", retry, RetryPolicy),
+        ("limit", limit, Limit),
         ("stop", stop, Stop),
         ("beside", beside, Beside),
     )

@@ -15,7 +15,9 @@ from milepost.aio.manager import AsyncStateManager
 from milepost.errors import LeaseHeld
 from milepost.executors.calls import ExecutorSource
 from milepost.executors.coroutines import CoroutineExecutor
-from milepost.executors.local import RunOutcome, run
+from milepost.executors.local import run
+from milepost.executors.outcome import RunOutcome
+from milepost.executors.pacing import Limit
 from milepost.executors.phases import ReduceFn, SetupFn
 from milepost.executors.retries import RetryPolicy
 from milepost.executors.stopping import Stop, following
@@ -61,6 +63,8 @@ async def run_async(
     retry: RetryPolicy | None = None,
     errors: Errors | None = None,
     encode: Encode | None = None,
+    limit: Limit | None = None,
+    check: bool = False,
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
     beside: Beside | None = None,
@@ -126,6 +130,9 @@ async def run_async(
             kinds as `"HTTPStatusError 400"`, to `"permanent"`, `"timeout"`, a Verdict or a Later;
             or a function that gives one of these for an exception, or None. See `Permanent`.
         encode: Gives what JSON has no word for as what it has, as `default` of `json.dumps` does.
+        limit: How many calls begin in a second, and how many run at once. No more are begun than
+            can run, so `ahead` counts for nothing then.
+        check: Raise JobFailed unless the job has succeeded, or the run was stopped.
         clock: A function that gives seconds that never fall, for tests.
         stop: A handle by which any thread stops the run.
         beside: Where workers keep results that are large; the log keeps where they are. All in the
@@ -144,6 +151,7 @@ async def run_async(
         InputChanged: The items differ from the job's.
         ItemsRefused: Items were to be added to a job that takes none any more.
         BrokenExecutor: The caller's own executor broke.
+        JobFailed: With `check`, the job has not succeeded, and nobody stopped the run.
     """
     job_id = check_job_id(job_id)
     if stop is not None:
@@ -176,6 +184,8 @@ async def run_async(
         retry=retry,
         errors=errors,
         encode=encode,
+        limit=limit,
+        check=check,
         clock=clock,
         beside=beside,
     )

@@ -17,13 +17,15 @@ __all__ = ["Ended", "ended_of", "out_of_time"]
 class Ended(NamedTuple):
     """How the call for one item ended: what it gave, why it gave nothing, or how it was left.
 
-    `took_s` is how long it took on its worker, None where that is not known.
+    `took_s` is how long it took on its worker, None where that is not known, and `cost` what it
+    said that it has cost.
     """
 
     ordinal: int
     outcome: Outcome | Left
     size_bytes: int = 0
     took_s: float | None = None
+    cost: float = 0.0
 
 
 def ended_of(
@@ -49,7 +51,7 @@ def _ended(ordinal: int, timed: Timed) -> Ended | Unfit:
     if isinstance(timed.outcome, Unfit):
         return timed.outcome
     size_bytes = timed.outcome.size_bytes if isinstance(timed.outcome, Given) else 0
-    return Ended(ordinal, timed.outcome, size_bytes, timed.took_s)
+    return Ended(ordinal, timed.outcome, size_bytes, timed.took_s, timed.cost)
 
 
 def out_of_time(ordinal: int, timeout_s: float) -> Ended:

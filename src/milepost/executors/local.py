@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import index
-from signal import Signals
 from typing import Final, Literal
 
 from milepost.errors import InputChanged, LeaseHeld, PlanStale
 from milepost.executors.asking import check_asked, functions_of
 from milepost.executors.calls import ExecutorSource
 from milepost.executors.checkpoints import Checkpoints
+from milepost.executors.held import HeldJob
+from milepost.executors.outcome import RunOutcome, checked_outcome, outcome_of
+from milepost.executors.pacing import Limit, Pace
 from milepost.executors.phases import ReduceFn, SetupFn
 from milepost.executors.resolving import Asked, check_beside, vocabulary
 from milepost.executors.retries import RetryPolicy, Waiting
@@ -26,6 +28,7 @@ from milepost.executors.traced import traced, traced_calls
 from milepost.executors.vocabulary import ItemFn, PhaseFns
 from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
+from milepost.executors.working import PhaseWork
 from milepost.items.inputs import Item
 from milepost.job.state import JobState
 from milepost.progress.places import shown
@@ -35,58 +38,14 @@ from milepost.state.reading.comparing import InputComparison
 from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.writing.given import ItemList
-from milepost.text.wording import short_repr
 from milepost.worker.attempts import Terms
 from milepost.worker.beside import Beside
 from milepost.worker.rules import Errors, error_rules
 from milepost.worker.values import Encode
 
-__all__ = ["RunOutcome", "run"]
+__all__ = ["run"]
 
 _log: Final = logging.getLogger("milepost.executors")
-
-
-@short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOutcome:
-    """How a run ended, and what it did.
-
-    `state` is the job's as the run left it, `plan` the recovery plan that it began with, `inputs`
-    how the items that it was given differ from the job's, if it was given any. `stopped_by` is
-    the signal that stopped it, None where none did; `stop_reason` is the signal's name, or why
-    else it was asked to stop, empty where it was not. `halt_reason` says why nothing was left to
-    do for the run before the job had ended (a phase without a function, say), otherwise it is
-    empty. `done_count` results were recorded and `failure_count` attempts failed in this run.
-    """
-
-    state: JobState
-    plan: RecoveryPlan
-    inputs: InputComparison | None
-    stopped_by: Signals | None
-    done_count: int
-    failure_count: int
-    stop_reason: str = ""
-    halt_reason: str = ""
-
-    @property
-    def phase(self) -> str:
-        """The phase that the job is in now."""
-        return self.state.phase
-
-    @property
-    def interrupted(self) -> bool:
-        """True if the run was asked to stop, and ended before the job had."""
-        return bool(self.stop_reason) and not self.state.finished
-
-    @property
-    def done_before_count(self) -> int:
-        """Items whose results were there when the run began, and which it left alone."""
-        return len(self.plan.done)
-
-    @property
-    def redone_count(self) -> int:
-        """Items that somebody had begun and not ended when the run began."""
-        return len(self.plan.in_flight)
 
 
 def run(
@@ -117,6 +76,8 @@ def run(
     retry: RetryPolicy | None = None,
     errors: Errors | None = None,
     encode: Encode | None = None,
+    limit: Limit | None = None,
+    check: bool = False,
     clock: Callable[[], float] = time.monotonic,
     stop: Stop | None = None,
     beside: Beside | None = None,
@@ -182,6 +143,9 @@ def run(
             kinds as `"HTTPStatusError 400"`, to `"permanent"`, `"timeout"`, a Verdict or a Later;
             or a function that gives one of these for an exception, or None. See `Permanent`.
         encode: Gives what JSON has no word for as what it has, as `default` of `json.dumps` does.
+        limit: How many calls begin in a second, and how many run at once. No more are begun than
+            can run, so `ahead` counts for nothing then.
+        check: Raise JobFailed unless the job has succeeded, or the run was stopped.
         clock: A function that gives seconds that never fall, for tests.
         stop: A handle by which any thread stops the run.
         beside: Where workers keep results that are large; the log keeps where they are. All in the
@@ -200,6 +164,7 @@ def run(
         InputChanged: The items differ from the job's.
         ItemsRefused: Items were to be added to a job that takes none any more.
         BrokenExecutor: The caller's own executor broke.
+        JobFailed: With `check`, the job has not succeeded, and nobody stopped the run.
     """
     check_asked(
         manager=manager,
@@ -228,6 +193,8 @@ def run(
         retry=retry,
         errors=errors,
         encode=encode,
+        limit=limit,
+        check=check,
         clock=clock,
         stop=stop,
         beside=beside,
@@ -278,20 +245,31 @@ def run(
                     job_id, more, collection=collection, existing="skip", lease=lease
                 )
         words = vocabulary(state, asked)
-        running = Running(
+        job = HeldJob(
             manager=manager,
             lease=lease,
-            words=words,
-            calls=calls,
-            terms=terms,
-            stop=stopping,
-            window=Window(calls.slots, 0 if timeout_s else ahead),
             checkpoints=Checkpoints(manager, policy or CheckpointPolicy(), clock, state),
             on_progress=tracing.began(state, on_progress or _untold),
+            state=state,
+        )
+        running = Running(
+            job=job,
+            words=words,
+            phases=PhaseWork(
+                job=job,
+                words=words,
+                terms=terms,
+                stop=stopping,
+                look_every_s=look_every_s,
+                clock=clock,
+            ),
+            calls=calls,
+            stop=stopping,
+            window=Window(calls.slots, 0 if timeout_s or limit else ahead),
+            pace=Pace(limit),
             grace_s=grace_s,
             look_every_s=look_every_s,
             clock=clock,
-            state=state,
             waiting=None
             if retry is None
             else Waiting(retry, lambda: manager.failures(job_id), words),
@@ -299,30 +277,25 @@ def run(
         tracing.told = running.seen
         with shown(running.seen) if progress else nullcontext():
             running.go()
-        return RunOutcome(
-            state=running.state,
-            plan=plan,
-            inputs=inputs,
-            stopped_by=stopping.signal,
+        outcome = outcome_of(
+            manager,
+            running.state,
+            plan,
+            inputs,
+            stopping,
             done_count=running.done_count,
             failure_count=running.failure_count,
-            stop_reason=stopping.reason,
-            halt_reason=running.halted,
+            deferred_count=running.deferrals.count,
+            cost=running.cost,
+            halted=running.halted,
         )
+        return checked_outcome(outcome) if check else outcome
 
 
 def _not_begun(manager: StateManager, job_id: str, stop: Stopping) -> RunOutcome:
     """How a run ended that was stopped while it waited for the job: nothing is changed."""
     plan = manager.recover_from_checkpoint(job_id)
-    return RunOutcome(
-        state=plan.state,
-        plan=plan,
-        inputs=None,
-        stopped_by=stop.signal,
-        done_count=0,
-        failure_count=0,
-        stop_reason=stop.reason,
-    )
+    return outcome_of(manager, plan.state, plan, None, stop)
 
 
 def _recovered(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from milepost.errors import ValueInvalid
 from milepost.executors.steps import Steps, takes_steps
 from milepost.executors.vocabulary import PhaseFn, PhaseWords
 from milepost.job.state import JobState
+from milepost.text.wording import shown
 from milepost.worker.attempts import Terms, checked
+from milepost.worker.values import plain_value
 
 __all__ = ["ReduceFn", "SetupFn", "call_phase", "payload_of"]
 
@@ -40,10 +42,11 @@ def payload_of(
         case "result":
             return {phase.field: checked(output, what, terms, typed=phase.typed).value}
         case "variables":
-            variables = _variables_of(output, phases)
+            variables = _variables_of(output, phases, terms)
             return {phase.field: checked(variables, "the variables", terms, typed=False).value}
         case "payload":
-            given = cast("Mapping[str, Any] | None", output)
+            wanted = f"a mapping of the fields of {phase.ends_by!r} to values"
+            given = _named(output, what, wanted, terms)
             payload = dict(state.machine.payload(phase.ends_by, given))
             for part in state.machine.event_specs[phase.ends_by].fields:
                 if part.type == "json" and part.name in payload:
@@ -59,14 +62,26 @@ def payload_of(
             return None
 
 
-def _variables_of(given: object, phases: Collection[str]) -> dict[str, object]:
+def _variables_of(given: object, phases: Collection[str], terms: Terms) -> dict[str, object]:
     """The variables that a function gave; None is none of them.
 
     Raises ValueInvalid for a name that is kept for the outputs of steps.
     """
-    variables = dict(cast("_Variables", given) or {})
+    named = _named(given, "the variables", "a mapping of names to values", terms)
+    variables = dict(named or {})
     for name in variables:
         if isinstance(name, str) and "/" in name and name.partition("/")[0] in phases:
             problem = "is kept for the outputs of steps: choose another name"
             raise ValueInvalid(what="the variables", path=repr(name), problem=problem)
     return variables
+
+
+def _named(given: object, what: str, wanted: str, terms: Terms) -> Mapping[str, Any] | None:
+    """What a function gave, where that is a mapping, or an object that JSON has as one, or None."""
+    plain = given
+    if given is not None and not isinstance(given, Mapping):
+        plain, _ = plain_value(given, what, terms.encode)
+    if plain is not None and not isinstance(plain, Mapping):
+        problem = f"is {shown(given)}, and {wanted} is wanted"
+        raise ValueInvalid(what=what, path="the whole", problem=problem)
+    return plain

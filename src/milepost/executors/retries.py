@@ -76,8 +76,10 @@ RetryRule: TypeAlias = Backoff | Literal["at once", "give up"]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """The answer to a failure, by its cause; `default` for the causes that are not named.
+    """The answer to a failure: by its kind, else by its cause, else the `default`.
 
+    A kind is named as failures tell it, `"HTTPStatusError 503"`, or by its first word for all that
+    begin so; the whole counts before the word. What is permanent is given up whatever the policy.
     Causes are called as the job's lifecycle calls them (MapReduce: `error`, `timeout`,
     `executor_lost`). How many attempts an item has is the lifecycle's to say (MapReduce: the job's
     `max_attempts`), whatever the policy.
@@ -85,21 +87,31 @@ class RetryPolicy:
 
     default: RetryRule = "at once"
     causes: Mapping[str, RetryRule] = field(default_factory=dict[str, RetryRule])
+    kinds: Mapping[str, RetryRule] = field(default_factory=dict[str, RetryRule])
 
     def __post_init__(self) -> None:
-        causes = arguments.mapping("causes", self.causes)
-        for rule in causes.values():
-            _check_rule("causes", rule)
+        for name, given in (("causes", self.causes), ("kinds", self.kinds)):
+            rules = arguments.mapping(name, given)
+            for rule in rules.values():
+                _check_rule(name, rule)
+            object.__setattr__(self, name, frozen(rules))
         _check_rule("default", self.default)
-        object.__setattr__(self, "causes", frozen(causes))
 
     @property
     def rules(self) -> tuple[RetryRule, ...]:
         """All rules of the policy."""
-        return (self.default, *self.causes.values())
+        return (self.default, *self.causes.values(), *self.kinds.values())
 
-    def rule(self, cause: str) -> RetryRule:
-        """The answer to a failure of this cause."""
+    def rule(self, cause: str, kind: str = "") -> RetryRule:
+        """The answer to a failure.
+
+        Args:
+            cause: The cause, as the lifecycle calls it.
+            kind: What it was in a word or two, empty where that is not known.
+        """
+        for name in (kind, kind.partition(" ")[0]):
+            if name in self.kinds:
+                return self.kinds[name]
         return self.causes.get(cause, self.default)
 
 
@@ -159,7 +171,13 @@ class Waiting:
         return self._queue[0][0] if self._queue else None
 
     def failed(
-        self, state: JobState, ordinal: int, cause: str, now: Now, at_us: int | None = None
+        self,
+        state: JobState,
+        ordinal: int,
+        cause: str,
+        kind: str,
+        now: Now,
+        at_us: int | None = None,
     ) -> None:
         """Take note that the item failed just now, or at `at_us` by the wall clock.
 
@@ -167,7 +185,7 @@ class Waiting:
         """
         self._forget(bitmap([ordinal]))
         self._known.add(ordinal)
-        rule = self._policy.rule(cause)
+        rule = self._policy.rule(cause, kind)
         if isinstance(rule, Backoff):
             words = self._words.of(state, ordinal)
             attempts = state.ledgers[words.collection].member(ordinal)[1][words.attempts]
@@ -201,7 +219,7 @@ class Waiting:
             of_item = failures.get(state.inputs.key(ordinal), ())
             if of_item:
                 last = of_item[-1]
-                self.failed(state, ordinal, last.cause, now, microseconds(last.at))
+                self.failed(state, ordinal, last.cause, last.kind, now, microseconds(last.at))
             else:
                 self._known.add(ordinal)
                 self._due.add(ordinal)
@@ -216,7 +234,7 @@ class Waiting:
 
 
 def longest_wait_s(look_every_s: float, next_due_us: int | None, now_us: int) -> float:
-    """How long a run with nothing else to do may sleep: until an item is due, at most one look."""
+    """How long a run with nothing else to do may sleep: until it is due, at most one look."""
     if next_due_us is None:
         return look_every_s
     return min(look_every_s, max(next_due_us - now_us, 0) / 1_000_000)

@@ -3,77 +3,57 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import msgspec
 from pyroaring import BitMap
 
-from milepost.errors import (
-    JobReplaced,
-    LeaseLost,
-    MilepostError,
-    PayloadInvalid,
-    RecordConflict,
-    TransitionRefused,
-    ValueInvalid,
-)
+from milepost.errors import MilepostError, RecordConflict, TransitionRefused, ValueInvalid
 from milepost.executors.calls import Calls
-from milepost.executors.checkpoints import Checkpoints
+from milepost.executors.deferring import Deferrals
 from milepost.executors.endings import Ended
-from milepost.executors.phases import call_phase, payload_of
+from milepost.executors.held import HeldJob
+from milepost.executors.pacing import Answer, Pace, is_throttled
 from milepost.executors.retries import Now, Waiting, longest_wait_s
-from milepost.executors.steps import Steps
 from milepost.executors.stopping import Stopping
 from milepost.executors.turns import Turn, cannot_end, in_calls, in_commits, next_turn
-from milepost.executors.vocabulary import Left, PhaseFn, PhaseWords, Vocabulary
+from milepost.executors.vocabulary import Left, Vocabulary
 from milepost.executors.window import Window
 from milepost.executors.work_items import work_item
+from milepost.executors.working import PhaseWork
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
-from milepost.machine import Values
 from milepost.progress.seen import Seen
-from milepost.state.manager import StateManager
-from milepost.state.writing.lease import Lease
 from milepost.text.escapes import printable
-from milepost.worker.attempts import Terms
 from milepost.worker.failures import failure_of, was_interrupted
-from milepost.worker.outcomes import Given, NotGiven
-from milepost.worker.values import encode_value, plain_value
+from milepost.worker.outcomes import Deferred, Given, NotGiven
+from milepost.worker.signals import NOTHING
 
 __all__ = ["Running"]
 
 _log: Final = logging.getLogger("milepost.executors")
 
-
-_T = TypeVar("_T")
 _BREAKS: Final = 10
-
-
-class _Halt(BaseException):
-    """Leaves the function of a phase at its next result; no `except Exception` there takes it."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Running:
     """One run of one job, from where `state` is. Its methods are called from one thread."""
 
-    manager: StateManager
-    lease: Lease
+    job: HeldJob
     words: Vocabulary
+    phases: PhaseWork
     calls: Calls
-    terms: Terms
     stop: Stopping
     window: Window
-    checkpoints: Checkpoints
-    on_progress: Callable[[JobState], None]
+    pace: Pace
     grace_s: float
     look_every_s: float
     clock: Callable[[], float]
-    state: JobState
     waiting: Waiting | None
+    deferrals: Deferrals = field(default_factory=Deferrals)
+    cost: float = 0.0
     done_count: int = 0
     failure_count: int = 0
     halted: str = ""
@@ -82,6 +62,13 @@ class Running:
     _stalled: bool = False
     _breaks: int = 0
     _stranded: BitMap = field(default_factory=bitmap)
+    _for_good: BitMap = field(default_factory=bitmap)
+    _notes: dict[int, Any] = field(default_factory=dict)  # Any: JSON
+
+    @property
+    def state(self) -> JobState:
+        """The newest state of the job that the run knows."""
+        return self.job.state
 
     def go(self) -> None:
         """Go on until the job has ended, waits for somebody else, or the run is to stop."""
@@ -90,7 +77,7 @@ class Running:
             pass
         self._hand_back()
         if self.stop.requested and not self.state.finished:
-            self.checkpoints.take(self.state, "shutdown")
+            self.job.checkpoints.take(self.state, "shutdown")
 
     def _take_back(self) -> None:
         """Hand back what recovery left in the hands of executors that are gone."""
@@ -107,9 +94,9 @@ class Running:
             return self._halt(f"no work is done in {self.state.phase!r}")
         if phase.ends_by in self.state.allowed():
             if phase.call is not None:
-                return self._call(phase, phase.call)
+                return self._halt(self.phases.call(phase, phase.call))
             if phase.passes:
-                return self._end(phase, None)
+                return self._halt(self.phases.end(phase, None))
             return self._halt(f"no function was given for phase {phase.state!r}")
         if phase.works and not (self._stalled and self._idle()):
             self._work()
@@ -117,9 +104,10 @@ class Running:
         return self._halt(cannot_end(self.state, phase, self.words, self._stranded))
 
     def _halt(self, why: str) -> bool:
-        if not self.state.finished:
+        """Note why the run cannot go on, if it cannot; True if it can."""
+        if why and not self.state.finished:
             self.halted = why
-        return False
+        return not why
 
     def _idle(self) -> bool:
         """True if no item is under way or waits for its time, and none can begin."""
@@ -131,107 +119,11 @@ class Running:
             return False
         return not self.words.ready(self.state)
 
-    def _call(self, phase: PhaseWords, function: PhaseFn) -> bool:
-        """Have the function of the phase called, and end the phase with what it gave."""
-        with self._unless_halted():
-            try:
-                payload = self._payload(phase, function)
-            except Exception as error:  # noqa: BLE001 the edge to the user's code: anything may come
-                self._fail(error)
-            else:
-                return self._end(phase, payload)
-        return True
-
-    def _payload(self, phase: PhaseWords, function: PhaseFn) -> dict[str, Any] | None:
-        """What the function of the phase gives, as the payload of the event that ends it."""
-        steps = Steps(phase.state, self._perform)
-        if phase.reads_results:
-            with closing(self._results()) as results:
-                output = self._user(lambda: call_phase(function, results, steps))
-        else:
-            output = self._user(lambda: call_phase(function, self.state, steps))
-        return payload_of(output, phase, self.state, self.words.phases, self.terms)
-
-    @contextmanager
-    def _unless_halted(self) -> Iterator[None]:
-        """A phase of the user's code, which _Halt leaves; the error that halted it is raised."""
-        try:
-            yield
-        except _Halt as halt:
-            if halt.__cause__ is not None:
-                raise halt.__cause__ from None
-
-    def _perform(self, name: str, call: Callable[[], object]) -> Any:  # Any: JSON
-        """What the step gave, from the log or from a call that is recorded; or _Halt."""
-        if name not in self.state.variables:
-            phase = self.state.phase
-            if self.stop.requested:
-                raise _Halt
-            output = call()
-            self.stop.interruptible = False  # not while it is written
-            try:
-                self._record_step(name, output)
-            finally:
-                self.stop.interruptible = True
-            if self.state.phase != phase:
-                raise _Halt
-        return msgspec.json.decode(encode_value(self.state.variables[name], name))
-
-    def _record_step(self, name: str, output: object) -> None:
-        """Make the output durable; what goes wrong with the run itself leaves the user's code."""
-        sets = self.words.set_variables
-        assert sets is not None, "no function gets steps without"
-        plain, _ = plain_value(output, name, self.terms.encode)
-        payload = {sets.field: {name: plain}}
-        try:
-            self._moved(self.manager.fire(self.state.id, sets.event, payload, lease=self.lease))
-        except ValueInvalid:  # the fault of the step
-            raise
-        except TransitionRefused as refused:
-            raise _Halt from self._trouble_of(refused)
-        except Exception as error:
-            raise _Halt from error
-
-    def _trouble_of(self, refused: TransitionRefused) -> Exception | None:
-        """None if the job was only moved on by others; else why it cannot be gone on with."""
-        try:
-            self._reload(refused)
-        except MilepostError as error:
-            return error
-        return None
-
-    def _user(self, call: Callable[[], _T]) -> _T:
-        """What the user's code gives here, in the main thread: a second signal ends it."""
-        self.stop.interruptible = True
-        try:
-            return call()
-        finally:
-            self.stop.interruptible = False
-
-    def _results(self) -> Generator[tuple[str, Any], None, None]:
-        """The job's results, as long as the job is in the phase that it is in now; then _Halt."""
-        looked_at_s = self.clock()
-        phase = self.state.phase
-        try:
-            for entry in self.manager.results(self.state.id):
-                if self.clock() - looked_at_s >= self.look_every_s:
-                    self._look()
-                    looked_at_s = self.clock()
-                if self.stop.requested or self.state.phase != phase:
-                    raise _Halt
-                yield entry
-        except MilepostError as error:  # not the fault of who reads them
-            raise _Halt from error
-
     def _work(self) -> None:
         """One turn: wait for calls to end, record them, and begin others in the same commit."""
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
-            ended = self.calls.wait(self._longest_s())
-        for one in ended:
-            if one.took_s is not None:
-                self._breaks = 0
-                self.window.learn(one.took_s)
+            ended = self._wait(self._longest_s())
         self._stalled = not self._commit(ended, begin=self.calls.unfit is None)
         if self.calls.unfit is not None:
             self._hand_back()
@@ -239,15 +131,45 @@ class Running:
         if self.calls.broken is not None and not self.calls.ordinals:
             self._replace_broken(self.calls.broken)
 
+    def _wait(self, longest_s: float) -> list[Ended]:
+        """The calls that have ended by then, and what they tell whatever becomes of them."""
+        ended = self.calls.wait(longest_s)
+        now_us = self.job.manager.monotonic_us()
+        for one in ended:
+            self.cost += one.cost
+            self.pace.ended(one.ordinal, self._answer(one), now_us)
+            if isinstance(one.outcome, Deferred) and one.outcome.everyone:
+                self.pace.pause(now_us + int(one.outcome.after_s * 1_000_000))
+            if one.took_s is not None:
+                self._breaks = 0
+                self.window.learn(one.took_s)
+        return ended
+
+    def _answer(self, ended: Ended) -> Answer:
+        """What the end of a call says of the pace.
+
+        Where work begun outside has not ended yet, it says nothing.
+        """
+        match ended.outcome:
+            case Given():
+                return "well"
+            case NotGiven(kind=kind) if is_throttled(kind):
+                return "too soon"
+            case Deferred(note=note) if note is NOTHING and ended.ordinal not in self._notes:
+                return "too soon"
+        return "otherwise"
+
     def _longest_s(self) -> float:
-        """How long to wait for calls: until an item is due again, or it is time to look."""
-        if self.waiting is None:
-            return self.look_every_s
-        self._next_due_us = self.waiting.next_due_us
-        return longest_wait_s(self.look_every_s, self._next_due_us, self.manager.monotonic_us())
+        """How long to wait for calls: until an item may begin again, or it is time to look."""
+        now_us = self.job.manager.monotonic_us()
+        due = [self.pace.next_us(self.calls.busy, now_us), self.deferrals.next_due_us]
+        if self.waiting is not None:
+            due.append(self.waiting.next_due_us)
+        self._next_due_us = min((each for each in due if each is not None), default=None)
+        return longest_wait_s(self.look_every_s, self._next_due_us, now_us)
 
     def _now(self) -> Now:
-        return Now(self.manager.now_us(), self.manager.monotonic_us())
+        return Now(self.job.manager.now_us(), self.job.manager.monotonic_us())
 
     def _commit(self, ended: Sequence[Ended], *, begin: bool) -> bool:
         """Record what ended, decide about what failed before, begin what there is room for.
@@ -261,10 +183,10 @@ class Running:
                 one._replace(outcome=Left.UNHARMED) if was_interrupted(one.outcome) else one
                 for one in ended
             ]
-        for batch, last in in_commits(ended, self.manager.limits.commit_max_bytes // 2):
+        for batch, last in in_commits(ended, self.job.manager.limits.commit_max_bytes // 2):
             done = self._commit_part(batch, begin=begin and last) or done
         if not done:
-            self._look()
+            self.job.look()
         return done
 
     def _commit_part(self, batch: Sequence[Ended], *, begin: bool) -> bool:
@@ -272,16 +194,16 @@ class Running:
         turn = self._next_turn(batch, begin=begin)
         while turn.events:
             try:
-                state = self.manager.record(self.state.id, turn.events, lease=self.lease)
+                state = self.job.record(turn.events)
             except (TransitionRefused, RecordConflict) as refused:
-                if not self._moved_on():
+                if not self.job.moved_on():
                     return self._commit_apart(batch, refused, begin=begin)
                 turn = self._next_turn(batch, begin=begin)
                 continue
             except ValueInvalid as error:
                 return self._commit_apart(batch, error, begin=begin)
             self._recorded(turn, state)
-            self._moved(state)
+            self.job.moved(state)
             return True
         return False
 
@@ -305,46 +227,76 @@ class Running:
         decided = None
         if self.waiting is not None:
             decided = self.waiting.decide(self.state, self._now())
-        begins = begin and not self.stop.requested and self.calls.broken is None
         return next_turn(
             self.state,
             self.words,
             ended,
-            room=self.window.size - self.calls.busy if begins else 0,
+            room=self._room() if begin else 0,
             after=self._last_begun,
             busy=self.calls.ordinals,
             decided=decided,
+            deferred=self.deferrals.waiting(self.job.manager.monotonic_us()),
+            for_good=self._for_good,
         )
+
+    def _room(self) -> int:
+        """How many calls may begin now."""
+        if self.stop.requested or self.calls.broken is not None:
+            return 0
+        busy = self.calls.busy
+        paced = self.pace.room(busy, self.job.manager.monotonic_us())
+        return int(min(self.window.size - busy, paced))
 
     def _recorded(self, turn: Turn, state: JobState) -> None:
         """Follow up on a commit: count what it recorded, hand out what it began."""
         for ended in turn.recorded:
+            if isinstance(ended.outcome, Deferred):
+                self._put_off(state, ended.ordinal, ended.outcome)
+                continue
+            self.deferrals.ended(ended.ordinal)
             if isinstance(ended.outcome, Given):
                 self.done_count += 1
+                self._notes.pop(ended.ordinal, None)
                 if ended.outcome.problem:
                     self._tell_of_kept(ended.ordinal, ended.outcome.problem)
             elif isinstance(ended.outcome, NotGiven):
                 self._failed(state, ended.ordinal, ended.outcome)
         held = self.calls.busy + len(turn.begun)
-        most = self.window.together(held) if self.calls.together else 1
+        together = self.calls.together and not self.pace.is_limited
+        most = self.window.together(held) if together else 1
         for words, ordinals in in_calls(state, self.words, turn.begun, most):
             assert words.call is not None, "none begins without"
-            items = {ordinal: work_item(state, words, ordinal) for ordinal in ordinals}
+            items = {n: work_item(state, words, n, self._notes.get(n)) for n in ordinals}
             self.calls.begin(words.call, items, typed=words.typed)
         self._last_begun = next(reversed(turn.begun), self._last_begun)
+        self._for_good -= bitmap(turn.begun)
+        self.pace.began(turn.begun, self.job.manager.monotonic_us())
 
     def _tell_of_kept(self, ordinal: int, problem: str) -> None:
         """Say that a large result stands in the log, since it could not be put beside it."""
         key = self.state.inputs.key(ordinal)
-        told = printable(f"job {self.lease.job_id}, item {key!r}: {problem}")
+        told = printable(f"job {self.state.id}, item {key!r}: {problem}")
         _log.warning("beside: a result was kept in the log instead: %s", told)
 
     def _failed(self, state: JobState, ordinal: int, why: NotGiven) -> None:
         self.failure_count += 1
+        if why.permanent:
+            self._for_good.add(ordinal)
         failing = self.words.of(state, ordinal).failing
         if self.waiting is not None and failing is not None:
             cause = failing.causes[why.fault] if failing.cause else ""
-            self.waiting.failed(state, ordinal, cause, self._now())
+            self.waiting.failed(state, ordinal, cause, why.kind, self._now())
+
+    def _put_off(self, state: JobState, ordinal: int, later: Deferred) -> None:
+        """Let the item wait for its time, and all others where that was said."""
+        if later.note is not NOTHING:
+            self._notes[ordinal] = later.note
+        key = state.inputs.key(ordinal)
+        wait_us = self.deferrals.wait_us(state.id, key, ordinal, later.after_s)
+        until_us = self.job.manager.monotonic_us() + wait_us
+        self.deferrals.put_off(ordinal, until_us)
+        if later.everyone:
+            self.pace.pause(until_us)
 
     def _replace_broken(self, error: BaseException) -> None:
         """Go on with a fresh executor, unless it is the caller's own or no executor works.
@@ -378,89 +330,23 @@ class Running:
             left_s = end_at_s - self.clock()
             if self.stop.hurried or left_s <= 0:
                 break
-            self._commit(self.calls.wait(min(left_s, self.look_every_s)), begin=False)
+            self._commit(self._wait(min(left_s, self.look_every_s)), begin=False)
         if self.calls.ordinals:
             self._commit(self.calls.give_up(), begin=False)
-
-    def _fire(self, event: str, payload: Values | None) -> bool:
-        """The job takes the event; False if somebody else moved it on before."""
-        try:
-            state = self.manager.fire(self.state.id, event, payload, lease=self.lease)
-        except TransitionRefused as refused:
-            self._reload(refused)
-            return False
-        self._moved(state)
-        return True
-
-    def _end(self, phase: PhaseWords, payload: dict[str, Any] | None) -> bool:
-        """End the phase, with what its function gave; if that cannot be kept, the job has failed.
-
-        False if the event leaves the job where it was: it would be asked for again, for ever.
-        """
-        try:
-            fired = self._fire(phase.ends_by, payload)
-        except (ValueInvalid, PayloadInvalid) as error:
-            self._fail(error)
-            return True
-        if fired and self.state.phase == phase.state:
-            return self._halt(f"{phase.ends_by!r} has left the job in phase {phase.state!r}")
-        return True
-
-    def _fail(self, error: Exception) -> None:
-        """The job has failed, with `error`; which is raised where the lifecycle cannot say so."""
-        failing = self.words.failing
-        if failing is None or failing.event not in self.state.allowed():
-            raise error
-        self._fire(failing.event, failing.payload(failure_of(error)))
-
-    def _reload(self, refused: MilepostError) -> None:
-        """The newest state, in which what was refused can be decided anew."""
-        if not self._moved_on():
-            raise refused
-
-    def _moved_on(self) -> bool:
-        """True if others changed what decides, since the job was last looked at.
-
-        A checkpoint is a commit too, and changes nothing: what is refused is refused again.
-        """
-        before = self.state
-        self._look()
-        now = self.state
-        return now.seq != before.seq and (
-            (now.phase, now.context, now.variables, now.items)
-            != (before.phase, before.context, before.variables, before.items)
-        )
-
-    def _look(self) -> None:
-        """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""
-        self.state = self.manager.get_state(self.state.id)
-        if self.state.number != self.lease.number:
-            raise JobReplaced(job_id=self.state.id, url=self.manager.url, what=repr(self.lease))
-        if self.state.fence != self.lease.fence:
-            raise LeaseLost(
-                job_id=self.state.id,
-                owner=self.lease.owner,
-                fence=self.lease.fence,
-                current_owner=self.state.owner,
-                current_fence=self.state.fence,
-            )
 
     def seen(self) -> Seen:
         """What there is to see of the run now; any thread may ask, and nothing is changed."""
         due_us = self._next_due_us
-        left_us = 0 if due_us is None else due_us - self.manager.monotonic_us()
+        left_us = 0 if due_us is None else due_us - self.job.manager.monotonic_us()
+        waiting_count = self.deferrals.waiting_count
+        waiting_count += 0 if self.waiting is None else self.waiting.count
         return Seen(
             state=self.state,
             done_count=self.done_count,
             failure_count=self.failure_count,
-            waiting_count=0 if self.waiting is None else self.waiting.count,
+            waiting_count=waiting_count,
             next_due_s=left_us / 1_000_000 if left_us > 0 else None,
+            cost=self.cost,
             halted=self.halted,
             stopping=self.stop.reason,
         )
-
-    def _moved(self, state: JobState) -> None:
-        """Take `state` for the job's, tell of it, and put it aside if that is due."""
-        self.state = state
-        self.on_progress(state)
-        self.checkpoints.moved(state)

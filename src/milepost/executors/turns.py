@@ -15,9 +15,11 @@ from milepost.executors.vocabulary import ItemWords, Left, PhaseWords, Vocabular
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.job.suspects import death_message
+from milepost.machine import PayloadInvalid, TransitionRefused
 from milepost.state.transitions import ItemEvent
+from milepost.worker.outcomes import NotGiven, Outcome
 
-__all__ = ["Turn", "cannot_end", "in_calls", "in_commits", "next_turn"]
+__all__ = ["Turn", "cannot_end", "in_calls", "in_commits", "is_for_good", "next_turn"]
 
 
 class Turn(NamedTuple):
@@ -77,6 +79,8 @@ def next_turn(
     after: int,
     busy: Collection[int],
     decided: Decided | None = None,
+    deferred: BitMap | None = None,
+    for_good: BitMap | None = None,
 ) -> Turn:
     """What to commit next, of the calls that `ended` and of what the state asks for.
 
@@ -85,11 +89,13 @@ def next_turn(
     failing does not hold up the rest, and none in `busy`. While there are suspects (they were
     running when an executor died) they begin one at a time, alone, so that the one that is to
     blame takes no other with it. An outcome that the item would not take any more, because somebody
-    else has decided about it, is dropped.
+    else has decided about it, is dropped. None of those `deferred` begins yet; those that failed
+    `for_good` are not tried again, and one that does so now is given up in the same commit, where
+    the phase lets it.
     """
     events: list[ItemEvent] = []
     for each in words.items:
-        events.extend(_after_failure(state, each, decided))
+        events.extend(_after_failure(state, each, decided, for_good))
     recorded: list[Ended] = []
     takers: dict[tuple[str, str], BitMap] = {}
     for one in ended:
@@ -103,7 +109,9 @@ def next_turn(
         if one.ordinal in takers[asked]:
             events.append(event)
             recorded.append(one)
-    begun = _begun(state, words, room, after, busy)
+            if is_for_good(one.outcome) and _is_given_up(state, of_item, one.ordinal, event):
+                events.append(ItemEvent(one.ordinal, of_item.give_up))
+    begun = _begun(state, words, room, after, busy, deferred)
     events.extend(ItemEvent(n, words.of(state, n).begin) for n in begun)
     return Turn(events, recorded, begun)
 
@@ -129,9 +137,33 @@ def cannot_end(state: JobState, phase: PhaseWords, words: Vocabulary, stranded: 
     return "; ".join(why)
 
 
-def _after_failure(state: JobState, words: ItemWords, decided: Decided | None) -> list[ItemEvent]:
+def is_for_good(outcome: Outcome | Left) -> bool:
+    """True for a failure that every other attempt would give again."""
+    return isinstance(outcome, NotGiven) and outcome.permanent
+
+
+def _is_given_up(state: JobState, words: ItemWords, ordinal: int, failed: ItemEvent) -> bool:
+    """True if the item could be given up in the phase as it is, once it has failed so."""
+    give_up, machine = words.give_up, words.machine
+    if not give_up or give_up not in words.accepts.get(state.phase, ()):
+        return False
+    place, context = state.ledgers[words.collection].member(ordinal)
+    try:
+        payload = machine.payload(failed.event, failed.payload)
+        step = machine.step(place, failed.event, context, payload)
+        machine.select(step.state, give_up, step.context, {})
+    except (TransitionRefused, PayloadInvalid):
+        return False
+    return True
+
+
+def _after_failure(
+    state: JobState, words: ItemWords, decided: Decided | None, for_good: BitMap | None
+) -> list[ItemEvent]:
     """What follows for the items that failed before."""
     retriable = words.takers(state, words.retry)
+    if for_good and words.give_up:
+        retriable -= for_good
     retried, waiting = retriable, bitmap()
     if decided is not None:
         retried = decided.due & retriable
@@ -152,11 +184,18 @@ def _event_of(state: JobState, words: ItemWords, ended: Ended) -> ItemEvent:
 
 
 def _begun(
-    state: JobState, words: Vocabulary, room: int, after: int, busy: Collection[int]
+    state: JobState,
+    words: Vocabulary,
+    room: int,
+    after: int,
+    busy: Collection[int],
+    deferred: BitMap | None,
 ) -> list[int]:
     if room <= 0 or any(_holds_suspect(state, each) for each in words.items):
         return []
     ready = words.ready(state)
+    if deferred:
+        ready = ready - deferred
     alone = state.suspects & ready
     if alone:
         return [] if busy else [min(alone, key=partial(_crashes, state, words))]

@@ -149,6 +149,9 @@ class ItemWords:
                 return event, None
             ended = _INSTEAD[ended]
         if isinstance(ended, Deferred):
+            event = self.left.get(Left.UNHARMED)
+            if event:
+                return event, None
             ended = NotGiven(fault=Fault.ERROR, message=ended.message, kind="Later")
         assert self.failing is not None, "nothing begins without"
         return self.failing.event, self.failing.payload(ended)

@@ -10,11 +10,12 @@ from milepost.worker.items import WorkItem
 __all__ = ["work_item"]
 
 
-def work_item(state: JobState, words: ItemWords, ordinal: int) -> WorkItem:
+def work_item(state: JobState, words: ItemWords, ordinal: int, noted: object = None) -> WorkItem:
     """The item, of which `state` says that it has begun. O(cells).
 
     Its identity is of the job and when it was created, and of the item: an attempt more does not
-    change it, and no other job has it, not even one of the same id in another store.
+    change it, and no other job has it, not even one of the same id in another store. `noted` is the
+    newest note of work that was begun outside.
     """
     attempt = 0
     if words.attempts:
@@ -25,6 +26,7 @@ def work_item(state: JobState, words: ItemWords, ordinal: int) -> WorkItem:
         value=inputs.value(ordinal),
         job_id=state.id,
         attempt=attempt,
+        noted=noted,
         identity=f"{state.id} {state.number} {state.created_at_us} {ordinal}",
         begun=f"{state.fence} {state.seq}",
     )

@@ -216,7 +216,10 @@ def test_a_phase_that_fails_is_taken_up_again() -> None:
     outcome = run(manager, "j", phases=phases)
     assert (outcome.phase, outcome.halt_reason) == ("stuck", "no work is done in 'stuck'")
     (failed,) = (e for e in manager.get_state_history("j") if e.event == "fail")
-    assert failed.payload == {"why": "slow", "words": "TimeoutError: no answer"}
+    assert failed.payload == {
+        "why": "slow",
+        "words": "TimeoutError: no answer (phase charging, function charge)",
+    }
     assert run(manager, "j", phases=phases).phase == "packing"
     assert calls == ["pay", "late"]
 
@@ -227,7 +230,7 @@ def test_a_phase_that_fails_is_taken_up_again() -> None:
         ({"receipt": "r1"}, "field 'cents' is missing"),
         ({"receipt": 1, "cents": 1}, "field 'receipt' is 1, not of type str"),
         (None, "field 'receipt' is missing"),
-        ("r1", "neither a mapping nor a payload"),
+        ("r1", "is 'r1', and a mapping of the fields of 'charged' to values is wanted"),
     ],
 )
 def test_what_is_no_payload_of_the_ending_event_fails_the_phase(

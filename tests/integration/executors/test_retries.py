@@ -77,7 +77,7 @@ def test_no_clock_makes_a_wait_longer_than_it_is(stepped_s: float) -> None:
     fail = {"cause": "error", "message": "no"}
     state = manager.record("j", [ItemEvent("a", "fail", fail)])
     in_run = waiting_of(manager, state)
-    in_run.failed(state, 0, "error", now(clock))
+    in_run.failed(state, 0, "error", "", now(clock))
     clock.step(stepped_s)
     restarted = waiting_of(manager, state)
     assert not in_run.decide(state, now(clock)).due

@@ -178,7 +178,8 @@ def test_a_reduce_that_fails_is_tried_again_by_the_next_run(
     outcome = run(manager, job_id, double, reduce_fn, executor=pool)
     assert (outcome.phase, outcome.state.context["failed_in"]) == ("failed", "reduce")
     failed = [event for event in manager.get_state_history(job_id) if event.event == "fail"]
-    assert failed[0].payload["message"] == "LookupError: 5 results and no sense"
+    where = "(phase reduce, function reduce_fn)"
+    assert failed[0].payload["message"] == f"LookupError: 5 results and no sense {where}"
     outcome = run(manager, job_id, refuse, total, executor=pool)
     assert (outcome.phase, outcome.done_before_count) == ("completed", 5)
 

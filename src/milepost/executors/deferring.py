@@ -1,0 +1,71 @@
+"""Items that were put off: until when each waits, by a time that nobody sets."""
+
+from __future__ import annotations
+
+import heapq
+from typing import Final
+
+from pyroaring import BitMap
+
+from milepost.executors.retries import Backoff
+from milepost.items.ledger import bitmap
+
+__all__ = ["Deferrals"]
+
+_UNSAID: Final = Backoff(base_s=1, factor=2, max_s=60)
+"""The waits of an item that is put off, again and again, without a word for how long."""
+
+
+class Deferrals:
+    """The items of one run that wait because their function said "not now".
+
+    An item that is put off uses no attempt, so nothing bounds how often it is. Where it does not
+    say for how long, each wait in a row is longer than the one before, up to a minute.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._waiting = bitmap()
+        self._until_us: dict[int, int] = {}
+        self._queue: list[tuple[int, int]] = []  # also of items that wait no more
+        self._unsaid: dict[int, int] = {}
+
+    @property
+    def next_due_us(self) -> int | None:
+        """When the next of them is due, by the steady time; None if none waits."""
+        while self._queue and self._until_us.get(self._queue[0][1]) != self._queue[0][0]:
+            heapq.heappop(self._queue)
+        return self._queue[0][0] if self._queue else None
+
+    @property
+    def waiting_count(self) -> int:
+        """How many items wait so."""
+        return len(self._until_us)
+
+    def wait_us(self, job_id: str, key: str, ordinal: int, after_s: float) -> int:
+        """How long an item waits that was put off for `after_s` seconds, 0 if that was not said."""
+        self.count += 1
+        if after_s > 0:
+            self._unsaid.pop(ordinal, None)
+            return int(after_s * 1_000_000)
+        times = self._unsaid.get(ordinal, 0) + 1
+        self._unsaid[ordinal] = times
+        return _UNSAID.wait_us(job_id, key, times)
+
+    def put_off(self, ordinal: int, until_us: int) -> None:
+        """Take note that the item waits until then, by the steady time."""
+        self._waiting.add(ordinal)
+        self._until_us[ordinal] = until_us
+        heapq.heappush(self._queue, (until_us, ordinal))
+
+    def waiting(self, now_us: int) -> BitMap:
+        """The items that are not due yet."""
+        while (due_us := self.next_due_us) is not None and due_us <= now_us:
+            _, ordinal = heapq.heappop(self._queue)
+            del self._until_us[ordinal]
+            self._waiting.discard(ordinal)
+        return self._waiting
+
+    def ended(self, ordinal: int) -> None:
+        """Forget how often the item was put off: its attempt has ended otherwise."""
+        self._unsaid.pop(ordinal, None)

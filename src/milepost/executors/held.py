@@ -1,0 +1,79 @@
+"""The job as a run holds it: its newest state, and what is written to it under the run's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from milepost.errors import JobReplaced, LeaseLost, MilepostError, TransitionRefused
+from milepost.executors.checkpoints import Checkpoints
+from milepost.job.state import JobState
+from milepost.machine import Values
+from milepost.state.manager import StateManager
+from milepost.state.transitions import ItemEvent
+from milepost.state.writing.lease import Lease
+
+__all__ = ["HeldJob"]
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldJob:
+    """A job under the lease of one run. `state` is the newest that the run knows."""
+
+    manager: StateManager
+    lease: Lease
+    checkpoints: Checkpoints
+    on_progress: Callable[[JobState], None]
+    state: JobState
+
+    def record(self, events: Sequence[ItemEvent]) -> JobState:
+        """The state after one commit of `events`, not yet taken for the job's: see `moved`."""
+        return self.manager.record(self.state.id, events, lease=self.lease)
+
+    def fire(self, event: str, payload: Values | None) -> bool:
+        """The job takes the event; False if somebody else moved it on before."""
+        try:
+            state = self.manager.fire(self.state.id, event, payload, lease=self.lease)
+        except TransitionRefused as refused:
+            self.reload(refused)
+            return False
+        self.moved(state)
+        return True
+
+    def reload(self, refused: MilepostError) -> None:
+        """The newest state, in which what was refused can be decided anew."""
+        if not self.moved_on():
+            raise refused
+
+    def moved_on(self) -> bool:
+        """True if others changed what decides, since the job was last looked at.
+
+        A checkpoint is a commit too, and changes nothing: what is refused is refused again.
+        """
+        before = self.state
+        self.look()
+        now = self.state
+        return now.seq != before.seq and (
+            (now.phase, now.context, now.variables, now.items)
+            != (before.phase, before.context, before.variables, before.items)
+        )
+
+    def look(self) -> None:
+        """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""
+        self.state = self.manager.get_state(self.state.id)
+        if self.state.number != self.lease.number:
+            raise JobReplaced(job_id=self.state.id, url=self.manager.url, what=repr(self.lease))
+        if self.state.fence != self.lease.fence:
+            raise LeaseLost(
+                job_id=self.state.id,
+                owner=self.lease.owner,
+                fence=self.lease.fence,
+                current_owner=self.state.owner,
+                current_fence=self.state.fence,
+            )
+
+    def moved(self, state: JobState) -> None:
+        """Take `state` for the job's, tell of it, and put it aside if that is due."""
+        self.state = state
+        self.on_progress(state)
+        self.checkpoints.moved(state)
