@@ -165,6 +165,19 @@ def test_a_call_is_short_and_leaves_work_for_every_worker(
     assert window.together(held) == together
 
 
+def test_more_is_held_ahead_where_turns_take_long() -> None:
+    """As many as are done with in three turns, up to `ahead`: no slot waits for a slow disk."""
+    window = Window(lambda: 32, 256)
+    window.learn(0.2)
+    assert window.size == 32 + 8  # 50 ms
+    for _ in range(100):
+        window.turned(0.04)
+    assert window.size == 32 + 19
+    for _ in range(100):
+        window.turned(30.0)
+    assert window.size == 32 + 160  # a second's
+
+
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time of workers, in seconds: it stands still until a test adds to it."""

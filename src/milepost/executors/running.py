@@ -124,7 +124,10 @@ class Running:
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
             ended = self._wait(self._longest_s())
+        began_s = self.clock()
         self._stalled = not self._commit(ended, begin=self.calls.unfit is None)
+        if ended:
+            self.window.turned(self.clock() - began_s)
         if self.calls.unfit is not None:
             self._hand_back()
             raise TypeError(self.calls.unfit.message)

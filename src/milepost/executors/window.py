@@ -9,6 +9,8 @@ from typing import Final
 __all__ = ["Window"]
 
 _AHEAD_S: Final = 0.05  # of work: some commits' worth
+_TURNS_AHEAD: Final = 3  # where commits take long: one is under way as a call ends
+_MOST_AHEAD_S: Final = 1.0
 _TOGETHER_S: Final = 0.005  # of work in one call of an engine
 _MOST_TOGETHER: Final = 64
 _CALLS_EACH: Final = 2  # calls that a worker has at least: what it does, and what it does next
@@ -21,13 +23,15 @@ class Window:
 
     An item that is held has been begun as far as the log tells. So as many are held ahead of the
     workers, up to `ahead`, as these will probably have done with within 50 ms: enough for workers
-    whose calls end faster than commits, and none where a call takes longer than that.
+    whose calls end faster than commits, and none where a call takes longer than that. Where a turn
+    of the run takes long, on a slow disk say, it is as many as they have done with in three turns.
     How many calls run at once is asked at each turn: clusters grow and shrink.
     """
 
     slots: Callable[[], int]
     ahead: int
     _mean_s: float | None = field(default=None, init=False)
+    _turn_s: float = field(default=0.0, init=False)
 
     @property
     def workers(self) -> int:
@@ -40,7 +44,8 @@ class Window:
         workers = self.workers
         if self._mean_s is None:
             return workers
-        soon = int(workers * _AHEAD_S / max(self._mean_s, 1e-6))
+        ahead_s = min(max(_AHEAD_S, _TURNS_AHEAD * self._turn_s), _MOST_AHEAD_S)
+        soon = int(workers * ahead_s / max(self._mean_s, 1e-6))
         return workers + min(self.ahead, soon)
 
     def together(self, held: int) -> int:
@@ -61,3 +66,7 @@ class Window:
         """Take note of how long a call took on its worker."""
         before_s = took_s if self._mean_s is None else self._mean_s
         self._mean_s = before_s + (took_s - before_s) * _WEIGHT
+
+    def turned(self, took_s: float) -> None:
+        """Take note of how long a turn took: from calls that ended to others that begin."""
+        self._turn_s += (took_s - self._turn_s) * _WEIGHT
