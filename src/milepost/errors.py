@@ -14,6 +14,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  ├─ ItemKeyDuplicate         two items with one key
    │  └─ ItemExists               an item to be added whose key the job has already
    ├─ ItemsRefused                items are added to a job that takes no more
+   ├─ NoteRefused                 a note of an attempt that is over, or of a run that is
    ├─ NotesAbsent                 a note from where there is no way back
    ├─ StagingExpired              items came in so slowly that what there was of them was swept
    ├─ JobAbsent, JobExists, ItemAbsent, ResultAbsent, CheckpointAbsent
@@ -103,6 +104,7 @@ __all__ = [
     "LifecycleUnknown",
     "LogCorrupt",
     "MilepostError",
+    "NoteRefused",
     "NotesAbsent",
     "PayloadInvalid",
     "PayloadUnfilled",
@@ -259,6 +261,19 @@ class ItemsRefused(StateError, ValueError):
             f"job {self.job_id}: no items can be added in '{self.phase}'"
             f" (only in: {', '.join(self.phases) or 'no phase'})"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class NoteRefused(StateError):
+    """The run did not record a note of an item; it is not known to later attempts."""
+
+    code: ClassVar[str] = "note-refused"
+    job_id: str
+    key: str
+    problem: str
+
+    def __str__(self) -> str:
+        return printable(f"job {self.job_id}: a note of item {self.key!r}: {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from milepost import arguments
 from milepost.executors.endings import Ended, ended_of, out_of_time
 from milepost.executors.engines.find import engine_of, known
-from milepost.executors.engines.protocol import Engine, Lost
+from milepost.executors.engines.protocol import Engine, Lost, Notes
 from milepost.executors.fitness import misfit
 from milepost.executors.vocabulary import Left
 from milepost.worker.attempts import MapFn, Terms, attempt_awaited, attempts
@@ -91,6 +91,11 @@ class Calls:
     def busy(self) -> int:
         """How many items the engine has whose calls have not ended, those given up among them."""
         return len(self._ordinals) + len(self._given_up)
+
+    @property
+    def notes(self) -> Notes:
+        """Where the engine's workers are, for notes."""
+        return self._engine.notes
 
     @property
     def together(self) -> bool:

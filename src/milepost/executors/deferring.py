@@ -7,8 +7,10 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from milepost.executors.retries import Backoff
+from milepost.clock import microseconds
+from milepost.executors.retries import Backoff, Now
 from milepost.items.ledger import bitmap
+from milepost.state.reading.said import Deferred
 
 __all__ = ["Deferrals"]
 
@@ -57,6 +59,18 @@ class Deferrals:
         self._waiting.add(ordinal)
         self._until_us[ordinal] = until_us
         heapq.heappush(self._queue, (until_us, ordinal))
+
+    def resume(self, ordinal: int, stored: Deferred, now: Now) -> int:
+        """Until when an item waits, by the steady time, that was put off before this run began.
+
+        Of what is left by the wall clock, which may have been set since, no more than the whole
+        wait is believed.
+        """
+        until_us = microseconds(stored.until)
+        whole_us = max(until_us - microseconds(stored.since), 0)
+        due_us = now.steady_us + min(max(until_us - now.wall_us, 0), whole_us)
+        self.put_off(ordinal, due_us)
+        return due_us
 
     def waiting(self, now_us: int) -> BitMap:
         """The items that are not due yet."""

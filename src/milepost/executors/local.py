@@ -17,6 +17,8 @@ from milepost.executors.asking import check_asked, functions_of
 from milepost.executors.calls import ExecutorSource
 from milepost.executors.checkpoints import Checkpoints
 from milepost.executors.held import HeldJob
+from milepost.executors.notes import Notes
+from milepost.executors.noting import Noting
 from milepost.executors.outcome import RunOutcome, checked_outcome, outcome_of
 from milepost.executors.pacing import Limit, Pace
 from milepost.executors.phases import ReduceFn, SetupFn
@@ -252,8 +254,11 @@ def run(
             on_progress=tracing.began(state, on_progress or _untold),
             state=state,
         )
+        notes = Notes(calls.wake)
+        stack.callback(notes.close)
         running = Running(
             job=job,
+            noting=Noting(job, words, notes, lambda: manager.notes(job_id)),
             words=words,
             phases=PhaseWork(
                 job=job,

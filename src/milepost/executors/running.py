@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from msgspec.structs import replace
 from pyroaring import BitMap
 
 from milepost.errors import MilepostError, RecordConflict, TransitionRefused, ValueInvalid
@@ -14,11 +15,12 @@ from milepost.executors.calls import Calls
 from milepost.executors.deferring import Deferrals
 from milepost.executors.endings import Ended
 from milepost.executors.held import HeldJob
+from milepost.executors.noting import Noting
 from milepost.executors.pacing import Answer, Pace, is_throttled
 from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.executors.stopping import Stopping
 from milepost.executors.turns import Turn, cannot_end, in_calls, in_commits, next_turn
-from milepost.executors.vocabulary import Left, Vocabulary
+from milepost.executors.vocabulary import ItemWords, Left, Vocabulary
 from milepost.executors.window import Window
 from milepost.executors.work_items import work_item
 from milepost.executors.working import PhaseWork
@@ -27,6 +29,7 @@ from milepost.job.state import JobState
 from milepost.progress.seen import Seen
 from milepost.text.escapes import printable
 from milepost.worker.failures import failure_of, was_interrupted
+from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Deferred, Given, NotGiven
 from milepost.worker.signals import NOTHING
 
@@ -52,6 +55,7 @@ class Running:
     look_every_s: float
     clock: Callable[[], float]
     waiting: Waiting | None
+    noting: Noting
     deferrals: Deferrals = field(default_factory=Deferrals)
     cost: float = 0.0
     done_count: int = 0
@@ -63,7 +67,6 @@ class Running:
     _breaks: int = 0
     _stranded: BitMap = field(default_factory=bitmap)
     _for_good: BitMap = field(default_factory=bitmap)
-    _notes: dict[int, Any] = field(default_factory=dict)  # Any: JSON
 
     @property
     def state(self) -> JobState:
@@ -73,6 +76,7 @@ class Running:
     def go(self) -> None:
         """Go on until the job has ended, waits for somebody else, or the run is to stop."""
         self._take_back()
+        self._take_up_waits()
         while not self.stop.requested and self._gone_on():
             pass
         self._hand_back()
@@ -86,6 +90,17 @@ class Running:
             if left:
                 self._commit(left, begin=False)
                 self._stranded = self.words.held(self.state)
+
+    def _take_up_waits(self) -> None:
+        """Let items go on waiting that were put off before this run began."""
+        state = self.state
+        if not any(words.marked(state, words.defer) for words in self.words.items):
+            return
+        now = self._now()
+        for key, stored in self.job.manager.deferred(state.id).items():
+            due_us = self.deferrals.resume(state.inputs.ordinal(key), stored, now)
+            if stored.everyone:
+                self.pace.pause(due_us)
 
     def _gone_on(self) -> bool:
         """Do what comes next; False if there is nothing to do, and why is noted."""
@@ -136,9 +151,11 @@ class Running:
 
     def _wait(self, longest_s: float) -> list[Ended]:
         """The calls that have ended by then, and what they tell whatever becomes of them."""
-        ended = self.calls.wait(longest_s)
+        ended = [self._timed(one) for one in self.calls.wait(longest_s)]
+        self.noting.record()
         now_us = self.job.manager.monotonic_us()
         for one in ended:
+            self.noting.ended(one.ordinal)
             self.cost += one.cost
             self.pace.ended(one.ordinal, self._answer(one), now_us)
             if isinstance(one.outcome, Deferred) and one.outcome.everyone:
@@ -147,6 +164,15 @@ class Running:
                 self._breaks = 0
                 self.window.learn(one.took_s)
         return ended
+
+    def _timed(self, ended: Ended) -> Ended:
+        """`ended`, with a time to wait for where it is to wait and has said none."""
+        if not isinstance(ended.outcome, Deferred):
+            return ended
+        state, later = self.state, ended.outcome
+        key = state.inputs.key(ended.ordinal)
+        wait_us = self.deferrals.wait_us(state.id, key, ended.ordinal, later.after_s)
+        return ended._replace(outcome=replace(later, after_s=wait_us / 1_000_000))
 
     def _answer(self, ended: Ended) -> Answer:
         """What the end of a call says of the pace.
@@ -158,7 +184,7 @@ class Running:
                 return "well"
             case NotGiven(kind=kind) if is_throttled(kind):
                 return "too soon"
-            case Deferred(note=note) if note is NOTHING and ended.ordinal not in self._notes:
+            case Deferred(note=note) if note is NOTHING and not self.noting.has(ended.ordinal):
                 return "too soon"
         return "otherwise"
 
@@ -240,6 +266,7 @@ class Running:
             decided=decided,
             deferred=self.deferrals.waiting(self.job.manager.monotonic_us()),
             for_good=self._for_good,
+            now_us=self.job.manager.now_us(),
         )
 
     def _room(self) -> int:
@@ -254,12 +281,12 @@ class Running:
         """Follow up on a commit: count what it recorded, hand out what it began."""
         for ended in turn.recorded:
             if isinstance(ended.outcome, Deferred):
-                self._put_off(state, ended.ordinal, ended.outcome)
+                self._put_off(ended.ordinal, ended.outcome)
                 continue
             self.deferrals.ended(ended.ordinal)
             if isinstance(ended.outcome, Given):
                 self.done_count += 1
-                self._notes.pop(ended.ordinal, None)
+                self.noting.forget(ended.ordinal)
                 if ended.outcome.problem:
                     self._tell_of_kept(ended.ordinal, ended.outcome.problem)
             elif isinstance(ended.outcome, NotGiven):
@@ -269,11 +296,19 @@ class Running:
         most = self.window.together(held) if together else 1
         for words, ordinals in in_calls(state, self.words, turn.begun, most):
             assert words.call is not None, "none begins without"
-            items = {n: work_item(state, words, n, self._notes.get(n)) for n in ordinals}
+            items = {ordinal: self._item(state, words, ordinal) for ordinal in ordinals}
             self.calls.begin(words.call, items, typed=words.typed)
         self._last_begun = next(reversed(turn.begun), self._last_begun)
         self._for_good -= bitmap(turn.begun)
         self.pace.began(turn.begun, self.job.manager.monotonic_us())
+
+    def _item(self, state: JobState, words: ItemWords, ordinal: int) -> WorkItem:
+        """The item for the attempt that has begun, with its newest note and the way of the next."""
+        way = self.noting.way(words, self.calls.notes)
+        item = work_item(state, words, ordinal, self.noting.of(words, ordinal), way)
+        if way is not None:
+            self.noting.began(ordinal, item.token)
+        return item
 
     def _tell_of_kept(self, ordinal: int, problem: str) -> None:
         """Say that a large result stands in the log, since it could not be put beside it."""
@@ -290,13 +325,11 @@ class Running:
             cause = failing.causes[why.fault] if failing.cause else ""
             self.waiting.failed(state, ordinal, cause, why.kind, self._now())
 
-    def _put_off(self, state: JobState, ordinal: int, later: Deferred) -> None:
+    def _put_off(self, ordinal: int, later: Deferred) -> None:
         """Let the item wait for its time, and all others where that was said."""
         if later.note is not NOTHING:
-            self._notes[ordinal] = later.note
-        key = state.inputs.key(ordinal)
-        wait_us = self.deferrals.wait_us(state.id, key, ordinal, later.after_s)
-        until_us = self.job.manager.monotonic_us() + wait_us
+            self.noting.put(ordinal, later.note)
+        until_us = self.job.manager.monotonic_us() + int(later.after_s * 1_000_000)
         self.deferrals.put_off(ordinal, until_us)
         if later.everyone:
             self.pace.pause(until_us)

@@ -17,7 +17,8 @@ from milepost.job.state import JobState
 from milepost.job.suspects import death_message
 from milepost.machine import PayloadInvalid, TransitionRefused
 from milepost.state.transitions import ItemEvent
-from milepost.worker.outcomes import NotGiven, Outcome
+from milepost.worker.outcomes import Deferred, NotGiven, Outcome
+from milepost.worker.signals import NOTHING
 
 __all__ = ["Turn", "cannot_end", "in_calls", "in_commits", "is_for_good", "next_turn"]
 
@@ -81,6 +82,7 @@ def next_turn(
     decided: Decided | None = None,
     deferred: BitMap | None = None,
     for_good: BitMap | None = None,
+    now_us: int = 0,
 ) -> Turn:
     """What to commit next, of the calls that `ended` and of what the state asks for.
 
@@ -102,11 +104,13 @@ def next_turn(
         of_item = words.of(state, one.ordinal)
         if of_item.typed:
             one = one._replace(outcome=of_item.fitting(one.outcome))  # noqa: PLW2901 the same end
-        event = _event_of(state, of_item, one)
+        event = _event_of(state, of_item, one, now_us)
         asked = of_item.collection, event.event
         if asked not in takers:
             takers[asked] = of_item.takers(state, event.event)
         if one.ordinal in takers[asked]:
+            if isinstance(one.outcome, Deferred) and one.outcome.note is not NOTHING:
+                events.extend(_noted(state, of_item, one.ordinal, one.outcome.note))
             events.append(event)
             recorded.append(one)
             if is_for_good(one.outcome) and _is_given_up(state, of_item, one.ordinal, event):
@@ -135,6 +139,12 @@ def cannot_end(state: JobState, phase: PhaseWords, words: Vocabulary, stranded: 
         why.append(f"{len(stranded)} items are in nobody's hands, and cannot be handed back")
     why.append(str(state.machine.refusal(phase.state, phase.ends_by, state.guarded, {})))
     return "; ".join(why)
+
+
+def _noted(state: JobState, words: ItemWords, ordinal: int, note: object) -> Iterator[ItemEvent]:
+    """The note that an attempt leaves as it is put off, where the lifecycle takes notes."""
+    if words.note is not None and ordinal in words.takers(state, words.note.event):
+        yield ItemEvent(ordinal, words.note.event, {words.note.note: note})
 
 
 def is_for_good(outcome: Outcome | Left) -> bool:
@@ -173,14 +183,14 @@ def _after_failure(
     return events + [ItemEvent(ordinal, words.give_up) for ordinal in given_up]
 
 
-def _event_of(state: JobState, words: ItemWords, ended: Ended) -> ItemEvent:
+def _event_of(state: JobState, words: ItemWords, ended: Ended, now_us: int) -> ItemEvent:
     """The event that tells of the end: where an executor died, with what that says of the item."""
     if ended.outcome is Left.LOST and words.crash is not None:
         message = death_message(state, ended.ordinal)
         event, field = words.crash
         if message and ended.ordinal in words.takers(state, event):
             return ItemEvent(ended.ordinal, event, {field: message} if field else None)
-    return ItemEvent(ended.ordinal, *words.event_of(ended.outcome))
+    return ItemEvent(ended.ordinal, *words.event_of(ended.outcome, now_us))
 
 
 def _begun(

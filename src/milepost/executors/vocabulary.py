@@ -16,7 +16,7 @@ from pyroaring import BitMap
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.machine import Machine, PayloadInvalid
-from milepost.roles import EventField
+from milepost.roles import Deferral, EventField, Note
 from milepost.worker.attempts import MapFn
 from milepost.worker.failures import failure_of
 from milepost.worker.outcomes import Deferred, Fault, Given, NotGiven, Outcome
@@ -109,6 +109,9 @@ class ItemWords:
     failing: Failing | None
     left: Mapping[Left, str]
     crash: EventField | None
+    defer: Deferral | None
+    note: Note | None
+    redone: str
     retry: str
     give_up: str
     held: tuple[str, ...]
@@ -133,8 +136,8 @@ class ItemWords:
             return failure_of(error, permanent=True)
         return outcome
 
-    def event_of(self, ended: Outcome | Left) -> tuple[str, dict[str, Any] | None]:
-        """The event and payload that say how an attempt ended."""
+    def event_of(self, ended: Outcome | Left, now_us: int = 0) -> tuple[str, dict[str, Any] | None]:
+        """The event and payload that say how an attempt ended, at `now_us` by the wall clock."""
         if isinstance(ended, Given):
             assert self.result is not None, "nothing begins without"
             name = self.result.field
@@ -148,6 +151,8 @@ class ItemWords:
             if event:
                 return event, None
             ended = _INSTEAD[ended]
+        if isinstance(ended, Deferred) and self.defer is not None:
+            return self.defer.event, self._deferral(self.defer, ended, now_us)
         if isinstance(ended, Deferred):
             event = self.left.get(Left.UNHARMED)
             if event:
@@ -155,6 +160,20 @@ class ItemWords:
             ended = NotGiven(fault=Fault.ERROR, message=ended.message, kind="Later")
         assert self.failing is not None, "nothing begins without"
         return self.failing.event, self.failing.payload(ended)
+
+    def _deferral(self, role: Deferral, later: Deferred, now_us: int) -> dict[str, Any]:
+        told = {
+            role.until: now_us + int(later.after_s * 1_000_000),
+            role.everyone: later.everyone,
+            role.message: later.message,
+        }
+        return {name: value for name, value in told.items() if name}
+
+    def marked(self, state: JobState, role: Deferral | Note | None) -> BitMap:
+        """The items that `role` marks now; none where it marks none."""
+        if role is None or not role.marks:
+            return bitmap()
+        return state.ledgers[self.collection].marked(role.marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,21 +5,29 @@ from __future__ import annotations
 from milepost.executors.vocabulary import ItemWords
 from milepost.items.ledger import Ledger
 from milepost.job.state import JobState
-from milepost.worker.items import WorkItem
+from milepost.worker.items import NoteWay, WorkItem
 
 __all__ = ["work_item"]
 
 
-def work_item(state: JobState, words: ItemWords, ordinal: int, noted: object = None) -> WorkItem:
+def work_item(
+    state: JobState,
+    words: ItemWords,
+    ordinal: int,
+    noted: object = None,
+    way: NoteWay | None = None,
+) -> WorkItem:
     """The item, of which `state` says that it has begun. O(cells).
 
     Its identity is of the job and when it was created, and of the item: an attempt more does not
     change it, and no other job has it, not even one of the same id in another store. `noted` is the
-    newest note of work that was begun outside.
+    newest note of work that was begun outside, `way` that of notes to come.
     """
-    attempt = 0
-    if words.attempts:
-        attempt = _value(state.ledgers[words.collection], ordinal, words.attempts)
+    ledger = state.ledgers[words.collection]
+    attempt = _value(ledger, ordinal, words.attempts) if words.attempts else 0
+    identity = f"{state.id} {state.number} {state.created_at_us} {ordinal}"
+    if words.redone and (times := _value(ledger, ordinal, words.redone)):
+        identity = f"{identity} {times}"
     inputs = state.inputs
     return WorkItem(
         key=inputs.key(ordinal),
@@ -27,7 +35,8 @@ def work_item(state: JobState, words: ItemWords, ordinal: int, noted: object = N
         job_id=state.id,
         attempt=attempt,
         noted=noted,
-        identity=f"{state.id} {state.number} {state.created_at_us} {ordinal}",
+        way=way,
+        identity=identity,
         begun=f"{state.fence} {state.seq}",
     )
 

@@ -227,5 +227,9 @@ def renamed(text: str) -> str:
 
 
 _FIRST = re.sub(r"migrations:\n(  .*\n)+", "", MAPREDUCE)
-RENAMED = edited(renamed(_FIRST), ("lifecycle: mapreduce", "lifecycle: renamed"))
+RENAMED = edited(
+    renamed(_FIRST),
+    ("lifecycle: mapreduce", "lifecycle: renamed"),
+    (", x_note: x_note, marks", ", note: x_note, marks"),  # the first is a key of the role
+)
 """The built-in lifecycle with other names for all that has one."""

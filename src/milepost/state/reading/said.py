@@ -33,10 +33,14 @@ _Ends: TypeAlias = Callable[[Roles], Collection[str]]
 
 @short_repr
 class Deferred(NamedTuple):
-    """How long an item waits: not before `until`; with `everyone`, no other item begins either."""
+    """How long an item waits: not before `until`; with `everyone`, no other item begins either.
+
+    It was put off at `since`. All times are aware UTC.
+    """
 
     until: datetime
     everyone: bool
+    since: datetime
 
 
 def notes(
@@ -91,7 +95,9 @@ def deferred(rows: Rows, job: StoredJob, state: JobState, url: str) -> dict[int,
                 for ordinal, readable, _ in payloads_of(fact, None):
                     if ordinal in members:
                         everyone = bool(readable.get(defer.everyone, False))
-                        found[ordinal] = Deferred(instant(readable[defer.until]), everyone)
+                        until = instant(readable[defer.until])
+                        since = instant(told.row.at_us)
+                        found[ordinal] = Deferred(until, everyone, since)
             elif fact.event == roles.begin:
                 for ordinal in fact.ordinals:
                     found.pop(ordinal, None)
