@@ -55,12 +55,13 @@ class Notes:
         self._open: dict[str, int] = {}
         self._tokens: dict[int, str] = {}
         self._closed = ""
+        self._here = _HereWay(self)
         self._server: _Server | None = None
 
     def way(self, where: str) -> NoteWay | None:
         """The way for workers who are `where`, as Engine.notes says; None where there is none."""
         if where == "here":
-            return _HereWay(self)
+            return self._here
         if where == "host":
             if self._server is None:
                 self._server = _Server(self)
@@ -69,14 +70,14 @@ class Notes:
 
     def began(self, ordinal: int, token: str) -> None:
         """Take notes of that attempt from now on."""
-        with self._lock:
-            self._open[token] = ordinal
-            self._tokens[ordinal] = token
+        self._open[token] = ordinal  # from one thread, and each is one step
+        self._tokens[ordinal] = token
 
     def ended(self, ordinal: int) -> None:
         """Take no more notes of the item's attempt."""
-        with self._lock:
-            self._open.pop(self._tokens.pop(ordinal, ""), None)
+        token = self._tokens.pop(ordinal, None)
+        if token is not None:
+            self._open.pop(token, None)
 
     def take(self) -> list[Asked]:
         """The notes that wait to be recorded, in the order in which they came."""

@@ -74,6 +74,7 @@ class Pace:
     def __init__(self, limit: Limit | None) -> None:
         self.is_limited = limit is not None
         self._limit = limit or Limit(adapt=False)
+        self.adapts = self._limit.adapt
         self._per_s = self._limit.per_s
         self._at_once = inf if self._limit.concurrency is None else float(self._limit.concurrency)
         self._due_us: float = -inf

@@ -151,13 +151,17 @@ class Running:
 
     def _wait(self, longest_s: float) -> list[Ended]:
         """The calls that have ended by then, and what they tell whatever becomes of them."""
-        ended = [self._timed(one) for one in self.calls.wait(longest_s)]
+        ended = [
+            self._timed(one) if isinstance(one.outcome, Deferred) else one
+            for one in self.calls.wait(longest_s)
+        ]
         self.noting.record()
         now_us = self.job.manager.monotonic_us()
         for one in ended:
             self.noting.ended(one.ordinal)
             self.cost += one.cost
-            self.pace.ended(one.ordinal, self._answer(one), now_us)
+            if self.pace.adapts:
+                self.pace.ended(one.ordinal, self._answer(one), now_us)
             if isinstance(one.outcome, Deferred) and one.outcome.everyone:
                 self.pace.pause(now_us + int(one.outcome.after_s * 1_000_000))
             if one.took_s is not None:
