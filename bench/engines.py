@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ from distributed import Client, LocalCluster
 
 from engine_calls import longer, megabyte, nap, napped_s, trivial, troubled
 from milepost import StateManager
-from milepost.executors import process_pool, run
+from milepost.executors import Beside, process_pool, run
 from pairing import Figure, Settings, at_least, at_most, in_turn, ratios
 
 WORKERS: Final = 2
@@ -93,7 +94,8 @@ def dask(threads: int = 1) -> Iterator[Engine]:
         def gather(function: Function, keys: Sequence[str]) -> Sequence[object]:
             return client.gather(client.map(function, keys, pure=False))
 
-        yield Engine("Dask", "map and gather", client.get_executor(), gather, 1_000, 1.5, 1.3)
+        executor = Telling(client.get_executor(pure=False, retries=0), WORKERS * threads)
+        yield Engine("Dask", "map and gather", executor, gather, 1_000, 1.5, 1.3)
 
 
 @contextmanager
@@ -111,16 +113,31 @@ def of_ray() -> Iterator[Engine]:
             remote = ray.remote(function)
             return ray.get([remote.remote(key) for key in keys])
 
-        yield Engine("Ray", "remote and get", RayExecutor(), gather, 2_000, 1.5, 1.3)
+        yield Engine("Ray", "remote and get", Telling(RayTasks(), WORKERS), gather, 2_000, 1.5, 1.3)
     finally:
         ray.shutdown()
 
 
-class RayExecutor(Executor):
-    """Ray as an executor."""
+class Telling(Executor):
+    """An executor that says how many calls it runs at once."""
+
+    def __init__(self, inner: Executor, slots: int) -> None:
+        self._inner = inner
+        self._slots = slots
+
+    def slots(self) -> int:
+        return self._slots
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return self._inner.submit(fn, *args, **kwargs)
+
+
+class RayTasks(Executor):
+    """Tasks of Ray, which tries none again by itself."""
 
     def __init__(self) -> None:
-        self._call = ray.remote(lambda function, args, named: function(*args, **named))
+        call = ray.remote(lambda function, args, named: function(*args, **named))
+        self._call = call.options(max_retries=0)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         return self._call.remote(fn, args, kwargs).future()
@@ -132,20 +149,26 @@ def _mapped(executor: Executor) -> Callable[[Function, Sequence[str]], Sequence[
 
 def _costs(engine: Engine, folder: Path) -> Iterator[Figure]:
     """What an item costs whose call takes no time, and one whose result is a megabyte."""
-    bare, ours = _paired(engine, folder, trivial, engine.count)
     name, floor = engine.name, engine.floor
+    bare, ours = _paired(engine, folder, trivial, engine.count)
     yield ratios(
         f"{name}, an item", ours, (floor, bare), unit="µs/item", budget=at_most(engine.trivial)
     )
     bare, ours = _paired(engine, folder, longer, 400)
     yield ratios(f"{name}, an item of 10 ms", ours, (floor, bare), unit="µs/item")
-    bare, ours = _paired(engine, folder, megabyte, LARGE)
+    bare, in_log, beside = _paired(engine, folder, megabyte, LARGE, None, Beside(folder / "large"))
     budget = None if engine.large is None else at_most(engine.large)
-    yield ratios(f"{name}, a result of 1 MB", ours, (floor, bare), unit="µs/item", budget=budget)
+    yield ratios(f"{name}, a result of 1 MB", in_log, (floor, bare), unit="µs/item")
+    yield ratios(f"{name}, one beside", beside, (floor, bare), unit="µs/item", budget=budget)
 
 
-def _paired(engine: Engine, folder: Path, function: Function, count: int) -> list[list[float]]:
-    """The cost of an item in microseconds, by the bare engine and by `run`, round by round."""
+def _paired(
+    engine: Engine, folder: Path, function: Function, count: int, *places: Beside | None
+) -> list[list[float]]:
+    """The cost of an item in microseconds, by the bare engine and by `run`, round by round.
+
+    By `run` once for each of the places where large results go.
+    """
     keys = [f"item-{number:07d}" for number in range(count)]
 
     def bare(_turn: int) -> float:
@@ -155,15 +178,22 @@ def _paired(engine: Engine, folder: Path, function: Function, count: int) -> lis
         assert len(found) == count
         return took_s / count * 1e6
 
-    def ours(_turn: int) -> float:
+    def ours(beside: Beside | None, _turn: int) -> float:
         with _job(folder, keys) as manager:
             began = perf_counter()
-            outcome = run(manager, "job", function, executor=engine.executor, workers=WORKERS)
+            outcome = run(
+                manager,
+                "job",
+                function,
+                executor=engine.executor,
+                workers=WORKERS,
+                beside=beside,
+            )
             took_s = perf_counter() - began
             assert outcome.done_count == count
         return took_s / count * 1e6
 
-    return in_turn(ROUNDS, bare, ours)
+    return in_turn(ROUNDS, bare, *(partial(ours, place) for place in places or (None,)))
 
 
 def _used(engine: Engine, folder: Path) -> Figure:
@@ -196,14 +226,14 @@ def _calls(engine: Engine, folder: Path) -> Figure:
 
     def counted(_turn: int) -> tuple[float, float]:
         calls = folder / "calls"
-        attempts = 0
+        made, attempts = 0, 0
         for _ in range(2):
             calls.mkdir()
             with _job(folder, keys) as manager:
                 function = partial(troubled, calls)
                 run(manager, "job", function, executor=engine.executor, workers=WORKERS)
                 attempts += _attempts(manager)
-            made = sum(path.stat().st_size for path in calls.iterdir())
+            made += sum(path.stat().st_size for path in calls.iterdir())
             shutil.rmtree(calls)
         return made, attempts
 
@@ -220,7 +250,11 @@ def _calls(engine: Engine, folder: Path) -> Figure:
 
 
 def _attempts(manager: StateManager) -> int:
-    return sum(e.count for e in manager.get_state_history("job") if e.event == "start")
+    """How often an item was begun, but for those that were taken back as they were."""
+    counts = Counter[str]()
+    for event in manager.get_state_history("job"):
+        counts[event.event] += event.count
+    return counts["start"] - counts["release"]
 
 
 @contextmanager
@@ -230,6 +264,7 @@ def _job(folder: Path, keys: Sequence[str]) -> Iterator[StateManager]:
         place = folder / "store"
         place.mkdir()
         stack.callback(shutil.rmtree, place)
+        stack.callback(shutil.rmtree, folder / "large", ignore_errors=True)
         manager = stack.enter_context(StateManager.open(place / "jobs.db"))
         config = {"max_attempts": ATTEMPTS, "max_dead": len(keys)}
         manager.create_job(keys, job_id="job", config=config)
