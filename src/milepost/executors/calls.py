@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from milepost import arguments
 from milepost.executors.endings import Ended, ended_of, out_of_time
 from milepost.executors.engines.find import engine_of, known
-from milepost.executors.engines.protocol import Engine, Lost, Notes
+from milepost.executors.engines.protocol import TOKENS, Engine, Lost, Notes
 from milepost.executors.fitness import misfit
 from milepost.executors.vocabulary import Left
 from milepost.worker.attempts import MapFn, Terms, attempt_awaited, attempts
@@ -116,7 +116,7 @@ class Calls:
             future: _Future = self._engine.submit(
                 self._sendable(function, typed=typed),
                 given[0] if self._engine.awaits else given,
-                token=f"milepost-{self._run}-{self._count}",
+                token=f"{TOKENS}{self._run}-{self._count}",
                 timeout_s=self._timeout_s,
             )
         except RuntimeError as error:  # broken, or shut down by its owner
@@ -151,8 +151,7 @@ class Calls:
     def cancel_waiting(self) -> None:
         """Take back the calls that no worker has begun; `wait` gives them as released."""
         for future in list(self._calls):
-            if not self._engine.begun(future):
-                future.cancel()
+            self._engine.take_back(future)
 
     def give_up(self) -> list[Ended]:
         """Wait for no call any more: each is given as released, whatever becomes of it."""
@@ -178,7 +177,8 @@ class Calls:
         self.cancel_waiting()
         for future in self._calls:
             self._abandon(future)
-        self._engine.close(wait=not self.busy)
+        if self._engine is not self._source:
+            self._engine.close(wait=not self.busy)
 
     def _made(self) -> Engine:
         if not self._owned:

@@ -2,5 +2,6 @@
 
 from milepost.executors.engines.find import Adapter, register
 from milepost.executors.engines.protocol import Engine, Lost, Notes
+from milepost.executors.engines.ray import RayEngine
 
-__all__ = ["Adapter", "Engine", "Lost", "Notes", "register"]
+__all__ = ["Adapter", "Engine", "Lost", "Notes", "RayEngine", "register"]

@@ -47,11 +47,16 @@ _Known: TypeAlias = tuple[_Place, str]
 _KNOWN: Final[tuple[_Known, ...]] = (
     (_Place("loky", "ProcessPoolExecutor"), "loky"),
     (_Place("joblib.externals.loky", "ProcessPoolExecutor"), "loky"),
+    (_Place("distributed", "Client"), "dask"),
+    (_Place("distributed.cfexecutor", "ClientExecutor"), "dask"),
 )
 """Types of other packages, and the modules here whose `adapt` makes their engines."""
 
 _INSTEAD: Final[tuple[_Known, ...]] = (
     (_Place("multiprocessing.pool", "Pool"), "give partial(process_pool, workers)"),
+    (_Place("distributed.deploy", "Cluster"), "give the Client of it"),
+    (_Place("distributed", "Scheduler"), "give the Client of it"),
+    (_Place("ray.util.multiprocessing", "Pool"), "give RayEngine(), of milepost.executors.engines"),
     (_Place("asyncio", "AbstractEventLoop"), "give CoroutineExecutor, of milepost.executors"),
 )
 """Types that are no engines, though one may take them for that, and what to give instead."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from enum import Enum
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
 
-__all__ = ["Engine", "Lost", "Notes"]
+__all__ = ["TOKENS", "Engine", "Lost", "Notes", "is_one_of"]
 
 _T = TypeVar("_T")
+
+TOKENS: Final = "milepost-"
+"""Every token begins with this."""
 
 Notes = Literal["here", "host", "none"]
 """Where the workers of an engine are: threads of this process, processes of this machine, or
@@ -54,8 +57,8 @@ class Engine(Protocol):
         Args:
             call: What is to be called. It is the same object for all items of a function.
             *args: Its arguments.
-            token: Names this attempt, and no other call of any run. An engine that knows calls by
-                a key uses it.
+            token: Names this attempt, and no other call of any run; begins with "milepost-". An
+                engine that knows calls by a key uses it.
             timeout_s: Seconds after which the call will be stopped, None where it may take for
                 ever.
 
@@ -91,6 +94,14 @@ class Engine(Protocol):
         """
         return not future.cancelled()
 
+    def take_back(self, future: Future[Any]) -> bool:
+        """True if the call will not be made any more, and was not made.
+
+        Args:
+            future: What `submit` gave.
+        """
+        return not self.begun(future) and future.cancel()
+
     def lost(self, error: BaseException) -> Lost | None:
         """How much was lost with a call, if `error` says that its worker died; otherwise None.
 
@@ -111,7 +122,17 @@ class Engine(Protocol):
     def close(self, *, wait: bool) -> None:
         """Have nothing more to do with the calls that are left, and end what the run has made.
 
+        An engine that was given to a run as it is stays open, and other runs may go on with it.
+
         Args:
             wait: Return once the workers have ended.
         """
         del wait
+
+
+def is_one_of(error: BaseException, names: frozenset[str]) -> bool:
+    """True if `error` is of a class, or of a subclass of one, that has one of `names`.
+
+    Classes of packages that may not be there, and that move from one module to the next.
+    """
+    return any(kind.__name__ in names for kind in type(error).__mro__)
