@@ -35,6 +35,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    ├─ JobFailed                   a job has not succeeded, of a run that was to check that
    ├─ PayloadUnfilled             a run cannot give an event all that the lifecycle has it carry
    ├─ ScopeInvalid                a scope of a recovery that means nothing for the job
+   ├─ EngineUnfit                 no worker of an engine can make the calls of a run
    ├─ ExtraAbsent                 a package is not installed that is needed for what was asked
    ├─ StoredResultAbsent          a result that is kept beside the log is not there
    ├─ StoredResultDamaged         one is not what was written
@@ -81,6 +82,7 @@ __all__ = [
     "CommitAbsent",
     "CommitUnknown",
     "ContextInvalid",
+    "EngineUnfit",
     "ExtraAbsent",
     "ImportConflict",
     "ImportFailed",
@@ -756,6 +758,18 @@ class ScopeInvalid(StateError, ValueError):
 
     def __str__(self) -> str:
         return printable(f"scope: {self.problem}")
+
+
+@dataclass(eq=False, kw_only=True)
+class EngineUnfit(StateError):
+    """No worker of an engine can make the calls of a run: `problem`. No item was begun."""
+
+    code: ClassVar[str] = "engine-unfit"
+    engine: str
+    problem: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.engine}: {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)

@@ -27,7 +27,16 @@ _SCANNED = (
     "milepost.testing",
     "milepost.bridges",
 )
-_ENGINE = {"Catalogue", "Inputs", "Ledger", "Ledgers", "RayEngine", "Users", "StateStore", "WayBack"}
+_ENGINE = {
+    "Catalogue",
+    "Inputs",
+    "Ledger",
+    "Ledgers",
+    "RayEngine",
+    "Users",
+    "StateStore",
+    "WayBack",
+}
 """Classes that people look at, while the engine calls their methods."""
 _SHORT = 100
 """Characters of a first line."""

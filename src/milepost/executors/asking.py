@@ -35,6 +35,7 @@ def check_asked(
     workers: object,
     ahead: object,
     timeout_s: object,
+    probe_s: object,
     policy: object,
     owner: object,
     ttl_s: object,
@@ -79,8 +80,9 @@ def check_asked(
     if workers is not None:
         arguments.integer("workers", workers, 1)
     arguments.integer("ahead", ahead)
-    if timeout_s is not None:
-        arguments.seconds("timeout_s", timeout_s)
+    for name, given in {"timeout_s": timeout_s, "probe_s": probe_s}.items():
+        if given is not None:
+            arguments.seconds(name, given, above=0 if name == "probe_s" else None)
     arguments.seconds("ttl_s", ttl_s, above=0)
     arguments.seconds("grace_s", grace_s)
     arguments.seconds("look_every_s", look_every_s)

@@ -47,6 +47,7 @@ async def run_async(
     workers: int | None = None,
     ahead: int = 256,
     timeout_s: float | None = None,
+    probe_s: float | None = 30.0,
     policy: CheckpointPolicy | None = None,
     owner: str | None = None,
     ttl_s: float = 30.0,
@@ -108,6 +109,8 @@ async def run_async(
         timeout_s: Seconds that a call may take before its attempt fails, as timed out. A
             coroutine is cancelled then. Any other call keeps its worker busy, and its result is
             dropped.
+        probe_s: Seconds that workers of other processes have to answer a call that does nothing,
+            before an item begins. None asks for none.
         policy: When checkpoints are taken, beside those at each new phase and at the end.
         owner: The name of the holder, for people. Host and process, if it is not given.
         ttl_s: Seconds that the lease is good for without a renewal.
@@ -145,6 +148,7 @@ async def run_async(
         ArgumentInvalid: An argument is wrong; the job was not touched.
         RoleAbsent: The job's lifecycle has no role for what the run needs; nothing was touched.
         PayloadUnfilled: An event must carry more than the run has for it; nothing was touched.
+        EngineUnfit: No worker answered, or one lacks this package in this version.
         TypeError: The executor cannot call `map_fn`.
         LeaseHeld: Another executor holds the job.
         LeaseLost: Another executor took the job over; nothing more was written.
@@ -168,6 +172,7 @@ async def run_async(
         workers=workers,
         ahead=ahead,
         timeout_s=timeout_s,
+        probe_s=probe_s,
         policy=policy,
         owner=owner,
         ttl_s=ttl_s,

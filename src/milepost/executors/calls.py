@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from milepost import arguments
 from milepost.executors.endings import Ended, ended_of, out_of_time
 from milepost.executors.engines.find import engine_of, known
+from milepost.executors.engines.probe import Waited, probe
 from milepost.executors.engines.protocol import TOKENS, Engine, Lost, Notes
 from milepost.executors.fitness import misfit
 from milepost.executors.vocabulary import Left
@@ -53,6 +55,7 @@ class Calls:
         terms: Terms,
     ) -> None:
         self._source = source
+        self._functions = tuple(functions)
         self._workers = workers
         self._timeout_s = timeout_s
         self._clock = clock
@@ -126,6 +129,33 @@ class Calls:
         self._calls[future] = _Call(tuple(items), self._clock())
         self._ordinals.update(items)
         future.add_done_callback(self._ended.put)
+
+    def probe(self, within_s: float) -> None:
+        """Have a worker say that it can be sent the functions, where workers are elsewhere.
+
+        Raises TypeError and EngineUnfit. To be called before the first call is begun; a `wake` ends
+        it.
+        """
+        if self._engine.notes == "here" or not self._functions:
+            return
+        self.broken = probe(
+            self._engine,
+            (*self._functions, self._terms),
+            token=f"{TOKENS}{self._run}",
+            within_s=within_s,
+            wait=self._probed,
+        )
+
+    def _probed(self, future: Future[Any], longest_s: float) -> Waited:
+        future.add_done_callback(self._ended.put)
+        end_at_s = time.monotonic() + longest_s
+        while not future.done():
+            try:
+                if self._ended.get(timeout=max(end_at_s - time.monotonic(), 0)) is None:
+                    return "woken"
+            except queue.Empty:
+                return "late"
+        return "done"
 
     def wake(self) -> None:
         """Make `wait` return; safe in a signal handler."""

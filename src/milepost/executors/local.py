@@ -62,6 +62,7 @@ def run(
     workers: int | None = None,
     ahead: int = 256,
     timeout_s: float | None = None,
+    probe_s: float | None = 30.0,
     policy: CheckpointPolicy | None = None,
     owner: str | None = None,
     ttl_s: float = 30.0,
@@ -123,6 +124,8 @@ def run(
         timeout_s: Seconds that a call may take before its attempt fails, as timed out. A
             coroutine is cancelled then. Any other call keeps its worker busy, and its result is
             dropped.
+        probe_s: Seconds that workers of other processes have to answer a call that does nothing,
+            before an item begins. None asks for none.
         policy: When checkpoints are taken, beside those at each new phase and at the end.
         owner: The name of the holder, for people. Host and process, if it is not given.
         ttl_s: Seconds that the lease is good for without a renewal.
@@ -160,6 +163,7 @@ def run(
         ArgumentInvalid: An argument is wrong; the job was not touched.
         RoleAbsent: The job's lifecycle has no role for what the run needs; nothing was touched.
         PayloadUnfilled: An event must carry more than the run has for it; nothing was touched.
+        EngineUnfit: No worker answered, or one lacks this package in this version.
         TypeError: The executor cannot call `map_fn`.
         LeaseHeld: Another executor holds the job.
         LeaseLost: Another executor took the job over; nothing more was written.
@@ -179,6 +183,7 @@ def run(
         workers=workers,
         ahead=ahead,
         timeout_s=timeout_s,
+        probe_s=probe_s,
         policy=policy,
         owner=owner,
         ttl_s=ttl_s,
@@ -211,6 +216,7 @@ def run(
         most_bytes=manager.limits.value_max_bytes, rules=error_rules(errors), encode=encode
     )
     grace_s, look_every_s = float(grace_s), float(look_every_s)
+    probe_s = None if probe_s is None else float(probe_s)
     timeout_s = None if timeout_s is None else float(timeout_s)
     workers, ahead = None if workers is None else index(workers), index(ahead)
     with ExitStack() as stack:
@@ -247,6 +253,8 @@ def run(
                     job_id, more, collection=collection, existing="skip", lease=lease
                 )
         words = vocabulary(state, asked)
+        if probe_s is not None and not state.finished and words.to_do(state):
+            calls.probe(probe_s)
         job = HeldJob(
             manager=manager,
             lease=lease,

@@ -217,6 +217,14 @@ class Vocabulary:
         """The items that would begin now, of those that a function was given for."""
         return union(each.takers(state, each.begin) for each in self.items if each.call is not None)
 
+    def to_do(self, state: JobState) -> bool:
+        """True if a call of some item is to come, in this phase or in a later one."""
+        return any(
+            ledger.enabled(each.begin) or ledger.enabled(each.retry)
+            for each in self.items
+            if each.call is not None and (ledger := state.ledgers[each.collection])
+        )
+
     def held(self, state: JobState) -> BitMap:
         """The items that are in somebody's hands."""
         return union(state.ledgers[each.collection].members(*each.held) for each in self.items)
