@@ -67,7 +67,11 @@ OURS: Final[dict[str, dict[str, str]]] = {
         ("done", "pending", "running", "failed", "dead", "skipped"), "a count of Progress"
     ),
     "executors/phases.py": {"result": OUTPUT, "variables": OUTPUT},
+    "executors/calls.py": {"done": "how waiting for a call ended"},
+    "executors/engines/dask.py": dict.fromkeys(("running", "cancelled"), "a status of Dask's"),
     "executors/engines/find.py": {"kind": PARAMETER},
+    "executors/engines/probe.py": {"done": "how waiting for a call ended"},
+    "executors/engines/scheduling.py": dict.fromkeys(("lost", "reason"), "a message of Dask's"),
     "executors/resolving.py": {"result": OUTPUT, "variables": OUTPUT, "retry": PARAMETER},
     "executors/stopping.py": {"reason": PARAMETER, "cancel": "a method of futures"},
     "inspect/changes.py": {"job": LABEL},
