@@ -93,7 +93,8 @@ def worked(
     with StateManager.open("memory:") as manager:
         job_id = manager.create_job(names(count), config=ENDLESS).id
         make = partial(Scripted, slots, shared, sizes)
-        outcome = run(manager, job_id, partial(noted, calls, failing), executor=make)
+        function = partial(noted, calls, failing)
+        outcome = run(manager, job_id, function, executor=make, probe_s=None)
         assert dict(manager.results(job_id)) == {item.key: item.value for item in names(count)}
         assert outcome.done_count == count
         assert Counter(calls) == recorded(manager, outcome.state)
@@ -142,7 +143,10 @@ def test_calls_with_a_time_limit_go_alone() -> None:
         job_id = manager.create_job(names(300)).id
         executor = Scripted(2, repeat("well"), sizes)
         work = partial(noted, calls, frozenset())
-        assert run(manager, job_id, work, executor=executor, timeout_s=60).done_count == 300
+        assert (
+            run(manager, job_id, work, executor=executor, timeout_s=60, probe_s=None).done_count
+            == 300
+        )
     assert set(sizes) == {1}
 
 
