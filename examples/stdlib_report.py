@@ -159,8 +159,8 @@ def run_job(db: Path, report_file: Path, on_progress: Callable[[JobState], None]
             ttl_s=LEASE_S,
             on_progress=on_progress,
         )
-        if outcome.phase != "completed":
-            print(f"job {JOB} is {outcome.phase}", file=sys.stderr)
+        if not outcome.succeeded:
+            print(outcome, file=sys.stderr)
             for group in manager.failure_groups(JOB):
                 what = group.kind or group.cause
                 last = f"the last of {group.example_key}: {group.example_message}"
