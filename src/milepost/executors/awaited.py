@@ -146,16 +146,26 @@ async def run_async(
 
     Raises:
         ArgumentInvalid: An argument is wrong; the job was not touched.
+        JobAbsent: There is no such job; as JobReplaced, it was deleted while the run had it.
+        LifecycleChanged: The job is of a lifecycle, or a version of one, that is not at hand.
         RoleAbsent: The job's lifecycle has no role for what the run needs; nothing was touched.
         PayloadUnfilled: An event must carry more than the run has for it; nothing was touched.
+        ExtraAbsent: What leads to the place of `beside` is not installed; nothing was touched.
         EngineUnfit: No worker answered, or one lacks this package in this version.
-        TypeError: The executor cannot call `map_fn`.
+        TypeError: The executor cannot call `map_fn`, or its call gave no value but something that
+            is still to be awaited or gone through. No attempt was used.
         LeaseHeld: Another executor holds the job.
         LeaseLost: Another executor took the job over; nothing more was written.
+        InputInvalid: Of `items`, one cannot be stored, or two have one key.
         InputChanged: The items differ from the job's.
         ItemsRefused: Items were to be added to a job that takes none any more.
-        BrokenExecutor: The caller's own executor broke.
+        BrokenExecutor: The caller's own executor broke, or each that was made did, in a row.
+        TransitionRefused: The lifecycle refuses what the run has to record, and nobody else has
+            changed the job; as ValueInvalid, it is too large.
+        StoreError: The store is locked, full, read-only, replaced or damaged: see its kinds.
         JobFailed: With `check`, the job has not succeeded, and nobody stopped the run.
+        Exception: What `on_progress`, `on_wait`, `wait` or `clock` raises; and what the function of
+            a phase raises, where the lifecycle has no role that says that the job has failed.
     """
     job_id = check_job_id(job_id)
     if stop is not None:
