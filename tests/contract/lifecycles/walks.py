@@ -75,9 +75,11 @@ def items_of(model: Model) -> dict[str, list[str]]:
 
 
 def payload_for(machine: Machine, event: str, chance: random.Random) -> dict[str, Any]:
-    """A payload that the event takes."""
+    """A payload that the event takes; a result is in it, not beside the log."""
     given: dict[str, Any] = {}
     for part in machine.event_specs[event].fields:
+        if (event, part.name) == machine.roles.stored:
+            continue
         if (event, part.name) in machine.roles.variables:
             given[part.name] = {chance.choice("xyz"): chance.randint(0, 9)}
         elif part.required or chance.random() < 0.5:
