@@ -7,9 +7,9 @@ list. It shares no code with the compiler, the generated module or the state mod
 from __future__ import annotations
 
 import ast
-import copy
 import operator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,12 @@ def read_definition() -> dict[str, Any]:
     return yaml.BaseLoader(DEFINITION.read_text(encoding="utf-8")).get_single_data()
 
 
+@cache
+def parsed(text: str) -> ast.expr:
+    """The tree of an expression, made once."""
+    return ast.parse(text, mode="eval").body
+
+
 def evaluate(text: str, names: dict[str, Any], guards: dict[str, str], members: set[str]) -> Any:
     """The value of an expression: names are variables, guards or members of enums."""
 
@@ -49,7 +55,7 @@ def evaluate(text: str, names: dict[str, Any], guards: dict[str, str], members: 
                 if name in names:
                     return names[name]
                 if name in guards:
-                    return walk(ast.parse(guards[name], mode="eval").body)
+                    return walk(parsed(guards[name]))
                 assert name in members, name
                 return name
             case ast.Attribute(value=ast.Name(id=owner), attr=attr):
@@ -75,7 +81,7 @@ def evaluate(text: str, names: dict[str, Any], guards: dict[str, str], members: 
             case _:
                 raise AssertionError(ast.dump(node))
 
-    return walk(ast.parse(text, mode="eval").body)
+    return walk(parsed(text))
 
 
 def literal(text: str) -> Any:
@@ -215,7 +221,14 @@ class ReferenceJob:
             ]
 
     def copy(self) -> ReferenceJob:
-        return copy.deepcopy(self)
+        """Another job like it. Contexts and results are never changed, so both share them."""
+        return replace(
+            self,
+            history=dict(self.history),
+            items=[replace(item) for item in self.items],
+            variables=dict(self.variables),
+            arcs=list(self.arcs),
+        )
 
     def names(self) -> dict[str, Any]:
         counts = {f"items.{state}": 0 for state in ITEM.states}

@@ -40,7 +40,7 @@ from milepost.state.checkpoint import KEPT
 from milepost.testing import FakeClock
 
 from .observing import check_partition, crash_image, folded_from_nothing, observed
-from .reference import ITEM, JOB, ReferenceJob, Refused
+from .reference import ITEM, JOB, ReferenceJob, Refused, Table
 
 JOB_ID = "job"
 ITEMS = 4
@@ -52,9 +52,9 @@ ordinals = st.integers(0, MOST - 1)  # taken modulo what there is
 results = st.sampled_from([{"n": 1}, {"n": 2}, [1, "two", None]])
 
 
-def payload_of(event: str, result: Any) -> dict[str, Any]:
+def payload_of(event: str, result: Any, of: Table = ITEM) -> dict[str, Any]:
     """A payload with all that any event may ask for, cut down to what this one does."""
-    return {
+    given: dict[str, Any] = {
         "succeed": {"result": result},
         "fail": {"cause": "timeout", "message": "no answer", "permanent": result == {"n": 2}},
         "crash": {"message": "it died"},
@@ -66,6 +66,7 @@ def payload_of(event: str, result: Any) -> dict[str, Any]:
         "finish_reduce": {"result": result},
         "set_variables": {"variables": {"n": result}},
     }.get(event, {})
+    return {name: value for name, value in given.items() if name in of.payloads[event]}
 
 
 class Jobs(RuleBasedStateMachine):
@@ -113,7 +114,7 @@ class Jobs(RuleBasedStateMachine):
         self.fire_one(who, event, result)
 
     def fire_one(self, who: int, event: str, result: Any) -> None:
-        payload = payload_of(event, result)
+        payload = payload_of(event, result, JOB)
         self.write(
             who,
             lambda manager: manager.fire(JOB_ID, event, payload),
@@ -217,11 +218,11 @@ class Jobs(RuleBasedStateMachine):
 
         def told(reference: ReferenceJob) -> None:
             trial = reference.copy()
-            trial.fire(first, payload_of(first, 1))
-            trial.fire(then, payload_of(then, 1))
+            trial.fire(first, payload_of(first, 1, JOB))
+            trial.fire(then, payload_of(then, 1, JOB))
             reference.__dict__.update(trial.__dict__)
 
-        wanted = [JobEvent(event, payload_of(event, 1)) for event in (first, then)]
+        wanted = [JobEvent(event, payload_of(event, 1, JOB)) for event in (first, then)]
         self.write(who, lambda manager: manager.update_state(JOB_ID, lambda _: wanted), told)
 
     @rule(
@@ -242,8 +243,8 @@ class Jobs(RuleBasedStateMachine):
         due: list[type[Exception]] = []
         for one in asked:
             if isinstance(one, str):
-                writes.append(Write(JOB_ID, [JobEvent(one, payload_of(one, 1))]))
-                due.append(self.refusal(who, lambda r, e=one: r.fire(e, payload_of(e, 1)), []))
+                writes.append(Write(JOB_ID, [JobEvent(one, payload_of(one, 1, JOB))]))
+                due.append(self.refusal(who, lambda r, e=one: r.fire(e, payload_of(e, 1, JOB)), []))
                 continue
             events = [
                 (n % len(self.reference.items), event, payload_of(event, result))
@@ -435,11 +436,11 @@ class Jobs(RuleBasedStateMachine):
         assert verification.sound, verification.problems
 
     def enabled(self) -> set[str]:
-        """The job events that the reference would take now."""
+        """The job events that the reference would take now, with a payload that it can take."""
         found = set()
         for event in JOB.events:
             try:
-                self.reference.copy().fire(event, {})
+                self.reference.copy().fire(event, payload_of(event, "r", JOB))
             except Refused:
                 continue
             found.add(event)

@@ -118,9 +118,12 @@ def owed_here(owed: Owed, at: ReferenceJob) -> Iterator[tuple[Move, tuple[str, s
 
 
 def key_of(at: ReferenceJob) -> tuple[Any, ...]:
-    """Where the job stands, by what guards read: a run that only counts on leads nowhere new."""
+    """Where the job stands, by what guards read: a run that only counts on leads nowhere new.
+
+    Nor does one that differs in which of two items is where: what is owed tells them not apart.
+    """
     items = tuple(
-        (item.state, *(item.context[name] for name in READ_OF_ITEMS)) for item in at.items
+        sorted((item.state, *(item.context[name] for name in READ_OF_ITEMS)) for item in at.items)
     )
     context = {**at.context, "more_dead": min(at.context["more_dead"], 1)}
     return at.state, tuple(context.items()), tuple(at.history.items()), items
