@@ -230,16 +230,18 @@ that is held too.
 """,
     "E706": """\
 The event is never taken where its role needs it: a held state has no row for `lost`, so that what a
-dead executor held stays there; no failed state takes `retry`, no dead one `requeue`; a phase does
-not take the event that ends it, nor a recovery, although members are worked on in it; nothing
-resumes from the state; or no owner ever accepts the event of a member.
+dead executor held stays there; no held state takes `defer` or `note`, no failed one `retry`, no
+dead one `requeue`, no done one `redo`; a phase does not take the event that ends it, nor a
+recovery, although members are worked on in it; no phase takes `reopen`, and no state `allow_dead`;
+nothing resumes from the state; or no owner ever accepts the event of a member.
 """,
     "E707": """\
-The event is taken, and does not lead where its role says: `retry` and `requeue` to a state that
-waits, `lost`, `release` and `crash` out of an executor's hands, `recover` to the phase that it came
-from, the end of a phase out of it, a resumption to where work goes on, a pause to a state that is
-no phase; a failure to where something can be decided, unless the state is final, or written as
-`failed` or `dead`.
+The event is taken, and does not lead where its role says: `retry`, `requeue`, `redo` and `defer` to
+a state that waits, `lost`, `release` and `crash` out of an executor's hands, a `note` to the hands
+that hold the member already, `recover` to the phase that it came from, `allow_dead` to the state
+that the job is in, `reopen` to another phase that works members, the end of a phase out of it, a
+resumption to where work goes on, a pause to a state that is no phase; a failure to where something
+can be decided, unless the state is final, or written as `failed` or `dead`.
 """,
     "E708": """\
 Phases are listed in the order in which they are worked in. Every way to this one leads through a
@@ -260,7 +262,9 @@ Whoever keeps the jobs sends the events of `release`, `lost`, `crash`, `defer`, 
 the fields that the role names. Another field that is required would refuse them.
 """,
     "E712": """\
-The variable counts or marks something, and no row ever sets it.
+The variable counts or marks something, and no row ever sets it: of attempts, crashes, deferrals,
+notes and what is done again. Or no row of `allow_dead` sets anything, so that nothing remembers how
+many more are allowed.
 """,
     "W401": """\
 All rows of the pair have guards, and these may all say no: the event is then refused. If that is

@@ -27,6 +27,7 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  └─ LifecycleUnknown         nothing here knows the lifecycle that the job runs by
    ├─ LifecycleAbsent             a lifecycle that was named is not there, or is none
    ├─ LifecycleUnfit              a lifecycle that no store keeps jobs of, or two of one name
+   ├─ RedoRefused                 items that are not done, or a job that has ended
    ├─ RoleAbsent                  the lifecycle has no role for what was asked
    ├─ InputChanged                the items given are not those of the job
    ├─ ImportFailed                an old job of which nothing can be made here
@@ -112,6 +113,7 @@ __all__ = [
     "PayloadUnfilled",
     "PlanStale",
     "RecordConflict",
+    "RedoRefused",
     "ResultAbsent",
     "RoleAbsent",
     "RowUnfit",
@@ -580,6 +582,38 @@ class LifecycleUnfit(StateError):
 
     def __str__(self) -> str:
         return printable(f"lifecycle {self.lifecycle}: {self.problem}")
+
+
+@dataclass(eq=False, kw_only=True)
+class RedoRefused(StateError):
+    """The items cannot be done again as the job stands; nothing was changed.
+
+    `items` are the first of the `count` items that are not done, each with its state. Without, the
+    job has ended in `phase`, and `before` is the commit before it did.
+    """
+
+    code: ClassVar[str] = "redo-refused"
+    job_id: str
+    phase: str
+    items: tuple[tuple[str, str], ...] = ()
+    count: int = 0
+    before: int = 0
+
+    def __str__(self) -> str:
+        if self.items:
+            named = ", ".join(f"{key!r} is {state}" for key, state in self.items)
+            more = f", and {self.count - len(self.items):,} more" * (self.count > len(self.items))
+            return printable(
+                f"job {self.job_id}: only what is done can be done again: {named}{more};"
+                " leave these out"
+            )
+        back = f"milepost rewind {self.job_id} {self.before} --apply"
+        copy = f"milepost fork {self.job_id} {self.before} NEW_ID --apply"
+        return printable(
+            f"job {self.job_id}: it has ended in '{self.phase}', and no item is done again there:"
+            f" `{back}` goes back to the commit before the end, `{copy}` makes a new job that"
+            " stands as this one did then; redo the items after either"
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -42,9 +42,11 @@ EXISTING: Final = "what becomes of items that there are"
 
 OURS: Final[dict[str, dict[str, str]]] = {
     "aio/manager.py": {"items": ORDER},
+    "cli/commands/allow_dead.py": {"more": PARAMETER},
     "cli/commands/dead.py": {"dead": COMMAND},
     "cli/commands/items.py": {"items": COMMAND},
     "cli/commands/recover.py": {"recover": COMMAND, "job": PARAMETER},
+    "cli/commands/redo.py": {"redo": COMMAND},
     "cli/commands/requeue.py": {"requeue": COMMAND},
     "cli/commands/verify.py": {"job": PARAMETER},
     "cli/naming.py": {"job": PARAMETER},
@@ -90,6 +92,8 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "inspect/fork.py": {"job": LABEL, "items": LABEL},
     "inspect/import_jobs.py": {"note": "how grave a line of a report is"},
     "inspect/plan.py": {"job": LABEL},
+    "inspect/redo.py": {"job": LABEL, "redo": LABEL},
+    "inspect/allow_dead.py": {"job": LABEL, "dead": LABEL, "more": LABEL},
     "inspect/requeue.py": {"job": LABEL, "requeue": LABEL},
     "inspect/show.py": dict.fromkeys(("job", "variables", "settled", "dead"), LABEL),
     "inspect/sizes.py": {"job": LABEL},
@@ -106,7 +110,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "state/limits.py": {"variables": "the place of a large value"},
     "state/manager/jobs.py": {"items": PARAMETER, "variables": PARAMETER, "skip": EXISTING},
     "state/manager/records.py": {"items": ORDER, "reason": PARAMETER},
-    "state/manager/recoveries.py": {"reason": PARAMETER},
+    "state/manager/recoveries.py": dict.fromkeys(("reason", "items", "more"), PARAMETER),
     "state/manager/retention.py": {"reason": PARAMETER},
     "state/reading/events.py": {"job": HISTORY, "items": HISTORY, "reason": HISTORY},
     "state/reading/failures.py": {

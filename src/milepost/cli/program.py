@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from milepost.cli.commands.allow_dead import allow_dead
 from milepost.cli.commands.backup import backup
 from milepost.cli.commands.changes import changes
 from milepost.cli.commands.checkpoint import checkpoint
@@ -28,6 +29,7 @@ from milepost.cli.commands.lifecycles import lifecycles
 from milepost.cli.commands.migrate import migrate
 from milepost.cli.commands.plan import plan
 from milepost.cli.commands.recover import recover
+from milepost.cli.commands.redo import redo
 from milepost.cli.commands.requeue import requeue
 from milepost.cli.commands.rewind import rewind
 from milepost.cli.commands.salvage import salvage
@@ -51,7 +53,7 @@ __all__ = ["Program", "main"]
 
 _COMMANDS: Final = (
     *(jobs, show, history, items, changes, checkpoint),
-    *(plan, recover, rewind, fork, failures, dead, requeue),
+    *(plan, recover, rewind, fork, failures, dead, requeue, redo, allow_dead),
     *(verify, salvage, backup, migrate, compact, diagram, lifecycles),
     *(gc, keep, sizes, import_jobs, export),
 )

@@ -86,6 +86,14 @@ _OF_ITEMS: Final = (
         help="Only what failed for this cause; may be given more than once.",
     ),
     click.option(
+        "--kind",
+        multiple=True,
+        metavar="KIND",
+        expose_value=False,
+        callback=_remember,
+        help="Only what failed with this kind, or one that begins with this word.",
+    ),
+    click.option(
         "--attempts-below",
         type=click.IntRange(min=1, max=MAX_COUNT),
         metavar="N",
@@ -163,6 +171,8 @@ def scope_of(context: click.Context) -> Scope:
         scope &= Scope.span(*given["--range"])
     if "--cause" in given:
         scope &= Scope.causes(*given["--cause"])
+    if "--kind" in given:
+        scope &= Scope.kinds(*given["--kind"])
     if "--attempts-below" in given:
         scope &= Scope.attempts_below(given["--attempts-below"])
     if "--phase" in given:

@@ -36,8 +36,27 @@ def next_steps(state: JobState, dead_allowed: int | None) -> Iterator[NextStep]:
         then = "; a run then takes the job up again" if resumes else ""
         does = f"gives them all their attempts again{then}"
         yield NextStep(command=f"milepost requeue {job} --apply", does=does)
+    if too_many and _allows_more(state):
+        more = dead - (dead_allowed or 0)
+        then = "; a run then takes the job up again" if resumes else ""
+        does = f"lets it complete with {more} more dead than before{then}"
+        yield NextStep(command=f"milepost allow-dead {job} {more} --apply", does=does)
+    if failed and _redoes(state):
+        does = "shows what is done; with --item KEY --apply, what has a wrong result is done again"
+        yield NextStep(command=f"milepost redo {job}", does=does)
     if resumes and not too_many:
         yield NextStep(command="", does="run it again: it goes on in the phase that failed")
+
+
+def _allows_more(state: JobState) -> bool:
+    """True if the job can be allowed more dead letters, as it stands."""
+    role = state.roles.allow_dead
+    return role is not None and role.event in state.machine.allowed(state.phase)
+
+
+def _redoes(state: JobState) -> bool:
+    """True if some of its items are done and can be done again, as the job stands."""
+    return any(bool(found) for _, found in state.takers_of("redo"))
 
 
 def _takes_back(state: JobState) -> bool:

@@ -34,7 +34,17 @@ __all__ = [
 ]
 
 MemberRole: TypeAlias = Literal[
-    "begin", "result", "failure", "release", "lost", "crash", "retry", "give_up", "requeue", "skip"
+    "begin",
+    "result",
+    "failure",
+    "release",
+    "lost",
+    "crash",
+    "retry",
+    "give_up",
+    "requeue",
+    "redo",
+    "skip",
 ]
 """The roles of events that members take."""
 

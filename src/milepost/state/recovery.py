@@ -48,7 +48,7 @@ REASONS: Final[Mapping[str, str]] = {
     Part.PENDING: "waiting for an attempt",
     Part.IN_FLIGHT: "was being worked on when its executor stopped; the attempt does not count",
     Part.RETRIABLE: "its last attempt failed and it has attempts left",
-    Part.EXHAUSTED: "its last attempt failed and it has none left",
+    Part.EXHAUSTED: "its last attempt failed and it is not tried again",
     Part.DEAD: "is in the dead letter queue",
     Part.DONE: "its result is recorded",
     Part.SKIPPED: "was left out on purpose",
@@ -237,7 +237,7 @@ def draw_up(log: JobLog, scope: Scope, *, reason: str) -> RecoveryPlan:
     members = None
     results = ResultReader(log.reader, log.entry, tip, log.url, log.payloads)
     if scope.filters:
-        members = select(scope, tip, results.causes)
+        members = select(scope, tip, results)
     return plan(
         tip,
         way_back=way_back,

@@ -67,6 +67,8 @@ _CALLS: Final = (
     "failures spoilt --details",
     "failures whole",
     "dead nightly --cause error",
+    "redo nightly --item eu/0",
+    "allow-dead nightly 1",
     "requeue nightly",
     "requeue nightly --apply",
     "requeue other --glob us/*",

@@ -109,7 +109,11 @@ def test_show_says_what_to_do_about_dead_letters(milepost: CommandLine, store: P
     assert (shown["progress"]["dead"], shown["dead_allowed"]) == (1, 0)
     assert "1 dead, 0 allowed" in milepost("show", "nightly").stdout
     commands = [step["command"] for step in shown["next_steps"]]
-    assert commands == ["milepost dead nightly --details", "milepost requeue nightly --apply"]
+    assert commands == [
+        "milepost dead nightly --details",
+        "milepost requeue nightly --apply",
+        "milepost allow-dead nightly 1 --apply",
+    ]
     for command in commands:
         program, *arguments = shlex.split(command)
         assert program == "milepost"

@@ -71,6 +71,8 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
         ("hostile", "--item", SOME),
     ],
     "requeue": [("hostile", "--keys", "200"), ("hostile", "--apply")],
+    "redo": [("hostile", "--keys", "200"), ("hostile", "--apply", "--reason", SOME)],
+    "allow-dead": [("hostile", "1"), ("hostile", "1", "--apply", "--reason", SOME)],
     "verify": [(), ("hostile",), ("--repair",), ("--quarantine",), ("--quarantine", "--results")],
     "salvage": [(STORE, NEW), (NEW, NEW)],
     "backup": [(NEW,), (STORE,)],

@@ -122,7 +122,7 @@ def test_without_dead_letters_what_failed_stays_and_the_run_says_why_it_ended(
     assert (outcome.done_count, outcome.failure_count) == (2, 2)
     assert outcome.state.progress.failed == 1
     reason = manager.recover_from_checkpoint("j").reason_of("blank")
-    assert reason == "its last attempt failed and it has none left", "nothing gives it up"
+    assert reason == "its last attempt failed and it is not tried again", "nothing gives it up"
     assert dict(manager.results("j")) == {"good": 5, "better": 7}
     assert [f.cause for f in manager.failures("j")["blank"]] == ["unreadable", "unreadable"]
     assert run(manager, "j", grade, executor=pool).done_count == 0

@@ -147,4 +147,4 @@ def _members(scope: Scope | None, results: ResultReader) -> BitMap | None:
     if scope is None:
         return None
     arguments.instance("scope", scope, Scope)
-    return select_standing(scope, results.state, results.causes, _WHAT)
+    return select_standing(scope, results.state, results, _WHAT)

@@ -57,7 +57,8 @@ class Jobs(Core):
             job_id: The id, of letters, digits, `.`, `_` and `-`. One is made up, if it is not
                 given.
             config: The lifecycle's parameters, such as `max_attempts`. Those that several machines
-                have stand under the name of the collection.
+                have stand under the name of the collection. The one that bounds dead items may be
+                a share of the items, as 0.05: rounded down, it is recorded as their number.
             variables: The job's first variables, JSON values by name.
             lifecycle: The name of the lifecycle to run by. The manager's first one, if it is not
                 given.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
 from milepost import arguments
+from milepost.errors import RoleAbsent
 from milepost.job.state import CheckpointRef, JobState
 from milepost.state import checkpoint as checkpoints
 from milepost.state.checkpoint import Checkpoint
@@ -24,6 +25,14 @@ from milepost.state.recovering.reaping import StuckJob, reap, stuck
 from milepost.state.recovering.rewinding import WayBack
 from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
+from milepost.state.redoing import again, redo
+from milepost.state.transitions import (
+    JobEvent,
+    decide,
+    named_item,
+    prepare,
+    refuse_clear_text,
+)
 from milepost.state.writing import lease as leases
 from milepost.state.writing.lease import Lease
 from milepost.stores.unreadable import OnError, ignore, refuse
@@ -334,3 +343,92 @@ class Recoveries(Core):
         lease = self._lease_for(job_id, lease)
         decision = requeue(results.state, members, lease=lease, operator=operator)
         return self._append(job_id, decision)
+
+    def redo(
+        self,
+        job_id: str,
+        items: Iterable[str | int] | Scope,
+        *,
+        reason: str = "",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """Let items that are done wait for an attempt again, in one durable commit.
+
+        They have no result until they have another, and all their attempts; the history keeps the
+        old one. A job that is past the phase in which they are worked on goes back to it in the
+        same commit. One that failed stays so until it is taken up.
+
+        Args:
+            job_id: The job.
+            items: Keys or ordinals of items, each of which has to be done. Or a scope: those in it
+                that are done.
+            reason: The reason, for the history.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle has no way to do items again.
+            RedoRefused: An item is not done, or the job has ended; the message names the way.
+            TransitionRefused: The job takes no item back in its phase.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The job has no such item.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
+        """
+        wanted: Scope | list[str | int]
+        if isinstance(items, Scope):
+            wanted = items
+        else:
+            given = arguments.iterable("items", items, "keys and ordinals of items, or a Scope,")
+            wanted = [named_item(item) for item in given]
+        reason = arguments.text("reason", reason)
+        arguments.flag("operator", operator)
+        with self._job_log(job_id) as log:
+            found = again(wanted, reason, self._results(log), self._limits)
+        for prepared in found.payloads.values():
+            refuse_clear_text(found.state, prepared, self._loader.payloads, self._store.url)
+        lease = self._lease_for(job_id, lease)
+        return self._append(job_id, redo(found, lease=lease, operator=operator))
+
+    def allow_dead(
+        self,
+        job_id: str,
+        more: int,
+        *,
+        reason: str = "",
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """Let the job complete with `more` dead items than before, in one durable commit.
+
+        One that failed because too many were dead stays so until it is taken up.
+
+        Args:
+            job_id: The job.
+            more: How many more, from 1.
+            reason: The reason, for the history.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle has no way to allow more.
+            TransitionRefused: The job has ended.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
+        """
+        more = arguments.integer("more", more, 1)
+        reason = arguments.text("reason", reason)
+        arguments.flag("operator", operator)
+        with self._job_log(job_id) as log:
+            state = self._newest(log)
+        role = state.roles.allow_dead
+        if role is None:
+            raise RoleAbsent.at(state.lifecycle, state.machine, "allow_dead", "allow_dead()")
+        payload = {role.more: more} | ({role.reason: reason} if role.reason else {})
+        wanted = prepare(state, [JobEvent(role.event, payload)], self._limits)
+        refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
+        lease = self._lease_for(job_id, lease)
+        return self._append(job_id, decide(wanted, lease=lease, operator=operator))

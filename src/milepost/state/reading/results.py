@@ -253,6 +253,13 @@ class ResultReader:
                     found[ordinal] = lost_cause(self._state.roles_of(ordinal))
         return found
 
+    def kinds(self) -> dict[int, str]:
+        """The kind of the last attempt that ended without a result, by ordinal; `""` for none.
+
+        The bodies in which attempts failed are decoded for it. Raises CodecAbsent.
+        """
+        return {ordinal: failure.kind for ordinal, failure, _ in self.failed(deaths=True)}
+
     def job_result(self) -> Any:  # Any: JSON
         """The newest result of the job: what its last phase gave.
 

@@ -47,7 +47,7 @@ def dead_in(scope: Scope, state: JobState, results: ResultReader) -> BitMap:
 
     Raises RoleAbsent where the lifecycle has none.
     """
-    chosen = select_standing(scope, state, results.causes, _WHAT)
+    chosen = select_standing(scope, state, results, _WHAT)
     state.require("dead", _WHAT)
     return chosen & state.dead
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias, get_args
 
 from pyroaring import BitMap
 
@@ -17,7 +17,7 @@ from milepost.job.state import JobState
 from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
 
-__all__ = ["Filter", "Scope", "select", "select_standing"]
+__all__ = ["Filter", "LastFailures", "Scope", "select", "select_standing"]
 
 _LISTED: Final = 3
 
@@ -59,16 +59,33 @@ class _Causes(NamedTuple):
 
 
 @short_repr
+class _Kinds(NamedTuple):
+    kinds: frozenset[str]
+
+
+@short_repr
 class _AttemptsBelow(NamedTuple):
     attempts: int
 
 
 Filter: TypeAlias = (
-    _Failed | _States | _Keys | _Globs | _Ordinals | _Span | _Causes | _AttemptsBelow
+    _Failed | _States | _Keys | _Globs | _Ordinals | _Span | _Causes | _Kinds | _AttemptsBelow
 )
 
 
-_FILTERS: Final = (_Failed, _States, _Keys, _Globs, _Ordinals, _Span, _Causes, _AttemptsBelow)
+_FILTERS: Final = get_args(Filter)
+
+
+class LastFailures(Protocol):
+    """Why the last attempts of items ended without a result, by ordinal."""
+
+    def causes(self) -> Mapping[int, str]:
+        """Their causes, from the heads alone."""
+        ...
+
+    def kinds(self) -> Mapping[int, str]:
+        """Their kinds, from the bodies; `""` where none was recorded."""
+        ...
 
 
 @short_repr
@@ -195,6 +212,17 @@ class Scope:
         return Scope((_Causes(frozenset(arguments.texts("causes", causes))),))
 
     @staticmethod
+    def kinds(*kinds: str) -> Scope:
+        """The items that failed or are dead, if their last attempt ended with one of `kinds`.
+
+        Args:
+            *kinds: Kinds as they were recorded, `HTTPStatusError 503`, or their first word alone,
+                for all that begin with it. There need be no such kind.
+        """
+        given = [arguments.text("kinds", kind, least=1) for kind in kinds]
+        return Scope((_Kinds(frozenset(given)),))
+
+    @staticmethod
     def attempts_below(attempts: int) -> Scope:
         """The items that have used fewer than so many attempts."""
         return Scope((_AttemptsBelow(arguments.ordinal("attempts", attempts)),))
@@ -219,23 +247,21 @@ class Scope:
         return Scope(seq=arguments.ordinal("seq", seq), exact=arguments.flag("exactly", exactly))
 
 
-def select(scope: Scope, state: JobState, causes: Callable[[], Mapping[int, str]]) -> BitMap:
+def select(scope: Scope, state: JobState, endings: LastFailures) -> BitMap:
     """The ordinals of the items of `state` that are in `scope`.
 
-    `causes` gives, by ordinal, why the last attempt of an item ended without a result; it is
-    asked only if the scope is about causes. Cost: O(cells) for states and attempts; by key, the
-    index of keys and a block for each; by glob, the blocks of keys that may hold one, one at a
-    time. Raises ItemAbsent, ScopeInvalid.
+    `endings` is asked for causes only if the scope is about these, and so for kinds. Cost: O(cells)
+    for states and attempts; by cause, a pass over the heads, and by kind over the bodies in which
+    items failed; by key, the index of keys and a block for each; by glob, the blocks of keys that
+    may hold one, one at a time. Raises ItemAbsent, ScopeInvalid.
     """
     chosen = bitmap(range(state.items.count))
     for each in sorted(scope.filters, key=lambda one: isinstance(one, _Keys | _Globs)):
-        chosen &= _members(each, state, chosen, causes)
+        chosen &= _members(each, state, chosen, endings)
     return chosen
 
 
-def _members(
-    one: Filter, state: JobState, chosen: BitMap, causes: Callable[[], Mapping[int, str]]
-) -> BitMap:
+def _members(one: Filter, state: JobState, chosen: BitMap, endings: LastFailures) -> BitMap:
     match one:
         case _Failed():
             return _failed(state, "Scope.failed()")
@@ -253,8 +279,13 @@ def _members(
         case _Causes(wanted):
             members = _failed(state, "Scope.causes()")
             _check_causes(state, wanted)
-            found = causes()
+            found = endings.causes()
             return bitmap(o for o in members if found.get(o) in wanted)
+        case _Kinds(wanted):
+            members = _failed(state, "Scope.kinds()")
+            _check_kinds(state)
+            found = endings.kinds() if members else {}
+            return bitmap(o for o in members if _is_of(found.get(o, ""), wanted))
         case _Globs(globs):
             fits = re.compile("|".join(translate(glob) for glob in globs) or r"(?!)").match
             return bitmap(o for o, key in _entries(state, chosen) if fits(key))
@@ -292,16 +323,14 @@ def _below(state: JobState, attempts: int) -> BitMap:
     return found
 
 
-def select_standing(
-    scope: Scope, state: JobState, causes: Callable[[], Mapping[int, str]], what: str
-) -> BitMap:
+def select_standing(scope: Scope, state: JobState, endings: LastFailures, what: str) -> BitMap:
     """The ordinals of the items in `scope` for a question about `what` the job is now.
 
     Raises ScopeInvalid, also for a scope that begins at another state than the newest; ItemAbsent.
     """
     if scope.rewinds or scope.seq is not None:
         raise ScopeInvalid(problem=f"{what} is that of the job as it stands")
-    return select(scope, state, causes)
+    return select(scope, state, endings)
 
 
 def _check_causes(state: JobState, wanted: frozenset[str]) -> None:
@@ -316,6 +345,19 @@ def _check_causes(state: JobState, wanted: frozenset[str]) -> None:
         known |= dict.fromkeys(next(f.members for f in fields if f.name == failure.cause))
     for cause in sorted(wanted.difference(known)):
         raise ScopeInvalid(problem=f"there is no cause {cause!r}, only {', '.join(known)}")
+
+
+def _check_kinds(state: JobState) -> None:
+    """Raise RoleAbsent if no failure has a kind on record."""
+    failures = [(one.machine, one.machine.roles.failure) for one in state.ledgers.values()]
+    if not any(failure and failure.kind for _, failure in failures):
+        machine = next(machine for machine, failure in failures if failure)
+        raise RoleAbsent.at(state.lifecycle, machine, "failure.kind", "Scope.kinds()")
+
+
+def _is_of(kind: str, wanted: frozenset[str]) -> bool:
+    """True if a kind, or the first word of it, is one of those that are wanted."""
+    return bool(kind) and (kind in wanted or kind.partition(" ")[0] in wanted)
 
 
 def _entries(state: JobState, chosen: BitMap) -> Iterator[tuple[int, str]]:
@@ -354,6 +396,8 @@ def _words(one: Filter) -> str:
             return f"ordinals {first} to {last}"
         case _Causes(causes):
             return f"cause {_or(sorted(causes))}"
+        case _Kinds(kinds):
+            return f"kind {_or(sorted(kinds))}"
         case _AttemptsBelow(attempts):
             return f"fewer than {attempts} attempts"
 

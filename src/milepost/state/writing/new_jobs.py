@@ -27,7 +27,7 @@ from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.describing import describe
-from milepost.state.writing.params import params_of
+from milepost.state.writing.params import Params, counted, params_of
 from milepost.state.writing.staging import Staging
 from milepost.stores.protocol import Reader, Writer
 from milepost.stores.unreadable import OnError
@@ -66,6 +66,8 @@ class NewJob:
     created: JobCreated
     limits: Limits
     several: bool  # there is not one collection
+    params: Params
+    lifecycle: Lifecycle
 
     @staticmethod
     def prepare(
@@ -88,7 +90,8 @@ class NewJob:
             item_count=0,
             fingerprint="",
         )
-        return NewJob(created, limits, len(lifecycle.collections) != 1)
+        several = len(lifecycle.collections) != 1
+        return NewJob(created, limits, several, params, lifecycle)
 
     def store(
         self,
@@ -102,7 +105,7 @@ class NewJob:
 
         Where there is one collection, the first fact says what its items are; where there are
         several, a fact of its own for each that has any. Raises JobExists, TooLarge,
-        StagingExpired.
+        StagingExpired, and ContextInvalid for a share of the items that makes no legal count.
         """
         check_absent(loader, writer, job_id)
         for staging in stagings.values():
@@ -132,11 +135,16 @@ class NewJob:
     def _facts(
         self, loader: Loader, stagings: Mapping[str, Staging], runs: Mapping[str, list[Run]]
     ) -> tuple[JobCreated, list[Fact]]:
-        """The facts of the first commit: the job and its items."""
+        """The facts of the first commit: the job and its items. Raises ContextInvalid."""
+        total = sum(staging.count for staging in stagings.values())
+        of_job = counted(self.lifecycle, self.params, total)
         if not self.several and stagings:
             (staging,) = stagings.values()
             created = structs.replace(
-                self.created, item_count=staging.count, fingerprint=staging.fingerprint
+                self.created,
+                item_count=staging.count,
+                fingerprint=staging.fingerprint,
+                job_params=of_job,
             )
             return created, []
         of_none = Listing((), payloads=loader.payloads).fingerprint
@@ -147,7 +155,10 @@ class NewJob:
                 fact = MembersAdded(name, first, staging.count, staging.fingerprint, runs[name])
                 more.append(fact)
                 first += staging.count
-        return structs.replace(self.created, item_count=first, fingerprint=of_none), more
+        created = structs.replace(
+            self.created, item_count=first, fingerprint=of_none, job_params=of_job
+        )
+        return created, more
 
 
 def check_absent(loader: Loader, reader: Reader, job_id: str) -> None:

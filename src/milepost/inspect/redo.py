@@ -1,0 +1,92 @@
+"""`milepost redo`: items that are done, and go back to be done again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from milepost.inspect.page import Cell, Fields, Note, Page
+from milepost.inspect.plan import PlanPart, named, plan_part
+from milepost.inspect.states import StateName, phase_of
+from milepost.state.manager import StateManager
+from milepost.state.recovering.scope import Scope
+
+__all__ = ["RedoView", "redo", "redo_page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedoView:
+    """Items that are done and go back to be done again, and whether they did.
+
+    `phase` and `seq` are as of after it. `accepted` says that the job would take them back, from
+    `phase` itself or, where it `reopens`, from the one before. `left` are those that stay done.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.redo/1"
+
+    applied: bool
+    job: str
+    seq: int
+    phase: StateName
+    scope: str
+    accepted: bool
+    reopens: bool
+    redone: PlanPart
+    left: int
+
+
+def redo(
+    manager: StateManager, job_id: str, *, scope: Scope, reason: str, keys: int, apply: bool
+) -> RedoView:
+    """The items in `scope` that are done, done again if `apply` says so.
+
+    Raises as StateManager.redo does, and TransitionRefused and RedoRefused only if they are to be.
+    """
+    manager.get_state(job_id).require("redo", "redo")
+    plan = manager.recover_from_checkpoint(job_id, scope=scope)
+    before = state = plan.state
+    if apply and plan.done:
+        state = manager.redo(job_id, scope, reason=reason, operator=True)
+    roles = before.roles
+    ways = [
+        (name, ledger.machine.roles.redo.event)
+        for name, ledger in before.ledgers.items()
+        if ledger.machine.roles.redo is not None and plan.done.ordinals.intersect(ledger.universe)
+    ]
+    taken = all(event in before.accepted_of(name) for name, event in ways)
+    reopens = not taken and bool(roles.reopen) and roles.reopen in before.allowed()
+    return RedoView(
+        applied=apply and bool(plan.done),
+        job=state.id,
+        seq=state.seq,
+        phase=phase_of(state),
+        scope=str(scope),
+        accepted=taken or reopens,
+        reopens=reopens,
+        redone=plan_part("redo", "goes back with all attempts", plan.done, keys),
+        left=state.progress.done if apply else state.progress.done - len(plan.done),
+    )
+
+
+def redo_page(view: RedoView) -> Page:
+    """Which items go back, and what became of it."""
+    count = view.redone.count
+    entries: list[tuple[str, Cell]] = [
+        ("job", view.job),
+        ("scope", view.scope),
+        ("phase", view.phase),
+        ("redo", f"{count} ({named(view.redone)})" if count else "none"),
+        ("stay done", str(view.left)),
+    ]
+    if view.applied:
+        outcome = f"applied: they wait for an attempt, with all attempts, at seq {view.seq}"
+        if not view.phase.meaning.worked:
+            outcome += "; recover, or a run, takes the job up again"
+    elif not count:
+        outcome = "nothing to change"
+    elif not view.accepted:
+        outcome = f"a job in {view.phase} takes no item back: --apply says what leads there"
+    else:
+        back = "the job goes back to where it works on them; " if view.reopens else ""
+        outcome = f"{back}nothing was changed: --apply does it"
+    return (Fields(entries=tuple(entries)), Note(outcome))
