@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from milepost import arguments
 from milepost.executors.endings import Ended, ended_of, out_of_time
+from milepost.executors.endings import lost as worker_lost
 from milepost.executors.engines.find import engine_of, known
 from milepost.executors.engines.probe import Waited, probe
 from milepost.executors.engines.protocol import TOKENS, Engine, Lost, Notes
@@ -246,8 +247,9 @@ class Calls:
             return self._ended_of(call, future)
         begun = future not in self._refused and self._engine.begun(future)
         self._refused.discard(future)
-        left = Left.LOST if begun else Left.UNHARMED
-        return [Ended(ordinal, left) for ordinal in call.ordinals]
+        if begun:
+            return list(worker_lost(call.ordinals, error))
+        return [Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals]
 
     def _ended_of(self, call: _Call, future: _Future) -> list[Ended]:
         found: list[Ended] = []

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from milepost.executors.vocabulary import Left
+from milepost.text.wording import bounded
 from milepost.worker.failures import failure_of
 from milepost.worker.outcomes import Fault, Given, NotGiven, Outcome, Timed, Unfit
+from milepost.worker.telling import message_of
 
-__all__ = ["Ended", "ended_of", "out_of_time"]
+__all__ = ["Ended", "ended_of", "lost", "out_of_time"]
+
+_MOST_WHY: Final = 500
 
 
 class Ended(NamedTuple):
     """How the call for one item ended: what it gave, why it gave nothing, or how it was left.
 
     `took_s` is how long it took on its worker, None where that is not known, and `cost` what it
-    said that it has cost.
+    said that it has cost. `why` is what the engine said of a worker that was lost.
     """
 
     ordinal: int
@@ -26,6 +30,7 @@ class Ended(NamedTuple):
     size_bytes: int = 0
     took_s: float | None = None
     cost: float = 0.0
+    why: str = ""
 
 
 def ended_of(
@@ -38,13 +43,21 @@ def ended_of(
     """
     error = None if future.cancelled() else future.exception()
     if error is not None:
-        outcome = Left.LOST if len(ordinals) > 1 else failure_of(error)
-        yield from (Ended(ordinal, outcome) for ordinal in ordinals)
+        if len(ordinals) > 1:
+            yield from lost(ordinals, error)
+        else:
+            yield Ended(ordinals[0], failure_of(error))
         return
     given: Timed | list[Timed] = [] if future.cancelled() else future.result()
     every = given if isinstance(given, list) else [given]
     for ordinal, timed in zip_longest(ordinals, every):
         yield Ended(ordinal, Left.UNHARMED) if timed is None else _ended(ordinal, timed)
+
+
+def lost(ordinals: Sequence[int], error: BaseException | None) -> Iterator[Ended]:
+    """How items of a call ended whose worker was lost, for which the engine gave `error`."""
+    why = "" if error is None else bounded(message_of(error), _MOST_WHY)
+    return (Ended(ordinal, Left.LOST, why=why) for ordinal in ordinals)
 
 
 def _ended(ordinal: int, timed: Timed) -> Ended | Unfit:

@@ -27,7 +27,7 @@ from milepost.executors.retries import RetryPolicy, Waiting
 from milepost.executors.running import Running
 from milepost.executors.stopping import Stop, Stopping, listening, stop_signals
 from milepost.executors.traced import traced, traced_calls
-from milepost.executors.vocabulary import ItemFn, PhaseFns
+from milepost.executors.vocabulary import ItemFn, PhaseFns, Vocabulary
 from milepost.executors.waiting import Wait, lease_of_job
 from milepost.executors.window import Window
 from milepost.executors.working import PhaseWork
@@ -263,6 +263,7 @@ def run(
                     job_id, more, collection=collection, existing="skip", lease=lease
                 )
         words = vocabulary(state, asked)
+        _tell_of_deaths(plan, words)
         if probe_s is not None and not state.finished and words.to_do(state):
             calls.probe(probe_s)
         job = HeldJob(
@@ -295,7 +296,7 @@ def run(
             clock=clock,
             waiting=None
             if retry is None
-            else Waiting(retry, lambda: manager.failures(job_id), words),
+            else Waiting(retry, partial(manager.failed_attempts, job_id), words),
         )
         tracing.told = running.seen
         with shown(running.seen) if progress else nullcontext():
@@ -308,6 +309,7 @@ def run(
             stopping,
             done_count=running.done_count,
             failure_count=running.failure_count,
+            death_count=running.death_count,
             deferred_count=running.deferrals.count,
             cost=running.cost,
             halted=running.halted,
@@ -334,6 +336,23 @@ def _recovered(
             return plan, manager.apply(plan)
         except PlanStale as stale:  # somebody paused it, or the like, at this very moment
             _log.info("%s", stale)
+
+
+def _tell_of_deaths(plan: RecoveryPlan, words: Vocabulary) -> None:
+    """Say that an executor died, if the lifecycle counts no deaths: it may do so for ever."""
+    state = plan.state
+    if not state.executor_lost:
+        return
+    for each in words.items:
+        held = state.ledgers[each.collection].members(*each.held)
+        if held and each.counts_no_deaths:
+            _log.warning(
+                "job %s: an executor died with %d of %s, and nothing counts how often one dies of"
+                " an item: see the role crashes, or skip the item that is to blame",
+                state.id,
+                len(held),
+                each.collection,
+            )
 
 
 def _by_collection(

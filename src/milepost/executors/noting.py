@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pyroaring import BitMap
+
 from milepost.errors import RecordConflict, TransitionRefused, ValueInvalid
 from milepost.executors.held import HeldJob
 from milepost.executors.notes import Asked, Notes
@@ -40,11 +42,11 @@ class Noting:
         """True if the item has a note that this run knows of."""
         return ordinal in self._newest
 
-    def of(self, words: ItemWords, ordinal: int) -> Any:  # Any: JSON
-        """The newest note of the item, None if it has none."""
+    def of(self, ordinal: int, marked: BitMap) -> Any:  # Any: JSON
+        """The newest note of the item, None if it has none; `marked` are all that have one."""
         if ordinal in self._newest or self._read:
             return self._newest.get(ordinal)
-        if ordinal in words.marked(self._job.state, words.note):
+        if ordinal in marked:
             ordinal_of = self._job.state.inputs.ordinal
             stored = {ordinal_of(key): note for key, note in self._stored().items()}
             self._newest = {**stored, **self._newest}

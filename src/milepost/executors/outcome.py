@@ -35,8 +35,9 @@ class RunOutcome:
     do for the run before the job had ended (a phase without a function, say), otherwise it is
     empty. `why` says why the job has not succeeded, in one sentence, and is empty where it has;
     `advice` says what to do next. `done_count` results were recorded and `failure_count` attempts
-    failed in this run. Where attempts failed in it, or items are dead, `failures` are all
-    failures of the job by kind and cause, the most frequent first, those of earlier runs too.
+    failed in this run, `death_count` were lost with their executor. Where either is so, or items
+    are dead, `failures` are all failures of the job by kind and cause, the most frequent first,
+    those of earlier runs too.
     `deferred_count` times an item was put off by a `Later`, and `cost` is what calls of this run
     said by `item.spent`, in their own unit.
     """
@@ -53,6 +54,7 @@ class RunOutcome:
     advice: str = ""
     failures: tuple[FailureGroup, ...] = ()
     deferred_count: int = 0
+    death_count: int = 0
     cost: float = 0.0
 
     def __repr__(self) -> str:
@@ -103,12 +105,13 @@ def outcome_of(
     done_count: int = 0,
     failure_count: int = 0,
     deferred_count: int = 0,
+    death_count: int = 0,
     cost: float = 0.0,
     halted: str = "",
 ) -> RunOutcome:
     """How a run ended that left its job in `state`. Cost: see `why_in`, and the failures."""
     told = {"stopped": stop.reason, "halted": halted}
-    troubled = bool(failure_count or state.progress.dead)
+    troubled = bool(failure_count or death_count or state.progress.dead)
     return RunOutcome(
         state=state,
         plan=plan,
@@ -117,6 +120,7 @@ def outcome_of(
         done_count=done_count,
         failure_count=failure_count,
         deferred_count=deferred_count,
+        death_count=death_count,
         cost=cost,
         stop_reason=stop.reason,
         halt_reason=halted,

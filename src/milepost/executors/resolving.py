@@ -274,6 +274,8 @@ class _Resolving:
             machine = self._member(words.collection)
             if not words.attempts and any(isinstance(rule, Backoff) for rule in policy.rules):
                 self._absent(machine, "attempts", "a RetryPolicy with a Backoff")
+            if policy.kinds and (words.failing is None or not words.failing.kind):
+                self._absent(machine, "failure.kind", "a RetryPolicy with kinds")
             if not words.give_up and "give up" in policy.rules:
                 self._absent(machine, "give_up", "a RetryPolicy that gives up")
 

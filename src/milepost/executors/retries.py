@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -16,7 +16,8 @@ from milepost.executors.vocabulary import Vocabulary
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
 from milepost.machine import frozen
-from milepost.state.reading.failures import Failure
+from milepost.state.reading.failures import FailedAttempt, Failure
+from milepost.state.recovering.scope import Scope
 from milepost.text.wording import short_repr
 
 __all__ = ["Backoff", "Decided", "Now", "RetryPolicy", "RetryRule", "Waiting", "longest_wait_s"]
@@ -79,7 +80,8 @@ class RetryPolicy:
     """The answer to a failure: by its kind, else by its cause, else the `default`.
 
     A kind is named as failures tell it, `"HTTPStatusError 503"`, or by its first word for all that
-    begin so; the whole counts before the word. What is permanent is given up whatever the policy.
+    begin so; the whole counts before the word; a lifecycle whose failures have no field for the
+    kind is refused a policy that asks for it. What is permanent is given up whatever the policy.
     Causes are called as the job's lifecycle calls them (MapReduce: `error`, `timeout`,
     `executor_lost`). How many attempts an item has is the lifecycle's to say (MapReduce: the job's
     `max_attempts`), whatever the policy.
@@ -135,6 +137,18 @@ class Now(NamedTuple):
     steady_us: int
 
 
+class _Last(NamedTuple):
+    """The last failure of an item, as far as a policy asks for it."""
+
+    cause: str
+    kind: str
+    at_us: int
+
+    @classmethod
+    def of(cls, failure: Failure) -> _Last:
+        return cls(failure.cause, failure.kind, microseconds(failure.at))
+
+
 class Waiting:
     """The items of a run that failed, and until when each waits, by a time that nobody sets.
 
@@ -146,7 +160,7 @@ class Waiting:
     def __init__(
         self,
         policy: RetryPolicy,
-        failures: Callable[[], Mapping[str, Sequence[Failure]]],
+        failures: Callable[[Scope], Iterable[FailedAttempt]],
         words: Vocabulary,
     ) -> None:
         self._policy = policy
@@ -214,12 +228,12 @@ class Waiting:
 
     def _learn(self, state: JobState, unknown: BitMap, now: Now) -> None:
         """From the log: when and why those failed that this run has not seen failing."""
-        failures = self._failures()
+        wanted = Scope.keys(*map(state.inputs.key, unknown))
+        last = {ordinal: _Last.of(failure) for ordinal, _, failure in self._failures(wanted)}
         for ordinal in unknown:
-            of_item = failures.get(state.inputs.key(ordinal), ())
-            if of_item:
-                last = of_item[-1]
-                self.failed(state, ordinal, last.cause, last.kind, now, microseconds(last.at))
+            found = last.get(ordinal)
+            if found is not None:
+                self.failed(state, ordinal, found.cause, found.kind, now, found.at_us)
             else:
                 self._known.add(ordinal)
                 self._due.add(ordinal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,7 +31,7 @@ from milepost.progress.seen import Seen
 from milepost.text.escapes import printable
 from milepost.worker.failures import failure_of, was_interrupted
 from milepost.worker.items import WorkItem
-from milepost.worker.outcomes import Deferred, Given, NotGiven
+from milepost.worker.outcomes import Deferred, Fault, Given, NotGiven
 from milepost.worker.signals import NOTHING
 
 __all__ = ["Running"]
@@ -38,6 +39,7 @@ __all__ = ["Running"]
 _log: Final = logging.getLogger("milepost.executors")
 
 _BREAKS: Final = 10
+_DEATHS: Final = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Running:
     cost: float = 0.0
     done_count: int = 0
     failure_count: int = 0
+    death_count: int = 0
     halted: str = ""
     _next_due_us: int | None = None
     _last_begun: int = -1
@@ -67,6 +70,7 @@ class Running:
     _breaks: int = 0
     _stranded: BitMap = field(default_factory=bitmap)
     _for_good: BitMap = field(default_factory=bitmap)
+    _deaths: Counter[int] = field(default_factory=Counter[int])
 
     @property
     def state(self) -> JobState:
@@ -157,6 +161,7 @@ class Running:
         ]
         self.noting.record()
         now_us = self.job.manager.monotonic_us()
+        ended = [self._blamed(one) if one.outcome is Left.LOST else one for one in ended]
         for one in ended:
             self.noting.ended(one.ordinal)
             self.cost += one.cost
@@ -177,6 +182,24 @@ class Running:
         key = state.inputs.key(ended.ordinal)
         wait_us = self.deferrals.wait_us(state.id, key, ended.ordinal, later.after_s)
         return ended._replace(outcome=replace(later, after_s=wait_us / 1_000_000))
+
+    def _blamed(self, ended: Ended) -> Ended:
+        """A lost attempt as it is recorded: as a failure, where it is one too many of the item.
+
+        Here they are counted for lifecycles that do not, as long as this run goes on. Of executors
+        that break in a row, with no call that ended on any, the first alone counts.
+        """
+        self.death_count += 1
+        words = self.words.of(self.state, ended.ordinal)
+        if not words.counts_no_deaths or (self.calls.broken is not None and self._breaks):
+            return ended
+        self._deaths[ended.ordinal] += 1
+        times = self._deaths[ended.ordinal]
+        if times < _DEATHS:
+            return ended
+        told = f"its executor died {times} times in this run"
+        message = f"{told} ({ended.why})" if ended.why else told
+        return ended._replace(outcome=NotGiven(fault=Fault.LOST, message=message))
 
     def _answer(self, ended: Ended) -> Answer:
         """What the end of a call says of the pace.
@@ -251,7 +274,11 @@ class Running:
         if len(batch) > 1:
             parts = [self._commit_part([one], begin=False) for one in batch]
             return any(parts)
-        if not batch or not isinstance(batch[0].outcome, Given):
+        outcome = batch[0].outcome if batch else None
+        if isinstance(outcome, NotGiven) and outcome.details is not None:
+            told = replace(outcome, details=None)  # which may be what there is no room for
+            return self._commit_part([batch[0]._replace(outcome=told)], begin=False)
+        if not isinstance(outcome, Given):
             raise error  # no room even to say so
         failure = failure_of(error, permanent=True)  # another call would give that again
         return self._commit_part([Ended(batch[0].ordinal, failure)], begin=False)
@@ -300,19 +327,25 @@ class Running:
         most = self.window.together(held) if together else 1
         for words, ordinals in in_calls(state, self.words, turn.begun, most):
             assert words.call is not None, "none begins without"
-            items = {ordinal: self._item(state, words, ordinal) for ordinal in ordinals}
+            items = self._items(state, words, ordinals)
             self.calls.begin(words.call, items, typed=words.typed)
         self._last_begun = next(reversed(turn.begun), self._last_begun)
         self._for_good -= bitmap(turn.begun)
         self.pace.began(turn.begun, self.job.manager.monotonic_us())
 
-    def _item(self, state: JobState, words: ItemWords, ordinal: int) -> WorkItem:
-        """The item for the attempt that has begun, with its newest note and the way of the next."""
+    def _items(
+        self, state: JobState, words: ItemWords, ordinals: Sequence[int]
+    ) -> dict[int, WorkItem]:
+        """Items for attempts that have begun, with their newest notes and the way of the next."""
         way = self.noting.way(words, self.calls.notes)
-        item = work_item(state, words, ordinal, self.noting.of(words, ordinal), way)
-        if way is not None:
-            self.noting.began(ordinal, item.token)
-        return item
+        marked = words.marked(state, words.note)
+        items: dict[int, WorkItem] = {}
+        for ordinal in ordinals:
+            item = work_item(state, words, ordinal, self.noting.of(ordinal, marked), way)
+            if way is not None:
+                self.noting.began(ordinal, item.token)
+            items[ordinal] = item
+        return items
 
     def _tell_of_kept(self, ordinal: int, problem: str) -> None:
         """Say that a large result stands in the log, since it could not be put beside it."""

@@ -186,11 +186,11 @@ def _after_failure(
 def _event_of(state: JobState, words: ItemWords, ended: Ended, now_us: int) -> ItemEvent:
     """The event that tells of the end: where an executor died, with what that says of the item."""
     if ended.outcome is Left.LOST and words.crash is not None:
-        message = death_message(state, ended.ordinal)
+        message = death_message(state, ended.ordinal, ended.why)
         event, field = words.crash
         if message and ended.ordinal in words.takers(state, event):
             return ItemEvent(ended.ordinal, event, {field: message} if field else None)
-    return ItemEvent(ended.ordinal, *words.event_of(ended.outcome, now_us))
+    return ItemEvent(ended.ordinal, *words.event_of(ended.outcome, now_us, ended.why))
 
 
 def _begun(

@@ -54,11 +54,12 @@ class Left(Enum):
     LOST = auto()
 
 
-_INSTEAD = {
-    Left.UNHARMED: NotGiven(fault=Fault.ERROR, message="handed back before it had ended"),
-    Left.LOST: NotGiven(fault=Fault.LOST, message="its executor died"),
-}
-"""What is recorded of it under a lifecycle that has no event for that."""
+def _instead(left: Left, why: str) -> NotGiven:
+    """What is recorded of it under a lifecycle that has no event for that."""
+    if left is Left.UNHARMED:
+        return NotGiven(fault=Fault.ERROR, message="handed back before it had ended")
+    message = f"its executor died ({why})" if why else "its executor died"
+    return NotGiven(fault=Fault.LOST, message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,11 @@ class ItemWords:
     crashes: str
     max_crashes: str
 
+    @property
+    def counts_no_deaths(self) -> bool:
+        """True if nothing in the lifecycle bounds how many executors die of an item."""
+        return not self.suspect and self.crash is None
+
     def takers(self, state: JobState, event: str) -> BitMap:
         """The items of the collection that would take `event` now; none of `""`. O(cells)."""
         if not event or event not in self.accepts.get(state.phase, ()):
@@ -136,8 +142,13 @@ class ItemWords:
             return failure_of(error, permanent=True)
         return outcome
 
-    def event_of(self, ended: Outcome | Left, now_us: int = 0) -> tuple[str, dict[str, Any] | None]:
-        """The event and payload that say how an attempt ended, at `now_us` by the wall clock."""
+    def event_of(
+        self, ended: Outcome | Left, now_us: int = 0, why: str = ""
+    ) -> tuple[str, dict[str, Any] | None]:
+        """The event and payload that say how an attempt ended, at `now_us` by the wall clock.
+
+        `why` says more of one that is lost.
+        """
         if isinstance(ended, Given):
             assert self.result is not None, "nothing begins without"
             name = self.result.field
@@ -150,7 +161,7 @@ class ItemWords:
             event = self.left.get(ended)
             if event:
                 return event, None
-            ended = _INSTEAD[ended]
+            ended = _instead(ended, why)
         if isinstance(ended, Deferred) and self.defer is not None:
             return self.defer.event, self._deferral(self.defer, ended, now_us)
         if isinstance(ended, Deferred):

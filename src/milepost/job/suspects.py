@@ -21,17 +21,20 @@ from milepost.roles import Recovery, Roles
 __all__ = ["death_message", "let_go", "lets_go_by"]
 
 
-def death_message(state: JobState, ordinal: int) -> str:
-    """The message of an executor's death for an item that it had: none, unless it is a suspect."""
+def death_message(state: JobState, ordinal: int, why: str = "") -> str:
+    """The message of an executor's death for an item that it had: none, unless it is a suspect.
+
+    `why` is what whoever saw it die says of that, if anybody did.
+    """
     roles = state.roles_of(ordinal)
     _, context = state.items.member(ordinal)
     if not roles.suspect or not context[roles.suspect]:
         return ""
     message = "its executor died while it ran alone"
-    if not roles.crashes:
-        return message
-    most = f" of {context[roles.max_crashes]}" if roles.max_crashes else ""
-    return f"{message}: {context[roles.crashes] + 1}{most} times"
+    if roles.crashes:
+        most = f" of {context[roles.max_crashes]}" if roles.max_crashes else ""
+        message = f"{message}: {context[roles.crashes] + 1}{most} times"
+    return f"{message} ({why})" if why else message
 
 
 def lets_go_by(state: JobState, *, lost: bool) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ from milepost.errors import (
     ValueInvalid,
 )
 from milepost.executors import Backoff, RetryPolicy, RunOutcome, Steps, Stop, run, run_async
+from milepost.executors.engines import Engine, Lost
 from milepost.machine import PayloadInvalid
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
@@ -35,6 +36,7 @@ from tests.integration.executors.lifecycles import (
 )
 
 Results = Iterator[tuple[str, Any]]
+KILLED = "concurrent.futures._base.BrokenExecutor: a worker was killed"
 PAPERS = {"good": 5, "better": 7, "blank": 0}
 
 
@@ -615,7 +617,7 @@ def test_an_executor_that_dies_uses_up_no_attempt_without_suspects_either() -> N
     """What it had is released, where the lifecycle tells deaths from nothing else."""
     manager = managed(REVIEW)
     manager.create_job({"good": 5}, job_id="j", config={"most": 1})
-    outcome = run(manager, "j", grade, pages, executor=breaking(3), workers=1)
+    outcome = run(manager, "j", grade, pages, executor=breaking(3), workers=1, probe_s=None)
     assert (outcome.phase, outcome.done_count, outcome.failure_count) == ("printed", 1, 0)
     assert events(manager).count("lay_down") == 3
     assert manager.get_state("j").item("good")[1]["readings"] == 1
@@ -642,15 +644,17 @@ def test_what_an_executor_died_of_has_failed_where_nothing_lets_it_go() -> None:
         executor=breaking(1),
         workers=1,
         ahead=0,
+        probe_s=None,
     )
     assert outcome.phase == "closed"
     assert "put_back" in events(manager)  # a line, by release
     manager = warehouse()
     run(manager, "j", {"lines": grade}, executor=Inline(), workers=1)
-    outcome = run(manager, "j", grade, dict, executor=breaking(1), workers=1, ahead=0)
+    given: dict[str, Any] = {"workers": 1, "ahead": 0, "probe_s": None}
+    outcome = run(manager, "j", grade, dict, executor=breaking(1), **given)
     assert outcome.phase == "closed"
     (died,) = manager.failures("j")["parcels/small"]
-    assert died.message == "its executor died"
+    assert died.message == f"its executor died ({KILLED})"
     assert "parcels/large" in manager.result("j")
 
 
@@ -662,10 +666,93 @@ def test_a_suspect_is_tried_alone_where_nothing_counts_its_deaths() -> None:
     )
     manager = managed(text)
     manager.create_job(["a"], job_id="j", config={"max_dead": 1})
-    outcome = run(manager, "j", len, pages, executor=breaking(4), workers=1, timeout_s=9)
+    given: dict[str, Any] = {"workers": 1, "timeout_s": 9, "probe_s": None}
+    outcome = run(manager, "j", len, pages, executor=breaking(4), **given)
     assert outcome.state.progress.dead == 1
     messages = {failure.message for failure in manager.failures("j")["a"]}
-    assert messages == {"its executor died while it ran alone"}
+    assert messages == {f"its executor died while it ran alone ({KILLED})"}
+    assert outcome.death_count >= len(messages)
+
+
+class Deadly(Engine):
+    """An engine whose worker dies of the items of some key, and that goes on with another."""
+
+    name = "deadly"
+
+    def __init__(self, *keys: str) -> None:
+        self.begun_count = 0
+        self._keys = keys
+
+    def submit(
+        self, call: Callable[..., Any], /, *args: Any, token: str, timeout_s: float | None
+    ) -> Future[Any]:
+        del token, timeout_s
+        future: Future[Any] = Future()
+        items = args[0] if args and isinstance(args[0], list) else []
+        if any(item.key in self._keys for item in items):
+            self.begun_count += 1
+            future.set_exception(WorkerGone("exit code 137"))
+        else:
+            future.set_result(call(*args))
+        return future
+
+    def slots(self) -> int:
+        return 1
+
+    def lost(self, error: BaseException) -> Lost | None:
+        return Lost.WORKER if isinstance(error, WorkerGone) else None
+
+
+class WorkerGone(Exception):
+    """What an engine raises whose worker was killed."""
+
+
+def test_an_item_that_kills_workers_is_bounded_where_the_lifecycle_counts_no_deaths() -> None:
+    """Its third death in a run is a failure, and each after that; it says what the engine said."""
+    manager = managed(REVIEW)
+    manager.create_job({"good": 5, "poison": 6}, job_id="j", config={"most": 3})
+    engine = Deadly("poison")
+    given: dict[str, Any] = {"ahead": 0, "probe_s": None, "look_every_s": 0.001}
+    outcome = run(manager, "j", grade, pages, executor=engine, **given)
+    assert (outcome.phase, outcome.done_count) == ("reading", 1)
+    assert (engine.begun_count, outcome.death_count, outcome.failure_count) == (5, 5, 3)
+    messages = [failure.message for failure in manager.failures("j")["poison"]]
+    gone = f"({WorkerGone.__module__}.WorkerGone: exit code 137)"
+    assert messages == [f"its executor died {n} times in this run {gone}" for n in (3, 4, 5)]
+    assert outcome.state.item("poison")[1]["readings"] == 3
+
+
+def test_a_death_that_nothing_counts_is_told_of_by_the_next_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing is left of what the run that died has counted. Where the lifecycle counts, or
+    nobody died, there is nothing to tell."""
+    manager = managed(REVIEW)
+    manager.create_job({"good": 5}, job_id="j")
+    manager.record("j", [ItemEvent("good", "open")])  # and whoever did so is not there any more
+    with caplog.at_level(logging.WARNING, logger="milepost.executors"):
+        run(manager, "j", grade, pages, executor=Inline(), workers=1)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("job j: an executor died with 1 of papers, and nothing counts")
+    caplog.clear()
+    manager.create_job({"good": 5}, job_id="k")
+    run(manager, "k", grade, pages, executor=Inline(), workers=1)
+    assert not caplog.records
+
+
+def test_a_policy_by_kinds_needs_a_field_for_the_kind() -> None:
+    """Otherwise it would hold in this run, and not in the next."""
+    manager = managed(REVIEW)
+    manager.create_job({"good": 5}, job_id="j")
+    with pytest.raises(RoleAbsent, match=r"failure\.kind"):
+        run(
+            manager,
+            "j",
+            grade,
+            executor=Inline(),
+            retry=RetryPolicy(kinds={"ValueError": "at once"}),
+        )
+    assert manager.get_state("j").seq == 1
 
 
 def test_a_timeout_has_the_cause_that_the_lifecycle_has_for_it(pool: ThreadPoolExecutor) -> None:

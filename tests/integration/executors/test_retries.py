@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def waiting_of(manager: StateManager, state: JobState) -> Waiting:
     """What a run that begins at `state` knows of the items that failed."""
     policy = RetryPolicy(default=STEADY)
     asked = Asked(map_fn=refuse, setup_fn=None, reduce_fn=None, phases={}, retry=policy)
-    return Waiting(policy, lambda: manager.failures(state.id), vocabulary(state, asked))
+    return Waiting(policy, partial(manager.failed_attempts, state.id), vocabulary(state, asked))
 
 
 def times(manager: StateManager, event: str) -> list[float]:
