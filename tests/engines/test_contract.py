@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from milepost import JobState, StateManager
-from milepost.executors import Stop, run
+from milepost.executors import Stop, WorkItem, run
 
-from .conftest import Place
+from .places import Place
 from .trouble import Trouble
 
 COUNT = 12
@@ -137,6 +139,37 @@ def test_two_jobs_with_the_same_items_share_no_call(place: Place, tmp_path: Path
         assert [manager.get_state(job_id).phase for job_id in "jk"] == ["completed"] * 2
         assert trouble.calls() == counted(manager, "j") + counted(manager, "k")
         assert trouble.calls().total() == 2 * COUNT
+
+
+@dataclass(frozen=True)
+class Unsendable:
+    """A function for items that holds what no pickle can carry."""
+
+    lock: Any
+
+    def __call__(self, item: WorkItem) -> object:
+        return item.value
+
+
+def test_what_cannot_be_sent_ends_the_run_before_an_item_begins(place: Place) -> None:
+    """Threads need send nothing; anywhere else no attempt is spent on it."""
+    function = Unsendable(threading.Lock())
+    with job() as manager:
+        if place.kills:
+            with pytest.raises(TypeError, match="cannot be sent"):
+                run(manager, "j", function, executor=place.given)
+            assert begun(manager) == 0
+            assert counted(manager).total() == 0
+        else:
+            assert run(manager, "j", function, executor=place.given).done_count == COUNT
+
+
+def test_ten_thousand_items_are_called_once_each(place: Place, tmp_path: Path) -> None:
+    trouble = Trouble(tmp_path)
+    with job(10_000) as manager:
+        assert run(manager, "j", trouble, executor=place.given).done_count == 10_000
+        assert trouble.calls() == counted(manager)
+        assert set(counted(manager).values()) == {1}
 
 
 def begun(manager: StateManager) -> int:
