@@ -159,6 +159,8 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("create_job", "lifecycle"): lambda m: "mapreduce",
     ("list_jobs", "lifecycle"): lambda m: "mapreduce",
     ("import_jobs", "job_id"): lambda m: None,
+    ("redo", "items"): lambda m: Scope.all(),
+    ("allow_dead", "more"): lambda m: 1,
     ("get_checkpoint", "seq"): lambda m: None,
     ("run_async", "clock"): lambda m: __import__("time").monotonic,
     ("run", "clock"): lambda m: __import__("time").monotonic,

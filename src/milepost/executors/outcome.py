@@ -178,6 +178,9 @@ def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
         return "it has ended for good: fork it from before, or create another job"
     if dead and _takes_back(state):
         requeue = f"milepost requeue {job} --apply"
+        allowed = dead_allowed(state)
+        if state.roles.allow_dead is not None and allowed is not None and dead > allowed:
+            requeue += f" or milepost allow-dead {job} {dead - allowed} --apply"
         return f"milepost dead {job} --details tells why; then {requeue}, and run it again"
     return "mend what failed, and run it again: it goes on in the phase that failed"
 

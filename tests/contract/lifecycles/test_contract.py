@@ -193,6 +193,16 @@ def test_a_question_without_a_role_is_refused_by_name(kept: Kept) -> None:
         assert (error.role, error.machine) == (role, machine), question
         told = f"machines.{machine}.roles" if machine else "its jobs have no items"
         assert told in str(error)
+    with_redo = any(one.roles.redo for one in lifecycle.machines.values())
+    with_allowance = lifecycle.machines[lifecycle.root].roles.allow_dead is not None
+    newer = {
+        "redo": (with_redo, lambda: manager.redo(JOB, Scope.all())),
+        "allow_dead": (with_allowance, lambda: manager.allow_dead(JOB, 1)),
+    }
+    for role, (named, ask) in newer.items():
+        if not named:
+            with pytest.raises(RoleAbsent, match=f"role '{role}'"):
+                ask()
     agree(manager.get_state(JOB), kept.model)
 
 

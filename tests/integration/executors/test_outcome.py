@@ -30,7 +30,7 @@ def test_one_bad_item_is_told_and_not_a_key_error(
     outcome = run(manager, "words", work, total, executor=pool)
     assert (outcome.phase, outcome.succeeded) == ("failed", False)
     assert outcome.why == "1 dead, 0 allowed"
-    assert "milepost requeue words --apply" in outcome.advice
+    assert "milepost requeue words --apply or milepost allow-dead words 1 --apply" in outcome.advice
     told = str(outcome)
     assert told.startswith("job words is failed: 1 dead, 0 allowed; 2 done, 1 dead of 3 items")
     assert outcome.advice in told
