@@ -55,7 +55,7 @@ def test_a_plan_says_of_every_item_where_it_is_and_why(manager: StateManager) ->
         "outside": [],
     }
     assert plan.reason_of("running") == REASONS["in_flight"]
-    assert plan.reason_of("exhausted").endswith("none left: goes to the dead letter queue")
+    assert plan.reason_of("exhausted").endswith("not tried again: goes to the dead letter queue")
     assert (plan.resume_phase, plan.events) == ("map", ("recover",))
     todo = [item.key for item in plan.pending_items()]
     assert todo == ["pending", "running", "failed"]
