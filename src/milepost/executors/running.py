@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -23,7 +24,7 @@ from milepost.executors.stopping import Stopping
 from milepost.executors.turns import Turn, cannot_end, in_calls, in_commits, next_turn
 from milepost.executors.vocabulary import ItemWords, Left, Vocabulary
 from milepost.executors.window import Window
-from milepost.executors.work_items import work_item
+from milepost.executors.work_items import work_items
 from milepost.executors.working import PhaseWork
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
@@ -339,12 +340,11 @@ class Running:
         """Items for attempts that have begun, with their newest notes and the way of the next."""
         way = self.noting.way(words, self.calls.notes)
         marked = words.marked(state, words.note)
-        items: dict[int, WorkItem] = {}
-        for ordinal in ordinals:
-            item = work_item(state, words, ordinal, self.noting.of(ordinal, marked), way)
-            if way is not None:
+        noted = partial(self.noting.of, marked=marked)
+        items = dict(work_items(state, words, ordinals, noted, way))
+        if way is not None:
+            for ordinal, item in items.items():
                 self.noting.began(ordinal, item.token)
-            items[ordinal] = item
         return items
 
     def _tell_of_kept(self, ordinal: int, problem: str) -> None:

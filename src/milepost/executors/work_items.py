@@ -1,51 +1,64 @@
-"""The items of a job as the function for them gets them, at the attempt that has just begun."""
+"""The items of a job as the function for them gets them, at the attempts that have just begun."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+
+from pyroaring import BitMap
+
 from milepost.executors.vocabulary import ItemWords
-from milepost.items.ledger import Ledger
+from milepost.items.ledger import Ledger, bitmap
 from milepost.job.state import JobState
 from milepost.worker.items import NoteWay, WorkItem
 
-__all__ = ["work_item"]
+__all__ = ["work_items"]
 
 
-def work_item(
+def work_items(
     state: JobState,
     words: ItemWords,
-    ordinal: int,
-    noted: object = None,
+    ordinals: Sequence[int],
+    noted: Callable[[int], object],
     way: NoteWay | None = None,
-) -> WorkItem:
-    """The item, of which `state` says that it has begun. O(cells).
+) -> Iterator[tuple[int, WorkItem]]:
+    """The items, of which `state` says that they have begun, by ordinal.
 
-    Its identity is of the job and when it was created, and of the item: an attempt more does not
-    change it, and no other job has it, not even one of the same id in another store. `noted` is the
-    newest note of work that was begun outside, `way` that of notes to come.
+    The identity of one is of the job and when it was created, and of the item: an attempt more does
+    not change it, and no other job has it, not even one of the same id in another store. `noted`
+    gives the newest note of work that was begun outside, `way` is that of notes to come. Cost:
+    O(cells) for each run of items that are in the same one.
     """
-    ledger = state.ledgers[words.collection]
-    attempt = _value(ledger, ordinal, words.attempts) if words.attempts else 0
-    identity = f"{state.id} {state.number} {state.created_at_us} {ordinal}"
-    if words.redone and (times := _value(ledger, ordinal, words.redone)):
-        identity = f"{identity} {times}"
-    inputs = state.inputs
-    return WorkItem(
-        key=inputs.key(ordinal),
-        value=inputs.value(ordinal),
-        job_id=state.id,
-        attempt=attempt,
-        noted=noted,
-        way=way,
-        identity=identity,
-        begun=f"{state.fence} {state.seq}",
-    )
+    ledger, inputs = state.ledgers[words.collection], state.inputs
+    job = f"{state.id} {state.number} {state.created_at_us}"
+    begun = f"{state.fence} {state.seq}"
+    alike, attempt, times = bitmap(), 0, 0
+    for ordinal in ordinals:
+        if ordinal not in alike:
+            alike, attempt, times = _counted(ledger, words, ordinal)
+        yield (
+            ordinal,
+            WorkItem(
+                key=inputs.key(ordinal),
+                value=inputs.value(ordinal),
+                job_id=state.id,
+                attempt=attempt,
+                noted=noted(ordinal),
+                way=way,
+                identity=f"{job} {ordinal} {times}" if times else f"{job} {ordinal}",
+                begun=begun,
+            ),
+        )
 
 
-def _value(ledger: Ledger, ordinal: int, name: str) -> int:
-    """The variable of one member; its whole context is not put together for it."""
-    place = ledger.machine.owned.index(name)
+def _counted(ledger: Ledger, words: ItemWords, ordinal: int) -> tuple[BitMap, int, int]:
+    """The members that are in all as the one is; which attempt it is at, how often it was redone.
+
+    Its whole context is not put together for it.
+    """
+    owned = ledger.machine.owned
     for (_, values), members in ledger.cells.items():
         if ordinal in members:
-            count: int = values[place]
-            return count
+            attempt: int = values[owned.index(words.attempts)] if words.attempts else 0
+            times: int = values[owned.index(words.redone)] if words.redone else 0
+            return members, attempt, times
     raise KeyError(ordinal)
