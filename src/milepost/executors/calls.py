@@ -17,7 +17,7 @@ from milepost.executors.endings import lost as worker_lost
 from milepost.executors.engines.find import engine_of, known
 from milepost.executors.engines.probe import Waited, probe
 from milepost.executors.engines.protocol import TOKENS, Engine, Lost, Notes
-from milepost.executors.fitness import misfit
+from milepost.executors.fitness import gives_instead, misfit
 from milepost.executors.vocabulary import Left
 from milepost.worker.attempts import MapFn, Terms, attempt_awaited, attempts
 from milepost.worker.items import WorkItem
@@ -285,6 +285,9 @@ def _check_fit(engine: Engine, map_fn: MapFn, terms: Terms) -> None:
     unfit = misfit(map_fn, awaits=engine.awaits, executor=engine.name)
     if unfit:
         raise TypeError(unfit)
+    for name, asked in (("errors", terms.rules.ask), ("encode", terms.encode)):
+        if gives := gives_instead(asked):
+            raise TypeError(f"{name} gives {gives}, which nobody awaits: give a plain function")
     for name, sent in (("map_fn", map_fn), ("errors", terms.rules), ("encode", terms.encode)):
         engine.check(name, sent)
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.errors import NoteRefused
+from milepost.errors import NoteRefused, NotesAbsent
 from milepost.worker.items import NoteWay, WorkItem
-from milepost.worker.notes import LONGEST_S, HostWay
+from milepost.worker.notes import LONGEST_S, HostWay, NoWay
 
 __all__ = ["Asked", "Notes"]
 
@@ -115,8 +115,22 @@ class _HereWay:
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
+        self._pid = os.getpid()
+
+    def __reduce__(self) -> tuple[type[NoWay], tuple[()]]:
+        """Pickled by a function that sends its item on, it leads nowhere from there."""
+        return NoWay, ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _HereWay:
+        del memo
+        return self
+
+    def __copy__(self) -> _HereWay:
+        return self
 
     def note(self, item: WorkItem, note: Any) -> None:  # Any: JSON
+        if os.getpid() != self._pid:  # of a child that was forked: no run looks at its memory
+            raise NotesAbsent(job_id=item.job_id, key=item.key)
         problem = self._notes.ask(item.token, note)
         if problem:
             raise NoteRefused(job_id=item.job_id, key=item.key, problem=problem)

@@ -42,11 +42,18 @@ class Noting:
         """True if the item has a note that this run knows of."""
         return ordinal in self._newest
 
-    def of(self, ordinal: int, marked: BitMap) -> Any:  # Any: JSON
-        """The newest note of the item, None if it has none; `marked` are all that have one."""
+    def of(self, ordinal: int, marked: BitMap | None) -> Any:  # Any: JSON
+        """The newest note of the item, None if it has none.
+
+        `marked` are all items that have one, None where the lifecycle marks none. A note that
+        somebody took away, with a requeue for one, is forgotten.
+        """
+        if marked is not None and ordinal not in marked:
+            self._newest.pop(ordinal, None)
+            return None
         if ordinal in self._newest or self._read:
             return self._newest.get(ordinal)
-        if ordinal in marked:
+        if marked is not None:
             ordinal_of = self._job.state.inputs.ordinal
             stored = {ordinal_of(key): note for key, note in self._stored().items()}
             self._newest = {**stored, **self._newest}

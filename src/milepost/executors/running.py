@@ -339,7 +339,8 @@ class Running:
     ) -> dict[int, WorkItem]:
         """Items for attempts that have begun, with their newest notes and the way of the next."""
         way = self.noting.way(words, self.calls.notes)
-        marked = words.marked(state, words.note)
+        marks = words.note is not None and bool(words.note.marks)
+        marked = words.marked(state, words.note) if marks else None
         noted = partial(self.noting.of, marked=marked)
         items = dict(work_items(state, words, ordinals, noted, way))
         if way is not None:

@@ -170,7 +170,7 @@ def _raised(error: BaseException, item: WorkItem, terms: Terms, began_s: float) 
         try:
             note = checked(outcome.note, "the note of a Later", terms, typed=False).value
         except ValueInvalid as refused:
-            return failure_of(refused, attempt=item.attempt, took_s=took_s)
+            return failure_of(refused, permanent=True, attempt=item.attempt, took_s=took_s)
         return msgspec.structs.replace(outcome, note=note)
     return outcome
 

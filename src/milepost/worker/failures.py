@@ -3,7 +3,8 @@
 What was raised last counts first: if it is a `Permanent` or a `Later`, else by the caller's rules.
 Where these say nothing, a `Permanent` or `Later` that it was raised *from* does; one that was only
 being handled does not. A group has failed for good if one of its members has, is to wait if all of
-them are, and has timed out if all of them have; a rule for all exceptions is about its members.
+them are, and has timed out if all of them have; a rule for all exceptions is about its members. A
+value that is no JSON, in a note for one, is none at the next attempt either.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from milepost.arguments import number
+from milepost.errors import ValueInvalid
 from milepost.worker.outcomes import Deferred, Fault, NotGiven
 from milepost.worker.rules import ErrorRules, Verdict
 from milepost.worker.signals import NOTHING, Later, Permanent
@@ -33,6 +36,7 @@ _KIND_CHARS: Final = 120
 _MEMBERS: Final = 10
 _STATUS: Final = range(100, 600)
 _TIMEOUT: Final = re.compile(r"(?:Timed?_?[oO]ut|DeadlineExceeded)(?:Error|Exception|Expired)?$")
+_CLASS_NAME: Final = type.__dict__["__name__"].__get__  # whatever a metaclass makes of it
 _NO_RULES: Final = ErrorRules(by_name={})
 
 
@@ -53,6 +57,15 @@ def judged(
     took_s: float | None = None,
 ) -> NotGiven | Deferred:
     """What `error`, which the function for items raised, means by `rules`. Raises nothing."""
+    try:
+        return _told_by(error, rules, attempt, took_s)
+    except BaseException as broken:  # noqa: BLE001 whatever the code of a stranger's exception does
+        return _untold(error, broken, attempt, took_s)
+
+
+def _told_by(
+    error: BaseException, rules: ErrorRules, attempt: int, took_s: float | None
+) -> NotGiven | Deferred:
     message = message_of(error)
     try:
         found = _judge(error, rules)
@@ -60,11 +73,11 @@ def judged(
         found = _Judged(kind_of(error), timeout=_is_timeout(error))
         message = _bounded(f"{message}; and errors= raised {message_of(broken)}")
     if found.later is not None:
-        later = found.later
+        later = found.later  # of a class of its own, and its fields may have been set since
         return Deferred(
-            after_s=later.after_s,
-            everyone=later.everyone,
-            message=_bounded(encodable(later.message)),
+            after_s=number("after_s", later.after_s),
+            everyone=bool(later.everyone),
+            message=_bounded(encodable(str(later.message))),
             note=later.note,
         )
     return NotGiven(
@@ -83,13 +96,49 @@ def failure_of(
     attempt: int = 0,
     took_s: float | None = None,
 ) -> NotGiven:
-    """`error` as a failure, by its class alone; `permanent` if another call would give the same."""
+    """`error` as a failure, by its class alone; `permanent` if another call would give the same.
+
+    Raises nothing.
+    """
+    try:
+        return NotGiven(
+            fault=Fault.TIMEOUT if _is_timeout(error) else Fault.ERROR,
+            message=message_of(error),
+            kind=kind_of(error),
+            permanent=permanent,
+            details=_details(error, attempt, took_s),
+        )
+    except BaseException as broken:  # noqa: BLE001 as in `judged`
+        return _untold(error, broken, attempt, took_s, permanent=permanent)
+
+
+def _untold(
+    error: BaseException,
+    broken: BaseException,
+    attempt: int,
+    took_s: float | None,
+    *,
+    permanent: bool = False,
+) -> NotGiven:
+    """The failure by an exception that does not let itself be told: its class, and what it raised.
+
+    Nothing of either's own is called.
+    """
+    name, raised_name = (encodable(_CLASS_NAME(type(each))) for each in (error, broken))
     return NotGiven(
-        fault=Fault.TIMEOUT if _is_timeout(error) else Fault.ERROR,
-        message=message_of(error),
-        kind=kind_of(error),
-        permanent=permanent,
-        details=_details(error, attempt, took_s),
+        fault=Fault.ERROR,
+        message=_bounded(f"{name}: it cannot be told, since its own code raised {raised_name}"),
+        kind=name[:_KIND_CHARS],
+        permanent=permanent or isinstance(error, Permanent),
+        details={
+            "type": name,
+            "chain": [],
+            "members": [],
+            "traceback": "",
+            "worker": _worker(),
+            "attempt": attempt or None,
+            "took_s": took_s,
+        },
     )
 
 
@@ -132,7 +181,7 @@ def _judge(error: BaseException, rules: ErrorRules) -> _Judged:
     signal = next((each for each in _causes(error) if isinstance(each, Permanent | Later)), None)
     return _Judged(
         kind,
-        permanent=isinstance(signal, Permanent),
+        permanent=isinstance(signal, Permanent) or isinstance(error, ValueInvalid),
         timeout=_is_timeout(error),
         later=signal if isinstance(signal, Later) else None,
     )
@@ -220,10 +269,14 @@ def _details(error: BaseException, attempt: int, took_s: float | None) -> dict[s
         "chain": [raised(each.error) for each in behind(error)],
         "members": [raised(each) for each in members[:_MEMBERS]],
         "traceback": traceback_of(error),
-        "worker": f"{os.uname().nodename} {os.getpid()} {threading.current_thread().name}"[:200],
+        "worker": _worker(),
         "attempt": attempt or None,
         "took_s": took_s,
     }
+
+
+def _worker() -> str:
+    return f"{os.uname().nodename} {os.getpid()} {threading.current_thread().name}"[:200]
 
 
 def _bounded(text: str) -> str:

@@ -23,6 +23,9 @@ def form_of(value: Any, inner: Callable[[Any], object]) -> Callable[[], object] 
         return lambda: msgspec.to_builtins(value, enc_hook=inner)
     if hasattr(kind, "__pydantic_core_schema__") and callable(getattr(kind, "model_dump", None)):
         return lambda: value.model_dump(mode="json")
+    serializer = getattr(kind, "__pydantic_serializer__", None)  # of pydantic's own dataclasses
+    if serializer is not None and dataclasses.is_dataclass(kind):
+        return lambda: serializer.to_python(value, mode="json")
     if dataclasses.is_dataclass(kind):
         return lambda: {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
     described = getattr(kind, "__attrs_attrs__", None)

@@ -6,15 +6,29 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.errors import NoteRefused
+from milepost.errors import NoteRefused, NotesAbsent
 from milepost.worker.items import WorkItem
 
-__all__ = ["LONGEST_S", "HostWay"]
+__all__ = ["LONGEST_S", "HostWay", "NoWay"]
 
 LONGEST_S: Final = 60.0
 """How long a worker waits to be told that its note is durable."""
 
 _MOST_BYTES: Final = 1 << 16
+
+
+class NoWay(msgspec.Struct, frozen=True):
+    """The NoteWay of an item that its function sent to another process itself: there is none."""
+
+    def note(self, item: WorkItem, note: Any) -> None:  # Any: JSON
+        """Raise NotesAbsent.
+
+        Args:
+            item: The item whose attempt it is.
+            note: Plain JSON.
+        """
+        del note
+        raise NotesAbsent(job_id=item.job_id, key=item.key)
 
 
 class HostWay(msgspec.Struct, frozen=True):
@@ -25,6 +39,9 @@ class HostWay(msgspec.Struct, frozen=True):
 
     address: str
     key: bytes
+
+    def __repr__(self) -> str:
+        return f"HostWay({self.address!r})"  # the key is no matter for logs, in which items stand
 
     def note(self, item: WorkItem, note: Any) -> None:  # Any: JSON
         """Return once the note is durable; see NoteWay.

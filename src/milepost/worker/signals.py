@@ -37,7 +37,14 @@ class Later(Exception):
         note: What the function gets as `item.noted` the next time: JSON, the id of work begun
             outside, say. Without it, the note that there was stays.
         everyone: No other item of the job begins before that time either.
+
+    A subclass need not call this class's `__init__`: the fields have these values then.
     """
+
+    message: str = ""
+    after_s: float = 0.0
+    note: Any | Literal[Nothing.NOTHING] = NOTHING  # Any: JSON
+    everyone: bool = False
 
     def __init__(
         self,

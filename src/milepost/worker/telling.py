@@ -1,7 +1,7 @@
 """An exception in words: one line with all that is behind it, and the places where it was raised.
 
-Nothing here raises, whatever the properties of a stranger's exception do, and all that comes out
-is bounded and can be encoded.
+Texts and notes of a stranger's exception may raise what they like; all that comes out is bounded
+and can be encoded.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def _told_in_group(member: BaseException) -> str:
 def _text(error: BaseException) -> str:
     """The text of the exception on one line."""
     try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 whatever a stranger's __str__ raises
+        text = str.__str__(str(error))
+    except BaseException:  # noqa: BLE001 whatever a stranger's __str__ raises
         return "<exception str() failed>"
     return encodable(" ".join(text[: 4 * _MESSAGE_CHARS].split()))
 
@@ -153,7 +153,7 @@ def _notes(error: BaseException) -> list[str]:
         if not isinstance(notes, list | tuple):
             return []
         return [encodable(" ".join(str(note)[:_PART_CHARS].split())) for note in notes[:_MOST]]
-    except Exception:  # noqa: BLE001 as in `_text`
+    except BaseException:  # noqa: BLE001 as in `_text`
         return []
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from milepost import ItemEvent, NoteRefused, NotesAbsent, StateManager
+from milepost import ItemEvent, JobState, NoteRefused, NotesAbsent, Scope, StateManager
 from milepost.executors import (
     CoroutineExecutor,
     Later,
+    Permanent,
     Stop,
     WorkItem,
     process_pool,
@@ -25,6 +29,7 @@ from milepost.executors import (
 from milepost.executors.notes import Notes
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
+from milepost.worker.notes import HostWay
 
 CONFIG = {"has_reduce": False, "max_dead": 100}
 
@@ -203,3 +208,105 @@ def test_a_restart_begins_no_wait_anew_and_gives_the_note_back(pool: ThreadPoolE
         waited_s = begun.timestamp() - before_us / 1_000_000
         assert 100 <= waited_s < 500
         assert manager.deferred("j") == {}
+
+
+def test_a_requeue_takes_the_note_away_while_the_run_goes_on(pool: ThreadPoolExecutor) -> None:
+    seen: list[object] = []
+    dead, again = threading.Event(), threading.Event()
+
+    def look(state: JobState) -> None:
+        if state.progress.dead:
+            dead.set()
+
+    def work(item: WorkItem) -> object:
+        if item.key == "other":
+            assert dead.wait(30)
+            manager.requeue("j", Scope())
+            assert again.wait(30)
+            return 0
+        seen.append(item.noted)
+        if len(seen) == 1:
+            item.note("a batch that failed")
+            raise Permanent("so it is of no use")
+        again.set()
+        return 1
+
+    with StateManager(MemoryStore()) as manager:
+        manager.create_job(["a", "other"], job_id="j", config=CONFIG)
+        run(manager, "j", work, executor=pool, on_progress=look, look_every_s=0.05)
+        assert seen == [None, None]
+
+
+def test_an_item_can_be_copied_and_sent_on_where_it_takes_no_note(pool: ThreadPoolExecutor) -> None:
+    found: list[str] = []
+
+    def work(item: WorkItem) -> object:
+        sent: WorkItem = pickle.loads(pickle.dumps(item))
+        assert (sent.key, sent.token) == (item.key, item.token)
+        with pytest.raises(NotesAbsent):
+            sent.note("from another process")
+        copy.copy(item).note("from a copy")
+        copy.deepcopy(item).note("from a deep copy")
+        found.append(item.key)
+        return 1
+
+    with StateManager(MemoryStore()) as manager:
+        manager.create_job(["a"], job_id="j", config=CONFIG)
+        outcome = run(manager, "j", work, executor=pool)
+        assert (found, outcome.state.progress.done) == (["a"], 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_is_told_at_once_that_it_cannot_note(pool: ThreadPoolExecutor) -> None:
+    def work(item: WorkItem) -> object:
+        child = os.fork()
+        if child == 0:
+            try:
+                item.note("of a child")
+            except NotesAbsent:
+                os._exit(7)
+            finally:
+                os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    with StateManager(MemoryStore()) as manager:
+        manager.create_job(["a"], job_id="j", config=CONFIG)
+        run(manager, "j", work, executor=pool)
+        assert dict(manager.results("j")) == {"a": 7}
+
+
+def test_an_item_in_a_log_shows_no_key() -> None:
+    way = HostWay("somewhere", b"a secret")
+    assert "secret" not in repr(WorkItem(key="a", way=way))
+    assert "somewhere" in repr(way)
+
+
+@pytest.mark.parametrize("how", ["note", "later"])
+def test_a_note_that_is_no_json_is_not_tried_again(how: str, pool: ThreadPoolExecutor) -> None:
+    calls: list[int] = []
+
+    def work(item: WorkItem) -> None:
+        calls.append(item.attempt)
+        if how == "later":
+            raise Later("submitted", note={1, 2})
+        item.note({1, 2})
+
+    with StateManager(MemoryStore()) as manager:
+        manager.create_job(["a"], job_id="j", config=CONFIG)
+        run(manager, "j", work, executor=pool)
+        (letter,) = manager.dead_letters("j")
+        assert calls == [1]
+        assert letter.failures[-1].permanent
+
+
+@pytest.mark.parametrize("asked", ["errors", "encode"])
+def test_nobody_awaits_what_is_asked_on_workers(asked: str, pool: ThreadPoolExecutor) -> None:
+    async def gives_a_coroutine(given: object) -> None:
+        raise AssertionError(given)
+
+    with StateManager(MemoryStore()) as manager:
+        manager.create_job(["a"], job_id="j", config=CONFIG)
+        with pytest.raises(TypeError, match=f"{asked} gives a coroutine"):
+            run(manager, "j", str, executor=pool, **{asked: gives_a_coroutine})
+        assert manager.get_state("j").progress.pending == 1

@@ -10,13 +10,14 @@ from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from milepost import ArgumentInvalid
 from milepost.executors import NOTHING, Later, Permanent, Verdict, WorkItem
 from milepost.executors.vocabulary import Failing
 from milepost.worker.attempts import Terms, attempt, attempt_awaited
-from milepost.worker.failures import failure_of
+from milepost.worker.failures import failure_of, judged
 from milepost.worker.outcomes import Deferred, Fault, Given, NotGiven, Outcome
 from milepost.worker.rules import error_rules
 
@@ -467,3 +468,89 @@ def test_what_an_attempt_cost_is_told_whether_it_failed_or_not() -> None:
         assert timed.cost == 1.25
     with pytest.raises(ArgumentInvalid):
         WorkItem(key="k").spent(-1)
+
+
+class _TextOfItsOwn(str):
+    __slots__ = ()
+
+    def __getitem__(self, key: object) -> str:
+        raise RuntimeError(key)
+
+
+class _BadText(Exception):
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+class _OddText(Exception):
+    def __str__(self) -> str:
+        return _TextOfItsOwn("odd")
+
+
+class _BadCause(Exception):
+    @property
+    def __cause__(self) -> BaseException | None:  # type: ignore[override]
+        raise RuntimeError("no cause")
+
+
+_REFUSED_NAMES: set[str] = set()  # by a test alone: others look at all classes that there are
+
+
+class _BadName(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name in _REFUSED_NAMES:
+            raise RuntimeError(name)
+        return super().__getattribute__(name)
+
+
+class _Nameless(Exception, metaclass=_BadName):
+    pass
+
+
+class _Refused(Permanent, metaclass=_BadName):
+    pass
+
+
+@pytest.mark.parametrize("kind", [_BadText, _OddText, _BadCause, _Nameless, _Refused], ids=range(5))
+def test_whatever_the_code_of_an_exception_does_it_is_a_failure(kind: type[Exception]) -> None:
+    error = kind("it")
+    _REFUSED_NAMES.update(("__name__", "__qualname__", "__module__"))
+    try:
+        both = judged(error), failure_of(error)
+    finally:
+        _REFUSED_NAMES.clear()
+    for told in both:
+        assert isinstance(told, NotGiven)
+        assert told.kind == type.__dict__["__name__"].__get__(kind)
+        assert told.kind in told.message
+        msgspec.json.encode(told.details)
+        assert told.permanent is (kind is _Refused)
+
+
+def test_groups_in_groups_without_end_are_a_failure() -> None:
+    error: Exception = ValueError("deep")
+    for _ in range(3_000):
+        error = ExceptionGroup("g", [error])
+    told = judged(error)
+    assert isinstance(told, NotGiven)
+    assert told.kind == "ExceptionGroup"
+
+
+class _WithoutInit(Later):
+    def __init__(self) -> None:
+        Exception.__init__(self, "not now")
+
+
+def test_a_later_of_a_class_of_its_own_has_the_fields_of_one() -> None:
+    told = judged(_WithoutInit())
+    assert isinstance(told, Deferred)
+    assert (told.after_s, told.everyone) == (0, False)
+
+
+@pytest.mark.parametrize("after_s", ["5", float("nan"), None, -1.0])
+def test_a_later_whose_time_was_spoiled_is_a_failure(after_s: Any) -> None:
+    later = Later("not now")
+    later.after_s = after_s
+    told = judged(later)
+    assert isinstance(told, NotGiven)
+    assert told.kind == "Later"

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pydantic
+import pydantic.dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +85,12 @@ class Model(pydantic.BaseModel):
     inner: list[Colour] = []
 
 
+@pydantic.dataclasses.dataclass
+class Checked:
+    at: dt.date
+    inner: Any = None
+
+
 class Measured(pydantic.BaseModel):
     x: float
 
@@ -147,6 +154,10 @@ TAKEN = [
     (Struct(1, DATE, [Text("a"), Scalar(2)]), None),
     ((Scalar(1), Scalar(1.5), Scalar(True), Scalar("s")), [1, 1.5, True, "s"]),
     (Attrs(), {"x": 1, "y": [2]}),
+    (
+        Checked(DATE, [Model(at=DATE)]),
+        {"at": "2024-01-02", "inner": [{"at": "2024-01-02", "inner": []}]},
+    ),
 ]
 MORE = {
     10: {
