@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -37,7 +38,11 @@ from milepost import (
 from milepost.bridges import to_scxml, to_transitions
 from milepost.executors import (
     Backoff,
+    Beside,
     CoroutineExecutor,
+    Later,
+    Limit,
+    Permanent,
     RetryPolicy,
     Stop,
     process_pool,
@@ -72,7 +77,9 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "at": lambda m: datetime(2030, 1, 1, tzinfo=UTC),
     "batch_rows": lambda m: 10,
     "before": lambda m: 1,
+    "beside": lambda m: Beside(Path("beside")),
     "busy_timeout_s": lambda m: 1.0,
+    "check": lambda m: False,
     "checkpoint": lambda m: "j",
     "clock": lambda m: FakeClock(),
     "collection": lambda m: "items",
@@ -80,12 +87,16 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "config": lambda m: {"max_attempts": 2},
     "copy": lambda m: "copy.db",
     "create": lambda m: True,
+    "deaths": lambda m: True,
     "dry_run": lambda m: True,
     "durability": lambda m: "process",
     "earlier": lambda m: (),
+    "encode": lambda m: str,
+    "errors": lambda m: {KeyError: "permanent"},
     "event": lambda m: "pause",
     "executor": lambda m: lambda: ThreadPoolExecutor(1),
     "existing": lambda m: "skip",
+    "fetch": lambda m: True,
     "for_": lambda m: None,
     "grace_s": lambda m: 1.0,
     "home": lambda m: ".",
@@ -125,6 +136,8 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "policy": lambda m: None,
     "prefix": lambda m: "",
     "read_only": lambda m: False,
+    "probe_s": lambda m: None,
+    "progress": lambda m: False,
     "reason": lambda m: "because",
     "recovery": lambda m: m.recover_from_checkpoint("j"),
     "reduce_fn": lambda m: lambda results: len(list(results)),
@@ -163,6 +176,8 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("allow_dead", "more"): lambda m: 1,
     ("get_checkpoint", "seq"): lambda m: None,
     ("run_async", "clock"): lambda m: __import__("time").monotonic,
+    ("run_async", "limit"): lambda m: Limit(per_s=1000),
+    ("run", "limit"): lambda m: Limit(per_s=1000),
     ("run", "clock"): lambda m: __import__("time").monotonic,
     ("RetentionPolicy", "completed"): lambda m: None,
     ("RetentionPolicy", "lifecycles"): lambda m: {},
@@ -255,6 +270,16 @@ def _retried(manager: StateManager, given: dict[str, Any]) -> object:
 def _waited(manager: StateManager, given: dict[str, Any]) -> object:
     backoff = Backoff(**given)
     return [backoff.wait_us("j", "a", attempts) for attempts in (1, 2, 50, 5_000)], manager.url
+
+
+def _raising(error: Exception, item: object) -> object:
+    raise error
+
+
+def _run_once(manager: StateManager, map_fn: Callable[..., Any], **given: Any) -> object:
+    """The job is run to its end, however it ends."""
+    pool = partial(ThreadPoolExecutor, 1)
+    return run(manager, "j", map_fn, executor=pool, workers=1, probe_s=None, **given)
 
 
 def _limited(manager: StateManager, given: dict[str, Any]) -> object:
@@ -366,7 +391,8 @@ TARGETS: dict[str, Target] = {
         "RetryPolicy",
         parameters_of(RetryPolicy),
         _retried,
-        {"default": lambda m: Backoff(), "causes": lambda m: {"error": "give up"}},
+        {"default": lambda m: Backoff(), "causes": lambda m: {"error": "give up"},
+         "kinds": lambda m: {"KeyError": "give up"}},
     ),
     "Backoff": Target(
         "Backoff",
@@ -374,6 +400,32 @@ TARGETS: dict[str, Target] = {
         _waited,
         {"base_s": lambda m: 1.0, "factor": lambda m: 2, "max_s": lambda m: 9.0,
          "jitter": lambda m: 0.5},
+    ),
+    "Limit": Target(
+        "Limit",
+        parameters_of(Limit),
+        lambda m, given: _run_once(m, lambda item: item.key, limit=Limit(**given)),
+        {"per_s": lambda m: 1000, "concurrency": lambda m: 2, "adapt": lambda m: True},
+    ),
+    "Beside": Target(
+        "Beside",
+        parameters_of(Beside),
+        lambda m, given: _run_once(m, lambda item: item.key * 2000, beside=Beside(**given)),
+        {"url": lambda m: "beside", "above_bytes": lambda m: 1024,
+         "durability": lambda m: "process"},
+    ),
+    "Later": Target(
+        "Later",
+        ("message", "after_s", "note", "everyone"),
+        lambda m, given: (Later(given.pop("message"), **given), m.url),
+        {"message": lambda m: "not now", "after_s": lambda m: 1.0, "note": lambda m: {"batch": 1},
+         "everyone": lambda m: True},
+    ),
+    "Permanent": Target(
+        "Permanent",
+        ("message",),
+        lambda m, given: _run_once(m, partial(_raising, Permanent(given["message"]))),
+        {"message": lambda m: "never again"},
     ),
     "ItemEvent": Target(
         "ItemEvent",
@@ -444,14 +496,16 @@ TARGETS: dict[str, Target] = {
 
 MADE_BY_US = {
     "AsyncUpkeep", "Catalogue", "Checkpoint", "CheckpointRef", "Clock", "Collected",
-    "Compaction", "DeadLetter", "end_with_parent", "Failure", "Holding", "HomeImport",
-    "InputComparison", "Inputs", "JobImport", "JobSizes", "JobState", "JobSummary", "Kept",
-    "KeySet", "Large", "Ledger", "Ledgers", "Lost", "Move", "Order", "PassedOver",
-    "PayloadCodec", "Problem", "Progress", "QuarantinedResult", "QuarantinedRow",
-    "RecoveryPlan", "Repair", "RepairStep", "ReportLine", "RetentionPlan", "RunOutcome",
-    "SomeKeys", "Soundness", "Standing", "StateDiff", "StateEvent", "StateStore", "Steps",
-    "StoredSizes", "StoreFormat", "Stray", "StuckJob", "Tally", "Tombstone", "Upkeep", "Users",
-    "Vacuumed", "Verdict", "Verification", "WayBack", "Why",
+    "Compaction", "DeadLetter", "Deferred", "end_with_parent", "FailedAttempt", "Failure",
+    "FailureDetails", "FailureGroup", "Holding", "HomeImport", "InputComparison", "Inputs",
+    "JobImport", "JobSizes", "JobState", "JobSummary", "Keeping", "Kept", "KeptBeside",
+    "KeySet", "Large", "Ledger", "Ledgers", "Lost", "Move", "NoteWay", "Nothing", "NOTHING",
+    "Order", "PassedOver", "PayloadCodec", "Problem", "Progress", "QuarantinedResult",
+    "QuarantinedRow", "Raised", "RecordedResult", "RecoveryPlan", "Repair", "RepairStep",
+    "ReportLine", "RetentionPlan", "RunOutcome", "SomeKeys", "Soundness", "Standing",
+    "StateDiff", "StateEvent", "StateStore", "Steps", "Stored", "StoredSizes", "StoreFormat",
+    "Stray", "StuckJob", "Tally", "Tombstone", "Upkeep", "Users", "Vacuumed", "Verdict",
+    "Verification", "WayBack", "Why", "WorkItem",
 }  # fmt: skip
 """Names that are public so that they can be read: nobody passes them anything."""
 

@@ -5,23 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from milepost.roles import NO_ROLES
+from milepost.roles import NO_ROLES, Allowance, Deferral, Note, Redo
 from milepost_codegen.diff.report import Change
 from milepost_codegen.roles_text import flow, role_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milepost.roles import (
-        Allowance,
-        Deferral,
-        EventField,
-        Failure,
-        Note,
-        Recovery,
-        Redo,
-        Roles,
-    )
+    from milepost.roles import EventField, Failure, Recovery, Roles
     from milepost_codegen.diff.names import MachineNames
     from milepost_codegen.findings import Place
     from milepost_codegen.model import Machine

@@ -16,6 +16,7 @@ import pytest
 
 from milepost import AsyncStateManager, ImportFailed, ItemEvent, JobAbsent, StateManager
 from milepost.errors import StoreAbsent
+from milepost.executors import Beside
 from milepost.legacy.prodigy import ItemStatus
 from milepost.testing import FakeClock
 from tests.integration.legacy.old_homes import (
@@ -60,7 +61,13 @@ ASKED: dict[str, Callable[[StateManager], Any]] = {
     "holder": lambda m: [m.holder(JOB)],
     "results": lambda m: next(m.results(JOB)),
     "result": no_result,
+    "deferred": lambda m: [m.deferred(JOB)],
+    "failed_attempts": lambda m: [list(m.failed_attempts(JOB))],
+    "failure_groups": lambda m: m.failure_groups(JOB),
     "failures": lambda m: m.failures(JOB),
+    "keep_beside": lambda m: m.keep_beside(JOB, Beside("beside")),
+    "notes": lambda m: [m.notes(JOB)],
+    "recorded_results": lambda m: next(m.recorded_results(JOB)),
     "verify": lambda m: m.verify(JOB)[0].sound,
     "add_items": lambda m: m.add_items(JOB, ["one more"]),
     "compact": lambda m: m.compact(JOB),
@@ -74,6 +81,7 @@ ASKED: dict[str, Callable[[StateManager], Any]] = {
     "requeue": lambda m: m.requeue(JOB),
     "result_of": lambda m: [m.result_of(JOB, DONE)],
     "sizes": lambda m: m.sizes(JOB),
+    "verify_beside": lambda m: [m.verify_beside(JOB)],
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from milepost import arguments
 from milepost.errors import RoleAbsent
 from milepost.items.ledger import bitmap
 from milepost.state.manager.core import Core
@@ -42,7 +43,9 @@ class Said(Core):
             One pass over the heads, and each body with such a note, decoded once. Nothing where no
                 item has one.
         """
-        named = None if items is None else [named_item(item) for item in items]
+        named = None
+        if items is not None:
+            named = [named_item(item) for item in arguments.iterable("items", items)]
         with self._job_log(job_id) as log:
             state = self._newest(log)
             machines = [ledger.machine for ledger in state.ledgers.values()]
