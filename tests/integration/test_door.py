@@ -116,6 +116,7 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "look_every_s": lambda m: 0.05,
     "manager": lambda m: m,
     "map_fn": lambda m: lambda item: item.key,
+    "more": lambda m: 1,
     "new": lambda m: Path("new.db"),
     "new_job_id": lambda m: "n",
     "old": lambda m: Path("old.db"),
@@ -176,6 +177,7 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("allow_dead", "more"): lambda m: 1,
     ("get_checkpoint", "seq"): lambda m: None,
     ("run_async", "clock"): lambda m: __import__("time").monotonic,
+    ("redo", "items"): lambda m: Scope.all(),
     ("run_async", "limit"): lambda m: Limit(per_s=1000),
     ("run", "limit"): lambda m: Limit(per_s=1000),
     ("run", "clock"): lambda m: __import__("time").monotonic,
@@ -249,7 +251,7 @@ def _planned(make: Callable[..., Scope]) -> Callable[[StateManager, dict[str, An
     return call
 
 
-_MANY = ("states", "keys", "globs", "causes")
+_MANY = ("states", "keys", "globs", "causes", "kinds")
 
 
 def _ended(make: Callable[..., Any]) -> Callable[[StateManager, dict[str, Any]], object]:
@@ -352,6 +354,7 @@ TARGETS: dict[str, Target] = {
                 "states": lambda m: ["dead"],
                 "globs": lambda m: ["*"],
                 "causes": lambda m: ["error"],
+                "kinds": lambda m: ["ValueError"],
                 "phase": lambda m: "map",
                 "first": lambda m: 0,
                 "last": lambda m: 2,
