@@ -111,6 +111,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "state/manager/jobs.py": {"items": PARAMETER, "variables": PARAMETER, "skip": EXISTING},
     "state/manager/records.py": {"items": ORDER, "reason": PARAMETER},
     "state/manager/recoveries.py": dict.fromkeys(("reason", "items", "more"), PARAMETER),
+    "state/manager/said.py": {"items": PARAMETER},
     "state/manager/retention.py": {"reason": PARAMETER},
     "state/reading/events.py": {"job": HISTORY, "items": HISTORY, "reason": HISTORY},
     "state/reading/failures.py": {

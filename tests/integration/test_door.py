@@ -177,7 +177,6 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("allow_dead", "more"): lambda m: 1,
     ("get_checkpoint", "seq"): lambda m: None,
     ("run_async", "clock"): lambda m: __import__("time").monotonic,
-    ("redo", "items"): lambda m: Scope.all(),
     ("run_async", "limit"): lambda m: Limit(per_s=1000),
     ("run", "limit"): lambda m: Limit(per_s=1000),
     ("run", "clock"): lambda m: __import__("time").monotonic,

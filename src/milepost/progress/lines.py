@@ -14,7 +14,7 @@ from milepost.text.escapes import encodable, printable
 if TYPE_CHECKING:
     from milepost.progress.figures import Figures
 
-__all__ = ["LOGGER", "Lines", "log_line", "write_line"]
+__all__ = ["LOGGER", "Lines", "is_terminal", "log_line", "write_line"]
 
 LOGGER: Final = "milepost.progress"
 """The logger that lines go to where somebody listens to it."""
@@ -60,7 +60,18 @@ def log_line(text: str) -> None:
 def write_line(text: str) -> None:
     """The line on stderr, for programs that set no log up; whoever closed it sees none."""
     stream: TextIO | None = sys.stderr
-    if stream is not None and not stream.closed:
+    if stream is not None and not getattr(stream, "closed", False):
         encoding = getattr(stream, "encoding", None) or "ascii"
         stream.write(f"{encodable(printable(text), encoding)}\n")
-        stream.flush()
+        if hasattr(stream, "flush"):
+            stream.flush()
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """True if the stream is one; what stands in for `sys.stderr` may have nothing but `write`."""
+    if stream is None or getattr(stream, "closed", False):
+        return False
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):
+        return False

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from milepost.progress.lines import LOGGER, Lines, log_line, write_line
+from milepost.progress.lines import LOGGER, Lines, is_terminal, log_line, write_line
 from milepost.progress.watching import Display, watched
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _local_now() -> datetime:
 
 def _on_terminal(stream: TextIO | None) -> bool:
     """True if lines can be drawn over there."""
-    if stream is None or stream.closed or not stream.isatty():
+    if not is_terminal(stream):
         return False
     return os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
 
@@ -67,9 +67,9 @@ def _in_notebook() -> bool:
 
 def _seen(stream: TextIO | None) -> bool:
     """True if what is written there may be read by somebody: it is not closed, nor thrown away."""
-    if stream is None or stream.closed:
+    if stream is None or getattr(stream, "closed", False):
         return False
     try:
         return not os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
-    except (OSError, io.UnsupportedOperation):  # of no file: somebody collects it
+    except (AttributeError, OSError, io.UnsupportedOperation):  # of no file: somebody collects it
         return True

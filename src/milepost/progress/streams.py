@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.file_proxy import FileProxy
 
+from milepost.progress.lines import is_terminal
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,7 +39,7 @@ class Redirected:
             return found
         for name in ("stdout", "stderr"):
             stream: TextIO | None = getattr(sys, name)
-            if stream is None or stream.closed or not stream.isatty():
+            if stream is None or not is_terminal(stream):
                 continue
             proxy = cast("TextIO", FileProxy(console, stream))
             found.before[name], found.now[name] = stream, proxy

@@ -230,3 +230,25 @@ def test_times_read_as_times() -> None:
         "1 d 01:01:01",
         "more than 99 d",
     ]
+
+
+class _WriteAlone:
+    """As programs put in the place of stderr, and as `print` takes it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+
+def test_what_stands_in_for_stderr_needs_no_more_than_print_does(
+    manager: StateManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands_in = _WriteAlone()
+    monkeypatch.setattr(sys, "stderr", stands_in)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    go(manager, progress=True)
+    assert manager.get_state("j").phase == "completed"
+    assert "job j: completed" in stands_in.text
