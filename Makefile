@@ -28,6 +28,8 @@ check: lint types contracts drift
 
 ## soak: the random tiers, twenty times as long
 soak: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,pebble]'
+	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/engines
 	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/stateful tests/crash tests/integrity tests/stores tests/integration/legacy -n 2
 
 lint: $(STAMP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from milepost.executors import process_pool
+from milepost.executors import end_with_parent, process_pool
 from milepost.executors.engines import RayEngine
 
 __all__ = ["EVERY", "SOAKED", "Place", "needed", "opened"]
@@ -22,7 +23,7 @@ __all__ = ["EVERY", "SOAKED", "Place", "needed", "opened"]
 EVERY: Final = ("threads", "processes", "loky", "dask", "ray")
 """What `make test` tries."""
 
-SOAKED: Final = ()
+SOAKED: Final = ("pebble",)
 """What `make soak` tries as well."""
 
 
@@ -69,6 +70,13 @@ def _loky() -> Iterator[Place]:
 
 
 @contextmanager
+def _pebble() -> Iterator[Place]:
+    context = multiprocessing.get_context("forkserver")
+    made = partial(needed("pebble").ProcessPool, 2, context=context, initializer=end_with_parent)
+    yield Place("pebble", made)
+
+
+@contextmanager
 def _dask() -> Iterator[Place]:
     """Two workers, on this machine alone, without the pages that others look at."""
     distributed = needed("distributed")
@@ -107,4 +115,5 @@ _PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "loky": _loky,
     "dask": _dask,
     "ray": _ray,
+    "pebble": _pebble,
 }

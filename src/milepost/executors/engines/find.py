@@ -49,6 +49,7 @@ _KNOWN: Final[tuple[_Known, ...]] = (
     (_Place("joblib.externals.loky", "ProcessPoolExecutor"), "loky"),
     (_Place("distributed", "Client"), "dask"),
     (_Place("distributed.cfexecutor", "ClientExecutor"), "dask"),
+    (_Place("pebble", "ProcessPool"), "pebble"),
 )
 """Types of other packages, and the modules here whose `adapt` makes their engines."""
 
@@ -57,6 +58,7 @@ _INSTEAD: Final[tuple[_Known, ...]] = (
     (_Place("distributed.deploy", "Cluster"), "give the Client of it"),
     (_Place("distributed", "Scheduler"), "give the Client of it"),
     (_Place("ray.util.multiprocessing", "Pool"), "give RayEngine(), of milepost.executors.engines"),
+    (_Place("pebble", "ThreadPool"), "give ThreadPoolExecutor, of concurrent.futures"),
     (_Place("asyncio", "AbstractEventLoop"), "give CoroutineExecutor, of milepost.executors"),
 )
 """Types that are no engines, though one may take them for that, and what to give instead."""
