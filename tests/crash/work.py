@@ -31,6 +31,7 @@ from milepost import (
     StateManager,
 )
 from milepost.executors import process_pool, run, wait_until_expired
+from milepost.worker.values import Encoded
 
 WORKERS = 2
 
@@ -126,7 +127,10 @@ class Watched(StateManager):
     def _acknowledge(self, job_id: str, results: list[ItemEvent]) -> None:
         inputs = self.get_state(job_id).inputs
         for ordinal, _, payload in results:
-            self.journal.write("ack", inputs.key(int(ordinal)), json.dumps(payload["result"]))
+            result = payload["result"]
+            if isinstance(result, Encoded):
+                result = json.loads(result.json)
+            self.journal.write("ack", inputs.key(int(ordinal)), json.dumps(result))
 
 
 def map_item(spec: Spec, tell: Callable[[str], None] | None, item: Item) -> str:

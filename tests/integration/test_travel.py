@@ -29,6 +29,9 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "set_variables": {"variables": {"n": True}},
     "fail": {"cause": "timeout", "message": "no answer"},
     "finish_reduce": {"result": {"all": 1}},
+    "allow_dead": {"more": 2},
+    "defer": {"until": 1_800_000_000_000_000},
+    "note": {"note": {"batch": 7}},
 }
 
 choices = st.lists(st.integers(0, 10**6), min_size=3, max_size=25)

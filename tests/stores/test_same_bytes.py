@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from milepost import ItemEvent, StateManager
+from milepost.lifecycles import mapreduce_v2
 from milepost.log.codec import digest_of, unpack
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
@@ -14,7 +15,9 @@ SNAPSHOT = "5ee4e28c8f7514b4ec2d06cdb07d1ae4"
 def test_a_job_with_one_collection_is_stored_as_ever() -> None:
     """The chain of its log and the bytes of its checkpoint: pinned from before roles were asked."""
     clock = FakeClock()
-    manager = StateManager(open_store("memory:"), clock=clock)
+    manager = StateManager(
+        open_store("memory:"), clock=clock, lifecycle=mapreduce_v2.LIFECYCLE
+    )  # of that time
     manager.create_job(
         {"a": 1, "b": [2], "c": {"d": 3}, "e": None},
         job_id="job",

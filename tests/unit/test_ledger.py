@@ -22,10 +22,17 @@ batches = st.lists(
 )
 
 
+def read_by_guards(event: str, ordinals: list[int]) -> list[dict[str, Any]] | None:
+    """What the rows of an event read of its payload, for each of the items."""
+    return [{"permanent": False} for _ in ordinals] if event == "fail" else None
+
+
 def one_by_one(items: list[tuple[str, Any]], event: str, ordinals: list[int]) -> None:
     after = list(items)
     for ordinal in ordinals:
-        step = mapreduce.ITEM.step(*after[ordinal][:1], event, after[ordinal][1], {})
+        step = mapreduce.ITEM.step(
+            *after[ordinal][:1], event, after[ordinal][1], {"permanent": False}
+        )
         after[ordinal] = (step.state, step.context)
     items[:] = after
 
@@ -41,11 +48,11 @@ def test_a_batch_does_what_each_item_would(batches: list[tuple[str, list[int]]],
             one_by_one(items, event, ordinals)
         except TransitionRefused as refused:
             with pytest.raises(MemberRefusedError) as raised:
-                ledger.moves(event, ordinals, None)
+                ledger.moves(event, ordinals, read_by_guards(event, ordinals))
             assert raised.value.refusal.event == refused.event
             assert raised.value.ordinal in ordinals
         else:
-            ledger = ledger.after(ledger.moves(event, ordinals, None))
+            ledger = ledger.after(ledger.moves(event, ordinals, read_by_guards(event, ordinals)))
         assert before.dump() == past
         assert [ledger.member(n) for n in range(COUNT)] == items
         assert sum(ledger.counts()) == COUNT
@@ -83,7 +90,7 @@ def test_a_ledger_grows_by_items_as_they_begin(
     ledger = Ledger.create(mapreduce.ITEM, {"max_attempts": 2}, bitmap(range(COUNT)))
     for event, ordinals in batches:
         with suppress(MemberRefusedError):
-            ledger = ledger.after(ledger.moves(event, ordinals, None))
+            ledger = ledger.after(ledger.moves(event, ordinals, read_by_guards(event, ordinals)))
     past = ledger.dump()
     grown = ledger.grown(bitmap(range(COUNT, COUNT + more)))
     assert ledger.dump() == past

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import tempfile
 import threading
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from milepost.worker.notes import LONGEST_S, HostWay, NoWay
 __all__ = ["Asked", "Notes"]
 
 _MOST_BYTES: Final = 64 << 20
+_JOIN_S: Final = 5.0
 _PAUSE_S: Final = 0.05
 _OVER: Final = "the attempt is over"
 
@@ -150,11 +152,16 @@ class _Server:
         self._listener = Listener(address, authkey=key, backlog=128)
         self.way = HostWay(str(self._listener.address), key)
         self._closed = threading.Event()
-        threading.Thread(target=self._serve, name="milepost-notes", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="milepost-notes", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Hear no more."""
+        """Hear no more. Who waits for a caller does not notice that his socket is closed: call."""
         self._closed.set()
+        if self._folder is not None:
+            with suppress(OSError), socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(str(self._listener.address))
+            self._thread.join(_JOIN_S)
         with suppress(OSError):
             self._listener.close()
         if self._folder is not None:
