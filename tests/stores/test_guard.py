@@ -265,7 +265,7 @@ def test_no_descriptor_is_left_behind_or_handed_on(tmp_path: Path) -> None:
         for number in range(100):
             with StateManager.open(db, read_only=bool(number % 2)) as other:
                 assert other.get_state("j").phase == "map"
-            counts.append(len(handles()))
+            counts.append(sum(str(tmp_path) in path for path in handles()))
         assert counts[2:] == counts[2:3] * 98  # SQLite keeps one of each kind to use it again
         code = "import os; print(*(os.path.realpath(f'/proc/self/fd/{n}') for n in range(3, 99)))"
         told = subprocess.run(
