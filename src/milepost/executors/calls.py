@@ -123,7 +123,7 @@ class Calls:
                 token=f"{TOKENS}{self._run}-{self._count}",
                 timeout_s=self._timeout_s,
             )
-        except RuntimeError as error:  # broken, or shut down by its owner
+        except (RuntimeError, OSError) as error:  # broken just now, or shut down
             future = Future()
             future.set_exception(BrokenExecutor(str(error)))
             self._refused.add(future)
