@@ -31,7 +31,7 @@ def probe(
     """
     try:
         future = engine.submit(answer, *sent, token=f"{token}-probe", timeout_s=within_s)
-    except RuntimeError as broken:  # or shut down by its owner
+    except (RuntimeError, OSError) as broken:  # broken just now, or shut down by its owner
         return broken
     except Exception as raised:
         raise _unsent(raised) from raised

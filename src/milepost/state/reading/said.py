@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
@@ -14,7 +14,7 @@ from milepost.job.state import JobState
 from milepost.log.codec import decode_body
 from milepost.log.facts import ItemsFired
 from milepost.log.payloads import PayloadCodec
-from milepost.log.rows import StoredJob
+from milepost.log.rows import Row, StoredJob
 from milepost.roles import Roles
 from milepost.state.reading.locating import walk
 from milepost.state.reading.meaning import Meaning
@@ -24,11 +24,14 @@ from milepost.text.wording import short_repr
 
 __all__ = ["Deferred", "deferred", "notes"]
 
-_Place: TypeAlias = tuple[int, int, int]
-"""A commit, the place of a fact in it, and that of an item in the fact."""
 
-_Event: TypeAlias = Callable[[Roles], str]
-_Ends: TypeAlias = Callable[[Roles], Collection[str]]
+class _Place(NamedTuple):
+    """Where a note is: its commit, the fact in it, the item in that, and the field's name."""
+
+    seq: int
+    fact: int
+    at: int
+    field: str
 
 
 @short_repr
@@ -60,18 +63,15 @@ def notes(
     members = _marked(state, lambda roles: roles.note.marks if roles.note else None)
     if wanted is not None:
         members &= wanted
-    found = _last(rows, job, state, url, members, _noted_by, _forgotten_by)
     by_seq: dict[int, list[tuple[int, _Place]]] = {}
-    for ordinal, place in found.items():
-        by_seq.setdefault(place[0], []).append((ordinal, place))
+    for ordinal, place in _noted(rows, job, state, url, members).items():
+        by_seq.setdefault(place.seq, []).append((ordinal, place))
     told: dict[int, Any] = {}
     for seq, places in by_seq.items():
         (row,) = rows.rows(job.number, seq - 1, seq, bodies=True)
         body = decode_body(row, url=url, job_id=job.job_id, payloads=payloads) or []
-        for ordinal, (_, index, at) in places:
-            note = state.roles_of(ordinal).note
-            assert note is not None, "only such items were looked for"
-            told[ordinal] = body[index][at][note.note]
+        for ordinal, place in places:
+            told[ordinal] = body[place.fact][place.at][place.field]
     return {ordinal: told[ordinal] for ordinal in sorted(told)}
 
 
@@ -84,32 +84,18 @@ def deferred(rows: Rows, job: StoredJob, state: JobState, url: str) -> dict[int,
     found: dict[int, Deferred] = {}
     if not members:
         return found
-    meaning = Meaning(state)
-    for told in walk(rows, job, state, url):
-        for fact in told.facts:
-            if not isinstance(fact, ItemsFired):
-                continue
-            roles = meaning.of_items(fact, told.version)
-            defer = roles.defer
-            if defer is not None and fact.event == defer.event:
-                for ordinal, readable, _ in payloads_of(fact, None):
-                    if ordinal in members:
-                        everyone = bool(readable.get(defer.everyone, False))
-                        until = instant(readable[defer.until])
-                        since = instant(told.row.at_us)
-                        found[ordinal] = Deferred(until, everyone, since)
-            elif fact.event == roles.begin:
-                for ordinal in fact.ordinals:
-                    found.pop(ordinal, None)
+    for row, _, fact, roles in _facts(rows, job, state, url):
+        defer = roles.defer
+        if defer is not None and fact.event == defer.event:
+            for ordinal, readable, _ in payloads_of(fact, None):
+                if ordinal in members:
+                    everyone = bool(readable.get(defer.everyone, False))
+                    until = instant(readable[defer.until])
+                    found[ordinal] = Deferred(until, everyone, instant(row.at_us))
+        elif fact.event == roles.begin:
+            for ordinal in fact.ordinals:
+                found.pop(ordinal, None)
     return {ordinal: found[ordinal] for ordinal in sorted(found)}
-
-
-def _noted_by(roles: Roles) -> str:
-    return roles.note.event if roles.note else ""
-
-
-def _forgotten_by(roles: Roles) -> Collection[str]:
-    return {roles.requeue, roles.redo.event if roles.redo else ""}
 
 
 def _marked(state: JobState, marks: Callable[[Roles], str | None]) -> BitMap:
@@ -127,30 +113,28 @@ def _marked(state: JobState, marks: Callable[[Roles], str | None]) -> BitMap:
     return found
 
 
-def _last(
-    rows: Rows,
-    job: StoredJob,
-    state: JobState,
-    url: str,
-    members: BitMap,
-    event_of: _Event,
-    ends_of: _Ends,
+def _noted(
+    rows: Rows, job: StoredJob, state: JobState, url: str, members: BitMap
 ) -> dict[int, _Place]:
-    """Where the newest of those events is told of each of `members`, and nothing that ends it."""
+    """Where the newest note of each of `members` is, since it was last begun anew."""
     found: dict[int, _Place] = {}
-    if not members:
-        return found
+    for row, index, fact, roles in _facts(rows, job, state, url) if members else ():
+        if roles.note is not None and fact.event == roles.note.event:
+            for at, ordinal in enumerate(fact.ordinals):
+                if ordinal in members:
+                    found[ordinal] = _Place(row.seq, index, at, roles.note.note)
+        elif fact.event in (roles.requeue, roles.redo.event if roles.redo else ""):
+            for ordinal in fact.ordinals:
+                found.pop(ordinal, None)
+    return found
+
+
+def _facts(
+    rows: Rows, job: StoredJob, state: JobState, url: str
+) -> Iterator[tuple[Row, int, ItemsFired, Roles]]:
+    """The events of items: row, place in it, fact, and the roles of the version that wrote it."""
     meaning = Meaning(state)
     for told in walk(rows, job, state, url):
         for index, fact in enumerate(told.facts):
-            if not isinstance(fact, ItemsFired):
-                continue
-            roles = meaning.of_items(fact, told.version)
-            if fact.event == event_of(roles):
-                for at, ordinal in enumerate(fact.ordinals):
-                    if ordinal in members:
-                        found[ordinal] = told.row.seq, index, at
-            elif fact.event in ends_of(roles):
-                for ordinal in fact.ordinals:
-                    found.pop(ordinal, None)
-    return found
+            if isinstance(fact, ItemsFired):
+                yield told.row, index, fact, meaning.of_items(fact, told.version)
