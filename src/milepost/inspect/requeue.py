@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from milepost.inspect.page import Cell, Fields, Note, Page
-from milepost.inspect.plan import PlanPart, named, plan_part
+from milepost.inspect.page import Page
+from milepost.inspect.plan import PlanPart, plan_part
+from milepost.inspect.sent_back import sent_back_page
 from milepost.inspect.states import StateName, phase_of
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
@@ -60,22 +61,10 @@ def requeue(
 
 def requeue_page(view: RequeueView) -> Page:
     """Which dead letters go back, and what became of it."""
-    count = view.requeued.count
-    entries: list[tuple[str, Cell]] = [
-        ("job", view.job),
-        ("scope", view.scope),
-        ("phase", view.phase),
-        ("requeue", f"{count} ({named(view.requeued)})" if count else "none"),
-        ("stay dead", str(view.left)),
-    ]
-    if view.applied:
-        outcome = f"applied: they wait for an attempt, with all attempts, at seq {view.seq}"
-        if not view.phase.meaning.worked:
-            outcome += "; recover, or a run, takes the job up again"
-    elif not count:
-        outcome = "nothing to change"
-    elif not view.accepted:
-        outcome = f"a job in {view.phase} takes no item back: recover, or begin a phase again"
-    else:
-        outcome = "nothing was changed: --apply does it"
-    return (Fields(entries=tuple(entries)), Note(outcome))
+    return sent_back_page(
+        view,
+        view.requeued,
+        command="requeue",
+        stay="stay dead",
+        refused="recover, or begin a phase again",
+    )
