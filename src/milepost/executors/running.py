@@ -157,7 +157,7 @@ class Running:
     def _wait(self, longest_s: float) -> list[Ended]:
         """The calls that have ended by then, and what they tell whatever becomes of them."""
         ended = [
-            self._timed(one) if isinstance(one.outcome, Deferred) else one
+            self._timed(one, one.outcome) if isinstance(one.outcome, Deferred) else one
             for one in self.calls.wait(longest_s)
         ]
         self.noting.record()
@@ -175,11 +175,9 @@ class Running:
                 self.window.learn(one.took_s)
         return ended
 
-    def _timed(self, ended: Ended) -> Ended:
-        """`ended`, with a time to wait for where it is to wait and has said none."""
-        if not isinstance(ended.outcome, Deferred):
-            return ended
-        state, later = self.state, ended.outcome
+    def _timed(self, ended: Ended, later: Deferred) -> Ended:
+        """`ended`, with a time to wait for if it has said none."""
+        state = self.state
         key = state.inputs.key(ended.ordinal)
         wait_us = self.deferrals.wait_us(state.id, key, ended.ordinal, later.after_s)
         return ended._replace(outcome=replace(later, after_s=wait_us / 1_000_000))

@@ -193,8 +193,7 @@ class PhaseWords:
 
     `call` is the function for it; a phase that `passes` needs none. What the function gives goes
     into the ending event as `output` says, into `field` where that is one; `typed` says that this
-    is not any JSON. It reads the results
-    of items if `reads_results`, otherwise the job's state.
+    is not any JSON. It reads the results of items if `reads_results`, otherwise the job's state.
     """
 
     state: str

@@ -102,14 +102,9 @@ def _marked(state: JobState, marks: Callable[[Roles], str | None]) -> BitMap:
     """The items whose variable says that there is something; all where no variable says it."""
     found = bitmap()
     for ledger in state.ledgers.values():
-        machine = ledger.machine
-        variable = marks(machine.roles)
-        if variable is None:
-            continue
-        place = machine.owned.index(variable) if variable else None
-        for (_, values), members in ledger.cells.items():
-            if place is None or values[place]:
-                found |= members
+        variable = marks(ledger.machine.roles)
+        if variable is not None:
+            found |= ledger.marked(variable) if variable else ledger.universe
     return found
 
 
