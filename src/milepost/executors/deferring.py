@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from typing import Final
 
 from pyroaring import BitMap
 
 from milepost.clock import microseconds
+from milepost.executors.due import DueTimes
 from milepost.executors.retries import Backoff, Now
 from milepost.items.ledger import bitmap
 from milepost.state.reading.said import Deferred
@@ -28,21 +28,18 @@ class Deferrals:
     def __init__(self) -> None:
         self.count = 0
         self._waiting = bitmap()
-        self._until_us: dict[int, int] = {}
-        self._queue: list[tuple[int, int]] = []  # also of items that wait no more
+        self._times = DueTimes()
         self._unsaid: dict[int, int] = {}
 
     @property
     def next_due_us(self) -> int | None:
         """When the next of them is due, by the steady time; None if none waits."""
-        while self._queue and self._until_us.get(self._queue[0][1]) != self._queue[0][0]:
-            heapq.heappop(self._queue)
-        return self._queue[0][0] if self._queue else None
+        return self._times.next_us
 
     @property
     def waiting_count(self) -> int:
         """How many items wait so."""
-        return len(self._until_us)
+        return len(self._times)
 
     def wait_us(self, job_id: str, key: str, ordinal: int, after_s: float) -> int:
         """How long an item waits that was put off for `after_s` seconds, 0 if that was not said."""
@@ -57,8 +54,7 @@ class Deferrals:
     def put_off(self, ordinal: int, until_us: int) -> None:
         """Take note that the item waits until then, by the steady time."""
         self._waiting.add(ordinal)
-        self._until_us[ordinal] = until_us
-        heapq.heappush(self._queue, (until_us, ordinal))
+        self._times.put(ordinal, until_us)
 
     def resume(self, ordinal: int, stored: Deferred, now: Now) -> int:
         """Until when an item waits, by the steady time, that was put off before this run began.
@@ -74,9 +70,7 @@ class Deferrals:
 
     def waiting(self, now_us: int) -> BitMap:
         """The items that are not due yet."""
-        while (due_us := self.next_due_us) is not None and due_us <= now_us:
-            _, ordinal = heapq.heappop(self._queue)
-            del self._until_us[ordinal]
+        for ordinal in self._times.take(now_us):
             self._waiting.discard(ordinal)
         return self._waiting
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -12,6 +11,7 @@ from pyroaring import BitMap
 
 from milepost import arguments
 from milepost.clock import microseconds
+from milepost.executors.due import DueTimes
 from milepost.executors.vocabulary import Vocabulary
 from milepost.items.ledger import bitmap
 from milepost.job.state import JobState
@@ -169,20 +169,17 @@ class Waiting:
         self._known = bitmap()
         self._due = bitmap()
         self._hopeless = bitmap()
-        self._until: dict[int, int] = {}
-        self._queue: list[tuple[int, int]] = []  # also of items that wait no more
+        self._times = DueTimes()
 
     @property
     def count(self) -> int:
         """How many items wait for a time."""
-        return len(self._until)
+        return len(self._times)
 
     @property
     def next_due_us(self) -> int | None:
         """When the next of those that wait is due, by the steady time; None if none waits."""
-        while self._queue and self._until.get(self._queue[0][1]) != self._queue[0][0]:
-            heapq.heappop(self._queue)
-        return self._queue[0][0] if self._queue else None
+        return self._times.next_us
 
     def failed(
         self,
@@ -206,8 +203,7 @@ class Waiting:
             wait_us = rule.wait_us(state.id, state.inputs.key(ordinal), attempts)
             if at_us is not None:
                 wait_us = min(max(at_us + wait_us - now.wall_us, 0), wait_us)
-            self._until[ordinal] = now.steady_us + wait_us
-            heapq.heappush(self._queue, (now.steady_us + wait_us, ordinal))
+            self._times.put(ordinal, now.steady_us + wait_us)
         elif rule == "give up":
             self._hopeless.add(ordinal)
         else:
@@ -220,9 +216,7 @@ class Waiting:
         unknown = retriable - self._known
         if unknown:
             self._learn(state, unknown, now)
-        while (due_us := self.next_due_us) is not None and due_us <= now.steady_us:
-            _, ordinal = heapq.heappop(self._queue)
-            del self._until[ordinal]
+        for ordinal in self._times.take(now.steady_us):
             self._due.add(ordinal)
         return Decided(self._due & retriable, self._hopeless & retriable)
 
@@ -244,7 +238,7 @@ class Waiting:
         self._due -= gone
         self._hopeless -= gone
         for ordinal in gone:
-            self._until.pop(ordinal, None)
+            self._times.drop(ordinal)
 
 
 def longest_wait_s(look_every_s: float, next_due_us: int | None, now_us: int) -> float:
