@@ -176,7 +176,7 @@ def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
         return f"milepost dead {job} tells of the {dead} items that have no result" if dead else ""
     if not _resumes(state):
         return "it has ended for good: fork it from before, or create another job"
-    if dead and _takes_back(state):
+    if any(bool(found) for _, found in state.takers_of("requeue")):
         requeue = f"milepost requeue {job} --apply"
         allowed = dead_allowed(state)
         if state.roles.allow_dead is not None and allowed is not None and dead > allowed:
@@ -217,12 +217,3 @@ def _has_ended_well(state: JobState) -> bool:
 def _resumes(state: JobState) -> str:
     """The event that takes the job up again from where it rests, `""` for none."""
     return state.roles.resume.get(state.phase, "")
-
-
-def _takes_back(state: JobState) -> bool:
-    """True if dead letters have a way back, as the job stands."""
-    return any(
-        ledger.machine.roles.requeue in state.accepted_of(name)
-        for name, ledger in state.ledgers.items()
-        if ledger.machine.roles.requeue
-    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from pyroaring import BitMap
 
 from milepost.job.state import JobState
 from milepost.roles import Outcome
@@ -32,7 +34,7 @@ def next_steps(state: JobState, dead_allowed: int | None) -> Iterator[NextStep]:
     too_many = dead_allowed is not None and dead > dead_allowed
     if dead:
         yield NextStep(command=f"milepost dead {job} --details", does="what they died of, where")
-    if dead and _takes_back(state):
+    if dead and _any(state.takers_of("requeue")):
         then = "; a run then takes the job up again" if resumes else ""
         does = f"gives them all their attempts again{then}"
         yield NextStep(command=f"milepost requeue {job} --apply", does=does)
@@ -41,7 +43,7 @@ def next_steps(state: JobState, dead_allowed: int | None) -> Iterator[NextStep]:
         then = "; a run then takes the job up again" if resumes else ""
         does = f"lets it complete with {more} more dead than before{then}"
         yield NextStep(command=f"milepost allow-dead {job} {more} --apply", does=does)
-    if failed and _redoes(state):
+    if failed and _any(state.takers_of("redo")):
         does = "shows what is done; with --item KEY --apply, what has a wrong result is done again"
         yield NextStep(command=f"milepost redo {job}", does=does)
     if resumes and not too_many:
@@ -54,15 +56,6 @@ def _allows_more(state: JobState) -> bool:
     return role is not None and role.event in state.machine.allowed(state.phase)
 
 
-def _redoes(state: JobState) -> bool:
-    """True if some of its items are done and can be done again, as the job stands."""
-    return any(bool(found) for _, found in state.takers_of("redo"))
-
-
-def _takes_back(state: JobState) -> bool:
-    """True if dead letters have a way back, as the job stands."""
-    return any(
-        ledger.machine.roles.requeue in state.accepted_of(name)
-        for name, ledger in state.ledgers.items()
-        if ledger.machine.roles.requeue and ledger.members(*ledger.machine.roles.dead)
-    )
+def _any(takers: Iterable[tuple[str, BitMap]]) -> bool:
+    """True if some item would take an event, of what JobState.takers_of gives."""
+    return any(bool(found) for _, found in takers)
