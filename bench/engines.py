@@ -21,6 +21,7 @@ from distributed import Client, LocalCluster
 from engine_calls import longer, megabyte, nap, napped_s, trivial, troubled
 from milepost import StateManager
 from milepost.executors import Beside, process_pool, run
+from milepost.executors.engines import RayEngine
 from pairing import Figure, Settings, at_least, at_most, in_turn, ratios
 
 WORKERS: Final = 2
@@ -94,8 +95,7 @@ def dask(threads: int = 1) -> Iterator[Engine]:
         def gather(function: Function, keys: Sequence[str]) -> Sequence[object]:
             return client.gather(client.map(function, keys, pure=False))
 
-        executor = Telling(client.get_executor(pure=False, retries=0), WORKERS * threads)
-        yield Engine("Dask", "map and gather", executor, gather, 1_000, 1.5, 1.3)
+        yield Engine("Dask", "map and gather", client, gather, 1_000, 1.5, 1.3)
 
 
 @contextmanager
@@ -113,34 +113,9 @@ def of_ray() -> Iterator[Engine]:
             remote = ray.remote(function)
             return ray.get([remote.remote(key) for key in keys])
 
-        yield Engine("Ray", "remote and get", Telling(RayTasks(), WORKERS), gather, 2_000, 1.5, 1.3)
+        yield Engine("Ray", "remote and get", RayEngine(), gather, 2_000, 1.5, 1.3)
     finally:
         ray.shutdown()
-
-
-class Telling(Executor):
-    """An executor that says how many calls it runs at once."""
-
-    def __init__(self, inner: Executor, slots: int) -> None:
-        self._inner = inner
-        self._slots = slots
-
-    def slots(self) -> int:
-        return self._slots
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return self._inner.submit(fn, *args, **kwargs)
-
-
-class RayTasks(Executor):
-    """Tasks of Ray, which tries none again by itself."""
-
-    def __init__(self) -> None:
-        call = ray.remote(lambda function, args, named: function(*args, **named))
-        self._call = call.options(max_retries=0)
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return self._call.remote(fn, args, kwargs).future()
 
 
 def _mapped(executor: Executor) -> Callable[[Function, Sequence[str]], Sequence[object]]:
