@@ -251,7 +251,8 @@ def test_the_program_of_the_readme_goes_on_at_once_when_it_was_killed(tmp_path: 
     ]
     wanted = "len(item.value.split())"
     assert wanted in program
-    stuck = f"(print('in a call', flush=True), sys.stdin.read(), {wanted})[-1]"
+    told = r"sys.stdout.write('in a call\n'), sys.stdout.flush()"  # whole, of several threads
+    stuck = f"({told}, sys.stdin.read(), {wanted})[-1]"
     held = f"import sys\n{program.replace(wanted, stuck)}"
     child = subprocess.Popen(
         [sys.executable, "-c", held], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
