@@ -179,13 +179,15 @@ class Ledger:
                 continue
             hit = asked if asked <= members else members & asked
             found += len(hit)
-            if payloads is not None and self.machine.uses_payload(cell[0], event):
+            if payloads is None or not self.machine.uses_payload(cell[0], event):
+                moves.append(self._move(cell, event, hit, {}))
+            elif len(payloads) == 1:
+                moves.append(self._move(cell, event, hit, payloads[0]))
+            else:
                 of = dict(zip(ordinals, payloads, strict=True))
                 moves.extend(
                     self._move(cell, event, alike, of[alike[0]]) for alike in _alike(hit, of)
                 )
-            else:
-                moves.append(self._move(cell, event, hit, {}))
         if found != len(asked):
             raise KeyError((asked - self.universe).min())
         return moves
