@@ -20,6 +20,7 @@ from samples import results
 EACH: Final = {"alone": 40, "awaited": THREADS * OF_A_THREAD, "stepped": 9_000, "planned": 20}
 TURNS: Final = 400
 ITEMS: Final = 10_000
+READ: Final = {"permanent": False}  # what rows read of payloads
 LIFE: Final = ("start", "fail", "retry", "start", "fail", "give_up", "requeue", "start", "release")
 
 
@@ -29,7 +30,7 @@ def step_each(_manager: StateManager, _first: int, values: Sequence[object]) -> 
     state, context = machine.initial, machine.context()
     for _ in range(len(values) // len(LIFE)):
         for event in LIFE:
-            state, context, _, _ = machine.step(state, event, context, {})
+            state, context, _, _ = machine.step(state, event, context, READ)
 
 
 def plan_each(manager: StateManager, _first: int, values: Sequence[object]) -> None:
