@@ -1,0 +1,1 @@
+"""Whether conditions can hold, decided without a solver and with bounded work."""

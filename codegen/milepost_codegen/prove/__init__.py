@@ -1,0 +1,1 @@
+"""Whether a lifecycle keeps what it promises: obligations, proofs, and runs that break them."""
