@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from milepost_codegen.expressions import Expression
     from milepost_codegen.findings import Place
     from milepost_codegen.model import Lifecycle
-    from milepost_codegen.prove.system import Run, System
+    from milepost_codegen.prove.system import Run, System, Values
 
-__all__ = ["Kind", "Lemma", "Method", "Obligation", "Report", "Result", "Verdict"]
+__all__ = ["Asked", "Kind", "Lemma", "Method", "Obligation", "Report", "Result", "Verdict"]
 
 Verdict: TypeAlias = Literal["proved", "refuted", "undetermined"]
 
@@ -68,12 +68,22 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An event that is asked for where a run ends, with the fields of its payload that are read."""
+
+    event: str
+    payload: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What was found of one obligation.
 
     `run` is the shortest run that refutes it; of a row that is proved to be taken, the run that
-    takes it. Of a refuted cycle, `cycle` is the index of the step at which it begins. `shortest`
-    is False where a shorter run was not excluded. `system` is what the run is of.
+    takes it. Of a refuted cycle, `cycle` is the index of the step at which it begins. `asked` is
+    the event that shows the fault where the run ends: of an overlap the one that two rows take, of
+    a gap the one that no row takes, of members the owner's that a member refuses. `shortest` is
+    False where a shorter run was not excluded. `system` is what the run is of.
     `lemmas` are those that the proof needs. `because` says in a sentence what the run shows, why
     nothing was decided, or is `""`. `root` is the key of the refuted obligation without which
     this one would not be, or `""`.
@@ -85,6 +95,7 @@ class Result:
     because: str = ""
     run: Run | None = None
     cycle: int | None = None
+    asked: Asked | None = None
     shortest: bool = True
     system: System | None = None
     lemmas: tuple[Lemma, ...] = ()
@@ -107,4 +118,5 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of all."""
-        return min((one.verdict for one in self.results), key=RANK.__getitem__, default="proved")
+        verdicts: set[Verdict] = {one.verdict for one in self.results}
+        return min(verdicts or {"proved"}, key=RANK.__getitem__)
