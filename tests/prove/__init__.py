@@ -1,0 +1,1 @@
+"""What the prover says, against what every run of small definitions shows."""
