@@ -79,6 +79,10 @@ class Solver:
         number = int(found.as_long())
         return number if kind == INT else kind.members[number]
 
+    def true(self, term: Term) -> bool:
+        """True if `term` is, in the last model; what it leaves open is not."""
+        return bool(self.encoder.z3.is_true(self._model.eval(term)))
+
     def values(self, wanted: Mapping[str, tuple[Type, Term]]) -> Values:
         """The values of `wanted` in the last model, whatever z3 happened to choose."""
         return {name: self.value(kind, term) for name, (kind, term) in wanted.items()}

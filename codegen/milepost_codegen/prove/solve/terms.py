@@ -94,11 +94,9 @@ class View:
             self.cache[id(tree)] = known
         return known[1]
 
-    def after(self, sets: Iterable[Assignment]) -> View:
+    def after(self, sets: Iterable[Assignment], tag: str = "'") -> View:
         """The view of what there is after `sets` were computed from this one."""
-        return View(
-            self.encoder, self.tag, {one.name: self.term(one.value) for one in sets}, base=self
-        )
+        return View(self.encoder, tag, {one.name: self.term(one.value) for one in sets}, base=self)
 
     def fields(self, inputs: Iterable[Input]) -> dict[str, tuple[Type, Term]]:
         """The terms of `inputs` by name, with their types."""
