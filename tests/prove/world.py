@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from milepost_codegen.expressions import Type
-from milepost_codegen.expressions.tree import Read, walk
+from milepost_codegen.expressions.tree import Number, Read, walk
 from milepost_codegen.model import Collection, Lifecycle, Machine, Transition
 from tests.prove.formulas import Function, Value, function_of
 
-__all__ = ["Member", "Node", "Offer", "Ranges", "Step", "World"]
+__all__ = ["Member", "Node", "Offer", "Ranges", "Step", "World", "numbers_near"]
 
 Member = tuple[str, tuple[Value, ...]]  # its state and the values of its entries
 
@@ -315,3 +315,27 @@ class World:
 def _grows(collection: Collection) -> tuple[str, ...]:
     found: tuple[str, ...] = getattr(collection, "grows", ())
     return found
+
+
+def numbers_near(lifecycle: Lifecycle, *, least: int = -2, most: int = 4) -> tuple[int, ...]:
+    """The ints from `least` to `most`, and those beside every number that the lifecycle names."""
+    trees = [
+        tree
+        for machine in lifecycle.machines
+        for tree in (
+            *(one.guard for one in machine.transitions),
+            *(part.value for one in machine.transitions for part in one.assignments),
+            *(one.holds for one in machine.invariants),
+            *(one.where for one in machine.variables),
+        )
+        if tree is not None
+    ]
+    named = {node.value for tree in trees for node in walk(tree) if isinstance(node, Number)}
+    named |= {
+        one.initial
+        for machine in lifecycle.machines
+        for one in machine.variables
+        if one.type.name == "int" and isinstance(one.initial, int)
+    }
+    beside = {number + delta for number in named for delta in (-1, 0, 1, 3)}
+    return tuple(sorted(beside | set(range(least, most + 1)), key=lambda one: (abs(one), one)))
