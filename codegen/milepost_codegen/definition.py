@@ -180,10 +180,14 @@ class InvariantFile(_Part):
 
 
 class CollectionFile(_Part):
-    """Members that a machine owns, and which of their events it accepts in which state."""
+    """Members that a machine owns, which of their events it accepts, and when there can be more.
+
+    `grows` may be empty: all members are there from the start.
+    """
 
     machine: str
     accepts: dict[str, Names] = {}
+    grows: Annotated[list[str], BeforeValidator(_one_or_many)] | None = None
     doc: str = ""
 
 

@@ -171,6 +171,10 @@ A machine cannot own members that are, or that own, machines of its own kind.
 Members take the event as part of their owner's step: they must have a row for it in that state,
 and it must not need a payload, because nobody is there to give one.
 """,
+    "E415": """\
+`grows` lists the states of the owner in which members may be added, each once, alone or by a group
+that holds it. A final state cannot be among them: nothing is added to what has ended.
+""",
     "E501": """\
 No row takes the event and no state ignores it, so that it would always be refused.
 """,

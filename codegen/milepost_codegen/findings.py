@@ -56,6 +56,7 @@ CODES: Final[Mapping[str, str]] = {
     "E412": "group without a meaning",
     "E413": "machine that owns itself",
     "E414": "member event that cannot be taken",
+    "E415": "state that cannot grow",
     "E501": "unused event",
     "E502": "unused context variable",
     "E503": "unused guard",

@@ -136,12 +136,17 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """Members that a machine owns; `accepts` maps owner states to members' events."""
+    """Members that a machine owns; `accepts` maps owner states to members' events.
+
+    `grows` are the states of the owner in which members may be added, whether the definition says
+    so or it was inferred.
+    """
 
     name: str
     machine: str
     states: tuple[str, ...]
     accepts: tuple[tuple[str, tuple[str, ...]], ...]
+    grows: tuple[str, ...]
     place: Place
 
     @property

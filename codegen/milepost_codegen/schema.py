@@ -31,7 +31,7 @@ _REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "TargetFile": ("history", "default"),
     "IgnoredFile": ("in", "on"),
     "InvariantFile": ("in",),
-    "CollectionFile": ("machine", "accepts"),
+    "CollectionFile": ("machine", "accepts", "grows"),
     "ProgressFile": ("except",),
     "FailureFile": ("event", "cause", "message", "kind", "details", "permanent"),
     "DeferralFile": ("event", "until", "everyone", "message", "marks"),
@@ -129,6 +129,7 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "CollectionFile": {
         "machine": "The machine that each member runs by.",
         "accepts": "The events of members that are legal, by state or group of the owner.",
+        "grows": "The states or groups of the owner in which there can be more members.",
         "doc": "What the members are.",
     },
     "ProgressFile": {

@@ -185,12 +185,15 @@ class Transition:
 class Collection:
     """The members that a machine owns: which machine they run by, and what the owner accepts.
 
-    `accepts` maps a state of the owner to the members' events that are legal in it.
+    `accepts` maps a state of the owner to the members' events that are legal in it. `grows` are
+    the owner's states in which members may be added, in definition order. Tables that were
+    generated before they said so have None: it follows from what the owner accepts.
     """
 
     name: str
     machine: str
     accepts: Mapping[str, tuple[str, ...]]
+    grows: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True, init=False, repr=False, match_args=False)

@@ -172,6 +172,7 @@ DEFINED = read_definition()
 JOB = Table("job", DEFINED)
 ITEM = Table("item", DEFINED)
 ACCEPTS: dict[str, list[str]] = JOB.spec["collections"]["items"]["accepts"]
+GROWS: list[str] = JOB.spec["collections"]["items"]["grows"]
 
 
 def seen(context: dict[str, Any]) -> tuple[Any, ...]:
@@ -262,9 +263,8 @@ class ReferenceJob:
         self.__dict__.update(after.__dict__)
 
     def takes_items(self) -> bool:
-        """True where the job begins, and where it accepts all that a new item could take."""
-        first = {row["on"] for row in ITEM.rows if row["from"] == ITEM.initial}
-        return self.state == JOB.initial or first <= set(ACCEPTS.get(self.state, []))
+        """True in the states that the definition lists."""
+        return self.state in GROWS
 
     def add(self, count: int) -> None:
         """More items, as all are at the beginning; or Refused."""

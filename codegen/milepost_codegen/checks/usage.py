@@ -119,6 +119,7 @@ def _check_groups(
         used.update(members)
     for collection in written.collections.values():
         used.update(collection.accepts)
+        used.update(collection.grows or ())
     if written.roles:
         for key in (*MEMBER_STATES, "paused"):
             used.update(getattr(written.roles, key) or ())

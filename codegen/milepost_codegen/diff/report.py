@@ -46,6 +46,7 @@ Part: TypeAlias = Literal[
     "guard",
     "collection",
     "accepts",
+    "grows",
     "transition",
     "ignored",
     "invariant",

@@ -191,6 +191,7 @@ def collection_changes(
             )
         else:
             yield from _accepts(new.name, was, collection, names)
+            yield from _grows(new.name, was, collection, names[new.name])
     for collection in before.values():
         yield _collection(new.name, "removed", collection)
 
@@ -246,6 +247,24 @@ def _accepts(
                     old=old.place,
                     new=new.place,
                 )
+
+
+def _grows(machine: str, old: Collection, new: Collection, names: MachineNames) -> Iterator[Change]:
+    """When members may be added: it binds what is still to come, and nothing that is recorded."""
+    before = {names.states[state] for state in old.grows if state in names.states}
+    more = [state for state in new.grows if state not in before]
+    less = [state for state in before if state not in new.grows]
+    if more or less:
+        yield Change(
+            part="grows",
+            kind="changed" if more and less else "widened" if more else "narrowed",
+            machine=machine,
+            name=new.name,
+            text=" ".join((*(f"+{one}" for one in more), *(f"-{one}" for one in sorted(less))))
+            + (" (members that are there already stay)" if less else ""),
+            old=old.place,
+            new=new.place,
+        )
 
 
 def invariant_changes(old: Machine, new: Machine, names: MachineNames) -> Iterator[Change]:

@@ -58,5 +58,8 @@ def shown_guard(one: Transition) -> str:
 
 def _collection(collection: Collection) -> tables.Collection:
     return tables.Collection(
-        name=collection.name, machine=collection.machine, accepts=dict(collection.accepts)
+        name=collection.name,
+        machine=collection.machine,
+        accepts=dict(collection.accepts),
+        grows=collection.grows,
     )

@@ -348,6 +348,7 @@ def _collection(collection: Collection) -> Code:
         name=literal(collection.name),
         machine=literal(collection.machine),
         accepts=mapping(accepts),
+        grows=_strings(collection.grows) or "()",
     )
 
 

@@ -64,10 +64,17 @@ def _machine(machine: Machine) -> _MachinePage:
     )
     guards = tuple((code(guard.name), code(to_text(guard.body))) for guard in machine.guards)
     groups = tuple((code(group.name), _codes(group.states)) for group in machine.groups)
-    accepts = tuple(
-        (code(one.name), code(one.machine), code(state), _codes(events))
+    members = tuple(
+        (
+            code(one.name),
+            code(one.machine),
+            code(state.name),
+            _codes(dict(one.accepts).get(state.name, ())),
+            "yes" if state.name in one.grows else "",
+        )
         for one in machine.collections
-        for state, events in one.accepts
+        for state in machine.states
+        if state.name in one.grows or state.name in dict(one.accepts)
     )
     invariants = tuple(
         (
@@ -91,8 +98,8 @@ def _machine(machine: Machine) -> _MachinePage:
             ),
             _Section(
                 heading="Members",
-                columns=("collection", "machine", "while the owner is in", "accepts"),
-                rows=accepts,
+                columns=("collection", "machine", "while the owner is in", "accepts", "grows"),
+                rows=members,
             ),
             _Section(
                 heading="Events",

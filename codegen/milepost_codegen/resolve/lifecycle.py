@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions import Type
 from milepost_codegen.model import Enum, Lifecycle
+from milepost_codegen.resolve.growth import resolve_growth
 from milepost_codegen.resolve.machine import resolve_machine
 from milepost_codegen.resolve.migrations import resolve_migrations
 from milepost_codegen.resolve.outline import OPAQUE, one_line, outline
@@ -46,6 +47,7 @@ def resolve(written: LifecycleFile, source: Source, findings: Findings) -> Resol
         resolve_machine(name, machine, outlines, types, reporters[name])
         for name, machine in written.machines.items()
     )
+    machines = resolve_growth(written, machines, reporters)
     machines = resolve_roles(written, machines, reporters)
     lifecycle = Lifecycle(
         name=written.lifecycle,

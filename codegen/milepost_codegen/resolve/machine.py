@@ -198,6 +198,7 @@ def _collections(
                 machine=member,
                 states=outlines[member].state_names,
                 accepts=accepts,
+                grows=(),  # once all machines are read
                 place=place,
             )
         )

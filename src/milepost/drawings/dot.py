@@ -174,13 +174,18 @@ def _collection(graph: Digraph, members: Members) -> None:
         f"<tr>{cell(listed(states, _LISTED))}{cell(listed(events, _SHEET))}</tr>"
         for states, events in members.accepts
     )
-    heading = f'<tr><td colspan="2">{members.name}: {members.machine}</td></tr>'
+    grows = listed(members.grows, _LISTED)
+    parts = [
+        f'<tr><td colspan="2">{members.name}: {members.machine}</td></tr>',
+        rows,
+        f"<tr>{cell(grows)}{cell(['may be added'])}</tr>" if grows else "",
+    ]
     sheet(
         graph,
         f"collection-{members.name}",
-        table(f"{heading}{'<hr/>' if rows else ''}{rows}", padding=2),
+        table("<hr/>".join(part for part in parts if part), padding=2),
         fillcolor="#f5f5f5",
-        tooltip=f"the events that members of {members.name} may take, by the owner's state",
+        tooltip=f"what members of {members.name} may take and when more may come, by owner's state",
         **{"class": "collection"},
     )
 

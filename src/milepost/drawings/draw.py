@@ -65,6 +65,7 @@ def _members(collection: tables.Collection) -> Members:
         name=collection.name,
         machine=collection.machine,
         accepts=tuple((tuple(states), events) for events, states in alike.items()),
+        grows=collection.grows or (),
     )
 
 

@@ -56,12 +56,14 @@ class Exit:
 class Members:
     """A collection that the machine owns, with the events that it accepts in each of its states.
 
-    States that accept the same stand together.
+    States that accept the same stand together. `grows` are the states in which members may be
+    added, none where the tables do not tell.
     """
 
     name: str
     machine: str
     accepts: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    grows: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from milepost.errors import ItemsRefused
 from milepost.items.blocks import grown_fingerprint
 from milepost.items.ledger import Ledger, MemberRefusedError, Move, bitmap
 from milepost.items.ledgers import Items, Ledgers, after, grown, ledger_named
@@ -70,8 +69,10 @@ def advance(state: JobState, commit: Commit) -> JobState:
 def apply(state: JobState, fact: Fact) -> JobState:
     """The state after one fact of the commit `state.seq`.
 
-    Raises TransitionRefused or ItemsRefused where the fact is not legal, KeyError for an item that
-    the job does not have, ValueError where the fact does not fit the log.
+    Raises TransitionRefused where the fact is not legal, KeyError for an item that the job does not
+    have, ValueError where the fact does not fit the log. When items may be added is for whoever
+    adds them to look at: a definition that says it otherwise since is still the same lifecycle, and
+    what is recorded stays legal.
     """
     match fact:
         case ItemsFired():
@@ -335,9 +336,6 @@ def _grows(state: JobState, fact: ItemsAdded | MembersAdded) -> str:
 
 def _grown(state: JobState, fact: ItemsAdded | MembersAdded) -> JobState:
     """With more items behind the last, in the one collection or in that which the fact names."""
-    if not takes(state, fact):
-        phases = state.growing_phases_of(_grows(state, fact))
-        raise ItemsRefused(job_id=state.id, phase=state.phase, phases=phases)
     name = _grows(state, fact)
     items, first = state.items, fact.first
     listed = sum(count for _, count in fact.runs)

@@ -313,10 +313,10 @@ class JobState:
 
     @property
     def takes_items(self) -> bool:
-        """True if items may be added now, to some collection: what they begin with is to be taken.
+        """True if items may be added now, to some collection, by what the definition says.
 
-        So in the phase that the job begins in, and in those that accept every event that an item
-        in its initial state could take. Not while paused: it may be reduce that was left.
+        Where it says nothing: in the phase that the job begins in, and in those that accept every
+        event that an item in its initial state could take.
         """
         return self.phase in self.growing_phases
 
@@ -328,9 +328,12 @@ class JobState:
 
     def growing_phases_of(self, collection: str) -> tuple[str, ...]:
         """The phases in which items may be added to one collection, in definition order."""
+        tables = self.machine.collections[collection]
+        if tables.grows is not None:
+            return tables.grows
         item = self.ledgers[collection].machine
         begun_by = {row.event for row in item.transitions if row.source == item.initial}
-        accepts = self.machine.collections[collection].accepts
+        accepts = tables.accepts
         return tuple(
             phase
             for phase in self.machine.states

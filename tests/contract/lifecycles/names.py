@@ -151,6 +151,7 @@ class _Finder:
             for state, events in _pairs(_mapping(node).get("accepts")):
                 self._states(state, name)
                 self._events(events, member)
+            self._states(_mapping(node).get("grows"), name)
         for row in _listed(spec.get("transitions")):
             self._row(_mapping(row), name)
         for each in _listed(spec.get("ignored")):

@@ -79,7 +79,10 @@ def test_collections_are_drawn(lifecycle: Lifecycle, batch: Machine) -> None:
     (parts,) = draw(sketch(batch)).members
     assert (parts.name, parts.machine) == ("parts", "part_1")
     assert parts.accepts == ((("idle",), ("note",)), (("busy", "hot"), ("finish", "note")))
-    assert '"collection-parts" [' in dot(draw(sketch(batch)), lifecycle.name)
+    assert parts.grows == ("idle", "busy", "hot")
+    text = dot(draw(sketch(batch)), lifecycle.name)
+    assert '"collection-parts" [' in text
+    assert "idle, busy, hot" in text
 
 
 _HISTORIES = """\

@@ -305,6 +305,26 @@ CASES: list[tuple[str, list[Edit], dict[tuple[str, str], str]]] = [
         },
     ),
     (
+        "grows in more states",
+        [setting("collections", "items", "grows", value=["setup", "work", "paused"])],
+        {("items", "widened"): "compatible"},
+    ),
+    (
+        "grows in fewer states",
+        [setting("collections", "items", "grows", value=[])],
+        {("items", "narrowed"): "compatible"},
+    ),
+    (
+        "grows in other states",
+        [setting("collections", "items", "grows", value="failed")],
+        {("items", "changed"): "compatible"},
+    ),
+    (
+        "grows as was inferred, by other names",
+        [setting("collections", "items", "grows", value=["active"])],
+        {},
+    ),
+    (
         "collection removed",
         [dropping("collections"), setting("transitions", 6, "when", value="tries == 0")],
         {("items", "removed"): "breaking", ("work.finish", "guard changed"): "breaking"},
