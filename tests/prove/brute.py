@@ -75,7 +75,8 @@ def explore(world: World) -> Explored:
         for offer in world.offers(node):
             for row, target in world.own_steps(node, offer):
                 if target is None:
-                    found.blocked.setdefault(row.id, distance)
+                    for collection, state in world.refusals(node, row):
+                        found.blocked.setdefault(f"{row.id}.{collection}.{state}", distance)
                 elif arrive(target, distance + 1):
                     taken.append(Step(row, offer.payload, "", target))
         taken += [step for step in world.others(node) if arrive(step.target, distance + 1)]
@@ -103,7 +104,7 @@ class _Judge:
         self.found: dict[str, Finding] = {}
 
     def say(self, kind: str, subject: str, length: int | None, *, refuted: bool) -> None:
-        key = f"{self.machine.name}.{kind}.{subject}" if subject else f"{self.machine.name}.{kind}"
+        key = f"{self.machine.name}.{kind}.{subject}"
         self.found[key] = Finding(
             key=key, refuted=refuted, length=length, certain=self.explored.whole
         )
@@ -111,7 +112,9 @@ class _Judge:
     def all(self) -> None:
         """Every kind of obligation."""
         if any(one.where is not None for one in self.machine.variables):
-            self.say("parameters", "", None, refuted=not any(True for _ in self.world.contexts()))
+            self.say(
+                "parameters", "where", None, refuted=not any(True for _ in self.world.contexts())
+            )
         for one in self.machine.invariants:
             length = self.explored.broken.get(one.name)
             self.say("invariant", one.name, length, refuted=length is not None)
@@ -119,9 +122,10 @@ class _Judge:
         self.pairs()
         self.deadlock()
         for row in self.machine.transitions:
-            if row.members:
-                length = self.explored.blocked.get(row.id)
-                self.say("members", row.id, length, refuted=length is not None)
+            for sent in row.members:
+                subject = f"{row.id}.{sent.collection}.{sent.state}"
+                length = self.explored.blocked.get(subject)
+                self.say("members", subject, length, refuted=length is not None)
         if self.machine.progress is not None:
             self.progress()
 
@@ -129,7 +133,7 @@ class _Judge:
         return (one for one in self.machine.transitions if not one.ignored)
 
     def rows(self) -> None:
-        """Which rows are taken, and which guards ever say no."""
+        """Which rows are taken, and which guards may say no."""
         taken = {
             step.row.id
             for steps in self.explored.steps.values()
@@ -138,18 +142,26 @@ class _Judge:
         }
         for row in self.decided():
             self.say("row", row.id, None, refuted=row.id not in taken)
-        refusing: set[str] = set()
-        for node in self.explored.steps:
-            context = self.world.context(node)
-            for offer in self.world.offers(node):
-                for row in offer.rows:
-                    if row.written is None or row.id in refusing:
-                        continue
-                    if not function_of(row.written)(context, dict(offer.payload)):
-                        refusing.add(row.id)
         for row in self.decided():
-            if row.written is not None and not row.otherwise and row.id in taken:
-                self.say("guard", row.id, None, refuted=row.id not in refusing)
+            if row.written is not None and not row.otherwise and self.comes(row):
+                self.say("guard", row.id, None, refuted=not self.refuses(row))
+
+    def comes(self, row: Transition) -> bool:
+        """True if the event of the row can come at all."""
+        return any(row in rows for _, rows, _ in self.world.pairs.get(row.source, ()))
+
+    def refuses(self, row: Transition) -> bool:
+        """True if the guard says no somewhere, as far as what is declared tells."""
+        assert row.written is not None
+        holds = function_of(row.written)
+        payloads = next(
+            payloads for _, rows, payloads in self.world.pairs[row.source] if row in rows
+        )
+        return any(
+            not holds(context, payload)
+            for context in self.world.conceivable(row.source)
+            for payload in payloads
+        )
 
     def pairs(self) -> None:
         """Overlaps and gaps, each with the least distance of where it is seen."""
@@ -231,7 +243,7 @@ class _Judge:
                 length = self.cycle(node, ahead, own, values, cyclic)
                 if length is not None and (rising is None or distance + length < rising):
                     rising = distance + length
-        self.say("progress", "", rising, refuted=rising is not None)
+        self.say("progress", "measures", rising, refuted=rising is not None)
         for index in range(len(measures)):
             length = below.get(index)
             self.say("bounded", str(index + 1), length, refuted=length is not None)

@@ -16,7 +16,7 @@ from tests.prove.brute import explore, truths
 from tests.prove.formulas import Value, function_of
 from tests.prove.random_definitions import Definition, definitions, text_of
 from tests.prove.reading import resolved
-from tests.prove.world import Ranges, World
+from tests.prove.world import Ranges, World, numbers_near
 
 FEW = Ranges(nodes=60)
 
@@ -121,7 +121,8 @@ machines:
 
 
 def test_what_it_finds_in_a_counter_that_is_worked_out_by_hand() -> None:
-    found = truths(resolved(COUNTER)[0], Ranges(steps=12))
+    lifecycle = resolved(COUNTER)[0]
+    found = truths(lifecycle, Ranges(ints=numbers_near(lifecycle), steps=12))
     assert {one.key: one.length for one in found.values() if one.refuted} == {
         "m.invariant.low": 6,  # five times go, then leave
         "m.row.a.end": None,  # x is even

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from milepost_codegen.expressions import Type
 from milepost_codegen.expressions.tree import Number, Read, walk
-from milepost_codegen.model import Collection, Lifecycle, Machine, Transition
+from milepost_codegen.model import Lifecycle, Machine, Transition
 from tests.prove.formulas import Function, Value, function_of
 
 __all__ = ["Member", "Node", "Offer", "Ranges", "Step", "World", "numbers_near"]
@@ -165,6 +165,35 @@ class World:
             for members in itertools.product(*crews):
                 yield Node(self.machine.initial, values, members)
 
+    def conceivable(self, state: str) -> Iterator[dict[str, Value]]:
+        """Every context that what is declared allows in a state, whether or not a run leads there.
+
+        That is: parameters satisfy `where`, what nothing assigns is as it began, and the
+        invariants of the state hold.
+        """
+        assigned = {part.name for row in self.machine.transitions for part in row.assignments}
+        fixed: dict[str, Value] = {}
+        free: dict[str, tuple[Value, ...]] = {}
+        for one in self.machine.variables:
+            if one.param or one.name in assigned or one.initial is None:
+                free[one.name] = self._values_of(one.type)
+            else:
+                fixed[one.name] = one.initial
+        free |= {one.entry: one.states for one in self.machine.histories}
+        for collection in self.machine.collections:
+            counts = (f"{collection.name}.{counted}" for counted in collection.states)
+            free |= dict.fromkeys(counts, tuple(range(self.ranges.members + 1)))
+        wheres = [function_of(one.where) for one in self.machine.variables if one.where is not None]
+        for chosen in itertools.product(*free.values()):
+            values = fixed | dict(zip(free, chosen, strict=True))
+            for collection in self.machine.collections:
+                there = (values[f"{collection.name}.{counted}"] for counted in collection.states)
+                values[f"{collection.name}.total"] = sum(int(count) for count in there)
+            if all(holds(values, {}) for holds in wheres) and all(
+                holds(values, {}) for _, holds in self.checks[state]
+            ):
+                yield values
+
     # ---- what there is to read
 
     def context(self, node: Node) -> dict[str, Value]:
@@ -220,6 +249,18 @@ class World:
                 yield None
             else:
                 yield Node(row.target, tuple(values), members)
+
+    def refusals(self, node: Node, row: Transition) -> Iterator[tuple[str, str]]:
+        """The collection and state of each member that refuses its part of a row."""
+        for collection, members in zip(self.machine.collections, node.members, strict=False):
+            world = self.owned[collection.name]
+            asked = {
+                one.state: one.event for one in row.members if one.collection == collection.name
+            }
+            for member in dict.fromkeys(members):
+                event = asked.get(member[0])
+                if event and not any(world.member_steps(member, {event}, sent=True)):
+                    yield collection.name, member[0]
 
     def _sent(self, node: Node, row: Transition) -> Iterator[tuple[tuple[Member, ...], ...] | None]:
         """The members after their parts of a row; None where one of them refuses."""
@@ -291,7 +332,7 @@ class World:
                         yield Step(
                             row, payload, collection.name, self._crewed(node, index, [*rest, after])
                         )
-            if node.state in _grows(collection):
+            if node.state in collection.grows:
                 room = self.ranges.members - len(crew)
                 for values in self._births(world, crew):
                     born = (world.machine.initial, values)
@@ -310,11 +351,6 @@ class World:
         members = list(node.members)
         members[index] = tuple(sorted(crew, key=repr))
         return Node(node.state, node.values, tuple(members))
-
-
-def _grows(collection: Collection) -> tuple[str, ...]:
-    found: tuple[str, ...] = getattr(collection, "grows", ())
-    return found
 
 
 def numbers_near(lifecycle: Lifecycle, *, least: int = -2, most: int = 4) -> tuple[int, ...]:
