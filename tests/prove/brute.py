@@ -22,7 +22,7 @@ class Finding:
     """What every run says of one obligation: `length` is that of the shortest run that refutes it.
 
     It is None where no run can refute it, or none was found. `certain` is False if runs were left
-    out because they were too many or too long.
+    out because they were too many or too long, or because there may be more members.
     """
 
     key: str
@@ -106,7 +106,10 @@ class _Judge:
     def say(self, kind: str, subject: str, length: int | None, *, refuted: bool) -> None:
         key = f"{self.machine.name}.{kind}.{subject}"
         self.found[key] = Finding(
-            key=key, refuted=refuted, length=length, certain=self.explored.whole
+            key=key,
+            refuted=refuted,
+            length=length,
+            certain=self.explored.whole and not self.machine.collections,
         )
 
     def all(self) -> None:
@@ -134,12 +137,12 @@ class _Judge:
 
     def rows(self) -> None:
         """Which rows are taken, and which guards may say no."""
-        taken = {
-            step.row.id
-            for steps in self.explored.steps.values()
-            for step in steps
-            if step.own and step.row is not None
-        }
+        taken: set[str] = set()
+        for node in self.explored.distance:
+            for offer in self.world.offers(node):
+                for row, target in self.world.own_steps(node, offer):
+                    if target is not None:
+                        taken.add(row.id)
         for row in self.decided():
             self.say("row", row.id, None, refuted=row.id not in taken)
         for row in self.decided():
@@ -177,7 +180,7 @@ class _Judge:
                     none[at] = min(distance, none.get(at, distance))
         for (state, event), rows in self.machine.pairs.items():
             decided = [one for one in rows if not one.ignored]
-            if not decided:
+            if not decided or not self.comes(decided[0]):
                 continue
             subject = f"{state}.{event}"
             length = both.get((state, event))
