@@ -28,7 +28,7 @@ from milepost.drawings.canvas import (
     wrapped,
 )
 from milepost.drawings.course import MARK, NOWHERE, Course
-from milepost.drawings.looks import CURRENT, Meaning, look
+from milepost.drawings.looks import CURRENT, VISITED, Meaning, look
 from milepost.drawings.model import Arrow, Box, Drawing, Kind, Label, Members
 
 __all__ = ["dot"]
@@ -39,6 +39,8 @@ _FILLS: Final[Mapping[Kind, tuple[str, str]]] = {  # fill and border
     "final": ("#e8f5e9", "#43a047"),
     "failed": ("#fdecea", "#d9736b"),
 }
+_PALE: Final = "#cfd8dc"
+_PALE_TEXT: Final = "#90a4ae"
 _NAMES: Final = Names()
 _FEW: Final = 4  # more events that stay in a state share lines
 _LISTED: Final = 36  # where lists in a box are broken
@@ -94,6 +96,7 @@ def dot(drawing: Drawing, lifecycle: str, course: Course = NOWHERE) -> str:
 
 def _node(graph: Digraph, box: Box, course: Course) -> None:
     fill, border = _FILLS[box.kind]
+    ink = _inked(course, passed=box.state in course.visited, now=box.state in course.current)
     labels = (*box.internal, *(label for one in box.exits for label in one.labels))
     marks = [name for name, states in _marks(course) if box.state in states]
     said = (f"role: {', '.join(box.roles)}",) if box.roles else ()
@@ -101,9 +104,8 @@ def _node(graph: Digraph, box: Box, course: Course) -> None:
         _NAMES.node(box.state),
         id=_NAMES.node(box.state),
         label=_node_label(box, course),
-        fillcolor=fill,
-        color=border,
         peripheries="2" if box.final else "1",
+        **{"fillcolor": fill, "color": border, **ink},
         tooltip=tooltip(
             box.doc or box.state, *said, *box.details, *_roles(labels), *_counts(labels, course)
         ),
@@ -196,6 +198,7 @@ def _arrow(graph: Digraph, one: Arrow, drawing: Drawing, course: Course) -> None
     said = tooltip(*one.details, *_roles(one.labels), *_counts(one.labels, course))
     marks = ("visited",) if course.taken(one.labels) else ()
     attributes = {"style": "dashed"} if one.remembered else {}
+    attributes |= _inked(course, passed=bool(marks), now=False)
     arrow(
         graph,
         (one.source, one.target),
@@ -208,6 +211,17 @@ def _arrow(graph: Digraph, one: Arrow, drawing: Drawing, course: Course) -> None
         **attributes,
         **{"class": " ".join(("transition", *one.classes, *marks))},
     )
+
+
+def _inked(course: Course, *, passed: bool, now: bool) -> dict[str, str]:
+    """The colours of what was gone through, or was not, where the course has its own."""
+    if not course.inked:
+        return {}
+    if now:
+        return {"color": CURRENT.colour, "penwidth": "3"}
+    if passed:
+        return {"color": VISITED.colour, "penwidth": "2.4"}
+    return {"color": _PALE, "fontcolor": _PALE_TEXT}
 
 
 def _caption(drawing: Drawing, course: Course) -> dict[str, str]:

@@ -1,0 +1,145 @@
+"""A report as people read it: the verdict, then what is refuted with its run, root causes first."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from milepost.text.escapes import columns, printable
+from milepost_codegen.prove.show.words import (
+    ADVICE,
+    changes,
+    counted,
+    event_of,
+    fault,
+    lemma_lines,
+    shown_start,
+    tally,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from milepost_codegen.prove.report import Report, Result
+
+__all__ = ["render_text"]
+
+
+def render_text(report: Report, lines: Sequence[str], *, verbose: bool = False) -> str:
+    """The report in lines that are safe to show; `lines` are those of the definition's file.
+
+    What is proved is listed only with `verbose`, with its method and its lemmas.
+    """
+    return "".join(f"{line}\n" for line in _lines(report, lines, verbose=verbose))
+
+
+def _lines(report: Report, source: Sequence[str], *, verbose: bool) -> Iterator[str]:
+    lifecycle = report.lifecycle
+    by = f" ({report.solver})" if report.solver else " (without a solver)"
+    heading = f"{report.verdict}: {lifecycle.name}, version {lifecycle.version}"
+    yield printable(f"{heading}: {tally(report.results)}{by}")
+    refuted = [one for one in report.results if one.verdict == "refuted"]
+    keys = {one.obligation.key for one in refuted}
+    for one in refuted:
+        if one.root not in keys:
+            yield ""
+            yield from _refuted(report, one, source)
+            yield from _following(one, refuted)
+    for one in report.results:
+        if one.verdict == "undetermined":
+            yield ""
+            yield from _undetermined(one, source)
+    if verbose:
+        yield from _proved([one for one in report.results if one.verdict == "proved"])
+    else:
+        yield from _lemmas(report)
+
+
+def _refuted(report: Report, one: Result, source: Sequence[str]) -> Iterator[str]:
+    yield from _heading(one, source)
+    yield from _run(one)
+    for said in (fault(report, one), one.because):
+        if said:
+            yield printable(f"  {said}")
+    yield printable(f"hint: {ADVICE[one.obligation.kind]}")
+
+
+def _undetermined(one: Result, source: Sequence[str]) -> Iterator[str]:
+    yield from _heading(one, source)
+    yield printable(f"  {one.because or 'nothing decided it'}")
+
+
+def _heading(one: Result, source: Sequence[str]) -> Iterator[str]:
+    """Place, verdict and key; the claim; the line of the file with a caret."""
+    place = one.obligation.place
+    at = f"{place.file}:{place.line}:{place.column}"
+    yield printable(f"{at}: {one.verdict} {one.obligation.key}: {one.obligation.claim}")
+    if 1 <= place.line <= len(source):
+        line = source[place.line - 1].replace("\t", " ").rstrip()
+        before = columns(printable(line[: place.column - 1]))
+        past_the_end = max(0, place.column - 1 - len(line))
+        yield f"  {printable(line)}"
+        yield f"  {' ' * (before + past_the_end)}^"
+
+
+def _run(one: Result) -> Iterator[str]:
+    """The run as a table: what happened, the state that it led to, what changed."""
+    run = one.run
+    if run is None:
+        return
+    rows = [("", "created", run.start.mode, shown_start(run, one))]
+    before = run.start
+    for number, step in enumerate(run.steps, start=1):
+        mark = "*" if one.cycle is not None and number > one.cycle else ""
+        changed = changes(before, step.after)
+        rows.append((f"{number}{mark}", event_of(step), step.after.mode, changed))
+        before = step.after
+    length = counted(len(run.steps), "step")
+    kind = "the shortest run that shows it" if one.shortest else "a run that shows it"
+    yield f"  {kind}, {length}{', * on the cycle' if one.cycle is not None else ''}:"
+    told = [tuple(printable(cell) for cell in row) for row in rows]
+    widths = [max(columns(row[part]) for row in told) for part in range(3)]
+    for row in told:
+        count, event, state = (_padded(row[part], widths[part]) for part in range(3))
+        yield f"    {count}  {event}  -> {state}  {row[3]}".rstrip()
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - columns(text))
+
+
+def _following(root: Result, refuted: Sequence[Result]) -> Iterator[str]:
+    """What would not be refuted but for `root`, each on a line."""
+    below = [one for one in refuted if one.root == root.obligation.key]
+    if below:
+        yield "  follows from it:"
+        for one in below:
+            place = one.obligation.place
+            told = f"{one.obligation.key} ({place.file}:{place.line}): {one.obligation.claim}"
+            yield printable(f"    {told}")
+
+
+def _lemmas(report: Report) -> Iterator[str]:
+    """What was found to hold besides, as lines for the definition."""
+    proved = (one for one in report.results if one.verdict == "proved")
+    used = dict.fromkeys(lemma for one in proved for lemma in one.lemmas)
+    ordered = sorted(used, key=lambda one: one.machine)
+    if ordered:
+        yield ""
+        yield "found to hold, and needed by proofs; the definition may say it:"
+    for machine, lemmas in groupby(ordered, key=lambda one: one.machine):
+        yield printable(f"  {machine}:")
+        for line in lemma_lines(lemmas):
+            yield printable(f"    {line}")
+
+
+def _proved(proved: Sequence[Result]) -> Iterator[str]:
+    if proved:
+        yield ""
+    for one in proved:
+        how = f"by {one.method}"
+        if one.method == "run" and one.run is not None:
+            how += f" of {counted(len(one.run.steps), 'step')}"
+        yield printable(f"proved {one.obligation.key}: {one.obligation.claim} ({how})")
+        for line in lemma_lines(one.lemmas):
+            yield printable(f"  needs {line}")
