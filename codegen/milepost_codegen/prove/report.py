@@ -107,13 +107,15 @@ class Report:
     """All results of one lifecycle: refuted ones first, root causes before what follows from them.
 
     `digest` is of the definition's meaning. `solver` is the name and version of the solver that
-    was used, or `""`. `lemmas` are all that were found and used.
+    was used, or `""`. `lemmas` are all that proofs rest on: with the invariants they hold at the
+    start, and every move keeps them.
     """
 
     lifecycle: Lifecycle
     digest: str
     results: tuple[Result, ...]
     solver: str = ""
+    lemmas: tuple[Lemma, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
