@@ -61,7 +61,7 @@ The machine, or the members' machine, has no state of that name; where several s
 no group either. A `default` beside a `history` must be a member of the group.
 """,
     "E204": """\
-`history` names a group that the machine does not define.
+`history`, before a colon or a dot, names a group that the machine does not define.
 """,
     "E205": """\
 The name is no context variable, no named guard and no member of the enum that stands on the other
@@ -84,7 +84,7 @@ with a variable or a payload field of that enum.
     "E210": """\
 Two things that stand in the same places have one name, or a name is given twice: a state and a
 group, a guard and a variable, an enum and a type, a member twice in one enum, a members' state
-`total` and their number. Rename one of them.
+`total` and their number, a number of members and a history. Rename one of them.
 """,
     "E211": """\
 Generated Python would use one name for two things, or a name that Python keeps for itself.
@@ -110,7 +110,8 @@ large with all the guards that it uses. Split it into named guards, or simplify 
     "E305": """\
 The name exists, but cannot be read here: named guards, invariants and measures have no event,
 `where` reads parameters only, and payload fields of type `str`, `json`, `bytes` and `timestamp`
-are carried but never looked at. Values in a migration read what the older version had.
+are carried but never looked at. Invariants and measures alone read histories, and only those of
+groups that a row leads back to. Values in a migration read what the older version had.
 """,
     "E306": """\
 Parameters are fixed when a machine is created. Use a variable if it must change.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from milepost_codegen.expressions.tree import GuardUse, Read, walk
+from milepost_codegen.expressions.tree import GuardUse, Read, Type, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from milepost.roles import Roles
-    from milepost_codegen.expressions import Expression, Type
+    from milepost_codegen.expressions import Expression
     from milepost_codegen.findings import Place
 
 __all__ = [
@@ -132,6 +132,11 @@ class History:
     def entry(self) -> str:
         """The name of its context entry."""
         return f"history.{self.group}"
+
+    @property
+    def type(self) -> Type:
+        """The type of that entry: an enum of the group's states, which no other enum is."""
+        return Type(name=self.entry, members=self.states)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from milepost_codegen.checks.roles import check_roles
 from milepost_codegen.checks.structure import (
     check_defaults,
     check_groups,
+    check_histories,
     check_ids,
     check_ownership,
 )
@@ -36,6 +37,7 @@ def check(
         check_reachability(machine, doubts, findings)
         check_ids(machine, findings)
         check_groups(machine, findings)
+        check_histories(machine, findings)
         check_defaults(machine, findings)
         check_earlier_names(machine, source, findings)
     check_ownership(resolution.lifecycle, findings)

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from milepost_codegen.findings import Findings
     from milepost_codegen.model import Lifecycle, Machine, Transition
 
-__all__ = ["check_defaults", "check_groups", "check_ids", "check_ownership"]
+__all__ = [
+    "check_defaults",
+    "check_groups",
+    "check_histories",
+    "check_ids",
+    "check_ownership",
+]
 
 
 def check_ids(machine: Machine, findings: Findings) -> None:
@@ -33,6 +39,20 @@ def check_groups(machine: Machine, findings: Findings) -> None:
     for group in machine.groups:
         if not group.states:
             findings.report("E412", group.place, f"the group '{group.name}' holds no state")
+
+
+def check_histories(machine: Machine, findings: Findings) -> None:
+    """Report collections one of whose counts has the name of a history."""
+    remembered = {history.entry for history in machine.histories}
+    for collection in machine.collections:
+        for entry in collection.entries:
+            if entry in remembered:
+                findings.report(
+                    "E210",
+                    collection.place,
+                    f"'{entry}' is a number of members and the history of a group",
+                    "rename the collection",
+                )
 
 
 def check_defaults(machine: Machine, findings: Findings) -> None:

@@ -17,10 +17,10 @@ __all__ = ["Scope"]
 class Scope:
     """The names that one expression may use.
 
-    `entries` are context entries by name, dotted ones (`items.pending`) included. `fields` are
-    the payload's, None where there is no payload. `broken` names are known but could not be
-    read; using them says nothing new. `hidden` maps names that exist, but not for this
-    expression, to the reason.
+    `entries` are context entries by name, dotted ones (`items.pending`, `history.active`)
+    included. `fields` are the payload's, None where there is no payload. `broken` names are known
+    but could not be read; using them says nothing new. `hidden` maps names that exist, but not for
+    this expression, to the reason.
     """
 
     entries: Mapping[str, Type] = field(default_factory=dict)
@@ -29,3 +29,9 @@ class Scope:
     fields: Mapping[str, Type] | None = None
     broken: frozenset[str] = frozenset()
     hidden: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that have a history, whether this expression may read it or not."""
+        known = (*self.entries, *self.hidden, *self.broken)
+        return tuple(name[8:] for name in known if name.startswith("history."))

@@ -165,7 +165,7 @@ class _Parser:
             raise ExpressionProblem(
                 "E302",
                 token.column,
-                "only 'event.FIELD' and 'COLLECTION.STATE' have dots",
+                "only 'event.FIELD', 'COLLECTION.STATE' and 'history.GROUP' have dots",
             )
         if token.text in ("in", "is"):
             raise ExpressionProblem(

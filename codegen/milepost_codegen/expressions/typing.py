@@ -177,24 +177,30 @@ class _Typing:
 
     def alike(self, syntaxes: tuple[Syntax, ...], wanted: Type | None) -> tuple[Expression, ...]:
         """The trees of parts that must have one type; members take it from the others."""
-        if wanted is None:
-            wanted = next((kind for part in syntaxes if (kind := self.certain(part))), None)
+        for alone in (False, True):
+            if wanted is None:
+                kinds = (self.certain(part, alone=alone) for part in syntaxes)
+                wanted = next((kind for kind in kinds if kind), None)
         if wanted is None:
             wanted = type_of(self.read(syntaxes[0], None))
         return tuple(self.expect(part, wanted) for part in syntaxes)
 
-    def certain(self, syntax: Syntax) -> Type | None:
-        """The type of `syntax` if it has one whatever stands beside it."""
+    def certain(self, syntax: Syntax, *, alone: bool) -> Type | None:
+        """The type of `syntax` if it has one whatever stands beside it.
+
+        `alone` says that nothing stands beside it that has: a member is of its only enum then.
+        """
         match syntax.kind:
             case "number" | "negative" | "sum" | "*":
                 return INT
             case "if":
-                return self.certain(syntax.parts[0]) or self.certain(syntax.parts[2])
+                then, _, otherwise = syntax.parts
+                return self.certain(then, alone=alone) or self.certain(otherwise, alone=alone)
             case "name":
                 if syntax.text in self.scope.guards:
                     return BOOL
                 owners = [enum for enum in self.scope.enums if syntax.text in enum.members]
-                enum = owners[0] if len(owners) == 1 else None
+                enum = owners[0] if alone and len(owners) == 1 else None
                 return self.scope.entries.get(syntax.text, enum)
             case "dotted":
                 return type_of(self.dotted(syntax))
@@ -213,7 +219,7 @@ class _Typing:
         if name in scope.hidden:
             raise ExpressionProblem("E305", column, f"'{name}' {scope.hidden[name]}")
         owners = [enum for enum in scope.enums if name in enum.members]
-        if wanted in owners:
+        if wanted is not None and name in wanted.members:
             owners = [wanted]
         if len(owners) == 1:
             return Member(type=owners[0], name=name, column=column)
@@ -243,17 +249,26 @@ class _Typing:
         )
 
     def dotted(self, syntax: Syntax) -> Expression:
-        """A field of the payload, or a count of members."""
+        """A field of the payload, a count of members, or the history of a group."""
         owner, _, name = syntax.text.partition(".")
         column, scope = syntax.column, self.scope
         if owner == "event":
             return self.payload_field(name, column)
         if syntax.text in scope.entries:
             return Read(name=syntax.text, type=scope.entries[syntax.text], column=column)
-        if owner in scope.broken:
-            raise BrokenName
-        if owner in scope.hidden:
-            raise ExpressionProblem("E305", column, f"'{owner}' {scope.hidden[owner]}")
+        for part in (owner, syntax.text):
+            if part in scope.broken:
+                raise BrokenName
+            if part in scope.hidden:
+                raise ExpressionProblem("E305", column, f"'{part}' {scope.hidden[part]}")
+        if owner == "history" and (groups := scope.groups):
+            near = nearest(name, groups)
+            raise ExpressionProblem(
+                "E204",
+                column + len(owner) + 1,
+                f"unknown group '{name}'",
+                f"did you mean '{near}'?" if near else "",
+            )
         counts = [entry for entry in scope.entries if entry.startswith(f"{owner}.")]
         if counts:
             near = nearest(syntax.text, counts)
@@ -264,7 +279,7 @@ class _Typing:
                 f"did you mean '{near}'?" if near else "",
             )
         if owner in scope.entries:
-            message = f"'{owner}' has no parts: only events and collections have"
+            message = f"'{owner}' has no parts: only events, collections and histories have"
             raise ExpressionProblem("E302", column + len(owner), message)
         near = nearest(owner, {entry.partition(".")[0] for entry in scope.entries if "." in entry})
         raise ExpressionProblem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import BOOL, INT, Scope
@@ -10,19 +11,18 @@ from milepost_codegen.expressions.tree import GuardUse
 from milepost_codegen.model import (
     Collection,
     Guard,
-    Invariant,
     Machine,
-    Progress,
     Variable,
 )
-from milepost_codegen.resolve.outline import expand, one_line, read_type, value_problem
+from milepost_codegen.resolve.outline import one_line, read_type, value_problem
+from milepost_codegen.resolve.promises import promises, unread_histories
 from milepost_codegen.resolve.rows import MachineNames, resolve_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from milepost_codegen.definition import CollectionFile, MachineFile, VariableFile
-    from milepost_codegen.expressions import Expression, Type
+    from milepost_codegen.expressions import Type
     from milepost_codegen.resolve.outline import Outline
     from milepost_codegen.resolve.reporter import Reporter
 
@@ -55,6 +55,7 @@ def resolve_machine(
         entries=entries,
         enums=tuple(types.values()),
         broken=frozenset({*written.context, *written.collections} - found),
+        hidden=unread_histories(own, "is read by invariants and measures only"),
     )
     guards, scope = _guards(name, written, scope, reporter)
     initial = reporter.lookup(
@@ -71,6 +72,7 @@ def resolve_machine(
     histories, transitions = resolve_rows(written, names, reporter)
     if initial is None:
         reporter.doubts.rows_missing = True
+    invariants, progress = promises(name, written, own, histories, scope, reporter)
     return Machine(
         name=name,
         doc=one_line(written.doc),
@@ -83,8 +85,8 @@ def resolve_machine(
         histories=histories,
         collections=collections,
         transitions=transitions,
-        invariants=_invariants(name, written, own, scope, reporter),
-        progress=_progress(name, written, own, scope, reporter),
+        invariants=invariants,
+        progress=progress,
         place=source.key_at(*path),
     )
 
@@ -112,7 +114,12 @@ def _variables(
         enums=tuple(types.values()),
         broken=frozenset(set(written.context) - set(kinds)),
         hidden=dict.fromkeys(
-            [*(set(written.context) - set(params)), *written.guards, *written.collections],
+            [
+                *(set(written.context) - set(params)),
+                *written.guards,
+                *written.collections,
+                *(f"history.{group}" for group in written.groups),
+            ],
             "is no parameter; 'where' reads parameters only",
         ),
     )
@@ -240,9 +247,7 @@ def _guards(
     broken = set(scope.broken)
 
     def within(scope: Scope) -> Scope:
-        return Scope(
-            entries=scope.entries, guards=uses, enums=scope.enums, broken=frozenset(broken)
-        )
+        return replace(scope, guards=uses, broken=frozenset(broken))
 
     def resolve(name: str, above: tuple[str, ...]) -> None:
         path = ("machines", machine, "guards", name)
@@ -287,49 +292,3 @@ def _guards(
         if name in uses
     )
     return guards, within(scope)
-
-
-def _invariants(
-    machine: str, written: MachineFile, own: Outline, scope: Scope, reporter: Reporter
-) -> tuple[Invariant, ...]:
-    found: list[Invariant] = []
-    for name, part in written.invariants.items():
-        path = ("machines", machine, "invariants", name)
-        states = None
-        if part.states is not None:
-            states = expand(part.states, own.state_sets, reporter, *path, "in")
-        holds = reporter.expression(part.holds, BOOL, scope, *path, "holds")
-        if holds is not None:
-            found.append(
-                Invariant(
-                    name=name,
-                    states=states,
-                    holds=holds,
-                    doc=one_line(part.doc),
-                    place=reporter.source.key_at(*path),
-                )
-            )
-    return tuple(found)
-
-
-def _progress(
-    machine: str, written: MachineFile, own: Outline, scope: Scope, reporter: Reporter
-) -> Progress | None:
-    part = written.progress
-    if part is None:
-        return None
-    path = ("machines", machine, "progress")
-    measures: list[Expression] = []
-    for index, text in enumerate(part.decreases):
-        tree = reporter.expression(text, INT, scope, *path, "decreases", index)
-        if tree is not None:
-            measures.append(tree)
-    excepted = [
-        reporter.lookup("event", event, own.event_names, reporter.source.at(*path, "except", index))
-        for index, event in enumerate(part.excepted)
-    ]
-    return Progress(
-        decreases=tuple(measures),
-        excepted=tuple(event for event in excepted if event),
-        place=reporter.source.key_at(*path),
-    )

@@ -133,10 +133,7 @@ def _values(
     value of its own here and no earlier name is taken to be new, and cannot be read.
     """
     given = part.context.get(machine.name, {})
-    remembered = {
-        history.entry: Type(name=history.entry, members=history.states)
-        for history in machine.histories
-    }
+    remembered = {history.entry: history.type for history in machine.histories}
     wanted = {variable.name: variable.type for variable in machine.variables} | remembered
     kept = {
         variable.was or variable.name: variable.type
@@ -152,7 +149,8 @@ def _values(
             name: f"is taken to be new; if version {part.version} had it, say its type under 'old'"
             for name in wanted
             if name not in entries
-        },
+        }
+        | dict.fromkeys(remembered, "is a history, which the values of a migration do not read"),
     )
     found: list[Assignment] = []
     for name, text in given.items():

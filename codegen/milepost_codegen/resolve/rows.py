@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from milepost_codegen.expressions import BOOL, Scope, Type
+from milepost_codegen.expressions import BOOL, Scope
 from milepost_codegen.expressions.tree import Comparison, Logic, Member, Not, Read, negation
 from milepost_codegen.model import Assignment, History, MemberEvent, Transition
 from milepost_codegen.resolve.outline import Outline, expand, one_line
@@ -284,7 +284,7 @@ def _with_history(row: _Row, target: str, histories: Sequence[History]) -> Expre
 
 
 def _state_of(history: History, state: str) -> Member:
-    return Member(type=Type(name=history.entry, members=history.states), name=state)
+    return Member(type=history.type, name=state)
 
 
 def _remembers(history: History, state: str) -> Expression:
