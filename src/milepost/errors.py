@@ -4,6 +4,7 @@ What was given may hold any character; a message is `printable`.
 
 MilepostError                     the root (`machine.py`, so that generated modules need no more)
 ├─ TransitionRefused              an event that is not legal now
+│  └─ InvariantBroken             one that would break a declared invariant, or a context that does
 ├─ PayloadInvalid, ContextInvalid payloads and parameters that a machine does not take
 └─ StateError
    ├─ InputInvalid                what was given cannot be stored
@@ -64,6 +65,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from milepost.machine import (
     ContextInvalid,
+    InvariantBroken,
     Lifecycle,
     Machine,
     MilepostError,
@@ -89,6 +91,7 @@ __all__ = [
     "ImportFailed",
     "InputChanged",
     "InputInvalid",
+    "InvariantBroken",
     "ItemAbsent",
     "ItemExists",
     "ItemKeyDuplicate",

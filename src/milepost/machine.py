@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
@@ -21,6 +21,8 @@ __all__ = [
     "Event",
     "Field",
     "GuardRefusal",
+    "Invariant",
+    "InvariantBroken",
     "Lifecycle",
     "Machine",
     "MachineUpgrade",
@@ -47,6 +49,7 @@ __all__ = [
 Values: TypeAlias = Mapping[str, Any]
 
 _MISSING: Final = object()
+_ALL: Final = ("*",)  # no invariant can have that name
 LEAST_INT: Final = -(2**63)
 LARGEST_INT: Final = 2**64 - 1
 """Between these are the integers that a checkpoint holds, so those that a machine takes."""
@@ -178,6 +181,26 @@ class Transition:
     uses_payload: bool = False
     sets: tuple[tuple[str, str], ...] = ()
     assign: Callable[[Values, Values], Values] | None = None
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invariant:
+    """A condition that must hold in `states`, or in every state where that is None.
+
+    `holds` says whether it does, of a state and a context; elsewhere it always does. `text` is its
+    source, `""` in tables of an older compiler, and `reads` names the context entries in it.
+    """
+
+    name: str
+    holds: Callable[[str, Values], bool]
+    text: str = ""
+    states: tuple[str, ...] | None = None
+    reads: tuple[str, ...] = ()
+
+    def values(self, context: Values) -> Values:
+        """The entries of `context` that it reads, those that are there."""
+        return {name: context[name] for name in self.reads if name in context}
 
 
 @short_repr
@@ -351,6 +374,36 @@ class TransitionRefused(MilepostError):
 
 
 @dataclass(eq=False, kw_only=True)
+class InvariantBroken(TransitionRefused):
+    """An event that would break a declared invariant, or a context that does; nothing has changed.
+
+    The event would lead by `transition` from `state` to `target`, in which the `invariant`, whose
+    source is `holds`, would not hold with those `values`. Of a context that was given there is no
+    `event` and no `transition`, and `target` is its `state`. Where members take the event, or are
+    added, and their owner's invariant would break, `machine` and `state` are the owner's.
+    """
+
+    code: ClassVar[str] = "invariant-broken"
+    invariant: str
+    holds: str = ""
+    values: Values = field(default_factory=dict)
+    transition: str = ""
+    target: str = ""
+
+    def __str__(self) -> str:
+        read = ", ".join(f"{name}={value}" for name, value in self.values.items())
+        holds = f": {self.holds}" if self.holds else ""
+        whose, target = self.subject or self.machine, self.target or self.state
+        what = f"'{self.event}'" if self.event else self.reason
+        if not what:
+            told = f"the invariant '{self.invariant}' does not hold in '{target}'{holds}"
+            return printable(f"{whose}: {told}" + (f" (with {read})" if read else ""))
+        way = f" ({self.transition})" if self.transition else ""
+        told = f"{what}{way} would break the invariant '{self.invariant}' in '{target}'"
+        return printable(f"{whose}: {told}{holds}" + (f" (then {read})" if read else ""))
+
+
+@dataclass(eq=False, kw_only=True)
 class PayloadInvalid(MilepostError, ValueError):
     """A payload that does not have the fields that its event declares; nothing has changed."""
 
@@ -385,7 +438,9 @@ class Machine:
 
     `states`, `events` and `final` are names in definition order. `rows` maps a state and an
     event to the generated function that picks the transition, or None where its guards refuse.
-    `roles` say what its parts mean; no step depends on them, and no digest.
+    `roles` say what its parts mean; no step depends on them, and no digest. `invariants` must
+    hold, and `invariant_specs` tells of each; a step looks at those that are `enforced`. The
+    others are proved to hold of every run, so that no step can break them.
     Instances are shared and hold nothing about any job: a state and a context are all that a
     running machine is.
     """
@@ -407,7 +462,11 @@ class Machine:
     entries: Mapping[str, object]  # initial values that are no variables: members' counts, history
     invariants: Mapping[str, Callable[[str, Values], bool]]
     roles: Roles = NO_ROLES
+    invariant_specs: Mapping[str, Invariant] = field(default_factory=dict)
+    enforced: tuple[str, ...] = _ALL
     owned: tuple[str, ...] = field(init=False)  # what steps may set: no parameters, no counts
+    watched: Mapping[str, tuple[Invariant, ...]] = field(init=False, repr=False)
+    """By state, the invariants that a step into it looks at; empty where none is enforced."""
     _by_pair: Mapping[tuple[str, str], tuple[Transition, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -418,6 +477,16 @@ class Machine:
         owned = (*(v.name for v in self.variables if not v.param), *remembered)
         object.__setattr__(self, "owned", owned)
         object.__setattr__(self, "_by_pair", pairs)
+        enforced = tuple(self.invariants) if self.enforced is _ALL else self.enforced
+        told = {
+            name: self.invariant_specs.get(name) or Invariant(name=name, holds=holds)
+            for name, holds in self.invariants.items()
+        }
+        each = [told[name] for name in enforced]
+        by_state = {state: _in_state(each, state) for state in self.states}
+        object.__setattr__(self, "enforced", enforced)
+        object.__setattr__(self, "invariant_specs", told)
+        object.__setattr__(self, "watched", {state: of for state, of in by_state.items() if of})
 
     def __repr__(self) -> str:
         told = f"{len(self.states)} states, {len(self.events)} events"
@@ -427,7 +496,20 @@ class Machine:
         """The initial context: the parameters given, defaults for the rest, initial values.
 
         Raises ContextInvalid where a parameter is unknown, missing, of a wrong type or refused
-        by its `where`.
+        by its `where`, InvariantBroken where a machine that begins so breaks an invariant. What an
+        invariant says of members' numbers is left to whoever counts them.
+        """
+        values = self.fresh(**params)
+        for one in _in_state(self.invariant_specs.values(), self.initial):
+            if not self._counts(one, self.collections) and not one.holds(self.initial, values):
+                raise self.broken(one, self.initial, values)
+        return values
+
+    def fresh(self, /, **params: object) -> Values:
+        """The initial context as `context` gives it, but that no invariant is looked at.
+
+        So began whatever is stored, also from before invariants were enforced. Raises
+        ContextInvalid.
         """
         values: dict[str, object] = {}
         known = {variable.name: variable for variable in self.variables if variable.param}
@@ -545,7 +627,14 @@ class Machine:
         return row
 
     def step(self, state: str, event: str, context: Values, payload: Values) -> Step:
-        """The step that `event` takes in `state`. Raises TransitionRefused; O(1)."""
+        """The step that `event` takes in `state`; O(1).
+
+        Raises TransitionRefused; and InvariantBroken, which is one, if an invariant that is
+        enforced does not hold of what was given, or would not after the step. What one says of
+        the numbers of members that take an event in this very step is left to whoever counts them.
+        """
+        if self.watched:
+            return self._watched_step(state, event, context, payload)
         try:
             decide = self.rows[state][event]
         except KeyError:
@@ -556,6 +645,73 @@ class Machine:
         assign = row.assign
         after = context if assign is None else assign(context, payload)
         return tuple.__new__(Step, (row.target, after, row.id, row.members))  # a third cheaper
+
+    def follow(self, state: str, event: str, context: Values, payload: Values) -> Step:
+        """The step that the table alone gives, whatever invariants say: as a log is replayed.
+
+        Raises TransitionRefused; O(1).
+        """
+        try:
+            decide = self.rows[state][event]
+        except KeyError:
+            raise self.refusal(state, event, context, payload) from None
+        row = decide(context, payload)
+        if row is None:
+            raise self.refusal(state, event, context, payload)
+        assign = row.assign
+        after = context if assign is None else assign(context, payload)
+        return tuple.__new__(Step, (row.target, after, row.id, row.members))  # a third cheaper
+
+    def check(self, state: str, context: Values) -> Values:
+        """`context`, of which every invariant holds in `state`: proved ones are looked at, too.
+
+        Raises InvariantBroken.
+        """
+        for one in self.invariant_specs.values():
+            if not one.holds(state, context):
+                raise self.broken(one, state, context)
+        return context
+
+    def kept(self, row: Transition, context: Values) -> Values:
+        """`context`, in which no invariant that is enforced is broken once `row` was taken.
+
+        Raises InvariantBroken. As of `step`, those are left out that the members decide.
+        """
+        sent = [one.collection for one in row.members]
+        for one in self.watched.get(row.target, ()):
+            if not one.holds(row.target, context) and not self._counts(one, sent):
+                raise self.broken(one, row.target, context, row)
+        return context
+
+    def broken(
+        self, one: Invariant, state: str, context: Values, row: Transition | None = None
+    ) -> InvariantBroken:
+        """The error that says that `one` does not hold in `state`, to which `row` would lead."""
+        return InvariantBroken(
+            machine=self.name,
+            state=state if row is None else row.source,
+            event="" if row is None else row.event,
+            allowed=self.allowed(state if row is None else row.source),
+            invariant=one.name,
+            holds=one.text,
+            values=one.values(context),
+            transition="" if row is None else row.id,
+            target=state,
+        )
+
+    def _watched_step(self, state: str, event: str, context: Values, payload: Values) -> Step:
+        row = self.select(state, event, context, payload)
+        for one in self.watched.get(state, ()):
+            if not one.holds(state, context):
+                raise self.broken(one, state, context)
+        after = context if row.assign is None else row.assign(context, payload)
+        return Step(row.target, self.kept(row, after), row.id, row.members)
+
+    def _counts(self, one: Invariant, collections: Iterable[str]) -> bool:
+        """True if the invariant reads the numbers of members of any of `collections`, or may."""
+        if not one.text:  # of tables that do not tell what it reads
+            return any(True for _ in collections)
+        return any(name.startswith(f"{each}.") for each in collections for name in one.reads)
 
     def refusal(
         self, state: str, event: str, context: Values, payload: Values, reason: str = ""
@@ -622,6 +778,7 @@ class Lifecycle:
 
     `upgrades` are from earlier versions, by their digests. `root` is the one machine that no
     collection is of, `""` if there is none or more than one, and `collections` are its own.
+    `certificate` names the file by which its machines leave proved invariants out, `""` for none.
     """
 
     name: str
@@ -631,6 +788,7 @@ class Lifecycle:
     enums: Mapping[str, tuple[str, ...]]
     machines: Mapping[str, Machine]
     upgrades: Mapping[str, Upgrade] = field(default_factory=dict)
+    certificate: str = ""
     root: str = field(init=False)
     collections: Mapping[str, Collection] = field(init=False)
 
@@ -649,6 +807,11 @@ class Lifecycle:
 
     def __repr__(self) -> str:
         return one_line(f"<Lifecycle {self.name} {self.version}>")
+
+
+def _in_state(invariants: Iterable[Invariant], state: str) -> tuple[Invariant, ...]:
+    """Those that say something of `state`."""
+    return tuple(one for one in invariants if one.states is None or state in one.states)
 
 
 def _read(row: Transition, context: Values, payload: Values) -> Values:

@@ -114,7 +114,7 @@ def test_generated_tables_agree_with_transitions(table: Table) -> None:
                 accepted = False
             expected = model.state if accepted else None
             try:
-                found = generated.step(state, event, context, payload).state
+                found = generated.follow(state, event, context, payload).state
             except TransitionRefused:
                 found = None
             assert found == expected, (state, event, context)

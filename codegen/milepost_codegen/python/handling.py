@@ -115,12 +115,20 @@ def _new(machine: Machine, params: tuple[Code, ...]) -> FunctionPlan:
         new_function(machine.name),
         params,
         initial,
-        docstring(f"A new {machine.name}. Raises ContextInvalid", indent=4),
+        docstring(
+            f"A new {machine.name}. Raises ContextInvalid"
+            + (", InvariantBroken" if machine.invariants else ""),
+            indent=4,
+        ),
         lay_out(made, before="return ", indent=4),
     )
 
 
 def _of(machine: Machine, names: Names) -> FunctionPlan:
+    kept, broken = "context", "Raises KeyError if there is no such state."
+    if machine.invariants:
+        kept = f"{constant_name(machine.name)}.check(state, context)"
+        broken = f"{broken[:-1]}, InvariantBroken if an invariant does not hold there."
     return _function(
         of_function(machine.name),
         ("state: str", "context: Values"),
@@ -128,21 +136,30 @@ def _of(machine: Machine, names: Names) -> FunctionPlan:
         docstring(
             "The typed form of a state's name and a whole context, of which a copy is kept",
             indent=4,
-            below=("Raises KeyError if there is no such state.",),
+            below=(broken,),
         ),
-        f"    return {names.states}[state](dict(context))",
+        lay_out(
+            Bracketed(
+                opening=f"{names.states}[state](",
+                items=(Bracketed(opening="dict(", items=(kept,), closing=")"),),
+                closing=")",
+            ),
+            before="return ",
+            indent=4,
+        ),
     )
 
 
 def _take(machine: Machine, names: Names) -> FunctionPlan:
     constant = constant_name(machine.name)
+    after = f"{constant}.kept(row, after)" if names.enforced else "after"
     body = "\n".join(
         (
             "    values = state.values()",
             f"    payload = {constant}.payload(event.event, event)",
             f"    row = {constant}.select(state.name, event.event, values, payload)",
             "    after = values if row.assign is None else row.assign(values, payload)",
-            f"    return {names.states}[row.target](dict(after), row)",
+            f"    return {names.states}[row.target](dict({after}), row)",
         )
     )
     return _function(

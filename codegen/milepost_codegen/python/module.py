@@ -37,6 +37,7 @@ from milepost_codegen.python.views import context_views, member_event, sent_unio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from milepost_codegen.certificate import Proofs
     from milepost_codegen.model import Lifecycle, Machine
     from milepost_codegen.python.parts import ClassPlan, FunctionPlan
     from milepost_codegen.python.upgrades import UpgradePlan
@@ -44,13 +45,16 @@ if TYPE_CHECKING:
 __all__ = ["module_plan"]
 
 
-def module_plan(lifecycle: Lifecycle, earlier: Sequence[Lifecycle] = ()) -> ModulePlan:
+def module_plan(
+    lifecycle: Lifecycle, earlier: Sequence[Lifecycle] = (), proofs: Proofs | None = None
+) -> ModulePlan:
     """The plan of the module for `lifecycle`, whose public names do not clash.
 
-    It knows how what is stored under each of the `earlier` versions goes on.
+    It knows how what is stored under each of the `earlier` versions goes on, and by the `proofs`
+    which invariants need not be looked at.
     """
     taken: set[str] = set()
-    machines = tuple(_machine(machine, taken) for machine in lifecycle.machines)
+    machines = tuple(_machine(machine, taken, proofs) for machine in lifecycle.machines)
     upgrading = upgrade_plan(lifecycle, earlier, taken)
     names = [name for name, _, _ in public_names(lifecycle)]
     exports: tuple[Code, ...] = tuple(literal(name) for name in sorted_names(["LIFECYCLE", *names]))
@@ -61,7 +65,7 @@ def module_plan(lifecycle: Lifecycle, earlier: Sequence[Lifecycle] = ()) -> Modu
         enums=tuple(declared_enum(enum) for enum in lifecycle.enums),
         machines=machines,
         upgrading=upgrading.functions,
-        lifecycle=_lifecycle(lifecycle, upgrading.upgrades),
+        lifecycle=_lifecycle(lifecycle, upgrading.upgrades, proofs),
     )
 
 
@@ -77,6 +81,7 @@ def _imports(lifecycle: Lifecycle, upgrading: UpgradePlan) -> tuple[str, ...]:
         "Collection": owners,
         "Event": events,
         "Field": fields,
+        "Invariant": any(machine.invariants for machine in machines),
         "Lifecycle": True,
         "Machine": True,
         "MachineUpgrade": upgrading.migrates,
@@ -109,8 +114,8 @@ def _imports(lifecycle: Lifecycle, upgrading: UpgradePlan) -> tuple[str, ...]:
     return (*lines, "from milepost.machine import (", *(f"    {name}," for name in names), ")")
 
 
-def _machine(machine: Machine, taken: set[str]) -> MachinePlan:
-    names = Names(machine, taken)
+def _machine(machine: Machine, taken: set[str], proofs: Proofs | None) -> MachinePlan:
+    names = Names(machine, taken, proofs)
     return MachinePlan(
         enums=machine_enums(machine),
         payloads=tuple(payload(machine.name, event) for event in machine.events),
@@ -157,7 +162,7 @@ def _together(constants: tuple[ConstantPlan, ...]) -> tuple[ConstantPlan, ...]:
     return (ConstantPlan(text=text),) if constants else ()
 
 
-def _lifecycle(lifecycle: Lifecycle, upgrades: Code | None) -> ConstantPlan:
+def _lifecycle(lifecycle: Lifecycle, upgrades: Code | None, proofs: Proofs | None) -> ConstantPlan:
     enums: dict[str, Code] = {
         enum.type.name: Bracketed(
             opening="(",
@@ -177,5 +182,6 @@ def _lifecycle(lifecycle: Lifecycle, upgrades: Code | None) -> ConstantPlan:
         enums=mapping(enums),
         machines=mapping(machines),
         upgrades=upgrades,
+        certificate=None if proofs is None else literal(proofs.name),
     )
     return ConstantPlan(text=lay_out(value, before="LIFECYCLE: Final = "))

@@ -18,7 +18,7 @@ from milepost_codegen.names import (
 from milepost_codegen.python.docs import docstring
 from milepost_codegen.python.parts import ClassPlan, FunctionPlan
 from milepost_codegen.python.statements import union
-from milepost_codegen.python.tables import certain
+from milepost_codegen.python.tables import certain, may_break
 from milepost_codegen.python.views import sent_type
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def _method(
         below = ("Raises TransitionRefused where no guard allows it.",)
     if rows[0].ignored:
         below = ("It is ignored here: nothing changes.",)
+    if any(may_break(machine, one, names) for one in rows):
+        below = (*below, "Raises InvariantBroken where an invariant would not hold after it.")
     return FunctionPlan(
         signature=lay_out(call, before="def ", after=f" -> {returns}:", indent=4),
         doc=docstring(f"Event `{event.name}`", event.doc, indent=8, below=below),
@@ -168,6 +170,9 @@ def _leave(
     assign = names.assigning(one)
     if assign:
         after = Bracketed(opening=f"{assign}(", items=("self._values", given), closing=")")
+    if may_break(machine, one, names):
+        kept = f"{constant_name(machine.name)}.kept("
+        after = Bracketed(opening=kept, items=(row, after), closing=")")
     target = state_class(machine.name, one.target)
     made = Bracketed(opening=f"{target}(", items=(after, row), closing=")")
     return lay_out(made, before="return ", indent=indent)

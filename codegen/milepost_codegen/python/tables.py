@@ -17,11 +17,13 @@ from milepost_codegen.python.statements import signature, statement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from milepost_codegen.certificate import Proofs
     from milepost_codegen.model import (
         Assignment,
         Collection,
         Event,
         Field,
+        Invariant,
         Machine,
         State,
         Transition,
@@ -35,6 +37,7 @@ __all__ = [
     "certain",
     "giving",
     "mapping",
+    "may_break",
     "selections",
     "tables",
     "transitions",
@@ -42,10 +45,17 @@ __all__ = [
 
 
 class Names:
-    """The private names of one machine; `taken` holds those of the whole module, each used once."""
+    """The private names of one machine; `taken` holds those of the whole module, each used once.
 
-    def __init__(self, machine: Machine, taken: set[str]) -> None:
+    `enforced` are the invariants that steps look at: all but those of the `proofs`. Where there are
+    `proofs`, the tables say which they are.
+    """
+
+    def __init__(self, machine: Machine, taken: set[str], proofs: Proofs | None = None) -> None:
         self._taken = taken
+        declared = tuple(invariant.name for invariant in machine.invariants)
+        self.enforced = declared if proofs is None else proofs.enforced(machine.name, declared)
+        self.are_told = proofs is not None
         prefix = f"_{machine.name}"
         self.rows = self._new(f"{prefix}_rows".upper())
         self.wheres = {
@@ -164,6 +174,24 @@ def selections(machine: Machine, names: Names) -> tuple[FunctionPlan, ...]:
 def certain(rows: tuple[Transition, ...]) -> bool:
     """True if one of the rows of a pair is taken whatever the context and the payload."""
     return any(_unguarded(one, rows) for one in rows)
+
+
+def may_break(machine: Machine, one: Transition, names: Names) -> bool:
+    """True if a step by the row has to look at invariants.
+
+    What held in its source holds in its target too, if the row sets nothing of what it reads.
+    """
+    sets = {assignment.name for assignment in one.assignments}
+    return any(
+        _is_of(invariant, one.target)
+        and not (_is_of(invariant, one.source) and sets.isdisjoint(reads_in(invariant.holds)))
+        for invariant in machine.invariants
+        if invariant.name in names.enforced
+    )
+
+
+def _is_of(invariant: Invariant, state: str) -> bool:
+    return invariant.states is None or state in invariant.states
 
 
 def tables(machine: Machine, names: Names) -> tuple[ConstantPlan, ConstantPlan]:
@@ -292,6 +320,21 @@ def _machine(machine: Machine, names: Names) -> Code:
         entries=mapping(entries),
         invariants=mapping(names.invariants),
         roles=roles(machine),
+        invariant_specs=mapping({one.name: _invariant(one, names) for one in machine.invariants})
+        if machine.invariants
+        else None,
+        enforced=(_strings(names.enforced) or "()") if names.are_told else None,
+    )
+
+
+def _invariant(invariant: Invariant, names: Names) -> Code:
+    return call(
+        "Invariant",
+        name=literal(invariant.name),
+        holds=names.invariants[invariant.name],
+        text=Text(value=to_text(invariant.holds)),
+        states=None if invariant.states is None else _strings(invariant.states) or "()",
+        reads=_strings(reads_in(invariant.holds)),
     )
 
 

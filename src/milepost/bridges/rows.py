@@ -31,7 +31,7 @@ class _Trigger(transitions.Event):
         payload = machine.compiled.payload(event, _given(given, fields))
         state = machine.get_model_state(model).name
         try:
-            machine.compiled.select(state, event, _carrier(model).context, payload)
+            machine.compiled.step(state, event, _carrier(model).context, payload)
         except TransitionRefused as refused:
             if not machine.raises:
                 return False

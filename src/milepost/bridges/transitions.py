@@ -29,15 +29,16 @@ def to_transitions(
     the state changes, so `on_enter` callbacks see the context after it. History is kept, as it is
     part of the context. An ignored event runs callbacks, but neither leaves nor enters a state.
 
-    *Refusals.* An event that has no row, or whose guards say no, raises `transitions.MachineError`
+    *Refusals.* An event that has no row, whose guards say no, or that would break an invariant that
+    is enforced, raises `transitions.MachineError`
     from the TransitionRefused that explains it; with `raises=False` the trigger returns False in
     both cases. A payload that does not fit raises PayloadInvalid either way. `may_EVENT()` never
     raises for a refusal; it needs the payload only where what the event does depends on it.
 
     *What is not expressed.* Members are not moved and their counts not kept: the model's `members`
     says which events they take, and its context holds the counts that the caller puts there. Which
-    events of members the owner accepts, parameters' `where`, invariants and groups are left
-    out. The machine keeps nothing durable.
+    events of members the owner accepts, parameters' `where` and groups are left out. The machine
+    keeps nothing durable.
 
     Args:
         machine: The compiled machine.

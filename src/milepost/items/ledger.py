@@ -67,8 +67,8 @@ class Ledger:
 
     @staticmethod
     def create(machine: Machine, params: Values, members: BitMap) -> Ledger:
-        """A ledger of `members` in the machine's initial state."""
-        context = machine.context(**params)
+        """A ledger of `members` in the machine's initial state, whatever its invariants say."""
+        context = machine.fresh(**params)
         cell = (machine.initial, tuple(context[name] for name in machine.owned))
         cells = {cell: members} if members else {}
         shared = {v.name: context[v.name] for v in machine.variables if v.param}
@@ -211,7 +211,7 @@ class Ledger:
         state, values = cell
         context = self.context(values)
         try:
-            step = self.machine.step(state, event, context, payload)
+            step = self.machine.follow(state, event, context, payload)
         except TransitionRefused as refusal:
             raise MemberRefusedError(members[0], refusal) from refusal
         if step.context is not context:

@@ -1,4 +1,7 @@
-"""The fold: facts → JobState. Pure; the same `apply` decides a live write and replays the log."""
+"""The fold: facts → JobState. Pure; the same `apply` decides a live write and replays the log.
+
+Invariants are looked at by whoever decides (`job.keeping`): a log is replayed whatever it holds.
+"""
 
 from __future__ import annotations
 
@@ -205,7 +208,7 @@ def _collection(items: Ledgers, fact: ItemsFired) -> str:
 
 def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[Moves, ...]]:
     try:
-        step = state.machine.step(state.phase, fact.event, state.guarded, fact.payload)
+        step = state.machine.follow(state.phase, fact.event, state.guarded, fact.payload)
     except TransitionRefused as refusal:
         refusal.subject = f"job {state.id}"
         raise

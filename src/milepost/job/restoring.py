@@ -71,7 +71,7 @@ def begin(job_id: str, created: JobCreated, tables: Catalogue, inputs: Inputs) -
         seq=0,
         fence=0,
         phase=machine.initial,
-        context=own_context(machine, machine.context(**created.job_params)),
+        context=own_context(machine, machine.fresh(**created.job_params)),
         variables=frozen(created.variables),
         items=create_items(lifecycle, created.item_params, listed),
         created=created,

@@ -119,7 +119,7 @@ class _Upgrading:
             cells[cell] = cells[cell] | members if cell in cells else members
             params = context
         if params is None:  # no items: what they would have begun with
-            params = self._context(machine, part, before.machine.context(**before.params))
+            params = self._context(machine, part, before.machine.fresh(**before.params))
         shared = {v.name: params[v.name] for v in machine.variables if v.param}
         return Ledger(machine=machine, params=shared, universe=before.universe, cells=cells)
 

@@ -23,7 +23,7 @@ from milepost.errors import (
 from milepost.items.blocks import read_keys
 from milepost.items.inputs import Inputs, Shelf
 from milepost.items.key_index import segment_of
-from milepost.job.fold import apply
+from milepost.job.invariants import check_new, decided
 from milepost.job.restoring import begin
 from milepost.job.state import JobState, changed
 from milepost.job.versions import Catalogue
@@ -160,6 +160,8 @@ def _replay(
         for commit in (CommitDraft(draft.created_at_us, opening), *draft.commits):
             seq += 1
             row, state = _row(state, commit, payloads)
+            if seq == 1:
+                check_new(state)
             keep(row)
     except (ContextInvalid, TransitionRefused, ValueInvalid, KeyError, ValueError) as error:
         problem = f"its commit {seq} cannot be made under this lifecycle: {error}"
@@ -174,7 +176,7 @@ def _row(
         raise ValueError(f"its time is before that of commit {before.seq}")
     after = changed(before, seq=before.seq + 1, updated_at_us=commit.at_us)
     for draft in commit.drafts:
-        after = apply(after, draft.fact)
+        after = decided(after, draft.fact)
     row = encode_row(
         before.digest,
         seq=after.seq,

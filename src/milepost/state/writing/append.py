@@ -31,7 +31,7 @@ from milepost.errors import (
     ValueInvalid,
 )
 from milepost.items.ledgers import new_cells
-from milepost.job.fold import apply
+from milepost.job.invariants import counts_are_watched, decided
 from milepost.job.state import JobState, changed
 from milepost.job.upgrade import migration
 from milepost.log.codec import encode_row
@@ -169,8 +169,8 @@ class Appender:
         """Decide under the write lock and append; the state of which the facts are a durable part.
 
         A decision that gives no facts writes nothing. Raises what the decision raises, what
-        `fold.apply` raises for its facts, and the store's errors; then nothing was appended but
-        what a RefusedWithRecord asked for.
+        `invariants.decided` raises for its facts, and the store's errors; then nothing was
+        appended but what a RefusedWithRecord asked for.
         """
         (answer,) = self.append_each([(job_id, decision)])
         if isinstance(answer, MilepostError):
@@ -399,6 +399,8 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
     """The drafts for tickets that are alike, and the state after; a refusal is a ticket's error."""
     first, *others = tickets
     decision = first.decision
+    if others and counts_are_watched(moment.state):
+        return _each_decided(moment, tickets)
     if others and isinstance(decision, Joinable):
         decision = decision.joined([other.decision for other in others])
     try:
@@ -414,9 +416,15 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
             first.error = error
             return moment.state, []
     else:
-        first.drafts = drafts
-        return after, drafts
-    state, drafts = moment.state, []  # one of them is refused: each for itself
+        if not others or after.phase == moment.state.phase or not after.machine.watched:
+            first.drafts = drafts
+            return after, drafts
+    return _each_decided(moment, tickets)  # one is refused, or has changed what others may do
+
+
+def _each_decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Draft]]:
+    """As `_decided`, each for itself."""
+    state, drafts = moment.state, list[Draft]()
     for ticket in tickets:
         pending = [*moment.pending, *drafts]
         state, accepted = _decided(moment._replace(state=state, pending=pending), [ticket])
@@ -435,7 +443,7 @@ def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
         state = changed(logged, seq=logged.seq + 1, updated_at_us=now_us, digest=b"")
     for draft in drafts:
         try:
-            state = apply(state, draft.fact)
+            state = decided(state, draft.fact)
         except KeyError as error:
             count = state.items.count
             raise ItemAbsent(job_id=state.id, item=error.args[0], count=count) from error

@@ -17,6 +17,7 @@ from milepost.items.inputs import Run
 from milepost.items.parts import Parts, parts_of
 from milepost.job.described import Described
 from milepost.job.fold import apply
+from milepost.job.invariants import check_new
 from milepost.job.progress import Progress
 from milepost.job.restoring import begin
 from milepost.log.codec import Tally, chain_start, encode_row, encode_variables
@@ -73,7 +74,7 @@ class NewJob:
     def prepare(
         lifecycle: Lifecycle, config: Values, variables: Mapping[str, object], limits: Limits
     ) -> NewJob:
-        """Check everything but the items. Raises ValueInvalid, ContextInvalid.
+        """Check everything but the items. Raises ValueInvalid, ContextInvalid, InvariantBroken.
 
         `config` holds parameters of the job and of its items, as `params_of` takes them.
         """
@@ -105,7 +106,8 @@ class NewJob:
 
         Where there is one collection, the first fact says what its items are; where there are
         several, a fact of its own for each that has any. Raises JobExists, TooLarge,
-        StagingExpired, and ContextInvalid for a share of the items that makes no legal count.
+        StagingExpired, ContextInvalid for a share of the items that makes no legal count, and
+        InvariantBroken where the job would begin with an invariant that does not hold.
         """
         check_absent(loader, writer, job_id)
         for staging in stagings.values():
@@ -119,6 +121,7 @@ class NewJob:
         state = begin(job_id, created, loader.tables, inputs)
         for fact in more:
             state = apply(state, fact)
+        check_new(state)
         drafts = [Draft(fact=fact) for fact in (created, *more)]
         row = encode_row(
             chain_start(job_id),

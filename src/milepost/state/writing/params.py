@@ -33,7 +33,7 @@ def params_of(lifecycle: Lifecycle, config: Values) -> Params:
     A parameter stands in `config` under its name. Where several machines have one of that name, or
     two collections are of one machine, it stands in a mapping under the name of the collection, or
     of the machine that the job runs by. The one that bounds dead items may be a float, as a share
-    of all. Raises ContextInvalid.
+    of all. Raises ContextInvalid, and InvariantBroken as `Machine.context` does.
     """
     machines = {name: lifecycle.machines[c.machine] for name, c in lifecycle.collections.items()}
     root = lifecycle.root if lifecycle.root not in machines else _ROOT
@@ -45,7 +45,7 @@ def params_of(lifecycle: Lifecycle, config: Values) -> Params:
         given[whose][name] = value
     shares = _shares(lifecycle, given[root])
     counts = {name: value for name, value in given[root].items() if name not in shares}
-    of_job = _checked(machines[root], counts | dict.fromkeys(shares, 1))
+    of_job = _checked(machines[root], counts | dict.fromkeys(shares, 1), whole=not shares)
     of_items = {name: _checked(machines[name], given[name]) for name in lifecycle.collections}
     theirs = next(iter(of_items.values())) if len(of_items) == 1 else of_items
     return Params(of_job, theirs, shares)
@@ -134,8 +134,8 @@ def _has(machine: Machine, name: object) -> bool:
     return any(variable.param and variable.name == name for variable in machine.variables)
 
 
-def _checked(machine: Machine, given: Values) -> dict[str, Any]:
-    context = machine.context(**given)
+def _checked(machine: Machine, given: Values, *, whole: bool = True) -> dict[str, Any]:
+    context = machine.context(**given) if whole else machine.fresh(**given)
     return {v.name: context[v.name] for v in machine.variables if v.param}
 
 

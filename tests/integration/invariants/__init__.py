@@ -1,0 +1,1 @@
+"""Declared invariants, enforced while jobs run and looked for in their logs."""
