@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from milepost.text.escapes import printable
 from milepost_codegen.digest import digest_of_meaning
+from milepost_codegen.findings import Finding, Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ __all__ = [
     "Proofs",
     "Proved",
     "misfit",
+    "proofs_in",
     "proved_invariants",
     "read",
 ]
@@ -117,6 +119,31 @@ def read(path: Path) -> Certificate:
         code={name: _text(code, name, "'code'") for name in code},
         solver=texts["solver"],
         obligations=tuple(_proved(one) for one in obligations),
+    )
+
+
+def proofs_in(path: Path, name: str, lifecycle: Lifecycle) -> tuple[Proofs, Finding | None]:
+    """The proofs of `lifecycle` in a file that the project calls `name`; none if it does not fit.
+
+    Then the warning as well. Raises as `read`, but for a file that is not there: that is one yet
+    to be written.
+    """
+    try:
+        certificate = read(path)
+    except FileNotFoundError:
+        problem = "there is no such certificate"
+        return Proofs(name=name, invariants=frozenset()), _unfit(name, problem)
+    problem = misfit(certificate, lifecycle)
+    proofs = Proofs(name=name, invariants=proved_invariants(certificate, lifecycle))
+    return proofs, _unfit(name, f"the certificate {problem}") if problem else None
+
+
+def _unfit(name: str, problem: str) -> Finding:
+    return Finding(
+        code="W901",
+        place=Place(file=name, line=1, column=1),
+        message=f"{problem}: steps look at every invariant",
+        hint=f"run 'milepost check DEFINITION --certificate {name}', then 'milepost compile'",
     )
 
 

@@ -11,6 +11,7 @@ import click
 
 from milepost.drawings.svg import RendererFailed, RendererMissing, render_svg
 from milepost.text.escapes import printable, printable_lines
+from milepost_codegen.certificate import CertificateUnreadable, Proofs, proofs_in
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.diff import compare
 from milepost_codegen.diff.document import document
@@ -247,9 +248,30 @@ def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[str], l
         before = [_definition(one, findings, as_json=as_json) for one in target.earlier]
         earlier = [one for one in before if one is not None]
         if own is not None and len(earlier) == len(before):
-            made.extend(outputs(own, target, earlier))
+            proofs = _proofs(target, own.lifecycle, findings, as_json=as_json)
+            made.extend(outputs(own, target, earlier, proofs))
             told.extend(summary(own.lifecycle))
     return made, told, findings
+
+
+def _proofs(
+    target: Target, lifecycle: Lifecycle, findings: list[Finding], *, as_json: bool
+) -> Proofs | None:
+    """The proofs of the project's certificate, None if it keeps none; a warning is printed, too.
+
+    Raises ProjectProblem for a file that is no certificate.
+    """
+    if target.certificate is None:
+        return None
+    try:
+        proofs, warning = proofs_in(target.certificate, target.certificate_name, lifecycle)
+    except CertificateUnreadable as problem:
+        raise ProjectProblem(f"{target.certificate_name}, a certificate: {problem}") from problem
+    if warning is not None:
+        findings.append(warning)
+        if not as_json:
+            click.echo(render([warning], ()), err=True, nl=False)
+    return proofs
 
 
 def _definition(

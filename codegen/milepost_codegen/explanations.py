@@ -292,6 +292,12 @@ the compiler. Run `milepost compile` and commit the result.
 A file says that it was generated, but nothing generates it any more, as after a machine was
 renamed. Delete it.
 """,
+    "W901": """\
+The project keeps a certificate of what is proved of the lifecycle, and it is missing, of another
+lifecycle or version, or was made before the definition was changed last. Nothing is taken from it:
+every step looks at every invariant, which is right and costs a little. Write it anew with `milepost
+check DEFINITION --certificate FILE`, and compile again.
+""",
 }
 """What each code means, in Markdown."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from milepost.drawings.dot import dot
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from milepost_codegen.certificate import Proofs
     from milepost_codegen.model import Lifecycle
     from milepost_codegen.project import Target
 
@@ -28,11 +29,15 @@ __all__ = ["Definition", "Output", "outputs"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """A generated file; `text` is None where its renderer is missing."""
+    """A generated file; `text` is None where its renderer is missing.
+
+    `certificate` names the file by whose proofs it is as it is, `""` if there is none.
+    """
 
     path: Path
     text: str | None
     source_digest: str
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +50,26 @@ class Definition:
 
 
 def outputs(
-    definition: Definition, target: Target, earlier: Sequence[Definition] = ()
+    definition: Definition,
+    target: Target,
+    earlier: Sequence[Definition] = (),
+    proofs: Proofs | None = None,
 ) -> tuple[Output, ...]:
     """The outputs of `definition` in the folders of `target`.
 
     For each of the `earlier` versions there is a module beside its own, with the tables by which
-    what was stored under it can be read. Raises ProjectProblem for one that is not earlier.
+    what was stored under it can be read. Its own steps look at all invariants but those that the
+    `proofs` have. Raises ProjectProblem for one that is not earlier.
     """
     _check_versions(definition, earlier)
+    before = [one.lifecycle for one in earlier]
     made = [
         _output(definition, path, body, earlier if path.suffix == ".py" else ())
-        for path, body in _bodies(definition.lifecycle, target, [one.lifecycle for one in earlier])
+        for path, body in _bodies(definition.lifecycle, target, before, proofs)
     ]
+    if proofs is not None:
+        named = proofs.name
+        made = [replace(o, certificate=named if o.path.suffix == ".py" else "") for o in made]
     if target.python:
         for one in earlier:
             path = target.python / f"{one.lifecycle.name}_v{one.lifecycle.version}.py"
@@ -92,11 +105,14 @@ def _output(
 
 
 def _bodies(
-    lifecycle: Lifecycle, target: Target, earlier: Sequence[Lifecycle]
+    lifecycle: Lifecycle,
+    target: Target,
+    earlier: Sequence[Lifecycle],
+    proofs: Proofs | None,
 ) -> Iterator[tuple[Path, str | None]]:
     name = lifecycle.name
     if target.python:
-        yield target.python / f"{name}.py", emit_python(lifecycle, earlier)
+        yield target.python / f"{name}.py", emit_python(lifecycle, earlier, proofs)
     if target.reference:
         yield target.reference / f"{name}.md", emit_reference(lifecycle)
     if not target.diagrams:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Project", "ProjectProblem", "Source", "Target", "find_project"]
 
-_KEYS: Final = ("source", "python", "diagrams", "reference", "earlier")
+_KEYS: Final = ("source", "python", "diagrams", "reference", "earlier", "certificate")
 
 
 class ProjectProblem(Exception):
@@ -31,7 +31,8 @@ class Target:
     """A definition file, by its name in headers and findings, and where its outputs go.
 
     An output without a folder is not written. `earlier` are the definitions of earlier versions
-    under which something may still be stored.
+    under which something may still be stored. `certificate` is the file of what is proved of this
+    one, by the name that `certificate_name` gives, None if the project keeps none.
     """
 
     source: Path
@@ -40,6 +41,8 @@ class Target:
     diagrams: Path | None
     reference: Path | None
     earlier: tuple[Source, ...] = ()
+    certificate: Path | None = None
+    certificate_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,4 +99,6 @@ def _target(root: Path, settings: Path, entry: object) -> Target:
         diagrams=folders["diagrams"],
         reference=folders["reference"],
         earlier=tuple(Source(source=root / one, name=one) for one in earlier),
+        certificate=root / entry["certificate"] if "certificate" in entry else None,
+        certificate_name=entry.get("certificate", ""),
     )
