@@ -11,7 +11,8 @@ MilepostError                     the root (`machine.py`, so that generated modu
    │  ├─ ArgumentInvalid          an argument of a wrong type, or out of its range
    │  ├─ JobIdInvalid             a job id that does not match the pattern
    │  ├─ ValueInvalid             a value that is not JSON, or too large
-   │  │  └─ TooLarge              larger than the limits that were set
+   │  │  ├─ TooLarge              larger than the limits that were set
+   │  │  └─ NumberUnfit           an integer that a step would make, beyond 64 bits
    │  ├─ ItemKeyDuplicate         two items with one key
    │  └─ ItemExists               an item to be added whose key the job has already
    ├─ ItemsRefused                items are added to a job that takes no more
@@ -73,7 +74,7 @@ from milepost.machine import (
     TransitionRefused,
 )
 from milepost.text.escapes import printable, printable_lines
-from milepost.text.wording import short_repr
+from milepost.text.wording import short_repr, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -112,6 +113,7 @@ __all__ = [
     "MilepostError",
     "NoteRefused",
     "NotesAbsent",
+    "NumberUnfit",
     "PayloadInvalid",
     "PayloadUnfilled",
     "PlanStale",
@@ -219,6 +221,23 @@ class TooLarge(ValueInvalid):
     def __str__(self) -> str:
         named = ", ".join(f"{place} {size_bytes:,}" for place, size_bytes in self.largest)
         return printable(f"{super().__str__()} (bytes: {named})") if named else super().__str__()
+
+
+@dataclass(eq=False, kw_only=True)
+class NumberUnfit(ValueInvalid):
+    """A step that would make an integer beyond 64 bits, which nothing stores; nothing has changed.
+
+    `event` would give the variable `name` that `value`; `what` says of which job, or which item.
+    """
+
+    code: ClassVar[str] = "number-unfit"
+    event: str
+    name: str
+    value: int
+
+    def __str__(self) -> str:
+        made = f"'{self.event}' would make '{self.name}' {shown(self.value)}"
+        return printable(f"{self.what}: {made}, {self.problem}")
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,6 +9,7 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
+from milepost.integers import BEYOND, LARGEST_INT, LEAST_INT, beyond
 from milepost.roles import NO_ROLES, Roles
 from milepost.text.escapes import printable
 from milepost.text.wording import bounded, one_line, record_shown, short_repr, shown
@@ -50,10 +51,6 @@ Values: TypeAlias = Mapping[str, Any]
 
 _MISSING: Final = object()
 _ALL: Final = ("*",)  # no invariant can have that name
-LEAST_INT: Final = -(2**63)
-LARGEST_INT: Final = 2**64 - 1
-"""Between these are the integers that a checkpoint holds, so those that a machine takes."""
-
 _PLAIN: Final = frozenset((str, int, bool))
 _CONSTANT_TYPES: Final[Mapping[str, type]] = {"int": int, "bool": bool, "str": str, "bytes": bytes}
 
@@ -835,8 +832,8 @@ def _type_problem(type_name: str, members: tuple[str, ...], value: object) -> st
         return ""  # json: the codec checks it as it encodes
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         return f"is {shown(value)}, not of type {type_name}"
-    if isinstance(value, int) and not LEAST_INT <= value <= LARGEST_INT:
-        return f"is {shown(value)}, beyond the 64 bits that are stored"
+    if beyond(value):
+        return f"is {shown(value)}, {BEYOND}"
     if isinstance(value, str) and not value.isascii() and not _encodes(value):
         return f"is {shown(value)}, text with a lone surrogate, which has no encoding"
     return ""

@@ -54,6 +54,7 @@ def test_a_generated_module_imports_nothing_heavy() -> None:
     ours = {name for name in run.stdout.split() if name.startswith("milepost")}
     assert ours == {
         "milepost",
+        "milepost.integers",
         "milepost.lifecycles",
         "milepost.lifecycles.mapreduce",
         "milepost.machine",

@@ -543,7 +543,7 @@ def test_a_variable_that_no_checkpoint_can_hold_is_refused(database: Path) -> No
             lambda: manager.create_job([], variables={"n": {"deep": [2**64]}}),
             lambda: manager.fire("job", "set_variables", {"variables": {"n": -(2**64)}}),
         ):
-            with pytest.raises(ValueInvalid, match="beyond 64 bits"):
+            with pytest.raises(ValueInvalid, match="beyond the 64 bits"):
                 refused()
         manager.fire("job", "set_variables", {"variables": {"n": 2**63}})
         assert manager.create_checkpoint("job").state.variables["n"] == 2**63

@@ -13,7 +13,7 @@ from typing import NoReturn, TypeAlias
 
 from pyroaring import BitMap
 
-from milepost.items.ledger import Cell, Ledger, Move, bitmap
+from milepost.items.ledger import Ledger, Move, bitmap
 from milepost.log.facts import SnapshotCell
 from milepost.machine import Lifecycle, Machine, Values
 from milepost.text.wording import short_repr
@@ -25,7 +25,6 @@ __all__ = [
     "create_items",
     "grown",
     "ledger_named",
-    "new_cells",
     "parts_in",
     "restore_items",
     "united",
@@ -203,17 +202,3 @@ def after(items: Items, collection: str, moves: Iterable[Move]) -> Items:
     if isinstance(items, Ledger):
         return items.after(moves)
     return Ledgers({**items.by_name, collection: items.by_name[collection].after(moves)})
-
-
-def new_cells(before: Items, after: Items) -> list[Cell]:
-    """The cells that have members after, and had none before."""
-    if isinstance(after, Ledger) and isinstance(before, Ledger):
-        known = before.cells
-        return [cell for cell in after.cells if cell not in known]
-    old = _cells(before)
-    return [cell for place, cell in _cells(after).items() if place not in old]
-
-
-def _cells(items: Items) -> dict[tuple[str, Cell], Cell]:
-    by_name = {"": items} if isinstance(items, Ledger) else items.by_name
-    return {(name, cell): cell for name, ledger in by_name.items() for cell in ledger.cells}

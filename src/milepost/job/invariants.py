@@ -12,10 +12,11 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from milepost.errors import StateError
 from milepost.items.ledger import Ledger
 from milepost.job.fold import Moves, apply, trace
+from milepost.job.numbers import check_numbers
 from milepost.job.state import JobState
+from milepost.job.subjects import items_of
 from milepost.log.facts import Fact, ItemsAdded, ItemsFired, JobFired, MembersAdded
 from milepost.machine import Invariant, InvariantBroken, Machine, Values
 
@@ -28,12 +29,15 @@ def decided(state: JobState, fact: Fact) -> JobState:
     """The state after a fact that is to be written: as `apply` gives it, or InvariantBroken.
 
     Only invariants that are enforced are looked at, of the states that something came into: once
-    for the job, and once for each cell of its items. Raises as `apply` does.
+    for the job, and once for each cell of its items. Raises as `apply` does, and NumberUnfit where
+    a step would make an integer that nothing stores.
     """
     after = apply(state, fact)
     if isinstance(fact, _STEPS):
         for broken in breaks(state, after, proved=False):
             raise _told(broken, state, fact)
+        if isinstance(fact, JobFired | ItemsFired):
+            check_numbers(state, after, fact)
     return after
 
 
@@ -70,7 +74,7 @@ def breaks(
     there = {} if before is None else before.ledgers
     for name, ledger in after.ledgers.items():
         for broken, members in _of_members(there.get(name), ledger, proved=proved):
-            broken.subject = _subject(after, members)
+            broken.subject = items_of(after, members)
             yield broken
 
 
@@ -130,16 +134,6 @@ def _who_held(ledger: Ledger, members: BitMap, name: str) -> BitMap:
         ):
             members = members - there
     return members
-
-
-def _subject(state: JobState, members: BitMap) -> str:
-    first = members[0]
-    try:
-        item = f"item {state.inputs.key(first)!r}"
-    except (StateError, KeyError):
-        item = f"item number {first}"  # of a list that cannot be read, or is not written yet
-    more = f" and {len(members) - 1} more" if len(members) > 1 else ""
-    return f"job {state.id}, {item}{more}"
 
 
 def _told(broken: InvariantBroken, state: JobState, fact: Fact) -> InvariantBroken:

@@ -7,12 +7,14 @@ from typing import Any
 from pyroaring import BitMap
 
 from milepost.errors import ContextInvalid, LifecycleChanged
+from milepost.integers import BEYOND, beyond
 from milepost.items.ledger import Cell, Ledger, bitmap
 from milepost.items.ledgers import Items, Ledgers
 from milepost.job.state import JobState, changed, own_context
 from milepost.job.versions import refused_upgrade
 from milepost.log.facts import Draft, Migrated
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Upgrade, Values
+from milepost.text.wording import shown
 
 __all__ = ["migration", "upgraded"]
 
@@ -149,6 +151,10 @@ class _Upgrading:
         return values
 
     def _check(self, machine: Machine, state: str, context: Values) -> None:
+        for name in (*machine.owned, *(one.name for one in machine.variables if one.param)):
+            if beyond(value := context[name]):
+                told = f"{machine.name}: {name} would be {shown(value)}, {BEYOND}"
+                raise self._refused(told)
         for variable in machine.variables:
             if variable.param and variable.holds is not None and not variable.holds(context):
                 value = f"{machine.name}: {variable.name} is {context[variable.name]!r}"

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from milepost.errors import CodecAbsent, LogCorrupt, StoreNewer, StoreUnreadable, ValueInvalid
+from milepost.integers import BEYOND
 from milepost.log.compression import decompress, zstd
 from milepost.log.facts import FORMAT, Commit, Draft, Fact, Snapshot, format_of
 from milepost.log.payloads import PayloadCodec, coded, parted
@@ -102,13 +103,13 @@ def as_json(value: object, kind: str) -> object:
 def encode_variables(variables: Mapping[str, object]) -> bytes:
     """A job's variables as JSON. Raises ValueInvalid as `encode_value` does.
 
-    And for an integer beyond 64 bits: variables are in every checkpoint, which has none such.
+    And for an integer beyond 64 bits: variables are in every checkpoint.
     """
     encoded = encode_value(dict(variables), "variables")
     try:
         _snapshot_encoder.encode(_json_decoder.decode(encoded))
     except OverflowError as error:
-        problem = "holds an integer beyond 64 bits, which no checkpoint can: use text"
+        problem = f"holds an integer {BEYOND}: use text"
         raise ValueInvalid(what="variables", path="$", problem=problem) from error
     return encoded
 

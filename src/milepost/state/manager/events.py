@@ -77,6 +77,7 @@ class Events(Core):
             JobAbsent: The store has no such job.
             TransitionRefused: The event is not legal now.
             PayloadInvalid: The payload is not the event's.
+            NumberUnfit: It would make an integer beyond 64 bits, which nothing stores.
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
             LeaseLost: The lease is no longer the job's.
         """
@@ -115,6 +116,7 @@ class Events(Core):
             RecordConflict: An item has another result already.
             ValueInvalid: A result cannot be stored as JSON.
             TooLarge: A value or the commit is larger than the limits.
+            NumberUnfit: An event would make an integer beyond 64 bits, which nothing stores.
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
             LeaseLost: The lease is no longer the job's.
         """

@@ -30,7 +30,6 @@ from milepost.errors import (
     StoreForked,
     ValueInvalid,
 )
-from milepost.items.ledgers import new_cells
 from milepost.job.invariants import counts_are_watched, decided
 from milepost.job.state import JobState, changed
 from milepost.job.upgrade import migration
@@ -38,7 +37,6 @@ from milepost.log.codec import encode_row
 from milepost.log.facts import Draft, event_count
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
-from milepost.machine import LARGEST_INT, LEAST_INT
 from milepost.process.forks import here
 from milepost.state.limits import Limits, check_commit
 from milepost.state.reading.loading import JobLog, Loader
@@ -458,7 +456,6 @@ def _row(
     payloads: PayloadCodec | None,
     limits: Limits,
 ) -> Row:
-    _check_numbers(before, after)
     return encode_row(
         before.digest,
         seq=after.seq,
@@ -470,21 +467,3 @@ def _row(
         payloads=payloads,
         check=lambda size_bytes: check_commit(limits, after, drafts, size_bytes),
     )
-
-
-def _check_numbers(before: JobState, after: JobState) -> None:
-    """Raise ValueInvalid for a number that steps have made too great for checkpoints to hold."""
-    if after.context is not before.context:
-        for name, value in after.context.items():
-            _check_number(value, f"job {after.id}: its variable '{name}'")
-    if after.items is before.items:
-        return
-    for cell in new_cells(before.items, after.items):
-        for value in cell[1]:
-            _check_number(value, f"job {after.id}: a variable of an item")
-
-
-def _check_number(value: object, what: str) -> None:
-    if type(value) is int and not LEAST_INT <= value <= LARGEST_INT:
-        problem = "would be an integer beyond 64 bits, which no checkpoint can hold"
-        raise ValueInvalid(what=what, path="$", problem=problem)
