@@ -775,7 +775,8 @@ class Lifecycle:
 
     `upgrades` are from earlier versions, by their digests. `root` is the one machine that no
     collection is of, `""` if there is none or more than one, and `collections` are its own.
-    `certificate` names the file by which its machines leave proved invariants out, `""` for none.
+    `certificate` names the file by which its machines leave proved invariants out, `""` for none;
+    `watched` says that steps of some machine look at invariants.
     """
 
     name: str
@@ -786,6 +787,7 @@ class Lifecycle:
     machines: Mapping[str, Machine]
     upgrades: Mapping[str, Upgrade] = field(default_factory=dict)
     certificate: str = ""
+    watched: bool = field(init=False)
     root: str = field(init=False)
     collections: Mapping[str, Collection] = field(init=False)
 
@@ -797,6 +799,8 @@ class Lifecycle:
         }
         roots = [name for name in self.machines if name not in owned]
         root = roots[0] if len(roots) == 1 else ""
+        watched = any(machine.watched for machine in self.machines.values())
+        object.__setattr__(self, "watched", watched)
         object.__setattr__(self, "root", root)
         object.__setattr__(
             self, "collections", self.machines[root].collections if root else frozen({})

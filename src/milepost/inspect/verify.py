@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import UNSET, UnsetType
 
@@ -14,6 +14,7 @@ from milepost.state.manager import StateManager
 from milepost.state.reading.verification import Problem, Soundness
 
 __all__ = [
+    "BrokenInvariant",
     "ProblemLine",
     "VerifiedJob",
     "VerifyView",
@@ -27,11 +28,23 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenInvariant:
+    """An invariant of `machine` by its `name` and source; of whom, and with which values."""
+
+    machine: str
+    subject: str
+    state: str
+    name: str
+    holds: str
+    values: Mapping[str, Any]  # Any: int, bool or the name of a member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemLine:
     """One promise that does not hold: its `invariant`, and the commit `seq`, if it has one.
 
     `lost` says what cannot be had any more because of it. `repairable` is False for what no
-    repair mends.
+    repair mends. `broken` is the invariant of the lifecycle that the commit broke, if it did.
     """
 
     invariant: str
@@ -39,6 +52,7 @@ class ProblemLine:
     message: str
     lost: str
     repairable: bool
+    broken: BrokenInvariant | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +186,18 @@ def shown(verdict: str) -> str:
 
 def problem_line(problem: Problem) -> ProblemLine:
     """A problem as answers have it."""
+    broken = problem.broken
     return ProblemLine(
+        broken=UNSET
+        if broken is None
+        else BrokenInvariant(
+            machine=broken.machine,
+            subject=broken.subject,
+            state=broken.state,
+            name=broken.invariant,
+            holds=broken.holds,
+            values=broken.values,
+        ),
         invariant=problem.invariant,
         seq=problem.seq,
         message=problem.message,

@@ -10,6 +10,7 @@ from milepost.errors import ContextInvalid, LifecycleChanged
 from milepost.integers import BEYOND, beyond
 from milepost.items.ledger import Cell, Ledger, bitmap
 from milepost.items.ledgers import Items, Ledgers
+from milepost.job.invariants import breaks
 from milepost.job.state import JobState, changed, own_context
 from milepost.job.versions import refused_upgrade
 from milepost.log.facts import Draft, Migrated
@@ -25,7 +26,8 @@ def upgraded(state: JobState, lifecycle: Lifecycle) -> JobState:
     Phase, context and items are those that the lifecycle's upgrade leads to; nothing else
     differs, and what is written next begins with the change (`as_logged`). Raises
     LifecycleChanged where the change is breaking or unknown, or would give a state that the new
-    version's parameters or invariants refuse. O(cells).
+    version's parameters or invariants refuse. An invariant that the job has broken under its own
+    version already, by the same name, is not the change's to refuse. O(cells).
     """
     if state.lifecycle.digest == lifecycle.digest:
         return state
@@ -78,7 +80,10 @@ class _Upgrading:
             items=self._items(),
             as_logged=before,
         )
-        self._check(machine, after.phase, after.guarded)
+        self._check(machine, after.context)
+        for broken in breaks(before, after):
+            broken.reason = "the change of version"
+            raise self._refused(str(broken)) from broken
         return after
 
     def _items(self) -> Items:
@@ -116,7 +121,7 @@ class _Upgrading:
         for (state, values), members in before.cells.items():
             context = self._context(machine, part, before.context(values))
             to = self._moved(machine, part, state)
-            self._check(machine, to, context)
+            self._check(machine, context)
             cell = to, tuple(context[name] for name in machine.owned)
             cells[cell] = cells[cell] | members if cell in cells else members
             params = context
@@ -150,7 +155,7 @@ class _Upgrading:
             values.update(part.given(old))
         return values
 
-    def _check(self, machine: Machine, state: str, context: Values) -> None:
+    def _check(self, machine: Machine, context: Values) -> None:
         for name in (*machine.owned, *(one.name for one in machine.variables if one.param)):
             if beyond(value := context[name]):
                 told = f"{machine.name}: {name} would be {shown(value)}, {BEYOND}"
@@ -159,9 +164,6 @@ class _Upgrading:
             if variable.param and variable.holds is not None and not variable.holds(context):
                 value = f"{machine.name}: {variable.name} is {context[variable.name]!r}"
                 raise self._refused(f"{value}, which has to satisfy {variable.where}")
-        for name, holds in machine.invariants.items():
-            if not holds(state, context):
-                raise self._refused(f"{machine.name}: it would break the invariant '{name}'")
 
     def _refused(self, problem: str) -> LifecycleChanged:
         advice = "finish the job with the version that it runs by, or mend the migration"

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from milepost.errors import (
     CodecAbsent,
+    InvariantBroken,
     LifecycleChanged,
     LogCorrupt,
     MilepostError,
@@ -17,6 +18,7 @@ from milepost.errors import (
 )
 from milepost.items.blocks import check_blocks, fingerprint_of
 from milepost.items.inputs import Run
+from milepost.job.invariants import breaks
 from milepost.job.restoring import restore
 from milepost.job.state import JobState
 from milepost.job.upgrade import upgraded
@@ -32,6 +34,7 @@ from milepost.text.wording import short_repr
 __all__ = ["Problem", "Soundness", "Verification", "entry_of", "store_problems", "verify_job"]
 
 NOTHING = "nothing: it is made anew from the log"
+_AS_IT_WAS = "nothing: all of it is as it was written, and can be read"
 
 
 @short_repr
@@ -40,7 +43,9 @@ class Problem:
     """One promise that does not hold: its `invariant`, and the commit `seq`, if it has one.
 
     `lost` says what cannot be had any more because of it, and what can. `repairable` is False
-    for what no repair mends: bytes of which there is no second copy.
+    for what no repair mends: bytes of which there is no second copy, and what has happened.
+    Where commit `seq` broke an invariant that the lifecycle declares, `broken` says which, of
+    whom, in which state and with what values.
     """
 
     invariant: str
@@ -48,6 +53,7 @@ class Problem:
     message: str
     lost: str = ""
     repairable: bool = True
+    broken: InvariantBroken | None = None
 
 
 class Soundness(StrEnum):
@@ -115,7 +121,8 @@ def verify_job(log: JobLog) -> Verification:
     """Check the whole of one job, and go on after a problem as far as that means something.
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
-    each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint;
+    each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint,
+    which is what the log folds to; INV-HOLDS, what the lifecycle declares, after each commit;
     the inputs against their fingerprints; the entry and the lease against the log. Values that
     need a codec that is not at hand are checked against their digests alone. Cost: the job is
     read once, every value is decoded.
@@ -205,9 +212,12 @@ class _Work:
         state = self.state = log.origin()
         for seq in [seq for seq in checkpoints if seq <= state.seq]:
             self._attested(checkpoints.pop(seq), None)
+        known: JobState | None = None  # nobody knows what broke in what came before
         for row, after in log.replay(state):
             before, state = state, after
             self.state = after
+            self._kept(row.seq, known, after)
+            known = after
             if after.lifecycle is not before.lifecycle:
                 self._upgrade(row, before, after)
             if log.tally(row) != after.tally:
@@ -224,6 +234,19 @@ class _Work:
             except StateError as error:
                 self._add("INV-FOLD", row.seq, str(error), NOTHING)
         log.check_end(state)
+
+    def _kept(self, seq: int, before: JobState | None, after: JobState) -> None:
+        """Declared invariants of the job and its items that the commit broke, proved ones too."""
+        for broken in breaks(before, after):
+            problem = Problem(
+                invariant="INV-HOLDS",
+                seq=seq,
+                message=str(broken),
+                lost=_AS_IT_WAS,
+                repairable=False,
+                broken=broken,
+            )
+            self.problems.append(problem)
 
     def _outlined(self, checkpoints: dict[int, StoredCheckpoint]) -> None:
         """The log without its steps: chain, order, fences, and the bytes of each checkpoint."""
