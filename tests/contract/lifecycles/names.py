@@ -228,6 +228,8 @@ class _Finder:
             first, _, rest = token.partition(".")
             if first == "event":
                 self._add(at + 6, Name("field", f"{name}.{event}", rest))
+            elif first == "history":
+                self._add(at + 8, Name("group", name, rest))
             elif rest:
                 self._add(at, Name("collection", name, first))
                 if rest != "total":
@@ -239,6 +241,9 @@ class _Finder:
                 self._add(at, Name("guard", name, token))
             else:
                 beside = [t for t, _ in tokens[max(0, place - 1) : place + 2]]
+                if any(each.startswith("history.") for each in beside):
+                    self._add(at, Name("state", name, token))
+                    continue
                 types = [wanted, *(self._type(machine, event, each) for each in beside)]
                 self._add(at, Name("member", self._enum_of(token, types), token))
 
