@@ -24,6 +24,7 @@ __all__ = [
     "SCHEMA",
     "Certificate",
     "CertificateUnreadable",
+    "Known",
     "Proofs",
     "Proved",
     "misfit",
@@ -56,11 +57,20 @@ class Proved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A lemma: what holds in a state of a machine, as text of the definition's own language."""
+
+    machine: str
+    state: str
+    holds: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """What was found of one version of a lifecycle, whose meaning has that `digest`.
 
-    `code` has the digests of generated files by their names, `solver` is the name and version of
-    what proved, `""` if nothing but search did.
+    `code` has the digests of generated files by their names, `solver` is the name of what proved,
+    `""` if nothing but search did. `lemmas` are all that the proofs rest on.
     """
 
     lifecycle: str
@@ -69,6 +79,7 @@ class Certificate:
     code: Mapping[str, str]
     solver: str
     obligations: tuple[Proved, ...]
+    lemmas: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +123,9 @@ def read(path: Path) -> Certificate:
     obligations = found.get("obligations")
     if not isinstance(obligations, list):
         raise CertificateUnreadable(f"'obligations' is {_short(obligations)}, no list")
+    lemmas = found.get("lemmas", [])
+    if not isinstance(lemmas, list):
+        raise CertificateUnreadable(f"'lemmas' is {_short(lemmas)}, no list")
     return Certificate(
         lifecycle=texts["lifecycle"],
         version=version,
@@ -119,6 +133,7 @@ def read(path: Path) -> Certificate:
         code={name: _text(code, name, "'code'") for name in code},
         solver=texts["solver"],
         obligations=tuple(_proved(one) for one in obligations),
+        lemmas=tuple(_known(one) for one in lemmas),
     )
 
 
@@ -183,6 +198,13 @@ def _proved(document: object) -> Proved:
     found = _mapping(document, "an obligation")
     texts = {name: _text(found, name, "an obligation") for name in _OF_OBLIGATIONS}
     return Proved(**texts, more={key: found[key] for key in found if key not in texts})
+
+
+def _known(document: object) -> Known:
+    found = _mapping(document, "a lemma")
+    texts = (_text(found, name, "a lemma") for name in ("machine", "state", "holds"))
+    machine, state, holds = texts
+    return Known(machine=machine, state=state, holds=holds)
 
 
 def _mapping(document: object, what: str) -> dict[str, Any]:  # Any: JSON

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from milepost_codegen.explanations import explain
 from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Definition, Output, outputs
 from milepost_codegen.project import ProjectProblem, Source, Target, find_project
+from milepost_codegen.reading import compiled_text, document_of_finding, echo_json
 from milepost_codegen.roles_text import document_of_roles, section, summary
 from milepost_codegen.schema import schema_text
 from milepost_codegen.write import diff, drift, orphans, shown, write
@@ -108,7 +108,7 @@ def compile_command(
         for line in told:
             click.echo(line, err=True)
     if as_json:
-        _echo_json({"schema": _SCHEMA, "findings": [_as_json(f) for f in findings]})
+        echo_json({"schema": _SCHEMA, "findings": [document_of_finding(f) for f in findings]})
     context.exit(_DIFFERS if failed else 0)
 
 
@@ -146,7 +146,7 @@ def diff_command(
         click.echo(f"milepost diff: {printable(str(problem))}", err=True)
         context.exit(_TROUBLE)
     if as_json:
-        _echo_json(document(report))
+        echo_json(document(report))
     else:
         click.echo(printable_lines(render_text(report)), nl=False)
     context.exit(_DIFFERS if report.verdict == "breaking" else 0)
@@ -187,8 +187,8 @@ def _show_roles(file: Path | None, *, as_json: bool) -> int:
     lifecycles = [one.lifecycle for one in read if one is not None]
     if as_json:
         told = [part for one in lifecycles for part in document_of_roles(one)]
-        found = [_as_json(finding) for finding in findings]
-        _echo_json({"schema": _SCHEMA, "findings": found, "roles": told})
+        found = [document_of_finding(finding) for finding in findings]
+        echo_json({"schema": _SCHEMA, "findings": found, "roles": told})
     else:
         click.echo(printable_lines("\n".join(map(section, lifecycles))), nl=False)
     return _DIFFERS if any(finding.severity == "error" for finding in findings) else 0
@@ -279,18 +279,10 @@ def _definition(
 ) -> Definition | None:
     """The definition in a file, None if it has errors; what is found is printed and added."""
     content = source.source.read_bytes()
-    definition: Definition | None = None
-    lines: Sequence[str]
-    try:
-        compiled = compile_definition(content, source.name)
-        found, lines = compiled.warnings, compiled.lines
-        definition = Definition(lifecycle=compiled.lifecycle, name=source.name, content=content)
-    except DefinitionError as problem:
-        found, lines = problem.findings, problem.lines
-    if not as_json:
-        click.echo(render(found, lines), err=True, nl=False)
-    findings.extend(found)
-    return definition
+    compiled = compiled_text(content, source.name, findings, quiet=as_json)
+    if compiled is None:
+        return None
+    return Definition(lifecycle=compiled.lifecycle, name=source.name, content=content)
 
 
 def _differences(
@@ -316,20 +308,3 @@ def _print_cut(lines: Iterable[str], limit: int | None) -> None:
         click.echo(printable(line))
     if limit is not None and len(listed) > limit:
         click.echo(f"... {len(listed) - limit} more lines: milepost compile --diff", err=True)
-
-
-def _echo_json(answer: object) -> None:
-    """Print JSON that is ASCII, and DEL, which `json` leaves as it is, an escape too."""
-    click.echo(json.dumps(answer).replace("\x7f", "\\u007f"))
-
-
-def _as_json(finding: Finding) -> dict[str, str | int]:
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "file": finding.place.file,
-        "line": finding.place.line,
-        "column": finding.place.column,
-        "message": finding.message,
-        "hint": finding.hint,
-    }

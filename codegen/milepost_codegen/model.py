@@ -36,6 +36,7 @@ __all__ = [
     "Transition",
     "Variable",
     "guards_in",
+    "machine_named",
     "reads_in",
 ]
 
@@ -327,6 +328,11 @@ class Lifecycle:
     enums: tuple[Enum, ...]
     machines: tuple[Machine, ...]
     migrations: tuple[Migration, ...]
+
+
+def machine_named(lifecycle: Lifecycle, name: str) -> Machine:
+    """The machine of that name."""
+    return next(one for one in lifecycle.machines if one.name == name)
 
 
 def reads_in(tree: Expression | None) -> tuple[str, ...]:

@@ -19,11 +19,13 @@ _VARYING = (
     (r"\b[0-9a-f]{12,64}\b", "DIGEST"),
     (r"\b\d+(\.\d+)? (ms|s|m|h)\b( \d+ (s|m))?", "AGE"),
     (r"[ ─-]+", " "),
+    (r"\bz3 \d[\d.]*\d", "z3 VERSION"),
     (r"\bas of seq \d+", "as of seq N"),
     (r"\d+ TIME", "SEQ TIME"),
     (r"\b(sound|cannot tell) \d+ \d+", r"\1 COMMITS CHECKPOINTS"),
 )
-"""What differs from run to run: times, digests, and how many commits a run of threads makes."""
+"""What differs from run to run, or from place to place: times, digests, the version of the solver,
+and how many commits a run of threads makes."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from milepost_codegen.model import Lifecycle
     from milepost_codegen.prove.system import Run, System, Values
 
-__all__ = ["Asked", "Kind", "Lemma", "Method", "Obligation", "Report", "Result", "Verdict"]
+__all__ = ["RANK", "Asked", "Kind", "Lemma", "Method", "Obligation", "Report", "Result", "Verdict"]
 
 Verdict: TypeAlias = Literal["proved", "refuted", "undetermined"]
 

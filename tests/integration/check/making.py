@@ -194,7 +194,7 @@ def orders() -> tuple[Lifecycle, dict[Kind, Result]]:
         "bounded": result_of(
             lifecycle,
             "bounded",
-            "packed",
+            "1",
             run_of(system, {"limit": 3}, [("packed.send", {"number": 3})]),
         ),
         "progress": result_of(

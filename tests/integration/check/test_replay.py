@@ -123,7 +123,7 @@ def test_a_measure_that_is_not_below_zero_is_fine() -> None:
     result = orders()[1]["bounded"]
     assert result.run is not None
     found = told(replace(result, run=replace(result.run, steps=())))
-    assert "no measure is below zero" in found.because
+    assert "the measure is not below zero" in found.because
 
 
 def test_a_row_is_taken_by_the_run_that_is_said_to_take_it() -> None:

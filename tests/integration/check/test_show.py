@@ -34,7 +34,8 @@ def told() -> Report:
         found["gap"], verdict="proved", method="induction", run=None, asked=None, lemmas=(lemma,)
     )
     lost = replace(found["deadlock"], verdict="undetermined", run=None, because="z3 gave up")
-    return report_of(lifecycle, root, below, found["progress"], lost, proved)
+    report = report_of(lifecycle, root, below, found["progress"], lost, proved)
+    return replace(report, lemmas=(lemma,))
 
 
 def test_the_text_tells_root_causes_first_and_what_follows_beneath() -> None:

@@ -9,10 +9,9 @@ from milepost.machine import TransitionRefused
 from milepost_codegen.expressions import BOOL, INT, evaluate
 from milepost_codegen.expressions.tree import Number
 from milepost_codegen.expressions.tree import walk as nodes
-from milepost_codegen.model import reads_in
-from milepost_codegen.prove.counting import seen
+from milepost_codegen.model import machine_named, reads_in
+from milepost_codegen.prove.counting import measures_at, rows_of, seen
 from milepost_codegen.prove.replay.walk import Deviation, filled
-from milepost_codegen.prove.show.words import machine_of, measures_at, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +29,7 @@ _MOST_PAYLOADS: Final = 2_000
 
 def check_fault(lifecycle: Lifecycle, result: Result, run: Run, place: Place) -> None:
     """Raise Deviation unless the code shows the fault of a refuted obligation at `place`."""
-    machine = machine_of(lifecycle, result.obligation.machine)
+    machine = machine_named(lifecycle, result.obligation.machine)
     match result.obligation.kind:
         case "invariant":
             if result.obligation.subject not in place.broken():
@@ -44,8 +43,8 @@ def check_fault(lifecycle: Lifecycle, result: Result, run: Run, place: Place) ->
         case "deadlock":
             _deadlock(lifecycle, machine, place)
         case "bounded":
-            if min(measures_at(machine, run.end), default=0) >= 0:
-                raise Deviation("no measure is below zero")
+            if measures_at(machine, run.end)[int(result.obligation.subject) - 1] >= 0:
+                raise Deviation("the measure is not below zero")
         case "progress":
             _cycle(machine, result, run)
         case other:
@@ -135,7 +134,7 @@ def _deadlock(lifecycle: Lifecycle, machine: Machine, place: Place) -> None:
         raise Deviation(f"{place.state} is final")
     _none_taken(machine, place, place.machine.allowed(place.state), "the code")
     for collection in place.machine.collections.values():
-        members = machine_of(lifecycle, collection.machine)
+        members = machine_named(lifecycle, collection.machine)
         accepted = collection.accepts.get(place.state, ())
         own = [one for one in place.members if one.startswith(f"{collection.name}[")]
         for name in own:

@@ -12,8 +12,9 @@ from milepost.drawings.draw import draw
 from milepost.drawings.looks import CURRENT
 from milepost.text.escapes import printable
 from milepost_codegen.drawings.sketch import sketch
+from milepost_codegen.model import machine_named
 from milepost_codegen.prove.counting import members_at
-from milepost_codegen.prove.show.words import counted, event_of, fault, machine_of, shown_start
+from milepost_codegen.prove.show.words import counted, event_of, fault, shown_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pictures"]
 
-_WIDE: Final = 80  # lines below the drawing are broken there
+_WIDE: Final = 64  # lines below the drawing are broken there
 
 
 def pictures(report: Report, result: Result) -> dict[str, str]:
@@ -40,7 +41,7 @@ def pictures(report: Report, result: Result) -> dict[str, str]:
         for line in _caption(report, result, run)
         for part in textwrap.wrap(printable(line), _WIDE, subsequent_indent="    ")
     )
-    own = machine_of(lifecycle, result.obligation.machine)
+    own = machine_named(lifecycle, result.obligation.machine)
     courses = {own.name: _own_course(run, caption)}
     for collection in own.collections:
         there = {
@@ -51,7 +52,7 @@ def pictures(report: Report, result: Result) -> dict[str, str]:
         if there:
             courses[collection.machine] = _course_of_members(run, collection.name, there, caption)
     return {
-        name: dot(draw(sketch(machine_of(lifecycle, name))), lifecycle.name, course)
+        name: dot(draw(sketch(machine_named(lifecycle, name))), lifecycle.name, course)
         for name, course in courses.items()
     }
 

@@ -96,7 +96,7 @@ def _finding(one: Finding) -> Json:
 
 def _result(report: Report, one: Result) -> Json:
     about = one.obligation
-    told = [about.claim, fault(report, one), one.because]
+    told = [about.claim, fault(report, one) or one.because]
     told += [f"needs {line}" for line in lemma_lines(one.lemmas)]
     properties: dict[str, Json] = {"verdict": one.verdict, "method": one.method}
     if one.root:

@@ -9,8 +9,9 @@ from milepost.text.escapes import printable
 from milepost_codegen.expressions import to_python
 from milepost_codegen.expressions.tree import Truth
 from milepost_codegen.layout import Bracketed, Code, Prefixed, lay_out, literal
-from milepost_codegen.prove.counting import ABSENT
-from milepost_codegen.prove.show.words import event_of, fault, machine_of, rows_of
+from milepost_codegen.model import machine_named
+from milepost_codegen.prove.counting import ABSENT, rows_of
+from milepost_codegen.prove.show.words import event_of, fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -120,7 +121,7 @@ def snippet(report: Report, result: Result) -> str:
     """
     run = result.run
     assert run is not None
-    machine = machine_of(report.lifecycle, result.obligation.machine)
+    machine = machine_named(report.lifecycle, result.obligation.machine)
     parts = [*_beginning(report, result), ""]
     owner = bool(machine.collections)
     parts += _data_of_owner(report.lifecycle, machine, run) if owner else _data(machine, run)
@@ -162,7 +163,7 @@ def _data(machine: Machine, run: Run) -> Iterator[str]:
 def _data_of_owner(lifecycle: Lifecycle, machine: Machine, run: Run) -> Iterator[str]:
     """The run of an owner, with its members one by one or counted, as constants."""
     single = [one for one in machine.collections if f"{one.name}.total" not in run.start.values]
-    kinds = {one.name: machine_of(lifecycle, one.machine) for one in machine.collections}
+    kinds = {one.name: machine_named(lifecycle, one.machine) for one in machine.collections}
     yield _constant("PARAMETERS", _mapping(_parameters(machine, run.start.values, "")))
     names = tuple(literal(one.name) for one in single)
     yield _constant("ONE_BY_ONE", Bracketed(opening="[", items=names, closing="]"))
@@ -217,7 +218,8 @@ def _end(machine: Machine, result: Result, run: Run) -> Iterator[str]:
         case "bounded":
             yield from _measures(machine, "now", "configurations[-1]")
             yield "print(now)"
-            yield 'assert min(now) < 0, "none is below zero"'
+            number = int(result.obligation.subject) - 1
+            yield f'assert now[{number}] < 0, "it is not below zero"'
         case "progress":
             yield from _measures(machine, "before", f"configurations[{result.cycle}]")
             yield from _measures(machine, "after", "configurations[-1]")

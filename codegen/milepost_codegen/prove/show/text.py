@@ -58,9 +58,9 @@ def _lines(report: Report, source: Sequence[str], *, verbose: bool) -> Iterator[
 def _refuted(report: Report, one: Result, source: Sequence[str]) -> Iterator[str]:
     yield from _heading(one, source)
     yield from _run(one)
-    for said in (fault(report, one), one.because):
-        if said:
-            yield printable(f"  {said}")
+    said = fault(report, one) or one.because
+    if said:
+        yield printable(f"  {said}")
     yield printable(f"hint: {ADVICE[one.obligation.kind]}")
 
 
@@ -121,9 +121,8 @@ def _following(root: Result, refuted: Sequence[Result]) -> Iterator[str]:
 
 def _lemmas(report: Report) -> Iterator[str]:
     """What was found to hold besides, as lines for the definition."""
-    proved = (one for one in report.results if one.verdict == "proved")
-    used = dict.fromkeys(lemma for one in proved for lemma in one.lemmas)
-    ordered = sorted(used, key=lambda one: one.machine)
+    needed = any(one.lemmas for one in report.results if one.verdict == "proved")
+    ordered = sorted(report.lemmas if needed else (), key=lambda one: one.machine)
     if ordered:
         yield ""
         yield "found to hold, and needed by proofs; the definition may say it:"

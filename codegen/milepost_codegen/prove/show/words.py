@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import evaluate, to_text
-from milepost_codegen.model import reads_in
-from milepost_codegen.prove.counting import ABSENT, seen
+from milepost_codegen.model import machine_named, reads_in
+from milepost_codegen.prove.counting import ABSENT, measures_at, rows_of, seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from milepost_codegen.expressions import Expression
-    from milepost_codegen.model import Lifecycle, Machine, Transition
+    from milepost_codegen.model import Machine, Transition
     from milepost_codegen.prove.report import Kind, Lemma, Report, Result, Verdict
     from milepost_codegen.prove.system import Configuration, Run, RunStep, Value, Values
 
@@ -24,9 +24,6 @@ __all__ = [
     "event_of",
     "fault",
     "lemma_lines",
-    "machine_of",
-    "measures_at",
-    "rows_of",
     "shown_start",
     "tally",
     "value",
@@ -63,11 +60,6 @@ ADVICE: Final[Mapping[Kind, str]] = {
 """What to do about a refuted obligation of each kind."""
 
 _VERDICTS: Final[tuple[Verdict, ...]] = ("proved", "refuted", "undetermined")
-
-
-def machine_of(lifecycle: Lifecycle, name: str) -> Machine:
-    """The machine of that name."""
-    return next(one for one in lifecycle.machines if one.name == name)
 
 
 def counted(number: int, thing: str) -> str:
@@ -132,24 +124,11 @@ def shown_start(run: Run, result: Result) -> str:
     return values(start, [n for n in start if n in free | moved and start[n] != ABSENT])
 
 
-def rows_of(machine: Machine, state: str, event: str) -> tuple[Transition, ...]:
-    """The rows of a pair that count, in definition order."""
-    found = machine.pairs.get((state, event), ())
-    return tuple(row for row in found if not row.ignored)
-
-
-def measures_at(machine: Machine, at: Configuration) -> tuple[int, ...]:
-    """The measures of progress of `machine` there."""
-    measures = machine.progress.decreases if machine.progress else ()
-    values_there = seen(machine, at)
-    return tuple(int(evaluate(measure, values_there, {})) for measure in measures)
-
-
 def fault(report: Report, result: Result) -> str:
     """What the end of the run shows, in a sentence; `""` where there is no run."""
     if result.run is None or result.verdict != "refuted":
         return ""
-    machine = machine_of(report.lifecycle, result.obligation.machine)
+    machine = machine_named(report.lifecycle, result.obligation.machine)
     end = result.run.end
     there = seen(machine, end)
     match result.obligation.kind:
@@ -171,7 +150,11 @@ def fault(report: Report, result: Result) -> str:
             asked = called(result.asked.event, result.asked.payload)
             return f"{asked} is then refused, because a member does not take what it is sent"
         case "bounded":
-            return f"the measures are then {_tuple(measures_at(machine, end))}"
+            number = int(result.obligation.subject) - 1
+            assert machine.progress is not None
+            measure = machine.progress.decreases[number]
+            now = measures_at(machine, end)[number]
+            return f"the measure is then {now}: {_unmet(measure, there)}"
         case "progress" if result.cycle is not None:
             first = ([result.run.start] + [step.after for step in result.run.steps])[result.cycle]
             before, after = measures_at(machine, first), measures_at(machine, end)
