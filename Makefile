@@ -30,6 +30,7 @@ check: lint types contracts drift
 soak: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,pebble]'
 	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/engines
+	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/protocol -n 2
 	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/stateful tests/crash tests/integrity tests/stores tests/integration/legacy -n 2
 
 lint: $(STAMP)

@@ -39,13 +39,15 @@ _SYNCS_ITS_FOLDER: Final = (
 class Recorder(apsw.VFS):
     """Notes everything that happens in `folder`. With `lies` it acknowledges syncs and does none.
 
-    For one thread at a time.
+    Without `waits` what SQLite syncs is noted and nothing waits for the machine's own disk. For one
+    thread at a time.
     """
 
-    def __init__(self, name: str, folder: Path, *, lies: bool = False) -> None:
+    def __init__(self, name: str, folder: Path, *, lies: bool = False, waits: bool = True) -> None:
         self.name = name
         self.folder = folder
         self.lies = lies
+        self.waits = waits
         self.before = contents_of(folder)
         self.operations: list[Operation] = []
         self._known = set(self.before)
@@ -164,7 +166,8 @@ class _File(apsw.VFSFile):
     def xSync(self, flags: int) -> None:  # noqa: N802
         if self._recorder.lies:
             return
-        super().xSync(flags)
+        if self._recorder.waits:
+            super().xSync(flags)
         self._note(Sync(self._file or "", self._folder_is_due))
         self._folder_is_due = False
 
