@@ -475,10 +475,7 @@ class Machine:
         object.__setattr__(self, "owned", owned)
         object.__setattr__(self, "_by_pair", pairs)
         enforced = tuple(self.invariants) if self.enforced is _ALL else self.enforced
-        told = {
-            name: self.invariant_specs.get(name) or Invariant(name=name, holds=holds)
-            for name, holds in self.invariants.items()
-        }
+        told = {name: self._told(name, holds) for name, holds in self.invariants.items()}
         each = [told[name] for name in enforced]
         by_state = {state: _in_state(each, state) for state in self.states}
         object.__setattr__(self, "enforced", enforced)
@@ -730,6 +727,11 @@ class Machine:
             guards=guards,
             reason=reason,
         )
+
+    def _told(self, name: str, holds: Callable[[str, Values], bool]) -> Invariant:
+        """The invariant as its table has it, or as far as a table of an older compiler tells."""
+        spec = self.invariant_specs.get(name)
+        return Invariant(name=name, holds=holds) if spec is None or spec.holds != holds else spec
 
     def _param(self, variable: Variable, problem: str) -> ContextInvalid:
         return ContextInvalid(machine=self.name, name=variable.name, problem=problem)

@@ -160,7 +160,7 @@ def _is_given_up(state: JobState, words: ItemWords, ordinal: int, failed: ItemEv
     place, context = state.ledgers[words.collection].member(ordinal)
     try:
         payload = machine.payload(failed.event, failed.payload)
-        step = machine.step(place, failed.event, context, payload)
+        step = machine.follow(place, failed.event, context, payload)
         machine.select(step.state, give_up, step.context, {})
     except (TransitionRefused, PayloadInvalid):
         return False

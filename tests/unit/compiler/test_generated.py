@@ -3,12 +3,20 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from milepost.machine import ContextInvalid, MemberEvent, Payload, TransitionRefused
+from milepost.machine import (
+    ContextInvalid,
+    InvariantBroken,
+    Machine,
+    MemberEvent,
+    Payload,
+    TransitionRefused,
+)
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.digest import digest_of_meaning
 
@@ -243,3 +251,21 @@ def test_outputs_are_the_same_bytes_everywhere(tmp_path: Path) -> None:
         made.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert len(made[0]) == 8
     assert made[0] == made[1] == made[2]
+
+
+def test_tables_of_an_older_compiler_are_enforced_too(rich: ModuleType) -> None:
+    """They have no more of an invariant than its name and its function: no source, no states."""
+    given = {one.name: getattr(rich.BATCH, one.name) for one in fields(Machine) if one.init}
+    del given["invariant_specs"], given["enforced"]
+    older = Machine(**given)
+    assert older.enforced == rich.BATCH.enforced == tuple(rich.BATCH.invariants)
+    context = {**older.context(limit=3), "count": -1}
+    state = older.initial
+    with pytest.raises(InvariantBroken) as caught:
+        older.check(state, context)
+    with pytest.raises(InvariantBroken) as now:
+        rich.BATCH.check(state, context)
+    assert caught.value.invariant == now.value.invariant
+    assert (caught.value.holds, caught.value.values) == ("", {})
+    assert now.value.holds
+    assert "does not hold in" in str(caught.value)

@@ -76,6 +76,7 @@ class Events(Core):
         Raises:
             JobAbsent: The store has no such job.
             TransitionRefused: The event is not legal now.
+            InvariantBroken: It would break what the lifecycle declares; a TransitionRefused.
             PayloadInvalid: The payload is not the event's.
             NumberUnfit: It would make an integer beyond 64 bits, which nothing stores.
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
@@ -112,6 +113,7 @@ class Events(Core):
             JobAbsent: The store has no such job.
             ItemAbsent: The job has no such item.
             TransitionRefused: An event is not legal now.
+            InvariantBroken: One would break what the lifecycle declares; a TransitionRefused.
             PayloadInvalid: A payload is not the event's.
             RecordConflict: An item has another result already.
             ValueInvalid: A result cannot be stored as JSON.

@@ -74,6 +74,7 @@ class Jobs(Core):
             TooLarge: A value is larger than the limits.
             ItemKeyDuplicate: Two items have one key.
             ContextInvalid: A parameter is unknown, missing or out of range.
+            InvariantBroken: The job would begin with an invariant that does not hold.
             StagingExpired: The items came in so slowly that others took them for left behind.
 
         Cost:
@@ -143,6 +144,7 @@ class Jobs(Core):
         Raises:
             JobAbsent: The store has no such job.
             ItemsRefused: The job takes no items in its phase.
+            InvariantBroken: So many items would break what the lifecycle declares.
             ItemExists: The job has an item of that key.
             ItemKeyDuplicate: Two of the new items have one key.
             ValueInvalid: An item cannot be stored as JSON.
