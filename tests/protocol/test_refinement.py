@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def drive(graph: Graph, ways: Sequence[tuple[Way, int]], folder: Path) -> set[tu
             raise DifferenceError(f"{error}, after{trace}") from error
         finally:
             real.end()
+            shutil.rmtree(place)  # there are thousands, of 100 kB and more
     return taken
 
 
