@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from milepost.errors import NumberUnfit, TransitionRefused
 from milepost.inspect.page import Block, Cell, Column, Fields, Note, Table
 from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import value
+from milepost.job.invariants import decided
 from milepost.job.state import JobState
+from milepost.log.facts import JobFired
 
 __all__ = [
     "AllowedEvent",
@@ -20,6 +23,9 @@ __all__ = [
     "refusals",
     "refused",
 ]
+
+
+_NO_ROW: Final = "has no such transition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,11 @@ class Guarding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedEvent:
-    """An event that the job would refuse now. Without `guards`, its phase has no row for it."""
+    """An event that the job would refuse now, and the guards that say no.
+
+    Without `guards` its phase has no row for it, or the `reason` is an invariant that it would
+    break, or an item that would not take what it is sent.
+    """
 
     event: str
     reason: str
@@ -59,6 +69,8 @@ def allowed(state: JobState) -> Iterator[AllowedEvent]:
     """The events that the job would take in `state`."""
     machine = state.machine
     for event in state.allowed():
+        if _stopped(state, event):
+            continue
         rows = machine.of_pair(state.phase, event)
         if not machine.uses_payload(state.phase, event):
             rows = (machine.select(state.phase, event, state.guarded, {}),)
@@ -80,6 +92,9 @@ def refused(state: JobState) -> Iterator[RefusedEvent]:
     taken = state.allowed()
     for event in machine.events:
         if event in taken:
+            reason = _stopped(state, event)
+            if reason:
+                yield RefusedEvent(event=event, reason=reason, guards=())
             continue
         refusal = machine.refusal(state.phase, event, state.guarded, {})
         guards = tuple(
@@ -92,7 +107,7 @@ def refused(state: JobState) -> Iterator[RefusedEvent]:
             )
             for guard in refusal.guards
         )
-        reason = "its guards say no" if guards else f"'{state.phase}' has no such transition"
+        reason = "its guards say no" if guards else f"'{state.phase}' {_NO_ROW}"
         yield RefusedEvent(event=event, reason=reason, guards=guards)
 
 
@@ -128,9 +143,27 @@ def refusals(phase: str, events: tuple[RefusedEvent, ...]) -> Iterator[Block]:
         rows=tuple(rows),
     )
     yield Fields(title="where", entries=tuple(definitions.items()))
-    elsewhere = [event.event for event in events if not event.guards]
+    bare = [event for event in events if not event.guards]
+    for event in bare:
+        if not event.reason.endswith(_NO_ROW):
+            yield Note(f"{event.event}: {event.reason}")
+    elsewhere = [event.event for event in bare if event.reason.endswith(_NO_ROW)]
     if elsewhere:
         yield Note(f"no transition from {phase}: {', '.join(elsewhere)}")
+
+
+def _stopped(state: JobState, event: str) -> str:
+    """Why an event that the guards allow would be refused all the same; `""` if it would not be.
+
+    Where its payload decides, that is not known yet.
+    """
+    if state.machine.uses_payload(state.phase, event):
+        return ""
+    try:
+        decided(state, JobFired(event, {}))
+    except (TransitionRefused, NumberUnfit) as refusal:
+        return str(refusal)
+    return ""
 
 
 def _read(guarding: Guarding) -> str:

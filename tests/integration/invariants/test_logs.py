@@ -194,3 +194,24 @@ def test_a_job_that_began_broken_is_told_of_at_its_first_commit(tmp_path: Path) 
         told = [(seq, one.invariant, one.subject) for seq, one in found if one is not None]
         assert told == [(1, "small", "job j"), (1, "affordable", "job j, item '0' and 6 more")]
         assert manager.fire("j", "sell").phase == "sold"
+
+
+def test_show_says_what_would_be_refused(tmp_path: Path) -> None:
+    """An event that the guards allow, and that an invariant does not; and one that items refuse."""
+    path = tmp_path / "jobs.db"
+    module = module_of(SHOP)
+    with opened(path, lifecycle_of(SHOP)) as manager:
+        manager.create_job(["a"], job_id="j")
+        manager.record("j", [ItemEvent("a", "begin"), ItemEvent("a", "charge", {"n": 1})])
+    options = ["--db", f"sqlite:///{path}", "--lifecycle", str(module)]
+    done = CliRunner().invoke(main, ["show", "j", *options, "--json"])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert [one["event"] for one in answer["allowed"]] == ["spend", "sell"]
+    refused = {one["event"]: one["reason"] for one in answer["refused"]}
+    assert "would break the invariant 'all_done' in 'closed'" in refused["close"]
+    assert "item 'a': 'put_back' (busy.put_back) would break" in refused["rest"]
+    assert "has no such transition" in refused["wake"]
+    page = CliRunner().invoke(main, ["show", "j", *options]).stdout
+    assert "close: job j: 'close' (open.close) would break the invariant 'all_done'" in page
+    assert "no transition from open: wake" in page
