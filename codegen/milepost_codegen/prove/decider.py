@@ -1,0 +1,104 @@
+"""Who decides whether conditions can hold together: z3, or without it the compiler's own logic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from milepost_codegen.expressions.substitute import both
+from milepost_codegen.expressions.tree import Read, walk
+from milepost_codegen.logic import Undecided, satisfy
+from milepost_codegen.prove.solve import ask
+from milepost_codegen.prove.solve.offers import Offers
+from milepost_codegen.prove.solve.terms import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from milepost_codegen.expressions import Expression, Type
+    from milepost_codegen.prove.solve.terms import Term, View
+    from milepost_codegen.prove.system import Move, Values
+
+__all__ = ["Z3", "Decider", "OwnLogic", "Undecided", "decider"]
+
+
+class Decider(Protocol):
+    """What the prover asks. Every answer may raise Undecided."""
+
+    @property
+    def name(self) -> str:
+        """The solver's name and version; `""` of the compiler's own logic."""
+        ...
+
+    def some(self, *conditions: Expression, stuck: Sequence[Move] = ()) -> Values | None:
+        """Values with which all hold, or None if there are none. Fields are named `event.NAME`.
+
+        With `stuck`, none of these moves can be taken, whatever comes from outside.
+        """
+        ...
+
+
+class Z3:
+    """Answers of z3, whose terms are kept from one question to the next."""
+
+    def __init__(self) -> None:
+        self.name = ask.available()
+        self._encoder = Encoder()
+        self._view = self._encoder.view()
+        self._reads: dict[int, tuple[Expression, dict[str, Read]]] = {}
+
+    def some(self, *conditions: Expression, stuck: Sequence[Move] = ()) -> Values | None:
+        """Values with which all hold, or None."""
+        try:
+            wanted, solver = self._ask(conditions)
+            if stuck:
+                offered = Offers(self._encoder, stuck).at(self._view)
+                solver.add(self._encoder.opposite(offered))
+            return solver.values(wanted) if solver.holds() else None
+        except ask.Undecided as error:
+            raise Undecided(str(error)) from error
+
+    def _ask(
+        self, conditions: tuple[Expression, ...]
+    ) -> tuple[Mapping[str, tuple[Type, Term]], ask.Solver]:
+        view: View = self._view
+        solver = ask.Solver(self._encoder)
+        reads: dict[str, Read] = {}
+        for condition in conditions:
+            solver.add(view.term(condition))
+            reads.update(self._read(condition))
+        wanted = {
+            name: (
+                one.type,
+                view.field(one.name, one.type) if one.payload else view.entry(one.name, one.type),
+            )
+            for name, one in sorted(reads.items())
+        }
+        return wanted, solver
+
+    def _read(self, condition: Expression) -> dict[str, Read]:
+        known = self._reads.get(id(condition))
+        if known is None:
+            reads = {
+                f"event.{node.name}" if node.payload else node.name: node
+                for node in walk(condition)
+                if isinstance(node, Read)
+            }
+            known = self._reads[id(condition)] = condition, reads
+        return known[1]
+
+
+class OwnLogic:
+    """Answers of the compiler's own logic, which gives up sooner."""
+
+    name = ""
+
+    def some(self, *conditions: Expression, stuck: Sequence[Move] = ()) -> Values | None:
+        """Values with which all hold, or None."""
+        if stuck:
+            raise Undecided("whether some payload lets an event happen is left to z3")
+        return satisfy(both(conditions))
+
+
+def decider(*, solver: bool = True) -> Decider:
+    """z3 if it is wanted and installed, else the compiler's own logic."""
+    return Z3() if solver and ask.available() else OwnLogic()

@@ -1,0 +1,470 @@
+"""The verdicts on one machine, by stages: each takes what is open, and proves it or finds a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from milepost_codegen.expressions import to_text
+from milepost_codegen.expressions.substitute import TRUE, either, opposite, substitute
+from milepost_codegen.prove.build import build, constant, machine_named
+from milepost_codegen.prove.closures import function
+from milepost_codegen.prove.decider import Undecided
+from milepost_codegen.prove.eliminate import NotEliminated, some_payload
+from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Found, Judge
+from milepost_codegen.prove.members import one_by_one
+from milepost_codegen.prove.obligations import Danger, Task, tasks
+from milepost_codegen.prove.owners import Real
+from milepost_codegen.prove.progress import falls, find_cycle
+from milepost_codegen.prove.report import Asked, Lemma, Obligation, Result
+from milepost_codegen.prove.solve import ask
+from milepost_codegen.prove.solve.unroll import shortest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from milepost_codegen.expressions import Expression
+    from milepost_codegen.model import Lifecycle, Machine
+    from milepost_codegen.prove.decider import Decider
+    from milepost_codegen.prove.system import Move, System
+
+__all__ = ["MachineCheck"]
+
+_FEW_STEPS: Final = 8
+_MOST_STEPS: Final = 24
+_MOST_MEMBERS: Final = 3
+_MOST_REAL: Final = 6
+
+
+@dataclass(slots=True)
+class MachineCheck:
+    """The check of one machine; `judges` are those of the machines that it owns."""
+
+    lifecycle: Lifecycle
+    machine: Machine
+    decides: Decider
+    judges: dict[str, Judge]
+    judge: Judge = field(init=False)
+    _real: dict[int, Real] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        system = build(self.lifecycle, self.machine)
+        found = tuple(tasks(self.machine, system, self._able))
+        self.judge = Judge(system=system, decider=self.decides, tasks=found)
+
+    def results(self) -> Iterator[Result]:
+        """The results of all obligations of the machine, in their order."""
+        judge = self.judge
+        judge.look(FIRST_LOOK)
+        waiting = {
+            task.obligation.key: task
+            for task in judge.tasks
+            if not task.declared and task.obligation.kind != "members"
+        }
+        proved: dict[str, Result] = {}
+        given_up: dict[str, str] = {}
+        for stage in (self._plainly, self._goals, self._with_lemmas, self._longer, self._unrolled):
+            open_ones = [
+                task
+                for key, task in waiting.items()
+                if key not in judge.found and key not in proved
+            ]
+            if open_ones:
+                for task in open_ones:
+                    given_up.pop(task.obligation.key, None)
+                stage(open_ones, proved, given_up)
+        for task in judge.tasks:
+            key = task.obligation.key
+            if task.declared:
+                yield self._declared(task)
+            elif task.obligation.kind == "members":
+                yield self._refusal(task)
+            elif key in judge.found:
+                yield self._shown(task, judge.found[key])
+            elif key in proved:
+                yield proved[key]
+            else:
+                because = given_up.get(key, "no run was found, and no proof that there is none")
+                yield Result(
+                    obligation=task.obligation,
+                    verdict="undetermined",
+                    method="none",
+                    because=because,
+                )
+        yield from self._progress()
+
+    # Stages: each takes what is open, and proves it, finds runs, or says why it does neither.
+
+    def _plainly(
+        self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
+    ) -> None:
+        """By what is declared, and by having looked at everything."""
+        for task in open_ones:
+            self._try(task, proved, given_up)
+
+    def _goals(
+        self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
+    ) -> None:
+        """By short runs that take the rows which samples did not."""
+        del proved
+        for task in open_ones:
+            if task.goals and self.decides.name:
+                self._unroll(task, _FEW_STEPS, given_up)
+
+    def _with_lemmas(
+        self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
+    ) -> None:
+        dangers = [one for task in open_ones for one in (*task.dangers, *task.goals)]
+        try:
+            self.judge.strengthen(dangers)
+        except Undecided as error:
+            given_up.update({task.obligation.key: str(error) for task in open_ones})
+            return
+        for task in open_ones:
+            self._try(task, proved, given_up)
+
+    def _longer(
+        self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
+    ) -> None:
+        """By runs that the solver unrolls, short ones; without it by a longer search."""
+        del proved
+        if self.decides.name:
+            for task in open_ones:
+                self._unroll(task, _FEW_STEPS, given_up)
+        else:
+            self.judge.look(LONG_LOOK)
+
+    def _unrolled(
+        self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
+    ) -> None:
+        """By a longer search, by longer runs, and by lemmas that the solver finds."""
+        self.judge.look(LONG_LOOK)
+        if not self.decides.name:
+            return
+        for task in open_ones:
+            if task.obligation.key not in self.judge.found:
+                self._unroll(task, _MOST_STEPS, given_up)
+        rest = [task for task in open_ones if task.obligation.key not in self.judge.found]
+        if rest:
+            self._with_lemmas(rest, proved, given_up)
+
+    def _try(self, task: Task, proved: dict[str, Result], given_up: dict[str, str]) -> None:
+        """Prove that no danger is reached, or that no goal is."""
+        judge = self.judge
+        try:
+            excluded = all(judge.excluded(one) for one in (*task.dangers, *task.goals))
+            begins = task.obligation.kind != "invariant" or self._begins_with(task.obligation)
+        except Undecided as error:
+            given_up[task.obligation.key] = str(error)
+            return
+        if not (excluded and begins):
+            return
+        lemmas = self._lemmas((*task.dangers, *task.goals))
+        proved[task.obligation.key] = Result(
+            obligation=task.obligation,
+            verdict="refuted" if task.goals else "proved",
+            method="induction",
+            because="no run takes it" if task.goals else "",
+            lemmas=lemmas,
+        )
+
+    def _begins_with(self, obligation: Obligation) -> bool:
+        holds = self.judge.system.invariants[self.machine.initial].get(obligation.subject, TRUE)
+        return self.decides.some(*self.judge.start(), opposite(holds)) is None
+
+    def _lemmas(self, dangers: Iterable[Danger]) -> tuple[Lemma, ...]:
+        found: dict[tuple[str, str], Lemma] = {}
+        for danger in dangers:
+            for holds in self.judge.needed(danger):
+                text = to_text(holds)
+                found[danger.mode, text] = Lemma(
+                    machine=self.machine.name, state=danger.mode, holds=holds, text=text
+                )
+        return tuple(found.values())
+
+    def _unroll(self, task: Task, at_most: int, given_up: dict[str, str]) -> None:
+        try:
+            found = self._shortest(self.judge.system, task, at_most)
+        except (Undecided, ask.Undecided) as error:
+            given_up[task.obligation.key] = str(error)
+            return
+        if found is not None:
+            self.judge.found[task.obligation.key] = found
+
+    @staticmethod
+    def _shortest(system: System, task: Task, at_most: int) -> Found | None:
+        """The shortest run into a danger of a task, or to its goal, by unrolling."""
+        invariant = task.obligation.kind == "invariant"
+        there = (*task.dangers, *task.goals)
+        modes: dict[str, list[Expression]] = {}
+        moves: dict[str, Expression] = {}
+        stuck: dict[str, tuple[Move, ...]] = {}
+        for one in there:
+            if one.move is not None and invariant:
+                moves[one.move.name] = one.when
+            else:  # a goal's move can be taken where its guard holds, and is no step
+                modes.setdefault(one.mode, []).append(one.when)
+                if one.stuck:
+                    stuck[one.mode] = one.stuck
+        if invariant:
+            holds = system.invariants[system.initial].get(task.obligation.subject, TRUE)
+            modes.setdefault(system.initial, []).append(opposite(holds))
+        found = shortest(
+            system,
+            {mode: either(trees) for mode, trees in modes.items()},
+            bad_moves=moves,
+            stuck=stuck,
+            at_most=at_most,
+            keep_last=not invariant,
+        )
+        if found is None:
+            return None
+        if invariant and found.run.steps:
+            last = found.run.steps[-1]
+            return Found(
+                run=found.run,
+                danger=Danger(mode=last.after.mode, when=TRUE, move=last.move),
+                payload=last.payload,
+            )
+        end = found.run.end
+        danger = next(
+            (
+                one
+                for one in there
+                if one.mode == end.mode and one.move is None
+                if function(one.when)(end.values, found.payload)
+            ),
+            Danger(mode=end.mode, when=TRUE),
+        )
+        return Found(run=found.run, danger=danger, payload=found.payload)
+
+    # Verdicts
+
+    def _declared(self, task: Task) -> Result:
+        """What is declared alone decides: whether a goal is possible at all."""
+        judge = self.judge
+        try:
+            if task.obligation.kind == "parameters":
+                possible = self.decides.some(*judge.start()) is not None
+            else:
+                invariants = judge.system.invariants
+                possible = any(
+                    self.decides.some(judge.system.facts, *invariants[one.mode].values(), one.when)
+                    is not None
+                    for one in task.goals
+                )
+        except Undecided as error:
+            return Result(
+                obligation=task.obligation,
+                verdict="undetermined",
+                method="none",
+                because=str(error),
+            )
+        because = {
+            "parameters": "no parameters satisfy every 'where', so nothing can be created",
+            "guard": "it holds whenever what is declared does: drop it",
+        }[task.obligation.kind]
+        return Result(
+            obligation=task.obligation,
+            verdict="proved" if possible else "refuted",
+            method="induction",
+            because="" if possible else because,
+        )
+
+    def _shown(self, task: Task, found: Found) -> Result:
+        """A run was found: it is made as short as can be, and real where members were counted."""
+        system = self.judge.system
+        short: bool
+        if task.goals:
+            short = True
+        else:
+            found, short = self._as_short(system, task, found)
+        if not system.exact:
+            real = self._realize(task, found)
+            if real is None:
+                what = "a run with members counted was found, and none with members one by one"
+                return Result(
+                    obligation=task.obligation, verdict="undetermined", method="none", because=what
+                )
+            short = short and len(real[0].run.steps) == len(found.run.steps)
+            found, system = real[0], real[1]
+        return Result(
+            obligation=task.obligation,
+            verdict="proved" if task.goals else "refuted",
+            method="run",
+            run=found.run,
+            asked=Asked(event=found.danger.event, payload=found.payload)
+            if found.danger.event
+            else None,
+            because="" if task.goals else _because(task),
+            shortest=short,
+            system=system,
+        )
+
+    def _as_short(self, system: System, task: Task, found: Found) -> tuple[Found, bool]:
+        """The run, or a shorter one; and whether no shorter one is left."""
+        length = len(found.run.steps)
+        if not self.decides.name:
+            steps = found.run.steps
+            there = steps[-1].move.source if found.danger.move and steps else found.danger.mode
+            fewest = self.judge.distance(there)
+            return found, fewest is not None and length <= fewest + bool(found.danger.move)
+        try:
+            shorter = self._shortest(system, task, length)
+        except (Undecided, ask.Undecided):
+            return found, False
+        return (found if shorter is None else shorter), True
+
+    # Owners: their members one by one
+
+    def _able(self, name: str, place: str) -> bool:
+        """Whether a member in a state can surely take an event that its owner accepts there."""
+        state, owner = place.split(".")
+        collection = next(one for one in self.machine.collections if one.name == name)
+        member = self.judges[collection.machine]
+        events = dict(collection.accepts).get(owner, ())
+        ways: list[Expression] = []
+        stuck: list[Move] = []
+        for move in member.system.moves:
+            if move.source == state and move.event in events:
+                try:
+                    ways.append(some_payload(move.guard, move.inputs))
+                except NotEliminated:
+                    stuck.append(move)
+        danger = Danger(mode=state, when=opposite(either(ways)), stuck=tuple(stuck))
+        try:
+            return member.excluded(danger)
+        except Undecided:
+            return False
+
+    def _realize(self, task: Task, found: Found) -> tuple[Found, System] | None:
+        """The run with members one by one: by the same steps, else by a search of its own."""
+        end = found.run.end.values
+        totals = [int(end[f"{one.name}.total"]) for one in self.machine.collections]
+        need = max(1, *totals)
+        if need <= _MOST_REAL:
+            real = self._with(need)
+            run = None if real is None else real.likewise(task, found)
+            if real is not None and run is not None:
+                return replace(found, run=run), real.one.system
+        for most in range(1, _MOST_MEMBERS + 1):
+            real = self._with(most)
+            if real is None:
+                return None
+            shown = real.found(task)
+            if shown is not None:
+                return shown, real.one.system
+        return None
+
+    def _with(self, most: int) -> Real | None:
+        if most not in self._real:
+            one = one_by_one(self.lifecycle, self.machine, most)
+            if one is None:
+                return None
+            self._real[most] = Real(one, self.machine, self.decides)
+        return self._real[most]
+
+    def _refusal(self, task: Task) -> Result:
+        """Whether a member refuses: by what is known of members alone, else by a run."""
+        sender, name, state = task.obligation.subject.rsplit(".", 2)
+        row = next(one for one in self.machine.transitions if one.id == sender)
+        collection = next(one for one in self.machine.collections if one.name == name)
+        member = machine_named(self.lifecycle, collection.machine)
+        judge = self.judges[member.name]
+        event = next(
+            one.event for one in row.members if (one.collection, one.state) == (name, state)
+        )
+        spec = next(one for one in member.events if one.name == event)
+        defaults = {
+            one.name: constant(one.type, one.default)
+            for one in spec.fields
+            if one.type.readable and isinstance(one.default, bool | int | str)
+        }
+        guards = [
+            TRUE if one.guard is None else substitute(one.guard, {}, defaults)
+            for one in member.pairs.get((state, event), ())
+        ]
+        danger = Danger(mode=state, when=opposite(either(guards)))
+        try:
+            if judge.excluded(danger):
+                return Result(obligation=task.obligation, verdict="proved", method="induction")
+            judge.strengthen([danger])
+            if judge.excluded(danger):
+                return Result(obligation=task.obligation, verdict="proved", method="induction")
+        except Undecided:
+            pass  # a run may show it all the same
+        for most in range(1, _MOST_MEMBERS + 1):
+            real = self._with(most)
+            if real is None:
+                break
+            found = real.found(task)
+            if found is not None:
+                return Result(
+                    obligation=task.obligation,
+                    verdict="refuted",
+                    method="run",
+                    run=found.run,
+                    asked=Asked(event=row.event, payload=found.payload),
+                    because="a member refuses, so its owner's step is refused as well",
+                    system=real.one.system,
+                )
+        return Result(
+            obligation=task.obligation,
+            verdict="undetermined",
+            method="none",
+            because="no run was found, and no proof that there is none",
+        )
+
+    def _progress(self) -> Iterator[Result]:
+        progress = self.machine.progress
+        if progress is None:
+            return
+        measures = ", ".join(to_text(one) for one in progress.decreases)
+        obligation = Obligation(
+            key=f"{self.machine.name}.progress.measures",
+            kind="progress",
+            machine=self.machine.name,
+            subject="measures",
+            claim=f"on every cycle the measures fall: {measures}",
+            place=progress.place,
+        )
+        judge = self.judge
+        because = "no cycle was found on which they do not fall, and no proof that there is none"
+        try:
+            if falls(judge, progress.decreases, progress.excepted):
+                yield Result(obligation=obligation, verdict="proved", method="induction")
+                return
+            if not judge.lemmas:
+                judge.strengthen(())
+                if falls(judge, progress.decreases, progress.excepted):
+                    yield Result(obligation=obligation, verdict="proved", method="induction")
+                    return
+        except Undecided as error:
+            because = str(error)
+        judge.look(FIRST_LOOK)
+        cycle = find_cycle(judge.explorer, progress.decreases, progress.excepted)
+        if cycle is None or not judge.system.exact:
+            yield Result(
+                obligation=obligation, verdict="undetermined", method="none", because=because
+            )
+            return
+        yield Result(
+            obligation=obligation,
+            verdict="refuted",
+            method="run",
+            run=cycle.run,
+            cycle=cycle.begins,
+            because="the run comes back to a state, and the measures have not fallen",
+            system=judge.system,
+        )
+
+
+def _because(task: Task) -> str:
+    """What a run that refutes an obligation shows."""
+    return {
+        "invariant": "the last step breaks it",
+        "deterministic": "there more than one row is enabled",
+        "gap": "there no row is enabled, and the event is refused",
+        "deadlock": "nothing can happen there, and it is no final state",
+        "bounded": "there the measure is below 0",
+    }[task.obligation.kind]
