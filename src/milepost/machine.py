@@ -462,6 +462,8 @@ class Machine:
     invariant_specs: Mapping[str, Invariant] = field(default_factory=dict)
     enforced: tuple[str, ...] = _ALL
     owned: tuple[str, ...] = field(init=False)  # what steps may set: no parameters, no counts
+    declared: Mapping[str, tuple[Invariant, ...]] = field(init=False, repr=False)
+    """By state, the invariants that say something of it."""
     watched: Mapping[str, tuple[Invariant, ...]] = field(init=False, repr=False)
     """By state, the invariants that a step into it looks at; empty where none is enforced."""
     _by_pair: Mapping[tuple[str, str], tuple[Transition, ...]] = field(init=False, repr=False)
@@ -476,11 +478,15 @@ class Machine:
         object.__setattr__(self, "_by_pair", pairs)
         enforced = tuple(self.invariants) if self.enforced is _ALL else self.enforced
         told = {name: self._told(name, holds) for name, holds in self.invariants.items()}
-        each = [told[name] for name in enforced]
-        by_state = {state: _in_state(each, state) for state in self.states}
+        declared = {state: _in_state(told.values(), state) for state in self.states}
+        watched = {
+            state: tuple(one for one in of if one.name in enforced)
+            for state, of in declared.items()
+        }
         object.__setattr__(self, "enforced", enforced)
         object.__setattr__(self, "invariant_specs", told)
-        object.__setattr__(self, "watched", {state: of for state, of in by_state.items() if of})
+        object.__setattr__(self, "declared", declared)
+        object.__setattr__(self, "watched", {state: of for state, of in watched.items() if of})
 
     def __repr__(self) -> str:
         told = f"{len(self.states)} states, {len(self.events)} events"
@@ -494,7 +500,7 @@ class Machine:
         invariant says of members' numbers is left to whoever counts them.
         """
         values = self.fresh(**params)
-        for one in _in_state(self.invariant_specs.values(), self.initial):
+        for one in self.declared.get(self.initial, ()):
             if not self._counts(one, self.collections) and not one.holds(self.initial, values):
                 raise self.broken(one, self.initial, values)
         return values
@@ -661,7 +667,7 @@ class Machine:
 
         Raises InvariantBroken.
         """
-        for one in self.invariant_specs.values():
+        for one in self.declared.get(state, ()):
             if not one.holds(state, context):
                 raise self.broken(one, state, context)
         return context

@@ -7,7 +7,7 @@ can go on and be ended: it is told of, not locked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from pyroaring import BitMap
@@ -119,8 +119,8 @@ def _of_members(
                     yield machine.broken(one, cell[0], context), whose
 
 
-def _asked(machine: Machine, state: str, *, proved: bool) -> Iterable[Invariant]:
-    return machine.invariant_specs.values() if proved else machine.watched.get(state, ())
+def _asked(machine: Machine, state: str, *, proved: bool) -> tuple[Invariant, ...]:
+    return (machine.declared if proved else machine.watched).get(state, ())
 
 
 def _held(machine: Machine, name: str, state: str, context: Values) -> bool:

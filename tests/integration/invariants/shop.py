@@ -75,7 +75,7 @@ def unwatched(text: str = SHOP) -> Lifecycle:
     """The same, as a Milepost from before invariants were enforced took its steps."""
     found = at_once(text)
     for machine in found.machines.values():  # of a module that nobody else has
-        for part in ("watched", "invariant_specs", "invariants"):
+        for part in ("declared", "watched", "invariant_specs", "invariants"):
             object.__setattr__(machine, part, frozen({}))
     object.__setattr__(found, "watched", False)
     return found
