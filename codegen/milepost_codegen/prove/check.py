@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milepost_codegen.digest import digest_of_meaning
+from milepost_codegen.expressions import to_text
 from milepost_codegen.prove.build import machine_named
 from milepost_codegen.prove.decider import decider
-from milepost_codegen.prove.report import RANK, Report
+from milepost_codegen.prove.report import RANK, Lemma, Report
 from milepost_codegen.prove.roots import rooted
 from milepost_codegen.prove.verdicts import MachineCheck
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from milepost_codegen.model import Lifecycle, Machine
     from milepost_codegen.prove.judge import Judge
     from milepost_codegen.prove.report import Result
@@ -41,7 +44,17 @@ def check_lifecycle(lifecycle: Lifecycle, *, solver: bool = True) -> Report:
         digest=digest_of_meaning(lifecycle),
         results=tuple(found),
         solver=decides.name,
+        lemmas=tuple(_lemmas(lifecycle, judges)),
     )
+
+
+def _lemmas(lifecycle: Lifecycle, judges: Mapping[str, Judge]) -> Iterator[Lemma]:
+    """All lemmas that were found, machine by machine."""
+    for machine in lifecycle.machines:
+        for state, found in judges[machine.name].lemmas.items():
+            for holds in found:
+                text = to_text(holds)
+                yield Lemma(machine=machine.name, state=state, holds=holds, text=text)
 
 
 def _members_first(lifecycle: Lifecycle) -> list[Machine]:
