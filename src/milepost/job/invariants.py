@@ -20,7 +20,7 @@ from milepost.job.subjects import items_of
 from milepost.log.facts import Fact, ItemsAdded, ItemsFired, JobFired, MembersAdded
 from milepost.machine import Invariant, InvariantBroken, Machine, Values
 
-__all__ = ["breaks", "check_new", "counts_are_watched", "decided"]
+__all__ = ["breaks", "check_new", "decided"]
 
 _STEPS: Final = (JobFired, ItemsFired, ItemsAdded, MembersAdded)
 
@@ -29,11 +29,14 @@ def decided(state: JobState, fact: Fact) -> JobState:
     """The state after a fact that is to be written: as `apply` gives it, or InvariantBroken.
 
     Only invariants that are enforced are looked at, of the states that something came into: once
-    for the job, and once for each cell of its items. Raises as `apply` does, and NumberUnfit where
+    for the job, and once for each cell of its items; one that counts items, after each of those
+    that take the event. Raises as `apply` does, and NumberUnfit where
     a step would make an integer that nothing stores.
     """
     after = apply(state, fact)
     if after.lifecycle.watched and isinstance(fact, _STEPS):
+        if isinstance(fact, ItemsFired) and len(fact.ordinals) > 1:
+            _check_each(state, fact)
         for broken in breaks(state, after, proved=False):
             raise _told(broken, state, fact)
     if isinstance(fact, JobFired | ItemsFired):
@@ -47,18 +50,37 @@ def check_new(state: JobState) -> None:
         raise broken
 
 
-def counts_are_watched(state: JobState) -> bool:
-    """True if an invariant is enforced now that the numbers of items decide.
+def _check_each(state: JobState, fact: ItemsFired) -> None:
+    """Raise InvariantBroken if one that counts items breaks in between, as they move one by one.
 
-    What several ask for is then decided one by one: what one may do hangs on who came before.
+    Proofs are of members that move one at a time, and rest on what is enforced at each.
     """
-    if not state.lifecycle.watched:
-        return False
-    machine = state.machine
-    return any(
-        not one.text or any(name in machine.entries for name in one.reads if "." in name)
-        for one in machine.watched.get(state.phase, ())
-    )
+    machine, phase = state.machine, state.phase
+    counting = [one for one in machine.watched.get(phase, ()) if _counts(machine, one)]
+    if not counting:
+        return
+    ((collection, event, moves),) = trace(state, fact).moves
+    move_of = {ordinal: move for move in moves for ordinal in move.members}
+    context = dict(state.guarded)
+    held = {one.name for one in counting if one.holds(phase, context)}
+    for ordinal in fact.ordinals:
+        move = move_of[ordinal]
+        context[f"{collection}.{move.before[0]}"] -= 1
+        context[f"{collection}.{move.after[0]}"] += 1
+        for one in counting:
+            if one.holds(phase, context):
+                held.add(one.name)
+            elif one.name in held:
+                broken = machine.broken(one, phase, context)
+                broken.subject, broken.event = f"job {state.id}", event
+                broken.transition = move.transition
+                raise broken
+
+
+def _counts(machine: Machine, one: Invariant) -> bool:
+    """True if the invariant reads how many items there are in some state, or may."""
+    counts = {name for name in machine.entries if not name.startswith("history.")}
+    return bool(counts) and (not one.text or not counts.isdisjoint(one.reads))
 
 
 def breaks(

@@ -20,7 +20,7 @@ from milepost import (
     TransitionRefused,
 )
 from milepost.state.transitions import Request, Write
-from tests.integration.invariants.shop import shop, unwatched
+from tests.integration.invariants.shop import SHOP, shop, unwatched
 
 TASKS = ["a", "b", "c", "d"]
 
@@ -172,3 +172,20 @@ def test_the_rows_themselves_refuse_nothing_of_it(tmp_path: Path) -> None:
         manager.record("j", [ItemEvent("a", "charge", {"n": 9}), JobEvent("spend", {"n": 9})])
         manager.record("j", [JobEvent("rest"), JobEvent("close")])
         assert manager.get_state("j").phase == "closed"
+
+
+def test_items_of_a_record_take_their_event_one_by_one(tmp_path: Path) -> None:
+    """As a proof has them move: or what it concludes from an invariant would not be so."""
+    text = SHOP.replace("tasks.busy <= 2", "tasks.busy != 1")
+    with StateManager.open(tmp_path / "jobs.db", lifecycle=shop(text)) as manager:
+        manager.create_job(TASKS, job_id="j")
+        for keys in ("a", "ab", "abcd"):
+            with pytest.raises(InvariantBroken) as caught:
+                manager.record("j", [ItemEvent(key, "begin") for key in keys])
+            found = caught.value
+            assert (found.invariant, found.values) == ("few_at_once", {"tasks.busy": 1})
+            assert (found.event, found.transition) == ("begin", "waiting.begin")
+        asked = [Write("j", [ItemEvent(key, "begin")], operator=True) for key in TASKS]
+        assert {type(answer) for answer in manager.write_each(asked)} == {InvariantBroken}
+        assert not manager.get_state("j").items.members("busy")
+        assert manager.fire("j", "sell").phase == "sold"  # what a row sends is taken at once

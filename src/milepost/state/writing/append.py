@@ -30,7 +30,7 @@ from milepost.errors import (
     StoreForked,
     ValueInvalid,
 )
-from milepost.job.invariants import counts_are_watched, decided
+from milepost.job.invariants import decided
 from milepost.job.state import JobState, changed
 from milepost.job.upgrade import migration
 from milepost.log.codec import encode_row
@@ -397,8 +397,6 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
     """The drafts for tickets that are alike, and the state after; a refusal is a ticket's error."""
     first, *others = tickets
     decision = first.decision
-    if others and counts_are_watched(moment.state):
-        return _each_decided(moment, tickets)
     if others and isinstance(decision, Joinable):
         decision = decision.joined([other.decision for other in others])
     try:
@@ -414,15 +412,9 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
             first.error = error
             return moment.state, []
     else:
-        if not others or after.phase == moment.state.phase or not after.machine.watched:
-            first.drafts = drafts
-            return after, drafts
-    return _each_decided(moment, tickets)  # one is refused, or has changed what others may do
-
-
-def _each_decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Draft]]:
-    """As `_decided`, each for itself."""
-    state, drafts = moment.state, list[Draft]()
+        first.drafts = drafts
+        return after, drafts
+    state, drafts = moment.state, []  # one of them is refused: each for itself
     for ticket in tickets:
         pending = [*moment.pending, *drafts]
         state, accepted = _decided(moment._replace(state=state, pending=pending), [ticket])
