@@ -39,6 +39,7 @@ class Solver:
 
     def __init__(self, encoder: Encoder, *, effort: int = EFFORT) -> None:
         self.encoder = encoder
+        self.effort = effort
         self._solver = encoder.z3.SimpleSolver(ctx=encoder.context)
         self._solver.set("rlimit", effort)
         self._bounded = 0
@@ -70,6 +71,10 @@ class Solver:
             return False
         self._model = self._solver.model()
         return True
+
+    def core(self) -> frozenset[int]:
+        """The assumptions, by `get_id`, that the last `holds` that was False needed, or more."""
+        return frozenset(int(one.get_id()) for one in self._solver.unsat_core())
 
     def value(self, kind: Type, term: Term) -> Value:
         """The value of `term` in the model of the last `holds` that was True."""
