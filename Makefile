@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: demo test check soak lint types contracts drift compile bench clean
+.PHONY: demo test check soak lint types contracts drift proofs compile bench clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
@@ -21,10 +21,10 @@ demo: $(STAMP)
 	$(BIN)/python examples/stdlib_report.py demo
 
 ## test: everything that CI runs
-test: $(STAMP) lint types contracts drift
+test: $(STAMP) lint types contracts drift proofs
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: lint types contracts drift
+check: lint types contracts drift proofs
 
 ## soak: the random tiers, twenty times as long
 soak: $(STAMP)
@@ -47,6 +47,10 @@ contracts: $(STAMP)
 drift: $(STAMP)
 	$(BIN)/milepost compile --check
 	$(BIN)/python -m milepost_twin --check
+
+## proofs: is the certificate of statemachine.yaml of what there is, and does it hold?
+proofs: $(STAMP)
+	$(BIN)/milepost check --recheck
 
 ## compile: regenerate the tables and diagrams from statemachine.yaml, and the manager's awaited twin
 compile: $(STAMP)

@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from milepost_codegen.expressions import to_text
 from milepost_codegen.expressions.substitute import TRUE, opposite
 from milepost_codegen.expressions.tree import Comparison, Read, walk
 from milepost_codegen.prove.build import constant, fixed_entries
@@ -145,9 +146,9 @@ class Judge:
         self.lemmas = strongest(self.system, together, self.decider)
 
     def needed(self, danger: Danger) -> tuple[Expression, ...]:
-        """The lemmas of its mode without which a danger would not be excluded; few, not fewest."""
+        """The lemmas of its mode that exclude a danger: few, not fewest, and rather short ones."""
         base = (self.system.facts, *self.system.invariants[danger.mode].values(), danger.when)
-        kept = list(self.lemmas.get(danger.mode, ()))
+        kept = sorted(self.lemmas.get(danger.mode, ()), key=lambda tree: len(to_text(tree)))
         if self.decider.some(*base, stuck=danger.stuck) is None:
             return ()
         size = len(kept)

@@ -1,4 +1,4 @@
-"""What is wrong only because something else is: rows that are dead since nothing leads to them."""
+"""What is wrong only because something else is: rows that nothing leads to, or nobody creates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["rooted"]
 
 
 def rooted(lifecycle: Lifecycle, results: Sequence[Result]) -> list[Result]:
-    """The results; rows that are dead since nothing leads to their state say which row is why."""
+    """The results; what is refuted since nothing can be created, or leads there, says by what."""
     sources = {
         (machine.name, one.id): one.source
         for machine in lifecycle.machines
@@ -45,8 +45,17 @@ def rooted(lifecycle: Lifecycle, results: Sequence[Result]) -> list[Result]:
             return above or dead[machine, one]
         return ""
 
+    nothing = {
+        one.obligation.machine: one.obligation.key
+        for one in results
+        if one.obligation.kind == "parameters" and one.verdict == "refuted"
+    }
     found: list[Result] = []
     for result in results:
+        above = nothing.get(result.obligation.machine, "")
+        if above and result.verdict == "refuted" and result.obligation.key != above:
+            found.append(replace(result, root=above))
+            continue
         key = (result.obligation.machine, result.obligation.subject)
         is_dead = key in dead and result.obligation.kind == "row"
         found.append(replace(result, root=root(*key, frozenset())) if is_dead else result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.expressions import to_text
+from milepost_codegen.expressions import BOOL, INT, to_text
 from milepost_codegen.expressions.substitute import TRUE, either, opposite, substitute
 from milepost_codegen.prove.build import build, constant, machine_named
 from milepost_codegen.prove.closures import function
@@ -19,14 +19,15 @@ from milepost_codegen.prove.progress import falls, find_cycle
 from milepost_codegen.prove.report import Asked, Lemma, Obligation, Result
 from milepost_codegen.prove.solve import ask
 from milepost_codegen.prove.solve.unroll import shortest
+from milepost_codegen.prove.system import RunStep, after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from milepost_codegen.expressions import Expression
+    from milepost_codegen.expressions import Expression, Type
     from milepost_codegen.model import Lifecycle, Machine
     from milepost_codegen.prove.decider import Decider
-    from milepost_codegen.prove.system import Move, System
+    from milepost_codegen.prove.system import Move, Run, System, Value
 
 __all__ = ["MachineCheck"]
 
@@ -292,7 +293,7 @@ class MachineCheck:
             obligation=task.obligation,
             verdict="proved" if task.goals else "refuted",
             method="run",
-            run=found.run,
+            run=_to_goal(system, task, found) if task.goals else found.run,
             asked=Asked(event=found.danger.event, payload=found.payload)
             if found.danger.event
             else None,
@@ -457,6 +458,22 @@ class MachineCheck:
             because="the run comes back to a state, and the measures have not fallen",
             system=judge.system,
         )
+
+
+def _to_goal(system: System, task: Task, found: Found) -> Run:
+    """The run with the move that was looked for, as its last step."""
+    goals = [one.move for one in task.goals if one.move is not None]
+    if not goals:
+        return found.run
+    move = next(one for one in system.moves if one.name == goals[0].name)
+    payload = {one.name: found.payload.get(one.name, _any(one.type)) for one in move.inputs}
+    step = RunStep(move=move, payload=payload, after=after(move, found.run.end, payload))
+    return replace(found.run, steps=(*found.run.steps, step))
+
+
+def _any(kind: Type) -> Value:
+    """A value of that type, for what nothing reads."""
+    return False if kind == BOOL else 0 if kind == INT else kind.members[0]
 
 
 def _because(task: Task) -> str:

@@ -62,6 +62,19 @@ def test_the_text_tells_root_causes_first_and_what_follows_beneath() -> None:
     assert "proved order.gap.packed.give_up" in render_text(told(), (), verbose=True)
 
 
+def test_what_follows_from_what_follows_stands_beneath_the_first_cause() -> None:
+    report = told()
+    root, below, cycle, *_ = report.results
+    chained = replace(cycle, root=below.obligation.key)
+    text = render_text(replace(report, results=(root, below, chained)), ())
+    assert text.count("refuted order.") == 1
+    listed = text.partition("follows from it:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == [
+        below.obligation.key,
+        cycle.obligation.key,
+    ]
+
+
 def test_a_lemma_can_be_pasted_into_the_definition() -> None:
     text = render_text(told(), ())
     (line,) = re.findall(r"^ +(lemma_1: .*)$", text, re.MULTILINE)

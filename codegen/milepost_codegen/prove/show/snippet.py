@@ -202,7 +202,8 @@ def _end(machine: Machine, result: Result, run: Run) -> Iterator[str]:
     match result.obligation.kind:
         case "invariant":
             name = literal(result.obligation.subject)
-            yield f'assert not machine.invariants[{name}](state, context), "it holds"'
+            yield f"holds = machine.invariants[{name}]"
+            yield 'assert not holds(state, context), "it holds"'
         case "deterministic" if asked is not None:
             yield from _overlap(machine, run, asked)
         case "gap" if asked is not None:

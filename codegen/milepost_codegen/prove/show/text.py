@@ -18,7 +18,7 @@ from milepost_codegen.prove.show.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from milepost_codegen.prove.report import Report, Result
 
@@ -39,12 +39,13 @@ def _lines(report: Report, source: Sequence[str], *, verbose: bool) -> Iterator[
     heading = f"{report.verdict}: {lifecycle.name}, version {lifecycle.version}"
     yield printable(f"{heading}: {tally(report.results)}{by}")
     refuted = [one for one in report.results if one.verdict == "refuted"]
-    keys = {one.obligation.key for one in refuted}
+    roots = {one.obligation.key: one.root for one in refuted}
     for one in refuted:
-        if one.root not in keys:
+        if one.root not in roots:
             yield ""
             yield from _refuted(report, one, source)
-            yield from _following(one, refuted)
+            below = [other for other in refuted if _top(other, roots) == one.obligation.key]
+            yield from _following(below)
     for one in report.results:
         if one.verdict == "undetermined":
             yield ""
@@ -108,9 +109,18 @@ def _padded(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
-def _following(root: Result, refuted: Sequence[Result]) -> Iterator[str]:
-    """What would not be refuted but for `root`, each on a line."""
-    below = [one for one in refuted if one.root == root.obligation.key]
+def _top(one: Result, roots: Mapping[str, str]) -> str:
+    """The first cause of what is refuted, `""` if it is one itself."""
+    root = one.root if one.root in roots else ""
+    seen = {root}
+    while root and roots[root] in roots and roots[root] not in seen:
+        root = roots[root]
+        seen.add(root)
+    return root
+
+
+def _following(below: Sequence[Result]) -> Iterator[str]:
+    """What would not be refuted but for a root cause, each on a line."""
     if below:
         yield "  follows from it:"
         for one in below:
