@@ -176,7 +176,10 @@ class World:
         free: dict[str, tuple[Value, ...]] = {}
         for one in self.machine.variables:
             if one.param or one.name in assigned or one.initial is None:
-                free[one.name] = self._values_of(one.type)
+                wide = dict.fromkeys((*self.ranges.ints, *range(-12, 13)))
+                free[one.name] = (
+                    tuple(wide) if one.type.name == "int" else self._values_of(one.type)
+                )
             else:
                 fixed[one.name] = one.initial
         free |= {one.entry: one.states for one in self.machine.histories}

@@ -66,13 +66,16 @@ class View:
         self.cache: dict[int, tuple[Expression, Term]] = {}
 
     def entry(self, name: str, kind: Type) -> Term:
-        """The term of a context entry."""
+        """The term of a context entry.
+
+        What facts say by a name that is in no system, such as `x / 2`, is another at every step.
+        """
         found = self.entries.get(name)
         if found is None:
             base = self.base
             found = (
                 base.entry(name, kind)
-                if base is not None
+                if base is not None and " / " not in name
                 else self.encoder.constant(f"{name}{self.tag}", kind)
             )
             self.entries[name] = found
