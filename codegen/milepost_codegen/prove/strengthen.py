@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["candidates", "strongest"]
 
+_MOST_SEEN: Final = 300
 _MOST_PAIRED: Final = 10
 _MOST_CONDITIONS: Final = 24
 _MOST_IMPLIED: Final = 12
@@ -45,13 +46,14 @@ _MOST_IMPLIED: Final = 12
 def candidates(
     system: System, seen: Iterable[Configuration], wanted: Mapping[str, Sequence[Expression]]
 ) -> dict[str, tuple[Expression, ...]]:
-    """Guesses by mode that hold in every configuration that was seen, and what is `wanted`.
+    """Guesses by mode that hold in the first configurations that were seen, and what is `wanted`.
 
     A mode that was never seen is guessed to be out of reach, by a condition that never holds.
     """
     by_mode: dict[str, list[Values]] = defaultdict(list)
     for at in seen:
-        by_mode[at.mode].append(at.values)
+        if len(by_mode[at.mode]) < _MOST_SEEN:
+            by_mode[at.mode].append(at.values)
     conditions = _conditions(system)
     found: dict[str, tuple[Expression, ...]] = {}
     for mode in system.modes:

@@ -15,7 +15,7 @@ from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Found, Judge
 from milepost_codegen.prove.members import one_by_one
 from milepost_codegen.prove.obligations import Danger, Task, tasks
 from milepost_codegen.prove.owners import Real
-from milepost_codegen.prove.progress import falls, find_cycle
+from milepost_codegen.prove.progress import Cycle, falls, find_cycle
 from milepost_codegen.prove.report import Asked, Lemma, Obligation, Result
 from milepost_codegen.prove.solve import ask
 from milepost_codegen.prove.solve.unroll import shortest
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from milepost_codegen.expressions import Expression, Type
-    from milepost_codegen.model import Lifecycle, Machine
+    from milepost_codegen.model import Lifecycle, Machine, Progress
     from milepost_codegen.prove.decider import Decider
     from milepost_codegen.prove.system import Move, Run, System, Value
 
@@ -442,9 +442,8 @@ class MachineCheck:
                     return
         except Undecided as error:
             because = str(error)
-        judge.look(FIRST_LOOK)
-        cycle = find_cycle(judge.explorer, progress.decreases, progress.excepted)
-        if cycle is None or not judge.system.exact:
+        system, cycle = self._cycle(progress)
+        if cycle is None:
             yield Result(
                 obligation=obligation, verdict="undetermined", method="none", because=because
             )
@@ -456,8 +455,25 @@ class MachineCheck:
             run=cycle.run,
             cycle=cycle.begins,
             because="the run comes back to a state, and the measures have not fallen",
-            system=judge.system,
+            shortest=False,
+            system=system,
         )
+
+    def _cycle(self, progress: Progress) -> tuple[System, Cycle | None]:
+        """A cycle on which the measures do not fall, of a system that is exact."""
+        if self.judge.system.exact:
+            self.judge.look(FIRST_LOOK)
+            explorer = self.judge.explorer
+            return self.judge.system, find_cycle(explorer, progress.decreases, progress.excepted)
+        for most in range(1, _MOST_MEMBERS + 1):
+            real = self._with(most)
+            if real is not None:
+                real.judge.look(FIRST_LOOK)
+                measures = [substitute(one, real.one.counts) for one in progress.decreases]
+                cycle = find_cycle(real.judge.explorer, measures, progress.excepted)
+                if cycle is not None:
+                    return real.one.system, cycle
+        return self.judge.system, None
 
 
 def _to_goal(system: System, task: Task, found: Found) -> Run:
