@@ -82,15 +82,18 @@ class Explorer:
     """The configurations that runs of a system reach, in the order of their distance from a start.
 
     `visits` goes through them and can be asked to go on later. `breaks` are the first ones of each
-    invariant. Runs end where an invariant is broken.
+    invariant. Runs end where an invariant is broken. With `evenly` every mode gets its turn, so
+    that far ones are reached soon, by runs that need not be shortest.
     """
 
     system: System
     others: tuple[Expression, ...] = ()
+    evenly: bool = False
     breaks: dict[str, Break] = field(default_factory=dict)
     complete: bool = False
     nodes: list[_Node] = field(default_factory=list)
-    _waiting: deque[int] = field(default_factory=deque)
+    _waiting: dict[str, deque[int]] = field(default_factory=dict)
+    _turns: dict[str, int] = field(default_factory=dict)
     _seen: set[tuple[object, ...]] = field(default_factory=set)
     _names: tuple[str, ...] = ()
     _prepared: dict[str, _Prepared] = field(default_factory=dict)
@@ -138,15 +141,17 @@ class Explorer:
 
     def visits(self, most: int) -> Iterator[Visit]:
         """What can happen at configurations not looked at yet, until `most` are known."""
-        while self._waiting and len(self.nodes) < most:
-            index = self._waiting.popleft()
+        while len(self.nodes) < most:
+            index = self._next()
+            if index is None:
+                break
             node = self.nodes[index]
             for pair in self.pairs(node.at.mode):
                 for payload in self._samples.of_inputs(
                     pair.subject, pair.event, pair.inputs, node.at.values
                 ):
                     yield self._visit(index, pair, payload)
-        if not self._waiting:
+        if not any(self._waiting.values()):
             self.complete = self._finite()
 
     def run_to(self, index: int) -> Run:
@@ -191,6 +196,15 @@ class Explorer:
         """The payloads to try for a pair."""
         return self._samples.of_inputs(pair.subject, pair.event, pair.inputs, at.values)
 
+    def _next(self) -> int | None:
+        """The configuration to look at next; None if there is none."""
+        waiting = [(self._turns.get(mode, 0), mode) for mode, one in self._waiting.items() if one]
+        if not waiting:
+            return None
+        turns, mode = min(waiting)
+        self._turns[mode] = turns + 1
+        return self._waiting[mode].popleft()
+
     def _visit(self, index: int, pair: Pair, payload: Values) -> Visit:
         at = self.nodes[index].at
         taken = tuple(move for move in pair.moves if self.allows(move, at, payload))
@@ -215,7 +229,7 @@ class Explorer:
             return
         self._seen.add(key)
         depth = 0 if before < 0 else self.nodes[before].depth + 1
-        self._waiting.append(len(self.nodes))
+        self._waiting.setdefault(at.mode if self.evenly else "", deque()).append(len(self.nodes))
         self.nodes.append(_Node(at=at, depth=depth, before=before, move=move, payload=payload))
 
     def starts(self, given: Values, most: int) -> Iterator[dict[str, Value]]:

@@ -72,6 +72,7 @@ class Judge:
     _by_mode: dict[str, list[_Watched]] = field(default_factory=dict)
     _by_move: dict[str, list[_Watched]] = field(default_factory=dict)
     _looked: int = 0
+    _roamed: list[Configuration] = field(default_factory=list)
     _distances: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,6 +115,26 @@ class Judge:
                     payload=broken.payload,
                 )
 
+    def roam(self, most: int) -> None:
+        """Search for open goals wherever runs lead, until so many configurations are known."""
+        open_goals = {
+            task.obligation.key
+            for task in self.tasks
+            if task.goals and not task.declared and task.obligation.key not in self.found
+        }
+        explorer = Explorer(system=self.system, others=self.explorer.others, evenly=True)
+        for visit in explorer.visits(most if open_goals else 0):
+            for move in visit.enabled:
+                for one in self._by_move.get(move.name, ()):
+                    if one.key in open_goals:
+                        run = explorer.run_to(visit.at)
+                        found = Found(run=run, danger=one.danger, payload=visit.payload)
+                        self.found[one.key] = found
+                        open_goals.remove(one.key)
+            if not open_goals:
+                break
+        self._roamed = [node.at for node in explorer.nodes]
+
     def premises(self, mode: str) -> tuple[Expression, ...]:
         """What holds in a mode: facts, invariants, and the lemmas found so far."""
         invariants = self.system.invariants[mode].values()
@@ -134,7 +155,7 @@ class Judge:
         for danger in dangers:
             if not _reads_payload(danger.when) and not danger.stuck:
                 wanted[danger.mode].append(opposite(danger.when))
-        seen = [node.at for node in self.explorer.nodes]
+        seen = [*self._roamed, *(node.at for node in self.explorer.nodes)]
         self.take(candidates(self.system, seen, wanted))
 
     def take(self, guesses: dict[str, tuple[Expression, ...]]) -> None:

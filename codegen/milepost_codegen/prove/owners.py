@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions.substitute import TRUE, both, substitute
 from milepost_codegen.prove.closures import function
-from milepost_codegen.prove.judge import LONG_LOOK, Judge
+from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Judge
 from milepost_codegen.prove.obligations import Danger, tasks
 from milepost_codegen.prove.realize import realized
 
@@ -72,5 +72,9 @@ class Real:
 
     def found(self, task: Task) -> Found | None:
         """A run into a danger, or to a goal, of an obligation, if samples get there."""
-        self.judge.look(LONG_LOOK // 2)
+        self.judge.look(FIRST_LOOK)
+        if task.goals and task.obligation.key not in self.judge.found:
+            self.judge.roam(LONG_LOOK // 4)
+        if task.obligation.key not in self.judge.found:
+            self.judge.look(LONG_LOOK // 2)
         return self.judge.found.get(task.obligation.key)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MachineCheck"]
 
+_A_MODE: Final = 40
 _FEW_STEPS: Final = 8
 _MOST_STEPS: Final = 24
 _MOST_MEMBERS: Final = 3
@@ -106,8 +107,10 @@ class MachineCheck:
     def _goals(
         self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
     ) -> None:
-        """By short runs that take the rows which samples did not."""
+        """By runs that take the rows which the first ones did not."""
         del proved
+        self.judge.roam(FIRST_LOOK + _A_MODE * len(self.judge.system.modes))
+        open_ones = [task for task in open_ones if task.obligation.key not in self.judge.found]
         for task in open_ones:
             if task.goals and self.decides.name:
                 self._unroll(task, _FEW_STEPS, given_up)
@@ -346,6 +349,9 @@ class MachineCheck:
         if need <= _MOST_REAL:
             real = self._with(need)
             run = None if real is None else real.likewise(task, found)
+            if real is not None and run is None and task.goals and self.decides.name:
+                found, _ = self._as_short(self.judge.system, task, found)
+                run = real.likewise(task, found)
             if real is not None and run is not None:
                 return replace(found, run=run), real.one.system
         for most in range(1, _MOST_MEMBERS + 1):
