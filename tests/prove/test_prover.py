@@ -19,7 +19,7 @@ def test_the_prover_says_the_truth(name: str) -> None:
     }
     assert refuted == TRUTH[name]["refuted"]
     assert [one.obligation.key for one in report.results if one.verdict == "undetermined"] == []
-    assert all(one.shortest for one in report.results)
+    assert all(one.shortest for one in report.results if one.obligation.kind != "progress")
 
 
 @pytest.mark.parametrize("name", TRUTH)
