@@ -123,6 +123,10 @@ A guard uses itself, directly or through others, and so has no meaning.
 A variable has an `initial` value and no `where`; a parameter may have a `default` and a `where`,
 which the default satisfies. What must hold of a variable is said as an invariant.
 """,
+    "E309": """\
+No values of the parameters satisfy every `where` at once, so that nothing can be created. Mend one
+of those that are named: without any one of them, there are values.
+""",
     "E401": """\
 No run leads from the initial state to this one, even if every guard allows everything.
 """,
@@ -138,19 +142,23 @@ list it under `ignored`.
 The same row, or the same ignored pair, is given twice. Remove one.
 """,
     "E405": """\
-Two rows for one state and event can be enabled at once. There is no order of priority: of the
-rows of a pair at most one may be enabled. Give them guards that exclude each other, or use `when:
-otherwise`. What only arithmetic decides is left to the proof.
+Two rows for one state and event can be enabled at once: some run leads to the values that are
+shown. There is no order of priority: of the rows of a pair at most one may be enabled. Give them
+guards that exclude each other, or use `when: otherwise`. What no run was found for and nothing
+excludes is left to the proof.
 """,
     "E406": """\
 `otherwise` is the negation of the other guards of its pair, so a row without a guard leaves it
 nothing, and a pair can have only one row with it.
 """,
     "E407": """\
-The guard cannot hold, whatever the values: the row is dead. Mend or remove it.
+The guard cannot hold, whatever the values: the row is dead in every state that it leaves. The hint
+names the invariants and the `where` without which it could. An `otherwise` is dead where the other
+guards of its pair leave it no case. Mend or remove the row.
 """,
     "E408": """\
-The guard holds whatever the values, so that it says nothing. Drop it.
+The guard holds whatever the values, in every state that the row leaves, so that it says nothing.
+The hint names the invariants and the `where` without which it could fail. Drop the guard.
 """,
     "E409": """\
 The row leads to the state of the group that was left last, but can be taken before the group was
@@ -272,9 +280,9 @@ notes and what is done again. Or no row of `allow_dead` sets anything, so that n
 many more are allowed.
 """,
     "W401": """\
-All rows of the pair have guards, and these may all say no: the event is then refused. If that is
-meant, say `partial: true` on one of the rows; else add a row with `when: otherwise`. Guards whose
-completeness rests on arithmetic are warned about as well.
+All rows of the pair have guards, and some run leads to the values that are shown, where none of
+them holds: the event is then refused. If that is meant, say `partial: true` on one of the rows;
+else add a row with `when: otherwise`. What no run was found for is left to the proof.
 """,
     "W402": """\
 The pair has no other row, so that `otherwise` negates nothing and always holds. It reads as if the

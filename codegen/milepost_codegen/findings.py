@@ -42,6 +42,7 @@ CODES: Final[Mapping[str, str]] = {
     "E306": "assignment to a parameter",
     "E307": "guard defined by itself",
     "E308": "misdeclared variable",
+    "E309": "parameters that nothing satisfies",
     "E401": "unreachable state",
     "E402": "no way to a final state",
     "E403": "row out of a final state",

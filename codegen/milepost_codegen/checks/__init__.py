@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from milepost_codegen.checks.determinism import check_determinism
 from milepost_codegen.checks.earlier import check_earlier_names
 from milepost_codegen.checks.generated import check_generated
+from milepost_codegen.checks.parameters import check_parameters
 from milepost_codegen.checks.reachability import check_reachability
 from milepost_codegen.checks.roles import check_roles
 from milepost_codegen.checks.structure import (
@@ -33,7 +34,8 @@ def check(
     """Report everything that needs no solver; what could not be read misleads no check."""
     for machine in resolution.lifecycle.machines:
         doubts = resolution.doubts[machine.name]
-        check_determinism(machine, doubts, findings)
+        if check_parameters(machine, source, findings):
+            check_determinism(resolution.lifecycle, machine, doubts, findings)
         check_reachability(machine, doubts, findings)
         check_ids(machine, findings)
         check_groups(machine, findings)

@@ -1,46 +1,84 @@
-"""Rows of one state and event: duplicates, overlaps, `otherwise`, constant guards, gaps."""
+"""Rows of one state and event: duplicates, overlaps, `otherwise`, constant guards, gaps.
+
+That a row never fires or a guard always holds follows from the guard and from what holds in its
+state. That rows overlap or leave a case open is reported only where a run that comes to it was
+found; what is neither found nor excluded is for a proof.
+"""
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_codegen.checks.logic import never, proposition, witness
+from milepost_codegen.checks.assumptions import Assumptions
+from milepost_codegen.checks.questions import Questions
+from milepost_codegen.checks.runs import Target, search
 from milepost_codegen.expressions import to_text
-from milepost_codegen.expressions.tree import Expression, Logic, Not
+from milepost_codegen.expressions.tree import negation
+from milepost_codegen.logic import Undecided, all_of, any_of
+from milepost_codegen.logic.smaller import holds
+from milepost_codegen.logic.substitution import FALSE, TRUE
+from milepost_codegen.model import reads_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from milepost_codegen.checks.assumptions import Assumption
+    from milepost_codegen.expressions import Expression
     from milepost_codegen.findings import Findings
-    from milepost_codegen.model import Machine, Transition
+    from milepost_codegen.model import Lifecycle, Machine, Transition
     from milepost_codegen.resolve import Doubts
 
 __all__ = ["check_determinism"]
 
 
-def check_determinism(machine: Machine, doubts: Doubts, findings: Findings) -> None:
-    """Report what is certain about the rows of each pair; the rest is for a proof."""
-    reporter = _Pairs(findings)
+def check_determinism(
+    lifecycle: Lifecycle, machine: Machine, doubts: Doubts, findings: Findings
+) -> int:
+    """Report what is certain about the rows of each pair; the number of steps that it took."""
+    pairs = _Pairs(lifecycle, machine, doubts, findings)
+    sound: list[list[Transition]] = []
     for rows in machine.pairs.values():
         decided = [one for one in rows if not one.ignored]
-        reporter.ignored(rows, decided)
-        if any(one.row in doubts.unsound for one in decided):
-            continue
-        reporter.otherwise(decided)
-        for one in decided:
-            reporter.constant(one)
-        for first, second in itertools.combinations(decided, 2):
-            reporter.overlap(first, second)
-        reporter.gap(decided)
+        pairs.ignored(rows, decided)
+        if decided and not any(one.row in doubts.unsound for one in decided):
+            pairs.otherwise(decided)
+            sound.append(decided)
+    pairs.constant([one for decided in sound for one in decided])
+    for decided in sound:
+        pairs.overlaps(decided)
+        pairs.gap(decided)
+    pairs.reached()
+    return pairs.questions.spent
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """Something that is a fault if a run meets the target.
+
+    `structural` ones are faults by how they are written, unless no run comes there.
+    """
+
+    code: str
+    target: Target
+    rows: Sequence[Transition]
+    structural: bool = False
 
 
 class _Pairs:
     """Reports on rows as written, once each, however many states they were expanded to."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(
+        self, lifecycle: Lifecycle, machine: Machine, doubts: Doubts, findings: Findings
+    ) -> None:
+        self.lifecycle = lifecycle
+        self.machine = machine
+        self.doubts = doubts
         self.findings = findings
+        self.questions = Questions()
+        self.assumptions = Assumptions(machine)
         self.seen: set[tuple[str, int | None, int | None]] = set()
+        self.suspects: list[_Suspect] = []
 
     def once(self, code: str, first: int | None, second: int | None = None) -> bool:
         """True the first time that `code` is asked about for these rows."""
@@ -49,6 +87,8 @@ class _Pairs:
             return False
         self.seen.add(key)
         return True
+
+    # ---- what the rows say by how they are written
 
     def ignored(self, rows: Sequence[Transition], decided: Sequence[Transition]) -> None:
         ignored = [one for one in rows if one.ignored]
@@ -97,59 +137,212 @@ class _Pairs:
                 "drop it, or say when the row may be taken",
             )
 
-    def constant(self, one: Transition) -> None:
-        if one.written is None:
-            return
-        text = "otherwise" if one.otherwise else to_text(one.written)
-        if never(proposition(one.written).tree):
-            if self.once("E407", one.row):
-                self.findings.report(
-                    "E407", one.guard_place, f"the row can never fire: '{text}' never holds"
-                )
-            return
-        always = not one.otherwise and never(proposition(Not(operand=one.written)).tree)
-        if always and self.once("E408", one.row):
-            self.findings.report(
-                "E408", one.guard_place, f"the guard '{text}' always holds", "drop it"
-            )
+    # ---- what follows from the guards and from what holds in their states
 
-    def overlap(self, first: Transition, second: Transition) -> None:
-        if first.row == second.row or first.otherwise or second.otherwise:
+    def never(self, tree: Expression, state: str) -> tuple[str, ...] | None:
+        """The reasons beside `tree` itself for which it never holds in `state`; None if it may."""
+        if self.questions.never([tree]):
+            return ()
+        told = self.assumptions.about(tree, state)
+        if not told or not self.questions.never([tree, *(one.holds for one in told)]):
+            return None
+        if self.questions.never(one.holds for one in told):
+            return None  # then nothing holds there, and the fault is elsewhere
+        return tuple(dict.fromkeys(one.because for one in self.fewest(tree, told)))
+
+    def fewest(self, tree: Expression, told: Sequence[Assumption]) -> Sequence[Assumption]:
+        """Assumptions of which none can be left out."""
+        needed = list(told)
+        for one in told:
+            rest = [other for other in needed if other is not one]
+            if self.questions.never([tree, *(other.holds for other in rest)]):
+                needed = rest
+        return needed
+
+    def constant(self, transitions: Sequence[Transition]) -> None:
+        """Report rows that fire in none of their states, and guards that hold in all of them."""
+        by_row: dict[int | None, list[Transition]] = {}
+        for one in transitions:
+            if one.written is not None:
+                by_row.setdefault(one.row, []).append(one)
+        for row, parts in by_row.items():
+            whole = [one for one in self.machine.transitions if one.row == row]
+            if len(whole) != len(parts):  # some of its pairs could not be read
+                continue
+            one = parts[0]
+            dead = self.in_all(parts, negate=False)
+            if dead is not None:
+                text = "otherwise" if one.otherwise else to_text(_written(one))
+                hint = "the other guards leave it no case" if one.otherwise else ""
+                self.say("E407", one, f"the row can never fire: '{text}' never holds", hint, dead)
+            elif not one.otherwise:
+                always = self.in_all(parts, negate=True)
+                if always is not None:
+                    text = to_text(_written(one))
+                    self.say("E408", one, f"the guard '{text}' always holds", "drop it", always)
+
+    def in_all(self, parts: Sequence[Transition], *, negate: bool) -> tuple[str, ...] | None:
+        """The reasons for which no guard of the parts ever holds, or fails; None if one may."""
+        reasons: dict[str, None] = {}
+        known: dict[tuple[Expression, str], tuple[str, ...] | None] = {}
+        for one in parts:
+            tree = negation(_written(one)) if negate else _written(one)
+            key = tree, one.source
+            if key not in known:
+                known[key] = self.never(tree, one.source)
+            found = known[key]
+            if found is None:
+                return None
+            reasons.update(dict.fromkeys(found))
+        return tuple(reasons)
+
+    def say(
+        self, code: str, one: Transition, message: str, hint: str, reasons: Sequence[str]
+    ) -> None:
+        because = f"because of {' and '.join(reasons)}" if reasons else ""
+        self.findings.report(
+            code, one.guard_place, message, "; ".join(part for part in (hint, because) if part)
+        )
+
+    # ---- what is a fault if a run comes to it
+
+    def overlaps(self, rows: Sequence[Transition]) -> None:
+        """Suspect each row that may be enabled together with one before it."""
+        by_row: dict[int | None, Transition] = {}
+        for one in rows:
+            if not one.otherwise:
+                by_row.setdefault(one.row, one)
+        written = list(by_row.values())
+        if len(written) < 2:
             return
-        why = _overlap(first, second)
-        if why is None:
+        state = written[0].source
+        guards = [_written(one) for one in written]
+        if self.apart(guards, state):
             return
-        pair = f"'{second.event}' in '{second.source}'"
-        hint = f"the other row is in line {first.place.line}"
-        if _same(first, second):
-            if self.once("E404", first.row, second.row):
-                self.findings.report("E404", second.place, f"a second row for {pair}", hint)
-        elif self.once("E405", first.row, second.row):
-            self.findings.report(
-                "E405",
-                second.place,
-                f"rows for {pair} overlap: {why}",
-                f"{hint}; exactly one may be enabled",
-            )
+        for index in range(1, len(written)):
+            self.overlap(written[: index + 1], guards[: index + 1], rows)
+
+    def apart(self, guards: Sequence[Expression], state: str) -> bool:
+        """True if certainly no two of the guards hold together in the state: one question."""
+        tree = _two(guards)[1]
+        told = self.assumptions.about(tree, state)
+        return self.questions.never([tree, *(one.holds for one in told)])
+
+    def overlap(
+        self,
+        written: Sequence[Transition],
+        guards: Sequence[Expression],
+        rows: Sequence[Transition],
+    ) -> None:
+        """Suspect the last row, if it may be enabled together with one before it."""
+        *before, last = written
+        same = next(
+            (
+                one
+                for one in before
+                if any(
+                    _same(other, own)
+                    for other in rows
+                    for own in rows
+                    if other.row == one.row and own.row == last.row
+                )
+            ),
+            None,
+        )
+        if same is not None:
+            if self.once("E404", same.row, last.row):
+                pair = f"'{last.event}' in '{last.source}'"
+                hint = f"the other row is in line {same.place.line}"
+                self.findings.report("E404", last.place, f"a second row for {pair}", hint)
+            return
+        twin = next((one for one in before if one.written == last.written), None)
+        some = any_of(guards[:-1]) if twin is None else _written(twin)
+        both = all_of((some, guards[-1]))
+        told = self.assumptions.about(both, last.source)
+        try:
+            if self.questions.model((both, *(one.holds for one in told))) is None:
+                return
+        except Undecided:
+            return
+        target = Target(state=last.source, event=last.event, tree=both)
+        tried = [twin, last] if twin is not None else list(written)
+        self.suspects.append(_Suspect("E405", target, tried, structural=twin is not None))
 
     def gap(self, rows: Sequence[Transition]) -> None:
+        """Suspect the guards of a pair, if they may leave a case open."""
         if not rows or any(one.otherwise or one.partial or one.guard is None for one in rows):
             return
-        guards = tuple(one.guard for one in rows if one.guard is not None)
-        some = guards[0] if len(guards) == 1 else Logic(operator="or", operands=guards)
-        rest = proposition(Not(operand=some))
-        if never(rest.tree):
+        rest = negation(any_of(one.guard for one in rows if one.guard is not None))
+        if self.never(rest, rows[0].source) is None:
+            target = Target(state=rows[0].source, event=rows[0].event, tree=rest)
+            self.suspects.append(_Suspect("W401", target, rows))
+
+    def reached(self) -> None:
+        """Report the suspects that some run meets."""
+        if not self.suspects:
             return
-        last = rows[-1]
-        if self.once("W401", last.row):
-            case = witness(rest.tree)
-            when = f", as when {case}" if case and rest.exact else ""
-            self.findings.report(
-                "W401",
-                last.guard_place,
-                f"the guards for '{last.event}' in '{last.source}' may leave a case open{when}",
-                "add a row with 'when: otherwise', or say 'partial: true'",
-            )
+        targets = [one.target for one in self.suspects]
+        found = search(self.lifecycle, self.machine, self.doubts, targets, self.questions)
+        for suspect in self.suspects:
+            values = found.values.get(suspect.target)
+            if suspect.code == "W401":
+                if values is not None:
+                    self.report_gap(suspect, values)
+            elif values is not None or (suspect.structural and not found.exhausted):
+                self.report_overlap(suspect, values)
+
+    def report_overlap(
+        self, suspect: _Suspect, values: Mapping[str, int | bool | str] | None
+    ) -> None:
+        *before, last = suspect.rows
+        first = next(one for one in before if values is None or holds(_written(one), values))
+        if not self.once("E405", first.row, last.row):
+            return
+        if first.written is None or last.written is None:
+            why = "both have no guard" if first.written == last.written else "one has no guard"
+        elif first.written == last.written:
+            why = "their guards are the same"
+        else:
+            case = _case(all_of((first.written, last.written)), values or {})
+            why = f"both hold when {case}" if case else "both hold"
+        self.findings.report(
+            "E405",
+            last.place,
+            f"rows for '{last.event}' in '{last.source}' overlap: {why}",
+            f"the other row is in line {first.place.line}; exactly one may be enabled",
+        )
+
+    def report_gap(self, suspect: _Suspect, values: Mapping[str, int | bool | str]) -> None:
+        last = suspect.rows[-1]
+        if not self.once("W401", last.row):
+            return
+        case = _case(suspect.target.tree, values)
+        when = f", as when {case}" if case else ""
+        self.findings.report(
+            "W401",
+            last.guard_place,
+            f"the guards for '{last.event}' in '{last.source}' leave a case open{when}",
+            "add a row with 'when: otherwise', or say 'partial: true'",
+        )
+
+
+def _written(one: Transition) -> Expression:
+    return TRUE if one.written is None else one.written
+
+
+def _certain(guard: Expression, values: Mapping[str, int | bool | str]) -> bool:
+    """True if the values tell all that the guard reads, and it holds."""
+    return all(name in values for name in reads_in(guard)) and holds(guard, values)
+
+
+def _two(guards: Sequence[Expression]) -> tuple[Expression, Expression]:
+    """That one of the guards holds, and that two of them do; hardly larger than the guards."""
+    if len(guards) == 1:
+        return guards[0], FALSE
+    half = len(guards) // 2
+    left, left_two = _two(guards[:half])
+    right, right_two = _two(guards[half:])
+    return any_of((left, right)), any_of((left_two, right_two, all_of((left, right))))
 
 
 def _same(first: Transition, second: Transition) -> bool:
@@ -163,13 +356,11 @@ def _same(first: Transition, second: Transition) -> bool:
     )
 
 
-def _overlap(first: Transition, second: Transition) -> str | None:
-    """Why both rows can be enabled at once, or None if that is not certain."""
-    if first.guard is None or second.guard is None:
-        return "both have no guard" if first.guard == second.guard else "one has no guard"
-    if first.guard == second.guard:
-        return "their guards are the same"
-    both: Expression = Logic(operator="and", operands=(first.guard, second.guard))
-    joint = proposition(both)
-    case = witness(joint.tree) if joint.exact else None
-    return f"both hold when {case}" if case else None
+def _case(tree: Expression, values: Mapping[str, int | bool | str]) -> str:
+    """The values of what `tree` reads, as `name = value` with commas."""
+    shown = (f"{name} = {_shown(values[name])}" for name in reads_in(tree) if name in values)
+    return ", ".join(shown)
+
+
+def _shown(value: bool | int | str) -> str:  # noqa: FBT001  # a value of the language
+    return str(value).lower() if isinstance(value, bool) else str(value)
