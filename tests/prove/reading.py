@@ -11,7 +11,7 @@ from milepost_codegen.source import read_source
 
 __all__ = ["DECIDED", "resolved"]
 
-DECIDED = ("E407", "E408", "E405", "W401", "W402")
+DECIDED = ("E309", "E405", "E407", "E408", "W401", "W402")
 """Codes of findings that say of a sound definition what the prover decides as well."""
 
 

@@ -31,13 +31,18 @@ class Questions:
         tree = all_of(trees)
         if tree in self._answers:
             return self._answers[tree]
-        work = Work(min(_EACH, self.left))
+        work = Work(max(0, min(_EACH, self.left)))
         try:
             answer = self._answers[tree] = satisfy(tree, work=work)
         finally:
             self.left -= work.spent
             self.spent += work.spent
         return answer
+
+    def spend(self, steps: int) -> None:
+        """Count the steps of work that is done between questions."""
+        self.left -= steps
+        self.spent += steps
 
     def never(self, trees: Iterable[Expression]) -> bool:
         """True if certainly they never hold together; False if they may, or it is too hard."""

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "Target", "search"]
 
-_MAX_PLACES: Final = 1500
+_MAX_PLACES: Final = 500
 _MAX_CONDITIONS: Final = 24
-_MAX_SIZE: Final = 800
-_MAX_WORK: Final = 400_000
+_MAX_SIZE: Final = 400
+_MAX_INTEGER: Final = 2**63 - 1  # a step that would make a larger one is refused
+_MAX_WORK: Final = 120_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,8 +244,9 @@ class _Search:
             self.found.exhausted = False
             return
         place = _canonical(place)
-        sizes = (measure(tree)[0] for tree in (*place.entries, *place.conditions))
-        if sum(sizes) > _MAX_SIZE:
+        size = sum(measure(tree)[0] for tree in (*place.entries, *place.conditions))
+        self.questions.spend(2 * size)
+        if size > _MAX_SIZE:
             self.found.exhausted = False
             return
         conditions = frozenset(place.conditions) - {TRUE}
@@ -273,6 +275,9 @@ class _Search:
             self.found.exhausted = False
             return
         if model is None:
+            return
+        if any(abs(value) > _MAX_INTEGER for value in model.values() if isinstance(value, int)):
+            self.found.exhausted = False
             return
         self.open.remove(target)
         self.found.values[target] = {

@@ -94,14 +94,14 @@ def move_row(chance: st.DataObject, job: Data) -> tuple[str, str, str]:
 
 def guard_row(chance: st.DataObject, job: Data) -> tuple[str, str, str]:
     row = _jobs_row(chance, job)
-    row["when"] = f"({row['when']}) and tries != 7" if "when" in row else "tries != 7"
+    row["when"] = f"({row['when']}) and tries != 1" if "when" in row else "tries != 1"
     row["partial"] = True
     return "transition", "narrowed", f"{row['from']}.{row['on']}"
 
 
 def free_row(chance: st.DataObject, job: Data) -> tuple[str, str, str]:
     row = _jobs_row(chance, job)
-    row["when"] = f"({row['when']}) or tries > 70" if "when" in row else "tries != 7"
+    row["when"] = f"({row['when']}) or tries > 70" if "when" in row else "tries != 1"
     widened = "or" in row["when"]
     row["partial"] = True
     return "transition", "widened" if widened else "narrowed", f"{row['from']}.{row['on']}"
