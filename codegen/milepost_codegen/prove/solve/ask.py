@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions.tree import BOOL, INT
+from milepost_codegen.logic import Undecided as NotDecided
 from milepost_codegen.prove.solve.terms import z3
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ EFFORT: Final = 20_000_000
 """How much work z3 may do for one answer, in its own units: some seconds, the same every time."""
 
 
-class Undecided(Exception):
+class Undecided(NotDecided):
     """The solver gave up, or ran into the bound of its work."""
 
 

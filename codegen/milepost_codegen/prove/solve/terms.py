@@ -136,6 +136,10 @@ class Encoder:
             self._constants[name, kind] = found
         return found
 
+    def constants(self) -> tuple[Term, ...]:
+        """All constants that were made so far, in their order."""
+        return tuple(self._constants.values())
+
     def fresh(self, name: str) -> Term:
         """A truth value that is nobody else's: it switches on what it implies."""
         return self.z3.FreshBool(name, self.context)
