@@ -46,6 +46,7 @@ __all__ = [
     "congruences",
     "constant",
     "constants",
+    "count_of",
     "events_of_owners",
     "fixed_entries",
     "inputs_of",
@@ -260,7 +261,7 @@ def _sent(
     guards: list[Expression] = []
     change: dict[str, list[tuple[bool, Expression]]] = {}
     for part in sent:
-        here = _count(collection, part.state)
+        here = count_of(collection, part.state)
         rows = machine.pairs.get((part.state, part.event), ())
         targets = list(dict.fromkeys(row.target for row in rows))
         if not targets:
@@ -291,7 +292,7 @@ def _changed(
     collection: Collection, state: str, parts: Sequence[tuple[bool, Expression]]
 ) -> Expression:
     """The count of `state` with what comes added and what goes taken off."""
-    coming = total([_count(collection, state), *(number for more, number in parts if more)])
+    coming = total([count_of(collection, state), *(number for more, number in parts if more)])
     going = [number for more, number in parts if not more]
     if not going:
         return coming
@@ -310,9 +311,9 @@ def _of_members(lifecycle: Lifecycle, collection: Collection) -> Iterator[Move]:
             sets: tuple[Assignment, ...] = ()
             if row.source != row.target:
                 less = Arithmetic(
-                    operands=(_count(collection, row.source), Number(value=1)), operators=("-",)
+                    operands=(count_of(collection, row.source), Number(value=1)), operators=("-",)
                 )
-                more = total([_count(collection, row.target), Number(value=1)])
+                more = total([count_of(collection, row.target), Number(value=1)])
                 sets = (
                     Assignment(name=f"{collection.name}.{row.source}", value=less),
                     Assignment(name=f"{collection.name}.{row.target}", value=more),
@@ -324,7 +325,7 @@ def _of_members(lifecycle: Lifecycle, collection: Collection) -> Iterator[Move]:
                 source=place,
                 target=place,
                 inputs=(),
-                guard=at_least(_count(collection, row.source), 1),
+                guard=at_least(count_of(collection, row.source), 1),
                 sets=sets,
                 transition=row,
             )
@@ -346,7 +347,7 @@ def _added(lifecycle: Lifecycle, collection: Collection) -> Iterator[Move]:
             sets=tuple(
                 Assignment(
                     name=f"{collection.name}.{entry}",
-                    value=total([_count(collection, entry), number]),
+                    value=total([count_of(collection, entry), number]),
                 )
                 for entry in (initial, "total")
             ),
@@ -368,9 +369,9 @@ def _created(lifecycle: Lifecycle, collection: Collection) -> Expression:
     initial = machine_named(lifecycle, collection.machine).initial
     return both(
         (
-            at_least(_count(collection, initial), 0),
+            at_least(count_of(collection, initial), 0),
             Comparison(
-                operands=(_count(collection, "total"), _count(collection, initial)),
+                operands=(count_of(collection, "total"), count_of(collection, initial)),
                 operators=("==",),
             ),
         )
@@ -380,10 +381,11 @@ def _created(lifecycle: Lifecycle, collection: Collection) -> Expression:
 def _counted(collection: Collection) -> Iterable[Expression]:
     """What holds of counts whatever happens: none is negative, and together they are the total."""
     for state in collection.states:
-        yield at_least(_count(collection, state), 0)
-    everyone = total(_count(collection, state) for state in collection.states)
-    yield Comparison(operands=(_count(collection, "total"), everyone), operators=("==",))
+        yield at_least(count_of(collection, state), 0)
+    everyone = total(count_of(collection, state) for state in collection.states)
+    yield Comparison(operands=(count_of(collection, "total"), everyone), operators=("==",))
 
 
-def _count(collection: Collection, state: str) -> Expression:
+def count_of(collection: Collection, state: str) -> Expression:
+    """The number of a collection's members in a state, or of all by `total`."""
     return Read(name=f"{collection.name}.{state}", type=INT)

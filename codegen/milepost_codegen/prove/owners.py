@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions.substitute import TRUE, both, substitute
 from milepost_codegen.prove.closures import function
+from milepost_codegen.prove.decider import Undecided
 from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Judge
 from milepost_codegen.prove.obligations import Danger, tasks
 from milepost_codegen.prove.realize import realized
+from milepost_codegen.prove.unrolled import unrolled
 
 if TYPE_CHECKING:
     from milepost_codegen.model import Machine
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from milepost_codegen.prove.system import Configuration, Run
 
 __all__ = ["Real"]
+
+_MOST_STEPS: Final = 12
 
 
 class Real:
@@ -71,10 +75,18 @@ class Real:
         return realized(found.run, self.judge.explorer, lambda at: self.ends(there, found, at))
 
     def found(self, task: Task) -> Found | None:
-        """A run into a danger, or to a goal, of an obligation, if samples get there."""
-        self.judge.look(FIRST_LOOK)
-        if task.goals and task.obligation.key not in self.judge.found:
-            self.judge.roam(LONG_LOOK // 4)
-        if task.obligation.key not in self.judge.found:
-            self.judge.look(LONG_LOOK // 2)
-        return self.judge.found.get(task.obligation.key)
+        """A run into a danger, or to a goal, of an obligation: sampled, or asked of the solver."""
+        judge, key = self.judge, task.obligation.key
+        judge.look(FIRST_LOOK)
+        if judge.decider.name:
+            try:
+                length = len(judge.found[key].run.steps) if key in judge.found else _MOST_STEPS
+                found = unrolled(self.one.system, self.task(task), length)
+            except Undecided:
+                found = None
+            if found is not None:
+                judge.found[key] = found
+        elif key not in judge.found:
+            judge.roam(LONG_LOOK // 4)
+            judge.look(LONG_LOOK // 2)
+        return judge.found.get(key)

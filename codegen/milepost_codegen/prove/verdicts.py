@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import BOOL, INT, to_text
-from milepost_codegen.expressions.substitute import TRUE, either, opposite, substitute
-from milepost_codegen.prove.build import build, constant, machine_named
-from milepost_codegen.prove.closures import function
+from milepost_codegen.expressions.substitute import TRUE, both, either, opposite, substitute
+from milepost_codegen.prove.build import at_least, build, constant, count_of, machine_named
 from milepost_codegen.prove.decider import Undecided
 from milepost_codegen.prove.eliminate import NotEliminated, some_payload
 from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Found, Judge
@@ -17,9 +16,8 @@ from milepost_codegen.prove.obligations import Danger, Task, tasks
 from milepost_codegen.prove.owners import Real
 from milepost_codegen.prove.progress import Cycle, falls, find_cycle
 from milepost_codegen.prove.report import Asked, Lemma, Obligation, Result
-from milepost_codegen.prove.solve import ask
-from milepost_codegen.prove.solve.unroll import shortest
 from milepost_codegen.prove.system import RunStep, after
+from milepost_codegen.prove.unrolled import unrolled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -188,59 +186,12 @@ class MachineCheck:
 
     def _unroll(self, task: Task, at_most: int, given_up: dict[str, str]) -> None:
         try:
-            found = self._shortest(self.judge.system, task, at_most)
-        except (Undecided, ask.Undecided) as error:
+            found = unrolled(self.judge.system, task, at_most)
+        except Undecided as error:
             given_up[task.obligation.key] = str(error)
             return
         if found is not None:
             self.judge.found[task.obligation.key] = found
-
-    @staticmethod
-    def _shortest(system: System, task: Task, at_most: int) -> Found | None:
-        """The shortest run into a danger of a task, or to its goal, by unrolling."""
-        invariant = task.obligation.kind == "invariant"
-        there = (*task.dangers, *task.goals)
-        modes: dict[str, list[Expression]] = {}
-        moves: dict[str, Expression] = {}
-        stuck: dict[str, tuple[Move, ...]] = {}
-        for one in there:
-            if one.move is not None and invariant:
-                moves[one.move.name] = one.when
-            else:  # a goal's move can be taken where its guard holds, and is no step
-                modes.setdefault(one.mode, []).append(one.when)
-                if one.stuck:
-                    stuck[one.mode] = one.stuck
-        if invariant:
-            holds = system.invariants[system.initial].get(task.obligation.subject, TRUE)
-            modes.setdefault(system.initial, []).append(opposite(holds))
-        found = shortest(
-            system,
-            {mode: either(trees) for mode, trees in modes.items()},
-            bad_moves=moves,
-            stuck=stuck,
-            at_most=at_most,
-            keep_last=not invariant,
-        )
-        if found is None:
-            return None
-        if invariant and found.run.steps:
-            last = found.run.steps[-1]
-            return Found(
-                run=found.run,
-                danger=Danger(mode=last.after.mode, when=TRUE, move=last.move),
-                payload=last.payload,
-            )
-        end = found.run.end
-        danger = next(
-            (
-                one
-                for one in there
-                if one.mode == end.mode and one.move is None
-                if function(one.when)(end.values, found.payload)
-            ),
-            Danger(mode=end.mode, when=TRUE),
-        )
-        return Found(run=found.run, danger=danger, payload=found.payload)
 
     # Verdicts
 
@@ -314,8 +265,8 @@ class MachineCheck:
             fewest = self.judge.distance(there)
             return found, fewest is not None and length <= fewest + bool(found.danger.move)
         try:
-            shorter = self._shortest(system, task, length)
-        except (Undecided, ask.Undecided):
+            shorter = unrolled(system, task, length)
+        except Undecided:
             return found, False
         return (found if shorter is None else shorter), True
 
@@ -406,6 +357,11 @@ class MachineCheck:
                 break
             found = real.found(task)
             if found is not None:
+                counted = Danger(
+                    mode=row.source,
+                    when=both((row.guard or TRUE, at_least(count_of(collection, state), 1))),
+                )
+                sure = self._none_shorter(task, counted, len(found.run.steps))
                 return Result(
                     obligation=task.obligation,
                     verdict="refuted",
@@ -413,6 +369,7 @@ class MachineCheck:
                     run=found.run,
                     asked=Asked(event=row.event, payload=found.payload),
                     because="a member refuses, so its owner's step is refused as well",
+                    shortest=sure,
                     system=real.one.system,
                 )
         return Result(
@@ -421,6 +378,16 @@ class MachineCheck:
             method="none",
             because="no run was found, and no proof that there is none",
         )
+
+    def _none_shorter(self, task: Task, counted: Danger, length: int) -> bool:
+        """True if no run with members counted gets to a danger in fewer steps."""
+        if length == 0:
+            return True
+        try:
+            shorter = unrolled(self.judge.system, replace(task, dangers=(counted,)), length - 1)
+        except Undecided:
+            return False
+        return shorter is None
 
     def _progress(self) -> Iterator[Result]:
         progress = self.machine.progress
