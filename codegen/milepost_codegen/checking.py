@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,7 @@ from milepost.text.escapes import printable
 from milepost_codegen.certificate import CertificateUnreadable
 from milepost_codegen.certificate import read as read_certificate
 from milepost_codegen.findings import nearest
-from milepost_codegen.project import ProjectProblem, Source, Target, find_project
+from milepost_codegen.project import ProjectProblem, Source, Target
 from milepost_codegen.prove import check_lifecycle
 from milepost_codegen.prove.certify import certificate_text
 from milepost_codegen.prove.recheck import recheck
@@ -25,7 +25,7 @@ from milepost_codegen.prove.show.sarif import sarif
 from milepost_codegen.prove.show.snippet import snippet
 from milepost_codegen.prove.show.text import render_text
 from milepost_codegen.prove.trim import trimmed
-from milepost_codegen.reading import compiled_text, document_of_finding, echo_json
+from milepost_codegen.reading import compiled_text, document_of_finding, echo_json, sources_of
 from milepost_codegen.write import shown
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def check_command(
         raise click.UsageError("--recheck goes with --json alone", context)
     forms = _Forms(as_json=as_json, as_sarif=as_sarif, key=key, verbose=verbose)
     try:
-        sources = _sources(file)
+        sources = sources_of(file)
         if given is not None:
             code = _recheck(_certificates(sources, given), forms)
         else:
@@ -133,19 +133,6 @@ def check_command(
         click.echo(f"milepost check: {printable(str(problem))}", err=True)
         code = _TROUBLE
     context.exit(code)
-
-
-def _sources(file: Path | None) -> Sequence[Source | Target]:
-    """FILE alone, or all lifecycles of the project."""
-    if file is None:
-        return find_project(Path.cwd()).targets
-    try:
-        project = find_project(file.resolve().parent)
-    except ProjectProblem:
-        return (Source(source=file, name=file.as_posix()),)
-    chosen = [one for one in project.targets if one.source.resolve() == file.resolve()]
-    named = [replace(one, source=file, name=file.as_posix()) for one in chosen]
-    return named or (Source(source=file, name=file.as_posix()),)
 
 
 def _certificates(

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from milepost_codegen.compiler import compile_definition
 from milepost_codegen.findings import DefinitionError, Finding, render
+from milepost_codegen.project import ProjectProblem, Source, find_project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from milepost_codegen.compiler import Compiled
     from milepost_codegen.model import Json
+    from milepost_codegen.project import Target
 
-__all__ = ["compiled_text", "document_of_finding", "echo_json"]
+__all__ = ["compiled_text", "document_of_finding", "echo_json", "sources_of"]
 
 
 def compiled_text(
@@ -51,3 +57,16 @@ def document_of_finding(finding: Finding) -> dict[str, Json]:
 def echo_json(answer: object) -> None:
     """Print JSON that is ASCII, and DEL, which `json` leaves as it is, an escape too."""
     click.echo(json.dumps(answer).replace("\x7f", "\\u007f"))
+
+
+def sources_of(file: Path | None) -> Sequence[Source | Target]:
+    """FILE alone, or all lifecycles of the nearest project. Raises ProjectProblem."""
+    if file is None:
+        return find_project(Path.cwd()).targets
+    try:
+        project = find_project(file.resolve().parent)
+    except ProjectProblem:
+        return (Source(source=file, name=file.as_posix()),)
+    chosen = [one for one in project.targets if one.source.resolve() == file.resolve()]
+    named = [replace(one, source=file, name=file.as_posix()) for one in chosen]
+    return named or (Source(source=file, name=file.as_posix()),)

@@ -51,6 +51,7 @@ __all__ = [
     "fixed_entries",
     "inputs_of",
     "invariants_of",
+    "least",
     "machine_named",
     "own_entries",
     "own_start",
@@ -210,6 +211,11 @@ def constant(kind: Type, value: Value) -> Expression:
     if kind == INT:
         return Number(value=int(value))
     return Member(type=kind, name=str(value))
+
+
+def least(kind: Type) -> Value:
+    """A value of that type, for what nothing reads."""
+    return False if kind == BOOL else 0 if kind == INT else kind.members[0]
 
 
 def inputs_of(event: Event) -> tuple[Input, ...]:

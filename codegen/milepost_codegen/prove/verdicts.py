@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.expressions import BOOL, INT, to_text
+from milepost_codegen.expressions import to_text
 from milepost_codegen.expressions.substitute import TRUE, both, either, opposite, substitute
-from milepost_codegen.prove.build import at_least, build, constant, count_of, machine_named
+from milepost_codegen.prove.build import at_least, build, constant, count_of, least, machine_named
 from milepost_codegen.prove.decider import Undecided
 from milepost_codegen.prove.eliminate import NotEliminated, some_payload
 from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Found, Judge
@@ -22,10 +22,10 @@ from milepost_codegen.prove.unrolled import unrolled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from milepost_codegen.expressions import Expression, Type
+    from milepost_codegen.expressions import Expression
     from milepost_codegen.model import Lifecycle, Machine, Progress
     from milepost_codegen.prove.decider import Decider
-    from milepost_codegen.prove.system import Move, Run, System, Value
+    from milepost_codegen.prove.system import Move, Run, System
 
 __all__ = ["MachineCheck"]
 
@@ -455,14 +455,9 @@ def _to_goal(system: System, task: Task, found: Found) -> Run:
     if not goals:
         return found.run
     move = next(one for one in system.moves if one.name == goals[0].name)
-    payload = {one.name: found.payload.get(one.name, _any(one.type)) for one in move.inputs}
+    payload = {one.name: found.payload.get(one.name, least(one.type)) for one in move.inputs}
     step = RunStep(move=move, payload=payload, after=after(move, found.run.end, payload))
     return replace(found.run, steps=(*found.run.steps, step))
-
-
-def _any(kind: Type) -> Value:
-    """A value of that type, for what nothing reads."""
-    return False if kind == BOOL else 0 if kind == INT else kind.members[0]
 
 
 def _because(task: Task) -> str:

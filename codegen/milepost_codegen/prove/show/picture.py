@@ -14,7 +14,7 @@ from milepost.text.escapes import printable
 from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.model import machine_named
 from milepost_codegen.prove.counting import members_at
-from milepost_codegen.prove.show.words import counted, event_of, fault, shown_start
+from milepost_codegen.prove.show.words import counted, event_of, fault, free_entries, shown_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,9 @@ def _course_of_members(
 
 def _caption(report: Report, result: Result, run: Run) -> Iterator[str]:
     yield f"{result.verdict} {result.obligation.key}: {result.obligation.claim}"
-    yield f"created in {run.start.mode}: {shown_start(run, result)}".removesuffix(": ")
+    yield f"created in {run.start.mode}: {shown_start(run, free_entries(result))}".removesuffix(
+        ": "
+    )
     for number, step in enumerate(run.steps, start=1):
         yield f"{number}. {event_of(step)} -> {step.after.mode}"
     if not run.steps:

@@ -14,6 +14,7 @@ from milepost_codegen.prove.show.words import (
     changes,
     event_of,
     fault,
+    free_entries,
     lemma_lines,
     shown_start,
 )
@@ -124,7 +125,7 @@ def _flow(one: Result) -> list[Json]:
     """The run as locations: the obligation's own for the start, then the row of each step."""
     assert one.run is not None
     before = one.run.start
-    start = shown_start(one.run, one)
+    start = shown_start(one.run, free_entries(one))
     told = [(one.obligation.place, f"created in {before.mode}{f': {start}' if start else ''}")]
     for step in one.run.steps:
         changed = changes(before, step.after)

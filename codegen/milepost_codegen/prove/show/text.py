@@ -12,6 +12,7 @@ from milepost_codegen.prove.show.words import (
     counted,
     event_of,
     fault,
+    free_entries,
     lemma_lines,
     shown_start,
     tally,
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from milepost_codegen.prove.report import Report, Result
+    from milepost_codegen.prove.system import Run
 
-__all__ = ["render_text"]
+__all__ = ["render_text", "run_lines"]
 
 
 def render_text(report: Report, lines: Sequence[str], *, verbose: bool = False) -> str:
@@ -84,20 +86,27 @@ def _heading(one: Result, source: Sequence[str]) -> Iterator[str]:
 
 
 def _run(one: Result) -> Iterator[str]:
-    """The run as a table: what happened, the state that it led to, what changed."""
     run = one.run
     if run is None:
         return
-    rows = [("", "created", run.start.mode, shown_start(run, one))]
-    before = run.start
-    for number, step in enumerate(run.steps, start=1):
-        mark = "*" if one.cycle is not None and number > one.cycle else ""
-        changed = changes(before, step.after)
-        rows.append((f"{number}{mark}", event_of(step), step.after.mode, changed))
-        before = step.after
     length = counted(len(run.steps), "step")
     kind = "the shortest run that shows it" if one.shortest else "a run that shows it"
     yield f"  {kind}, {length}{', * on the cycle' if one.cycle is not None else ''}:"
+    yield from run_lines(run, shown_start(run, free_entries(one)), cycle=one.cycle)
+
+
+def run_lines(run: Run, start: str, *, cycle: int | None = None) -> Iterator[str]:
+    """The run as a table: what happened, the state that it led to, what changed.
+
+    `start` says what is there when it begins; steps after the first `cycle` have a mark.
+    """
+    rows = [("", "created", run.start.mode, start)]
+    before = run.start
+    for number, step in enumerate(run.steps, start=1):
+        mark = "*" if cycle is not None and number > cycle else ""
+        changed = changes(before, step.after)
+        rows.append((f"{number}{mark}", event_of(step), step.after.mode, changed))
+        before = step.after
     told = [tuple(printable(cell) for cell in row) for row in rows]
     widths = [max(columns(row[part]) for row in told) for part in range(3)]
     for row in told:

@@ -9,7 +9,7 @@ from milepost_codegen.model import machine_named, reads_in
 from milepost_codegen.prove.counting import ABSENT, measures_at, rows_of, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from milepost_codegen.expressions import Expression
     from milepost_codegen.model import Machine, Transition
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVICE",
     "TITLES",
+    "called",
     "changes",
     "counted",
     "event_of",
     "fault",
+    "free_entries",
     "lemma_lines",
     "shown_start",
     "tally",
@@ -110,18 +112,20 @@ def changes(before: Configuration, after: Configuration) -> str:
     )
 
 
-def shown_start(run: Run, result: Result) -> str:
-    """The entries at the start that were free, or that the run changes."""
+def free_entries(result: Result) -> frozenset[str]:
+    """The entries that the start of a result's run leaves open, such as parameters."""
+    entries = result.system.entries if result.system else ()
+    return frozenset(entry.name for entry in entries if entry.initial is None)
+
+
+def shown_start(run: Run, free: Collection[str]) -> str:
+    """The entries at the start that were `free`, or that the run changes."""
     start = run.start.values
-    free = {
-        entry.name
-        for entry in (result.system.entries if result.system else ())
-        if entry.initial is None
-    }
     moved = {
         name for step in run.steps for name, now in step.after.values.items() if start[name] != now
     }
-    return values(start, [n for n in start if n in free | moved and start[n] != ABSENT])
+    shown = [name for name in start if name in free or name in moved]
+    return values(start, [name for name in shown if start[name] != ABSENT])
 
 
 def fault(report: Report, result: Result) -> str:
