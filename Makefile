@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: demo test check soak lint types contracts drift proofs compile bench clean
+.PHONY: demo test check soak lint types contracts drift proofs traces compile bench clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
@@ -26,9 +26,10 @@ test: $(STAMP) lint types contracts drift proofs
 
 check: lint types contracts drift proofs
 
-## soak: the random tiers, twenty times as long
+## soak: the random tiers, twenty times as long, and the kept traces found again
 soak: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,pebble]'
+	$(BIN)/milepost traces statemachine.yaml --json | cmp - tests/generated/mapreduce_traces.json
 	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/engines
 	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/protocol -n 2
 	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/stateful tests/crash tests/integrity tests/stores tests/integration/legacy -n 2
@@ -51,6 +52,11 @@ drift: $(STAMP)
 ## proofs: is the certificate of statemachine.yaml of what there is, and does it hold?
 proofs: $(STAMP)
 	$(BIN)/milepost check --recheck
+
+## traces: find a run to everything in statemachine.yaml again, which tests/generated takes
+traces: $(STAMP)
+	$(BIN)/milepost traces statemachine.yaml --json > tests/generated/mapreduce_traces.json.new
+	mv tests/generated/mapreduce_traces.json.new tests/generated/mapreduce_traces.json
 
 ## compile: regenerate the tables and diagrams from statemachine.yaml, and the manager's awaited twin
 compile: $(STAMP)
