@@ -131,6 +131,14 @@ def test_what_is_impossible_is_listed_and_nothing_is_unknown() -> None:
     assert sorted(gone) == sorted(IMPOSSIBLE)
 
 
+def test_few_traces_may_be_longer_than_they_need() -> None:
+    longer = {t["key"] for t in FOUND["traces"] if not t.get("shortest", True)}
+    assert longer == {
+        "job.pair.map.recover.1+map.finish_map.3",
+        "job.pair.map.allow_dead+map.finish_map.3",
+    }
+
+
 @pytest.mark.parametrize("wrong", ["state", "changed", "row"])
 def test_a_trace_that_is_wrong_is_noticed(manager: StateManager, wrong: str) -> None:
     right = next(one for one in FOUND["traces"] if one["key"] == "job.row.map.fail")

@@ -62,6 +62,7 @@ def test_everything_of_an_owner_and_its_members_is_covered() -> None:
         "condition": {"covered": 2, **nothing},
     }
     compiled = compile_definition(MEMBERS.read_bytes(), "it").lifecycle
+    assert all(one["shortest"] for one in found.values())
     rows = {f"{one.name}.row.{row.id}" for one in compiled.machines for row in one.transitions}
     assert rows == {key for key in found if ".row." in key}
     busy = found["job.condition.open.close.1.false"]
@@ -78,6 +79,13 @@ def test_what_no_run_does_is_proved_impossible() -> None:
     _, found = traces(PARITY)
     assert {key for key, one in found.items() if one["outcome"] == "impossible"} == dead
     assert all("steps" not in found[key] for key in dead)
+
+
+def test_what_only_a_broken_invariant_allows_is_impossible() -> None:
+    lifecycle, found = traces(CORPUS / "overlap_behind_broken_invariant.yaml")
+    assert lifecycle["counts"]["pair"] == {"covered": 10, "impossible": 6, "unknown": 0}
+    assert found["m.pair.a.first+a.second"]["outcome"] == "impossible"
+    assert found["m.pair.a.first+a.clear"]["outcome"] == "covered"
 
 
 def test_a_row_whose_event_nobody_lets_come() -> None:
@@ -110,6 +118,16 @@ def test_a_row_that_can_be_taken_is_not_called_impossible(tmp_path: Path) -> Non
     _, found = traces(path)
     assert {one["outcome"] for one in found.values()} == {"covered"}
     assert [one["event"] for one in found["m.row.a.go"]["steps"]] == ["tick", "go"]
+
+
+def test_what_is_too_far_to_be_found_is_not_called_impossible(tmp_path: Path) -> None:
+    """The counter is even before and after each step, which is no reason against a row."""
+    path = tmp_path / "far.yaml"
+    path.write_text(PARITY.read_text().replace("x == 7", "x == 100000"))
+    _, found = traces(path, 3)
+    unknown = {key for key, one in found.items() if one["outcome"] == "unknown"}
+    assert unknown == {"m.row.a.go", "m.pair.a.tick+a.go", "m.condition.a.go.1.true"}
+    assert "no run was found" in found["m.row.a.go"]["because"]
 
 
 def test_each_condition_decides_alone(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def _trace(machine: str, one: Trace) -> dict[str, Json]:
     if one.run is not None:
         found["start"] = {name: one.run.start.values[name] for name in one.free}
         found["steps"] = _steps(one.run)
+        found["shortest"] = one.shortest
         if goal.kind == "condition":
             asked: dict[str, Json] = {
                 "event": goal.danger.event,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from milepost_codegen.expressions import Type, to_text
 from milepost_codegen.expressions.substitute import FALSE, both, opposite, substitute
-from milepost_codegen.expressions.tree import Comparison, Member, Read
+from milepost_codegen.expressions.tree import Comparison, Member, Read, walk
 from milepost_codegen.model import Assignment
 from milepost_codegen.prove.obligations import Danger
 from milepost_codegen.prove.system import Entry, Move, Run
@@ -161,22 +161,24 @@ def _conditions(system: System, move: Move, counts: Mapping[str, Expression]) ->
 def _one_after_the_other(system: System, first: Move, second: Move) -> Expression:
     """What holds before the first of two rows if the second can follow it.
 
-    What members may change in between, and the second payload, are free: they have names of their
-    own, as fields of the payload.
+    What members may change in between, what facts speak of beside the system, and the second
+    payload are free: they have names of their own, as fields of the payload.
     """
-    by_others = {part.name for move in system.moves if move.subject for part in move.sets}
+    there = both((system.facts, *system.invariants[second.source].values(), _taken(system, second)))
+    entries = {one.name for one in system.entries}
+    free = {part.name for move in system.moves if move.subject for part in move.sets}
     then = {part.name: part.value for part in first.sets}
     then |= {
         one.name: Read(name=f"then.{one.name}", type=one.type, payload=True)
-        for one in system.entries
-        if one.name in by_others
+        for one in walk(there)
+        if isinstance(one, Read) and not one.payload
+        if one.name in free or one.name not in entries
     }
     fields = {
         one.name: Read(name=f"next.{one.name}", type=one.type, payload=True)
         for one in second.inputs
     }
-    later = substitute(both((second.guard, system.facts)), then, fields)
-    return both((first.guard, later))
+    return both((_taken(system, first), substitute(there, then, fields)))
 
 
 def _at(move: Move, when: Expression) -> Danger:

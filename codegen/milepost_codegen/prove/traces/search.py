@@ -44,8 +44,8 @@ class Trace:
     The run of a row and of a pair ends with the row's own step. That of a condition ends where the
     goal's event is asked for, with `payload`, and is answered by the row `takes`, `""` if it is
     refused; `alone` says that there the condition decides by itself what the guard says. `free`
-    are the entries that the start leaves open, such as parameters. `because` says why nothing is
-    known, or is `""`.
+    are the entries that the start leaves open, such as parameters. `shortest` is False where a
+    shorter run was not excluded. `because` says why nothing is known, or is `""`.
     """
 
     goal: Goal
@@ -55,6 +55,7 @@ class Trace:
     takes: str = ""
     alone: bool = True
     free: tuple[str, ...] = ()
+    shortest: bool = False
     because: str = ""
 
 
@@ -92,7 +93,8 @@ class _Search:
         }
         weaker = self._search(plain) if plain else {}
         never = self._excluded({key: one for key, one in plain.items() if key not in weaker})
-        return tuple(self._trace(one, found, weaker, excluded, never) for one in self.goals)
+        every = (self._trace(one, found, weaker, excluded, never) for one in self.goals)
+        return tuple(self._as_short(one) for one in every)
 
     @staticmethod
     def _trace(
@@ -111,6 +113,29 @@ class _Search:
             return Trace(goal=goal, outcome="impossible")
         because = "no run was found, and no proof that there is none"
         return Trace(goal=goal, outcome="unknown", because=because)
+
+    def _as_short(self, trace: Trace) -> Trace:
+        """The trace, or a shorter one; and whether no shorter one is left."""
+        goal, run = trace.goal, trace.run
+        if run is None:
+            return trace
+        length = len(run.steps) - (goal.kind != "condition")
+        fewest = self.base.distance(goal.danger.mode)
+        if fewest is not None and length <= fewest:
+            return replace(trace, shortest=True)
+        if not self.decides.name:
+            return trace
+        when = goal.danger.when if trace.alone or goal.plain is None else goal.plain.when
+        try:
+            shorter = shortest(self.system, {goal.danger.mode: when}, at_most=length - 1)
+        except (Undecided, ask.Undecided):
+            return trace
+        if shorter is None:
+            return replace(trace, shortest=True)
+        made = self._made(goal.key, shorter.run, shorter.payload)
+        if made is None or made.run is None:
+            return trace
+        return replace(made, shortest=True, alone=trace.alone)
 
     def _search(self, wanted: dict[str, Danger]) -> dict[str, Trace]:
         """Runs into dangers by name, as far as a search through real values finds them."""

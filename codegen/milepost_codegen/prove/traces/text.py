@@ -47,7 +47,7 @@ def _trace(one: Trace) -> Iterator[str]:
         yield printable(f"  {one.because or 'it is proved that no run does'}")
         return
     length = counted(len(run.steps), "step")
-    yield f"  {length}:"
+    yield f"  {'' if one.shortest else 'a run of '}{length}:"
     yield from run_lines(run, shown_start(run, one.free))
     if goal.kind == "condition":
         answer = f"is then taken by {one.takes}" if one.takes else "is then refused"
