@@ -130,6 +130,17 @@ def test_what_is_too_far_to_be_found_is_not_called_impossible(tmp_path: Path) ->
     assert "no run was found" in found["m.row.a.go"]["because"]
 
 
+def test_a_row_is_not_taken_where_an_earlier_one_is(tmp_path: Path) -> None:
+    """The overlap is too far for a compile to find; the generated code takes the first row."""
+    path = tmp_path / "overlap.yaml"
+    row = "      - {from: a, on: go, to: z, when: x == 7, partial: true}\n"
+    rows = row.replace("x == 7, partial: true", "x >= 0") + row.replace("x == 7", "x == 100000")
+    path.write_text(PARITY.read_text().replace(row, rows))
+    _, found = traces(path, 3)  # whether its condition is ever true is not known
+    assert found["m.row.a.go.1"]["outcome"] == "covered"
+    assert found["m.row.a.go.2"]["outcome"] == "impossible"
+
+
 def test_each_condition_decides_alone(tmp_path: Path) -> None:
     """Both values of each condition, with the others such that the guard says what it says."""
     path = tmp_path / "doors.yaml"

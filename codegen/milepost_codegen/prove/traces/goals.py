@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from milepost_codegen.model import Machine
     from milepost_codegen.prove.system import Configuration, System
 
-__all__ = ["Goal", "Kind", "forgetting", "goals", "remembering", "with_unheard"]
+__all__ = ["Goal", "Kind", "first_come", "forgetting", "goals", "remembering", "with_unheard"]
 
 Kind: TypeAlias = Literal["row", "pair", "condition"]
 
@@ -67,6 +67,26 @@ def with_unheard(system: System, machine: Machine) -> System:
         if not row.ignored and row.id not in known
     )
     return replace(system, moves=(*system.moves, *unheard))
+
+
+def first_come(system: System, counts: Mapping[str, Expression]) -> System:
+    """`system` with each row of its own taken only where no earlier one of its pair is enabled.
+
+    So the generated code does where guards overlap. `counts` are as for `goals`.
+    """
+    before: dict[tuple[str, str], list[Expression]] = {}
+    moves: list[Move] = []
+    for move in system.moves:
+        row = move.transition
+        if move.subject or row is None:
+            moves.append(move)
+            continue
+        earlier = before.setdefault((move.source, move.event), [])
+        guards = (move.guard, *map(opposite, earlier)) if not row.otherwise else (move.guard,)
+        moves.append(replace(move, guard=both(guards)))
+        if row.guard is not None:
+            earlier.append(substitute(row.guard, counts))
+    return replace(system, moves=tuple(moves))
 
 
 def remembering(system: System) -> System:

@@ -17,7 +17,13 @@ from milepost_codegen.prove.report import Obligation
 from milepost_codegen.prove.solve import ask
 from milepost_codegen.prove.solve.unroll import shortest
 from milepost_codegen.prove.system import Run, RunStep
-from milepost_codegen.prove.traces.goals import forgetting, goals, remembering, with_unheard
+from milepost_codegen.prove.traces.goals import (
+    first_come,
+    forgetting,
+    goals,
+    remembering,
+    with_unheard,
+)
 
 if TYPE_CHECKING:
     from milepost_codegen.model import Lifecycle, Machine
@@ -75,7 +81,7 @@ class _Search:
         self.decides = decides
         system = build(lifecycle, machine)
         self.base = Judge(system=system, decider=decides, tasks=())
-        self.system = remembering(with_unheard(system, machine))
+        self.system = remembering(with_unheard(first_come(system, {}), machine))
         self.goals = tuple(goals(self.system, {}))
         self._explorer = Explorer(system=self.system)
         self._real: dict[int, _Real | None] = {}
@@ -279,7 +285,7 @@ class _Real:
 
     def __init__(self, one: OneByOne, initial: dict[str, str]) -> None:
         self.initial = initial
-        self.system = remembering(one.system)
+        self.system = remembering(first_come(one.system, one.counts))
         self.free = _free(self.system)
         self.goals = {goal.key: goal for goal in goals(self.system, one.counts)}
         self._explorers: dict[tuple[object, ...], Explorer] = {}
