@@ -249,7 +249,13 @@ def _compiled(work: _Work, *, as_json: bool) -> tuple[list[Output], list[str], l
         earlier = [one for one in before if one is not None]
         if own is not None and len(earlier) == len(before):
             proofs = _proofs(target, own.lifecycle, findings, as_json=as_json)
-            made.extend(outputs(own, target, earlier, proofs))
+            try:
+                made.extend(outputs(own, target, earlier, proofs))
+            except DefinitionError as problem:
+                findings.extend(problem.findings)
+                if not as_json:
+                    click.echo(render(problem.findings, ()), err=True, nl=False)
+                continue
             told.extend(summary(own.lifecycle))
     return made, told, findings
 

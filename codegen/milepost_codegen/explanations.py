@@ -300,6 +300,12 @@ the compiler. Run `milepost compile` and commit the result.
 A file says that it was generated, but nothing generates it any more, as after a machine was
 renamed. Delete it.
 """,
+    "E905": """\
+After a module is generated, its text is read back and proved equal to the definition, without
+being run. The proof failed: a function, a table or a method says something else, or was not
+understood. The message has its name and, where there are some, values for which the two differ.
+This is a defect of Milepost and not of the definition. Nothing was written; please report it.
+""",
     "W901": """\
 The project keeps a certificate of what is proved of the lifecycle, and it is missing, of another
 lifecycle or version, or was made before the definition was changed last. Nothing is taken from it:

@@ -83,6 +83,7 @@ CODES: Final[Mapping[str, str]] = {
     "E901": "generated file edited by hand",
     "E902": "generated file out of date",
     "E903": "orphaned generated file",
+    "E905": "generated code that says something else",
     "W901": "certificate of something else",
 }
 """Every code with its one-line title, in order of the stage that reports it."""

@@ -11,10 +11,12 @@ from milepost.drawings.mermaid import as_ascii, mermaid
 from milepost.drawings.svg import RendererMissing, render_svg
 from milepost_codegen.digest import digest_of_text
 from milepost_codegen.drawings.sketch import sketch
+from milepost_codegen.findings import DefinitionError, Finding, Place
 from milepost_codegen.header import with_header
 from milepost_codegen.project import ProjectProblem
 from milepost_codegen.python import emit_python
 from milepost_codegen.reference import emit_reference
+from milepost_codegen.validate import validate_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +61,8 @@ def outputs(
 
     For each of the `earlier` versions there is a module beside its own, with the tables by which
     what was stored under it can be read. Its own steps look at all invariants but those that the
-    `proofs` have. Raises ProjectProblem for one that is not earlier.
+    `proofs` have. Raises ProjectProblem for one that is not earlier, and DefinitionError where a
+    module, read back, is not proved to say what its definition says.
     """
     _check_versions(definition, earlier)
     before = [one.lifecycle for one in earlier]
@@ -73,7 +76,7 @@ def outputs(
     if target.python:
         for one in earlier:
             path = target.python / f"{one.lifecycle.name}_v{one.lifecycle.version}.py"
-            made.append(_output(one, path, emit_python(one.lifecycle)))
+            made.append(_output(one, path, _module(path, one.lifecycle)))
     return tuple(made)
 
 
@@ -112,7 +115,8 @@ def _bodies(
 ) -> Iterator[tuple[Path, str | None]]:
     name = lifecycle.name
     if target.python:
-        yield target.python / f"{name}.py", emit_python(lifecycle, earlier, proofs)
+        path = target.python / f"{name}.py"
+        yield path, _module(path, lifecycle, earlier, proofs)
     if target.reference:
         yield target.reference / f"{name}.md", emit_reference(lifecycle)
     if not target.diagrams:
@@ -123,6 +127,28 @@ def _bodies(
         yield target.diagrams / f"{name}.{machine.name}.dot", graph
         yield target.diagrams / f"{name}.{machine.name}.svg", _rendered(graph)
         yield target.diagrams / f"{name}.{machine.name}.mmd", as_ascii(mermaid(drawing))
+
+
+def _module(
+    path: Path,
+    lifecycle: Lifecycle,
+    earlier: Sequence[Lifecycle] = (),
+    proofs: Proofs | None = None,
+) -> str:
+    """The generated module, proved to say what the definition says. Raises DefinitionError."""
+    text = emit_python(lifecycle, earlier, proofs)
+    findings = tuple(
+        Finding(
+            code="E905",
+            place=Place(file=path.name, line=one.line, column=1),
+            message=f"generated code that says something else: {one.told}",
+            hint="this is a defect of milepost and not of the definition; nothing was written",
+        )
+        for one in validate_module(text, lifecycle, earlier, proofs)
+    )
+    if findings:
+        raise DefinitionError(findings, ())
+    return text
 
 
 def _rendered(graph: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Generated modules are proved to say what their definitions say."""
