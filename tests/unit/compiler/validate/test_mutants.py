@@ -24,9 +24,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[3]
 # Each definition: every how many mutants one is tried, and how many are then killed at least.
 TRIED = {
-    "statemachine.yaml": (59, 10),
-    "examples/orders/orders.yaml": (1, 50),
-    "tests/unit/compiler/validate/mixed.yaml": (1, 200),
+    "statemachine.yaml": (59, 13),
+    "examples/orders/orders.yaml": (1, 149),
+    "tests/unit/compiler/validate/mixed.yaml": (1, 228),
 }
 KINDS = {
     "comparison",
@@ -63,6 +63,7 @@ def test_defects_planted_in_generated_code_are_found(file: str, record_property:
         counts["equal"] += 1
     record_property("counted", ("mutants of generated code", dict(counts)))
     assert counts["found"] >= least, counts
+    assert counts["equal"] or every > 1, counts
     assert counts["found"] >= 19 * counts["equal"], counts
     if every == 1:
         assert set(kinds) >= KINDS, KINDS - set(kinds)
