@@ -22,6 +22,7 @@ import imports
 import inputs
 import measuring
 import plans
+import proofs
 import records
 import sizes
 import spaces
@@ -43,6 +44,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "inputs": inputs.figures,
     "spaces": spaces.figures,
     "engines": engines.figures,
+    "proofs": proofs.figures,
 }
 
 

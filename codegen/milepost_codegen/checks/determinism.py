@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from milepost_codegen.checks.assumptions import Assumptions
 from milepost_codegen.checks.questions import Questions
 from milepost_codegen.checks.runs import Target, search
-from milepost_codegen.expressions import to_text
-from milepost_codegen.expressions.tree import negation
+from milepost_codegen.expressions import BOOL, INT, to_text
+from milepost_codegen.expressions.tree import Read, negation, walk
 from milepost_codegen.logic import Undecided, all_of, any_of
 from milepost_codegen.logic.smaller import holds
 from milepost_codegen.logic.substitution import FALSE, TRUE
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from milepost_codegen.checks.assumptions import Assumption
-    from milepost_codegen.expressions import Expression
+    from milepost_codegen.expressions import Expression, Type
     from milepost_codegen.findings import Findings
     from milepost_codegen.model import Lifecycle, Machine, Transition
     from milepost_codegen.resolve import Doubts
@@ -295,7 +295,7 @@ class _Pairs:
         self, suspect: _Suspect, values: Mapping[str, int | bool | str] | None
     ) -> None:
         *before, last = suspect.rows
-        first = next(one for one in before if values is None or holds(_written(one), values))
+        first = next(one for one in before if values is None or _met(_written(one), values))
         if not self.once("E405", first.row, last.row):
             return
         if first.written is None or last.written is None:
@@ -354,6 +354,22 @@ def _same(first: Transition, second: Transition) -> bool:
         second.assignments,
         second.members,
     )
+
+
+def _met(guard: Expression, values: Mapping[str, int | bool | str]) -> bool:
+    """True if a guard holds there; what has no value may have any, so it has a small one."""
+    every = {
+        f"event.{node.name}" if node.payload else node.name: _smallest(node.type)
+        for node in walk(guard)
+        if isinstance(node, Read)
+    }
+    return holds(guard, {**every, **values})
+
+
+def _smallest(kind: Type) -> int | bool | str:
+    if kind == BOOL:
+        return False
+    return 0 if kind == INT else kind.members[0]
 
 
 def _case(tree: Expression, values: Mapping[str, int | bool | str]) -> str:

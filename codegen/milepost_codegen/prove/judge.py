@@ -72,12 +72,14 @@ class Judge:
     _by_mode: dict[str, list[_Watched]] = field(default_factory=dict)
     _by_move: dict[str, list[_Watched]] = field(default_factory=dict)
     _looked: int = 0
-    _roamed: list[Configuration] = field(default_factory=list)
+    _roamed: int = 0
+    _far: Explorer = field(init=False)
     _distances: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         trees = [one.when for task in self.tasks for one in (*task.dangers, *task.goals)]
         self.explorer = Explorer(system=self.system, others=tuple(trees))
+        self._far = Explorer(system=self.system, others=tuple(trees), evenly=True)
         for task in self.tasks:
             if task.declared or task.obligation.kind == "invariant":
                 continue
@@ -91,49 +93,42 @@ class Judge:
                     self._by_mode.setdefault(danger.mode, []).append(one)
 
     def look(self, most: int) -> None:
-        """Search real runs until so many configurations are known."""
-        nodes = self.explorer.nodes
-        for visit in self.explorer.visits(most):
-            self._look_at_modes(visit.at + 1)
+        """Search real runs, the shortest first, until so many configurations are known."""
+        self._looked = self._watch(self.explorer, self._looked, most, frozenset())
+
+    def roam(self, most: int, keys: Iterable[str]) -> None:
+        """Search for what is open of `keys` wherever runs lead, until so many are known."""
+        wanted = frozenset(keys) - self.found.keys()
+        if wanted:
+            self._roamed = self._watch(self._far, self._roamed, most, wanted)
+
+    def _watch(self, explorer: Explorer, looked: int, most: int, wanted: frozenset[str]) -> int:
+        """Note each danger and goal that a search meets first; it may end once it met `wanted`."""
+        nodes = explorer.nodes
+        for visit in explorer.visits(most):
+            looked = self._look_at_modes(explorer, looked, visit.at + 1)
             at = nodes[visit.at].at
             if not visit.pair.subject:
                 for one in self._by_pair.get((at.mode, visit.pair.event), ()):
                     if one.key not in self.found and one.holds(at.values, visit.payload):
-                        self._note(one, visit.at, visit.payload)
+                        self._note(explorer, one, visit.at, visit.payload)
             for move in visit.enabled:
                 for one in self._by_move.get(move.name, ()):
                     if one.key not in self.found:
-                        self._note(one, visit.at, visit.payload)
-        self._look_at_modes(len(nodes))
+                        self._note(explorer, one, visit.at, visit.payload)
+            if wanted and wanted <= self.found.keys():
+                break
+        looked = self._look_at_modes(explorer, looked, len(nodes))
         for task in self.tasks:
             obligation = task.obligation
-            broken = self.explorer.breaks.get(obligation.subject)
+            broken = explorer.breaks.get(obligation.subject)
             if obligation.kind == "invariant" and broken and obligation.key not in self.found:
                 self.found[obligation.key] = Found(
-                    run=self.explorer.run_of(broken),
+                    run=explorer.run_of(broken),
                     danger=Danger(mode=broken.after.mode, when=TRUE, move=broken.move),
                     payload=broken.payload,
                 )
-
-    def roam(self, most: int) -> None:
-        """Search for open goals wherever runs lead, until so many configurations are known."""
-        open_goals = {
-            task.obligation.key
-            for task in self.tasks
-            if task.goals and not task.declared and task.obligation.key not in self.found
-        }
-        explorer = Explorer(system=self.system, others=self.explorer.others, evenly=True)
-        for visit in explorer.visits(most if open_goals else 0):
-            for move in visit.enabled:
-                for one in self._by_move.get(move.name, ()):
-                    if one.key in open_goals:
-                        run = explorer.run_to(visit.at)
-                        found = Found(run=run, danger=one.danger, payload=visit.payload)
-                        self.found[one.key] = found
-                        open_goals.remove(one.key)
-            if not open_goals:
-                break
-        self._roamed = [node.at for node in explorer.nodes]
+        return looked
 
     def premises(self, mode: str) -> tuple[Expression, ...]:
         """What holds in a mode: facts, invariants, and the lemmas found so far."""
@@ -155,7 +150,7 @@ class Judge:
         for danger in dangers:
             if not _reads_payload(danger.when) and not danger.stuck:
                 wanted[danger.mode].append(opposite(danger.when))
-        seen = [*self._roamed, *(node.at for node in self.explorer.nodes)]
+        seen = (node.at for node in (*self._far.nodes, *self.explorer.nodes))
         self.take(candidates(self.system, seen, wanted))
 
     def take(self, guesses: dict[str, tuple[Expression, ...]]) -> None:
@@ -200,16 +195,17 @@ class Judge:
                         waiting.append(target)
         return self._distances.get(mode)
 
-    def _look_at_modes(self, until: int) -> None:
-        nodes = self.explorer.nodes
-        while self._looked < min(until, len(nodes)):
-            at = nodes[self._looked].at
+    def _look_at_modes(self, explorer: Explorer, looked: int, until: int) -> int:
+        nodes = explorer.nodes
+        while looked < min(until, len(nodes)):
+            at = nodes[looked].at
             for one in self._by_mode.get(at.mode, ()):
                 if one.key in self.found or not one.holds(at.values, {}):
                     continue
                 if not one.danger.stuck or self._stuck(one.danger, at):
-                    self._note(one, self._looked, {})
-            self._looked += 1
+                    self._note(explorer, one, looked, {})
+            looked += 1
+        return looked
 
     def _stuck(self, danger: Danger, at: Configuration) -> bool:
         """True if none of a danger's moves can be taken there: first samples are tried."""
@@ -236,8 +232,8 @@ class Judge:
         except Undecided:
             return False
 
-    def _note(self, one: _Watched, at: int, payload: Values) -> None:
-        run = self.explorer.run_to(at)
+    def _note(self, explorer: Explorer, one: _Watched, at: int, payload: Values) -> None:
+        run = explorer.run_to(at)
         self.found[one.key] = Found(run=run, danger=one.danger, payload=payload)
 
 

@@ -20,7 +20,7 @@ from milepost_codegen.expressions.substitute import (
     substitute,
 )
 from milepost_codegen.expressions.tree import Comparison, Number
-from milepost_codegen.prove.build import constants, inputs_of
+from milepost_codegen.prove.build import inputs_of
 from milepost_codegen.prove.eliminate import NotEliminated, some_payload
 from milepost_codegen.prove.report import Obligation
 
@@ -117,7 +117,6 @@ class _Tasks:
         self.system = system
         self.inputs = {event.name: inputs_of(event) for event in machine.events}
         self.own = {move.name: move for move in system.moves if not move.subject}
-        self.constant = both(constants(system))
 
     def said(self, tree: Expression | None) -> Expression:
         """A condition in the words of the system."""
@@ -214,7 +213,7 @@ class _Tasks:
     def refusing(self, one: Transition) -> Task:
         goal = Danger(
             mode=one.source,
-            when=both((self.constant, opposite(self.said(one.written)))),
+            when=opposite(self.said(one.written)),
             inputs=self.inputs[one.event],
             event=one.event,
         )

@@ -87,6 +87,6 @@ class Real:
             if found is not None:
                 judge.found[key] = found
         elif key not in judge.found:
-            judge.roam(LONG_LOOK // 4)
+            judge.roam(LONG_LOOK // 4, [key])
             judge.look(LONG_LOOK // 2)
         return judge.found.get(key)

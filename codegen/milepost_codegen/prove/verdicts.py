@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import to_text
 from milepost_codegen.expressions.substitute import TRUE, both, either, opposite, substitute
-from milepost_codegen.prove.build import at_least, build, constant, count_of, least, machine_named
+from milepost_codegen.prove.build import (
+    at_least,
+    build,
+    constant,
+    constants,
+    count_of,
+    least,
+    machine_named,
+)
 from milepost_codegen.prove.decider import Undecided
 from milepost_codegen.prove.eliminate import NotEliminated, some_payload
 from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Found, Judge
@@ -16,6 +24,7 @@ from milepost_codegen.prove.obligations import Danger, Task, tasks
 from milepost_codegen.prove.owners import Real
 from milepost_codegen.prove.progress import Cycle, falls, find_cycle
 from milepost_codegen.prove.report import Asked, Lemma, Obligation, Result
+from milepost_codegen.prove.solve.lemmas import lemmas
 from milepost_codegen.prove.system import RunStep, after
 from milepost_codegen.prove.unrolled import unrolled
 
@@ -32,6 +41,8 @@ __all__ = ["MachineCheck"]
 _A_MODE: Final = 40
 _FEW_STEPS: Final = 8
 _MOST_STEPS: Final = 24
+_MOST_MODES: Final = 40
+_LEMMA_EFFORT: Final = 2_000_000
 _MOST_MEMBERS: Final = 3
 _MOST_REAL: Final = 6
 
@@ -107,7 +118,8 @@ class MachineCheck:
     ) -> None:
         """By runs that take the rows which the first ones did not."""
         del proved
-        self.judge.roam(FIRST_LOOK + _A_MODE * len(self.judge.system.modes))
+        goals = [task.obligation.key for task in open_ones if task.goals]
+        self.judge.roam(self._far_look(), goals)
         open_ones = [task for task in open_ones if task.obligation.key not in self.judge.found]
         for task in open_ones:
             if task.goals and self.decides.name:
@@ -128,13 +140,12 @@ class MachineCheck:
     def _longer(
         self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
     ) -> None:
-        """By runs that the solver unrolls, short ones; without it by a longer search."""
+        """By runs wherever they lead, then by short ones that the solver unrolls."""
         del proved
-        if self.decides.name:
-            for task in open_ones:
+        self.judge.roam(2 * self._far_look(), (task.obligation.key for task in open_ones))
+        for task in open_ones:
+            if self.decides.name and task.obligation.key not in self.judge.found:
                 self._unroll(task, _FEW_STEPS, given_up)
-        else:
-            self.judge.look(LONG_LOOK)
 
     def _unrolled(
         self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
@@ -146,9 +157,35 @@ class MachineCheck:
         for task in open_ones:
             if task.obligation.key not in self.judge.found:
                 self._unroll(task, _MOST_STEPS, given_up)
-        rest = [task for task in open_ones if task.obligation.key not in self.judge.found]
-        if rest:
-            self._with_lemmas(rest, proved, given_up)
+        for task in open_ones:
+            if task.obligation.key not in self.judge.found:
+                self._ask_for_lemmas(task, given_up)
+                self._try(task, proved, given_up)
+
+    def _ask_for_lemmas(self, task: Task, given_up: dict[str, str]) -> None:
+        """Let the solver look for what keeps runs from the dangers of a task."""
+        if len(self.judge.system.modes) > _MOST_MODES:
+            return
+        bad: dict[str, list[Expression]] = {}
+        for one in (*task.dangers, *task.goals):
+            bad.setdefault(one.mode, []).append(one.when)
+            if one.stuck:
+                return
+        known = self.judge.lemmas
+        try:
+            found = lemmas(
+                self.judge.system,
+                {mode: either(trees) for mode, trees in bad.items()},
+                known,
+                effort=_LEMMA_EFFORT,
+            )
+            self.judge.take(found or {})
+        except Undecided as error:
+            given_up[task.obligation.key] = str(error)
+
+    def _far_look(self) -> int:
+        """How many configurations a search is worth that gives every state its turn."""
+        return FIRST_LOOK + _A_MODE * len(self.judge.system.modes)
 
     def _try(self, task: Task, proved: dict[str, Result], given_up: dict[str, str]) -> None:
         """Prove that no danger is reached, or that no goal is."""
@@ -202,12 +239,7 @@ class MachineCheck:
             if task.obligation.kind == "parameters":
                 possible = self.decides.some(*judge.start()) is not None
             else:
-                invariants = judge.system.invariants
-                possible = any(
-                    self.decides.some(judge.system.facts, *invariants[one.mode].values(), one.when)
-                    is not None
-                    for one in task.goals
-                )
+                possible = any(self._says_no(one) for one in task.goals)
         except Undecided as error:
             return Result(
                 obligation=task.obligation,
@@ -225,6 +257,18 @@ class MachineCheck:
             method="induction",
             because="" if possible else because,
         )
+
+    def _says_no(self, goal: Danger) -> bool:
+        """True if what is declared, and what no row sets, leave a case in which a guard says no.
+
+        Where nothing can be in that state at all, what no row sets is left out.
+        """
+        system = self.judge.system
+        declared = (system.facts, *system.invariants[goal.mode].values())
+        fixed = tuple(constants(system))
+        if self.decides.some(*declared, *fixed) is None:
+            fixed = ()
+        return self.decides.some(*declared, *fixed, goal.when) is not None
 
     def _shown(self, task: Task, found: Found) -> Result:
         """A run was found: it is made as short as can be, and real where members were counted."""
@@ -259,7 +303,7 @@ class MachineCheck:
     def _as_short(self, system: System, task: Task, found: Found) -> tuple[Found, bool]:
         """The run, or a shorter one; and whether no shorter one is left."""
         length = len(found.run.steps)
-        if not self.decides.name:
+        if not self.decides.name or length > _MOST_STEPS:
             steps = found.run.steps
             there = steps[-1].move.source if found.danger.move and steps else found.danger.mode
             fewest = self.judge.distance(there)
