@@ -42,6 +42,7 @@ _A_MODE: Final = 40
 _FEW_STEPS: Final = 8
 _MOST_STEPS: Final = 24
 _MOST_MODES: Final = 40
+_MOST_UNROLLED: Final = 2_000
 _LEMMA_EFFORT: Final = 2_000_000
 _MOST_MEMBERS: Final = 3
 _MOST_REAL: Final = 6
@@ -303,7 +304,7 @@ class MachineCheck:
     def _as_short(self, system: System, task: Task, found: Found) -> tuple[Found, bool]:
         """The run, or a shorter one; and whether no shorter one is left."""
         length = len(found.run.steps)
-        if not self.decides.name or length > _MOST_STEPS:
+        if not self.decides.name or length * len(system.modes) > _MOST_UNROLLED:
             steps = found.run.steps
             there = steps[-1].move.source if found.danger.move and steps else found.danger.mode
             fewest = self.judge.distance(there)
