@@ -665,8 +665,13 @@ class Machine:
     def check(self, state: str, context: Values) -> Values:
         """`context`, of which every invariant holds in `state`: proved ones are looked at, too.
 
-        Raises InvariantBroken.
+        So is what parameters have to satisfy, since proofs rest on that. Raises InvariantBroken,
+        and ContextInvalid.
         """
+        for variable in self.variables:
+            if variable.holds is not None and not variable.holds(context):
+                given = shown(context[variable.name])
+                raise self._param(variable, f"{given} does not satisfy {variable.where}")
         for one in self.declared.get(state, ()):
             if not one.holds(state, context):
                 raise self.broken(one, state, context)

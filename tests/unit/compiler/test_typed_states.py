@@ -53,6 +53,7 @@ def contexts(machine: Machine) -> Iterator[Values]:
     for domain in domains.values():
         size *= len(domain)
     step = size // 2000 * 2 + 1  # odd, so that every domain of two is seen whole
+    step += 2 * (step % 3 == 0)  # and every domain of three
     for values in itertools.islice(itertools.product(*domains.values()), 0, None, step):
         yield dict(zip(domains, values, strict=True))
 
@@ -88,8 +89,13 @@ def agree(outcome: TypedState, step: Step) -> None:
 def refuses_alike(
     machine: Machine, state: str, event: str, context: Values, broken: InvariantBroken
 ) -> None:
-    """A context that the typed surface does not take is none for the generic one either."""
+    """A context that the typed surface does not take is none for the generic one either.
+
+    A step looks at what is enforced alone: what is proved no run can break.
+    """
     assert not machine.invariants[broken.invariant](state, context)
+    if broken.invariant not in machine.enforced:
+        return
     with pytest.raises(TransitionRefused):
         for payload in payloads(machine, event):
             machine.step(state, event, context, machine.payload(event, payload))
@@ -117,6 +123,9 @@ def compare(module: ModuleType, machine: Machine) -> int:
                 typed = of(state, context)
             except InvariantBroken as broken:
                 refuses_alike(machine, state, event, context, broken)
+                continue
+            except ContextInvalid:
+                assert not all(one.holds(context) for one in machine.variables if one.holds)
                 continue
             for payload, given in objects[event]:
                 arguments = (given,) if machine.event_specs[event].fields else ()
