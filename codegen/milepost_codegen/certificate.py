@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost.text.escapes import printable
-from milepost_codegen.digest import digest_of_meaning
+from milepost_codegen.digest import digest_of_growth, digest_of_meaning
 from milepost_codegen.findings import Finding, Place
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Certificate:
     lifecycle: str
     version: int
     digest: str
+    growth: str
     code: Mapping[str, str]
     solver: str
     obligations: tuple[Proved, ...]
@@ -130,6 +131,7 @@ def read(path: Path) -> Certificate:
         lifecycle=texts["lifecycle"],
         version=version,
         digest=texts["digest"],
+        growth=_text(found, "growth", "a certificate") if "growth" in found else "",
         code={name: _text(code, name, "'code'") for name in code},
         solver=texts["solver"],
         obligations=tuple(_proved(one) for one in obligations),
@@ -168,7 +170,8 @@ def misfit(certificate: Certificate, lifecycle: Lifecycle) -> str:
         return f"is of the lifecycle '{certificate.lifecycle}' and not of '{lifecycle.name}'"
     if certificate.version != lifecycle.version:
         return f"is of version {certificate.version}, and this is version {lifecycle.version}"
-    if certificate.digest != digest_of_meaning(lifecycle):
+    grown = certificate.growth and certificate.growth != digest_of_growth(lifecycle)
+    if grown or certificate.digest != digest_of_meaning(lifecycle):
         return "was made before the definition was changed last"
     return ""
 
@@ -179,6 +182,9 @@ def proved_invariants(certificate: Certificate, lifecycle: Lifecycle) -> frozens
     None where the certificate is of another lifecycle, or of another meaning: a proof holds for
     the very rows that it was made of. Members' are proved of a member alone, whatever order its
     events come in, an owner's for any number of members.
+
+    Left out is what was proved with the help of lemmas. Contexts that are given by hand, or that a
+    migration leads to, are looked at by what is declared, and lemmas are not.
     """
     if misfit(certificate, lifecycle):
         return frozenset()
@@ -190,7 +196,8 @@ def proved_invariants(certificate: Certificate, lifecycle: Lifecycle) -> frozens
     verdicts: dict[tuple[str, str], set[str]] = {}
     for one in certificate.obligations:
         if one.kind == "invariant":
-            verdicts.setdefault((one.machine, one.subject), set()).add(one.verdict)
+            verdict = "helped" if one.more.get("lemmas") else one.verdict
+            verdicts.setdefault((one.machine, one.subject), set()).add(verdict)
     return frozenset(name for name in declared if verdicts.get(name) == {"proved"})
 
 

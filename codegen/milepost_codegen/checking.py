@@ -273,7 +273,10 @@ def _missing(reports: Sequence[Report]) -> None:
 
 def _exit_code(reports: Sequence[Report], findings: Sequence[Finding]) -> int:
     found = {_REFUTED} if findings else set()
-    return _worst(found | {_CODES[report.verdict] for report in reports})
+    found |= {_CODES[report.verdict] for report in reports}
+    if any(not report.solver for report in reports):
+        found.add(_UNDETERMINED)  # a success is a proof by the solver
+    return _worst(found)
 
 
 def _worst(codes: Collection[int]) -> int:

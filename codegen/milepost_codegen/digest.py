@@ -11,7 +11,7 @@ from milepost_codegen.expressions import to_text
 if TYPE_CHECKING:
     from milepost_codegen.model import Json, Lifecycle, Machine, Transition, Variable
 
-__all__ = ["digest_of_meaning", "digest_of_text"]
+__all__ = ["digest_of_growth", "digest_of_meaning", "digest_of_text"]
 
 
 def digest_of_text(content: bytes) -> str:
@@ -32,6 +32,17 @@ def digest_of_meaning(lifecycle: Lifecycle) -> str:
         "machines": {machine.name: _machine(machine) for machine in lifecycle.machines},
     }
     canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+def digest_of_growth(lifecycle: Lifecycle) -> str:
+    """A digest of where members may be added: no step depends on it, but proofs of owners do."""
+    grows: Json = {
+        f"{machine.name}.{one.name}": list(one.grows)
+        for machine in lifecycle.machines
+        for one in machine.collections
+    }
+    canonical = json.dumps(grows, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 

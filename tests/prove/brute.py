@@ -141,7 +141,7 @@ class _Judge:
         for node in self.explored.distance:
             for offer in self.world.offers(node):
                 for row, target in self.world.own_steps(node, offer):
-                    if target is not None:
+                    if target is not None and not self.world.broken(target):
                         taken.add(row.id)
         for row in self.decided():
             self.say("row", row.id, None, refuted=row.id not in taken)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.digest import digest_of_text
+from milepost_codegen.digest import digest_of_growth, digest_of_text
 from milepost_codegen.prove.trim import trimmed
 from milepost_codegen.python import emit_python
 
@@ -34,6 +34,7 @@ def certificate_text(report: Report) -> str:
         "lifecycle": lifecycle.name,
         "version": lifecycle.version,
         "digest": report.digest,
+        "growth": digest_of_growth(lifecycle),
         "code": {**code_digests(lifecycle)},
         "solver": report.solver.partition(" ")[0],
     }

@@ -114,7 +114,7 @@ class Judge:
                         self._note(explorer, one, visit.at, visit.payload)
             for move in visit.enabled:
                 for one in self._by_move.get(move.name, ()):
-                    if one.key not in self.found:
+                    if one.key not in self.found and one.holds(at.values, visit.payload):
                         self._note(explorer, one, visit.at, visit.payload)
             if wanted and wanted <= self.found.keys():
                 break

@@ -192,7 +192,11 @@ class _Tasks:
 
     def taken(self, one: Transition) -> Task:
         move = self.own[one.id]
-        goal = Danger(mode=one.source, when=move.guard, inputs=move.inputs, move=move)
+        sets = {part.name: part.value for part in move.sets}
+        kept = (substitute(holds, sets) for holds in self.system.invariants[one.target].values())
+        goal = Danger(
+            mode=one.source, when=both((move.guard, *kept)), inputs=move.inputs, move=move
+        )
         claim = f"some run takes the row from '{one.source}' on '{one.event}' to '{one.target}'"
         return Task(obligation=self.obligation("row", one.id, claim, one.place), goals=(goal,))
 

@@ -10,6 +10,7 @@ from milepost_codegen.expressions import BOOL, INT, evaluate
 from milepost_codegen.expressions.tree import Number
 from milepost_codegen.expressions.tree import walk as nodes
 from milepost_codegen.model import machine_named, reads_in
+from milepost_codegen.prove.build import events_of_owners
 from milepost_codegen.prove.counting import measures_at, rows_of, seen
 from milepost_codegen.prove.replay.walk import Deviation, filled
 
@@ -132,7 +133,10 @@ def _deadlock(lifecycle: Lifecycle, machine: Machine, place: Place) -> None:
     """The code refuses every event, whatever it carries, and so do the members that are there."""
     if place.state in place.machine.final:
         raise Deviation(f"{place.state} is final")
-    _none_taken(machine, place, place.machine.allowed(place.state), "the code")
+    heard = events_of_owners(lifecycle, machine)
+    allowed = place.machine.allowed(place.state)
+    events = [one for one in allowed if heard is None or one in heard]
+    _none_taken(machine, place, events, "the code")
     for collection in place.machine.collections.values():
         members = machine_named(lifecycle, collection.machine)
         accepted = collection.accepts.get(place.state, ())

@@ -215,6 +215,7 @@ def _end(machine: Machine, result: Result, run: Run) -> Iterator[str]:
         case "deadlock":
             yield "able = machine.enabled(state, context)"
             yield "able = [event for event in able if not machine.uses_payload(state, event)]"
+            yield "able = [event for event in able if not machine.of_pair(state, event)[0].ignored]"
             yield 'assert state not in machine.final and not able, f"it takes {able}"'
         case "bounded":
             yield from _measures(machine, "now", "configurations[-1]")

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from milepost_codegen.prove.solve.terms import Encoder, Term
     from milepost_codegen.prove.system import Value, Values
 
-__all__ = ["EFFORT", "Solver", "Undecided", "available", "find"]
+__all__ = ["EFFORT", "GAVE_UP", "Solver", "Undecided", "available", "find"]
 
+GAVE_UP: Final = "the solver gave up: it would take more work than one question is worth"
 EFFORT: Final = 20_000_000
 """How much work z3 may do for one answer, in its own units: some seconds, the same every time."""
 
@@ -67,7 +68,7 @@ class Solver:
         self._bound()
         answer = self._solver.check(*assumptions)
         if answer == self.encoder.z3.unknown:
-            raise Undecided(self._solver.reason_unknown())
+            raise Undecided(GAVE_UP)
         if answer == self.encoder.z3.unsat:
             return False
         self._model = self._solver.model()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions.tree import negation
-from milepost_codegen.prove.solve.ask import EFFORT, Undecided
+from milepost_codegen.prove.solve.ask import EFFORT, GAVE_UP, Undecided
 from milepost_codegen.prove.solve.goals import start_view
 from milepost_codegen.prove.solve.induct import Prover
 from milepost_codegen.prove.solve.reading import Reader
@@ -99,7 +99,7 @@ class _Clauses:
         if found == self.z3.sat:
             return None
         if found == self.z3.unknown:
-            raise Undecided(self.engine.reason_unknown())
+            raise Undecided(GAVE_UP)
         reader = Reader(self.encoder, self.entries)
         modes = {relation.name(): mode for mode, relation in self.at.items()}
         told: dict[str, tuple[Expression, ...]] = {}
