@@ -107,7 +107,7 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
 }
 """By command: every way to call it that shows what it was given, or what was stored."""
 
-OF_THE_COMPILER: Final = {"compile", "diff", "explain", "schema"}
+OF_THE_COMPILER: Final = {"check", "compile", "diff", "explain", "schema", "traces"}
 """tests/unit/compiler/test_hostile_texts.py has them."""
 
 SAID_IN_JSON: Final = {

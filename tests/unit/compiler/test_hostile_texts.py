@@ -104,6 +104,20 @@ def test_every_text_of_a_definition(name: str, tmp_path: Path) -> None:
     assert misbehaving(document) == []
 
 
+@pytest.mark.parametrize(
+    "command", [("check",), ("check", "--verbose"), ("check", "--json"), ("traces",)]
+)
+def test_every_text_of_what_is_proved(command: tuple[str, ...], tmp_path: Path) -> None:
+    """What a check and traces print obeys none of them, in a file whose name misbehaves too."""
+    for number, text in enumerate(TEXTS[::6]):
+        file = tmp_path / f"words\x1b[31m{number}.yaml"
+        file.write_bytes(everywhere(text).encode())
+        done = CliRunner().invoke(main, [command[0], str(file), *command[1:]])
+        assert done.exit_code in (0, 1, 3), done.output
+        assert misbehaving(done.stdout) == []
+        assert misbehaving(done.stderr) == []
+
+
 def test_modules_are_as_the_formatter_leaves_them(tmp_path: Path) -> None:
     """With a text of every kind: nothing to format, and nothing for the checkers to say."""
     for number, text in enumerate((*TEXTS, "a" * 90 + '"', "\\" * 90, "日本" * 40)):
