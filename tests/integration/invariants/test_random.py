@@ -115,11 +115,15 @@ def walk(
 
 def walked(*, watched: bool) -> Counter[str]:
     found: Counter[str] = Counter()
-    for number, definition in enumerate(definitions(LIFECYCLES, seed=44)):
+    kept = 0  # most random definitions have rows that certainly overlap, and are none
+    for number, definition in enumerate(definitions(30 * LIFECYCLES, seed=44)):
         text = text_of(definition)
         defined, findings = resolved(text)
         if any(finding.severity == "error" for finding in findings):
             continue
+        kept += 1
+        if kept > LIFECYCLES:
+            break
         lifecycle = at_once(text)
         if not watched:
             object.__setattr__(lifecycle, "watched", False)
