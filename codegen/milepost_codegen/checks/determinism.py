@@ -14,10 +14,10 @@ from milepost_codegen.checks.assumptions import Assumptions
 from milepost_codegen.checks.questions import Questions
 from milepost_codegen.checks.runs import Target, search
 from milepost_codegen.expressions import BOOL, INT, to_text
+from milepost_codegen.expressions.substitute import FALSE, TRUE, both, either
 from milepost_codegen.expressions.tree import Read, negation, walk
-from milepost_codegen.logic import Undecided, all_of, any_of
+from milepost_codegen.logic import Undecided
 from milepost_codegen.logic.smaller import holds
-from milepost_codegen.logic.substitution import FALSE, TRUE
 from milepost_codegen.model import reads_in
 
 if TYPE_CHECKING:
@@ -256,15 +256,15 @@ class _Pairs:
                 self.findings.report("E404", last.place, f"a second row for {pair}", hint)
             return
         twin = next((one for one in before if one.written == last.written), None)
-        some = any_of(guards[:-1]) if twin is None else _written(twin)
-        both = all_of((some, guards[-1]))
-        told = self.assumptions.about(both, last.source)
+        some = either(guards[:-1]) if twin is None else _written(twin)
+        joint = both((some, guards[-1]))
+        told = self.assumptions.about(joint, last.source)
         try:
-            if self.questions.model((both, *(one.holds for one in told))) is None:
+            if self.questions.model((joint, *(one.holds for one in told))) is None:
                 return
         except Undecided:
             return
-        target = Target(state=last.source, event=last.event, tree=both)
+        target = Target(state=last.source, event=last.event, tree=joint)
         tried = [twin, last] if twin is not None else list(written)
         self.suspects.append(_Suspect("E405", target, tried, structural=twin is not None))
 
@@ -272,7 +272,7 @@ class _Pairs:
         """Suspect the guards of a pair, if they may leave a case open."""
         if not rows or any(one.otherwise or one.partial or one.guard is None for one in rows):
             return
-        rest = negation(any_of(one.guard for one in rows if one.guard is not None))
+        rest = negation(either(one.guard for one in rows if one.guard is not None))
         if self.never(rest, rows[0].source) is None:
             target = Target(state=rows[0].source, event=rows[0].event, tree=rest)
             self.suspects.append(_Suspect("W401", target, rows))
@@ -303,7 +303,7 @@ class _Pairs:
         elif first.written == last.written:
             why = "their guards are the same"
         else:
-            case = _case(all_of((first.written, last.written)), values or {})
+            case = _case(both((first.written, last.written)), values or {})
             why = f"both hold when {case}" if case else "both hold"
         self.findings.report(
             "E405",
@@ -330,11 +330,6 @@ def _written(one: Transition) -> Expression:
     return TRUE if one.written is None else one.written
 
 
-def _certain(guard: Expression, values: Mapping[str, int | bool | str]) -> bool:
-    """True if the values tell all that the guard reads, and it holds."""
-    return all(name in values for name in reads_in(guard)) and holds(guard, values)
-
-
 def _two(guards: Sequence[Expression]) -> tuple[Expression, Expression]:
     """That one of the guards holds, and that two of them do; hardly larger than the guards."""
     if len(guards) == 1:
@@ -342,7 +337,7 @@ def _two(guards: Sequence[Expression]) -> tuple[Expression, Expression]:
     half = len(guards) // 2
     left, left_two = _two(guards[:half])
     right, right_two = _two(guards[half:])
-    return any_of((left, right)), any_of((left_two, right_two, all_of((left, right))))
+    return either((left, right)), either((left_two, right_two, both((left, right))))
 
 
 def _same(first: Transition, second: Transition) -> bool:

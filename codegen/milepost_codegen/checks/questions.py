@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.logic import Undecided, Work, all_of, satisfy
+from milepost_codegen.expressions.substitute import both
+from milepost_codegen.logic import Undecided, Work, satisfy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +29,7 @@ class Questions:
 
     def model(self, trees: Iterable[Expression]) -> Mapping[str, int | bool | str] | None:
         """Values with which all of them hold, None if there are none. Raises Undecided."""
-        tree = all_of(trees)
+        tree = both(trees)
         if tree in self._answers:
             return self._answers[tree]
         work = Work(max(0, min(_EACH, self.left)))

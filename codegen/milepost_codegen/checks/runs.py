@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.checks.assumptions import wheres
 from milepost_codegen.expressions import INT, Type, evaluate
+from milepost_codegen.expressions.substitute import FALSE, TRUE, both, constant
 from milepost_codegen.expressions.tree import Arithmetic, Comparison, Logic, Number, Read, walk
 from milepost_codegen.expressions.typing import measure
-from milepost_codegen.logic import Undecided, all_of, literal, substituted
-from milepost_codegen.logic.substitution import FALSE, TRUE
+from milepost_codegen.logic import Undecided, substituted
 from milepost_codegen.model import reads_in
 
 if TYPE_CHECKING:
@@ -171,12 +171,12 @@ class _Search:
         for one in self.machine.variables:
             free = Read(name=one.name, type=one.type)
             values[one.name] = (
-                free if one.initial is None or one.param else literal(one.initial, one.type)
+                free if one.initial is None or one.param else constant(one.type, one.initial)
             )
         for history in self.machine.histories:
             kind = self.types.get(history.entry)
             if kind is not None:
-                values[history.entry] = literal(history.initial, kind)
+                values[history.entry] = constant(kind, history.initial)
         conditions = [one.holds for one in wheres(self.machine)]
         for number, collection in enumerate(self.machine.collections):
             born: Expression = Number(value=0)
@@ -199,7 +199,7 @@ class _Search:
             one.states is None or member.initial in one.states for one in member.invariants
         ):
             start = {
-                one.name: literal(one.initial, one.type)
+                one.name: constant(one.type, one.initial)
                 for one in member.variables
                 if not one.param and one.initial is not None
             }
@@ -228,7 +228,7 @@ class _Search:
             for one in self.machine.invariants
             if one.states is None or state in one.states
         )
-        whole = all_of((*conditions, *invariants))
+        whole = both((*conditions, *invariants))
         together = isinstance(whole, Logic) and whole.operator == "and"
         parts = whole.operands if isinstance(whole, Logic) and together else (whole,)
         return _Place(state, tuple(values[name] for name in self.types), parts)
@@ -302,7 +302,7 @@ class _Search:
                 continue
             default = _default(spec, one.name) if self.events[event] == "sent" else None
             if default is not None:
-                found[one.name] = literal(default, one.type)
+                found[one.name] = constant(one.type, default)
             else:
                 found[one.name] = Read(name=_symbol(symbol), type=one.type)
                 symbol += 1

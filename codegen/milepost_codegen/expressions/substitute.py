@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions.tree import (
+    BOOL,
     Arithmetic,
     Choice,
     Comparison,
@@ -13,6 +14,7 @@ from milepost_codegen.expressions.tree import (
     GuardUse,
     Implication,
     Logic,
+    Member,
     Negative,
     Not,
     Number,
@@ -24,8 +26,11 @@ from milepost_codegen.expressions.tree import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Literal
 
-__all__ = ["FALSE", "TRUE", "both", "either", "opposite", "substitute", "total"]
+    from milepost_codegen.expressions.tree import Type
+
+__all__ = ["FALSE", "TRUE", "both", "constant", "either", "opposite", "substitute", "total"]
 
 TRUE: Final = Truth(value=True)
 FALSE: Final = Truth(value=False)
@@ -72,35 +77,34 @@ def substitute(
 
 
 def both(trees: Iterable[Expression]) -> Expression:
-    """A tree that holds where all of them do; true if there are none."""
-    kept: dict[Expression, None] = {}
-    for tree in trees:
-        if tree == FALSE:
-            return FALSE
-        if isinstance(tree, Logic) and tree.operator == "and":
-            kept.update(dict.fromkeys(tree.operands))
-        elif tree != TRUE:
-            kept[tree] = None
-    parts = tuple(kept)
-    if len(parts) < 2:  # a conjunction has two parts
-        return parts[0] if parts else TRUE
-    return Logic(operator="and", operands=parts)
+    """That all of them hold, flat and without repetition; true if there are none."""
+    return _joined("and", trees)
 
 
 def either(trees: Iterable[Expression]) -> Expression:
-    """A tree that holds where one of them does; false if there are none."""
-    kept: dict[Expression, None] = {}
+    """That one of them holds, flat and without repetition; false if there are none."""
+    return _joined("or", trees)
+
+
+def _joined(operator: Literal["and", "or"], trees: Iterable[Expression]) -> Expression:
+    neutral, final = (TRUE, FALSE) if operator == "and" else (FALSE, TRUE)
+    parts: dict[Expression, None] = {}
     for tree in trees:
-        if tree == TRUE:
-            return TRUE
-        if isinstance(tree, Logic) and tree.operator == "or":
-            kept.update(dict.fromkeys(tree.operands))
-        elif tree != FALSE:
-            kept[tree] = None
-    parts = tuple(kept)
-    if len(parts) < 2:  # a disjunction has two parts
-        return parts[0] if parts else FALSE
-    return Logic(operator="or", operands=parts)
+        flat = tree.operands if isinstance(tree, Logic) and tree.operator == operator else (tree,)
+        parts.update(dict.fromkeys(flat))
+    parts.pop(neutral, None)
+    if final in parts:
+        return final
+    if len(parts) < 2:
+        return next(iter(parts), neutral)
+    return Logic(operator=operator, operands=tuple(parts))
+
+
+def constant(kind: Type, value: int | bool | str) -> Expression:  # noqa: FBT001  # of the language
+    """The tree of a value."""
+    if kind == BOOL:
+        return Truth(value=bool(value))
+    return Member(type=kind, name=value) if isinstance(value, str) else Number(value=value)
 
 
 def opposite(tree: Expression) -> Expression:

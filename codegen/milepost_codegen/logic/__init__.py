@@ -8,17 +8,14 @@ a question that needs more raises `Undecided`.
 """
 
 from milepost_codegen.logic.satisfy import DEFAULT_WORK, implies, satisfy
-from milepost_codegen.logic.substitution import all_of, any_of, literal, substituted
+from milepost_codegen.logic.substitution import substituted
 from milepost_codegen.logic.work import Undecided, Work
 
 __all__ = [
     "DEFAULT_WORK",
     "Undecided",
     "Work",
-    "all_of",
-    "any_of",
     "implies",
-    "literal",
     "satisfy",
     "substituted",
 ]

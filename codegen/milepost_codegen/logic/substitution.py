@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions import BOOL, evaluate, type_of
+from milepost_codegen.expressions.substitute import both, either
 from milepost_codegen.expressions.tree import (
     Arithmetic,
     Choice,
@@ -23,46 +24,12 @@ from milepost_codegen.expressions.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Literal
 
-    from milepost_codegen.expressions import Expression, Type
+    from milepost_codegen.expressions import Expression
 
-__all__ = ["FALSE", "TRUE", "all_of", "any_of", "literal", "substituted"]
-
-TRUE = Truth(value=True)
-FALSE = Truth(value=False)
-
-
-def literal(value: int | bool | str, kind: Type) -> Expression:  # noqa: FBT001  # of the language
-    """The value as an expression."""
-    if isinstance(value, str):
-        return Member(type=kind, name=value)
-    return Truth(value=bool(value)) if kind == BOOL else Number(value=value)
-
-
-def all_of(trees: Iterable[Expression]) -> Expression:
-    """That all of them hold, flat and without repetition; true if there are none."""
-    return _joined("and", trees)
-
-
-def any_of(trees: Iterable[Expression]) -> Expression:
-    """That one of them holds, flat and without repetition; false if there are none."""
-    return _joined("or", trees)
-
-
-def _joined(operator: Literal["and", "or"], trees: Iterable[Expression]) -> Expression:
-    neutral, final = (TRUE, FALSE) if operator == "and" else (FALSE, TRUE)
-    parts: dict[Expression, None] = {}
-    for tree in trees:
-        flat = tree.operands if isinstance(tree, Logic) and tree.operator == operator else (tree,)
-        parts.update(dict.fromkeys(flat))
-    parts.pop(neutral, None)
-    if final in parts:
-        return final
-    if len(parts) < 2:
-        return next(iter(parts), neutral)
-    return Logic(operator=operator, operands=tuple(parts))
+__all__ = ["substituted"]
 
 
 def substituted(
@@ -97,7 +64,7 @@ class _Substitution:
                 inner = self.of(operand)
                 return Truth(value=not inner.value) if isinstance(inner, Truth) else negation(inner)
             case Logic(operator=operator, operands=operands):
-                return _joined(operator, map(self.of, operands))
+                return (both if operator == "and" else either)(map(self.of, operands))
             case Implication(premise=premise, conclusion=conclusion):
                 return self.of(Logic(operator="or", operands=(Not(operand=premise), conclusion)))
             case Choice(then=then, condition=condition, otherwise=otherwise):
@@ -105,7 +72,7 @@ class _Substitution:
             case Comparison(operands=operands, operators=operators):
                 values = [self.of(part) for part in operands]
                 pairs = zip(values, operators, values[1:], strict=False)
-                return all_of(
+                return both(
                     _known(Comparison(operands=(left, right), operators=(operator,)))
                     for left, operator, right in pairs
                 )

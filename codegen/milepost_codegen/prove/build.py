@@ -11,18 +11,16 @@ import math
 from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions import BOOL, INT, Type
-from milepost_codegen.expressions.substitute import TRUE, both, total
+from milepost_codegen.expressions.substitute import TRUE, both, constant, total
 from milepost_codegen.expressions.tree import (
     Arithmetic,
     Choice,
     Comparison,
     Expression,
-    Member,
     Negative,
     Number,
     Product,
     Read,
-    Truth,
 )
 from milepost_codegen.model import Assignment
 from milepost_codegen.prove.system import Entry, Input, Move, System
@@ -44,7 +42,6 @@ __all__ = [
     "at_least",
     "build",
     "congruences",
-    "constant",
     "constants",
     "count_of",
     "events_of_owners",
@@ -202,15 +199,6 @@ def fixed_entries(system: System) -> Iterator[Expression]:
         if one.initial is not None:
             entry = Read(name=one.name, type=one.type)
             yield Comparison(operands=(entry, constant(one.type, one.initial)), operators=("==",))
-
-
-def constant(kind: Type, value: Value) -> Expression:
-    """The tree of a value."""
-    if kind == BOOL:
-        return Truth(value=bool(value))
-    if kind == INT:
-        return Number(value=int(value))
-    return Member(type=kind, name=str(value))
 
 
 def least(kind: Type) -> Value:

@@ -1,7 +1,6 @@
 """A search through real runs, breadth first: what it meets first, it meets by a shortest run.
 
-Free values are sampled, so that what is found is certain, and what is not found is not excluded,
-unless nothing was left to sample and every configuration was looked at.
+Free values are sampled, so that what is found is certain, and what is not found is not excluded.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.expressions.tree import INT, Logic, Read, walk
+from milepost_codegen.expressions.tree import Logic, Read, walk
 from milepost_codegen.prove.closures import Function, function
 from milepost_codegen.prove.samples import Samples
 from milepost_codegen.prove.system import Configuration, Move, Run, RunStep
@@ -90,7 +89,6 @@ class Explorer:
     others: tuple[Expression, ...] = ()
     evenly: bool = False
     breaks: dict[str, Break] = field(default_factory=dict)
-    complete: bool = False
     nodes: list[_Node] = field(default_factory=list)
     _waiting: dict[str, deque[int]] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
@@ -151,8 +149,6 @@ class Explorer:
                     pair.subject, pair.event, pair.inputs, node.at.values
                 ):
                     yield self._visit(index, pair, payload)
-        if not any(self._waiting.values()):
-            self.complete = self._finite()
 
     def run_to(self, index: int) -> Run:
         """The run by which a configuration was reached first."""
@@ -262,18 +258,6 @@ class Explorer:
                 seen.add(tuple(values[one.name] for one in free))
                 yield values
 
-    def _finite(self) -> bool:
-        """True if nothing was sampled: every free value is one of a few."""
-        if any(one.initial is None and one.type == INT for one in self.system.entries):
-            return False
-        if len([one for one in self.system.entries if one.initial is None]) > 8:  # 256 starts
-            return False
-        return not any(
-            one.type == INT and one.name in _fields(move)
-            for move in self.system.moves
-            for one in move.inputs
-        )
-
 
 def _of(move: Move) -> str:
     """What tells the pair of a move from others of its subject: the event, and a member's state."""
@@ -284,17 +268,6 @@ def _of(move: Move) -> str:
 
 def _distinct(moves: Iterable[Move]) -> tuple[Input, ...]:
     return tuple({one.name: one for move in moves for one in move.inputs}.values())
-
-
-def _fields(move: Move) -> set[str]:
-    """The fields of the payload that a move really reads."""
-    trees = [move.guard, *(one.value for one in move.sets)]
-    return {
-        node.name
-        for tree in trees
-        for node in walk(tree)
-        if isinstance(node, Read) and node.payload
-    }
 
 
 def _numbers(values: tuple[Value, ...]) -> bool:

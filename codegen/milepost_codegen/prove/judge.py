@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import to_text
-from milepost_codegen.expressions.substitute import TRUE, opposite
+from milepost_codegen.expressions.substitute import TRUE, constant, opposite
 from milepost_codegen.expressions.tree import Comparison, Read, walk
-from milepost_codegen.prove.build import constant, fixed_entries
+from milepost_codegen.prove.build import fixed_entries
 from milepost_codegen.prove.closures import function
 from milepost_codegen.prove.decider import Undecided
 from milepost_codegen.prove.explore import Explorer

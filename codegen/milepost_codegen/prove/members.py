@@ -7,12 +7,13 @@ and decides by its own guards. So a run of this system is one of the definition.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions import INT, Type
 from milepost_codegen.expressions.substitute import (
     TRUE,
     both,
+    constant,
     either,
     opposite,
     substitute,
@@ -31,13 +32,13 @@ from milepost_codegen.model import Assignment
 from milepost_codegen.prove.build import (
     at_least,
     congruences,
-    constant,
     inputs_of,
     invariants_of,
     machine_named,
     own_entries,
     own_start,
 )
+from milepost_codegen.prove.counting import ABSENT
 from milepost_codegen.prove.system import Entry, Input, Move, System
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ if TYPE_CHECKING:
 
     from milepost_codegen.model import Collection, Lifecycle, Machine, Transition
 
-__all__ = ["ABSENT", "OneByOne", "one_by_one"]
-
-ABSENT: Final = "-"
-"""The state of a member that has not come yet."""
+__all__ = ["OneByOne", "one_by_one"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

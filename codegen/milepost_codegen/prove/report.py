@@ -32,8 +32,6 @@ Kind: TypeAlias = Literal[
 
 Method: TypeAlias = Literal[
     "induction",  # holds at the start, and every move keeps it, with the lemmas
-    "exhaustion",  # all configurations that a run can reach were looked at
-    "graph",  # the states and rows alone decide it
     "run",  # the run shows it
     "none",  # nothing decided it
 ]

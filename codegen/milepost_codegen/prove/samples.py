@@ -69,11 +69,6 @@ class Samples:
                     reads, constants = _integers(one.value, pair)
                     self._classes.join([one.name, *reads], constants)
         self._pools: dict[str, tuple[int, ...]] = {}
-        self._related = {
-            name: [other for other in self._entries if self._classes.of(other) == root]
-            for name in self._entries
-            for root in (self._classes.of(name),)
-        }
 
     def of_entry(self, entry: Entry) -> tuple[Value, ...]:
         """The values to try for a free entry."""

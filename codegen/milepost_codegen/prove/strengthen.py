@@ -11,7 +11,14 @@ import itertools
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.expressions.substitute import FALSE, TRUE, both, opposite, substitute
+from milepost_codegen.expressions.substitute import (
+    FALSE,
+    TRUE,
+    both,
+    constant,
+    opposite,
+    substitute,
+)
 from milepost_codegen.expressions.tree import (
     BOOL,
     INT,
@@ -25,7 +32,7 @@ from milepost_codegen.expressions.tree import (
     Read,
     walk,
 )
-from milepost_codegen.prove.build import constant, fixed_entries
+from milepost_codegen.prove.build import fixed_entries
 from milepost_codegen.prove.closures import function
 from milepost_codegen.prove.decider import Undecided
 

@@ -6,23 +6,27 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import to_text
-from milepost_codegen.expressions.substitute import TRUE, both, either, opposite, substitute
+from milepost_codegen.expressions.substitute import TRUE, both, either, substitute
 from milepost_codegen.prove.build import (
     at_least,
     build,
-    constant,
-    constants,
     count_of,
     least,
-    machine_named,
 )
 from milepost_codegen.prove.decider import Undecided
-from milepost_codegen.prove.eliminate import NotEliminated, some_payload
 from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Found, Judge
 from milepost_codegen.prove.members import one_by_one
 from milepost_codegen.prove.obligations import Danger, Task, tasks
 from milepost_codegen.prove.owners import Real
 from milepost_codegen.prove.progress import Cycle, falls, find_cycle
+from milepost_codegen.prove.questions import (
+    begins_with,
+    excluded,
+    possible,
+    refusal,
+    sent_by,
+    surely_moves,
+)
 from milepost_codegen.prove.report import Asked, Lemma, Obligation, Result
 from milepost_codegen.prove.solve.lemmas import lemmas
 from milepost_codegen.prove.system import RunStep, after
@@ -32,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from milepost_codegen.expressions import Expression
-    from milepost_codegen.model import Lifecycle, Machine, Progress
+    from milepost_codegen.model import Collection, Lifecycle, Machine, Progress
     from milepost_codegen.prove.decider import Decider
-    from milepost_codegen.prove.system import Move, Run, System
+    from milepost_codegen.prove.system import Run, System
 
 __all__ = ["MachineCheck"]
 
@@ -192,12 +196,10 @@ class MachineCheck:
         """Prove that no danger is reached, or that no goal is."""
         judge = self.judge
         try:
-            excluded = all(judge.excluded(one) for one in (*task.dangers, *task.goals))
-            begins = task.obligation.kind != "invariant" or self._begins_with(task.obligation)
+            if not (excluded(judge, task) and begins_with(judge, task.obligation)):
+                return
         except Undecided as error:
             given_up[task.obligation.key] = str(error)
-            return
-        if not (excluded and begins):
             return
         lemmas = self._lemmas((*task.dangers, *task.goals))
         proved[task.obligation.key] = Result(
@@ -207,10 +209,6 @@ class MachineCheck:
             because="no run takes it" if task.goals else "",
             lemmas=lemmas,
         )
-
-    def _begins_with(self, obligation: Obligation) -> bool:
-        holds = self.judge.system.invariants[self.machine.initial].get(obligation.subject, TRUE)
-        return self.decides.some(*self.judge.start(), opposite(holds)) is None
 
     def _lemmas(self, dangers: Iterable[Danger]) -> tuple[Lemma, ...]:
         found: dict[tuple[str, str], Lemma] = {}
@@ -235,12 +233,8 @@ class MachineCheck:
 
     def _declared(self, task: Task) -> Result:
         """What is declared alone decides: whether a goal is possible at all."""
-        judge = self.judge
         try:
-            if task.obligation.kind == "parameters":
-                possible = self.decides.some(*judge.start()) is not None
-            else:
-                possible = any(self._says_no(one) for one in task.goals)
+            can_be = possible(self.judge, task)
         except Undecided as error:
             return Result(
                 obligation=task.obligation,
@@ -254,22 +248,10 @@ class MachineCheck:
         }[task.obligation.kind]
         return Result(
             obligation=task.obligation,
-            verdict="proved" if possible else "refuted",
+            verdict="proved" if can_be else "refuted",
             method="induction",
-            because="" if possible else because,
+            because="" if can_be else because,
         )
-
-    def _says_no(self, goal: Danger) -> bool:
-        """True if what is declared, and what no row sets, leave a case in which a guard says no.
-
-        Where nothing can be in that state at all, what no row sets is left out.
-        """
-        system = self.judge.system
-        declared = (system.facts, *system.invariants[goal.mode].values())
-        fixed = tuple(constants(system))
-        if self.decides.some(*declared, *fixed) is None:
-            fixed = ()
-        return self.decides.some(*declared, *fixed, goal.when) is not None
 
     def _shown(self, task: Task, found: Found) -> Result:
         """A run was found: it is made as short as can be, and real where members were counted."""
@@ -318,24 +300,10 @@ class MachineCheck:
     # Owners: their members one by one
 
     def _able(self, name: str, place: str) -> bool:
-        """Whether a member in a state can surely take an event that its owner accepts there."""
-        state, owner = place.split(".")
-        collection = next(one for one in self.machine.collections if one.name == name)
-        member = self.judges[collection.machine]
-        events = dict(collection.accepts).get(owner, ())
-        ways: list[Expression] = []
-        stuck: list[Move] = []
-        for move in member.system.moves:
-            if move.source == state and move.event in events:
-                try:
-                    ways.append(some_payload(move.guard, move.inputs))
-                except NotEliminated:
-                    stuck.append(move)
-        danger = Danger(mode=state, when=opposite(either(ways)), stuck=tuple(stuck))
-        try:
-            return member.excluded(danger)
-        except Undecided:
-            return False
+        return surely_moves(self.machine, name, place, self.judges[self._collection(name).machine])
+
+    def _collection(self, name: str) -> Collection:
+        return next(one for one in self.machine.collections if one.name == name)
 
     def _realize(self, task: Task, found: Found) -> tuple[Found, System] | None:
         """The run with members one by one: by the same steps, else by a search of its own."""
@@ -369,42 +337,21 @@ class MachineCheck:
 
     def _refusal(self, task: Task) -> Result:
         """Whether a member refuses: by what is known of members alone, else by a run."""
-        sender, name, state = task.obligation.subject.rsplit(".", 2)
-        row = next(one for one in self.machine.transitions if one.id == sender)
-        collection = next(one for one in self.machine.collections if one.name == name)
-        member = machine_named(self.lifecycle, collection.machine)
-        judge = self.judges[member.name]
-        event = next(
-            one.event for one in row.members if (one.collection, one.state) == (name, state)
-        )
-        spec = next(one for one in member.events if one.name == event)
-        defaults = {
-            one.name: constant(one.type, one.default)
-            for one in spec.fields
-            if one.type.readable and isinstance(one.default, bool | int | str)
-        }
-        guards = [
-            TRUE if one.guard is None else substitute(one.guard, {}, defaults)
-            for one in member.pairs.get((state, event), ())
-        ]
-        danger = Danger(mode=state, when=opposite(either(guards)))
-        try:
-            if judge.excluded(danger):
-                return Result(obligation=task.obligation, verdict="proved", method="induction")
-            judge.strengthen([danger])
-            if judge.excluded(danger):
-                return Result(obligation=task.obligation, verdict="proved", method="induction")
-        except Undecided:
-            pass  # a run may show it all the same
+        row, sent = sent_by(self.machine, task)
+        judge = self.judges[self._collection(sent.collection).machine]
+        danger = refusal(self.lifecycle, self.machine, sent)
+        if _kept_from(judge, danger):
+            return Result(obligation=task.obligation, verdict="proved", method="induction")
         for most in range(1, _MOST_MEMBERS + 1):
             real = self._with(most)
             if real is None:
                 break
             found = real.found(task)
             if found is not None:
+                collection = self._collection(sent.collection)
                 counted = Danger(
                     mode=row.source,
-                    when=both((row.guard or TRUE, at_least(count_of(collection, state), 1))),
+                    when=both((row.guard or TRUE, at_least(count_of(collection, sent.state), 1))),
                 )
                 sure = self._none_shorter(task, counted, len(found.run.steps))
                 return Result(
@@ -503,6 +450,17 @@ def _to_goal(system: System, task: Task, found: Found) -> Run:
     payload = {one.name: found.payload.get(one.name, least(one.type)) for one in move.inputs}
     step = RunStep(move=move, payload=payload, after=after(move, found.run.end, payload))
     return replace(found.run, steps=(*found.run.steps, step))
+
+
+def _kept_from(judge: Judge, danger: Danger) -> bool:
+    """True if it is proved that no run gets to a danger; lemmas are found for it if need be."""
+    try:
+        if judge.excluded(danger):
+            return True
+        judge.strengthen([danger])
+        return judge.excluded(danger)
+    except Undecided:
+        return False  # a run may show it all the same
 
 
 def _because(task: Task) -> str:

@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions import BOOL
+from milepost_codegen.expressions.substitute import either
 from milepost_codegen.expressions.tree import Logic, Not, Read, Truth
-from milepost_codegen.logic import any_of
 from milepost_codegen.validate.difference import Different
 from milepost_codegen.validate.equal import form, opposite, prove_equal
 from milepost_codegen.validate.terms import Reader
@@ -258,7 +258,7 @@ def _is_rest(last: Transition, rows: Sequence[Transition]) -> bool:
     others = [one.written for one in rows[:-1] if one.written is not None and not one.history]
     if last.guard is None or last.history or len(others) < len(rows) - 1 or not others:
         return False
-    return _cases(opposite(form(last.guard))) == _cases(form(any_of(others)))
+    return _cases(opposite(form(last.guard))) == _cases(form(either(others)))
 
 
 def _cases(tree: Expression) -> set[Expression]:
@@ -274,4 +274,4 @@ def _picks(ways: Sequence[tuple[Expression, str | None]], wanted: str) -> Expres
         if one == wanted:
             cases.append(Logic(operator="and", operands=(*before, test)) if before else test)
         before.append(Not(operand=test))
-    return any_of(cases) if cases else Truth(value=False)
+    return either(cases) if cases else Truth(value=False)

@@ -246,9 +246,26 @@ def of_key(document: dict[str, Any], key: str) -> dict[str, Any]:
     return found
 
 
+IDLE_GUARD = """\
+lifecycle: idle
+version: 1
+machines:
+  m:
+    initial: a
+    states: {a: {}, z: {final: true}}
+    context: {k: {type: int, initial: 2}}
+    events: {go: {}}
+    transitions:
+      - {from: a, on: go, to: z, when: k < 5, partial: true}
+"""
+"""No row sets what the guard reads, so it never says no."""
+
+
 @pytest.mark.usefixtures("write")
 class TestCertificates:
-    @pytest.mark.parametrize(("text", "code"), [(PROVED, 0), (NEEDS_A_LEMMA, 0), (REFUTED, 1)])
+    @pytest.mark.parametrize(
+        ("text", "code"), [(PROVED, 0), (NEEDS_A_LEMMA, 0), (REFUTED, 1), (IDLE_GUARD, 1)]
+    )
     def test_what_was_found_is_found_again(self, text: str, code: int) -> None:
         document = certified(text)
         assert document["schema"] == "milepost.certificate/1"

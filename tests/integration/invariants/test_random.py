@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from milepost import InvariantBroken, ItemEvent, JobEvent, JobState, MilepostError, StateManager
 from milepost.machine import Lifecycle, Machine, frozen
@@ -113,17 +114,23 @@ def walk(
         found["not sound"] += not manager.verify("j")[0].sound
 
 
-def walked(*, watched: bool) -> Counter[str]:
-    found: Counter[str] = Counter()
-    kept = 0  # most random definitions have rows that certainly overlap, and are none
+@cache
+def kept() -> tuple[tuple[int, str, model.Lifecycle], ...]:
+    """The first random definitions that compile, numbered; most have rows that surely overlap."""
+    found: list[tuple[int, str, model.Lifecycle]] = []
     for number, definition in enumerate(definitions(30 * LIFECYCLES, seed=44)):
         text = text_of(definition)
         defined, findings = resolved(text)
-        if any(finding.severity == "error" for finding in findings):
-            continue
-        kept += 1
-        if kept > LIFECYCLES:
+        if not any(finding.severity == "error" for finding in findings):
+            found.append((number, text, defined))
+        if len(found) == LIFECYCLES:
             break
+    return tuple(found)
+
+
+def walked(*, watched: bool) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for number, text, defined in kept():
         lifecycle = at_once(text)
         if not watched:
             object.__setattr__(lifecycle, "watched", False)

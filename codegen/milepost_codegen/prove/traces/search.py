@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from milepost_codegen.prove.build import build, least, machine_named
 from milepost_codegen.prove.closures import function
+from milepost_codegen.prove.counting import ABSENT
 from milepost_codegen.prove.decider import Undecided, decider
 from milepost_codegen.prove.explore import Explorer
 from milepost_codegen.prove.judge import Judge
-from milepost_codegen.prove.members import ABSENT, one_by_one
+from milepost_codegen.prove.members import one_by_one
 from milepost_codegen.prove.obligations import Task
 from milepost_codegen.prove.realize import realized
 from milepost_codegen.prove.report import Obligation
