@@ -10,6 +10,7 @@ from milepost_codegen.prove.closures import function
 from milepost_codegen.prove.decider import Undecided
 from milepost_codegen.prove.judge import FIRST_LOOK, LONG_LOOK, Judge
 from milepost_codegen.prove.obligations import Danger, tasks
+from milepost_codegen.prove.questions import sent_by
 from milepost_codegen.prove.realize import realized
 from milepost_codegen.prove.unrolled import unrolled
 
@@ -31,6 +32,7 @@ class Real:
 
     def __init__(self, one: OneByOne, machine: Machine, decides: Decider) -> None:
         self.one = one
+        self.machine = machine
         found = tasks(machine, one.system, lambda _name, _place: True, one.counts)
         self.judge = Judge(
             system=one.system, decider=decides, tasks=tuple(self._refusing(task) for task in found)
@@ -40,13 +42,12 @@ class Real:
         """The same obligation; members that refuse are dangers here."""
         if task.obligation.kind != "members":
             return task
-        sender, name, state = task.obligation.subject.rsplit(".", 2)
-        move = next(one for one in self.one.system.moves if one.name == sender)
-        row = move.transition
-        guard = TRUE if row is None or row.guard is None else substitute(row.guard, self.one.counts)
+        row, sent = sent_by(self.machine, task)
+        move = next(one for one in self.one.system.moves if one.name == row.id)
+        guard = TRUE if row.guard is None else substitute(row.guard, self.one.counts)
         danger = Danger(
             mode=move.source,
-            when=both((guard, self.one.refusals[sender, name, state])),
+            when=both((guard, self.one.refusals[row.id, sent.collection, sent.state])),
             inputs=move.inputs,
             event=move.event,
         )

@@ -114,7 +114,7 @@ class MachineCheck:
     def _plainly(
         self, open_ones: Sequence[Task], proved: dict[str, Result], given_up: dict[str, str]
     ) -> None:
-        """By what is declared, and by having looked at everything."""
+        """By what is declared."""
         for task in open_ones:
             self._try(task, proved, given_up)
 

@@ -1,6 +1,6 @@
 """The fold: facts → JobState. Pure; the same `apply` decides a live write and replays the log.
 
-Invariants are looked at by whoever decides (`job.keeping`): a log is replayed whatever it holds.
+Invariants are looked at by whoever decides (`job.invariants`): a log is replayed whatever it holds.
 """
 
 from __future__ import annotations
