@@ -206,6 +206,8 @@ class _Judge:
         """True if some row is enabled there, or some member can do what is accepted."""
         if any(any(offer.enabled) for offer in self.world.offers(node)):
             return True
+        if self.world.some_enabled(node):
+            return True
         return any(step.row is not None for step in self.world.others(node))
 
     def progress(self) -> None:

@@ -125,15 +125,22 @@ class World:
             return kind.members
         return self.ranges.ints if kind.name == "int" else (False, True)
 
-    def _payloads(self, rows: tuple[Transition, ...]) -> list[dict[str, Value]]:
-        """Every payload as far as the rows read it."""
+    def _payloads(
+        self, rows: tuple[Transition, ...], ints: tuple[int, ...] | None = None
+    ) -> list[dict[str, Value]]:
+        """Every payload as far as the rows read it, with these integers instead of the usual."""
         event = next(one for one in self.machine.events if one.name == rows[0].event)
         trees = [row.guard for row in rows if row.guard is not None]
         trees += [one.value for row in rows for one in row.assignments]
         nodes = [node for tree in trees for node in walk(tree)]
         read = {node.name for node in nodes if isinstance(node, Read) and node.payload}
         fields = [one for one in event.fields if one.name in read]
-        choices = itertools.product(*(self._values_of(one.type) for one in fields))
+        choices = itertools.product(
+            *(
+                ints if ints and one.type.name == "int" else self._values_of(one.type)
+                for one in fields
+            )
+        )
         return [dict(zip((one.name for one in fields), chosen, strict=True)) for chosen in choices]
 
     # ---- where it begins
@@ -232,6 +239,18 @@ class World:
                     for row in rows
                 )
                 yield Offer(event, tuple(payload.items()), rows, enabled)
+
+    def some_enabled(self, node: Node) -> bool:
+        """True if some row is enabled there, with numbers in the payload from further around."""
+        context = self.context(node)
+        here = [value for value in context.values() if type(value) is int]
+        wide = tuple(sorted({*range(-12, 13), *(one + by for one in here for by in range(-3, 4))}))
+        return any(
+            row.guard is None or bool(function_of(row.guard)(context, payload))
+            for _, rows, _ in self.pairs.get(node.state, ())
+            for payload in self._payloads(rows, wide)
+            for row in rows
+        )
 
     def own_steps(self, node: Node, offer: Offer) -> Iterator[tuple[Transition, Node | None]]:
         """Where each enabled row leads; None where a member refuses its part."""

@@ -42,7 +42,6 @@ __all__ = [
     "at_least",
     "build",
     "congruences",
-    "constants",
     "count_of",
     "events_of_owners",
     "fixed_entries",
@@ -73,14 +72,15 @@ def build(lifecycle: Lifecycle, machine: Machine) -> System:
         facts += _counted(collection)
         moves += _of_members(lifecycle, collection)
         moves += _added(lifecycle, collection)
-    facts += congruences(entries, moves)
     return System(
         name=machine.name,
         modes=tuple(state.name for state in machine.states),
         initial=machine.initial,
         entries=tuple(entries),
         start=both(starts),
-        facts=both(facts),
+        facts=both((*facts, *congruences(entries, moves))),
+        declared=both(facts),
+        never_set=both(_never_set(machine)),
         moves=tuple(moves),
         invariants=invariants_of(machine),
         exact=not machine.collections,
@@ -184,13 +184,14 @@ def _change(entry: Entry, value: Expression) -> int:
     return 1
 
 
-def constants(system: System) -> Iterator[Expression]:
-    """What entries are that no move sets, and that are not free."""
-    changing = {part.name for move in system.moves for part in move.sets}
-    for one in system.entries:
-        if one.initial is not None and one.name not in changing:
-            entry = Read(name=one.name, type=one.type)
-            yield Comparison(operands=(entry, constant(one.type, one.initial)), operators=("==",))
+def _never_set(machine: Machine) -> Iterator[Expression]:
+    """What variables are that no row sets."""
+    assigned = {part.name for row in machine.transitions for part in row.assignments}
+    for one in machine.variables:
+        if not one.param and one.initial is not None and one.name not in assigned:
+            read = Read(name=one.name, type=one.type)
+            value = constant(one.type, one.initial)
+            yield Comparison(operands=(read, value), operators=("==",))
 
 
 def fixed_entries(system: System) -> Iterator[Expression]:

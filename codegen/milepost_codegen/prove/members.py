@@ -98,6 +98,7 @@ def one_by_one(lifecycle: Lifecycle, owner: Machine, most: int) -> OneByOne | No
         entries=tuple(entries),
         start=both(starts),
         facts=both((*where, *congruences(entries, moves))),
+        declared=both(where),
         moves=tuple(moves),
         invariants=invariants,
         exact=True,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from milepost_codegen.expressions.substitute import TRUE, constant, either, opposite, substitute
 from milepost_codegen.model import machine_named
-from milepost_codegen.prove.build import constants
 from milepost_codegen.prove.decider import Undecided
 from milepost_codegen.prove.eliminate import NotEliminated, some_payload
 from milepost_codegen.prove.obligations import Danger
@@ -51,12 +50,11 @@ def _says_no(judge: Judge, goal: Danger) -> bool:
 
     Where nothing can be in that state at all, what no row sets is left out.
     """
-    system = judge.system
-    declared = (system.facts, *system.invariants[goal.mode].values())
-    fixed = tuple(constants(system))
-    if judge.decider.some(*declared, *fixed) is None:
-        fixed = ()
-    return judge.decider.some(*declared, *fixed, goal.when) is not None
+    system, decider = judge.system, judge.decider
+    known = (system.declared, *system.invariants[goal.mode].values(), system.never_set)
+    if decider.some(*known) is None:
+        known = known[:-1]
+    return decider.some(*known, goal.when) is not None
 
 
 def sent_by(machine: Machine, task: Task) -> tuple[Transition, MemberEvent]:

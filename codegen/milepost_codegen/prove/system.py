@@ -87,10 +87,12 @@ class System:
     """A transition system: it begins in `initial` with entries that satisfy `start`.
 
     `start` speaks of free entries only (the `where` of parameters, counts of members). `facts`
-    always hold by the way the system is built (counts are never negative and add up), whatever
-    the definition says. `invariants` are those that the definition declares, by mode, by name;
-    `exact` is False where the system allows more than the definition does, so that a run of it
-    may be none of the definition's.
+    always hold by the way the system is built (counts are never negative and add up, what moves
+    change in steps keeps its remainder), whatever the definition says. `declared` is the part of
+    them that a reader of the definition sees, `never_set` is what variables are that no row sets;
+    both are asked for guards alone. `invariants` are those that the definition declares, by mode,
+    by name; `exact` is False where the system allows more than the definition does, so that a run
+    of it may be none of the definition's.
     """
 
     name: str
@@ -99,6 +101,8 @@ class System:
     entries: tuple[Entry, ...]
     start: Expression
     facts: Expression
+    declared: Expression = TRUE
+    never_set: Expression = TRUE
     moves: tuple[Move, ...]
     invariants: Mapping[str, Mapping[str, Expression]]
     exact: bool
