@@ -49,7 +49,10 @@ class Row:
 
 
 class _Screen:
-    """What is drawn now, by run, in the order in which the runs came. Safe for threads."""
+    """What is drawn now, by run, in the order in which the runs came. Safe for threads.
+
+    Whoever draws, or prints above what is drawn, holds the lock.
+    """
 
     def __init__(self) -> None:
         self._renew()
@@ -71,6 +74,7 @@ class _Screen:
     def forked(self) -> None:
         """In the child of a fork: the terminal is the parent's, and nothing is drawn any more."""
         self._redirected.undo_unwritten()
+        self._lock.release()
         self._renew()
 
     def draw(self, row: Row, picture: RenderableType) -> None:
@@ -103,9 +107,9 @@ class _Screen:
         live = Live(
             console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
+        self._redirected = Redirected.through(console, self._lock)
         live.start()
         console.show_cursor(True)
-        self._redirected = Redirected.through(console)
         return live
 
 

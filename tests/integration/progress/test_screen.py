@@ -82,6 +82,60 @@ assert before == (sys.stdout, sys.stderr, logging.getLogger().handlers[0].stream
     assert not [line for line in ended.lines if "j map" in line]
 
 
+def test_the_last_figures_stay_whoever_prints_as_the_run_ends(tmp_path: Path) -> None:
+    """A thread that writes line by line neither draws the screen again nor loses a line."""
+    code = """
+over = threading.Event()
+counts = {"a": 0, "b": 0}
+def talk(name):
+    while not over.is_set():
+        counts[name] += 1
+        print(f"{name} says {counts[name]}\\n", end="")
+threads = [threading.Thread(target=talk, args=(name,)) for name in counts]
+for thread in threads: thread.start()
+for number in range(12): go(count=2, job_id=f"j{number}")
+over.set()
+for thread in threads: thread.join()
+print("said", counts["a"], counts["b"])
+"""
+    ended = on_terminal(PROGRAM + code, tmp_path)
+    assert ended.code == 0, ended.code
+    last = rf"(j\d+) completed ━+ 2/2 100%\n  [\d,.]+/s, {TIME}\n"
+    assert re.findall(last, "\n".join(ended.lines)) == [f"j{number}" for number in range(12)]
+    said = re.findall(r"([ab]) says (\d+)\r?\n", ended.written)
+    counts = [len({number for one, number in said if one == name}) for name in "ab"]
+    assert ended.lines[-2] == f"said {counts[0]} {counts[1]}"
+
+
+def test_a_line_is_whole_though_it_was_begun_before_the_end(tmp_path: Path) -> None:
+    """What a thread has begun is shown as the run ends; what it ends then is no line more."""
+    code = """
+begun, gone_on = threading.Event(), threading.Event()
+def talk():
+    out = sys.stdout
+    out.write("one ")
+    begun.set()
+    gone_on.wait()
+    out.write("\\n")
+    out.write("two\\n")
+def waits(item):
+    thread.start()
+    begun.wait()
+    print(sys.stdout.encoding, hasattr(sys.stdout, "buffer"))
+    return 1
+thread = threading.Thread(target=talk)
+go(waits, 1)
+gone_on.set()
+thread.join()
+"""
+    ended = on_terminal(PROGRAM + code, tmp_path)
+    assert ended.code == 0, ended.written
+    bar, second = ended.lines[-4:-2]
+    assert ended.lines[-6:] == ["utf-8 True", "one", bar, second, "two", ""]
+    assert bar.startswith("j completed")
+    assert re.fullmatch(rf"  [\d,.]+/s, {TIME}", second)
+
+
 def test_what_goes_into_a_file_goes_there(tmp_path: Path) -> None:
     """Only the terminal has the bar."""
     out = tmp_path / "out.txt"
