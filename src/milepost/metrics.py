@@ -198,7 +198,7 @@ class Metrics:
         requests = 0
         for answer in answers:
             requests += 1
-            if answer.error is not None:
+            if answer.error is not None and answer.error.code:  # else it is asked again
                 self._refused(live, answer.error)
             state = answer.state
             if state is None:

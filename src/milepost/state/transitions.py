@@ -30,7 +30,7 @@ from milepost.log.payloads import PayloadCodec, digest_key
 from milepost.machine import Field, Machine, Payload, Values
 from milepost.roles import Roles
 from milepost.state.limits import Limits, check_value
-from milepost.state.reading.locating import Locator
+from milepost.state.reading.locating import Locator, ResultsFar
 from milepost.state.reading.outline import Outline
 from milepost.state.reading.results import ResultReader
 from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
@@ -136,15 +136,17 @@ def decide(
     operator: bool = False,
     base: JobState | None = None,
     locator: Locator | None = None,
+    hurried: bool = False,
 ) -> Decision:
     """The decision that appends what is `wanted`, all of it or nothing.
 
     `locator` knows where results are. With `base` it raises UpdateConflict if the job is no longer
     in that state. A result that is recorded already is passed over if it is the same, and refused
-    with a RecordConflict that the log keeps if it is not (INV-ONCE). A lease that is not the job's
-    any more gives LeaseLost, and leaves its trace in the log too (INV-FENCE).
+    with a RecordConflict that the log keeps if it is not (INV-ONCE): if it is `hurried`, it raises
+    ResultsFar where that would take a long look at the log under the lock. A lease that is not the
+    job's any more gives LeaseLost, and leaves its trace in the log too (INV-FENCE).
     """
-    return _Decision(wanted, lease, operator, base, locator)
+    return _Decision(wanted, lease, operator, base, locator, hurried)
 
 
 @dataclass(slots=True)
@@ -156,11 +158,12 @@ class _Decision(Joinable):
     operator: bool
     base: JobState | None
     locator: Locator | None
+    hurried: bool = False
 
     @property
     def kind(self) -> object:
         """As in Joinable."""
-        return (self.lease, self.operator) if self.base is None else None
+        return (self.lease, self.operator, self.hurried) if self.base is None else None
 
     def joined(self, others: Iterable[Decision]) -> Decision:
         """As in Joinable."""
@@ -168,7 +171,7 @@ class _Decision(Joinable):
         for other in others:
             assert isinstance(other, _Decision), "it is of the same kind"
             wanted += other.wanted
-        return _Decision(wanted, self.lease, self.operator, None, self.locator)
+        return _Decision(wanted, self.lease, self.operator, None, self.locator, self.hurried)
 
     def __call__(self, moment: Moment) -> Iterable[Draft]:
         """As a Decision."""
@@ -177,10 +180,12 @@ class _Decision(Joinable):
         check_lease(moment, self.lease, operator=self.operator, wants=wants)
         if base is not None and (moment.log.number, moment.state.seq) != (base.number, base.seq):
             raise UpdateConflict(job_id=moment.state.id, tries=1)
-        return _drafts(moment, wanted, self.locator)
+        return _drafts(moment, wanted, self.locator, hurried=self.hurried)
 
 
-def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Draft]:
+def _drafts(
+    moment: Moment, wanted: Wanted, locator: Locator | None, *, hurried: bool
+) -> list[Draft]:
     """The drafts of `wanted`: neighbours with the same event become one fact."""
     state = moment.state
     drafts: list[Draft] = []
@@ -200,7 +205,7 @@ def _drafts(moment: Moment, wanted: Wanted, locator: Locator | None) -> list[Dra
         if type(ordinal) is not int or not 0 <= ordinal < count:
             ordinal = _ordinal(moment, request.item)
         if _is_in(ordinal, done) and ordinal not in again:
-            if _recorded(moment, ordinal, checked, locator):
+            if _recorded(moment, ordinal, checked, locator, hurried=hurried):
                 continue
             if _done_again(state, ordinal, request.event):
                 again.add(ordinal)  # what it gives after that is another result
@@ -250,7 +255,9 @@ class _Run:
         drafts.append(Draft(fact, bodies if any(bodies) else None))
 
 
-def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator | None) -> bool:
+def _recorded(
+    moment: Moment, ordinal: int, checked: _Checked, locator: Locator | None, *, hurried: bool
+) -> bool:
     """True if the item has just this result; raises RefusedWithRecord if it has another."""
     state = moment.state
     role = state.roles_of(ordinal).result
@@ -265,6 +272,8 @@ def _recorded(moment: Moment, ordinal: int, checked: _Checked, locator: Locator 
     if recorded is None:
         # what others add to this commit has no row yet, so the log is read as of the one before
         log, before = moment.log, moment.committed
+        if hurried and locator is not None and not locator.is_near(before):
+            raise ResultsFar
         reader = ResultReader(log.reader, log.entry, before, log.url, log.payloads, locator)
         recorded = reader.digest(ordinal)
     if recorded is None:

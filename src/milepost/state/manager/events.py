@@ -5,17 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
+
+from pyroaring import BitMap
 
 from milepost import arguments
 from milepost.errors import JobAbsent, UpdateConflict
 from milepost.items.ledger import Ledger
+from milepost.items.ledgers import parts_in
+from milepost.items.parts import done_states
 from milepost.job.state import JobState
 from milepost.log.facts import check_job_id
 from milepost.machine import Payload, Values
 from milepost.process.forks import here
 from milepost.state.manager.core import Core
 from milepost.state.reading.folders import family, folder_for, folders_named
+from milepost.state.reading.locating import ResultsFar
 from milepost.state.transitions import (
     ItemEvent,
     JobEvent,
@@ -47,6 +53,14 @@ def _tell(write: Write, state: JobState) -> None:
         if isinstance(request, JobEvent):
             taken = request.event, state.phase, state.seq
             _log.info("job %s took %s: in %s at seq %d", write.job_id, *taken)
+
+
+def _is_among(parts: list[BitMap], state: JobState, item: str | int) -> bool:
+    """True if the item of that key or ordinal is in any of `parts`."""
+    with suppress(KeyError):  # whoever asked for what is not there hears of it later
+        ordinal = item if isinstance(item, int) else state.inputs.ordinal(item)
+        return any(ordinal in part for part in parts if ordinal >= 0)
+    return False
 
 
 class Events(Core):
@@ -124,6 +138,10 @@ class Events(Core):
         """
         wanted = list(arguments.iterable("item_events", item_events, _REQUESTS))
         write = Write(self._meet(job_id), wanted, lease, operator)
+        try:
+            return self._appender.append(write.job_id, self._decision(write, hurried=True))
+        except ResultsFar:
+            self._find_results(write.job_id)
         return self._appender.append(write.job_id, self._decision(write))
 
     def write_each(self, writes: Iterable[Write]) -> list[JobState | Exception]:
@@ -144,10 +162,12 @@ class Events(Core):
         asked = list(arguments.iterable("writes", writes, "an iterable of Write"))
         outcomes: dict[int, JobState | Exception] = {}
         decisions: dict[int, tuple[str, Decision]] = {}
+        done: dict[str, list[BitMap]] = {}
         for place, write in enumerate(asked):
             try:
                 arguments.instance("writes", write, Write, "an iterable of Write")
                 decisions[place] = check_job_id(write.job_id), self._decision(write)
+                self._look_ahead(write, done)
             except Exception as error:  # noqa: BLE001 of one payload: it is no concern of the others
                 outcomes[place] = error
         answers = self._appender.append_each(decisions.values())
@@ -196,17 +216,20 @@ class Events(Core):
                 wanted = [wanted]
             arguments.iterable("updater", wanted, f"an updater that gives {_REQUESTS} or None")
             prepared = self._prepared(state, wanted)
-            decision = decide(
+            decision = partial(
+                decide,
                 prepared,
                 lease=self._lease_for(job_id, lease),
                 operator=operator,
                 base=state,
                 locator=self._locator,
             )
-            try:
-                return self._append(job_id, decision)
-            except UpdateConflict:
-                continue
+            with suppress(UpdateConflict):
+                try:
+                    return self._append(job_id, decision(hurried=True))
+                except ResultsFar:
+                    self._find_results(job_id)
+                return self._append(job_id, decision())
         raise UpdateConflict(job_id=job_id, tries=tries)
 
     @contextmanager
@@ -296,7 +319,28 @@ class Events(Core):
             codec=self._loader.payloads,
         )
 
-    def _decision(self, write: Write) -> Decision:
+    def _find_results(self, job_id: str) -> None:
+        """Look where the results of the job are, so that no look under the lock takes long."""
+        with self._job_log(job_id) as log:
+            self._locator.locate(log.reader, log.entry, self._newest(log))
+
+    def _look_ahead(self, write: Write, done: dict[str, list[BitMap]]) -> None:
+        """Find the results of the job now, if the write is of an item that has one.
+
+        `done` are the items with a result of each job that was looked at for other writes; empty
+        where there is nothing to look for any more.
+        """
+        state = self._known(write.job_id)
+        parts = done.get(state.id)
+        if parts is None:
+            near = self._locator.is_near(state)
+            parts = done[state.id] = [] if near else parts_in(state.items, done_states)
+        named = (request.item for request in write.requests if isinstance(request, ItemEvent))
+        if parts and any(_is_among(parts, state, item) for item in named):
+            self._find_results(state.id)
+            done[state.id] = []
+
+    def _decision(self, write: Write, *, hurried: bool = False) -> Decision:
         arguments.flag("operator", write.operator)
         arguments.iterable("requests", write.requests, _REQUESTS)
         prepared = self._prepared(self._known(write.job_id), write.requests)
@@ -305,6 +349,7 @@ class Events(Core):
             lease=self._lease_for(write.job_id, write.lease),
             operator=write.operator,
             locator=self._locator,
+            hurried=hurried,
         )
 
     def _prepared(self, state: JobState, requests: Iterable[Request]) -> Wanted:

@@ -8,9 +8,9 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import ClassVar, Final, NamedTuple, Protocol, TypeAlias
 
-from milepost.errors import LogCorrupt
+from milepost.errors import LogCorrupt, StateError
 from milepost.job.state import JobState
 from milepost.log.codec import chain_start, decode_commit
 from milepost.log.facts import Fact, ItemsFired
@@ -19,12 +19,25 @@ from milepost.state.reading.loading import Reached
 from milepost.state.reading.meaning import Meaning, version_after
 from milepost.stores.protocol import Rows
 
-__all__ = ["Located", "Locator", "Stands", "Told", "lineage", "walk"]
+__all__ = ["Located", "Locator", "ResultsFar", "Stands", "Told", "lineage", "walk"]
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _SEQ_BYTES: Final = 8
+_NEAR: Final = 1_000
 
 _Key: TypeAlias = tuple[int, tuple[tuple[int, int], ...]]  # a job's number, and its rewinds
+
+
+class ResultsFar(StateError):
+    """Where the results of a job are is not known yet, and too far to look for under a lock.
+
+    Nobody gets to see it: whoever asked for the write looks first, and asks again.
+    """
+
+    code: ClassVar[str] = ""
+
+    def __str__(self) -> str:
+        return "where the results of the job are is to be looked for first"
 
 
 class Stands(Reached, Protocol):
@@ -127,6 +140,12 @@ class Locator:
             _note(known, state.items.count, found)
             self._keep(key, known)
         return Located(seqs, moved, known.versions)
+
+    def is_near(self, state: JobState) -> bool:
+        """True if where results are is known, up to the last thousand commits before `state`."""
+        with self._lock:
+            known = self._known.get((state.number, state.rewinds))
+        return state.seq - (known.seq if known is not None else 0) <= _NEAR
 
     def _usable(self, reader: Rows, job: StoredJob, key: _Key) -> _Known | None:
         """The places known of the job, if they fit the log that is read now."""
