@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from milepost import Item, JobState, StateManager
 from milepost.executors import Later, Stop, process_pool, run
+from milepost.executors.arrivals import Arrivals
 from milepost.executors.window import Window
 
 End = Literal["well", "lost", "error", "back", "refused", "twice"]
@@ -167,6 +169,43 @@ def test_a_call_is_short_and_leaves_work_for_every_worker(
     assert window.together(held) == 1  # nothing is known yet
     window.learn(took_s)
     assert window.together(held) == together
+
+
+@pytest.mark.parametrize(
+    ("took_s", "ahead", "held", "gather"),
+    [
+        (0.000_01, 256, 258, 128),  # half of what the workers need not wait for
+        (0.019, 256, 258, 128),
+        (0.021, 256, 258, 1),  # dear: recorded as soon as it is heard of
+        (0.000_01, 256, 3, 1),
+        (0.000_01, 0, 2, 1),  # a run with a time limit, say
+    ],
+)
+def test_results_of_short_calls_wait_for_one_another(
+    took_s: float, ahead: int, held: int, gather: int
+) -> None:
+    window = Window(lambda: 2, ahead)
+    assert window.gather(held) == 1  # nothing is known yet
+    window.learn(took_s)
+    assert window.gather(held) == gather
+
+
+def test_what_arrives_is_taken_in_lots() -> None:
+    """Once enough is there, or else what is there once the time is over, or at a wake."""
+    arrivals: Arrivals[int] = Arrivals()
+    for number in range(4):
+        arrivals.put(number)
+    assert arrivals.take(60, enough=3, gather_s=60) == [0, 1, 2, 3]
+    arrivals.put(4)
+    assert arrivals.take(60, enough=3, gather_s=0) == [4]
+    arrivals.put(5)
+    arrivals.wake()
+    assert arrivals.take(60, enough=3, gather_s=60) == [5]
+    assert arrivals.take(0) == []
+    putting = threading.Thread(target=lambda: [arrivals.put(number) for number in range(200)])
+    putting.start()
+    assert arrivals.take(60, enough=200, gather_s=60) == list(range(200))
+    putting.join()
 
 
 def test_more_is_held_ahead_where_turns_take_long() -> None:

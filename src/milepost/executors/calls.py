@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from milepost import arguments
+from milepost.executors.arrivals import Arrivals
 from milepost.executors.endings import Ended, ended_of, out_of_time
 from milepost.executors.endings import lost as worker_lost
 from milepost.executors.engines.find import engine_of, known
@@ -28,6 +28,8 @@ __all__ = ["Calls", "ExecutorSource"]
 ExecutorSource: TypeAlias = Executor | Engine | Callable[[], object]
 """An executor of the caller's, or what makes one: the run then owns it and may make another."""
 
+
+_GATHER_S: Final = 0.02
 
 _Future: TypeAlias = Future[Timed] | Future[list[Timed]]
 
@@ -61,7 +63,7 @@ class Calls:
         self._timeout_s = timeout_s
         self._clock = clock
         self._terms = terms
-        self._ended: queue.SimpleQueue[_Future | None] = queue.SimpleQueue()
+        self._arrivals: Arrivals[_Future] = Arrivals()
         self._calls: dict[_Future, _Call] = {}
         self._ordinals: set[int] = set()
         self._given_up: set[_Future] = set()
@@ -109,27 +111,34 @@ class Calls:
         """
         return self._timeout_s is None and not self._engine.awaits
 
-    def begin(self, function: MapFn, items: Mapping[int, WorkItem], *, typed: bool) -> None:
-        """Have a worker call `function` for items, by their ordinals, one after the other.
+    def begin(
+        self, function: MapFn, items: Mapping[int, WorkItem], *, typed: bool, most: int = 1
+    ) -> None:
+        """Have workers call `function` for items, by their ordinals, up to `most` in one call.
 
-        Several where they may go `together`. An engine that takes no more counts as broken.
+        Several where they may go `together`, one after the other. An engine that takes no more
+        counts as broken.
         """
+        begun_at_s = self._clock()
+        sent = self._sendable(function, typed=typed)
+        ordinals, given = list(items), list(items.values())
+        for first in range(0, len(given), most):
+            part = given[first : first + most]
+            future = self._submitted(sent, part[0] if self._engine.awaits else part)
+            self._calls[future] = _Call(tuple(ordinals[first : first + most]), begun_at_s)
+            future.add_done_callback(self._arrivals.put)
+        self._ordinals.update(ordinals)
+
+    def _submitted(self, sent: Callable[..., Any], given: WorkItem | list[WorkItem]) -> _Future:
         self._count += 1
-        given = list(items.values())
+        token = f"{TOKENS}{self._run}-{self._count}"
         try:
-            future: _Future = self._engine.submit(
-                self._sendable(function, typed=typed),
-                given[0] if self._engine.awaits else given,
-                token=f"{TOKENS}{self._run}-{self._count}",
-                timeout_s=self._timeout_s,
-            )
+            return self._engine.submit(sent, given, token=token, timeout_s=self._timeout_s)
         except (RuntimeError, OSError) as error:  # broken just now, or shut down
-            future = Future()
+            future: _Future = Future()
             future.set_exception(BrokenExecutor(str(error)))
             self._refused.add(future)
-        self._calls[future] = _Call(tuple(items), self._clock())
-        self._ordinals.update(items)
-        future.add_done_callback(self._ended.put)
+            return future
 
     def probe(self, within_s: float) -> None:
         """Have a worker say that it can be sent the functions, where workers are elsewhere.
@@ -148,36 +157,34 @@ class Calls:
         )
 
     def _probed(self, future: Future[Any], longest_s: float) -> Waited:
-        future.add_done_callback(self._ended.put)
+        future.add_done_callback(self._arrivals.put)
         end_at_s = time.monotonic() + longest_s
         while not future.done():
-            try:
-                if self._ended.get(timeout=max(end_at_s - time.monotonic(), 0)) is None:
-                    return "woken"
-            except queue.Empty:
+            left_s = end_at_s - time.monotonic()
+            if left_s <= 0:
                 return "late"
+            if not self._arrivals.take(left_s) and time.monotonic() < end_at_s:
+                return "woken"
         return "done"
 
     def wake(self) -> None:
         """Make `wait` return; safe in a signal handler."""
-        self._ended.put(None)
+        self._arrivals.wake()
 
-    def wait(self, longest_s: float) -> list[Ended]:
-        """The calls that ended since the last look, waiting for the first of them.
+    def wait(self, longest_s: float, enough: int = 1) -> list[Ended]:
+        """How the calls ended that have since the last look, waiting for the first of them.
 
-        Returns with none after `longest_s`, and after a `wake`.
+        Returns with none after `longest_s`, and after a `wake`. Where the calls of `enough` items
+        are wanted, it waits for so many for 20 ms, and no longer.
         """
         ended: list[Ended] = []
         if self._timeout_s is not None and self._calls:
             due = min(call.begun_at_s for call in self._calls.values()) + self._timeout_s
             longest_s = min(longest_s, due - self._clock())
-        try:
-            future = self._ended.get(timeout=max(longest_s, 0))
-            while True:
-                ended.extend(self._end(future))
-                future = self._ended.get_nowait()
-        except queue.Empty:
-            return ended + self._overdue()
+        calls = enough * len(self._calls) // max(len(self._ordinals), 1)
+        for future in self._arrivals.take(max(longest_s, 0), calls, _GATHER_S):
+            ended.extend(self._end(future))
+        return ended + self._overdue()
 
     def cancel_waiting(self) -> None:
         """Take back the calls that no worker has begun; `wait` gives them as released."""
@@ -231,9 +238,7 @@ class Calls:
         if not self._engine.stop(future):
             self._given_up.add(future)
 
-    def _end(self, future: _Future | None) -> list[Ended]:
-        if future is None:
-            return []
+    def _end(self, future: _Future) -> list[Ended]:
         call = self._calls.pop(future, None)
         if call is None:
             self._given_up.discard(future)

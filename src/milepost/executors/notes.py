@@ -7,7 +7,7 @@ import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Listener
@@ -70,16 +70,18 @@ class Notes:
             return self._server.way
         return None
 
-    def began(self, ordinal: int, token: str) -> None:
-        """Take notes of that attempt from now on."""
-        self._open[token] = ordinal  # from one thread, and each is one step
-        self._tokens[ordinal] = token
+    def began(self, tokens: Mapping[int, str]) -> None:
+        """Take notes of those attempts from now on: their tokens by ordinal."""
+        for ordinal, token in tokens.items():
+            self._open[token] = ordinal  # from one thread, and each is one step
+        self._tokens.update(tokens)
 
-    def ended(self, ordinal: int) -> None:
-        """Take no more notes of the item's attempt."""
-        token = self._tokens.pop(ordinal, None)
-        if token is not None:
-            self._open.pop(token, None)
+    def ended(self, ordinals: Iterable[int]) -> None:
+        """Take no more notes of the attempts of these items."""
+        for ordinal in ordinals:
+            token = self._tokens.pop(ordinal, None)
+            if token is not None:
+                self._open.pop(token, None)
 
     def take(self) -> list[Asked]:
         """The notes that wait to be recorded, in the order in which they came."""

@@ -8,11 +8,12 @@ from typing import Any
 from pyroaring import BitMap
 
 from milepost.errors import RecordConflict, TransitionRefused, ValueInvalid
+from milepost.executors.endings import Ended
 from milepost.executors.held import HeldJob
 from milepost.executors.notes import Asked, Notes
 from milepost.executors.vocabulary import ItemWords, Vocabulary
 from milepost.state.transitions import ItemEvent
-from milepost.worker.items import NoteWay
+from milepost.worker.items import NoteWay, WorkItem
 
 __all__ = ["Noting"]
 
@@ -72,13 +73,13 @@ class Noting:
         """The way by which workers there note; None where there is none, or no role for notes."""
         return None if words.note is None else self._notes.way(where)
 
-    def began(self, ordinal: int, token: str) -> None:
-        """Take notes of that attempt."""
-        self._notes.began(ordinal, token)
+    def began(self, items: Mapping[int, WorkItem]) -> None:
+        """Take notes of the attempts that these are, by ordinal."""
+        self._notes.began({ordinal: item.token for ordinal, item in items.items()})
 
-    def ended(self, ordinal: int) -> None:
-        """Take no more notes of the item's attempt."""
-        self._notes.ended(ordinal)
+    def ended(self, ended: Iterable[Ended]) -> None:
+        """Take no more notes of the attempts that have ended."""
+        self._notes.ended([one.ordinal for one in ended])
 
     def record(self) -> None:
         """Make the notes durable that workers wait for, in as few commits as can be; tell them.

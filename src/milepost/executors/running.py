@@ -21,7 +21,7 @@ from milepost.executors.noting import Noting
 from milepost.executors.pacing import Answer, Pace, is_throttled
 from milepost.executors.retries import Now, Waiting, longest_wait_s
 from milepost.executors.stopping import Stopping
-from milepost.executors.turns import Turn, cannot_end, in_calls, in_commits, next_turn
+from milepost.executors.turns import Turn, by_words, cannot_end, in_commits, next_turn
 from milepost.executors.vocabulary import ItemWords, Left, Vocabulary
 from milepost.executors.window import Window
 from milepost.executors.work_items import work_items
@@ -143,7 +143,8 @@ class Running:
         """One turn: wait for calls to end, record them, and begin others in the same commit."""
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
-            ended = self._wait(self._longest_s())
+            enough = self.window.gather(len(self.calls.ordinals))
+            ended = self._wait(self._longest_s(), enough)
         began_s = self.clock()
         self._stalled = not self._commit(ended, begin=self.calls.unfit is None)
         if ended:
@@ -154,17 +155,17 @@ class Running:
         if self.calls.broken is not None and not self.calls.ordinals:
             self._replace_broken(self.calls.broken)
 
-    def _wait(self, longest_s: float) -> list[Ended]:
+    def _wait(self, longest_s: float, enough: int = 1) -> list[Ended]:
         """The calls that have ended by then, and what they tell whatever becomes of them."""
         ended = [
             self._timed(one, one.outcome) if isinstance(one.outcome, Deferred) else one
-            for one in self.calls.wait(longest_s)
+            for one in self.calls.wait(longest_s, enough)
         ]
         self.noting.record()
         now_us = self.job.manager.monotonic_us()
         ended = [self._blamed(one) if one.outcome is Left.LOST else one for one in ended]
+        self.noting.ended(ended)
         for one in ended:
-            self.noting.ended(one.ordinal)
             self.cost += one.cost
             if self.pace.adapts:
                 self.pace.ended(one.ordinal, self._answer(one), now_us)
@@ -324,10 +325,12 @@ class Running:
         held = self.calls.busy + len(turn.begun)
         together = self.calls.together and not self.pace.is_limited
         most = self.window.together(held) if together else 1
-        for words, ordinals in in_calls(state, self.words, turn.begun, most):
+        for words, ordinals in by_words(state, self.words, turn.begun):
             assert words.call is not None, "none begins without"
             items = self._items(state, words, ordinals)
-            self.calls.begin(words.call, items, typed=words.typed)
+            # one by one, where no event takes an item back which its worker did not come to
+            size = most if words.left.get(Left.UNHARMED) else 1
+            self.calls.begin(words.call, items, typed=words.typed, most=size)
         self._last_begun = next(reversed(turn.begun), self._last_begun)
         self._for_good -= bitmap(turn.begun)
         self.pace.began(turn.begun, self.job.manager.monotonic_us())
@@ -342,8 +345,7 @@ class Running:
         noted = partial(self.noting.of, marked=marked)
         items = dict(work_items(state, words, ordinals, noted, way))
         if way is not None:
-            for ordinal, item in items.items():
-                self.noting.began(ordinal, item.token)
+            self.noting.began(items)
         return items
 
     def _tell_of_kept(self, ordinal: int, problem: str) -> None:

@@ -113,17 +113,19 @@ class _TracedCalls(Calls):
 
     trace: RunTrace
 
-    def begin(self, function: MapFn, items: Mapping[int, WorkItem], *, typed: bool) -> None:
+    def begin(
+        self, function: MapFn, items: Mapping[int, WorkItem], *, typed: bool, most: int = 1
+    ) -> None:
         """As of Calls; each item carries the context of its own attempt."""
         carried: dict[int, WorkItem] = {}
         for ordinal, item in items.items():
             carrier = self.trace.attempt_began(ordinal, item.key, item.attempt)
             carried[ordinal] = item if carrier is None else replace(item, trace=carrier)
-        super().begin(function, carried, typed=typed)
+        super().begin(function, carried, typed=typed, most=most)
 
-    def wait(self, longest_s: float) -> list[Ended]:
+    def wait(self, longest_s: float, enough: int = 1) -> list[Ended]:
         """As of Calls."""
-        return self._told(super().wait(longest_s))
+        return self._told(super().wait(longest_s, enough))
 
     def give_up(self) -> list[Ended]:
         """As of Calls."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from milepost.state.transitions import ItemEvent
 from milepost.worker.outcomes import Deferred, NotGiven, Outcome
 from milepost.worker.signals import NOTHING
 
-__all__ = ["Turn", "cannot_end", "in_calls", "in_commits", "is_for_good", "next_turn"]
+__all__ = ["Turn", "by_words", "cannot_end", "in_commits", "is_for_good", "next_turn"]
 
 
 class Turn(NamedTuple):
@@ -47,24 +47,12 @@ def in_commits(ended: Sequence[Ended], most_bytes: int) -> Iterator[tuple[list[E
     yield part, True
 
 
-def in_calls(
-    state: JobState, words: Vocabulary, begun: Sequence[int], most: int
-) -> Iterator[tuple[ItemWords, Sequence[int]]]:
-    """The items that begin, by the calls of the engine that they go in, `most` at most in one.
-
-    Those of one call are of one collection. They go one by one where the lifecycle has no event
-    that takes an item back which its worker did not come to.
-    """
-    parts = [(words.items[0], begun)] if len(words.items) == 1 else _by_words(state, words, begun)
-    for each, ordinals in parts:
-        size = most if each.left.get(Left.UNHARMED) else 1
-        for first in range(0, len(ordinals), size):
-            yield each, ordinals[first : first + size]
-
-
-def _by_words(
+def by_words(
     state: JobState, words: Vocabulary, ordinals: Sequence[int]
-) -> Iterable[tuple[ItemWords, Sequence[int]]]:
+) -> Sequence[tuple[ItemWords, Sequence[int]]]:
+    """The items by the words of their collections, those of one in their order."""
+    if len(words.items) == 1:
+        return [(words.items[0], ordinals)] if ordinals else []
     found: dict[str, list[int]] = {}
     for ordinal in ordinals:
         found.setdefault(words.of(state, ordinal).collection, []).append(ordinal)
@@ -116,7 +104,8 @@ def next_turn(
             if is_for_good(one.outcome) and _is_given_up(state, of_item, one.ordinal, event):
                 events.append(ItemEvent(one.ordinal, of_item.give_up))
     begun = _begun(state, words, room, after, busy, deferred)
-    events.extend(ItemEvent(n, words.of(state, n).begin) for n in begun)
+    for of_items, ordinals in by_words(state, words, begun):
+        events.extend(ItemEvent(ordinal, of_items.begin) for ordinal in ordinals)
     return Turn(events, recorded, begun)
 
 

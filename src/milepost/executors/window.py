@@ -14,6 +14,7 @@ _MOST_AHEAD_S: Final = 1.0
 _TOGETHER_S: Final = 0.005  # of work in one call of an engine
 _MOST_TOGETHER: Final = 64
 _CALLS_EACH: Final = 2  # calls that a worker has at least: what it does, and what it does next
+_SHORT_S: Final = 0.02  # of a call, whose result may wait for others for as long
 _WEIGHT: Final = 1 / 8  # of the newest call in the mean
 
 
@@ -61,6 +62,17 @@ class Window:
             return 1
         short = int(_TOGETHER_S / max(self._mean_s, 1e-6))
         return max(min(short, _MOST_TOGETHER, held // (_CALLS_EACH * self.workers)), 1)
+
+    def gather(self, held: int) -> int:
+        """How many calls to hear the end of in one turn, where `held` are held in all.
+
+        Half of those that are held ahead of the workers, which have as many to go on with. A commit
+        for each few of them would take the time that short calls leave. The result of a call that
+        takes longer than 20 ms is recorded as soon as it is heard of: it is dear to make again.
+        """
+        if not self.ahead or self._mean_s is None or self._mean_s > _SHORT_S:
+            return 1
+        return max((held - self.workers) // 2, 1)
 
     def learn(self, took_s: float) -> None:
         """Take note of how long a call took on its worker."""

@@ -160,7 +160,7 @@ def test_a_note_of_an_item_that_was_taken_away_is_refused(manager: StateManager)
 def test_no_worker_waits_for_a_run_that_has_ended() -> None:
     asked = threading.Event()
     notes = Notes(asked.set)
-    notes.began(0, "token")
+    notes.began({0: "token"})
     told: list[str] = []
     asking = threading.Thread(target=lambda: told.append(notes.ask("token", 1)))
     asking.start()
