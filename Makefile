@@ -1,4 +1,4 @@
-# demo · test · check · soak · bench · compile: each builds .venv first if it is missing.
+# demo · test · check · soak · bench · bench-quick · compile: each builds .venv first if it is missing.
 # Nothing else is needed but Python >= 3.11 and make.
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: demo test check soak lint types contracts drift proofs traces compile bench clean
+.PHONY: demo test check soak lint types contracts drift proofs traces compile bench bench-quick clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
@@ -72,6 +72,10 @@ $(BENCH_STAMP): pyproject.toml
 ## bench: paired ratios against named floors and peers
 bench: $(BENCH_STAMP)
 	$(BENCH_VENV)/bin/python bench/run.py
+
+## bench-quick: counts of calls, instructions and writes against the stored build (UPDATE=1 stores)
+bench-quick: $(STAMP)
+	$(BIN)/python bench/quick.py $(if $(UPDATE),--update)
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) dist build

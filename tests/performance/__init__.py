@@ -1,0 +1,1 @@
+"""What work costs, in counts that no busy machine changes."""
