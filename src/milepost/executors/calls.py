@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from milepost import arguments
 from milepost.executors.arrivals import Arrivals
-from milepost.executors.endings import Ended, ended_of, out_of_time
+from milepost.executors.endings import Ended, ended_of, failed, out_of_time
 from milepost.executors.endings import lost as worker_lost
 from milepost.executors.engines.find import engine_of, known
 from milepost.executors.engines.probe import Waited, probe
@@ -121,13 +122,31 @@ class Calls:
         """
         begun_at_s = self._clock()
         sent = self._sendable(function, typed=typed)
-        ordinals, given = list(items), list(items.values())
-        for first in range(0, len(given), most):
-            part = given[first : first + most]
+        ordinals = list(items)
+        every = list(items.values())
+        self._ordinals.update(ordinals)
+        each = self._submitted_each(sent, every)
+        if each is not None:
+            for ordinal, future in zip(ordinals, each, strict=True):
+                self._calls[future] = _Call((ordinal,), begun_at_s)
+            return
+        for first in range(0, len(every), most):
+            part = every[first : first + most]
             future = self._submitted(sent, part[0] if self._engine.awaits else part)
             self._calls[future] = _Call(tuple(ordinals[first : first + most]), begun_at_s)
             future.add_done_callback(self._arrivals.put)
-        self._ordinals.update(ordinals)
+
+    def _submitted_each(
+        self, sent: Callable[..., Any], every: list[WorkItem]
+    ) -> Sequence[_Future] | None:
+        """The futures of a call for each, from an engine that takes them in one go; None if not."""
+        if not self._engine.awaits:
+            return None
+        try:
+            put = self._arrivals.put
+            return self._engine.submit_each(sent, every, ended=put, timeout_s=self._timeout_s)
+        except RuntimeError:  # it says so of each, too
+            return None
 
     def _submitted(self, sent: Callable[..., Any], given: WorkItem | list[WorkItem]) -> _Future:
         self._count += 1
@@ -238,32 +257,37 @@ class Calls:
         if not self._engine.stop(future):
             self._given_up.add(future)
 
-    def _end(self, future: _Future) -> list[Ended]:
+    def _end(self, future: _Future) -> Iterable[Ended]:
         call = self._calls.pop(future, None)
         if call is None:
             self._given_up.discard(future)
-            return []
+            return ()
         self._ordinals.difference_update(call.ordinals)
-        error = None if future.cancelled() else future.exception()
-        lost = None if error is None else self._engine.lost(error)
+        if future.cancelled():
+            return [Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals]
+        error = future.exception()
+        if error is None:
+            return self._given_of(call, future.result())
+        lost = self._engine.lost(error)
+        if lost is None:
+            return failed(call.ordinals, error)
         if lost is Lost.ENGINE:
             self.broken = error
-        if lost is None:
-            return self._ended_of(call, future)
         begun = future not in self._refused and self._engine.begun(future)
         self._refused.discard(future)
         if begun:
-            return list(worker_lost(call.ordinals, error))
+            return worker_lost(call.ordinals, error)
         return [Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals]
 
-    def _ended_of(self, call: _Call, future: _Future) -> list[Ended]:
+    def _given_of(self, call: _Call, given: Timed | list[Timed]) -> list[Ended]:
+        every = given if isinstance(given, list) else [given]
         found: list[Ended] = []
-        for ordinal, ended in zip(call.ordinals, ended_of(call.ordinals, future), strict=True):
+        for ordinal, timed in zip_longest(call.ordinals, every):
+            ended = ended_of(ordinal, timed)
             if isinstance(ended, Unfit):
                 self.unfit = ended
-                found.append(Ended(ordinal, Left.UNHARMED))
-            else:
-                found.append(ended)
+                ended = Ended(ordinal, Left.UNHARMED)
+            found.append(ended)
         return found
 
     def _overdue(self) -> list[Ended]:

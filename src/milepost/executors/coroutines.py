@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
 from contextlib import suppress
+from enum import Enum, auto
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from milepost.arguments import integer
 from milepost.process.forks import here
@@ -16,17 +18,111 @@ from milepost.process.forks import here
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["CoroutineExecutor"]
+__all__ = ["CoroutineExecutor", "EachFuture"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class _Call(NamedTuple):
-    """Something that was submitted. Any: the executor looks at neither arguments nor result."""
+class _Call:
+    """Something that was submitted, with the future of what it gives."""
 
-    future: Future[Any]
-    begin: Callable[[], Any]
+    __slots__ = ("_argument", "_fn", "future")
+
+    def __init__(self, future: Future[Any], fn: Callable[[Any], Any], argument: Any) -> None:
+        self.future = future
+        self._fn = fn
+        self._argument = argument
+
+    def begin(self) -> Any:  # Any: the executor looks at neither arguments nor result
+        return self._fn(self._argument)
+
+
+class _At(Enum):
+    """Where a call is."""
+
+    QUEUED = auto()
+    BEGUN = auto()
+    CANCELLED = auto()
+    ENDED = auto()
+
+
+class EachFuture(Future[Any]):
+    """The future of one of many calls that were submitted in one go.
+
+    A Future has a lock of its own, and whoever waits for it is woken, which costs more than many a
+    call. Of this one `ended` is told once it is done, in whatever thread; nobody waits for it.
+    """
+
+    def __init__(self, lock: threading.Lock, ended: Callable[[Future[Any]], object]) -> None:
+        self._lock = lock  # of all futures of one executor
+        self._ended = ended
+        self._at = _At.QUEUED
+        self._given: Any = None
+        self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return f"<EachFuture {self._at.name}>"
+
+    def cancel(self) -> bool:
+        """As of Future."""
+        with self._lock:
+            if self._at is not _At.QUEUED:
+                return self._at is _At.CANCELLED
+            self._at = _At.CANCELLED
+        self._ended(self)
+        return True
+
+    def cancelled(self) -> bool:
+        """As of Future."""
+        return self._at is _At.CANCELLED
+
+    def running(self) -> bool:
+        """As of Future."""
+        return self._at is _At.BEGUN
+
+    def done(self) -> bool:
+        """As of Future."""
+        return self._at is _At.ENDED or self._at is _At.CANCELLED
+
+    def result(self, timeout: float | None = None) -> Any:
+        """As of Future, once it is done."""
+        error = self.exception(timeout)
+        if error is not None:
+            raise error
+        return self._given
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As of Future, once it is done."""
+        del timeout
+        if self._at is _At.ENDED:
+            return self._error
+        if self._at is _At.CANCELLED:
+            raise CancelledError
+        raise InvalidStateError("it is not done, and nobody can wait for it")
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """Refused: who is told of the end was said when it was made."""
+        raise InvalidStateError(f"{fn!r} comes too late: who is told of the end was said before")
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """As of Future."""
+        with self._lock:
+            if self._at is _At.QUEUED:
+                self._at = _At.BEGUN
+        return self._at is _At.BEGUN
+
+    def set_result(self, result: Any) -> None:
+        """As of Future."""
+        self._given = result
+        self._at = _At.ENDED
+        self._ended(self)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """As of Future."""
+        self._error = exception
+        self._at = _At.ENDED
+        self._ended(self)
 
 
 class CoroutineExecutor(Executor):
@@ -73,15 +169,36 @@ class CoroutineExecutor(Executor):
             *args: Its arguments.
             **kwargs: Its keyword arguments.
         """
+        call = _Call(Future(), lambda _: fn(*args, **kwargs), None)
+        self._submit([call])
+        return call.future
+
+    def submit_each(
+        self,
+        fn: Callable[[Any], Any],
+        arguments: Iterable[Any],
+        ended: Callable[[Future[Any]], object],
+    ) -> list[Future[Any]]:
+        """As `submit` of `fn` for each of `arguments`, in one go: the loop is woken once.
+
+        Args:
+            fn: A coroutine function, or another.
+            arguments: The one argument of each call.
+            ended: Is called with each of the futures once it is done, in any thread. Nobody can
+                wait for them.
+        """
+        calls = [_Call(EachFuture(self._lock, ended), fn, each) for each in arguments]
+        self._submit(calls)
+        return [call.future for call in calls]
+
+    def _submit(self, calls: Iterable[_Call]) -> None:
         if self._here is not here():
             raise RuntimeError("the executor is another process's, of which this one is a fork")
-        call = _Call(Future(), lambda: fn(*args, **kwargs))
         with self._lock:
             if self._shut:
                 raise RuntimeError("the executor has been shut down: no more can be submitted")
-            self._waiting.append(call)
+            self._waiting.extend(calls)
             self._loop.call_soon_threadsafe(self._begin)
-        return call.future
 
     def abandon(self, future: Future[Any]) -> None:
         """Have no more of `future`: if its coroutine is under way it is cancelled, for another."""
@@ -139,7 +256,7 @@ class CoroutineExecutor(Executor):
         given: Any = None
         try:
             given = call.begin()
-            if isawaitable(given):
+            if type(given) is CoroutineType or isawaitable(given):
                 given = await given
         except BaseException as raised:  # noqa: BLE001 as other executors do: whoever waits is told
             error = raised
@@ -148,7 +265,8 @@ class CoroutineExecutor(Executor):
             call.future.set_result(given)
         else:
             call.future.set_exception(error)
-        self._begin()
+        if self._waiting or self._shut:
+            self._begin()
 
     def _cancel(self, future: Future[Any]) -> None:
         task = self._tasks.get(future)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from milepost.executors.vocabulary import Left
@@ -13,7 +11,7 @@ from milepost.worker.failures import failure_of
 from milepost.worker.outcomes import Fault, Given, NotGiven, Outcome, Timed, Unfit
 from milepost.worker.telling import message_of
 
-__all__ = ["Ended", "ended_of", "lost", "out_of_time"]
+__all__ = ["Ended", "ended_of", "failed", "lost", "out_of_time"]
 
 _MOST_WHY: Final = 500
 
@@ -33,38 +31,31 @@ class Ended(NamedTuple):
     why: str = ""
 
 
-def ended_of(
-    ordinals: Sequence[int], future: Future[Timed] | Future[list[Timed]]
-) -> Iterator[Ended | Unfit]:
-    """How each item of a call ended whose future is done and whose worker was not lost.
+def ended_of(ordinal: int, timed: Timed | None) -> Ended | Unfit:
+    """How the item's call ended; None is of an item that its worker did not come to: unharmed."""
+    if timed is None:
+        return Ended(ordinal, Left.UNHARMED)
+    outcome, took_s, cost = timed
+    if isinstance(outcome, Unfit):
+        return outcome
+    size_bytes = outcome.size_bytes if isinstance(outcome, Given) else 0
+    return Ended(ordinal, outcome, size_bytes, took_s, cost)
 
-    What its worker did not come to is left unharmed. Where the call of several items has raised, it
-    is not known which of them is to blame: they are lost.
+
+def failed(ordinals: Sequence[int], error: BaseException) -> Iterator[Ended]:
+    """How the items of a call ended that has raised, though its worker was not lost.
+
+    Where the call was of several items, it is not known which of them is to blame: they are lost.
     """
-    error = None if future.cancelled() else future.exception()
-    if error is not None:
-        if len(ordinals) > 1:
-            yield from lost(ordinals, error)
-        else:
-            yield Ended(ordinals[0], failure_of(error))
-        return
-    given: Timed | list[Timed] = [] if future.cancelled() else future.result()
-    every = given if isinstance(given, list) else [given]
-    for ordinal, timed in zip_longest(ordinals, every):
-        yield Ended(ordinal, Left.UNHARMED) if timed is None else _ended(ordinal, timed)
+    if len(ordinals) > 1:
+        return lost(ordinals, error)
+    return iter([Ended(ordinals[0], failure_of(error))])
 
 
 def lost(ordinals: Sequence[int], error: BaseException | None) -> Iterator[Ended]:
     """How items of a call ended whose worker was lost, for which the engine gave `error`."""
     why = "" if error is None else bounded(message_of(error), _MOST_WHY)
     return (Ended(ordinal, Left.LOST, why=why) for ordinal in ordinals)
-
-
-def _ended(ordinal: int, timed: Timed) -> Ended | Unfit:
-    if isinstance(timed.outcome, Unfit):
-        return timed.outcome
-    size_bytes = timed.outcome.size_bytes if isinstance(timed.outcome, Given) else 0
-    return Ended(ordinal, timed.outcome, size_bytes, timed.took_s, timed.cost)
 
 
 def out_of_time(ordinal: int, timeout_s: float) -> Ended:

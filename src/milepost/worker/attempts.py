@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isasyncgen, isawaitable, isgenerator
+from types import CoroutineType
 from typing import TypeAlias
 
 import msgspec
@@ -78,7 +79,7 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
     outcome: Outcome | Unfit
     try:
         value = function(item) if item.trace is None else called_awaited(function, item)
-        if isawaitable(value):
+        if type(value) is CoroutineType or isawaitable(value):
             value = await value
     except BaseException as error:
         if _is_cancelled(error):

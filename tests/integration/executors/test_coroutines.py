@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -293,3 +294,62 @@ def test_it_is_an_executor_as_others_are() -> None:
         assert executor.submit(given, 1).result() == 1, "the loop has outlived it"
     with pytest.raises(ValueError, match="'concurrency': an integer from 1"):
         CoroutineExecutor(0)
+
+
+def test_many_calls_are_submitted_in_one_go() -> None:
+    """Each has a future of its own, of whose end is told once, whatever it was."""
+    told: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    begun, free = threading.Event(), threading.Event()
+
+    async def work(number: int) -> int:
+        if number == 0:
+            begun.set()
+            await asyncio.to_thread(free.wait)
+        if number == 1:
+            raise ValueError("no")
+        return number
+
+    with CoroutineExecutor(1) as executor:
+        futures = executor.submit_each(work, range(4), told.put)
+        assert begun.wait(60)
+        assert (futures[0].running(), futures[0].cancel(), futures[0].done()) == (
+            True,
+            False,
+            False,
+        )
+        with pytest.raises(InvalidStateError):
+            futures[0].result()
+        assert futures[3].cancel()
+        assert futures[3].cancel()
+        assert told.get(timeout=60) is futures[3]
+        free.set()
+        assert [told.get(timeout=60) for _ in range(3)] == futures[:3]
+    assert told.empty()
+    assert (futures[0].result(), futures[2].result()) == (0, 2)
+    with pytest.raises(ValueError, match="no"):
+        futures[1].result()
+    with pytest.raises(CancelledError):
+        futures[3].result()
+    with pytest.raises(RuntimeError, match="shut down"):
+        executor.submit_each(work, [5], told.put)
+
+
+def test_calls_that_were_submitted_in_one_go_can_be_dropped() -> None:
+    """Those under way end; of the others it is told that they will not begin."""
+    told: list[Future[Any]] = []
+    begun, free = threading.Event(), threading.Event()
+
+    async def work(number: int) -> int:
+        begun.set()
+        await asyncio.to_thread(free.wait)
+        return number
+
+    executor = CoroutineExecutor(1)
+    futures = executor.submit_each(work, range(3), told.append)
+    assert begun.wait(60)
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert told == futures[1:]
+    free.set()
+    executor.shutdown()
+    assert told == [*futures[1:], futures[0]]
+    assert [future.cancelled() for future in futures] == [False, True, True]

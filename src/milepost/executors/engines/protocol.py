@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from enum import Enum
 from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
@@ -66,6 +66,31 @@ class Engine(Protocol):
             RuntimeError: The engine takes no call any more.
         """
         ...
+
+    def submit_each(
+        self,
+        call: Callable[[Any], _T],
+        given: Sequence[Any],
+        /,
+        *,
+        ended: Callable[[Future[_T]], object],
+        timeout_s: float | None,
+    ) -> Sequence[Future[_T]] | None:
+        """As `submit` for each of `given`, in one go; None if the engine has no way for that.
+
+        Only an engine that `awaits` is asked.
+
+        Args:
+            call: What is to be called.
+            given: The one argument of each call.
+            ended: Is to be called with each future once it is done, in any thread.
+            timeout_s: As in `submit`.
+
+        Raises:
+            RuntimeError: The engine takes no call any more; it has taken none of these.
+        """
+        del call, given, ended, timeout_s
+        return None
 
     def check(self, name: str, sent: object) -> None:
         """Nothing, or TypeError if it shows here that no worker can be sent what goes with calls.
