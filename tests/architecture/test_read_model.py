@@ -11,7 +11,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from milepost import inspect
-from milepost.cli import commands, main
+from milepost.cli import commands
+from milepost.cli.commands import COMMANDS, command
 from milepost.inspect.states import StateName
 from milepost.job.progress import Progress
 
@@ -70,14 +71,14 @@ def parts(hint: Any) -> Iterator[Any]:
 def test_a_command_asks_the_module_of_its_own_name(name: str) -> None:
     """`cli/commands/X.py` beside `inspect/X.py`; each is a command of the program."""
     assert name in modules()
-    assert name.removesuffix("_jobs").replace("_", "-") in main.commands
+    assert name.removesuffix("_jobs").replace("_", "-") in COMMANDS
     module = importlib.import_module(f"milepost.inspect.{name}")
     if name != "diagram":  # it draws; the path that it draws has a module of its own
         assert {name, f"{name}_page"} <= set(module.__all__)
 
 
 def test_every_command_has_its_module() -> None:
-    own = {name for name, each in main.commands.items() if each.callback is not None}
+    own = {name for name in COMMANDS if command(name).callback is not None}
     names = (each.name for each in pkgutil.iter_modules(commands.__path__))
     found = {name.removesuffix("_jobs").replace("_", "-") for name in names}
     assert own == found

@@ -42,6 +42,9 @@ EXISTING: Final = "what becomes of items that there are"
 
 OURS: Final[dict[str, dict[str, str]]] = {
     "aio/manager.py": {"items": ORDER},
+    "cli/commands/__init__.py": dict.fromkeys(
+        ("allow_dead", "dead", "items", "recover", "redo", "requeue"), COMMAND
+    ),
     "cli/commands/allow_dead.py": {"more": PARAMETER},
     "cli/commands/dead.py": {"dead": COMMAND},
     "cli/commands/items.py": {"items": COMMAND},
@@ -50,7 +53,6 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "cli/commands/requeue.py": {"requeue": COMMAND},
     "cli/commands/verify.py": {"job": PARAMETER},
     "cli/naming.py": {"job": PARAMETER},
-    "cli/options.py": {"job": PARAMETER},
     "drawings/canvas.py": {"note": "a part of a drawing"},
     "drawings/dot.py": {"active": "a kind of box", "failed": "a kind of box"},
     "drawings/draw.py": {"active": "a kind of box", "failed": "a kind of box"},

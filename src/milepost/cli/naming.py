@@ -1,4 +1,4 @@
-"""Options that take names of the job's own lifecycle: completed by shells, checked against it.
+"""What names a job, and options that take names of its lifecycle: completed, and checked.
 
 Which names there are is known when the job is read. A shell that completes asks the store, where
 one is named and opens; otherwise what is typed stands.
@@ -24,6 +24,7 @@ __all__ = [
     "complete_jobs",
     "completed_by",
     "item_states",
+    "job_argument",
     "machines",
     "phases",
     "working",
@@ -122,3 +123,7 @@ def _causes(member: Machine) -> Iterable[str]:
         return ()
     fields = {each.name: each for each in member.event_specs[failure.event].fields}
     return fields[failure.cause].members if failure.cause else ()
+
+
+job_argument = click.argument("job", metavar="JOB", shell_complete=complete_jobs)
+"""The job: its id, or a beginning of it that no other job has."""

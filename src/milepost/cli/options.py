@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from milepost.arguments import MAX_COUNT
-from milepost.cli.naming import complete_jobs
-from milepost.cli.session import AS_JSON, DEBUG, LIFECYCLES, STORE
+from milepost.cli.keys import AS_JSON, DEBUG, LIFECYCLES, STORE
 
 __all__ = [
     "debug_option",
     "examples",
-    "job_argument",
     "lifecycle_option",
-    "limit_option",
     "store_option",
     "with_store",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: what click decorates has any parameters
-
-_LIMIT: Final = 50
 
 
 def _remember(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
@@ -89,22 +83,6 @@ def with_store(function: _F) -> _F:
     )
     options = (debug_option(), as_json, lifecycle_option(), store_option())
     return reduce(lambda decorated, option: option(decorated), options, function)
-
-
-job_argument = click.argument("job", metavar="JOB", shell_complete=complete_jobs)
-"""The job: its id, or a beginning of it that no other job has."""
-
-
-def limit_option(what: str) -> Callable[[_F], _F]:
-    """`--limit`: how many `what` at most; None for no limit."""
-    return click.option(
-        "--limit",
-        type=click.IntRange(min=0, max=MAX_COUNT),
-        default=_LIMIT,
-        show_default=True,
-        callback=lambda _context, _option, value: value or None,
-        help=f"At most so many {what}; 0 for all.",
-    )
 
 
 def examples(*lines: str) -> str:

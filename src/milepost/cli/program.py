@@ -9,41 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from milepost.cli.commands.allow_dead import allow_dead
-from milepost.cli.commands.backup import backup
-from milepost.cli.commands.changes import changes
-from milepost.cli.commands.checkpoint import checkpoint
-from milepost.cli.commands.compact import compact
-from milepost.cli.commands.dead import dead
-from milepost.cli.commands.diagram import diagram
-from milepost.cli.commands.export import export
-from milepost.cli.commands.failures import failures
-from milepost.cli.commands.fork import fork
-from milepost.cli.commands.gc import gc
-from milepost.cli.commands.history import history
-from milepost.cli.commands.import_jobs import import_jobs
-from milepost.cli.commands.items import items
-from milepost.cli.commands.jobs import jobs
-from milepost.cli.commands.keep import keep
-from milepost.cli.commands.lifecycles import lifecycles
-from milepost.cli.commands.migrate import migrate
-from milepost.cli.commands.plan import plan
-from milepost.cli.commands.recover import recover
-from milepost.cli.commands.redo import redo
-from milepost.cli.commands.requeue import requeue
-from milepost.cli.commands.rewind import rewind
-from milepost.cli.commands.salvage import salvage
-from milepost.cli.commands.show import show
-from milepost.cli.commands.sizes import sizes
-from milepost.cli.commands.verify import verify
+from milepost.cli.commands import COMMANDS, command
+from milepost.cli.keys import DEBUG
 from milepost.cli.options import debug_option, examples, lifecycle_option, store_option
-from milepost.cli.session import DEBUG
 from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
-from milepost.discovery.modules import UnusableError, strangers
-from milepost.errors import MilepostError
-from milepost.lifecycles.mapreduce import LIFECYCLE
-from milepost.log.facts import FORMAT
-from milepost.stores.sqlite.schema import VERSION
+from milepost.machine import MilepostError
 from milepost.text.escapes import lenient, printable, printable_lines
 
 if TYPE_CHECKING:
@@ -51,12 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Program", "main"]
 
-_COMMANDS: Final = (
-    *(jobs, show, history, items, changes, checkpoint),
-    *(plan, recover, rewind, fork, failures, dead, requeue, redo, allow_dead),
-    *(verify, salvage, backup, migrate, compact, diagram, lifecycles),
-    *(gc, keep, sizes, import_jobs, export),
-)
 _GROUP: Final = "milepost.commands"
 _INTERRUPTED: Final = 130
 
@@ -87,14 +51,18 @@ class Program(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's
         """Its own commands, then those of other packages."""
-        own = list(self.commands)
-        return own + sorted(name for name in _foreign() if name not in own)
+        return [*COMMANDS, *sorted(name for name in _foreign() if name not in COMMANDS)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, loaded if it is another package's. Raises Trouble."""
-        own = super().get_command(ctx, cmd_name)
-        entry = None if own else _foreign().get(cmd_name)
-        return _load(entry) if entry else own
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 click's
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The command of that name, loaded now. Raises Trouble for another package's."""
+        if cmd_name in COMMANDS:
+            return command(cmd_name)
+        entry = _foreign().get(cmd_name)
+        return _load(entry) if entry else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -113,12 +81,15 @@ class Program(click.Group):
         ctx: click.Context,  # noqa: ARG002 click's
         formatter: click.HelpFormatter,
     ) -> None:
-        """List the commands; those of other packages without loading them."""
+        """List the commands, without loading any."""
         with formatter.section("Commands"):
             formatter.write_dl(
-                [(name, command.get_short_help_str(64)) for name, command in self.commands.items()]
+                [
+                    (name, click.Command(name, help=one.told).get_short_help_str(64))
+                    for name, one in COMMANDS.items()
+                ]
             )
-        foreign = {name: entry for name, entry in _foreign().items() if name not in self.commands}
+        foreign = {name: entry for name, entry in _foreign().items() if name not in COMMANDS}
         if foreign:
             with formatter.section("Commands of other packages"):
                 formatter.write_dl(
@@ -156,16 +127,18 @@ def _foreign() -> dict[str, EntryPoint]:
 
 
 def _load(entry: EntryPoint) -> click.Command:
+    from milepost.discovery.modules import UnusableError, strangers  # noqa: PLC0415 seldom needed
+
     try:
         with strangers("cannot be loaded"):
-            command = entry.load()
+            found = entry.load()
     except UnusableError as error:
         raise Trouble(
             f"the command {entry.name!r} is {entry.value} and {error}; install that package again"
         ) from error
-    if not isinstance(command, click.Command):
+    if not isinstance(found, click.Command):
         raise Trouble(f"the command {entry.name!r} is {entry.value}, which is no click command")
-    return command
+    return found
 
 
 def _message(error: MilepostError | OSError) -> str:
@@ -182,7 +155,12 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # no
     """Print the versions of the package, of what it stores and of its lifecycle."""
     if not value or ctx.resilient_parsing:
         return
-    from importlib.metadata import version  # noqa: PLC0415 slow, and seldom needed
+    # What `--version` tells of is loaded for `--version` alone.
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from milepost.lifecycles.mapreduce import LIFECYCLE  # noqa: PLC0415
+    from milepost.log.facts import FORMAT  # noqa: PLC0415
+    from milepost.stores.sqlite.schema import VERSION  # noqa: PLC0415
 
     click.echo(
         f"milepost {version('milepost')}\n"
@@ -215,7 +193,3 @@ def main() -> None:
     or trouble, 130 interrupted. Only `checkpoint`, `keep`, `import` and what
     is told to `--apply` change a store; `salvage` and `backup` make new ones.
     """
-
-
-for _command in _COMMANDS:
-    main.add_command(_command)

@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from milepost.cli.keys import AS_JSON, LIFECYCLES, STORE
 from milepost.cli.output import note, write_json, write_page
 from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant
@@ -22,10 +23,6 @@ from milepost.state.manager import StateManager
 from milepost.text.escapes import printable
 
 __all__ = [
-    "AS_JSON",
-    "DEBUG",
-    "LIFECYCLES",
-    "STORE",
     "Session",
     "answer",
     "discovery_of",
@@ -33,18 +30,6 @@ __all__ = [
     "session_of",
     "tell_unreadable",
 ]
-
-STORE: Final = "milepost.store"
-"""Where a click context keeps the store that was named."""
-
-AS_JSON: Final = "milepost.json"
-"""Where it keeps whether the answer is wanted as JSON."""
-
-DEBUG: Final = "milepost.debug"
-"""Where it keeps whether tracebacks are wanted."""
-
-LIFECYCLES: Final = "milepost.lifecycles"
-"""Where it keeps the lifecycles that were named, in order."""
 
 _LISTED: Final = 10
 

@@ -5,8 +5,9 @@ Names are loaded when they are first used, so that a worker which needs `Later` 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from milepost.lazy import loaded_when_used
 
 if TYPE_CHECKING:
     from milepost.executors.awaited import run_async
@@ -47,40 +48,28 @@ __all__ = [
     "wait_until_expired",
 ]
 
-_HOMES: Final = {
-    "NOTHING": "milepost.worker.signals",
-    "Backoff": "milepost.executors.retries",
-    "Beside": "milepost.worker.beside",
-    "CoroutineExecutor": "milepost.executors.coroutines",
-    "Later": "milepost.worker.signals",
-    "Limit": "milepost.executors.pacing",
-    "NoteWay": "milepost.worker.items",
-    "Nothing": "milepost.worker.signals",
-    "Permanent": "milepost.worker.signals",
-    "RetryPolicy": "milepost.executors.retries",
-    "RunOutcome": "milepost.executors.outcome",
-    "Steps": "milepost.executors.steps",
-    "Stop": "milepost.executors.stopping",
-    "Verdict": "milepost.worker.rules",
-    "WorkItem": "milepost.worker.items",
-    "end_with_parent": "milepost.executors.pools",
-    "process_pool": "milepost.executors.pools",
-    "run": "milepost.executors.local",
-    "run_async": "milepost.executors.awaited",
-    "wait_until_expired": "milepost.executors.waiting",
-}
-
-
-def __getattr__(name: str) -> object:
-    """The public name, from the module that defines it."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """The public names."""
-    return sorted(__all__)
+__getattr__, __dir__ = loaded_when_used(
+    __name__,
+    {
+        "NOTHING": "milepost.worker.signals",
+        "Backoff": "milepost.executors.retries",
+        "Beside": "milepost.worker.beside",
+        "CoroutineExecutor": "milepost.executors.coroutines",
+        "Later": "milepost.worker.signals",
+        "Limit": "milepost.executors.pacing",
+        "NoteWay": "milepost.worker.items",
+        "Nothing": "milepost.worker.signals",
+        "Permanent": "milepost.worker.signals",
+        "RetryPolicy": "milepost.executors.retries",
+        "RunOutcome": "milepost.executors.outcome",
+        "Steps": "milepost.executors.steps",
+        "Stop": "milepost.executors.stopping",
+        "Verdict": "milepost.worker.rules",
+        "WorkItem": "milepost.worker.items",
+        "end_with_parent": "milepost.executors.pools",
+        "process_pool": "milepost.executors.pools",
+        "run": "milepost.executors.local",
+        "run_async": "milepost.executors.awaited",
+        "wait_until_expired": "milepost.executors.waiting",
+    },
+)

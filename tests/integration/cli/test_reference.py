@@ -16,7 +16,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from milepost.cli import main
+from milepost.cli import commands, main
+from milepost.cli.commands import COMMANDS, command
 from tests.integration.cli import old_home
 from tests.integration.cli.conftest import CommandLine
 
@@ -34,31 +35,42 @@ def sections() -> dict[str, str]:
 
 def test_every_command_is_documented() -> None:
     """Each has a section, and there is none for a command that does not exist."""
-    assert set(sections()) == set(main.commands)
+    assert set(sections()) == set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", list(main.commands))
+def test_what_the_help_says_of_a_command_is_what_the_command_says() -> None:
+    """It is listed before it is loaded: under its name, and with the first line of its help."""
+    assert {name: one.told for name, one in COMMANDS.items()} == {
+        name: command(name).get_short_help_str(limit=1_000) for name in COMMANDS
+    }
+    assert [command(name).name for name in COMMANDS] == list(COMMANDS)
+    folder = Path(commands.__path__[0])
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert {one.module for one in COMMANDS.values()} == modules
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_option_is_documented(name: str) -> None:
     """Each option of a command stands in its section; those that all share, at the top."""
     text = sections()[name]
     shared = PAGE.read_text().split("\n## ")[0]
-    for parameter in main.commands[name].params:
+    for parameter in command(name).params:
         for option in parameter.opts if isinstance(parameter, click.Option) else ():
             where = shared if option in ("--db", "--json", "--debug", "--lifecycle") else text
             assert f"`{option}" in where, option
 
 
-@pytest.mark.parametrize("name", list(main.commands))
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_ends_with_two_examples_that_parse(name: str) -> None:
     """The examples in a command's help are calls that the command takes."""
     told = CliRunner().invoke(main, [name, "--help"]).output
     lines = [line.strip() for line in told.partition("Examples:")[2].splitlines() if line.strip()]
     assert len(lines) == 2
     for line in lines:
-        program, command, *args = shlex.split(line)
-        assert (program, command) == ("milepost", name)
-        context = click.Context(main.commands[name])
-        main.commands[name].make_context(name, args, parent=context)
+        program, named, *args = shlex.split(line)
+        assert (program, named) == ("milepost", name)
+        context = click.Context(command(name))
+        command(name).make_context(name, args, parent=context)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -83,4 +95,4 @@ def test_examples_print_what_the_page_shows(
 
 def test_every_command_has_an_example() -> None:
     """Of the command line's own page, at least one each."""
-    assert len(BLOCK.findall(PAGE.read_text())) >= len(main.commands)
+    assert len(BLOCK.findall(PAGE.read_text())) >= len(COMMANDS)

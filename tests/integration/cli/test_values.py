@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from milepost.cli.commands import COMMANDS, command
 from milepost.cli.program import main
 from tests.integration.door import prepare
 
@@ -94,12 +95,12 @@ def cases(command: click.Command) -> Iterator[list[str]]:
                 yield [parameter.opts[0], value, "--db", "w.db", "--", *right]
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_options_that_make_no_sense_are_wrong_usage(folder: Path, name: str) -> None:
     """All of them in a soak, a part of them otherwise."""
     stride = 1 if SOAK else 7
     found = {}
-    for words in list(cases(main.commands[name]))[crc32(name.encode()) % stride :: stride]:
+    for words in list(cases(command(name)))[crc32(name.encode()) % stride :: stride]:
         for made in ("n.db", "c.db"):
             (folder / made).unlink(missing_ok=True)
         if told := problem([name, *words]):
@@ -121,5 +122,5 @@ def test_a_defect_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise KeyError("j")
 
-    monkeypatch.setattr(main.commands["show"], "callback", broken)
+    monkeypatch.setattr(command("show"), "callback", broken)
     assert "a defect of milepost" in (problem(["show", "j", "--db", "w.db"]) or "")

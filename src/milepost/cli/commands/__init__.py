@@ -1,1 +1,91 @@
-"""The commands, one module each: parse, ask the read model, answer."""
+"""The commands, one module each: parse, ask the read model, answer. A call loads its own alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import click
+
+__all__ = ["COMMANDS", "Listed", "command"]
+
+
+class Listed(NamedTuple):
+    """What is known of a command before it is loaded: its module, and the first line of its help.
+
+    The module has the command under its own name.
+    """
+
+    module: str
+    told: str
+
+
+COMMANDS: Final[Mapping[str, Listed]] = {
+    "jobs": Listed("jobs", "List the jobs of a store, newest first."),
+    "show": Listed("show", "Show one job: where it is and what it would take now."),
+    "history": Listed("history", "Show what happened to a job, oldest first."),
+    "items": Listed("items", "List the items of a job with their last failures."),
+    "changes": Listed("changes", "Show what is different in a job after B against after A."),
+    "checkpoint": Listed("checkpoint", "Take a checkpoint of a job, or list those it has."),
+    "plan": Listed("plan", "Show what is left to do of a job, and why."),
+    "recover": Listed("recover", "Take a job up again from where it was left."),
+    "rewind": Listed("rewind", "Go back to a commit of a job, and take it up from there."),
+    "fork": Listed("fork", "Make a new job that stands as another stood at a commit."),
+    "failures": Listed(
+        "failures",
+        "Show what went wrong with the items of a job, how often, first and last when.",
+    ),
+    "dead": Listed(
+        "dead", "List the dead letters of a job; with KEY, every failed attempt at that item."
+    ),
+    "requeue": Listed(
+        "requeue", "Take dead letters out of the queue, to be tried again with all attempts."
+    ),
+    "redo": Listed(
+        "redo",
+        "Let items that are done wait for an attempt again; the history keeps their results.",
+    ),
+    "allow-dead": Listed(
+        "allow_dead", "Let a job complete with N dead items more than before, as a recorded fact."
+    ),
+    "verify": Listed(
+        "verify",
+        "Check all that a store promises; exit 1 if anything is wrong, 2 if that cannot be told.",
+    ),
+    "salvage": Listed(
+        "salvage",
+        "Copy what can be had of a damaged store into a new one; exit 1 if that is not all.",
+    ),
+    "backup": Listed(
+        "backup", "Write a copy of the store, as of this moment, to the new file COPY."
+    ),
+    "migrate": Listed(
+        "migrate", "Show the format of a store, and take it to the newest with --apply."
+    ),
+    "compact": Listed("compact", "Merge the small commits of jobs into compressed blocks."),
+    "diagram": Listed("diagram", "Draw a job's own path on its lifecycle, as SVG."),
+    "lifecycles": Listed("lifecycles", "List the lifecycles that are found, and where."),
+    "gc": Listed(
+        "gc", "Delete jobs that ended long enough ago; without --apply, show what would go."
+    ),
+    "keep": Listed("keep", "Say how long a job is kept; without --for and --by-policy, show it."),
+    "sizes": Listed("sizes", "Show where the bytes of a job are, and its largest values."),
+    "import": Listed(
+        "import_jobs",
+        "Make jobs of those that another tool left behind; exit 1 if anything was lost.",
+    ),
+    "export": Listed(
+        "export",
+        "Write the results of a job as a table, or its items, or its failed attempts.",
+    ),
+}
+"""By name, in the order of the help."""
+
+
+def command(name: str) -> click.Command:
+    """The command of that name in `COMMANDS`; its module is loaded now."""
+    module = COMMANDS[name].module
+    found = getattr(import_module(f"{__name__}.{module}"), module)
+    assert isinstance(found, click.Command)
+    return found

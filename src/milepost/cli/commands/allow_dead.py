@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from milepost.arguments import MAX_COUNT
-from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import allow_dead as model
 

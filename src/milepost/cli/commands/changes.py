@@ -6,7 +6,8 @@ import click
 
 from milepost.cli.commands.plan import keys_option
 from milepost.cli.moments import seq_of
-from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
 from milepost.cli.session import find_job, session_of
 from milepost.cli.trouble import Trouble
 from milepost.inspect import changes as model

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import checkpoint as model

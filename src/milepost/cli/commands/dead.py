@@ -10,7 +10,9 @@ from typing import Final, TypeAlias
 
 import click
 
-from milepost.cli.options import examples, job_argument, limit_option, with_store
+from milepost.cli.limits import limit_option
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
 from milepost.cli.output import note, write_format
 from milepost.cli.scoping import scope_for, with_items_scope
 from milepost.cli.session import find_job, session_of

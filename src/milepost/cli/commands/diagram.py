@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from milepost.cli.naming import check_names, completed_by, machines
-from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.naming import check_names, completed_by, job_argument, machines
+from milepost.cli.options import examples, with_store
 from milepost.cli.output import note, write_format
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import diagram as diagrams

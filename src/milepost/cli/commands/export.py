@@ -7,7 +7,8 @@ from typing import Final
 
 import click
 
-from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
 from milepost.cli.output import write_format
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import export as model

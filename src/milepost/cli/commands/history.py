@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from milepost.arguments import MAX_COUNT
-from milepost.cli.options import examples, job_argument, limit_option, with_store
+from milepost.cli.limits import limit_option
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import history as model

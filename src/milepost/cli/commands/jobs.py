@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from milepost.cli.limits import limit_option
 from milepost.cli.naming import check_names, completed_by, phases
-from milepost.cli.options import examples, limit_option, with_store
+from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of, tell_unreadable
 from milepost.inspect import jobs as model

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from milepost.cli.keys import STORE
 from milepost.cli.options import examples, with_store
-from milepost.cli.session import STORE, answer, discovery_of, session_of, tell_unreadable
+from milepost.cli.session import answer, discovery_of, session_of, tell_unreadable
 from milepost.inspect import lifecycles as model
 
 __all__ = ["lifecycles"]

@@ -7,7 +7,8 @@ import click
 from milepost.cli.commands.plan import keys_option
 from milepost.cli.commands.recover import carried_out, take_over_option
 from milepost.cli.moments import seq_of
-from milepost.cli.options import examples, job_argument, with_store
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import rewind as model
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from milepost.cli.keys import AS_JSON, STORE
 from milepost.cli.options import debug_option, examples, lifecycle_option
-from milepost.cli.session import AS_JSON, STORE, session_of
+from milepost.cli.session import session_of
 from milepost.inspect import salvage as model
 
 __all__ = ["salvage"]
