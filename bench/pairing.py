@@ -12,6 +12,7 @@ __all__ = [
     "Budget",
     "Figure",
     "Settings",
+    "as_it_is",
     "at_least",
     "at_most",
     "differences",
@@ -136,6 +137,27 @@ def differences(
         name=name,
         floor=floor_name,
         values=tuple(ours - theirs for ours, theirs in zip(subject, floor_costs, strict=True)),
+        unit=unit,
+        pair=(statistics.median(subject), statistics.median(floor_costs)),
+        pair_unit=unit,
+        budget=budget,
+    )
+
+
+def as_it_is(
+    name: str,
+    subject: Sequence[float],
+    floor: tuple[str, Sequence[float]],
+    *,
+    unit: str,
+    budget: Budget | None = None,
+) -> Figure:
+    """What the subject costs as it is; the floor stands beside it, for what it is worth."""
+    floor_name, floor_costs = floor
+    return Figure(
+        name=name,
+        floor=floor_name,
+        values=tuple(subject),
         unit=unit,
         pair=(statistics.median(subject), statistics.median(floor_costs)),
         pair_unit=unit,

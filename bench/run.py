@@ -15,17 +15,22 @@ from typing import Final
 import apsw
 
 import batches
+import before
 import durable_peers
 import engines
 import flatness
+import growth
 import imports
 import inputs
+import large
 import measuring
 import plans
 import proofs
 import records
+import runs
 import sizes
 import spaces
+import starting
 import steps
 import whole_state
 from pairing import Figure, Settings
@@ -33,9 +38,14 @@ from pairing import Figure, Settings
 BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "steps": steps.figures,
     "imports": imports.figures,
+    "starting": starting.figures,
     "records": records.figures,
+    "before": before.figures,
     "measuring": measuring.figures,
     "batches": batches.figures,
+    "large": large.figures,
+    "runs": runs.figures,
+    "growth": growth.figures,
     "peers": durable_peers.figures,
     "plans": plans.figures,
     "flatness": flatness.figures,
