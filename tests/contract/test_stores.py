@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from milepost import ItemEvent, StateManager, StateStore, TransitionRefused
 from milepost.errors import StoreError, ValueInvalid
@@ -22,6 +23,7 @@ from milepost.log.rows import (
     Staged,
     StoredCheckpoint,
     StoredLease,
+    StoredSpan,
     Tip,
 )
 from milepost.state.persistence import open_store
@@ -357,6 +359,43 @@ def test_a_request_that_is_refused_does_not_spoil_those_beside_it(store: StateSt
     assert len(refused) == 16  # of each two that wanted the same item, one
     assert state.progress.running == 16
     assert manager.verify("j")[0].sound
+
+
+def test_spans_are_replaced_read_in_order_and_dropped(store: StateStore) -> None:
+    """The index of a log: by its ends, with states or without; it goes with the rows it is of."""
+    spans = [StoredSpan(n * 4 + 1, n * 4 + 4, b"d", b"i%d" % n, b"s", b"state") for n in range(3)]
+    with store.writing() as writer:
+        job = writer.add_job("one", 5, "digest").number
+        other = writer.add_job("two", 5, "digest").number
+        for seq in range(1, 13):
+            writer.add_row(job, row(seq))
+        assert writer.spans_end(job) == 0
+        for span in (spans[1], spans[0], spans[2], structs.replace(spans[1], index=b"new")):
+            writer.put_span(job, span)
+        writer.put_span(other, spans[0])
+        writer.drop_state(job, 8)
+        writer.drop_state(job, 9)  # of none
+    with store.reading() as reader:
+        found = list(reader.spans(job))
+        assert [(span.first, span.last, span.index) for span in found] == [
+            (1, 4, b"i0"),
+            (5, 8, b"new"),
+            (9, 12, b"i2"),
+        ]
+        assert [span.first for span in reader.spans(job, 4)] == [5, 9]
+        assert reader.spans_end(job) == 12
+        assert reader.state_ends(job) == [4, 12]
+        assert list(reader.states(job, 11)) == [spans[0]]
+        assert list(reader.states(job, 12)) == [spans[2], spans[0]]
+        assert (reader.sizes(job).spans, reader.sizes(job).spans_bytes) == (3, 17)
+    with store.writing() as writer:
+        writer.set_aside(job, "commits", job_id="one", reason="lost", at_us=1, first=8)
+    with store.reading() as reader:
+        assert [span.last for span in reader.spans(job)] == [4]
+    with store.writing() as writer:
+        writer.drop_spans(job)
+        assert writer.spans_end(job) == 0
+        assert writer.spans_end(other) == 4
 
 
 def test_what_one_manager_wrote_another_reads(store: StateStore) -> None:

@@ -67,8 +67,8 @@ def history(
 ) -> HistoryView:
     """The newest `limit` events of the commits with `after < seq <= upto`, oldest first.
 
-    Cost: the log from the nearest checkpoint before them is folded; where the lifecycle is not
-    found, its heads are read. Raises JobAbsent.
+    Cost: the log from the nearest state before them that is stored is folded; where the lifecycle
+    is not found, its heads are read. Raises JobAbsent.
     """
     seq = manager.summary(job_id).seq
     last = seq if upto is None else min(upto, seq)

@@ -25,7 +25,8 @@ class StoredPart:
     """How much of a job is stored, in rows and in bytes as they are stored.
 
     The `inputs` are the items, with those that are coming in; the `keys` say where keys are. The
-    commits are counted with those that are in blocks.
+    commits are counted with those that are in blocks. The `spans` are the index of the log, with
+    states along it.
     """
 
     inputs_rows: int
@@ -37,6 +38,8 @@ class StoredPart:
     bodies_bytes: int
     checkpoints: int
     checkpoints_bytes: int
+    spans: int
+    spans_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ def sizes_page(view: SizesView) -> Page:
         ("facts", stored.commits, stored.heads_bytes),
         ("payloads", stored.commits, stored.bodies_bytes),
         ("checkpoints", stored.checkpoints, stored.checkpoints_bytes),
+        ("index of log", stored.spans, stored.spans_bytes),
     )
     return (
         Fields(entries=(("job", view.job), ("as of", f"seq {view.seq}"))),
@@ -108,4 +112,6 @@ def _stored(found: StoredSizes) -> StoredPart:
         bodies_bytes=found.bodies_bytes,
         checkpoints=found.checkpoints,
         checkpoints_bytes=found.checkpoints_bytes,
+        spans=found.spans,
+        spans_bytes=found.spans_bytes,
     )

@@ -23,6 +23,7 @@ __all__ = [
     "StoredLease",
     "StoredLifecycle",
     "StoredSizes",
+    "StoredSpan",
     "Stray",
     "Tip",
     "Tombstone",
@@ -155,6 +156,22 @@ class StoredCheckpointSize(msgspec.Struct, frozen=True):
 
 
 @short_repr
+class StoredSpan(msgspec.Struct, frozen=True):
+    """The index of the commits `first` to `last` of a log, and the state after them.
+
+    Derived from the log. `index` is as `milepost.log.spans` makes it, under `digest`. The state is
+    a snapshot as of a checkpoint, under a digest of its own; both are empty where none is kept.
+    """
+
+    first: int
+    last: int
+    digest: bytes
+    index: bytes
+    state_digest: bytes = b""
+    state: bytes = b""
+
+
+@short_repr
 class StoredLease(msgspec.Struct, frozen=True):
     """The newest renewal by the holder of `fence`.
 
@@ -259,7 +276,8 @@ class StoredSizes(msgspec.Struct, frozen=True):
     """How much of a job is stored, in rows and in bytes as they are stored.
 
     The `inputs` are the items, with those that are coming in; the `keys` say where keys are. The
-    commits are counted with those that are in blocks.
+    commits are counted with those that are in blocks. The `spans` are the index of the log, with
+    the states along it.
     """
 
     inputs_rows: int
@@ -271,12 +289,15 @@ class StoredSizes(msgspec.Struct, frozen=True):
     bodies_bytes: int
     checkpoints: int
     checkpoints_bytes: int
+    spans: int = 0
+    spans_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
         """All of it."""
         of_items = self.inputs_bytes + self.keys_bytes
-        return of_items + self.heads_bytes + self.bodies_bytes + self.checkpoints_bytes
+        of_log = self.heads_bytes + self.bodies_bytes + self.spans_bytes
+        return of_items + of_log + self.checkpoints_bytes
 
 
 @short_repr

@@ -27,6 +27,7 @@ from milepost.log.rows import (
     StoredLease,
     StoredLifecycle,
     StoredSizes,
+    StoredSpan,
     StoreFormat,
     Stray,
     Tip,
@@ -49,6 +50,7 @@ class _Log:
     job: StoredJob
     rows: tuple[Row, ...] = ()
     checkpoints: tuple[StoredCheckpoint, ...] = ()
+    spans: tuple[StoredSpan, ...] = ()
     lease: StoredLease | None = None
     keep: StoredKeep | None = None
 
@@ -136,6 +138,20 @@ class _Transaction:
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         return iter(sorted(self._log(job).checkpoints, key=lambda c: -c.seq))
+
+    def spans(self, job: int, after: int = 0) -> Iterator[StoredSpan]:
+        """States cost nothing here: they are always given."""
+        return (span for span in self._log(job).spans if span.last > after)
+
+    def spans_end(self, job: int) -> int:
+        return max((span.last for span in self._log(job).spans), default=0)
+
+    def state_ends(self, job: int) -> list[int]:
+        return [span.last for span in self._log(job).spans if span.state]
+
+    def states(self, job: int, upto: int) -> Iterator[StoredSpan]:
+        spans = reversed(self._log(job).spans)
+        return (span for span in spans if span.last <= upto and span.state)
 
     def lease(self, job: int) -> StoredLease | None:
         return self._log(job).lease
@@ -234,6 +250,20 @@ class _Transaction:
         others = tuple(c for c in log.checkpoints if c.seq != checkpoint.seq)
         self._put(replace(log, checkpoints=(*others, checkpoint)))
 
+    def put_span(self, job: int, span: StoredSpan) -> None:
+        log = self._log(job)
+        others = (one for one in log.spans if one.last != span.last)
+        self._put(replace(log, spans=tuple(sorted((*others, span), key=lambda one: one.last))))
+
+    def drop_state(self, job: int, last: int) -> None:
+        for span in self._log(job).spans:
+            if span.last == last:
+                self.put_span(job, msgspec.structs.replace(span, state=b"", state_digest=b""))
+
+    def drop_spans(self, job: int, after: int = 0) -> None:
+        log = self._log(job)
+        self._put(replace(log, spans=tuple(span for span in log.spans if span.last <= after)))
+
     def put_lease(self, job: int, lease: StoredLease) -> None:
         self._put(replace(self._log(job), lease=lease))
 
@@ -267,6 +297,7 @@ class _Transaction:
             case "commits":
                 moved = [(row.seq, row) for row in log.rows if taken(row.seq)]
                 self._put(replace(log, rows=tuple(r for r in log.rows if not taken(r.seq))))
+                self.drop_spans(number, first - 1)
             case "inputs":
                 places = self._places(number)
                 moved = [(block.first, block) for block in places.blocks if taken(block.first)]
@@ -327,7 +358,9 @@ class _Transaction:
         places = _Places(left(places.blocks, _block_bytes), left(places.segments, _segment_bytes))
         staged = left(tuple(s for s in self.stagings if s.number == number), lambda _: 0)
         log = replace(log, checkpoints=left(log.checkpoints, lambda c: len(c.snapshot)))
-        done = not (log.rows or places.blocks or places.segments or staged or log.checkpoints)
+        log = replace(log, spans=left(log.spans, _span_bytes))
+        of_log = log.rows or log.checkpoints or log.spans
+        done = not (of_log or places.blocks or places.segments or staged)
         done = done and taken < rows and freed_bytes < size_bytes
         self.buried[number], self.places[number] = log, places
         self.stagings = (*(s for s in self.stagings if s.number != number), *staged)
@@ -439,11 +472,17 @@ def _sizes(log: _Log, places: _Places) -> StoredSizes:
         bodies_bytes=sum(len(row.body) for row in log.rows),
         checkpoints=len(log.checkpoints),
         checkpoints_bytes=sum(len(one.snapshot) for one in log.checkpoints),
+        spans=len(log.spans),
+        spans_bytes=sum(map(_span_bytes, log.spans)),
     )
 
 
 def _row_bytes(row: Row) -> int:
     return len(row.head) + len(row.after) + len(row.body)
+
+
+def _span_bytes(span: StoredSpan) -> int:
+    return len(span.index) + len(span.state)
 
 
 def _block_bytes(block: InputBlock) -> int:

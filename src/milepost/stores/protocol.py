@@ -27,6 +27,7 @@ from milepost.log.rows import (
     StoredLease,
     StoredLifecycle,
     StoredSizes,
+    StoredSpan,
     StoreFormat,
     Stray,
     Tip,
@@ -45,6 +46,13 @@ class Rows(Protocol):
         self, job: int, after: int = 0, upto: int | None = None, *, bodies: bool = False
     ) -> Iterator[Row]:
         """The rows with `after < seq <= upto`, in order; their bodies only if asked for."""
+        ...
+
+    def spans(self, job: int, after: int = 0) -> Iterator[StoredSpan]:
+        """The index of the log of the commits past `after`, in order, without states.
+
+        Derived: what is missing here can be made from the log.
+        """
         ...
 
 
@@ -113,6 +121,18 @@ class Reader(Rows, Protocol):
 
     def checkpoints(self, job: int) -> Iterator[StoredCheckpoint]:
         """The job's checkpoints, newest first."""
+        ...
+
+    def spans_end(self, job: int) -> int:
+        """The last commit that the index of the log knows; 0 if it knows none."""
+        ...
+
+    def state_ends(self, job: int) -> list[int]:
+        """The ends of the spans that have a state, in order."""
+        ...
+
+    def states(self, job: int, upto: int) -> Iterator[StoredSpan]:
+        """The spans that end at `upto` or before and have a state, newest first, with it."""
         ...
 
     def lease(self, job: int) -> StoredLease | None:
@@ -225,6 +245,18 @@ class Writer(Reader, Protocol):
         """A checkpoint; one at the same seq is replaced."""
         ...
 
+    def put_span(self, job: int, span: StoredSpan) -> None:
+        """A span of the index of a log; one that ends there is replaced."""
+        ...
+
+    def drop_state(self, job: int, last: int) -> None:
+        """Take away the state of the span that ends at `last`, if it has one."""
+        ...
+
+    def drop_spans(self, job: int, after: int = 0) -> None:
+        """Take away the spans that end past `after`."""
+        ...
+
     def put_lease(self, job: int, lease: StoredLease) -> None:
         """The job's lease; the one before it is replaced."""
         ...
@@ -255,7 +287,8 @@ class Writer(Reader, Protocol):
         """Move rows of a job from the table `source` into the quarantine; how many there were.
 
         Those of the job numbered so whose seq or place is from `first` to `upto`, or to the end.
-        Where that takes the end of a log, the row before it is the newest from then on.
+        Where that takes the end of a log, the row before it is the newest from then on, and what
+        is derived from the rows goes with them.
         """
         ...
 

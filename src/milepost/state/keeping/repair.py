@@ -14,6 +14,7 @@ from milepost.job.state import JobState, changed
 from milepost.log.codec import decode_facts, digest_of, encode_row
 from milepost.log.facts import CheckpointTaken, Draft, ItemsFired, Repaired
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob, StoredLease, Stray
+from milepost.state.reading.index_check import index_faults, is_state_of
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.meaning import result_events
 from milepost.state.reading.verification import Problem, entry_of, verify_job
@@ -89,6 +90,7 @@ class _Survey:
     checkpoints: tuple[int, ...] = ()
     lease: bool = False
     told: bool = False
+    index: bool = False
 
     def steps(self) -> tuple[RepairStep, ...]:
         """The steps to take, in words."""
@@ -118,6 +120,9 @@ class _Survey:
             found.append(RepairStep(does="writes the lease by the log, expired", loses=loses))
         if self.told:
             does = "describes the job's lifecycle by its tables"
+            found.append(RepairStep(does=does, loses=derived))
+        if self.index:
+            does = "takes the index of the log away, which is made anew"
             found.append(RepairStep(does=does, loses=derived))
         return tuple(found)
 
@@ -169,6 +174,8 @@ def repair_job(log: JobLog, writer: Writer, now_us: int) -> Repair:
         writer.put_job(found.entry)
     if found.told:
         describe(writer, found.state.lifecycle)
+    if found.index:
+        writer.drop_spans(job.number)
     after = _record(writer, job, found, aside, now_us)
     return Repair(
         job_id=job.job_id,
@@ -224,12 +231,17 @@ def _look(log: JobLog) -> _Survey | None:
     with suppress(StoreError):
         stored = {checkpoint.seq: checkpoint for checkpoint in log.reader.checkpoints(log.number)}
     sound: set[int] = set()
+    along: set[int] = set()
+    with suppress(StoreError):
+        along = set(log.reader.state_ends(log.number))
+    index_stands = True
     first: Row | None = None
     state: JobState | None = None
     with suppress(StoreError):
         state = log.origin()
         for row, after in log.replay(state):
             first, state = first or row, after
+            index_stands = index_stands and (row.seq not in along or is_state_of(log, state))
             checkpoint = stored.get(row.seq)
             if checkpoint is not None and _stands(log, checkpoint, state):
                 sound.add(row.seq)
@@ -238,6 +250,8 @@ def _look(log: JobLog) -> _Survey | None:
     found = _Survey(state=state, fence=state.fence)
     found.checkpoints = tuple(sorted(stored.keys() - sound))
     _look_at_end(log, found)
+    with suppress(StoreError):
+        found.index = not index_stands or any(index_faults(log, state.seq))
     _look_at_lease(log, found)
     try:
         log.reader.lifecycle(state.lifecycle.digest)

@@ -322,7 +322,7 @@ class Events(Core):
     def _find_results(self, job_id: str) -> None:
         """Look where the results of the job are, so that no look under the lock takes long."""
         with self._job_log(job_id) as log:
-            self._locator.locate(log.reader, log.entry, self._newest(log))
+            self._locator.look(log.reader, log.entry, self._newest(log))
 
     def _look_ahead(self, write: Write, done: dict[str, list[BitMap]]) -> None:
         """Find the results of the job now, if the write is of an item that has one.

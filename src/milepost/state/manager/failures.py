@@ -42,7 +42,7 @@ class Failures(Core):
             CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
 
         Cost:
-            All of them are in memory, with their details; `failed_attempts` gives one at a time.
+            As `failed_attempts`. All of them are in memory, with their details.
         """
         arguments.flag("undecoded", undecoded)
         with self._job_log(job_id) as log:
@@ -85,7 +85,8 @@ class Failures(Core):
             JobReplaced: The job was deleted meanwhile, and another has its id.
 
         Cost:
-            One pass over the heads, and the bodies that hold failures, each decoded once.
+            The index of the log, the heads that it does not cover, and the bodies that hold
+                failures, each decoded once; all heads, if executors died and those are asked for.
         """
         if scope is not None:
             arguments.instance("scope", scope, Scope)
@@ -128,9 +129,10 @@ class Failures(Core):
             CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
 
         Cost:
-            One pass over the heads, and the bodies that hold failures, each decoded once. Memory:
-                one commit, and a bit for each item of each group, of which there are 1,000 at
-                most: further kinds are one group, `"…"`.
+            The index of the log, the heads that it does not cover, and the bodies that hold
+                failures, each decoded once; all heads, if executors died and those are asked for.
+                Memory: one commit, and a bit for each item of each group, of which there are 1,000
+                at most: further kinds are one group, `"…"`.
         """
         arguments.flag("undecoded", undecoded)
         with self._job_log(job_id) as log:

@@ -104,7 +104,8 @@ class Records(Core):
             ValueError: `before` is the later one.
 
         Cost:
-            Both states are folded from the checkpoints before them, and the heads between are read.
+            Both states are folded from the nearest that are stored before them, and the heads
+                between are read.
         """
         before, after = arguments.ordinal("before", before), arguments.ordinal("after", after)
         with self._job_log(job_id) as log:
@@ -238,8 +239,8 @@ class Records(Core):
             StoredResultDamaged: A result is kept beside the log and is not what was written.
 
         Cost:
-            The heads that no result was looked for in before, and the bodies that hold results,
-                each decoded once.
+            The index of the log, the heads that it does not cover, and the bodies that hold
+                results, each decoded once.
         """
         named = _named(keys, ordinals, order)
         return self._streamed(self._meet(job_id), named, order)
@@ -353,8 +354,9 @@ class Records(Core):
             StoredResultDamaged: It is kept beside the log and is not what was written.
 
         Cost:
-            The heads that no result was looked for in before, and one body; what is kept beside the
-                log is read from there.
+            One body, and what tells where it is: a look into each span of the index of the log, and
+                the heads that it does not cover; later only what came since. What is kept beside
+                the log is read from there.
         """
         item = named_item(item)
         with self._job_log(job_id) as log:

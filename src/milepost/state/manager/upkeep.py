@@ -21,6 +21,7 @@ from milepost.state.keeping.compaction import Compaction, compact
 from milepost.state.keeping.old_homes import HomeImport, OnJob
 from milepost.state.keeping.quarantine import QuarantinedRow, quarantined
 from milepost.state.keeping.repair import Repair, damaged_log, repair_job, set_strays_aside, survey
+from milepost.state.keeping.spanning import ALL, extend, mend
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.verification import store_problems
 from milepost.state.writing.append import Appender
@@ -120,7 +121,8 @@ class Upkeep:
 
         Nothing that can be read of the job changes, and it is safe at any moment. The newest
         commits of a job that is not finished stay as they are until they fill a block. The file
-        does not shrink, but its free room is used again.
+        does not shrink, but its free room is used again. The index of the log is made where it
+        lacks, and anew where it is damaged.
 
         Args:
             job_id: The job.
@@ -139,6 +141,9 @@ class Upkeep:
         finished = self._newest(job_id).finished
         with self._store.reading() as reader:
             job = self._loader.log(reader, job_id).entry
+        if apply:
+            mend(self._loader, job)
+            extend(self._loader, job_id, most=ALL)
         return compact(self._loader, job, finished=finished, dry_run=not apply)
 
     def repair(self, job_id: str, *, apply: bool = False) -> Repair:

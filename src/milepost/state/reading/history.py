@@ -27,8 +27,9 @@ def history(log: JobLog, after: int, upto: int | None) -> Iterator[StateEvent]:
     """The events of the commits with `after < seq <= upto`, oldest first, streamed.
 
     Where the tables of a version are not at hand, its commits are told of by the log alone: which
-    events there were, without the transitions that they took. Cost: the log up to there is
-    folded. Raises LogCorrupt, after everything before it was given.
+    events there were, without the transitions that they took. Cost: the log is folded from the
+    nearest state before them that is stored. Raises LogCorrupt, after everything before it was
+    given.
     """
     reached, version = after, 0
     try:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from heapq import merge
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from milepost.clock import instant
@@ -43,12 +45,14 @@ from milepost.log.rows import (
     StoredCheckpoint,
     StoredJob,
     StoredLease,
+    StoredSpan,
 )
+from milepost.log.spans import decode_span
 from milepost.metrics import Metrics
 from milepost.stores.protocol import Reader, StateStore
 from milepost.text.escapes import printable
 
-__all__ = ["JobLog", "Loader", "Loading", "Reached"]
+__all__ = ["JobLog", "Loader", "Loading", "Reached", "span_state"]
 
 _log: Final = logging.getLogger("milepost.recovery")
 
@@ -215,13 +219,12 @@ class JobLog:
         if start.seq > seq > 0:  # the tables of what was before are not at hand
             made = start.created
             raise absent(self.job_id, made.lifecycle, made.version, made.digest, self.loader.tables)
-        for checkpoint in self.reader.checkpoints(self.number):
-            if checkpoint.seq <= seq:
-                try:
-                    start = self.verified(checkpoint)
-                except StateError:
-                    continue  # an older one, or the log, gives the same state
-                break
+        for kept in self._states_upto(seq):
+            try:
+                start = self.verified(kept)
+            except StateError:
+                continue  # an older one, or the log, gives the same state
+            break
         state = start
         for _, after in self.replay(start, upto=seq):
             state = after
@@ -232,6 +235,12 @@ class JobLog:
                 raise self.cut_short(state.seq, newest)
             raise CommitAbsent(job_id=self.job_id, wanted=seq, last=last)
         return state
+
+    def _states_upto(self, seq: int) -> Iterator[StoredCheckpoint]:
+        """Checkpoints and the states along the log, of `seq` or before, newest first."""
+        checkpoints = (one for one in self.reader.checkpoints(self.number) if one.seq <= seq)
+        along = (span_state(span) for span in self.reader.states(self.number, seq))
+        return merge(checkpoints, along, key=attrgetter("seq"), reverse=True)
 
     def state_at(self, seq: int) -> JobState:
         """The state after commit `seq` as it stands under this version. Raises CommitAbsent."""
@@ -390,3 +399,12 @@ class JobLog:
                 fallbacks.append(f"{error.problem}; an older one, or the log, was used")
                 _log.warning("job %s: %s", self.job_id, printable(fallbacks[-1]))
         return None
+
+
+def span_state(span: StoredSpan) -> StoredCheckpoint:
+    """The state after a span as a checkpoint, which no commit tells of: it says itself what of."""
+    try:
+        chain = decode_span(span).chain
+    except ValueError:
+        chain = b""  # so it is of no log
+    return StoredCheckpoint(span.last, 0, "", chain, span.state_digest, span.state)

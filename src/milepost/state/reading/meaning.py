@@ -30,13 +30,44 @@ class Meaning:
     A version of before has names of its own for what this one means, and the upgrades know them.
     """
 
-    __slots__ = ("_current", "_single", "_state")
+    __slots__ = ("_current", "_recording", "_single", "_state")
 
     def __init__(self, state: JobState) -> None:
         self._state = state
         ledgers = tuple(state.ledgers.values())
         self._single = ledgers[0].machine if len(ledgers) == 1 else None
         self._current = state.lifecycle.digest
+        self._recording: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+
+    @property
+    def is_single(self) -> bool:
+        """True if all items are of one collection, so that an event means the same for all."""
+        return self._single is not None
+
+    def recording(self, version: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The events by which some items get a result, and those that take it back."""
+        found = self._recording.get(version)
+        if found is None:
+            every = self.of_all_items(version)
+            found = self._recording[version] = (
+                frozenset(roles.result.event for roles in every if roles.result is not None),
+                frozenset(roles.redo.event for roles in every if roles.redo is not None),
+            )
+        return found
+
+    def gives(self, fact: ItemsFired, version: str) -> int:
+        """1 if items have a result by that fact, -1 if they have none any more, else 0."""
+        roles = self.of_items(fact, version)
+        if roles.result is not None and fact.event == roles.result.event:
+            return 1
+        return -1 if roles.redo is not None and fact.event == roles.redo.event else 0
+
+    def of_all_items(self, version: str) -> list[Roles]:
+        """The roles of the machines of all items in the version of that digest."""
+        machines = [ledger.machine for ledger in self._state.ledgers.values()]
+        if version == self._current:
+            return [machine.roles for machine in machines]
+        return [self._earlier(version, machine) for machine in machines]
 
     def of_job(self, version: str) -> Roles:
         """The roles of the job's machine in the version of that digest. Raises LifecycleChanged."""

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from milepost.errors import StateError
-from milepost.log.rows import Row, StoredJob
+from milepost.log.rows import Row, StoredJob, StoredSpan
 from milepost.state.reading.loading import Loader, Reached
 from milepost.stores.protocol import Reader
 
@@ -55,6 +55,10 @@ class Passages:
         found = list(self._now.rows(job, after, upto, bodies=bodies))
         self._read_bytes += sum(len(row.body) for row in found)
         return iter(found)
+
+    def spans(self, job: int, after: int = 0) -> Iterator[StoredSpan]:
+        """The index of the log, as of this passage."""
+        return iter(list(self._now.spans(job, after)))
 
     def _going_on(self, job: int, after: int, upto: int | None, *, bodies: bool) -> Iterator[Row]:
         """Rows across passages."""

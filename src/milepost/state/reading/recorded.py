@@ -16,9 +16,9 @@ from milepost.log.facts import Fact, ItemsFired
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import StoredJob
 from milepost.roles import EventField
-from milepost.state.reading.locating import walk
 from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline
+from milepost.state.reading.spanned import walk
 from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 

@@ -28,8 +28,9 @@ from milepost.machine import Values
 from milepost.roles import EventField, Roles
 from milepost.state.reading.failures import Failure, details_of
 from milepost.state.reading.hands import Hands
-from milepost.state.reading.locating import Located, Locator, Told, walk
+from milepost.state.reading.locating import Locator
 from milepost.state.reading.meaning import Meaning, fails_by, lost_cause, why_of
+from milepost.state.reading.spanned import Events, Told, Wanted, picked, walk
 from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
 from milepost.text.wording import short_repr
@@ -73,9 +74,9 @@ class RecordedResult(NamedTuple):
 class ResultReader:
     """Reads what the items of one job left behind, as of one state of it that was committed.
 
-    What a rewind undid is not there any more. Finding where results are takes a pass over the
-    heads, which also checks the chain, of what `locator` does not know yet. A body is decoded, and
-    checked, when a result in it is asked for.
+    What a rewind undid is not there any more. Finding where results are takes the index of the log,
+    and of what that and `locator` do not know yet a pass over the heads, which also checks the
+    chain. A body is decoded, and checked, when a result in it is asked for.
     """
 
     def __init__(
@@ -122,12 +123,11 @@ class ResultReader:
         machine = state.ledger_of(ordinal).machine
         if machine.roles.result is None:
             raise RoleAbsent.at(state.lifecycle, machine, "result", "result_of()")
-        located = self._locator.locate(self._reader, self._job, state)
-        seq = located.at(ordinal, state.seq)
+        seq, version = self._locator.place(self._reader, self._job, state, ordinal)
         if not seq:
             key = state.inputs.key(ordinal)
             raise ResultAbsent(job_id=state.id, item=key, state=state.items.member(ordinal)[0])
-        return self._results_in(located, seq, bitmap([ordinal]))[ordinal].value
+        return self._results_in(seq, version, bitmap([ordinal]))[ordinal].value
 
     def results(
         self, wanted: BitMap | None = None, order: Order = "items"
@@ -161,7 +161,9 @@ class ResultReader:
         located = self._locator.locate(self._reader, self._job, self._state)
         last = self._state.seq
         places = ((o, located.at(o, last)) for o in members)
-        yield from in_order(places, lambda seq: self._results_in(located, seq, members))
+        yield from in_order(
+            places, lambda seq: self._results_in(seq, located.version_of(seq), members)
+        )
 
     def failed(
         self, members: BitMap | None = None, *, deaths: bool = False, undecoded: bool = False
@@ -176,7 +178,8 @@ class ResultReader:
         """
         self._state.require("failure", "failures()")
         hands = Hands()
-        for told in self._commits():
+        deaths = deaths and self._anybody_died()
+        for told in self._commits() if deaths else self._picked(self._failing):
             lost = self._lost_in(told, hands) if deaths else bitmap()
             if any(self._fails(fact, told.version) for fact in told.facts):
                 yield from self._failed_in(told, members, undecoded=undecoded)
@@ -240,7 +243,8 @@ class ResultReader:
         """
         found: dict[int, str] = {}
         hands = Hands()
-        for told in self._commits():
+        died = self._anybody_died()
+        for told in self._commits() if died else self._picked(self._failing):
             for fact in told.facts:
                 lost = bitmap()
                 if isinstance(fact, ItemsFired):
@@ -268,7 +272,7 @@ class ResultReader:
         if self._state.roles.result is None:
             raise RoleAbsent.at(self._state.lifecycle, self._state.machine, "result", "result()")
         results: list[Any] = []
-        for told in self._commits():
+        for told in self._picked(self._job_results):
             result = self._meaning.of_job(told.version).result
             if result is None or not result.field:
                 continue
@@ -287,11 +291,15 @@ class ResultReader:
 
     def job_result_after(self, seq: int) -> bool:
         """True if a result of the job was recorded after commit `seq`. One pass over the heads."""
-        for told in self._commits() if self._state.roles.result is not None else ():
+        if self._state.roles.result is None:
+            return False
+        for told in self._picked(self._job_results):
             result = self._meaning.of_job(told.version).result
-            if result is None or told.row.seq <= seq:
-                continue
-            if any(_is_job(fact, result.event) for fact in told.facts):
+            if (
+                result is not None
+                and told.row.seq > seq
+                and any(_is_job(fact, result.event) for fact in told.facts)
+            ):
                 return True
         return False
 
@@ -312,10 +320,10 @@ class ResultReader:
         result = self._meaning.of_items(fact, version).result
         return result if result is not None and result.event == fact.event else None
 
-    def _results_in(self, located: Located, seq: int, members: BitMap) -> dict[int, Recorded]:
+    def _results_in(self, seq: int, version: str, members: BitMap) -> dict[int, Recorded]:
         row = self._whole(seq)
         facts = decode_facts(row, url=self._url, job_id=self._job.job_id)
-        return self._results_of(Told(row, facts, located.version_of(seq)), members)
+        return self._results_of(Told(row, facts, version), members)
 
     def _results_of(self, told: Told, members: BitMap) -> dict[int, Recorded]:
         """The results of `members` that one commit holds, if any; its body is decoded then."""
@@ -363,6 +371,43 @@ class ResultReader:
     def _body(self, row: Row, facts: tuple[Fact, ...]) -> list[Any]:
         body = decode_body(row, url=self._url, job_id=self._job.job_id, payloads=self._payloads)
         return body or [None] * len(facts)
+
+    def _picked(self, wanted: Wanted) -> Iterator[Told]:
+        """The rows of `_commits` that hold an event that is wanted."""
+        spans = self._locator.spans(self._reader, self._job)
+        return picked(self._reader, self._job, self._state, self._url, spans, wanted)
+
+    def _failing(self, version: str) -> Events:
+        """The events by which attempts at items are told to have failed."""
+        every = self._meaning.of_all_items(version)
+        named = [role.event for roles in every for role in (roles.failure, roles.crash) if role]
+        return Events(items=frozenset(named))
+
+    def _job_results(self, version: str) -> Events:
+        result = self._meaning.of_job(version).result
+        return Events(job=frozenset() if result is None else frozenset([result.event]))
+
+    def _dying(self, version: str) -> Events:
+        """The events that may tell of an executor that died while it had items."""
+        every = self._meaning.of_all_items(version)
+        recover = self._meaning.of_job(version).recover
+        return Events(
+            items=frozenset(roles.lost for roles in every if roles.lost),
+            job=frozenset() if recover is None else frozenset([recover.event]),
+        )
+
+    def _anybody_died(self) -> bool:
+        """True if an executor may have died while it had items: then they are to be followed."""
+        for told in self._picked(self._dying):
+            recover = self._meaning.of_job(told.version).recover
+            for fact in told.facts:
+                if isinstance(fact, ItemsFired) and self._dying(told.version).has(fact):
+                    return True
+                if recover is not None and isinstance(fact, JobFired):
+                    by = fact.event == recover.event
+                    if by and fact.payload.get(recover.lost, True):
+                        return True
+        return False
 
     def _commits(self) -> Iterator[Told]:
         """The rows that the state stands on, with their facts, checked against the chain."""

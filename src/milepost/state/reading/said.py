@@ -16,8 +16,8 @@ from milepost.log.facts import ItemsFired
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
 from milepost.roles import Roles
-from milepost.state.reading.locating import walk
 from milepost.state.reading.meaning import Meaning
+from milepost.state.reading.spanned import walk
 from milepost.state.reading.values import payloads_of
 from milepost.stores.protocol import Rows
 from milepost.text.wording import short_repr

@@ -14,8 +14,8 @@ from milepost.log.facts import ItemsFired, JobFired
 from milepost.log.rows import Row, StoredSizes
 from milepost.state.limits import largest_of
 from milepost.state.reading.loading import JobLog
-from milepost.state.reading.locating import lineage
 from milepost.state.reading.outline import Outline
+from milepost.state.reading.spanned import lineage
 from milepost.text.wording import short_repr
 
 __all__ = ["JobSizes", "job_sizes"]

@@ -25,6 +25,7 @@ from milepost.job.upgrade import upgraded
 from milepost.log.codec import digest_of
 from milepost.log.facts import Fact, ItemsAdded, ItemsFired, MembersAdded, Migrated
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob
+from milepost.state.reading.index_check import index_faults, is_state_of
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.meaning import fails_by, result_events
 from milepost.state.reading.outline import Outline, outlines
@@ -122,10 +123,11 @@ def verify_job(log: JobLog) -> Verification:
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
     each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint,
-    which is what the log folds to; INV-HOLDS, what the lifecycle declares, after each commit;
-    the inputs against their fingerprints; the entry and the lease against the log. Values that
-    need a codec that is not at hand are checked against their digests alone. Cost: the job is
-    read once, every value is decoded.
+    which is what the log folds to, and for the index of the log; INV-HOLDS, what the lifecycle
+    declares, after each commit; the inputs against their fingerprints; the entry and the lease
+    against the log. Values that need a codec that is not at hand are checked against their digests
+    alone. Cost: the job is read once, every value is decoded, and the heads that an index is of are
+    read once more.
     """
     work = _Work(log)
     work.log()
@@ -133,6 +135,7 @@ def verify_job(log: JobLog) -> Verification:
     work.bodies()
     work.inputs()
     work.beside()
+    work.index()
     state = work.state
     return Verification(
         job_id=log.job_id,
@@ -213,6 +216,7 @@ class _Work:
         for seq in [seq for seq in checkpoints if seq <= state.seq]:
             self._attested(checkpoints.pop(seq), None)
         known: JobState | None = None  # nobody knows what broke in what came before
+        along = set(log.reader.state_ends(log.number))
         for row, after in log.replay(state):
             before, state = state, after
             self.state = after
@@ -223,6 +227,9 @@ class _Work:
             if log.tally(row) != after.tally:
                 message = "the row states another tally than the fold gives"
                 self._add("INV-FOLD", row.seq, message, "nothing: the fold is what counts")
+            if row.seq in along and not is_state_of(log, after):
+                message = "the state along the log is not what the log folds to"
+                self._add("INV-FOLD", row.seq, message, NOTHING)
             stored = checkpoints.pop(row.seq, None)
             if stored is None:
                 continue
@@ -294,6 +301,14 @@ class _Work:
             last = max(last, noted[0] if noted else 0)
         kept = f"commits 1 to {seq - 1} are whole" if seq > 1 else "there is none before it"
         return f"commits {seq} to {max(last, seq)}, {count} of them still there; {kept}"
+
+    def index(self) -> None:
+        """The index of the log says what the log says, as far as the log verifies."""
+        try:
+            for seq, message in index_faults(self._log, self.state.seq if self.state else 0):
+                self._add("INV-FOLD", seq, message, NOTHING)
+        except StoreError as error:
+            self._add("readable", None, error.problem, NOTHING)
 
     def bodies(self) -> None:
         """Each body that the log attests; on the way, what the log says of added items."""

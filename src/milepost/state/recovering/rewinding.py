@@ -11,7 +11,7 @@ from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsAdded, ItemsFired, JobFired, MembersAdded, Rewound
 from milepost.machine import Machine
 from milepost.state.reading.loading import JobLog
-from milepost.state.reading.locating import lineage
+from milepost.state.reading.spanned import lineage
 from milepost.text.wording import short_repr
 
 __all__ = ["WayBack", "before_phase"]

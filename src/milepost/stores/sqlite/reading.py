@@ -22,6 +22,7 @@ from milepost.log.rows import (
     StoredLease,
     StoredLifecycle,
     StoredSizes,
+    StoredSpan,
     Stray,
     Tip,
     Tombstone,
@@ -48,7 +49,9 @@ _SIZES: Final = (
     " (SELECT total(length(body)) FROM commits WHERE {0})"
     " + (SELECT total(length(bodies)) FROM blocks WHERE {0}),"
     " (SELECT count(*) FROM checkpoints WHERE {0}),"
-    " (SELECT total(length(snapshot)) FROM checkpoints WHERE {0})"
+    " (SELECT total(length(snapshot)) FROM checkpoints WHERE {0}),"
+    " (SELECT count(*) FROM spans WHERE {0}),"
+    ' (SELECT total(length("index") + length(state)) FROM spans WHERE {0})'
 ).format("id BETWEEN ?1 AND ?2", _LAST)
 _LIFECYCLE: Final = "SELECT digest, name, version, description, seal FROM lifecycles"
 _TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM tombstones"
@@ -61,6 +64,7 @@ _LONGEST_US: Final = 86_399_999_999_999_999_999  # of a timedelta
 _ROW_TYPES: Final = (int, int, int, int, int, str, bytes, bytes, bytes, bytes, bytes)
 _SEGMENT_TYPES: Final = (int, int, bytes, bytes, bytes)
 _LIFECYCLE_TYPES: Final = (str, str, int, bytes)
+_SPAN_TYPES: Final = (int, int, bytes, bytes, bytes, bytes)
 _CHECKPOINT_TYPES: Final = (int, int, str, bytes, bytes, bytes)
 TABLES: Final = {
     "blocks": "id, last, heads, bodies",
@@ -309,6 +313,42 @@ class SqliteReader:
                     f"a checkpoint at seq {row[0]}", "has columns of other types"
                 )
             yield StoredCheckpoint(*row)
+
+    def spans(self, job: int, after: int = 0) -> Iterator[StoredSpan]:
+        base = job << _SHIFT
+        yield from self._spans(
+            "x'', x''", "> ? AND id <= ? ORDER BY id", base + after, base + _LAST
+        )
+
+    def spans_end(self, job: int) -> int:
+        base = job << _SHIFT
+        for (last,) in self._select(
+            "SELECT max(id) FROM spans WHERE id BETWEEN ? AND ?", (base, base + _LAST)
+        ):
+            return 0 if last is None else int(last) & _LAST
+        raise AssertionError("an aggregate gives its row")
+
+    def state_ends(self, job: int) -> list[int]:
+        base = job << _SHIFT
+        rows = self._select(
+            f"SELECT id & {_LAST} FROM spans WHERE id > ? AND id <= ? AND length(state) > 0"
+            " ORDER BY id",
+            (base, base + _LAST),
+        )
+        return [int(last) for (last,) in rows]
+
+    def states(self, job: int, upto: int) -> Iterator[StoredSpan]:
+        base = job << _SHIFT
+        found = "> ? AND id <= ? AND length(state) > 0 ORDER BY id DESC"
+        yield from self._spans("state_digest, state", found, base, base + min(upto, _LAST))
+
+    def _spans(self, state: str, found: str, first: int, last: int) -> Iterator[StoredSpan]:
+        for row in self._select(
+            f'SELECT first, id & {_LAST}, digest, "index", {state} FROM spans WHERE id {found}',
+            (first, last),
+        ):
+            if tuple(map(type, row)) == _SPAN_TYPES:  # derived: made anew where one is missing
+                yield StoredSpan(*row)
 
     def lease(self, job: int) -> StoredLease | None:
         for row in self._select(f"SELECT {LEASE_COLUMNS}, seal FROM leases WHERE job = ?", (job,)):

@@ -271,6 +271,23 @@ _LIFECYCLES_ABSENT: Final = """
 CREATE TEMP TABLE lifecycles (digest PRIMARY KEY, name, version, description, seal);
 """
 
+_SPANS: Final = f"""
+-- Derived: can be dropped and made anew from the log. Which commits hold which events of which
+-- items, and the state after them.
+CREATE TABLE spans (
+    id           INTEGER PRIMARY KEY,     -- job << {SHIFT} | the seq of its last row
+    first        INTEGER NOT NULL,        -- the seq of its first row
+    digest       BLOB NOT NULL,
+    "index"      BLOB NOT NULL,
+    state_digest BLOB NOT NULL,
+    state        BLOB NOT NULL            -- a snapshot; empty where none is kept
+) STRICT;
+"""
+
+_SPANS_ABSENT: Final = """
+CREATE TEMP TABLE spans (id INTEGER PRIMARY KEY, first, digest, "index", state_digest, state);
+"""
+
 STEPS: Final = (
     Step(1, "jobs, their logs and inputs, checkpoints and leases", _FIRST),
     Step(
@@ -289,6 +306,7 @@ STEPS: Final = (
         _LIFECYCLES,
         _LIFECYCLES_ABSENT,
     ),
+    Step(5, "an index of each log, and states along it", _SPANS, _SPANS_ABSENT),
 )
 """Every format that there was, in order. A step that has been released is never changed."""
 
@@ -299,5 +317,6 @@ SCHEMA_DIGESTS: Final = {
     2: "3c8fc9030ebced8f330515ac263862fa",
     3: "3ccda64a2e9345ef6dae46c8dee7807e",
     4: "faef8b6ac4018730faef4cf83d66b440",
+    5: "fdae37ef43084ff59973f226ec114d92",
 }
 """By format, the digest of what a new file says that it is made of: known without making one."""

@@ -21,6 +21,7 @@ from milepost.log.rows import (
     StoredKeep,
     StoredLease,
     StoredLifecycle,
+    StoredSpan,
 )
 from milepost.stores.protocol import out_of_turn
 from milepost.stores.sqlite.reading import TABLES, SqliteReader, shown
@@ -54,6 +55,7 @@ _OF_A_JOB: Final = {
     "key_segments": "length(hashes) + length(offsets)",
     "staged": "0",
     "checkpoints": "length(snapshot)",
+    "spans": 'length("index") + length(state)',
 }
 """The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
 
@@ -231,6 +233,30 @@ class SqliteWriter(SqliteReader):
             ),
         )
 
+    def put_span(self, job: int, span: StoredSpan) -> None:
+        self._execute(
+            'INSERT OR REPLACE INTO spans (id, first, digest, "index", state_digest, state)'
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (job << _SHIFT) + span.last,
+                span.first,
+                span.digest,
+                span.index,
+                span.state_digest,
+                span.state,
+            ),
+        )
+
+    def drop_state(self, job: int, last: int) -> None:
+        self._execute(
+            "UPDATE spans SET state = x'', state_digest = x'' WHERE id = ?",
+            ((job << _SHIFT) + last,),
+        )
+
+    def drop_spans(self, job: int, after: int = 0) -> None:
+        base = job << _SHIFT
+        self._execute("DELETE FROM spans WHERE id > ? AND id <= ?", (base + after, base + _LAST))
+
     def put_lease(self, job: int, lease: StoredLease) -> None:
         columns = (
             job,
@@ -302,6 +328,7 @@ class SqliteWriter(SqliteReader):
         if source == "inputs":  # where their keys were is derived from them
             self._execute("DELETE FROM key_segments WHERE id BETWEEN ? AND ?", bounds)
         if source == "commits":
+            self.drop_spans(number, max(first - 1, 0))
             self._note_newest(number)
         return moved
 
