@@ -558,10 +558,12 @@ class Machine:
             if name in given:
                 value = given[name]
                 known += 1
-            elif part.required:
+            elif part.default is _MISSING:
                 raise self._field(event, f"field '{name}' is missing")
             else:
-                value = deepcopy(part.default)
+                value = part.default
+                if value is not None and type(value) not in _PLAIN:
+                    value = deepcopy(value)
             if part.type != "json":
                 problem = _type_problem(part.type, part.members, value)
                 if problem:

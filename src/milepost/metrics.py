@@ -182,7 +182,7 @@ class Metrics:
 
     def began(self) -> float | None:
         """The time by the clock of measurements; None while nothing is measured."""
-        if self._live is None and not self._found():
+        if self._live is None and (_API not in sys.modules or not self._found()):
             return None
         return self._seconds()
 

@@ -10,8 +10,8 @@ Library", 2018.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pyroaring import BitMap
 
@@ -22,6 +22,10 @@ from milepost.text.wording import one_line, short_repr
 __all__ = ["Cell", "Ledger", "MemberRefusedError", "Move", "bitmap"]
 
 Cell: TypeAlias = tuple[str, tuple[Any, ...]]  # a state, and the values of the machine's variables
+
+
+_STEPS_KEPT: Final = 1024
+"""Of how many pairs of a cell and an event a ledger knows the step."""
 
 
 @short_repr
@@ -60,6 +64,8 @@ class Ledger:
     params: Values
     universe: BitMap
     cells: Mapping[Cell, BitMap]
+    _steps: dict[tuple[Cell, str], tuple[Cell, str]] = field(default_factory=dict, compare=False)
+    """What members of a cell do on an event, where no payload decides: derived, and bounded."""
 
     def __repr__(self) -> str:
         told = f"{self.count} in {len(self.cells)} cells"
@@ -105,8 +111,7 @@ class Ledger:
         cells = dict(self.cells)
         for cell, found in more.cells.items():
             cells[cell] = cells.get(cell, bitmap()) | found
-        universe = self.universe | members
-        return Ledger(machine=self.machine, params=self.params, universe=universe, cells=cells)
+        return self._with(cells, self.universe | members)
 
     @property
     def count(self) -> int:
@@ -129,7 +134,11 @@ class Ledger:
 
     def parts(self, *states: str) -> list[BitMap]:
         """The members in any of `states`, in parts that have none in common: nothing is copied."""
-        return [members for (state, _), members in self.cells.items() if state in states]
+        found: list[BitMap] = []
+        for (state, _), members in self.cells.items():  # of every record: no comprehension
+            if state in states:
+                found.append(members)
+        return found
 
     def member(self, ordinal: int) -> tuple[str, Values]:
         """The state and context of one member. O(cells); raises KeyError if there is none."""
@@ -180,7 +189,7 @@ class Ledger:
             hit = asked if asked <= members else members & asked
             found += len(hit)
             if payloads is None or not self.machine.uses_payload(cell[0], event):
-                moves.append(self._move(cell, event, hit, {}))
+                moves.append(self._common_move(cell, event, hit))
             elif len(payloads) == 1:
                 moves.append(self._move(cell, event, hit, payloads[0]))
             else:
@@ -205,7 +214,17 @@ class Ledger:
                 del cells[before]
             there = cells.get(after)
             cells[after] = members if there is None else there | members
-        return Ledger(machine=self.machine, params=self.params, universe=self.universe, cells=cells)
+        return self._with(cells, self.universe)
+
+    def _with(self, cells: Mapping[Cell, BitMap], universe: BitMap) -> Ledger:
+        """Other members of the same machine with the same parameters: they take the same steps."""
+        return Ledger(
+            machine=self.machine,
+            params=self.params,
+            universe=universe,
+            cells=cells,
+            _steps=self._steps,
+        )
 
     def _move(self, cell: Cell, event: str, members: BitMap, payload: Values) -> Move:
         state, values = cell
@@ -215,8 +234,22 @@ class Ledger:
         except TransitionRefused as refusal:
             raise MemberRefusedError(members[0], refusal) from refusal
         if step.context is not context:
-            values = tuple(step.context[name] for name in self.machine.owned)
+            values = tuple(map(step.context.__getitem__, self.machine.owned))
         return Move(cell, (step.state, values), step.transition, members)
+
+    def _common_move(self, cell: Cell, event: str, members: BitMap) -> Move:
+        """As `_move`, where no payload decides: what is known of the cell is not worked out anew.
+
+        A step is a function of cell and event alone, so whoever writes cannot make it untrue.
+        """
+        known = self._steps.get((cell, event))
+        if known is not None:
+            return tuple.__new__(Move, (cell, *known, members))  # a third cheaper
+        move = self._move(cell, event, members, {})
+        if len(self._steps) >= _STEPS_KEPT:
+            self._steps.clear()
+        self._steps[cell, event] = move.after, move.transition
+        return move
 
     def context(self, values: tuple[Any, ...]) -> Values:
         """The context of the members of a cell with these values, parameters included."""

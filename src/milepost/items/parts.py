@@ -61,6 +61,7 @@ def parts_of(machine: Machine) -> Parts:
     return parts_by(named, machine.states, machine.final)
 
 
+@lru_cache(maxsize=64)
 def done_states(machine: Machine) -> tuple[str, ...]:
     """The states of `machine` with a result recorded."""
     return parts_of(machine).done

@@ -5,7 +5,7 @@ Invariants are looked at by whoever decides (`job.invariants`): a log is replaye
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pyroaring import BitMap
@@ -34,7 +34,7 @@ from milepost.log.facts import (
     Rewound,
     WriteRejected,
 )
-from milepost.machine import Machine, Step, TransitionRefused, Values, frozen
+from milepost.machine import Machine, Step, TransitionRefused, frozen
 
 __all__ = ["Moves", "Trace", "advance", "apply", "takes", "trace"]
 
@@ -139,26 +139,20 @@ def trace(state: JobState, fact: JobFired | ItemsFired) -> Trace:
 def _items_fired(state: JobState, fact: ItemsFired) -> JobState:
     items = state.items
     if isinstance(items, Ledger):  # as nearly always, and as fast as it can be
-        return changed(state, items=items.after(_moves_of_all(state, items, fact)))
-    collection, _, moves = _item_moves(state, fact)
-    return changed(state, items=after(items, collection, moves))
+        collection = next(iter(state.lifecycle.collections.values()))
+        return changed(state, items=items.after(_moves_in(state, items, collection.accepts, fact)))
+    name, _, moves = _item_moves(state, fact)
+    return changed(state, items=after(items, name, moves))
 
 
 def _item_moves(state: JobState, fact: ItemsFired) -> Moves:
     items = state.items
     if isinstance(items, Ledger):
         (name,) = state.lifecycle.collections
-        return Moves(name, fact.event, _moves_of_all(state, items, fact))
-    name = _collection(items, fact)
+    else:
+        name = _collection(items, fact)
     accepts = state.lifecycle.collections[name].accepts
-    return Moves(name, fact.event, _moves_in(state, items.by_name[name], accepts, fact))
-
-
-def _moves_of_all(state: JobState, ledger: Ledger, fact: ItemsFired) -> list[Move]:
-    """What the items of a fact do, in a job with one collection, which `ledger` is of."""
-    for collection in state.lifecycle.collections.values():
-        return _moves_in(state, ledger, collection.accepts, fact)
-    raise AssertionError("a job with a ledger of its own has one collection")
+    return Moves(name, fact.event, _moves_in(state, ledger_named(items, name), accepts, fact))
 
 
 def _moves_in(
@@ -168,7 +162,10 @@ def _moves_in(
     accepted = accepts.get(state.phase, ())
     if fact.event not in accepted:
         raise _not_accepted(state, ledger.machine, accepted, fact)
-    return _moves(state, ledger, fact.event, fact.ordinals, fact.payloads)
+    try:
+        return ledger.moves(fact.event, fact.ordinals, fact.payloads)
+    except MemberRefusedError as refused:
+        raise _refusal(state, refused) from None
 
 
 def _not_accepted(
@@ -217,7 +214,7 @@ def _job_step(state: JobState, fact: JobFired) -> tuple[Step, tuple[Moves, ...]]
     items = state.items
     hit = [(m, ledger_named(items, m.collection)) for m in step.members]
     return step, tuple(
-        Moves(m.collection, m.event, _moves(state, ledger, m.event, members, None))
+        Moves(m.collection, m.event, _moves(state, ledger, m.event, members))
         for m, ledger in hit
         if (members := ledger.members(m.state))
     )
@@ -252,19 +249,19 @@ def _moved(items: Items, taken: Iterable[Moves]) -> Items:
     return items
 
 
-def _moves(
-    state: JobState,
-    ledger: Ledger,
-    event: str,
-    ordinals: Sequence[int] | BitMap,
-    payloads: Sequence[Values] | None,
-) -> list[Move]:
+def _moves(state: JobState, ledger: Ledger, event: str, members: BitMap) -> list[Move]:
+    """What those members do that a step of the job sends `event`."""
     try:
-        return ledger.moves(event, ordinals, payloads)
+        return ledger.moves(event, members, None)
     except MemberRefusedError as refused:
-        refusal = refused.refusal
-        refusal.subject = f"job {state.id}, item {state.inputs.key(refused.ordinal)!r}"
-        raise refusal from None
+        raise _refusal(state, refused) from None
+
+
+def _refusal(state: JobState, refused: MemberRefusedError) -> TransitionRefused:
+    """Why a member does not take its event, named by its key."""
+    refusal = refused.refusal
+    refusal.subject = f"job {state.id}, item {state.inputs.key(refused.ordinal)!r}"
+    return refusal
 
 
 def _forked(state: JobState, fact: Forked) -> JobState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from milepost.errors import NumberUnfit
 from milepost.integers import BEYOND, LARGEST_INT, LEAST_INT
+from milepost.items.ledger import Ledger
 from milepost.job.state import JobState
 from milepost.job.subjects import items_of
 from milepost.log.facts import ItemsFired, JobFired
@@ -16,10 +17,18 @@ def check_numbers(before: JobState, after: JobState, fact: JobFired | ItemsFired
 
     Only what the step has changed is looked at: the job's own context, and new cells of its items.
     """
-    for name, value in after.context.items():
-        if type(value) is int and not LEAST_INT <= value <= LARGEST_INT:
-            raise _unfit(f"job {after.id}", fact, name, value)
-    if after.items is before.items:
+    if after.context is not before.context:
+        for name, value in after.context.items():
+            if type(value) is int and not LEAST_INT <= value <= LARGEST_INT:
+                raise _unfit(f"job {after.id}", fact, name, value)
+    items, had = after.items, before.items
+    if items is had:
+        return
+    if (
+        isinstance(items, Ledger)
+        and isinstance(had, Ledger)
+        and items.cells.keys() <= had.cells.keys()
+    ):
         return
     there = before.ledgers
     for collection, ledger in after.ledgers.items():

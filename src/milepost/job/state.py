@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -444,18 +444,19 @@ class JobState:
 
 
 def changed(state: JobState, **values: Any) -> JobState:
-    """`state` with other `values` of its fields: `dataclasses.replace` at a third of its cost.
+    """`state` with other `values` of its fields: `dataclasses.replace` at a fifth of its cost.
 
-    One is made for every fact that is decided or replayed.
+    One is made for every fact that is decided or replayed. The fields are copied as one dict.
     """
+    fields_after = state.__dict__ | values
+    fields_after.pop("progress", None)  # worked out from the items that it had
+    assert len(fields_after) == _FIELDS, "a state has no other fields"
     after = object.__new__(JobState)
-    of_after = after.__dict__
-    of_after.update(state.__dict__)
-    of_after.pop("progress", None)  # worked out from the items that it had
-    known = len(of_after)
-    of_after.update(values)
-    assert len(of_after) == known, "a state has no other fields"
+    object.__setattr__(after, "__dict__", fields_after)
     return after
+
+
+_FIELDS: Final = len(fields(JobState))
 
 
 def own_context(machine: Machine, context: Values) -> Values:

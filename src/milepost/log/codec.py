@@ -177,9 +177,9 @@ def undo_codec(
 def _chained(
     previous: bytes, numbers: tuple[int, ...], head: bytes, after: bytes, body_digest: bytes
 ) -> bytes:
-    return digest_of(
-        previous, _FRAME.pack(*numbers, len(head), len(after)), head, after, body_digest
-    )
+    frame = _FRAME.pack(*numbers, len(head), len(after))
+    chained = b"".join((previous, frame, head, after, body_digest))
+    return blake2b(chained, digest_size=DIGEST_BYTES).digest()
 
 
 def encode_row(
@@ -193,24 +193,30 @@ def encode_row(
     count: int,
     payloads: PayloadCodec | None = None,
     check: Callable[[int], None] | None = None,
+    check_above_bytes: int = 0,
 ) -> Row:
     """The row that stores `drafts` behind the row whose digest is `previous`.
 
     The body passes through `payloads`; its digest is then of what came out, so that nothing in
     the row tells what went in. `check` is told how many bytes head and body take together as
-    JSON, and may raise. Raises ValueInvalid where head or body would be larger than the limit,
-    where a fact does not decode to itself, or the codec cannot encode the body.
+    JSON, where they are more than `check_above_bytes`, and may raise. Raises ValueInvalid where
+    head or body would be larger than the limit, where a fact does not decode to itself, or the
+    codec cannot encode the body.
     """
     if type(at_us) is not int or not 0 <= at_us <= _LAST_US:
         problem = f"is {shown(at_us)}: the clock gives microseconds since 1970, an integer"
         raise ValueInvalid(what="the time of one commit", path="$", problem=problem)
-    facts = [draft.fact for draft in drafts]
+    facts: list[Fact] = []
+    bodies: list[object] = []
+    told = False
+    for draft in drafts:
+        facts.append(draft.fact)
+        bodies.append(draft.body)
+        told = told or draft.body is not None
     head = _checked_head(facts)
     version = format_of(facts)
-    bodies = [draft.body for draft in drafts]
-    told = [each for each in bodies if each is not None]
     body = _json_encoder.encode(bodies) if told else b""
-    if check is not None:
+    if check is not None and len(head) + len(body) > check_above_bytes:
         check(len(head) + len(body))
     after = _json_encoder.encode(tally)
     head_codec, stored_head = pack(head, "the facts of one commit")
@@ -224,7 +230,7 @@ def encode_row(
                 what="the payloads of one commit", path="$", problem=problem
             ) from error
         body = stored_body
-    body_digest = digest_of(body) if body else b""
+    body_digest = blake2b(body, digest_size=DIGEST_BYTES).digest() if body else b""
     return Row(
         seq=seq,
         fence=fence,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["here"]
+__all__ = ["PROCESS", "here"]
 
 
 class _Process:
-    """The token of the process that runs; the child of a fork makes one of its own."""
+    """The `token` of the process that runs; the child of a fork makes one of its own."""
 
     __slots__ = ("token",)
 
@@ -24,8 +24,10 @@ class _Process:
         self.token = object()
 
 
-_process: Final = _Process()
-os.register_at_fork(after_in_child=_process.renew)
+PROCESS: Final = _Process()
+"""Has the token that `here` gives, for what is asked of every write: a look costs no call."""
+
+os.register_at_fork(after_in_child=PROCESS.renew)
 
 
 def here() -> object:
@@ -33,4 +35,4 @@ def here() -> object:
 
     Costs a call; to ask the system costs more.
     """
-    return _process.token
+    return PROCESS.token

@@ -54,6 +54,8 @@ class Limits:
     checkpoint_max_bytes: int = MAX_BLOCK_BYTES
     value_told_bytes: int = field(init=False, repr=False)
     """A value up to this size is never warned about."""
+    commit_told_bytes: int = field(init=False, repr=False)
+    """A commit up to this size is never warned about."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -63,6 +65,8 @@ class Limits:
             object.__setattr__(self, each.name, integer(each.name, given, 1, MAX_BLOCK_BYTES))
         told_bytes = min(self.value_warn_bytes, self.value_max_bytes)
         object.__setattr__(self, "value_told_bytes", told_bytes)
+        told_bytes = min(self.commit_warn_bytes, self.commit_max_bytes)
+        object.__setattr__(self, "commit_told_bytes", told_bytes)
 
 
 def check_value(limits: Limits, what: Callable[[], str], encoded: bytes) -> None:
@@ -88,7 +92,7 @@ def checked_entries(limits: Limits, entries: Iterable[Entry]) -> Iterator[Entry]
 
 def check_commit(limits: Limits, state: JobState, drafts: Sequence[Draft], size_bytes: int) -> None:
     """Warn of a commit that is large, and raise TooLarge for one that is too large."""
-    if size_bytes > limits.commit_warn_bytes or size_bytes > limits.commit_max_bytes:
+    if size_bytes > limits.commit_told_bytes:
         _check(
             "commit-large",
             f"job {state.id}: one commit",

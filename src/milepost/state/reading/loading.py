@@ -10,6 +10,8 @@ from heapq import merge
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from milepost.clock import instant
 from milepost.errors import (
     CommitAbsent,
@@ -132,8 +134,7 @@ class Loader:
         return Inputs(self.shelf(job), count)
 
 
-@dataclass(frozen=True, slots=True)
-class JobLog:
+class JobLog(msgspec.Struct, frozen=True):
     """The log of one job as one reader sees it: whatever is asked is of the reader's moment.
 
     `entry` is the job's, by whose number its rows are found.

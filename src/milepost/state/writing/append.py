@@ -15,10 +15,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
+import msgspec
 from msgspec import structs
 
 from milepost.errors import (
@@ -37,7 +39,7 @@ from milepost.log.codec import encode_row
 from milepost.log.facts import Draft, event_count
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredJob
-from milepost.process.forks import here
+from milepost.process.forks import PROCESS, here
 from milepost.state.limits import Limits, check_commit
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.describing import describe
@@ -51,7 +53,7 @@ __all__ = ["Appender", "Decision", "Joinable", "Moment", "RefusedWithRecord"]
 _log: Final = logging.getLogger("milepost.store")
 
 
-class Moment(NamedTuple):
+class Moment(msgspec.Struct, frozen=True):
     """The moment of a decision: the job as it stands under the write lock, and the time.
 
     `committed` is the state at the newest row; `state` also has what others add to this commit,
@@ -102,15 +104,14 @@ class RefusedWithRecord(Exception):
         super().__init__(error, draft)
 
 
-@dataclass(slots=True, eq=False)
-class _Ticket:
+class _Ticket(msgspec.Struct, eq=False):
     """One request, and its answer once it was served."""
 
     job_id: str
     decision: Decision
     state: JobState | None = None
     error: MilepostError | None = None
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: Sequence[Draft] = ()
 
     @property
     def is_answered(self) -> bool:
@@ -119,7 +120,7 @@ class _Ticket:
 
     def forget(self) -> None:
         """Have no answer any more: nothing came of it."""
-        self.state, self.error, self.drafts = None, None, []
+        self.state, self.error, self.drafts = None, None, ()
 
     @property
     def answer(self) -> JobState | MilepostError:
@@ -134,10 +135,10 @@ class _Ticket:
 class _Asking(Place):
     """One thread in the line, with all that it asks for at once."""
 
-    tickets: Sequence[_Ticket]
+    tickets: list[_Ticket]
 
 
-class _Attempt(NamedTuple):
+class _Attempt(msgspec.Struct, frozen=True, eq=False):
     """One transaction that is under way: for whom, and the rows that it has so far."""
 
     tickets: list[_Ticket]
@@ -170,10 +171,14 @@ class Appender:
         `invariants.decided` raises for its facts, and the store's errors; then nothing was
         appended but what a RefusedWithRecord asked for.
         """
-        (answer,) = self.append_each([(job_id, decision)])
-        if isinstance(answer, MilepostError):
-            raise answer
-        return answer
+        if self._here is not PROCESS.token:  # whoever led the line when we forked is not here
+            raise StoreForked(url=self._loader.store.url)
+        ticket = _Ticket(job_id, decision)
+        self._line.stand(_Asking([ticket]))
+        if ticket.error is not None:
+            raise ticket.error
+        assert ticket.state is not None, "a ticket that was served has a state or an error"
+        return ticket.state
 
     def append_each(
         self, requests: Iterable[tuple[str, Decision]]
@@ -183,7 +188,7 @@ class Appender:
         Those of one job are one commit. Raises nothing for what any of them is refused for.
         """
         tickets = [_Ticket(job_id, decision) for job_id, decision in requests]
-        if self._here is not here():  # whoever led the line when we forked is not here
+        if self._here is not PROCESS.token:  # as above
             return [StoreForked(url=self._loader.store.url) for _ in tickets]
         if tickets:
             self._line.stand(_Asking(tickets))
@@ -210,11 +215,15 @@ class Appender:
 
     def _serve(self, places: list[_Asking]) -> None:
         """One commit for all that they ask for; each ticket is left with an answer of its own."""
-        tickets = [ticket for place in places for ticket in place.tickets]
-        began_s = self._loader.metrics.began()
+        tickets = places[0].tickets
+        if len(places) > 1:
+            tickets = [ticket for place in places for ticket in place.tickets]
+        metrics = self._loader.metrics
+        began_s = metrics.began()
         try:
             self._write(tickets)
-            self._loader.metrics.served(began_s, tickets)
+            if began_s is not None:
+                metrics.served(began_s, tickets)
         except BaseException:  # an interrupt in the thread that leads: it is that thread's alone
             while True:
                 try:
@@ -301,19 +310,19 @@ class Appender:
         Raises ValueInvalid where that row cannot be stored.
         """
         try:
-            job, before = self._read(writer, job_id)
+            job, before = self._newest.get(job_id) or self._read(writer, job_id)
         except MilepostError as error:
             return self._fail(tickets, error)
         log = JobLog(self._loader, writer, job)
         now_us = max(self._observer.now_us(), before.updated_at_us)
         state = before
         drafts: list[Draft] = []
-        for alike in _alike(tickets):
+        for alike in [tickets] if len(tickets) == 1 else _alike(tickets):
             moment = Moment(writer, log, before, state, now_us, self._observer, drafts)
             state, accepted = _decided(moment, alike)
             drafts = [*drafts, *accepted]
         if drafts:
-            opening = migration(before)
+            opening = None if before.as_logged is None else migration(before)
             if opening is not None:
                 drafts.insert(0, opening)
             row = _row(before, state, drafts, now_us, self._loader.payloads, self._limits)
@@ -330,18 +339,15 @@ class Appender:
         return None
 
     def _read(self, writer: Writer, job_id: str) -> tuple[StoredJob, JobState]:
-        """The job and its newest state, under the write lock; no query if it is known to be."""
-        newest = self._newest.get(job_id)
-        if newest is None:
-            log = self._loader.log(writer, job_id)
-            newest = log.entry, log.load(self.known(job_id)).state
-            self._newest[job_id] = newest
+        """The job and its newest state, under the write lock; from then on it is known to be."""
+        log = self._loader.log(writer, job_id)
+        newest = self._newest[job_id] = log.entry, log.load(self.known(job_id)).state
         return newest
 
     def _fail(self, tickets: list[_Ticket], error: MilepostError) -> None:
         """Answer with `error` those that have no answer of their own yet."""
         for ticket in tickets:
-            ticket.error, ticket.drafts = ticket.error or error, []
+            ticket.error, ticket.drafts = ticket.error or error, ()
             self.forget(ticket.job_id)
 
     def _settle(
@@ -363,7 +369,7 @@ class Appender:
         for ticket in tickets:
             self.forget(ticket.job_id)
             if not took_place:
-                ticket.drafts = []
+                ticket.drafts = ()
                 failure = CommitUnknown(url=error.url, problem=problem, may_appear=error.may_appear)
                 failure.__cause__ = error
                 ticket.error = ticket.error or failure
@@ -380,8 +386,6 @@ class Appender:
 
 def _alike(tickets: list[_Ticket]) -> list[list[_Ticket]]:
     """Neighbours that can be decided together, in order; each other ticket by itself."""
-    if len(tickets) == 1:
-        return [tickets]
     groups: list[list[_Ticket]] = []
     for kind, neighbours in groupby(tickets, _kind):
         together = list(neighbours)
@@ -405,8 +409,8 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
     except RefusedWithRecord as refused:
         if not others:
             first.error = refused.error
-            first.drafts = [refused.draft]
-            return _applied(moment.state, first.drafts, moment.now_us), first.drafts
+            first.drafts = drafts = [refused.draft]
+            return _applied(moment.state, drafts, moment.now_us), drafts
     except MilepostError as error:
         if not others:
             first.error = error
@@ -417,7 +421,7 @@ def _decided(moment: Moment, tickets: list[_Ticket]) -> tuple[JobState, list[Dra
     state, drafts = moment.state, []  # one of them is refused: each for itself
     for ticket in tickets:
         pending = [*moment.pending, *drafts]
-        state, accepted = _decided(moment._replace(state=state, pending=pending), [ticket])
+        state, accepted = _decided(structs.replace(moment, state=state, pending=pending), [ticket])
         drafts += accepted
     return state, drafts
 
@@ -427,9 +431,10 @@ def _applied(state: JobState, drafts: list[Draft], now_us: int) -> JobState:
     if not drafts:
         return state
     if state.digest:  # the first of this commit: open it
-        opening = migration(state)
-        drafts = drafts if opening is None else [opening, *drafts]
-        logged = state.as_logged or state
+        logged = state
+        if state.as_logged is not None:
+            opening, logged = migration(state), state.as_logged
+            drafts = drafts if opening is None else [opening, *drafts]
         state = changed(logged, seq=logged.seq + 1, updated_at_us=now_us, digest=b"")
     for draft in drafts:
         try:
@@ -457,5 +462,6 @@ def _row(
         tally=after.tally,
         count=event_count(drafts),
         payloads=payloads,
-        check=lambda size_bytes: check_commit(limits, after, drafts, size_bytes),
+        check=partial(check_commit, limits, after, drafts),
+        check_above_bytes=limits.commit_told_bytes,
     )

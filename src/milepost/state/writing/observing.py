@@ -34,14 +34,11 @@ class Observer:
         self, clock: SteadyClock, processes: Processes, *, watched: int = _WATCHED
     ) -> None:
         self._clock = clock
+        self.now_us = clock.now_us  # the wall clock's time
         self._processes = processes
         self._watched = watched
         self._lock = threading.Lock()
         self._seen: OrderedDict[int, tuple[StoredLease, int]] = OrderedDict()
-
-    def now_us(self) -> int:
-        """The wall clock's time."""
-        return self._clock.now_us()
 
     def monotonic_us(self) -> int:
         """The steady time."""

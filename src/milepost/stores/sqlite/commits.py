@@ -23,12 +23,13 @@ class Writing:
     It is tried in place, since to call a function is to be interrupted.
     """
 
-    __slots__ = ("_connection", "_connections", "_given", "_writer")
+    __slots__ = ("_connection", "_connections", "_given", "_statements", "_writer")
 
     def __init__(self, connections: Connections, connection: apsw.Connection) -> None:
         self._connections = connections
         self._connection = connection
         self._given = True
+        self._statements: apsw.Cursor
         self._writer: SqliteWriter
 
     def __enter__(self) -> SqliteWriter:
@@ -37,8 +38,11 @@ class Writing:
         self._given = False
         try:
             connections.refuse()  # while we waited it may have been closed
-            connections.begin(connection)
-            self._writer = writer = SqliteWriter(connection, connections.url)
+            statements = connections.statements
+            assert statements is not None, "an open store has them"
+            connections.begin(statements)
+            self._statements = statements
+            self._writer = writer = SqliteWriter(statements, connections.url)
             if writer.mark != connections.mark:  # otherwise nobody wrote since we did
                 stored_version(connection, connections.url)
         except BaseException as error:
@@ -73,7 +77,7 @@ class Writing:
             if error is None:
                 if self._writer.failure is not None:
                     raise self._writer.failure
-                connection.execute("COMMIT")
+                self._statements.execute("COMMIT")
                 ended = True
                 connections.look(committed=True)
                 self._writer.mark = connections.mark = connection.data_version("main")

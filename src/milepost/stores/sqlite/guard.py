@@ -115,6 +115,7 @@ class Guard:
         self._holds = self._has_turn = self._left = self._closed = False
         try:
             self._place = Place(path)
+            self.in_place = self._place.unchanged  # what Guarding says, for one call less
             self._held = join(self._place, url, read_only=read_only)
         except OSError as error:
             raise StoreUnreadable(url=url, problem=f"cannot be opened: {error}") from error
@@ -167,10 +168,6 @@ class Guard:
             raise self._replaced("another process begins its log anew", committed=False)
         self.look()
 
-    def in_place(self) -> bool:
-        """True if the path names the files that are open; False if that takes a closer look."""
-        return self._place.unchanged()
-
     def look(self, *, committed: bool = False) -> None:
         """Raise StoreReplaced unless the path names the files that are open. Costs four stats."""
         held = self._held
@@ -204,9 +201,11 @@ class Guard:
     def give_turn(self) -> None:
         """Let others have their turn. To give what was not taken is fine."""
         if self._has_turn:
-            self.leave_turn()
+            held = self._held
+            if held.locks and not self._left:
+                take(held.index_handle, _GIVE_TURN)
             self._has_turn = self._left = False
-            self._held.turn.release()
+            held.turn.release()
 
     def loosen(self) -> None:
         """The connections are about to be closed: let SQLite tidy up behind the last of all."""

@@ -84,12 +84,13 @@ class SqliteReader:
     it is raised for all that is asked then, which would be of another moment.
     """
 
+    failure: StoreError | None = None
+    _block_reader: BlockReader | None = None
+
     def __init__(self, connection: apsw.Connection, url: str) -> None:
-        self.failure: StoreError | None = None
         self._connection = connection
         self._execute = connection.execute
         self._url = url
-        self._block_reader: BlockReader | None = None
 
     def _select(self, sql: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a query; SQLite's errors come as ours from here on."""

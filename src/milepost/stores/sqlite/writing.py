@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import apsw
 import msgspec
+from msgspec.structs import astuple
 
 from milepost.errors import LogCorrupt, StoreError
 from milepost.log.rows import (
@@ -42,6 +43,7 @@ _INSERT_COMMIT: Final = (
     "INSERT INTO commits (id, fence, at_us, count, format, codec, head, after, body, body_digest,"
     " digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_PUT_TIP: Final = "INSERT OR REPLACE INTO tips (job, seq, digest, seal) VALUES (?, ?, ?, ?)"
 _HIGHEST_NUMBER: Final = (
     "SELECT max(number) FROM (SELECT max(number) AS number FROM jobs"
     " UNION ALL SELECT max(number) FROM tombstones"
@@ -67,9 +69,15 @@ class SqliteWriter(SqliteReader):
     holds: every commit changes it, whichever connection or process made it.
     """
 
-    def __init__(self, connection: apsw.Connection, url: str) -> None:
-        super().__init__(connection, url)
-        self.mark: int = connection.data_version("main")
+    mark: int
+
+    def __init__(self, statements: apsw.Cursor, url: str) -> None:
+        """`statements` is of the connection, and of nobody else while the transaction lasts."""
+        self._connection = connection = statements.connection
+        self._execute = connection.execute
+        self._change = statements.execute
+        self._url = url
+        self.mark = connection.data_version("main")
 
     def add_job(
         self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
@@ -165,36 +173,12 @@ class SqliteWriter(SqliteReader):
 
     def add_row(self, job: int, row: Row) -> None:
         try:
-            self._insert(job, row)
+            self._change(_INSERT_COMMIT, ((job << _SHIFT) + row.seq, *astuple(row)[1:]))
         except apsw.ConstraintError as error:
             if getattr(error, "extendedresult", 0) not in _OUT_OF_TURN:
                 raise
             raise out_of_turn(self._url, job, row, self.tip(job)) from error
-        self._put_tip(job, row)
-
-    def _insert(self, job: int, row: Row) -> None:
-        self._execute(
-            _INSERT_COMMIT,
-            (
-                (job << _SHIFT) + row.seq,
-                row.fence,
-                row.at_us,
-                row.count,
-                row.format,
-                row.codec,
-                row.head,
-                row.after,
-                row.body,
-                row.body_digest,
-                row.digest,
-            ),
-        )
-
-    def _put_tip(self, job: int, row: Row) -> None:
-        self._execute(
-            "INSERT OR REPLACE INTO tips (job, seq, digest, seal) VALUES (?, ?, ?, ?)",
-            (job, *shown(job, row)),
-        )
+        self._change(_PUT_TIP, (job, *shown(job, row)))
 
     def put_block(self, job: int, block: Block) -> bool:
         first, last = (job << _SHIFT) + block.first, (job << _SHIFT) + block.last
@@ -347,7 +331,7 @@ class SqliteWriter(SqliteReader):
                 rows = list(self._blocks().rows(number, begin, last, bodies=False))
             self._execute("DELETE FROM blocks WHERE id = ?", (base + begin,))
             for row in rows:
-                self._insert(number, row)
+                self._change(_INSERT_COMMIT, (base + row.seq, *astuple(row)[1:]))
         self._block_reader = None
 
     def copy_row(self, table: str, columns: str, row: tuple[Any, ...]) -> bool:
@@ -406,7 +390,7 @@ class SqliteWriter(SqliteReader):
         if row is None:
             self._execute("DELETE FROM tips WHERE job = ?", (job,))
         else:
-            self._put_tip(job, row)
+            self._change(_PUT_TIP, (job, *shown(job, row)))
 
     def put_keep(self, job: int, keep: StoredKeep | None) -> None:
         self._execute("DELETE FROM retention WHERE job = ?", (job,))
