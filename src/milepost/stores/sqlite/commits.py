@@ -81,7 +81,8 @@ class Writing:
                 ended = True
                 connections.look(committed=True)
                 self._writer.mark = connections.mark = connection.data_version("main")
-                connections.check_in(connection)
+                if connections.log_is_long:
+                    connections.check_in(connection)
                 return
             system_errno = errno_of(connection)
         except apsw.Error as failure:

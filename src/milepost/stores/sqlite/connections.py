@@ -74,7 +74,7 @@ class Connections:
         self.statements: apsw.Cursor | None = None  # of the writer: one for each saves 0.5 µs
         self.mark: int | None = None  # of SQLite's, as the newest commit of this store left it
         self.patience = patience(busy_timeout_s)
-        self._log_pages = 0
+        self.log_is_long = False  # so long that it is to be checked in
         self._path = path
         self._vfs = vfs
         self._busy_timeout_s = busy_timeout_s
@@ -234,11 +234,10 @@ class Connections:
 
         What is committed stays in the log if that fails.
         """
-        if self._log_pages >= _PAGES:
-            self.guard.leave_log()
-            with suppress(apsw.Error):
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._log_pages = 0
+        self.guard.leave_log()
+        with suppress(apsw.Error):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self.log_is_long = False
 
     @contextmanager
     def translated(self, connection: apsw.Connection | None = None) -> Iterator[None]:
@@ -356,7 +355,7 @@ class Connections:
         return self.patience(waited)
 
     def _note_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._log_pages = pages
+        self.log_is_long = pages >= _PAGES
         return apsw.SQLITE_OK
 
 
