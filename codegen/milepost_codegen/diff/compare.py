@@ -11,7 +11,10 @@ from milepost_codegen.diff.effects import (
     questions,
     reachable_states,
     stranded_states,
+    unmet_claims,
 )
+from milepost_codegen.diff.given import given_changes
+from milepost_codegen.diff.judged import judged
 from milepost_codegen.diff.names import machine_names, member_names
 from milepost_codegen.diff.parts import event_changes, state_changes, variable_changes
 from milepost_codegen.diff.report import Change, Effect, Report, Stranded
@@ -56,7 +59,7 @@ def compare(old: Lifecycle, new: Lifecycle) -> Report:
                 )
             )
             continue
-        found, effect = _compare_machines(before[machine.name], machine, names)
+        found, effect = _compare_machines((old, new), before[machine.name], machine, names)
         changes += found
         effects.append(effect)
     for machine in old.machines:
@@ -75,24 +78,30 @@ def compare(old: Lifecycle, new: Lifecycle) -> Report:
 
 
 def _compare_machines(
-    old: Machine, new: Machine, names: Mapping[str, MachineNames]
+    lifecycles: tuple[Lifecycle, Lifecycle],
+    old: Machine,
+    new: Machine,
+    names: Mapping[str, MachineNames],
 ) -> tuple[list[Change], Effect]:
     own = names[new.name]
     before = rows_of(old, own, member_names(old, names))
     after = rows_of(new, None, {})
     stranded = stranded_states(old, own)
     lacking = lacking_values(old, new, own)
-    lost = lost_arcs(before, after, own, reachable_states(old))
+    found = judged(lifecycles, (old, new), names, reachable_states(old))
+    lost = lost_arcs(found, new, own)
+    unmet = unmet_claims(found)
     arcs = by_transition(lost)
     changes = [
         *state_changes(old, new, own, stranded),
         *group_changes(old, new, own, lacking),
-        *variable_changes(old, new, own, lacking),
+        *variable_changes(old, new, own, lacking, unmet),
+        *given_changes(old, new, own, {one.name for one in lacking}),
         *event_changes(old, new, own),
         *guard_changes(old, new, own, arcs),
-        *collection_changes(old, new, names),
+        *collection_changes(old, new, names, _bare(lifecycles[1])),
         *transition_changes(new.name, before, after, own, arcs),
-        *invariant_changes(old, new, own),
+        *invariant_changes(old, new, own, unmet),
         *role_changes(old, new, own),
     ]
     effect = Effect(
@@ -101,6 +110,7 @@ def _compare_machines(
         lost=lost,
         lacking=lacking,
         questions=questions(old, stranded, lacking, own),
+        unmet=unmet,
     )
     return changes, effect
 
@@ -117,6 +127,34 @@ def _lifecycle_changes(old: Lifecycle, new: Lifecycle) -> Iterator[Change]:
             verdict="breaking",
             because="stored jobs belong to another lifecycle",
         )
+    before, after = _root(old), _root(new)
+    if before and before != after:
+        yield Change(
+            part="lifecycle",
+            kind="changed",
+            machine="",
+            name=new.name,
+            aspect="root",
+            text=f"{before} -> {after or 'none, or more than one'}",
+            verdict="breaking",
+            because=f"stored jobs run by '{before}'",
+        )
+
+
+def _root(lifecycle: Lifecycle) -> str:
+    """The one machine that no collection is of; `""` if there is none, or more than one."""
+    owned = {one.machine for machine in lifecycle.machines for one in machine.collections}
+    roots = [machine.name for machine in lifecycle.machines if machine.name not in owned]
+    return roots[0] if len(roots) == 1 else ""
+
+
+def _bare(lifecycle: Lifecycle) -> frozenset[str]:
+    """The machines that cannot begin without parameters."""
+    return frozenset(
+        machine.name
+        for machine in lifecycle.machines
+        if any(one.param and one.initial is None for one in machine.variables)
+    )
 
 
 def _removed(machine: Machine) -> tuple[Change, Effect]:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from milepost_codegen.diff.report import Change, Effect, LostArc, Report
+    from milepost_codegen.diff.report import Change, Effect, LostArc, Report, Unmet
+    from milepost_codegen.diff.witness import Outcome, StoredJob
     from milepost_codegen.findings import Place
     from milepost_codegen.model import Json
 
@@ -55,6 +56,7 @@ def _effect(one: Effect) -> Json:
         "lost": [_arc(part) for part in one.lost],
         "lacking": [asdict(part) for part in one.lacking],
         "questions": [asdict(part) for part in one.questions],
+        "unmet": [_unmet(part) for part in one.unmet],
     }
 
 
@@ -68,6 +70,40 @@ def _arc(one: LostArc) -> Json:
         "verdict": one.verdict,
         "because": one.because,
         "old": _place(one.place),
+        "witness": _job(one.witness),
+    }
+
+
+def _unmet(one: Unmet) -> Json:
+    return {
+        "name": one.name,
+        "part": one.part,
+        "verdict": one.verdict,
+        "witness": _job(one.witness),
+    }
+
+
+def _job(job: StoredJob | None) -> Json:
+    if job is None:
+        return None
+    return {
+        "state": job.state,
+        "context": dict(job.context),
+        "event": job.event,
+        "payload": dict(job.payload or {}),
+        "then": _outcome(job.then),
+        "now": _outcome(job.now),
+        "since": dict(job.since),
+    }
+
+
+def _outcome(outcome: Outcome | None) -> Json:
+    if outcome is None:
+        return None
+    return {
+        "state": outcome.state,
+        "values": dict(outcome.values),
+        "members": list(outcome.members),
     }
 
 

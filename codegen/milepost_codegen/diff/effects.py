@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from milepost_codegen.diff.implication import direction, either
-from milepost_codegen.diff.report import Lacking, LostArc, Question, Stranded, covered
+from milepost_codegen.diff.judged import item_of
+from milepost_codegen.diff.report import Lacking, LostArc, Question, Stranded, Unmet, covered
+from milepost_codegen.diff.witness import step_of, stored_job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from milepost_codegen.diff.judged import Item, Judged
     from milepost_codegen.diff.names import MachineNames
-    from milepost_codegen.diff.transitions import Row
+    from milepost_codegen.diff.replay import Aspect, Difference
+    from milepost_codegen.diff.report import Why
     from milepost_codegen.expressions import Type
-    from milepost_codegen.model import Machine
+    from milepost_codegen.model import Machine, Transition
 
 __all__ = [
     "by_transition",
@@ -23,7 +25,23 @@ __all__ = [
     "questions",
     "reachable_states",
     "stranded_states",
+    "unmet_claims",
 ]
+
+_GRAVITY: Final[Mapping[Aspect, int]] = {
+    "refused": 0,
+    "elsewhere": 1,
+    "members": 2,
+    "values": 3,
+    "unknown": 4,
+}
+_WHY: Final[Mapping[Aspect, Why]] = {
+    "refused": "narrowed",
+    "elsewhere": "moved",
+    "members": "members",
+    "values": "values",
+    "unknown": "changed",
+}
 
 
 def reachable_states(machine: Machine) -> frozenset[str]:
@@ -52,75 +70,100 @@ def stranded_states(old: Machine, names: MachineNames) -> tuple[Stranded, ...]:
     )
 
 
-def lost_arcs(
-    old: Sequence[Row], new: Sequence[Row], names: MachineNames, reached: frozenset[str]
-) -> tuple[LostArc, ...]:
-    """The arcs of OLD that NEW does not allow at all, or not whenever OLD did.
+def lost_arcs(found: Judged, later: Machine, names: MachineNames) -> tuple[LostArc, ...]:
+    """The arcs of OLD that NEW does not take in every case as OLD did, in OLD's order.
 
-    An arc is taken to NEW by the migration's answers, else by `was` and equal names. The guards
-    of all transitions that make the arc count together.
+    An arc is taken to NEW by the migration's answers, else by `was` and equal names. The
+    transitions that make an arc are told together, those of them that differ.
     """
-    allowed: defaultdict[tuple[str, str], defaultdict[str, list[Row]]]
-    allowed = defaultdict(lambda: defaultdict(list))
-    for row in new:
-        allowed[row.source, row.event][row.target].append(row)
-    arcs: dict[tuple[str, str, str], list[Row]] = {}
-    for row in old:
-        one = row.transition
-        if one.source in reached:
-            arcs.setdefault((one.source, one.event, one.target), []).append(row)
-    found: list[LostArc] = []
-    for (source, event, target), rows in arcs.items():
-        pair = names.moved_states.get(source, ""), names.moved_events.get(event, "")
-        after = allowed[pair].get(names.moved_states.get(target, ""), [])
-        why = _why(rows, after, others=bool(allowed[pair]))
-        if why is None:
-            continue
-        ids = tuple(row.transition.id for row in rows)
-        by_migration = _answered(source, target, names) or names.retired.issuperset(ids)
-        found.append(
-            LostArc(
-                source=source,
-                event=event,
-                target=target,
-                ids=ids,
-                why=why,
-                verdict=covered(by_migration=by_migration),
-                because=_because(why, sorted(allowed[pair])),
-                place=rows[0].transition.place,
-            )
-        )
-    return tuple(found)
-
-
-def _why(
-    before: Sequence[Row], after: Sequence[Row], *, others: bool
-) -> Literal["removed", "elsewhere", "narrowed", "changed"] | None:
-    if not after:
-        return "elsewhere" if others else "removed"
-    shown = direction(either([row.guard for row in before]), either([row.guard for row in after]))
-    return (
-        None if shown in ("same", "widened") else "narrowed" if shown == "narrowed" else "changed"
+    arcs: dict[tuple[str, str, str], list[Difference]] = {}
+    for one in found.differences:
+        arc = one.row.source, one.row.event, one.row.target
+        arcs.setdefault(arc, []).append(one)
+    order = {(one.source, one.event, one.target): at for at, one in _reversed(found)}
+    return tuple(
+        _lost(found, arc, arcs[arc], later, names) for arc in sorted(arcs, key=order.__getitem__)
     )
 
 
-def _answered(source: str, target: str, names: MachineNames) -> bool:
-    """True if the migration moves an end of the arc, and leaves none that is gone."""
-    moved = {old for old, new in names.answered_states.items() if names.states.get(old) != new}
-    ends = {source, target}
-    return bool(ends & moved) and ends <= moved | set(names.states)
+def _reversed(found: Judged) -> list[tuple[int, Transition]]:
+    """The transitions of OLD with their places, so that the first of an arc gives its place."""
+    return list(enumerate(found.space.old.transitions))[::-1]
 
 
-def _because(why: str, targets: Sequence[str]) -> str:
+def _lost(
+    found: Judged,
+    arc: tuple[str, str, str],
+    differing: Sequence[Difference],
+    later: Machine,
+    names: MachineNames,
+) -> LostArc:
+    source, event, target = arc
+    pair = names.moved_states.get(source, ""), names.moved_events.get(event, "")
+    targets = sorted({one.target for one in later.pairs.get(pair, ())})
+    moved = names.moved_states.get(target, "")
+    counted = [one for one in differing if ("row", one.row.id) in found.breaking] or list(differing)
+    first = min(counted, key=lambda one: _GRAVITY[one.aspect])
+    why: Why = _WHY[first.aspect]
+    if not targets:
+        why = "removed"
+    elif moved not in targets:
+        why = "elsewhere"
+    elsewhere = [first.after.target] if first.after is not None else []
+    return LostArc(
+        source=source,
+        event=event,
+        target=target,
+        ids=tuple(dict.fromkeys(one.row.id for one in differing)),
+        why=why,
+        verdict=covered(
+            by_migration=all(("row", one.row.id) not in found.breaking for one in differing)
+        ),
+        because=_because(why, targets if why == "elsewhere" else elsewhere),
+        place=next(
+            one.place
+            for one in found.space.old.transitions
+            if (one.source, one.event, one.target) == arc
+        ),
+        witness=None
+        if first.model is None
+        else step_of(found.space, first.row, first.after, first.model),
+    )
+
+
+def _because(why: Why, targets: Sequence[str]) -> str:
     match why:
         case "removed":
             return "recorded histories with it become illegal"
-        case "elsewhere":
+        case "elsewhere" | "moved":
             return f"recorded histories with it would now lead to {', '.join(targets)}"
         case "narrowed":
             return "recorded histories may hold it where it is refused now"
+        case "values":
+            return "recorded histories give other values"
+        case "members":
+            return "recorded histories send other events to members"
         case _:
             return "whether recorded histories stay legal cannot be told"
+
+
+def unmet_claims(found: Judged) -> tuple[Unmet, ...]:
+    """What NEW asks for and a stored job may not satisfy, the first job of each."""
+    unmet: dict[Item, Unmet] = {}
+    for one in found.unlawful:
+        item = item_of(one)
+        unmet.setdefault(
+            item,
+            Unmet(
+                name=one.part.name,
+                part="parameter" if item[0] == "parameter" else "invariant",
+                verdict=covered(by_migration=item not in found.breaking),
+                witness=None
+                if one.model is None
+                else stored_job(found.space, one.state or found.space.old.initial, one.model),
+            ),
+        )
+    return tuple(unmet.values())
 
 
 def lacking_values(old: Machine, new: Machine, names: MachineNames) -> tuple[Lacking, ...]:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from milepost_codegen.model import Answers, Event, Field, Lifecycle, Machine, State, Variable
+    from milepost_codegen.model import (
+        Answers,
+        Event,
+        Field,
+        Lifecycle,
+        Machine,
+        State,
+        Transition,
+        Variable,
+    )
 
 __all__ = ["MachineNames", "machine_names", "member_names", "renamed"]
 
@@ -51,6 +60,16 @@ class MachineNames:
     def retired(self) -> frozenset[str]:
         """OLD's transitions that histories may hold although NEW does not allow them."""
         return frozenset(self.answers.retired if self.answers else ())
+
+    def answer_row(self, row: Transition) -> bool:
+        """True if the migration answers for what becomes of a row of OLD.
+
+        It is retired, or the migration moves an end of it, and leaves none that is gone.
+        """
+        answers = self.answered_states.items()
+        moved = {old for old, new in answers if self.states.get(old) != new}
+        ends = {row.source, row.target}
+        return row.id in self.retired or bool(ends & moved and ends <= moved | set(self.states))
 
 
 def renamed(

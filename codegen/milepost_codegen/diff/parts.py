@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from milepost_codegen.diff.names import MachineNames
-    from milepost_codegen.diff.report import Kind, Lacking, Part, Stranded, Verdict
+    from milepost_codegen.diff.report import Kind, Lacking, Part, Stranded, Unmet, Verdict
     from milepost_codegen.findings import Place
     from milepost_codegen.model import Event, Field, Machine, State, Variable
 
@@ -84,7 +84,11 @@ def state_changes(
 
 
 def variable_changes(
-    old: Machine, new: Machine, names: MachineNames, lacking: Sequence[Lacking]
+    old: Machine,
+    new: Machine,
+    names: MachineNames,
+    lacking: Sequence[Lacking],
+    unmet: Sequence[Unmet],
 ) -> Iterator[Change]:
     """Variables and parameters: added, removed, renamed, and what is declared of them."""
     verdicts: dict[str, Verdict] = {one.name: one.verdict for one in lacking}
@@ -108,7 +112,8 @@ def variable_changes(
         was = before[origin[variable.name]]
         if was.name != variable.name:
             yield _renaming(part, new.name, was.name, variable.name, was.place, variable.place)
-        yield from _declaration(new.name, was, variable, names, verdicts)
+        asked = {one.name: one for one in unmet if one.part == "parameter"}
+        yield from _declaration(new.name, was, variable, names, verdicts, asked.get(variable.name))
     for variable in old.variables:
         if variable.name not in names.variables:
             yield Change(
@@ -127,6 +132,7 @@ def _declaration(
     new: Variable,
     names: MachineNames,
     verdicts: Mapping[str, Verdict],
+    unmet: Unmet | None,
 ) -> Iterator[Change]:
     """Changes of one variable's type, kind, beginning and condition."""
     given = covered(by_migration=new.name in names.values)
@@ -164,18 +170,18 @@ def _declaration(
         normal(old.where and translate(old.where, Dictionary(entries=names.entries))),
         normal(new.where and translate(new.where, Dictionary())),
     )
-    if found != "same":
+    if found != "same" or unmet is not None:
         text = f"{to_text(old.where) if old.where else 'any'} -> "
         text += to_text(new.where) if new.where else "any"
         yield Change(
             part=_part(new),
-            kind=found,
+            kind="changed" if found == "same" else found,
             machine=machine,
             name=new.name,
             aspect="where",
             text=text,
-            verdict="compatible" if found == "widened" else given,
-            because="" if found == "widened" else "stored jobs may not satisfy it",
+            verdict=unmet.verdict if unmet else "compatible",
+            because="stored jobs may not satisfy it" if unmet else "",
             old=old.place,
             new=new.place,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from milepost_codegen.diff.witness import StoredJob
     from milepost_codegen.findings import Place
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "Report",
     "Section",
     "Stranded",
+    "Unmet",
     "Verdict",
+    "Why",
     "covered",
     "worst",
 ]
@@ -51,6 +54,9 @@ Part: TypeAlias = Literal[
     "ignored",
     "invariant",
     "role",
+]
+Why: TypeAlias = Literal[
+    "removed", "elsewhere", "narrowed", "moved", "values", "members", "changed"
 ]
 Section: TypeAlias = Literal["states", "context", "events"]
 _ORDER: Final[tuple[Verdict, ...]] = ("compatible", "migrated", "breaking")
@@ -91,18 +97,33 @@ class LostArc:
     """An arc that recorded histories may hold and that NEW does not allow as OLD did.
 
     `ids` are OLD's transitions, all names are OLD's; `why` is how NEW treats it: `removed`,
-    `elsewhere` (the pair has rows, but none to the target), `narrowed`, or `changed` where the
-    two guards cannot be compared.
+    `elsewhere` (the pair has rows, but none to the target), `narrowed` (some cases are refused),
+    `moved` (some cases lead elsewhere), `values` or `members` (other values are set, other events
+    sent), or `changed` where it cannot be told. `witness` is a stored job that shows it.
     """
 
     source: str
     event: str
     target: str
     ids: tuple[str, ...]
-    why: Literal["removed", "elsewhere", "narrowed", "changed"]
+    why: Why
     verdict: Verdict
     because: str
     place: Place
+    witness: StoredJob | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmet:
+    """A parameter's `where` or an invariant of NEW that stored jobs may not satisfy.
+
+    `witness` is such a job; None where it could not be told whether there is one.
+    """
+
+    name: str
+    part: Literal["parameter", "invariant"]
+    verdict: Verdict
+    witness: StoredJob | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +154,7 @@ class Effect:
     lost: tuple[LostArc, ...]
     lacking: tuple[Lacking, ...]
     questions: tuple[Question, ...]
+    unmet: tuple[Unmet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +176,7 @@ class Report:
             found.extend(one.verdict for one in effect.stranded)
             found.extend(one.verdict for one in effect.lost)
             found.extend(one.verdict for one in effect.lacking)
+            found.extend(one.verdict for one in effect.unmet)
         return worst(found)
 
     def count(self, verdict: Verdict) -> int:

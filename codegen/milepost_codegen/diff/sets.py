@@ -12,9 +12,10 @@ from milepost_codegen.model import guards_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from milepost_codegen.diff.names import MachineNames
-    from milepost_codegen.diff.report import Direction, Lacking, LostArc, Verdict
+    from milepost_codegen.diff.report import Direction, Lacking, LostArc, Unmet, Verdict
     from milepost_codegen.model import Collection, Guard, Lifecycle, Machine
 
 __all__ = [
@@ -97,6 +98,7 @@ def group_changes(
             part="group", kind="removed", machine=new.name, name=group.name, old=group.place
         )
     places = {group.name: group.place for group in new.groups}
+    yield from _beginnings(old, new, names, {one.name for one in lacking})
     remembered = {history.entry for history in old.histories}
     for one in lacking:
         if one.part == "history":
@@ -109,6 +111,30 @@ def group_changes(
                 because="stored jobs may remember no member of it",
                 new=places[one.name.partition(".")[2]],
             )
+
+
+def _beginnings(
+    old: Machine, new: Machine, names: MachineNames, lacking: AbstractSet[str]
+) -> Iterator[Change]:
+    """Histories that begin with another state: what is led to before a group was ever left."""
+    before = {history.group: history for history in old.histories}
+    places = {group.name: group.place for group in new.groups}
+    for history in new.histories:
+        was = before.get(history.group)
+        same = was is not None and names.moved_states.get(was.initial) == history.initial
+        if was is None or same or history.entry in lacking:
+            continue
+        yield Change(
+            part="history",
+            kind="changed",
+            machine=new.name,
+            name=history.entry,
+            aspect="default",
+            text=f"{was.initial} -> {history.initial}",
+            verdict=covered(by_migration=history.entry in names.values),
+            because="recorded histories begin with the old value",
+            new=places[history.group],
+        )
 
 
 def guard_changes(
@@ -168,14 +194,17 @@ def _verdict(guard: Guard, old: Machine, lost: Mapping[str, LostArc]) -> Verdict
 
 
 def collection_changes(
-    old: Machine, new: Machine, names: Mapping[str, MachineNames]
+    old: Machine, new: Machine, names: Mapping[str, MachineNames], bare: AbstractSet[str]
 ) -> Iterator[Change]:
-    """Collections, and which events their members may take in which state of the owner."""
+    """Collections, and which events their members may take in which state of the owner.
+
+    `bare` are the machines that cannot begin without parameters.
+    """
     before = {collection.name: collection for collection in old.collections}
     for collection in new.collections:
         was = before.pop(collection.name, None)
         if was is None:
-            yield _collection(new.name, "added", collection)
+            yield _collection(new.name, "added", collection, bare=collection.machine in bare)
         elif was.machine != collection.machine:
             yield Change(
                 part="collection",
@@ -196,16 +225,17 @@ def collection_changes(
         yield _collection(new.name, "removed", collection)
 
 
-def _collection(machine: str, kind: str, collection: Collection) -> Change:
+def _collection(machine: str, kind: str, collection: Collection, *, bare: bool = False) -> Change:
     added = kind == "added"
+    lost = "stored jobs have no parameters for its members" if bare else ""
     return Change(
         part="collection",
         kind="added" if added else "removed",
         machine=machine,
         name=collection.name,
         text=f"of {collection.machine}",
-        verdict="compatible" if added else "breaking",
-        because="" if added else "stored jobs lose their members",
+        verdict="compatible" if added and not bare else "breaking",
+        because=lost if added else "stored jobs lose their members",
         old=None if added else collection.place,
         new=collection.place if added else None,
     )
@@ -267,12 +297,17 @@ def _grows(machine: str, old: Collection, new: Collection, names: MachineNames) 
         )
 
 
-def invariant_changes(old: Machine, new: Machine, names: MachineNames) -> Iterator[Change]:
-    """Invariants; they are proved of runs of NEW, and say nothing of what is stored already."""
+def invariant_changes(
+    old: Machine, new: Machine, names: MachineNames, unmet: Sequence[Unmet]
+) -> Iterator[Change]:
+    """Invariants; they are enforced, so what breaks one of NEW cannot go on under it."""
     dictionary = Dictionary(entries=names.entries, states=names.states)
+    broken: dict[str, Verdict] = {one.name: one.verdict for one in unmet if one.part == "invariant"}
     before = {invariant.name: invariant for invariant in old.invariants}
     for invariant in new.invariants:
         was = before.pop(invariant.name, None)
+        verdict: Verdict = broken.get(invariant.name, "compatible")
+        because = "stored jobs may break it" if invariant.name in broken else ""
         if was is None:
             yield Change(
                 part="invariant",
@@ -280,6 +315,8 @@ def invariant_changes(old: Machine, new: Machine, names: MachineNames) -> Iterat
                 machine=new.name,
                 name=invariant.name,
                 text=to_text(invariant.holds),
+                verdict=verdict,
+                because=because,
                 new=invariant.place,
             )
             continue
@@ -289,15 +326,18 @@ def invariant_changes(old: Machine, new: Machine, names: MachineNames) -> Iterat
         )
         where = None if was.states is None else {names.states.get(one, one) for one in was.states}
         here = None if invariant.states is None else set(invariant.states)
-        if found != "same" or where != here:
+        if found != "same" or where != here or invariant.name in broken:
+            text = "holds in other states" if where != here else ""
+            if found != "same":
+                text = f"{to_text(was.holds)} -> {to_text(invariant.holds)}"
             yield Change(
                 part="invariant",
                 kind="changed" if found == "same" else found,
                 machine=new.name,
                 name=invariant.name,
-                text=f"{to_text(was.holds)} -> {to_text(invariant.holds)}"
-                if found != "same"
-                else "holds in other states",
+                text=text,
+                verdict=verdict,
+                because=because,
                 old=was.place,
                 new=invariant.place,
             )

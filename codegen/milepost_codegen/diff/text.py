@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from milepost_codegen.diff.report import Change, Effect, LostArc, Question, Report, Verdict
+    from milepost_codegen.diff.report import (
+        Change,
+        Effect,
+        LostArc,
+        Question,
+        Report,
+        Unmet,
+        Verdict,
+    )
+    from milepost_codegen.diff.witness import Outcome, StoredJob
 
 __all__ = ["render_text"]
 
@@ -17,7 +26,10 @@ _WHY: Final[Mapping[str, str]] = {
     "removed": "is not allowed any more",
     "elsewhere": "leads elsewhere",
     "narrowed": "is allowed in fewer cases",
-    "changed": "is allowed in other cases, as far as structure tells",
+    "moved": "leads elsewhere in some cases",
+    "values": "gives other values",
+    "members": "sends other events",
+    "changed": "may not be allowed as it was: that cannot be told",
 }
 
 
@@ -73,7 +85,7 @@ def _where(one: Change) -> str:
 
 
 def _effect(effect: Effect) -> Iterator[str]:
-    if not (effect.stranded or effect.lost or effect.lacking):
+    if not (effect.stranded or effect.lost or effect.lacking or effect.unmet):
         return
     yield ""
     yield f"stored jobs, machine {effect.machine}"
@@ -82,14 +94,53 @@ def _effect(effect: Effect) -> Iterator[str]:
         yield f"  {_MARKS[one.verdict]} stranded in {one.state}{answer}"
     for lack in effect.lacking:
         yield f"  {_MARKS[lack.verdict]} no value that fits for {lack.part} {lack.name}"
+    for claim in effect.unmet:
+        yield f"  {_MARKS[claim.verdict]} {_unmet(claim)}"
+        if claim.witness is not None:
+            yield f"      {_job(claim.witness)}"
     for arc in effect.lost:
         yield f"  {_MARKS[arc.verdict]} {_arc(arc)}"
+        if arc.witness is not None:
+            yield f"      {_job(arc.witness)}: {_step(arc.witness)}"
 
 
 def _arc(arc: LostArc) -> str:
     where = f"{arc.place.file}:{arc.place.line}"
     path = f"{arc.source} -> {arc.target} on {arc.event}"
     return f"history {path} ({', '.join(arc.ids)}) {_WHY[arc.why]}  ({where})"
+
+
+def _unmet(claim: Unmet) -> str:
+    what = "the condition on parameter" if claim.part == "parameter" else "invariant"
+    if claim.witness is None:
+        return f"{what} {claim.name}: whether stored jobs satisfy it cannot be told"
+    return f"{what} {claim.name} refuses stored jobs"
+
+
+def _job(job: StoredJob) -> str:
+    """A stored job in words: where it is and what it holds."""
+    held = ", ".join(f"{name}={_value(value)}" for name, value in job.context.items())
+    return f"a job in {job.state}" + (f" with {held}" if held else "")
+
+
+def _step(job: StoredJob) -> str:
+    """What its event led to, and what it leads to now."""
+    given = ", ".join(f"{name}={_value(value)}" for name, value in (job.payload or {}).items())
+    event = f"{job.event}({given})" if given else job.event
+    then = "" if job.then is None else _outcome(job.then)
+    now = "it is refused" if job.now is None else f"it leads to {_outcome(job.now)}"
+    since = ", ".join(f"{name}={_value(value)}" for name, value in job.since.items())
+    return f"{event} led to {then}; now{f', with {since},' if since else ''} {now}"
+
+
+def _outcome(outcome: Outcome) -> str:
+    sets = [f"{name}={_value(value)}" for name, value in outcome.values.items()]
+    sends = [f"{one}" for one in outcome.members]
+    return " with ".join((outcome.state, *([", ".join((*sets, *sends))] if sets or sends else [])))
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _skeleton(report: Report) -> Iterator[str]:

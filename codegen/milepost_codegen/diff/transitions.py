@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_codegen.diff.implication import direction, normal
-from milepost_codegen.diff.report import Change, covered
+from milepost_codegen.diff.report import Change
 from milepost_codegen.diff.translate import Dictionary, translate
 from milepost_codegen.expressions import to_text
 
@@ -151,7 +151,11 @@ def transition_changes(
             old=row.transition.place,
         )
     for before, after in together:
-        yield from _differences(machine, before, after, names, lost.get(before.transition.id))
+        arc = lost.get(before.transition.id)
+        found = list(_differences(machine, before, after, names, arc))
+        yield from found
+        if arc is not None and all(one.verdict != arc.verdict for one in found):
+            yield _effect(machine, before.transition, after.transition, arc)
     for row in added:
         yield Change(
             part="ignored" if row.transition.ignored else "transition",
@@ -161,6 +165,22 @@ def transition_changes(
             text=_leads(row),
             new=row.transition.place,
         )
+
+
+def _effect(machine: str, before: Transition, after: Transition, arc: LostArc) -> Change:
+    """That a row does something else although it is written as it was."""
+    return Change(
+        part="ignored" if after.ignored else "transition",
+        kind="changed",
+        machine=machine,
+        name=after.id,
+        aspect="effect",
+        text="by other rows, or by what it reads",
+        verdict=arc.verdict,
+        because=arc.because,
+        old=before.place,
+        new=after.place,
+    )
 
 
 def _differences(
@@ -208,14 +228,13 @@ def _differences(
             if old.assigned.get(name) != new.assigned.get(name)
         }
         known = {variable for variable in differ if variable in names.variables.values()}
-        verdict = covered(by_migration=known <= names.values)
-        if not known:
-            verdict = "compatible"
+        verdict: Verdict = "compatible"
+        if known:
+            verdict = "migrated" if known <= names.values else lost
         why = "recorded histories give other values" if verdict == "breaking" else ""
         yield change("set", f"{_set(old)} -> {_set(new)}", verdict, why)
     if old.members != new.members:
-        why = "recorded histories send other events to members"
-        yield change("members", f"{_members(old)} -> {_members(new)}", "breaking", why)
+        yield change("members", f"{_members(old)} -> {_members(new)}", lost, because)
     if after.id != _expected(old) and before.id != after.id and not after.ignored:
         yield change("id", f"{before.id} -> {after.id}", "compatible", "", kind="renamed")
 

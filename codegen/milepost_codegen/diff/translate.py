@@ -1,9 +1,9 @@
-"""Expressions of the old version in the names of the new one, so that the two can be compared."""
+"""Expressions of one version with their names replaced, so that two versions can be compared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from milepost_codegen.expressions import Type
 from milepost_codegen.expressions.tree import (
@@ -22,9 +22,11 @@ from milepost_codegen.expressions.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Dictionary", "translate"]
+__all__ = ["Dictionary", "Leaf", "rewritten", "translate"]
+
+Leaf: TypeAlias = Read | Member
 
 _REMEMBERED = "history."
 
@@ -41,19 +43,30 @@ class Dictionary:
 def translate(tree: Expression, names: Dictionary) -> Expression:
     """`tree` by the names of `names`, with guards written out and enums known by name only."""
 
+    def leaf(part: Leaf) -> Expression:
+        kind = Type(name=part.type.name)
+        if isinstance(part, Read):
+            known = names.fields if part.payload else names.entries
+            return Read(name=known.get(part.name, part.name), type=kind, payload=part.payload)
+        name = part.name
+        if kind.name.startswith(_REMEMBERED):
+            name = names.states.get(name, name)
+        return Member(name=name, type=kind)
+
+    return rewritten(tree, leaf)
+
+
+def rewritten(tree: Expression, leaf: Callable[[Leaf], Expression]) -> Expression:
+    """`tree` with every name and every member as `leaf` says, and with guards written out."""
+
     def within(part: Expression) -> Expression:
-        return translate(part, names)
+        return rewritten(part, leaf)
 
     match tree:
         case GuardUse(body=body):
             return within(body)
-        case Read(name=name, type=kind, payload=payload):
-            known = names.fields if payload else names.entries
-            return Read(name=known.get(name, name), type=Type(name=kind.name), payload=payload)
-        case Member(name=name, type=kind):
-            if kind.name.startswith(_REMEMBERED):
-                name = names.states.get(name, name)
-            return Member(name=name, type=Type(name=kind.name))
+        case Read() | Member():
+            return leaf(tree)
         case Negative(operand=operand) | Not(operand=operand):
             return replace(tree, operand=within(operand))
         case Arithmetic(operands=operands) | Comparison(operands=operands):

@@ -167,20 +167,38 @@ def test_one_that_is_broken_already_is_not_the_changes_to_refuse(path: Path) -> 
 def test_a_change_that_would_break_one_is_refused(tmp_path: Path) -> None:
     """By the same words as a step: the invariant, its source and the values."""
     path = tmp_path / "jobs.db"
-    first, narrower = lifecycle_of(SHOP), lifecycle_of(second("most - 2"), SHOP)
+    text = second("most").replace(
+        "version: 2",
+        "version: 2\nmigrations: [{from: 1, context: {shop: {budget: budget + 2}}, "
+        "old: {shop: {budget: int}}}]",
+    )
+    first, later = lifecycle_of(SHOP), lifecycle_of(text, SHOP)
     with opened(path, first) as manager:
         manager.create_job(["a"], job_id="j")
         manager.fire("j", "spend", {"n": 4})
         manager.create_job(["a"], job_id="k")
-    with opened(path, narrower, first) as manager:
-        assert manager.get_state("k").phase == "open"
+    with opened(path, later, first) as manager:
+        assert manager.get_state("k").context["budget"] == 2
         with pytest.raises(LifecycleChanged) as caught:
             manager.get_state("j")
-    told = "the change of version would break the invariant 'rich' in 'open': budget <= most - 2"
-    assert f"{told} (then budget=4, most=5)" in str(caught.value)
+    told = "the change of version would break the invariant 'rich' in 'open': budget <= most"
+    assert f"{told} (then budget=6, most=5)" in str(caught.value)
     cause = caught.value.__cause__
     assert isinstance(cause, InvariantBroken)
-    assert (cause.invariant, cause.values) == ("rich", {"budget": 4, "most": 5})
+    assert (cause.invariant, cause.values) == ("rich", {"budget": 6, "most": 5})
+
+
+def test_a_narrower_invariant_that_no_migration_answers_is_breaking(tmp_path: Path) -> None:
+    """The store says what `milepost diff` says, with a job that would break it."""
+    path = tmp_path / "jobs.db"
+    first, narrower = lifecycle_of(SHOP), lifecycle_of(second("most - 2"), SHOP)
+    with opened(path, first) as manager:
+        manager.create_job(["a"], job_id="j")
+    with (
+        opened(path, narrower, first) as manager,
+        pytest.raises(LifecycleChanged, match="invariant rich refuses stored jobs"),
+    ):
+        manager.get_state("j")
 
 
 def test_a_job_that_began_broken_is_told_of_at_its_first_commit(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ CASES: list[tuple[str, list[Edit], dict[tuple[str, str], str]]] = [
         "type",
         [setting("context", "cause", value={"type": "bool", "initial": False}),
          setting("transitions", 1, "set", "cause", value="true")],
-        {("cause", "type changed"): "breaking", ("work.fail", "set changed"): "breaking"},
+        {("cause", "type changed"): "breaking", ("work.fail", "set changed"): "compatible"},
     ),
     (
         "event added",
@@ -327,7 +327,11 @@ CASES: list[tuple[str, list[Edit], dict[tuple[str, str], str]]] = [
     (
         "collection removed",
         [dropping("collections"), setting("transitions", 6, "when", value="tries == 0")],
-        {("items", "removed"): "breaking", ("work.finish", "guard changed"): "breaking"},
+        {
+            ("jobs", "root changed"): "breaking",
+            ("items", "removed"): "breaking",
+            ("work.finish", "guard changed"): "breaking",
+        },
     ),
     (
         "ignored",
