@@ -21,7 +21,10 @@ from hypothesis import strategies as st
 from milepost import Item, JobState, StateManager
 from milepost.executors import Later, Stop, process_pool, run
 from milepost.executors.arrivals import Arrivals
+from milepost.executors.calls import Calls
 from milepost.executors.window import Window
+from milepost.worker.attempts import Terms
+from milepost.worker.items import WorkItem
 
 End = Literal["well", "lost", "error", "back", "refused", "twice"]
 ENDLESS = {"max_attempts": 100, "max_crashes": 100}
@@ -150,6 +153,63 @@ def test_calls_with_a_time_limit_go_alone() -> None:
             == 300
         )
     assert set(sizes) == {1}
+
+
+class Handed(ThreadPoolExecutor):
+    """A pool that takes calls for running as soon as it has them, as one of processes may."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        del fn, args, kwargs
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        self.futures.append(future)
+        return future
+
+
+def test_the_time_of_a_call_begins_when_a_worker_is_free_for_it() -> None:
+    """What waits behind a call that hangs has no part in that, and has its whole time later."""
+    now_s = [0.0]
+    pool = Handed(1)
+    function = partial(noted, [], frozenset())
+    calls = Calls(
+        pool,
+        [function],
+        workers=None,
+        timeout_s=10,
+        clock=lambda: now_s[0],
+        terms=Terms(most_bytes=1000),
+    )
+
+    def ended_at(at_s: float) -> list[int]:
+        now_s[0] = at_s
+        return [one.ordinal for one in calls.wait(0)]
+
+    assert calls.ahead
+    items = {number: WorkItem(key=f"{number}", value=number) for number in range(3)}
+    calls.begin(function, items, typed=False)
+    assert ended_at(0) == []
+    assert ended_at(9) == []
+    assert ended_at(10) == [0]  # and its worker hangs still
+    assert ended_at(99) == []
+    pool.futures[0].set_result([])
+    assert ended_at(100) == []  # it is seen that the worker is free
+    assert ended_at(109) == []
+    assert ended_at(110) == [1]
+    calls.close()
+
+
+def test_calls_wait_at_a_pool_under_a_time_limit_too() -> None:
+    """One in order, which begins them one after the other: a commit records many."""
+    with StateManager.open("memory:") as manager, ThreadPoolExecutor(2) as pool:
+        job_id = manager.create_job(names(1_000)).id
+        work = partial(noted, [], frozenset())
+        outcome = run(manager, job_id, work, executor=pool, timeout_s=60)
+        assert outcome.done_count == 1_000
+        assert outcome.state.seq < 250
 
 
 @pytest.mark.parametrize(

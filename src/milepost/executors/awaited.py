@@ -105,7 +105,8 @@ async def run_async(
         workers: How many calls run at once. If it is not given, as many as the executor says at
             each turn; one that does not say is refused.
         ahead: How many items more are begun, as far as they take some 50 ms together.
-            Short ones go to a worker several at a time, unless `timeout_s` is given.
+            Short ones go to a worker several at a time, unless `timeout_s` is given, and their
+            results wait up to 20 ms for one another.
         timeout_s: Seconds that a call may take before its attempt fails, as timed out. A
             coroutine is cancelled then. Any other call keeps its worker busy, and its result is
             dropped.

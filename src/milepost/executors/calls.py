@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from milepost import arguments
@@ -36,8 +36,10 @@ _Future: TypeAlias = Future[Timed] | Future[list[Timed]]
 
 
 class _Call(NamedTuple):
+    """A call of the engine. When it began is not known as long as it waits there for others."""
+
     ordinals: tuple[int, ...]
-    begun_at_s: float
+    begun_at_s: float | None
 
 
 class Calls:
@@ -112,6 +114,14 @@ class Calls:
         """
         return self._timeout_s is None and not self._engine.awaits
 
+    @property
+    def ahead(self) -> bool:
+        """True if more calls may wait at the engine than it makes at a time.
+
+        Not where each has its own time, and it is not known which of them have begun.
+        """
+        return self._timeout_s is None or self._engine.in_order
+
     def begin(
         self, function: MapFn, items: Mapping[int, WorkItem], *, typed: bool, most: int = 1
     ) -> None:
@@ -120,7 +130,7 @@ class Calls:
         Several where they may go `together`, one after the other. An engine that takes no more
         counts as broken.
         """
-        begun_at_s = self._clock()
+        begun_at_s = None if self._engine.in_order else self._clock()
         sent = self._sendable(function, typed=typed)
         ordinals = list(items)
         every = list(items.values())
@@ -197,9 +207,11 @@ class Calls:
         are wanted, it waits for so many for 20 ms, and no longer.
         """
         ended: list[Ended] = []
-        if self._timeout_s is not None and self._calls:
-            due = min(call.begun_at_s for call in self._calls.values()) + self._timeout_s
-            longest_s = min(longest_s, due - self._clock())
+        if self._timeout_s is not None:
+            begun_at_s = [began_s for _, _, began_s in self._making()]
+            if begun_at_s:
+                due_s = min(begun_at_s) + self._timeout_s
+                longest_s = min(longest_s, due_s - self._clock())
         calls = enough * len(self._calls) // max(len(self._ordinals), 1)
         for future in self._arrivals.take(max(longest_s, 0), calls, _GATHER_S):
             ended.extend(self._end(future))
@@ -290,14 +302,33 @@ class Calls:
             found.append(ended)
         return found
 
+    def _making(self) -> list[tuple[_Future, _Call, float]]:
+        """The calls that the engine makes now, as far as that is known, and since when.
+
+        Of an engine that begins them in order those that come first, beside the calls that were
+        given up and hold their workers still: their time begins to run when it is seen here.
+        """
+        now_s = self._clock()
+        most: int | None = None
+        if self._engine.in_order:
+            most = max((self._engine.slots() or self.slots()) - len(self._given_up), 0)
+        found: list[tuple[_Future, _Call, float]] = []
+        for future, call in islice(self._calls.items(), most):
+            begun_at_s = call.begun_at_s
+            if begun_at_s is None:
+                begun_at_s = now_s
+                self._calls[future] = call._replace(begun_at_s=now_s)
+            found.append((future, call, begun_at_s))
+        return found
+
     def _overdue(self) -> list[Ended]:
         """The calls that took too long; for one that had not begun, time begins to run now."""
         if self._timeout_s is None:
             return []
         now_s = self._clock()
         ended: list[Ended] = []
-        for future, call in list(self._calls.items()):
-            if now_s - call.begun_at_s < self._timeout_s or future.done():
+        for future, call, begun_at_s in self._making():
+            if now_s - begun_at_s < self._timeout_s or future.done():
                 continue
             if self._engine.begun(future):
                 del self._calls[future]

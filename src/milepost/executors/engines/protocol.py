@@ -46,6 +46,9 @@ class Engine(Protocol):
     awaits: bool = False
     """True if what a function gives is awaited where it can be."""
 
+    in_order: bool = False
+    """True if calls begin in the order of `submit`, as many at a time as `slots` says."""
+
     notes: Notes = "none"
     """Where its workers are."""
 

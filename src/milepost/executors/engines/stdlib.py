@@ -80,6 +80,8 @@ class ExecutorEngine(Engine):
 class PoolEngine(ExecutorEngine):
     """A pool of the standard library, whose futures say whether a worker has begun a call."""
 
+    in_order = True
+
     def begun(self, future: Future[Any]) -> bool:
         """See Engine."""
         if future.done():
