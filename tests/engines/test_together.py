@@ -227,7 +227,7 @@ def test_a_call_is_short_and_leaves_work_for_every_worker(
 ) -> None:
     window = Window(lambda: 2, 256)
     assert window.together(held) == 1  # nothing is known yet
-    window.learn(took_s)
+    window.learn([took_s])
     assert window.together(held) == together
 
 
@@ -246,7 +246,7 @@ def test_results_of_short_calls_wait_for_one_another(
 ) -> None:
     window = Window(lambda: 2, ahead)
     assert window.gather(held) == 1  # nothing is known yet
-    window.learn(took_s)
+    window.learn([took_s])
     assert window.gather(held) == gather
 
 
@@ -271,7 +271,7 @@ def test_what_arrives_is_taken_in_lots() -> None:
 def test_more_is_held_ahead_where_turns_take_long() -> None:
     """As many as are done with in three turns, up to `ahead`: no slot waits for a slow disk."""
     window = Window(lambda: 32, 256)
-    window.learn(0.2)
+    window.learn([0.2])
     assert window.size == 32 + 8  # 50 ms
     for _ in range(100):
         window.turned(0.04)

@@ -87,9 +87,8 @@ class EachFuture(Future[Any]):
 
     def result(self, timeout: float | None = None) -> Any:
         """As of Future, once it is done."""
-        error = self.exception(timeout)
-        if error is not None:
-            raise error
+        if self._at is not _At.ENDED or self._error is not None:
+            raise self.exception(timeout) or InvalidStateError
         return self._given
 
     def exception(self, timeout: float | None = None) -> BaseException | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from pyroaring import BitMap
@@ -74,6 +75,8 @@ class Deferrals:
             self._waiting.discard(ordinal)
         return self._waiting
 
-    def ended(self, ordinal: int) -> None:
-        """Forget how often the item was put off: its attempt has ended otherwise."""
-        self._unsaid.pop(ordinal, None)
+    def ended(self, ordinals: Iterable[int]) -> None:
+        """Forget how often the items were put off: their attempts have ended otherwise."""
+        if self._unsaid:
+            for ordinal in ordinals:
+                self._unsaid.pop(ordinal, None)

@@ -65,9 +65,15 @@ class Noting:
         """Take note of a note that is recorded."""
         self._newest[ordinal] = note
 
-    def forget(self, ordinal: int) -> None:
-        """Keep no note of an item that is done."""
-        self._newest.pop(ordinal, None)
+    def forget(self, ordinals: Iterable[int]) -> None:
+        """Keep no notes of items that are done."""
+        if self._newest:
+            for ordinal in ordinals:
+                self._newest.pop(ordinal, None)
+
+    def may_have(self, marked: BitMap | None) -> bool:
+        """True if some item may have a note, where `marked` are those that have one, as in `of`."""
+        return bool(self._newest) or bool(marked)
 
     def way(self, words: ItemWords, where: str) -> NoteWay | None:
         """The way by which workers there note; None where there is none, or no role for notes."""

@@ -171,9 +171,10 @@ class Running:
                 self.pace.ended(one.ordinal, self._answer(one), now_us)
             if isinstance(one.outcome, Deferred) and one.outcome.everyone:
                 self.pace.pause(now_us + int(one.outcome.after_s * 1_000_000))
-            if one.took_s is not None:
-                self._breaks = 0
-                self.window.learn(one.took_s)
+        took_s = [one.took_s for one in ended if one.took_s is not None]
+        if took_s:
+            self._breaks = 0
+            self.window.learn(took_s)
         return ended
 
     def _timed(self, ended: Ended, later: Deferred) -> Ended:
@@ -310,18 +311,21 @@ class Running:
 
     def _recorded(self, turn: Turn, state: JobState) -> None:
         """Follow up on a commit: count what it recorded, hand out what it began."""
-        for ended in turn.recorded:
-            if isinstance(ended.outcome, Deferred):
-                self._put_off(ended.ordinal, ended.outcome)
-                continue
-            self.deferrals.ended(ended.ordinal)
-            if isinstance(ended.outcome, Given):
-                self.done_count += 1
-                self.noting.forget(ended.ordinal)
-                if ended.outcome.problem:
-                    self._tell_of_kept(ended.ordinal, ended.outcome.problem)
-            elif isinstance(ended.outcome, NotGiven):
-                self._failed(state, ended.ordinal, ended.outcome)
+        done: list[int] = []
+        for ordinal, outcome, *_ in turn.recorded:
+            if isinstance(outcome, Given):
+                done.append(ordinal)
+                if outcome.problem:
+                    self._tell_of_kept(ordinal, outcome.problem)
+            elif isinstance(outcome, Deferred):
+                self._put_off(ordinal, outcome)
+            else:
+                self.deferrals.ended((ordinal,))
+                if isinstance(outcome, NotGiven):
+                    self._failed(state, ordinal, outcome)
+        self.done_count += len(done)
+        self.deferrals.ended(done)
+        self.noting.forget(done)
         held = self.calls.busy + len(turn.begun)
         together = self.calls.together and not self.pace.is_limited
         most = self.window.together(held) if together else 1
@@ -342,7 +346,7 @@ class Running:
         way = self.noting.way(words, self.calls.notes)
         marks = words.note is not None and bool(words.note.marks)
         marked = words.marked(state, words.note) if marks else None
-        noted = partial(self.noting.of, marked=marked)
+        noted = partial(self.noting.of, marked=marked) if self.noting.may_have(marked) else None
         items = dict(work_items(state, words, ordinals, noted, way))
         if way is not None:
             self.noting.began(items)

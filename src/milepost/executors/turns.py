@@ -17,10 +17,10 @@ from milepost.job.state import JobState
 from milepost.job.suspects import death_message
 from milepost.machine import PayloadInvalid, TransitionRefused
 from milepost.state.transitions import ItemEvent
-from milepost.worker.outcomes import Deferred, NotGiven, Outcome
+from milepost.worker.outcomes import Deferred, NotGiven
 from milepost.worker.signals import NOTHING
 
-__all__ = ["Turn", "by_words", "cannot_end", "in_commits", "is_for_good", "next_turn"]
+__all__ = ["Turn", "by_words", "cannot_end", "in_commits", "next_turn"]
 
 
 class Turn(NamedTuple):
@@ -88,21 +88,28 @@ def next_turn(
         events.extend(_after_failure(state, each, decided, for_good))
     recorded: list[Ended] = []
     takers: dict[tuple[str, str], BitMap] = {}
+    alone = words.items[0] if len(words.items) == 1 else None
     for one in ended:
-        of_item = words.of(state, one.ordinal)
+        of_item = alone or words.of(state, one.ordinal)
         if of_item.typed:
             one = one._replace(outcome=of_item.fitting(one.outcome))  # noqa: PLW2901 the same end
-        event = _event_of(state, of_item, one, now_us)
+        outcome = one.outcome
+        if outcome is Left.LOST:
+            event = _death_of(state, of_item, one, now_us)
+        else:
+            event = ItemEvent(one.ordinal, *of_item.event_of(outcome, now_us, one.why))
         asked = of_item.collection, event.event
         if asked not in takers:
             takers[asked] = of_item.takers(state, event.event)
-        if one.ordinal in takers[asked]:
-            if isinstance(one.outcome, Deferred) and one.outcome.note is not NOTHING:
-                events.extend(_noted(state, of_item, one.ordinal, one.outcome.note))
-            events.append(event)
-            recorded.append(one)
-            if is_for_good(one.outcome) and _is_given_up(state, of_item, one.ordinal, event):
-                events.append(ItemEvent(one.ordinal, of_item.give_up))
+        if one.ordinal not in takers[asked]:
+            continue
+        if isinstance(outcome, Deferred) and outcome.note is not NOTHING:
+            events.extend(_noted(state, of_item, one.ordinal, outcome.note))
+        events.append(event)
+        recorded.append(one)
+        for_ever = isinstance(outcome, NotGiven) and outcome.permanent
+        if for_ever and _is_given_up(state, of_item, one.ordinal, event):
+            events.append(ItemEvent(one.ordinal, of_item.give_up))
     begun = _begun(state, words, room, after, busy, deferred)
     for of_items, ordinals in by_words(state, words, begun):
         events.extend(ItemEvent(ordinal, of_items.begin) for ordinal in ordinals)
@@ -136,11 +143,6 @@ def _noted(state: JobState, words: ItemWords, ordinal: int, note: object) -> Ite
         yield ItemEvent(ordinal, words.note.event, {words.note.note: note})
 
 
-def is_for_good(outcome: Outcome | Left) -> bool:
-    """True for a failure that every other attempt would give again."""
-    return isinstance(outcome, NotGiven) and outcome.permanent
-
-
 def _is_given_up(state: JobState, words: ItemWords, ordinal: int, failed: ItemEvent) -> bool:
     """True if the item could be given up in the phase as it is, once it has failed so."""
     give_up, machine = words.give_up, words.machine
@@ -172,9 +174,9 @@ def _after_failure(
     return events + [ItemEvent(ordinal, words.give_up) for ordinal in given_up]
 
 
-def _event_of(state: JobState, words: ItemWords, ended: Ended, now_us: int) -> ItemEvent:
-    """The event that tells of the end: where an executor died, with what that says of the item."""
-    if ended.outcome is Left.LOST and words.crash is not None:
+def _death_of(state: JobState, words: ItemWords, ended: Ended, now_us: int) -> ItemEvent:
+    """The event that tells of an executor's death, with what that says of the item."""
+    if words.crash is not None:
         message = death_message(state, ended.ordinal, ended.why)
         event, field = words.crash
         if message and ended.ordinal in words.takers(state, event):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -74,10 +74,12 @@ class Window:
             return 1
         return max((held - self.workers) // 2, 1)
 
-    def learn(self, took_s: float) -> None:
-        """Take note of how long a call took on its worker."""
-        before_s = took_s if self._mean_s is None else self._mean_s
-        self._mean_s = before_s + (took_s - before_s) * _WEIGHT
+    def learn(self, took_s: Iterable[float]) -> None:
+        """Take note of how long calls took on their workers, the latest last."""
+        mean_s = self._mean_s
+        for each_s in took_s:
+            mean_s = each_s if mean_s is None else mean_s + (each_s - mean_s) * _WEIGHT
+        self._mean_s = mean_s
 
     def turned(self, took_s: float) -> None:
         """Take note of how long a turn took: from calls that ended to others that begin."""

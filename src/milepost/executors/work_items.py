@@ -18,31 +18,31 @@ def work_items(
     state: JobState,
     words: ItemWords,
     ordinals: Sequence[int],
-    noted: Callable[[int], object],
+    noted: Callable[[int], object] | None,
     way: NoteWay | None = None,
 ) -> Iterator[tuple[int, WorkItem]]:
     """The items, of which `state` says that they have begun, by ordinal.
 
     The identity of one is of the job and when it was created, and of the item: an attempt more does
     not change it, and no other job has it, not even one of the same id in another store. `noted`
-    gives the newest note of work that was begun outside, `way` is that of notes to come. Cost:
-    O(cells) for each run of items that are in the same one.
+    gives the newest note of work that was begun outside, None where no item has one; `way` is that
+    of notes to come. Cost: O(cells) for each run of items that are in the same one.
     """
     ledger, inputs = state.ledgers[words.collection], state.inputs
     job = f"{state.id} {state.number} {state.created_at_us}"
     begun = f"{state.fence} {state.seq}"
     alike, attempt, times = bitmap(), 0, 0
-    for ordinal in ordinals:
+    for ordinal, (key, value) in zip(ordinals, inputs.pairs(ordinals), strict=True):
         if ordinal not in alike:
             alike, attempt, times = _counted(ledger, words, ordinal)
         yield (
             ordinal,
             WorkItem(
-                key=inputs.key(ordinal),
-                value=inputs.value(ordinal),
+                key=key,
+                value=value,
                 job_id=state.id,
                 attempt=attempt,
-                noted=noted(ordinal),
+                noted=None if noted is None else noted(ordinal),
                 way=way,
                 identity=f"{job} {ordinal} {times}" if times else f"{job} {ordinal}",
                 begun=begun,

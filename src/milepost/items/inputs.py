@@ -175,6 +175,13 @@ class Inputs:
         """The value of the item. Raises KeyError, CodecAbsent. Fast for ascending ordinals."""
         return self._shelf.value(self.place(ordinal))
 
+    def pairs(self, ordinals: Iterable[int]) -> Iterator[tuple[str, Any]]:  # Any: JSON
+        """Key and value of each of the items, as `key` and `value` give them."""
+        key, value = self._shelf.key, self._shelf.value
+        for ordinal in ordinals:
+            place = self.place(ordinal)
+            yield key(place), value(place)
+
     def ordinal(self, key: str) -> int:
         """The ordinal of the item with that key. Raises KeyError.
 

@@ -86,6 +86,7 @@ def of_numbers(text: str) -> tuple[StateManager, RunOutcome]:
         setup_fn=lambda state: {"of": state.id},
         executor=Inline(),
         workers=1,
+        ahead=0,  # how many are begun together depends on how long a call takes
         retry=policy,
     )
     return manager, outcome

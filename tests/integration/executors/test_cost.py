@@ -16,8 +16,8 @@ from milepost import Item, StateManager
 from milepost.executors import CoroutineExecutor, run
 
 COUNT = 2_000
-ON_THREADS = 54
-ON_COROUTINES = 82
+ON_THREADS = 45
+ON_COROUTINES = 72
 
 
 def plain(item: Item) -> int:
