@@ -68,7 +68,7 @@ class _Watcher:
 
     def _how_it_ended(self) -> str:
         seen = self._look()
-        if seen.state.finished:
+        if seen.state.finished or seen.state.phase in seen.state.roles.outcomes:
             return seen.state.phase
         why = seen.halted or (f"stopped ({seen.stopping})" if seen.stopping else "left")
         return f"{seen.state.phase}, {why}"

@@ -25,6 +25,8 @@ _OWN: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 compared as tex
 _LIBRARIES: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _STANDARD: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 as above
 
+_PUBLIC: Final = {"milepost.worker.signals": "milepost.executors"}  # where it is imported from
+
 
 class Behind(NamedTuple):
     """An exception behind another: its cause, or what was handled when the other was raised."""
@@ -37,6 +39,7 @@ def type_of(error: BaseException) -> str:
     """The name of its class, with the module unless it is built in."""
     kind = type(error)
     module = str(getattr(kind, "__module__", ""))
+    module = _PUBLIC.get(module, module)
     name = str(getattr(kind, "__qualname__", kind.__name__))
     known = module in ("", "builtins", "__main__")
     return encodable(name if known else f"{module}.{name}")

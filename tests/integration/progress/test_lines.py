@@ -52,6 +52,21 @@ def test_a_log_gets_lines(manager: StateManager, caplog: pytest.LogCaptureFixtur
     assert lines[-1].startswith("job j: completed, 3 of 3 (100%), ")
 
 
+def test_a_job_that_has_failed_says_no_more_than_that(
+    manager: StateManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That no work is done then goes without saying, though the job may be taken up again."""
+
+    def broken(results: object) -> int:
+        raise ValueError("no")
+
+    manager.create_job(["a"], job_id="j")
+    with caplog.at_level(logging.INFO, "milepost.progress"):
+        run(manager, "j", one, broken, executor=ThreadPoolExecutor, progress=True)
+    lines = [each.message for each in caplog.records if each.name == "milepost.progress"]
+    assert lines[-1].startswith("job j: failed, 1 of 1 (100%), ")
+
+
 def test_a_log_that_wants_no_lines_gets_none(
     manager: StateManager, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

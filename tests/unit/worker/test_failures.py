@@ -263,7 +263,7 @@ def test_what_a_function_says() -> None:
     """For good, with the kind of what was behind it; and later, which is no failure."""
     outcome = failed(throwing(Permanent("refused"), HTTPStatusError(400)))
     assert (outcome.permanent, outcome.kind) == (True, "HTTPStatusError 400")
-    assert outcome.message.startswith("milepost.worker.signals.Permanent: refused, from ")
+    assert outcome.message.startswith("milepost.executors.Permanent: refused, from ")
     later = Later("busy", after_s=3, note={"batch": (1, 2)}, everyone=True)
     outcome_later = outcome_of(throwing(later))
     assert outcome_later == Deferred(
@@ -295,7 +295,7 @@ def test_the_nearest_that_says_something_decides() -> None:
 
     outcome = failed(gave_up)
     assert (outcome.permanent, outcome.fault) == (False, Fault.ERROR)
-    assert "while handling milepost.worker.signals.Later: busy" in outcome.message
+    assert "while handling milepost.executors.Later: busy" in outcome.message
 
 
 def test_a_group_is_what_its_members_are() -> None:
