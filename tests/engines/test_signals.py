@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from milepost import StateManager
-from milepost.executors import run
+from milepost import Item, StateManager
+from milepost.executors import process_pool, run
 
 from .places import needed, opened
 from .test_contract import counted
@@ -43,3 +48,34 @@ def test_ctrl_c_waits_for_what_is_under_way(engine: str, tmp_path: Path) -> None
     with StateManager.open(url) as manager, opened("threads") as place:
         assert run(manager, "j", trouble, executor=place.given).phase == "completed"
         assert trouble.calls() == counted(manager)
+
+
+def endless(item: Item) -> None:
+    """Has the run stopped, and never ends."""
+    del item
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    assert parent.pid is not None
+    os.kill(parent.pid, signal.SIGINT)
+    threading.Event().wait()
+
+
+def left_behind() -> None:
+    """A run whose one call does not end, stopped by a signal once that is under way."""
+    with StateManager.open("memory:") as manager:
+        manager.create_job(["a"], job_id="j")
+        outcome = run(manager, "j", endless, executor=partial(process_pool, 1), grace_s=0)
+        print(outcome.interrupted, manager.get_state("j").progress.running)
+
+
+def test_a_process_ends_whose_run_has_left_a_call_behind() -> None:
+    """The worker of a pool that the run made is ended with it: nobody wants what it does."""
+    code = "from tests.engines.test_signals import left_behind; left_behind()"
+    child = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (child.returncode, child.stdout) == (0, "True 0\n"), child.stderr

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.thread import BrokenThreadPool
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
@@ -94,6 +95,18 @@ class ProcessEngine(PoolEngine):
 
     def __init__(self, pool: ProcessPoolExecutor, *, owned: bool) -> None:
         super().__init__(pool, owned=owned, notes="host")
+        self._pool = pool
+
+    def _shut(self, *, wait: bool) -> None:
+        """End the pool, and its workers where what they do is not waited for.
+
+        Else this process, as it ends, waits for the calls that nobody wants any more.
+        """
+        workers: Mapping[int, BaseProcess] = getattr(self._pool, "_processes", None) or {}
+        left = [] if wait else list(workers.values())  # the pool forgets them
+        super()._shut(wait=wait)
+        for worker in left:
+            worker.terminate()
 
     def check(self, name: str, sent: object) -> None:
         """See Engine."""
