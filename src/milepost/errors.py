@@ -2,7 +2,7 @@
 
 What was given may hold any character; a message is `printable`.
 
-MilepostError                     the root (`machine.py`, so that generated modules need no more)
+MilepostError                     the root (`refusals.py`, so that generated modules need no more)
 ├─ TransitionRefused              an event that is not legal now
 │  └─ InvariantBroken             one that would break a declared invariant, or a context that does
 ├─ PayloadInvalid, ContextInvalid payloads and parameters that a machine does not take
@@ -64,11 +64,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from milepost.machine import (
+from milepost.refusals import (
     ContextInvalid,
     InvariantBroken,
-    Lifecycle,
-    Machine,
     MilepostError,
     PayloadInvalid,
     TransitionRefused,
@@ -78,6 +76,8 @@ from milepost.text.wording import short_repr, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from milepost.machine import Lifecycle, Machine
 
 __all__ = [
     "ArgumentInvalid",
@@ -157,7 +157,7 @@ class InputInvalid(StateError, ValueError):
     code: ClassVar[str] = "input-invalid"
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ArgumentInvalid(InputInvalid, TypeError):
     """The argument for the parameter `name` is not of the kind `wanted`; nothing was changed.
 
@@ -174,7 +174,7 @@ class ArgumentInvalid(InputInvalid, TypeError):
         return printable(f"argument {self.name!r}: {self.wanted} is wanted, not {self.given}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class JobIdInvalid(InputInvalid):
     """A job id that does not match `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`."""
 
@@ -188,7 +188,7 @@ class JobIdInvalid(InputInvalid):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ValueInvalid(InputInvalid):
     """A value that cannot be stored: not JSON, or larger than the limit. `path` is where in it."""
 
@@ -209,7 +209,7 @@ class Large(NamedTuple):
     size_bytes: int
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class TooLarge(ValueInvalid):
     """Something larger than `limit_bytes`; `largest` names what takes most of it, largest first."""
 
@@ -223,7 +223,7 @@ class TooLarge(ValueInvalid):
         return printable(f"{super().__str__()} (bytes: {named})") if named else super().__str__()
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class NumberUnfit(ValueInvalid):
     """A step that would make an integer beyond 64 bits, which nothing stores; nothing has changed.
 
@@ -240,7 +240,7 @@ class NumberUnfit(ValueInvalid):
         return printable(f"{self.what}: {made}, {self.problem}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ItemKeyDuplicate(InputInvalid):
     """Two items of one job with the same key; `first` and `second` are their positions from 0."""
 
@@ -256,7 +256,7 @@ class ItemKeyDuplicate(InputInvalid):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ItemExists(InputInvalid):
     """An item to be added has the key of one that the job has; `position` is where it is listed."""
 
@@ -273,7 +273,7 @@ class ItemExists(InputInvalid):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ItemsRefused(StateError, ValueError):
     """The job takes no more items in its phase; it would in `phases`. Nothing was added."""
 
@@ -289,7 +289,7 @@ class ItemsRefused(StateError, ValueError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class NoteRefused(StateError):
     """The run did not record a note of an item; it is not known to later attempts."""
 
@@ -302,7 +302,7 @@ class NoteRefused(StateError):
         return printable(f"job {self.job_id}: a note of item {self.key!r}: {self.problem}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class NotesAbsent(StateError):
     """The item cannot be given a note from where its function runs; nothing was recorded."""
 
@@ -318,7 +318,7 @@ class NotesAbsent(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StagingExpired(StateError):
     """Items came in so slowly that others took what was staged of them for left behind."""
 
@@ -333,7 +333,7 @@ class StagingExpired(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class JobAbsent(StateError, LookupError):
     """There is no job of that id; `deleted_at` says when there was one, if that is known."""
 
@@ -349,7 +349,7 @@ class JobAbsent(StateError, LookupError):
         return printable(f"no job {self.job_id!r} in {self.url}{was}: {self.advice}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class JobReplaced(JobAbsent):
     """The job of `what` was deleted, and another job has its id now; that job was left alone."""
 
@@ -363,7 +363,7 @@ class JobReplaced(JobAbsent):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class JobExists(StateError):
     """There is a job of that id already; it was left as it is."""
 
@@ -377,7 +377,7 @@ class JobExists(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ItemAbsent(StateError, LookupError):
     """The job has no item of that key or ordinal; `collections` are its own, if it has several."""
 
@@ -398,7 +398,7 @@ class ItemAbsent(StateError, LookupError):
         return printable(told)
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ResultAbsent(StateError, KeyError):
     """The item, or the job where `item` is None, has no result: none yet, or it never will."""
 
@@ -412,7 +412,7 @@ class ResultAbsent(StateError, KeyError):
         return printable(f"job {self.job_id}{whose} has given no result: it is in '{self.state}'")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class CheckpointAbsent(StateError, LookupError):
     """The job has no such checkpoint, or none that verifies; `problems` says what was found."""
 
@@ -429,7 +429,7 @@ class CheckpointAbsent(StateError, LookupError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class CommitAbsent(StateError, ValueError):
     """The job's log, of commits 1 to `last`, has no commit `wanted`, or none as early as that."""
 
@@ -446,7 +446,7 @@ class CommitAbsent(StateError, ValueError):
         return printable(f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LeaseHeld(StateError):
     """Another executor holds the job: it may be replaced in `left_s` at most, unless it renews.
 
@@ -483,7 +483,7 @@ class LeaseHeld(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LeaseLost(StateError):
     """The writer's lease is no longer the job's: its write was refused and noted in the history.
 
@@ -510,7 +510,7 @@ class LeaseLost(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LeaseForeign(StateError):
     """The lease that was given is of another job; nothing was written, and it is not lost."""
 
@@ -526,7 +526,7 @@ class LeaseForeign(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class RecordConflict(StateError):
     """The item's result is recorded already and differs; the new one is kept in the history."""
 
@@ -543,7 +543,7 @@ class RecordConflict(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LifecycleChanged(StateError):
     """The job runs by another version of its lifecycle, and cannot go on under the one at hand.
 
@@ -568,7 +568,7 @@ class LifecycleChanged(StateError):
         return printable(f"{told}: {self.problem}") + report
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LifecycleUnknown(LifecycleChanged):
     """The job runs by a lifecycle without tables here; `current` names the ones at hand."""
 
@@ -581,7 +581,7 @@ class LifecycleUnknown(LifecycleChanged):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LifecycleAbsent(StateError):
     """A lifecycle that was `named` in `source` cannot be had; nothing was opened."""
 
@@ -594,7 +594,7 @@ class LifecycleAbsent(StateError):
         return printable(f"{self.source} {self.named}: {self.problem}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LifecycleUnfit(StateError):
     """A lifecycle that was given cannot be kept in a store; nothing was opened."""
 
@@ -606,7 +606,7 @@ class LifecycleUnfit(StateError):
         return printable(f"lifecycle {self.lifecycle}: {self.problem}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class RedoRefused(StateError):
     """The items cannot be done again as the job stands; nothing was changed.
 
@@ -638,7 +638,7 @@ class RedoRefused(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class RoleAbsent(StateError, LookupError):
     """The lifecycle does not say which of its parts has a `role` that `needed_by` goes by.
 
@@ -691,7 +691,7 @@ class RoleAbsent(StateError, LookupError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class InputChanged(StateError):
     """The items given are not those that the job has; `verdict` is how they differ."""
 
@@ -708,7 +708,7 @@ class InputChanged(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ImportFailed(StateError):
     """No job can be made of an old one; `report` says what reading it found. Nothing was stored."""
 
@@ -722,7 +722,7 @@ class ImportFailed(StateError):
         return "\n".join(map(printable, told))
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ImportConflict(StateError):
     """Another job, or an earlier import, has the id that an old job would get."""
 
@@ -735,7 +735,7 @@ class ImportConflict(StateError):
         return printable(f"job {self.job_id!r} in {self.url} {self.problem}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class UpdateConflict(StateError):
     """Others changed the job each time that an updater looked at it; nothing of it was written."""
 
@@ -749,7 +749,7 @@ class UpdateConflict(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class PlanStale(StateError):
     """The job has moved on since the plan was made; nothing of it was applied."""
 
@@ -765,7 +765,7 @@ class PlanStale(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class JobFailed(StateError):
     """A run was to raise unless its job succeeded; all that it did is recorded, as without that.
 
@@ -786,7 +786,7 @@ class JobFailed(StateError):
         return printable(f"job {self.job_id} is {self.phase}{because}{counts}{todo}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class PayloadUnfilled(StateError):
     """An event that must be given a field which no role of its machine is for."""
 
@@ -805,7 +805,7 @@ class PayloadUnfilled(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ScopeInvalid(StateError, ValueError):
     """A scope whose parts do not fit together, or that names what the job does not have."""
 
@@ -816,7 +816,7 @@ class ScopeInvalid(StateError, ValueError):
         return printable(f"scope: {self.problem}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class EngineUnfit(StateError):
     """No worker of an engine can make the calls of a run: `problem`. No item was begun."""
 
@@ -828,7 +828,7 @@ class EngineUnfit(StateError):
         return printable(f"{self.engine}: {self.problem}")
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ExtraAbsent(StateError, ImportError):
     """The package `package` is not installed here; the extra `extra` of Milepost brings it."""
 
@@ -844,7 +844,7 @@ class ExtraAbsent(StateError, ImportError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoredResultAbsent(StateError, LookupError):
     """The result of an item is kept beside the log, at `uri`, and cannot be had from there.
 
@@ -864,7 +864,7 @@ class StoredResultAbsent(StateError, LookupError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoredResultDamaged(StateError):
     """The result of an item is kept beside the log, at `uri`, and is not what was written there."""
 
@@ -881,7 +881,7 @@ class StoredResultDamaged(StateError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class RowUnfit(StateError, ValueError):
     """A row of a table of a job does not fit the types of its columns.
 
@@ -903,7 +903,7 @@ class RowUnfit(StateError, ValueError):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoreError(StateError):
     """Something about the place where state is kept."""
 
@@ -945,7 +945,7 @@ class StoreUnreadable(StoreError):
     code: ClassVar[str] = "store-unreadable"
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class LogCorrupt(StoreUnreadable):
     """A commit of a job does not verify; what is before it is intact."""
 
@@ -960,7 +960,7 @@ class LogCorrupt(StoreUnreadable):
         )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class CodecAbsent(StoreError):
     """Payloads were encoded by the codec `codec`, which is not the one that was given, if any."""
 
@@ -968,7 +968,7 @@ class CodecAbsent(StoreError):
     codec: str
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoreUnsafe(StoreError):
     """The place is one where the store would be damaged; it was left alone.
 
@@ -991,7 +991,7 @@ class StoreFull(StoreError):
     code: ClassVar[str] = "store-full"
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoreReplaced(StoreError):
     """The files at the path are no longer those that are open; the store is used no more.
 
@@ -1003,7 +1003,7 @@ class StoreReplaced(StoreError):
     committed: bool = False
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoreForked(StoreError):
     """The store was opened by the parent of this process, before a fork; nothing was done."""
 
@@ -1014,7 +1014,7 @@ class StoreForked(StoreError):
     )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class CommitUnknown(StoreError):
     """An I/O error hides whether the commit took place: read the job before trying again.
 

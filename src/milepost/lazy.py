@@ -1,13 +1,29 @@
-"""Names of a module that are loaded when they are first used: the one way in which this is done."""
+"""Names of a module that are loaded when they are first used: the one way in which this is done.
+
+Loads go one at a time. Python locks each module by itself, and two threads that load modules which
+need each other's packages would otherwise come to wait for one another, which Python ends by giving
+one of them a module that is half there. A fork waits for the load that is under way, so that no
+child has such a module for ever. What is loaded uses no late name while it is loaded itself, which
+a test holds: whoever has the lock waits for nobody who wants it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from threading import RLock
 from types import MappingProxyType
+from typing import Final
 
 __all__ = ["loaded_when_used"]
+
+_loading: Final = RLock()
+
+os.register_at_fork(
+    before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release
+)
 
 
 def loaded_when_used(
@@ -19,10 +35,8 @@ def loaded_when_used(
 
     The module says the same names twice more, for whoever reads it without running it: in
     `__all__`, and as imports under `TYPE_CHECKING`, by which checkers know the types and the import
-    contracts see each dependency. A test holds the three to each other.
-
-    Threads that ask for a name at once wait for one import, which Python locks by module, and get
-    the same object. It is put in its place then, and later uses do not come by here.
+    contracts see each dependency. A test holds the three to each other. What was loaded is put in
+    its place, and later uses do not come by here.
 
     Args:
         module: The `__name__` of the module.
@@ -31,13 +45,14 @@ def loaded_when_used(
     """
 
     def load(name: str) -> object:
-        if name in names:
-            found: object = getattr(import_module(names[name]), name)
-        elif name in modules:
-            found = import_module(modules[name])
-        else:
+        if name not in names and name not in modules:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        setattr(sys.modules[module], name, found)
+        with _loading:
+            if name in names:
+                found: object = getattr(import_module(names[name]), name)
+            else:
+                found = import_module(modules[name])
+            setattr(sys.modules[module], name, found)
         return found
 
     def listed() -> list[str]:

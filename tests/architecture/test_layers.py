@@ -17,8 +17,8 @@ ROOT: Final = Path(__file__).parents[2]
 CONTRACTS: Final[list[dict[str, Any]]] = tomllib.loads(
     (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 )["tool"]["importlinter"]["contracts"]
-NEEDED: Final = {"drawings", "integers", "machine", "roles", "text"}
-"""What the compiler may know of the run time; `integers` is what `machine` knows."""
+NEEDED: Final = {"drawings", "integers", "machine", "refusals", "roles", "text"}
+"""What the compiler may know of the run time; `machine` knows `integers` and `refusals`."""
 
 
 def _contract(name: str) -> dict[str, Any]:

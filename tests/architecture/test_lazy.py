@@ -40,7 +40,8 @@ def _for_checkers(module: ModuleType) -> dict[str, str]:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             for node in block.body:
                 assert isinstance(node, ast.ImportFrom)
-                found |= {one.name: f"{node.module}.{one.name}" for one in node.names}
+                names = node.names
+                found |= {each.asname or each.name: f"{node.module}.{each.name}" for each in names}
     return found
 
 
@@ -105,6 +106,25 @@ assert not any(each.is_alive() for each in threads), "they wait for each other"
 assert len(found) == 8 and all(set(each) == set(found[0]) for each in found)
 """
 
+_NONE_WHILE_LOADED: Final = """
+import importlib, pkgutil
+import milepost, milepost.lazy
+met = []
+def told(name):
+    met.append(name)
+    return importlib.import_module(name)
+milepost.lazy.import_module = told
+for each in pkgutil.walk_packages(milepost.__path__, "milepost."):
+    if each.name != "milepost.__main__":
+        try:
+            importlib.import_module(each.name)
+        except ImportError as error:
+            assert not (error.name or "").startswith("milepost"), error  # of an extra
+assert met == [], met
+_ = milepost.StateManager
+assert met == ["milepost.state.manager"], "the control: late names are met"
+"""
+
 _CHILD: Final = """
 import os, tempfile
 from milepost import StateManager
@@ -125,9 +145,14 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
-@pytest.mark.parametrize("source", [_TOGETHER, _CHILD], ids=["threads", "fork"])
+@pytest.mark.parametrize(
+    "source", [_TOGETHER, _CHILD, _NONE_WHILE_LOADED], ids=["threads", "fork", "no late name"]
+)
 def test_threads_and_children_load_as_well(source: str) -> None:
-    """Eight threads that ask for all names at once, each in another order; the child of a fork."""
+    """Eight threads that ask for all names at once, each in another order; the child of a fork.
+
+    No module uses a late name while it is loaded itself, so that loads cannot wait for each other.
+    """
     run = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, check=False, timeout=120
     )

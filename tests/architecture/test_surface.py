@@ -42,6 +42,7 @@ def test_a_generated_module_imports_nothing_heavy() -> None:
         "milepost.lifecycles",
         "milepost.lifecycles.mapreduce",
         "milepost.machine",
+        "milepost.refusals",
         "milepost.roles",
         "milepost.text",
         "milepost.text.escapes",

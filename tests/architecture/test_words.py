@@ -39,6 +39,7 @@ HISTORY: Final = "a name in the history's payloads"
 ORDER: Final = "an order of results"
 OUTPUT: Final = "what a phase's function gives"
 EXISTING: Final = "what becomes of items that there are"
+FUNCTION: Final = "the name of a function"
 
 OURS: Final[dict[str, dict[str, str]]] = {
     "aio/manager.py": {"items": ORDER},
@@ -153,6 +154,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     },
     "worker/signals.py": {"everyone": PARAMETER},
     "worker/telling.py": {"message": "a name in the details of failures"},
+    "state/manager/work.py": {"redo": FUNCTION, "requeue": FUNCTION},
 }
 """Words that are our own where they stand, with the reason."""
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from milepost import arguments
 from milepost.clock import instant
+from milepost.defaults import KEPT
 from milepost.errors import CheckpointAbsent, StateError, StoreUnreadable
 from milepost.items.inputs import KeySet
 from milepost.job.state import CheckpointRef, JobState
@@ -23,9 +23,6 @@ from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr
 
 __all__ = ["KEPT", "Checkpoint", "CheckpointPolicy", "find", "listed", "superfluous", "take"]
-
-KEPT: Final = 5
-"""How many checkpoints of one reason are kept, unless said otherwise."""
 
 
 @short_repr

@@ -8,14 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from milepost.defaults import LARGEST
 from milepost.errors import Large, TooLarge
 
 __all__ = ["LARGEST", "check_size", "largest_in", "size_of", "too_large"]
 
 _MOST_OF_IT: Final = 10  # a part that takes a tenth of the whole is looked into
-
-LARGEST: Final = 5
-"""How many values are named where something is too large."""
 
 
 def check_size(encoded: bytes, what: str, most_bytes: int) -> None:

@@ -9,11 +9,11 @@ can reach, and the next one goes on with them.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from milepost.defaults import BATCH_ROWS, pause
 from milepost.log.rows import Erased
 from milepost.state.keeping.objects import clear_folders
 from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
@@ -26,9 +26,6 @@ from milepost.text.wording import short_repr
 __all__ = ["BATCH_ROWS", "Collected", "PassedOver", "collect", "pause"]
 
 _log: Final = logging.getLogger("milepost.retention")
-
-BATCH_ROWS: Final = 1_000
-"""How many rows are deleted in one commit, unless said otherwise."""
 
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 
@@ -74,11 +71,6 @@ class _Tally:
     freed_bytes: int = 0
     tombstones: int = 0
     objects: int = 0
-
-
-def pause() -> None:
-    """Leave others the store for a hundredth of a second."""
-    time.sleep(0.01)
 
 
 def collect(

@@ -6,16 +6,10 @@ alone; whoever uses the manager sees one object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.clock import Clock
-from milepost.job.versions import catalogue_of
-from milepost.log.payloads import PayloadCodec
-from milepost.machine import Lifecycle
-from milepost.state.keeping import old_homes
-from milepost.state.limits import Limits
+from milepost.state.manager import work
 from milepost.state.manager.events import Events
 from milepost.state.manager.failures import Failures
 from milepost.state.manager.jobs import Jobs
@@ -24,7 +18,16 @@ from milepost.state.manager.records import Records
 from milepost.state.manager.recoveries import Recoveries
 from milepost.state.manager.retention import Retention
 from milepost.state.manager.said import Said
-from milepost.stores.opening import Create, Durability, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from milepost.clock import Clock
+    from milepost.log.payloads import PayloadCodec
+    from milepost.machine import Lifecycle
+    from milepost.state.limits import Limits
+    from milepost.stores.opening import Create, Durability
 
 __all__ = ["StateManager"]
 
@@ -93,10 +96,10 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Failures, Said,
             StoreUnsafe: It is on a network file system, or on one that cannot lock.
             StoreLocked: Another process held it for longer than `busy_timeout_s`.
         """
-        catalogue_of(lifecycle, lifecycles, earlier)  # or refused, before anything is made
+        work.catalogue_of(lifecycle, lifecycles, earlier)  # or refused, before anything is made
         if legacy is not None:
-            legacy = old_homes.old_home(arguments.path("legacy", legacy))
-        store = open_store(
+            legacy = work.old_homes.old_home(arguments.path("legacy", legacy))
+        store = work.open_store(
             url,
             create=create,
             read_only=read_only,

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+import os
 from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.clock import Clock, SystemClock, steady
 from milepost.errors import JobAbsent, LifecycleChanged
-from milepost.job.state import JobState
-from milepost.job.versions import catalogue_of
-from milepost.log.facts import check_job_id
-from milepost.log.payloads import PayloadCodec, codec_name
-from milepost.log.rows import StoredJob
-from milepost.machine import Lifecycle
-from milepost.metrics import Metrics
-from milepost.process.identity import Processes, SystemProcesses
-from milepost.state.keeping import old_homes
-from milepost.state.limits import Limits
+from milepost.state.manager import work
 from milepost.state.manager.users import Users
-from milepost.state.reading.loading import JobLog, Loader, Loading
-from milepost.state.reading.locating import Locator
-from milepost.state.reading.outline import Outline, outline
-from milepost.state.reading.results import ResultReader
-from milepost.state.writing.append import Appender, Decision
-from milepost.state.writing.lease import Lease
-from milepost.state.writing.observing import Observer
-from milepost.stores.protocol import Rows, StateStore, Writer
 from milepost.text.wording import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from milepost.clock import Clock
+    from milepost.job.state import JobState
+    from milepost.log.payloads import PayloadCodec
+    from milepost.log.rows import StoredJob
+    from milepost.machine import Lifecycle
+    from milepost.metrics import Metrics
+    from milepost.process.identity import Processes
+    from milepost.state.limits import Limits
+    from milepost.state.reading.loading import JobLog, Loading
+    from milepost.state.reading.outline import Outline
+    from milepost.state.reading.results import ResultReader
+    from milepost.state.writing.append import Decision
+    from milepost.state.writing.lease import Lease
+    from milepost.stores.protocol import Rows, StateStore, Writer
 
 __all__ = ["Core"]
 
 
 def _new_job_id() -> str:
-    return f"job-{secrets.token_hex(6)}"
+    return f"job-{os.urandom(6).hex()}"
 
 
 def _check_made_of(store: object, clock: object, metrics: object, limits: object) -> None:
@@ -48,9 +48,9 @@ def _check_made_of(store: object, clock: object, metrics: object, limits: object
     if clock is not None and not callable(getattr(clock, "now_us", None)):
         arguments.refuse("clock", clock, "a Clock, with a method now_us,")
     if metrics is not None:
-        arguments.instance("metrics", metrics, Metrics)
+        arguments.instance("metrics", metrics, work.Metrics)
     if limits is not None:
-        arguments.instance("limits", limits, Limits)
+        arguments.instance("limits", limits, work.Limits)
 
 
 class Core:
@@ -75,21 +75,23 @@ class Core:
         if processes is not None and not callable(getattr(processes, "this", None)):
             arguments.refuse("processes", processes, "Processes, with a method this,")
         arguments.calls("new_job_id", new_job_id)
-        catalogue = catalogue_of(lifecycle, lifecycles, earlier)
+        catalogue = work.catalogue_of(lifecycle, lifecycles, earlier)
         if payload_codec is not None:
-            codec_name(payload_codec)
+            work.codec_name(payload_codec)
         self._legacy = None
         if legacy is not None:
-            self._legacy = old_homes.old_home(arguments.path("legacy", legacy))
+            self._legacy = work.old_homes.old_home(arguments.path("legacy", legacy))
         self._store = store
-        self._clock: Clock = clock or SystemClock()
+        self._clock: Clock = clock or work.SystemClock()
         self._new_job_id = new_job_id
-        self._limits = limits or Limits()
-        self._metrics = metrics or Metrics()
-        self._loader = Loader(store, catalogue, self._metrics, payload_codec)
-        self._observer = Observer(steady(self._clock), processes or SystemProcesses())
-        self._appender = Appender(self._loader, self._observer, self._limits)
-        self._locator = Locator(store.url)
+        self._limits = limits or work.Limits()
+        self._metrics = metrics or work.Metrics()
+        self._loader = work.Loader(store, catalogue, self._metrics, payload_codec)
+        self._observer = work.Observer(
+            work.steady(self._clock), processes or work.SystemProcesses()
+        )
+        self._appender = work.Appender(self._loader, self._observer, self._limits)
+        self._locator = work.Locator(store.url)
         self._leases: dict[str, Lease] = {}
         self._users = Users()
 
@@ -169,15 +171,15 @@ class Core:
         The job is imported if it is not here and the old home has it.
         """
         if type(job_id) is not str:
-            job_id = check_job_id(job_id)
+            job_id = work.check_job_id(job_id)
         if self._legacy is None or self._appender.known(job_id) is not None:
             return job_id
         with self._store.reading() as reader:
-            if reader.job(check_job_id(job_id)) is not None:
+            if reader.job(work.check_job_id(job_id)) is not None:
                 return job_id
         if not self._store.read_only:
-            old_homes.import_named(self._loader, self._legacy, job_id, self._clock.now_us)
-        elif told := old_homes.advice(self._legacy, job_id):
+            work.old_homes.import_named(self._loader, self._legacy, job_id, self._clock.now_us)
+        elif told := work.old_homes.advice(self._legacy, job_id):
             raise JobAbsent(job_id=job_id, url=self._store.url, advice=told)
         return job_id
 
@@ -206,7 +208,7 @@ class Core:
         """The lease to write under: the one given, or the one that this manager holds."""
         if lease is None:
             return self._leases.get(job_id)
-        return arguments.instance("lease", lease, Lease)
+        return arguments.instance("lease", lease, work.Lease)
 
     def _load(self, job_id: str) -> Loading:
         job_id = self._meet(job_id)
@@ -224,7 +226,7 @@ class Core:
         try:
             return self._newest(log)
         except LifecycleChanged:
-            return outline(log)
+            return work.outline(log)
 
     def _written(self, writer: Writer, job_id: str) -> JobState:
         """The job as a transaction is about to commit it: what is read later may not be readable.
@@ -237,4 +239,6 @@ class Core:
         return self._result_reader(log.reader, log.entry, self._newest(log))
 
     def _result_reader(self, rows: Rows, job: StoredJob, state: JobState) -> ResultReader:
-        return ResultReader(rows, job, state, self._store.url, self._loader.payloads, self._locator)
+        return work.ResultReader(
+            rows, job, state, self._store.url, self._loader.payloads, self._locator
+        )

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Final
-
-from pyroaring import BitMap
+from typing import TYPE_CHECKING
 
 from milepost import arguments
 from milepost.errors import JobAbsent, UpdateConflict
-from milepost.items.ledger import Ledger
-from milepost.items.ledgers import parts_in
-from milepost.items.parts import done_states
-from milepost.job.state import JobState
-from milepost.log.facts import check_job_id
-from milepost.machine import Payload, Values
 from milepost.process.forks import here
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
-from milepost.state.reading.folders import family, folder_for, folders_named
-from milepost.state.reading.locating import ResultsFar
-from milepost.state.transitions import (
-    ItemEvent,
-    JobEvent,
-    Request,
-    Updater,
-    Wanted,
-    Write,
-    decide,
-    prepare,
-    refuse_clear_text,
-)
-from milepost.state.writing import lease as leases
-from milepost.state.writing.append import Decision
-from milepost.state.writing.beside import name_folder
-from milepost.state.writing.lease import Lease
-from milepost.worker.beside import Beside, Keeping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Final
+
+    from pyroaring import BitMap
+
+    from milepost.job.state import JobState
+    from milepost.machine import Payload, Values
+    from milepost.state.transitions import ItemEvent, Request, Updater, Wanted, Write
+    from milepost.state.writing.append import Decision
+    from milepost.state.writing.lease import Lease
+    from milepost.worker.beside import Beside, Keeping
 
 __all__ = ["Events"]
 
@@ -50,7 +37,7 @@ _lease_log: Final = logging.getLogger("milepost.lease")
 def _tell(write: Write, state: JobState) -> None:
     """Log which events the job itself took."""
     for request in write.requests:
-        if isinstance(request, JobEvent):
+        if isinstance(request, work.JobEvent):
             taken = request.event, state.phase, state.seq
             _log.info("job %s took %s: in %s at seq %d", write.job_id, *taken)
 
@@ -96,7 +83,7 @@ class Events(Core):
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
             LeaseLost: The lease is no longer the job's.
         """
-        write = Write(self._meet(job_id), [JobEvent(event, payload)], lease, operator)
+        write = work.Write(self._meet(job_id), [work.JobEvent(event, payload)], lease, operator)
         state = self._appender.append(write.job_id, self._decision(write))
         _tell(write, state)
         return state
@@ -137,10 +124,10 @@ class Events(Core):
             LeaseLost: The lease is no longer the job's.
         """
         wanted = list(arguments.iterable("item_events", item_events, _REQUESTS))
-        write = Write(self._meet(job_id), wanted, lease, operator)
+        write = work.Write(self._meet(job_id), wanted, lease, operator)
         try:
             return self._appender.append(write.job_id, self._decision(write, hurried=True))
-        except ResultsFar:
+        except work.ResultsFar:
             self._find_results(write.job_id)
         return self._appender.append(write.job_id, self._decision(write))
 
@@ -165,15 +152,15 @@ class Events(Core):
         done: dict[str, list[BitMap]] = {}
         for place, write in enumerate(asked):
             try:
-                arguments.instance("writes", write, Write, "an iterable of Write")
-                decisions[place] = check_job_id(write.job_id), self._decision(write)
+                arguments.instance("writes", write, work.Write, "an iterable of Write")
+                decisions[place] = work.check_job_id(write.job_id), self._decision(write)
                 self._look_ahead(write, done)
             except Exception as error:  # noqa: BLE001 of one payload: it is no concern of the others
                 outcomes[place] = error
         answers = self._appender.append_each(decisions.values())
         for place, answer in zip(decisions, answers, strict=True):
             outcomes[place] = answer
-            if isinstance(answer, JobState):
+            if isinstance(answer, work.JobState):
                 _tell(asked[place], answer)
         return [outcomes[place] for place in range(len(asked))]
 
@@ -212,12 +199,12 @@ class Events(Core):
             wanted = updater(state)
             if wanted is None:
                 return state
-            if isinstance(wanted, JobEvent | ItemEvent):
+            if isinstance(wanted, work.JobEvent | work.ItemEvent):
                 wanted = [wanted]
             arguments.iterable("updater", wanted, f"an updater that gives {_REQUESTS} or None")
             prepared = self._prepared(state, wanted)
             decision = partial(
-                decide,
+                work.decide,
                 prepared,
                 lease=self._lease_for(job_id, lease),
                 operator=operator,
@@ -227,7 +214,7 @@ class Events(Core):
             with suppress(UpdateConflict):
                 try:
                     return self._append(job_id, decision(hurried=True))
-                except ResultsFar:
+                except work.ResultsFar:
                     self._find_results(job_id)
                 return self._append(job_id, decision())
         raise UpdateConflict(job_id=job_id, tries=tries)
@@ -261,18 +248,18 @@ class Events(Core):
             LeaseHeld: Another holds the job; the error says who, and until when.
         """
         job_id = self._meet(job_id)
-        who = leases.default_owner()
+        who = work.leases.default_owner()
         if owner is not None:
             who = arguments.text("owner", owner, least=1)
         ttl_s = arguments.seconds("ttl_s", ttl_s, above=0)
         takeover = arguments.text("takeover", takeover)
         arguments.flag("renewed", renewed)
-        state = self._append(job_id, leases.take(who, ttl_s, takeover))
-        lease = Lease(job_id, state.number, who, state.fence, ttl_s)
+        state = self._append(job_id, work.leases.take(who, ttl_s, takeover))
+        lease = work.Lease(job_id, state.number, who, state.fence, ttl_s)
         self._leases[job_id] = lease
         born = here()
         _lease_log.info("%r", lease)
-        renewer = leases.Renewer(self._loader, lease, self._observer) if renewed else None
+        renewer = work.leases.Renewer(self._loader, lease, self._observer) if renewed else None
         try:
             yield lease
         finally:
@@ -282,7 +269,7 @@ class Events(Core):
                 if self._leases.get(job_id) is lease:
                     del self._leases[job_id]
                 with suppress(JobAbsent):  # there is nothing to give back any more
-                    self._append(job_id, leases.release(lease))
+                    self._append(job_id, work.leases.release(lease))
 
     def keep_beside(self, job_id: str, beside: Beside, *, lease: Lease | None = None) -> Keeping:
         """The folder for large results of the job, beside its log, as its workers need it.
@@ -304,15 +291,15 @@ class Events(Core):
         Cost:
             One pass over the heads of the log, and a commit where the folder is new.
         """
-        arguments.instance("beside", beside, Beside)
+        arguments.instance("beside", beside, work.Beside)
         with self._job_log(job_id) as log:
             number = log.number
             base = str(beside.url)
-            url = folder_for(base, log.job_id, family(log.reader, number))
-            named = url in set(folders_named(log.reader, log.entry, log.url))
+            url = work.folder_for(base, log.job_id, work.family(log.reader, number))
+            named = url in set(work.folders_named(log.reader, log.entry, log.url))
         if not named:
-            self._append(job_id, name_folder(url, self._lease_for(job_id, lease)))
-        return Keeping(
+            self._append(job_id, work.name_folder(url, self._lease_for(job_id, lease)))
+        return work.Keeping(
             folder=url,
             above_bytes=beside.above_bytes,
             synced=beside.durability == "full",
@@ -334,8 +321,8 @@ class Events(Core):
         parts = done.get(state.id)
         if parts is None:
             near = self._locator.is_near(state)
-            parts = done[state.id] = [] if near else parts_in(state.items, done_states)
-        named = (request.item for request in write.requests if isinstance(request, ItemEvent))
+            parts = done[state.id] = [] if near else work.parts_in(state.items, work.done_states)
+        named = (request.item for request in write.requests if isinstance(request, work.ItemEvent))
         if parts and any(_is_among(parts, state, item) for item in named):
             self._find_results(state.id)
             done[state.id] = []
@@ -344,7 +331,7 @@ class Events(Core):
         arguments.flag("operator", write.operator)
         arguments.iterable("requests", write.requests, _REQUESTS)
         prepared = self._prepared(self._known(write.job_id), write.requests)
-        return decide(
+        return work.decide(
             prepared,
             lease=self._lease_for(write.job_id, write.lease),
             operator=write.operator,
@@ -353,13 +340,13 @@ class Events(Core):
         )
 
     def _prepared(self, state: JobState, requests: Iterable[Request]) -> Wanted:
-        wanted = prepare(state, requests, self._limits)
-        refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
+        wanted = work.prepare(state, requests, self._limits)
+        work.refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
         return wanted
 
     def _known(self, job_id: str) -> JobState:
         """A state of the job of any age: for what does not change, its lifecycle."""
         known = self._appender.known(job_id) if type(job_id) is str else None
-        if known is None or not isinstance(known.items, Ledger):  # items may change places
+        if known is None or not isinstance(known.items, work.Ledger):  # items may change places
             return self.get_state(job_id)
         return known

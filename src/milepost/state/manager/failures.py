@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
-
-from pyroaring import BitMap
+from typing import TYPE_CHECKING
 
 from milepost import arguments
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
-from milepost.state.reading.failures import FailedAttempt, Failure, FailureGroup, Grouping
-from milepost.state.reading.passages import Passages
-from milepost.state.reading.results import ResultReader
-from milepost.state.recovering.scope import Scope, select_standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+    from pyroaring import BitMap
+
+    from milepost.state.reading.failures import FailedAttempt, Failure, FailureGroup
+    from milepost.state.reading.results import ResultReader
+    from milepost.state.recovering.scope import Scope
 
 __all__ = ["Failures"]
 
@@ -47,7 +51,7 @@ class Failures(Core):
         arguments.flag("undecoded", undecoded)
         with self._job_log(job_id) as log:
             results = self._results(log)
-            inputs, found = results.state.inputs, dict[int, list[Failure]]()
+            inputs, found = results.state.inputs, dict[int, list[work.Failure]]()
             members = _members(scope, results)
             for ordinal, failure, _ in results.failed(members, undecoded=undecoded):
                 found.setdefault(ordinal, []).append(failure)
@@ -89,7 +93,7 @@ class Failures(Core):
                 failures, each decoded once; all heads, if executors died and those are asked for.
         """
         if scope is not None:
-            arguments.instance("scope", scope, Scope)
+            arguments.instance("scope", scope, work.Scope)
         arguments.flag("deaths", deaths)
         arguments.flag("undecoded", undecoded)
         return self._attempts(self._meet(job_id), scope, deaths=deaths, undecoded=undecoded)
@@ -100,13 +104,13 @@ class Failures(Core):
         with self._job_log(job_id) as log:
             job, results = log.entry, self._results(log)
             state, members = results.state, _members(scope, results)
-        passages = Passages(self._loader, job, state)
+        passages = work.Passages(self._loader, job, state)
         failed = self._result_reader(passages, job, state).failed(
             members, deaths=deaths, undecoded=undecoded
         )
         for batch in passages.batches((o, failure) for o, failure, _ in failed):
             for ordinal, failure in batch:
-                yield FailedAttempt(ordinal, state.inputs.key(ordinal), failure)
+                yield work.FailedAttempt(ordinal, state.inputs.key(ordinal), failure)
 
     def failure_groups(
         self, job_id: str, scope: Scope | None = None, *, undecoded: bool = False
@@ -137,7 +141,7 @@ class Failures(Core):
         arguments.flag("undecoded", undecoded)
         with self._job_log(job_id) as log:
             results = self._results(log)
-            grouping = Grouping()
+            grouping = work.Grouping()
             members = _members(scope, results)
             for ordinal, failure, _ in results.failed(members, deaths=True, undecoded=undecoded):
                 grouping.add(ordinal, failure)
@@ -148,5 +152,5 @@ def _members(scope: Scope | None, results: ResultReader) -> BitMap | None:
     """The ordinals in `scope`, None for all. Raises ScopeInvalid, ItemAbsent."""
     if scope is None:
         return None
-    arguments.instance("scope", scope, Scope)
-    return select_standing(scope, results.state, results, _WHAT)
+    arguments.instance("scope", scope, work.Scope)
+    return work.select_standing(scope, results.state, results, _WHAT)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.clock import instant
 from milepost.errors import StoreLocked
-from milepost.job.state import JobState
-from milepost.log.facts import check_job_id
-from milepost.machine import Lifecycle, Values
-from milepost.state.limits import checked_entries
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
-from milepost.state.reading.comparing import InputComparison, compare
-from milepost.state.writing.additions import Existing, add_items
-from milepost.state.writing.given import ItemList, entries_for, lists_of
-from milepost.state.writing.lease import Lease
-from milepost.state.writing.new_jobs import JobSummary, NewJob, check_absent, summaries, summary
-from milepost.state.writing.staging import Staging, sweep
-from milepost.stores.unreadable import OnError, refuse
+from milepost.stores.unreadable import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
+    from milepost.job.state import JobState
+    from milepost.machine import Lifecycle, Values
+    from milepost.state.reading.comparing import InputComparison
+    from milepost.state.writing.additions import Existing
+    from milepost.state.writing.given import ItemList
+    from milepost.state.writing.lease import Lease
+    from milepost.state.writing.new_jobs import JobSummary
+    from milepost.state.writing.staging import Staging
+    from milepost.stores.unreadable import OnError
 
 __all__ = ["Jobs"]
 
@@ -80,23 +83,23 @@ class Jobs(Core):
         Cost:
             Memory for 65,536 items or 8 MB as stored, and 20 bytes for each item.
         """
-        job_id = check_job_id(self._new_job_id() if job_id is None else job_id)
+        job_id = work.check_job_id(self._new_job_id() if job_id is None else job_id)
         of = self._named(lifecycle)
-        lists = lists_of(of, items, collections)
+        lists = work.lists_of(of, items, collections)
         given = {} if config is None else arguments.mapping("config", config)
         first = {} if variables is None else arguments.mapping("variables", variables)
-        new = NewJob.prepare(of, given, first, self._limits)
+        new = work.NewJob.prepare(of, given, first, self._limits)
         with self._store.reading() as reader:
-            check_absent(self._loader, reader, job_id)
+            work.check_absent(self._loader, reader, job_id)
         self._sweep()
         stagings: dict[str, Staging] = {}
         staging: Staging | None = None
         try:
             for name in of.collections:
-                staging = Staging(self._loader, self._clock, job_id, None, staging)
+                staging = work.Staging(self._loader, self._clock, job_id, None, staging)
                 stagings[name] = staging
-                entries = entries_for(of, name, lists.get(name, ()), self._loader.payloads)
-                staging.read(checked_entries(self._limits, entries))
+                entries = work.entries_for(of, name, lists.get(name, ()), self._loader.payloads)
+                staging.read(work.checked_entries(self._limits, entries))
             with self._store.writing() as writer:
                 new.store(self._loader, writer, job_id, stagings, self._clock.now_us())
                 earlier = writer.tombstone(job_id)
@@ -108,7 +111,7 @@ class Jobs(Core):
         self._metrics.began_job("created", new.created.lifecycle)
         _log.info("job %s created with %d items", job_id, state.items.count)
         if earlier is not None:
-            when = instant(earlier.deleted_at_us)
+            when = work.instant(earlier.deleted_at_us)
             _log.info("job %s: an earlier job of that id was deleted at %s", job_id, when)
         self._appender.remember(state)
         return state
@@ -153,12 +156,12 @@ class Jobs(Core):
             StagingExpired: The items came in so slowly that others took them for left behind.
             UpdateConflict: Others rewound the job meanwhile.
         """
-        job_id = check_job_id(job_id)
+        job_id = work.check_job_id(job_id)
         items = arguments.items("items", items)
         arguments.choice("existing", existing, ("refuse", "skip"))
         arguments.flag("operator", operator)
         self._sweep()
-        state = add_items(
+        state = work.add_items(
             self._loader,
             self._clock,
             job_id,
@@ -208,7 +211,7 @@ class Jobs(Core):
         prefix = arguments.text("prefix", prefix)
         arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
-            found = list(summaries(self._loader, reader, prefix, on_error))
+            found = list(work.summaries(self._loader, reader, prefix, on_error))
         found = [
             summary
             for summary in reversed(found)
@@ -231,7 +234,7 @@ class Jobs(Core):
 
         """
         with self._job_log(job_id) as log:
-            return summary(log)
+            return work.summary(log)
 
     def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
         """The ids of the jobs, in alphabetical order.
@@ -276,9 +279,9 @@ class Jobs(Core):
         """
         state = self.get_state(job_id)
         of, payloads = state.lifecycle, self._loader.payloads
-        lists = lists_of(of, items, collections)
-        entries = (entries_for(of, name, given, payloads) for name, given in lists.items())
-        return compare(state, chain.from_iterable(entries), payloads)
+        lists = work.lists_of(of, items, collections)
+        entries = (work.entries_for(of, name, given, payloads) for name, given in lists.items())
+        return work.compare(state, chain.from_iterable(entries), payloads)
 
     def _named(self, lifecycle: str | None) -> Lifecycle:
         """The lifecycle of that name, or the default. Raises ArgumentInvalid."""
@@ -291,4 +294,4 @@ class Jobs(Core):
         """Take away what is left of items whose writers died; a store that is busy is left be."""
         if not self._store.read_only:
             with suppress(StoreLocked):
-                sweep(self._loader, self._clock.now_us())
+                work.sweep(self._loader, self._clock.now_us())

@@ -5,21 +5,24 @@ The older names stay, for whoever calls them: each is one call of the object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.log.facts import check_job_id
-from milepost.log.rows import StoredJob, StoreFormat, Stray, Vacuumed
-from milepost.state.keeping.compaction import Compaction
-from milepost.state.keeping.old_homes import HomeImport, OnJob
-from milepost.state.keeping.quarantine import QuarantinedRow
-from milepost.state.keeping.repair import Repair, damaged_log
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
 from milepost.state.manager.upkeep import Upkeep
-from milepost.state.reading.beside import KeptBeside, check_kept
-from milepost.state.reading.loading import JobLog
-from milepost.state.reading.verification import Verification, verify_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from milepost.log.rows import StoredJob, StoreFormat, Stray, Vacuumed
+    from milepost.state.keeping.compaction import Compaction
+    from milepost.state.keeping.old_homes import HomeImport, OnJob
+    from milepost.state.keeping.quarantine import QuarantinedRow
+    from milepost.state.keeping.repair import Repair
+    from milepost.state.reading.beside import KeptBeside
+    from milepost.state.reading.verification import Verification
 
 __all__ = ["Operating"]
 
@@ -52,7 +55,11 @@ class Operating(Core):
         if job_id is not None:
             job_id = self._meet(job_id)
             with self._store.reading() as reader:
-                return [verify_job(damaged_log(self._loader, reader, check_job_id(job_id)))]
+                return [
+                    work.verify_job(
+                        work.damaged_log(self._loader, reader, work.check_job_id(job_id))
+                    )
+                ]
         with self._store.reading() as reader:
             jobs = reader.entries()
         found = (self._verified(job) for job in jobs)
@@ -76,11 +83,11 @@ class Operating(Core):
         """
         with self._job_log(job_id) as log:
             job, inputs = log.entry, self._outlined(log).inputs
-        return check_kept(self._loader, job, inputs)
+        return work.check_kept(self._loader, job, inputs)
 
     def _verified(self, job: StoredJob) -> Verification | None:
         with self._store.reading() as reader:
-            verification = verify_job(JobLog(self._loader, reader, job))
+            verification = work.verify_job(work.JobLog(self._loader, reader, job))
             there = verification.sound or any(e.number == job.number for e in reader.entries())
             return verification if there else None
 

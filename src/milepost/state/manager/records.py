@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.clock import instant
-from milepost.items.ledger import bitmap
-from milepost.job.state import JobState
-from milepost.log.facts import check_job_id
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
-from milepost.state.reading import travel
-from milepost.state.reading.history import StateEvent, history
-from milepost.state.reading.naming import Names
-from milepost.state.reading.outline import Outline
-from milepost.state.reading.passages import Passages
-from milepost.state.reading.recorded import fields_of, recorded, stored_of
-from milepost.state.reading.results import Order, RecordedResult
-from milepost.state.reading.travel import StateDiff
-from milepost.state.transitions import item_ordinal, named_item
-from milepost.state.writing.describing import describe
-from milepost.state.writing.forking import fork
-from milepost.state.writing.lease import Holding, holding
-from milepost.state.writing.new_jobs import phase_entered
-from milepost.worker.beside import Stored, fetched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from typing import Any, Final
+
+    from milepost.job.state import JobState
+    from milepost.state.reading.history import StateEvent
+    from milepost.state.reading.results import Order, RecordedResult
+    from milepost.state.reading.travel import StateDiff
+    from milepost.state.writing.lease import Holding
 
 __all__ = ["Records"]
 
@@ -53,7 +45,7 @@ class Records(Core):
         if upto is not None:
             upto = arguments.ordinal("upto", upto)
         with self._job_log(job_id) as log:
-            return list(history(log, after, upto))
+            return list(work.history(log, after, upto))
 
     def state_at(self, job_id: str, seq: int) -> JobState:
         """The state after commit `seq`, as it stands under the current version of its lifecycle.
@@ -88,7 +80,7 @@ class Records(Core):
         """
         at = arguments.moment("at", at)
         with self._job_log(job_id) as log:
-            return travel.seq_at(log, at)
+            return work.travel.seq_at(log, at)
 
     def diff(self, job_id: str, before: int, after: int) -> StateDiff:
         """The differences between the states after two commits.
@@ -109,7 +101,7 @@ class Records(Core):
         """
         before, after = arguments.ordinal("before", before), arguments.ordinal("after", after)
         with self._job_log(job_id) as log:
-            return travel.diff(log, before, after)
+            return work.travel.diff(log, before, after)
 
     def fork(
         self, job_id: str, seq: int, new_job_id: str | None = None, *, reason: str = ""
@@ -140,12 +132,12 @@ class Records(Core):
         """
         seq = arguments.ordinal("seq", seq)
         reason = arguments.text("reason", reason)
-        new_job_id = check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
+        new_job_id = work.check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
         now_us = self._clock.now_us()
         with self._job_log_written(job_id) as (source, writer):
-            fork(source, writer, seq, new_job_id, reason=reason, now_us=now_us)
+            work.fork(source, writer, seq, new_job_id, reason=reason, now_us=now_us)
             state = self._written(writer, new_job_id)
-            describe(writer, (state.as_logged or state).lifecycle)
+            work.describe(writer, (state.as_logged or state).lifecycle)
         self._metrics.began_job("forked", state.lifecycle.name)
         _log.info("job %s forked from %s at seq %d", new_job_id, source.job_id, seq)
         self._appender.remember(state)
@@ -166,7 +158,7 @@ class Records(Core):
         """
         seq = arguments.ordinal("seq", seq)
         with self._job_log(job_id) as log:
-            return phase_entered(log, seq)
+            return work.phase_entered(log, seq)
 
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest lease was to run; None if there never was one.
@@ -182,7 +174,7 @@ class Records(Core):
         with self._job_log(job_id) as log:
             state = self._newest(log)
             lease = log.lease(state.fence)
-        return None if lease is None else instant(lease.expires_at_us)
+        return None if lease is None else work.instant(lease.expires_at_us)
 
     def holder(self, job_id: str) -> Holding | None:
         """The holder of the job, and whether it may be replaced; None if nobody holds it.
@@ -203,7 +195,7 @@ class Records(Core):
             lease = log.lease(state.fence)
         if state.owner is None or lease is None:
             return None
-        return holding(self._observer, log.number, lease)
+        return work.holding(self._observer, log.number, lease)
 
     def results(
         self,
@@ -288,8 +280,8 @@ class Records(Core):
             job, state = log.entry, self._newest(log)
         wanted = None
         if named is not None:
-            wanted = bitmap(item_ordinal(state, item) for item in named)
-        passages = Passages(self._loader, job, state)
+            wanted = work.bitmap(work.item_ordinal(state, item) for item in named)
+        passages = work.Passages(self._loader, job, state)
         results = self._result_reader(passages, job, state)
         inputs, codec = state.inputs, self._loader.payloads
         for batch in passages.batches(results.recorded(wanted, order, "recorded_results()")):
@@ -297,12 +289,12 @@ class Records(Core):
                 ledger = state.ledger_of(ordinal)
                 name, context = ledger.member(ordinal)
                 attempts = context.get(ledger.machine.roles.attempts)
-                key, at = inputs.key(ordinal), instant(at_us)
-                stored = value if isinstance(value, Stored) else None
+                key, at = inputs.key(ordinal), work.instant(at_us)
+                stored = value if isinstance(value, work.Stored) else None
                 result = value
                 if stored is not None:
-                    result = fetched(stored, codec, job_id, key) if fetch else None
-                yield RecordedResult(key, ordinal, name, attempts, result, at, seq, stored)
+                    result = work.fetched(stored, codec, job_id, key) if fetch else None
+                yield work.RecordedResult(key, ordinal, name, attempts, result, at, seq, stored)
 
     def _streamed(
         self, job_id: str, named: list[str | int] | None, order: Order
@@ -310,29 +302,29 @@ class Records(Core):
         with self._job_log(job_id) as log:
             job, state = log.entry, self._outlined(log)
             fields = kept = None
-            if isinstance(state, Outline):
-                names = Names(self._loader, log.reader)
-                fields = fields_of(names, state, self._loader.tables)
-                kept = stored_of(names, state)
+            if isinstance(state, work.Outline):
+                names = work.Names(self._loader, log.reader)
+                fields = work.fields_of(names, state, self._loader.tables)
+                kept = work.stored_of(names, state)
         wanted = None
         if named is not None:
-            wanted = bitmap(item_ordinal(state, item) for item in named)
-        passages = Passages(self._loader, job, state)
-        if isinstance(state, JobState):
+            wanted = work.bitmap(work.item_ordinal(state, item) for item in named)
+        passages = work.Passages(self._loader, job, state)
+        if isinstance(state, work.JobState):
             results = self._result_reader(passages, job, state).results(wanted, order)
         else:
             assert fields is not None, "an outline comes with them"
             assert kept is not None, "as above"
             codec, url, last = self._loader.payloads, self._store.url, order == "recorded"
-            results = recorded(
+            results = work.recorded(
                 passages, job, state, fields, url, codec, wanted, as_recorded=last, stored=kept
             )
         inputs, codec = state.inputs, self._loader.payloads
         for batch in passages.batches(results):
             for ordinal, result in batch:
                 key = inputs.key(ordinal)
-                if type(result) is Stored:
-                    result = fetched(result, codec, job_id, key)  # noqa: PLW2901 the same result
+                if type(result) is work.Stored:
+                    result = work.fetched(result, codec, job_id, key)  # noqa: PLW2901 the same result
                 yield key, result
 
     def result_of(self, job_id: str, item: str | int) -> Any:  # Any: JSON
@@ -358,14 +350,14 @@ class Records(Core):
                 the heads that it does not cover; later only what came since. What is kept beside
                 the log is read from there.
         """
-        item = named_item(item)
+        item = work.named_item(item)
         with self._job_log(job_id) as log:
             results = self._results(log)
-            ordinal = item_ordinal(results.state, item)
+            ordinal = work.item_ordinal(results.state, item)
             result = results.result(ordinal)
-        if isinstance(result, Stored):
+        if isinstance(result, work.Stored):
             key = results.state.inputs.key(ordinal)
-            return fetched(result, self._loader.payloads, job_id, key)
+            return work.fetched(result, self._loader.payloads, job_id, key)
         return result
 
     def result(self, job_id: str) -> Any:  # Any: JSON

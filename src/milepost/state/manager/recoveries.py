@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING
 
 from milepost import arguments
+from milepost.defaults import KEPT
 from milepost.errors import RoleAbsent, StateError
-from milepost.job.state import CheckpointRef, JobState
-from milepost.state import checkpoint as checkpoints
-from milepost.state.checkpoint import Checkpoint
-from milepost.state.keeping.spanning import extend
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
-from milepost.state.reading.passages import Passages
-from milepost.state.recovering.dead_letters import (
-    DeadLetter,
-    dead_in,
-    dead_letters,
-    failures_of,
-    requeue,
-)
-from milepost.state.recovering.reaping import StuckJob, reap, stuck
-from milepost.state.recovering.rewinding import WayBack
-from milepost.state.recovering.scope import Scope
-from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
-from milepost.state.redoing import again, redo
-from milepost.state.transitions import (
-    JobEvent,
-    decide,
-    named_item,
-    prepare,
-    refuse_clear_text,
-)
-from milepost.state.writing import lease as leases
-from milepost.state.writing.lease import Lease
-from milepost.stores.unreadable import OnError, ignore, refuse
+from milepost.stores.unreadable import ignore, refuse
 from milepost.text.escapes import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Final
+
+    from milepost.job.state import CheckpointRef, JobState
+    from milepost.state.checkpoint import Checkpoint
+    from milepost.state.recovering.dead_letters import DeadLetter
+    from milepost.state.recovering.reaping import StuckJob
+    from milepost.state.recovering.scope import Scope
+    from milepost.state.recovery import RecoveryPlan
+    from milepost.state.writing.lease import Lease
+    from milepost.stores.unreadable import OnError
 
 __all__ = ["Recoveries"]
 
@@ -50,7 +38,7 @@ _recovery_log: Final = logging.getLogger("milepost.recovery")
 
 def _scope(given: Scope | None) -> Scope:
     """The scope that was given, or all items."""
-    return Scope.all() if given is None else arguments.instance("scope", given, Scope)
+    return work.Scope.all() if given is None else arguments.instance("scope", given, work.Scope)
 
 
 class Recoveries(Core):
@@ -62,7 +50,7 @@ class Recoveries(Core):
         *,
         reason: str = "by hand",
         lease: Lease | None = None,
-        keep: int = checkpoints.KEPT,
+        keep: int = KEPT,
     ) -> Checkpoint:
         """A checkpoint of the job's newest state, durable. Anybody may take one at any time.
 
@@ -88,12 +76,12 @@ class Recoveries(Core):
         began_s = self._metrics.began()
         lease = self._lease_for(job_id, lease)
         taken: list[Checkpoint] = []
-        decision = checkpoints.take(reason, lease, keep, self._limits, taken.append)
+        decision = work.checkpoints.take(reason, lease, keep, self._limits, taken.append)
         self._append(job_id, decision)
         checkpoint = taken[-1]
         self._metrics.checkpoint(began_s, checkpoint.size_bytes)
         try:
-            extend(self._loader, job_id, most=_SPANS_AT_ONCE)
+            work.extend(self._loader, job_id, most=_SPANS_AT_ONCE)
         except StateError as error:  # the checkpoint is there; the index is made another time
             _log.warning("job %s: its index stays as it is: %s", job_id, error)
         return checkpoint
@@ -112,7 +100,7 @@ class Recoveries(Core):
         if seq is not None:
             seq = arguments.ordinal("seq", seq)
         with self._job_log(job_id) as log:
-            return checkpoints.find(log, seq)
+            return work.checkpoints.find(log, seq)
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRef]:
         """The job's checkpoints by the log, newest first; their bytes are not verified.
@@ -124,7 +112,7 @@ class Recoveries(Core):
             JobAbsent: The store has no such job.
         """
         with self._job_log(job_id) as log:
-            return checkpoints.listed(log)
+            return work.checkpoints.listed(log)
 
     def recover_from_checkpoint(
         self,
@@ -157,19 +145,19 @@ class Recoveries(Core):
             LogCorrupt: A commit of the log does not verify.
         """
         wanted = _scope(scope)
-        if not isinstance(checkpoint, Checkpoint):
+        if not isinstance(checkpoint, work.Checkpoint):
             arguments.instance("checkpoint", checkpoint, str, "a Checkpoint or the id of a job")
         arguments.flag("rewind", rewind)
         reason = arguments.text("reason", reason)
-        job_id = checkpoint.job_id if isinstance(checkpoint, Checkpoint) else checkpoint
+        job_id = checkpoint.job_id if isinstance(checkpoint, work.Checkpoint) else checkpoint
         with self._job_log(job_id) as log:
-            if isinstance(checkpoint, Checkpoint):
+            if isinstance(checkpoint, work.Checkpoint):
                 log.check_same(checkpoint.state.number, f"the checkpoint at seq {checkpoint.seq}")
-                wanted &= Scope.checkpoint(checkpoint.seq, exactly=rewind)
+                wanted &= work.Scope.checkpoint(checkpoint.seq, exactly=rewind)
             elif rewind:
-                seq = checkpoints.find(log, wanted.seq).seq
-                wanted &= Scope.checkpoint(seq, exactly=True)
-            return draw_up(log, wanted, reason=reason)
+                seq = work.checkpoints.find(log, wanted.seq).seq
+                wanted &= work.Scope.checkpoint(seq, exactly=True)
+            return work.draw_up(log, wanted, reason=reason)
 
     def plan_rewind(self, job_id: str, seq: int, *, reason: str = "") -> RecoveryPlan:
         """The plan that goes back to commit `seq` and takes the job up from there. Changes nothing.
@@ -193,10 +181,10 @@ class Recoveries(Core):
             back = None
             undoes_result = False
             if seq != loading.state.seq:
-                back = WayBack(log.state_at(seq))
+                back = work.WayBack(log.state_at(seq))
                 results = self._result_reader(log.reader, log.entry, loading.state)
                 undoes_result = results.job_result_after(seq)
-        return plan(
+        return work.plan(
             loading.state,
             way_back=back,
             reason=reason,
@@ -222,10 +210,10 @@ class Recoveries(Core):
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
             LeaseLost: The lease is no longer the job's.
         """
-        arguments.instance("recovery", recovery, RecoveryPlan)
+        arguments.instance("recovery", recovery, work.RecoveryPlan)
         arguments.flag("operator", operator)
         lease = self._lease_for(recovery.job_id, lease)
-        decision = carry_out(recovery, lease=lease, operator=operator)
+        decision = work.carry_out(recovery, lease=lease, operator=operator)
         state = self._append(recovery.job_id, decision)
         if not recovery.changes_nothing:
             self._metrics.recovered(rewound=recovery.rewinds_to is not None)
@@ -257,7 +245,9 @@ class Recoveries(Core):
         arguments.calls("on_unknown", on_unknown)
         with self._store.reading() as reader:
             known = self._appender.known
-            return list(stuck(self._loader, reader, self._observer, known, on_error, on_unknown))
+            return list(
+                work.stuck(self._loader, reader, self._observer, known, on_error, on_unknown)
+            )
 
     def reap(self, job_id: str, *, owner: str | None = None, reason: str = "") -> JobState:
         """Free a job whose holder has ended or does not renew; anybody may take it after that.
@@ -276,11 +266,11 @@ class Recoveries(Core):
             LeaseHeld: The holder is alive, or has to be watched for longer.
         """
         job_id = self._meet(job_id)
-        who = f"{leases.default_owner()} (reaper)"
+        who = f"{work.leases.default_owner()} (reaper)"
         if owner is not None:
             who = arguments.text("owner", owner, least=1)
         reason = arguments.text("reason", reason)
-        state = self._append(job_id, reap(who, reason))
+        state = self._append(job_id, work.reap(who, reason))
         _log.info("job %s freed by %s", job_id, printable(who))
         return state
 
@@ -310,13 +300,13 @@ class Recoveries(Core):
     def _letters(self, job_id: str, scope: Scope) -> Iterator[DeadLetter]:
         with self._job_log(job_id) as log:
             job, results = log.entry, self._results(log)
-            state, members = results.state, dead_in(scope, results.state, results)
+            state, members = results.state, work.dead_in(scope, results.state, results)
         for first in range(0, len(members), _LETTERS_AT_ONCE):
             some = members[first : first + _LETTERS_AT_ONCE]
-            passages = Passages(self._loader, job, state)
+            passages = work.Passages(self._loader, job, state)
             failed = self._result_reader(passages, job, state).failed(some, deaths=True)
-            failures = failures_of(chain.from_iterable(passages.batches(failed)))
-            yield from dead_letters(state, some, failures)
+            failures = work.failures_of(chain.from_iterable(passages.batches(failed)))
+            yield from work.dead_letters(state, some, failures)
 
     def requeue(
         self,
@@ -349,9 +339,9 @@ class Recoveries(Core):
         arguments.flag("operator", operator)
         with self._job_log(job_id) as log:
             results = self._results(log)
-            members = dead_in(wanted, results.state, results)
+            members = work.dead_in(wanted, results.state, results)
         lease = self._lease_for(job_id, lease)
-        decision = requeue(results.state, members, lease=lease, operator=operator)
+        decision = work.requeue(results.state, members, lease=lease, operator=operator)
         return self._append(job_id, decision)
 
     def redo(
@@ -388,19 +378,19 @@ class Recoveries(Core):
             LeaseLost: The lease is no longer the job's.
         """
         wanted: Scope | list[str | int]
-        if isinstance(items, Scope):
+        if isinstance(items, work.Scope):
             wanted = items
         else:
             given = arguments.iterable("items", items, "keys and ordinals of items, or a Scope,")
-            wanted = [named_item(item) for item in given]
+            wanted = [work.named_item(item) for item in given]
         reason = arguments.text("reason", reason)
         arguments.flag("operator", operator)
         with self._job_log(job_id) as log:
-            found = again(wanted, reason, self._results(log), self._limits)
+            found = work.again(wanted, reason, self._results(log), self._limits)
         for prepared in found.payloads.values():
-            refuse_clear_text(found.state, prepared, self._loader.payloads, self._store.url)
+            work.refuse_clear_text(found.state, prepared, self._loader.payloads, self._store.url)
         lease = self._lease_for(job_id, lease)
-        return self._append(job_id, redo(found, lease=lease, operator=operator))
+        return self._append(job_id, work.redo(found, lease=lease, operator=operator))
 
     def allow_dead(
         self,
@@ -438,7 +428,7 @@ class Recoveries(Core):
         if role is None:
             raise RoleAbsent.at(state.lifecycle, state.machine, "allow_dead", "allow_dead()")
         payload = {role.more: more} | ({role.reason: reason} if role.reason else {})
-        wanted = prepare(state, [JobEvent(role.event, payload)], self._limits)
-        refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
+        wanted = work.prepare(state, [work.JobEvent(role.event, payload)], self._limits)
+        work.refuse_clear_text(state, wanted, self._loader.payloads, self._store.url)
         lease = self._lease_for(job_id, lease)
-        return self._append(job_id, decide(wanted, lease=lease, operator=operator))
+        return self._append(job_id, work.decide(wanted, lease=lease, operator=operator))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.clock import instant
-from milepost.state.keeping.collecting import BATCH_ROWS, Collected, collect, pause
-from milepost.state.keeping.retention import (
-    Kept,
-    RetentionPlan,
-    RetentionPolicy,
-    keep_of,
-    kept_of,
-    plan_retention,
-)
-from milepost.state.limits import LARGEST
+from milepost.defaults import BATCH_ROWS, LARGEST, pause
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
-from milepost.state.reading.sizes import JobSizes, job_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from milepost.state.keeping.collecting import Collected
+    from milepost.state.keeping.retention import Kept, RetentionPlan, RetentionPolicy
+    from milepost.state.reading.sizes import JobSizes
 
 __all__ = ["Retention"]
 
@@ -41,10 +38,12 @@ class Retention(Core):
             ValueError: The age is negative.
         """
         reason = arguments.text("reason", reason)
-        keep = keep_of(for_, reason, self._clock.now_us())
+        keep = work.keep_of(for_, reason, self._clock.now_us())
         with self._job_log_written(job_id) as (log, writer):
             writer.put_keep(log.number, keep)
-        return Kept(job_id=log.job_id, for_=for_, reason=reason, set_at=instant(keep.set_at_us))
+        return work.Kept(
+            job_id=log.job_id, for_=for_, reason=reason, set_at=work.instant(keep.set_at_us)
+        )
 
     def keep_by_policy(self, job_id: str) -> None:
         """Keep this job for as long as others that end like it: take a `keep` back.
@@ -68,7 +67,7 @@ class Retention(Core):
             JobAbsent: The store has no such job.
         """
         with self._job_log(job_id) as log:
-            return kept_of(log.entry, log.reader.keep(log.number))
+            return work.kept_of(log.entry, log.reader.keep(log.number))
 
     def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
         """A plan: the jobs that may go by `policy`, and why each goes or stays. Changes nothing.
@@ -82,11 +81,11 @@ class Retention(Core):
         Cost:
             One pass over the sizes of all rows.
         """
-        wanted = RetentionPolicy()
+        wanted = work.RetentionPolicy()
         if policy is not None:
-            wanted = arguments.instance("policy", policy, RetentionPolicy)
+            wanted = arguments.instance("policy", policy, work.RetentionPolicy)
         with self._store.reading() as reader:
-            return plan_retention(self._loader, reader, wanted, self._observer)
+            return work.plan_retention(self._loader, reader, wanted, self._observer)
 
     def collect(
         self,
@@ -108,10 +107,10 @@ class Retention(Core):
         Returns:
             The jobs that were deleted and those that were passed over, with the reasons.
         """
-        arguments.instance("retention", retention, RetentionPlan)
+        arguments.instance("retention", retention, work.RetentionPlan)
         batch_rows = arguments.integer("batch_rows", batch_rows, 1)
         arguments.calls("rest", rest)
-        collected = collect(
+        collected = work.collect(
             self._loader, self._observer, retention, batch_rows=batch_rows, rest=rest
         )
         for job_id in collected.deleted:
@@ -133,4 +132,4 @@ class Retention(Core):
         """
         largest = arguments.integer("largest", largest)
         with self._job_log(job_id) as log:
-            return job_sizes(log, self._outlined(log), largest)
+            return work.job_sizes(log, self._outlined(log), largest)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from milepost import arguments
 from milepost.errors import RoleAbsent
-from milepost.items.ledger import bitmap
+from milepost.state.manager import work
 from milepost.state.manager.core import Core
-from milepost.state.reading import said
-from milepost.state.reading.said import Deferred
-from milepost.state.transitions import item_ordinal, named_item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from milepost.state.reading.said import Deferred
 
 __all__ = ["Said"]
 
@@ -45,7 +47,7 @@ class Said(Core):
         """
         named = None
         if items is not None:
-            named = [named_item(item) for item in arguments.iterable("items", items)]
+            named = [work.named_item(item) for item in arguments.iterable("items", items)]
         with self._job_log(job_id) as log:
             state = self._newest(log)
             machines = [ledger.machine for ledger in state.ledgers.values()]
@@ -54,9 +56,9 @@ class Said(Core):
                 raise RoleAbsent.at(state.lifecycle, machine, "note", "notes()")
             wanted = None
             if named is not None:
-                wanted = bitmap(item_ordinal(state, item) for item in named)
+                wanted = work.bitmap(work.item_ordinal(state, item) for item in named)
             url, codec = self._store.url, self._loader.payloads
-            found = said.notes(log.reader, log.entry, state, url, codec, wanted)
+            found = work.said.notes(log.reader, log.entry, state, url, codec, wanted)
         return {state.inputs.key(ordinal): note for ordinal, note in found.items()}
 
     def deferred(self, job_id: str) -> dict[str, Deferred]:
@@ -79,5 +81,5 @@ class Said(Core):
         """
         with self._job_log(job_id) as log:
             state = self._newest(log)
-            found = said.deferred(log.reader, log.entry, state, self._store.url)
+            found = work.said.deferred(log.reader, log.entry, state, self._store.url)
         return {state.inputs.key(ordinal): each for ordinal, each in found.items()}

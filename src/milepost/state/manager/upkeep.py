@@ -7,26 +7,27 @@ it, the answer says what would happen.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 from milepost import arguments
 from milepost.errors import StoreUnreadable
-from milepost.job.state import JobState
-from milepost.log.facts import check_job_id
-from milepost.log.rows import StoreFormat, Stray, Vacuumed
-from milepost.state.keeping import old_homes
-from milepost.state.keeping.compaction import Compaction, compact
-from milepost.state.keeping.old_homes import HomeImport, OnJob
-from milepost.state.keeping.quarantine import QuarantinedRow, quarantined
-from milepost.state.keeping.repair import Repair, damaged_log, repair_job, set_strays_aside, survey
-from milepost.state.keeping.spanning import ALL, extend, mend
-from milepost.state.reading.loading import Loader
-from milepost.state.reading.verification import store_problems
-from milepost.state.writing.append import Appender
+from milepost.state.manager import work
 from milepost.text.escapes import printable
 from milepost.text.wording import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import Final
+
+    from milepost.job.state import JobState
+    from milepost.log.rows import StoreFormat, Stray, Vacuumed
+    from milepost.state.keeping.compaction import Compaction
+    from milepost.state.keeping.old_homes import HomeImport, OnJob
+    from milepost.state.keeping.quarantine import QuarantinedRow
+    from milepost.state.keeping.repair import Repair
+    from milepost.state.reading.loading import Loader
+    from milepost.state.writing.append import Appender
 
 __all__ = ["Upkeep"]
 
@@ -70,7 +71,7 @@ class Upkeep:
             Every page of the file is read.
         """
         with self._store.reading() as reader:
-            return store_problems(self._loader, reader)
+            return work.store_problems(self._loader, reader)
 
     def store_format(self) -> StoreFormat:
         """The format of the store, the newest that this version knows, and the steps between.
@@ -142,9 +143,9 @@ class Upkeep:
         with self._store.reading() as reader:
             job = self._loader.log(reader, job_id).entry
         if apply:
-            mend(self._loader, job)
-            extend(self._loader, job_id, most=ALL)
-        return compact(self._loader, job, finished=finished, dry_run=not apply)
+            work.mend(self._loader, job)
+            work.extend(self._loader, job_id, most=work.ALL)
+        return work.compact(self._loader, job, finished=finished, dry_run=not apply)
 
     def repair(self, job_id: str, *, apply: bool = False) -> Repair:
         """Repair a damaged job in one commit.
@@ -163,15 +164,15 @@ class Upkeep:
 
         """
         job_id = self._meet(job_id)
-        check_job_id(job_id)
+        work.check_job_id(job_id)
         arguments.flag("apply", apply)
         if not apply:
             with self._store.reading() as reader:
-                return survey(damaged_log(self._loader, reader, job_id))
+                return work.survey(work.damaged_log(self._loader, reader, job_id))
         self._refuse_damaged()
         with self._store.writing() as writer:
-            log = damaged_log(self._loader, writer, job_id)
-            repair = repair_job(log, writer, self._now_us())
+            log = work.damaged_log(self._loader, writer, job_id)
+            repair = work.repair_job(log, writer, self._now_us())
         self._appender.forget(job_id)
         _log.warning("job %s repaired: %s", job_id, printable(str(repair.steps)))
         return repair
@@ -195,7 +196,7 @@ class Upkeep:
                 return list(reader.strays())
         self._refuse_damaged()
         with self._store.writing() as writer:
-            return set_strays_aside(writer, self._now_us())
+            return work.set_strays_aside(writer, self._now_us())
 
     def quarantine(self, job_id: str | None = None) -> Iterator[QuarantinedRow]:
         """The rows that repairs took out of their place, oldest first.
@@ -209,8 +210,8 @@ class Upkeep:
 
         """
         if job_id is not None:
-            job_id = check_job_id(job_id)
-        return quarantined(self._loader, job_id)
+            job_id = work.check_job_id(job_id)
+        return work.quarantined(self._loader, job_id)
 
     def import_jobs(
         self,
@@ -251,9 +252,9 @@ class Upkeep:
         arguments.flag("apply", apply)
         if on_job is not None:
             arguments.calls("on_job", on_job)
-        return old_homes.import_home(
+        return work.old_homes.import_home(
             self._loader,
-            old_homes.old_home(arguments.path("home", home)),
+            work.old_homes.old_home(arguments.path("home", home)),
             self._now_us,
             job_id=job_id,
             repo=repo,
