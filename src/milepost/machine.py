@@ -87,7 +87,7 @@ class Step(NamedTuple):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Field:
     """One field of an event's payload.
 
@@ -114,7 +114,7 @@ class Field:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Event:
     """One event of a machine, with the fields of its payload in definition order."""
 
@@ -124,7 +124,7 @@ class Event:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class State:
     """One state of a machine."""
 
@@ -134,7 +134,7 @@ class State:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Variable:
     """One context variable of a machine: a `param` is fixed at creation, others only `set` changes.
 
@@ -153,7 +153,7 @@ class Variable:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Transition:
     """One row of the table: in `source`, on `event`, if `guard` allows, to `target`.
 
@@ -184,7 +184,7 @@ class Transition:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Invariant:
     """A condition that must hold in `states`, or in every state where that is None.
 
@@ -204,7 +204,7 @@ class Invariant:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Collection:
     """The members that a machine owns: which machine they run by, and what the owner accepts.
 
@@ -615,7 +615,7 @@ class Machine:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MachineUpgrade:
     """The way of a machine's state and context from an earlier version to this one.
 
@@ -631,7 +631,7 @@ class MachineUpgrade:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Upgrade:
     """The way of a job from an earlier version to this one, machine by machine.
 

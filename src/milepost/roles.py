@@ -142,7 +142,7 @@ class Phase(NamedTuple):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Roles:
     """The roles of one machine. A part that the lifecycle has no role for is empty.
 

@@ -10,6 +10,7 @@ import pydoc
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -73,7 +74,7 @@ def test_what_is_loaded_late_is_there_for_everyone(name: str) -> None:
     namespace: dict[str, object] = {}
     exec(f"from {name} import *", namespace)  # noqa: S102
     assert set(module.__all__) <= set(namespace)
-    assert module.__all__[0] in pydoc.render_doc(module)
+    assert module.__all__[0] in pydoc.render_doc(module, renderer=pydoc.plaintext)
     for each in module.__all__:
         found = getattr(module, each)
         assert vars(module)[each] is namespace[each] is found
@@ -87,6 +88,110 @@ def test_what_is_loaded_late_is_there_for_everyone(name: str) -> None:
 
 def test_the_modules_that_load_late_are_met() -> None:
     assert {"milepost", "milepost.executors"} <= set(LAZY)
+
+
+IMPORTED: Final = (
+    *("milepost", "milepost.lazy", "milepost.defaults", "milepost.refusals", "milepost.errors"),
+    *("milepost.integers", "milepost.arguments", "milepost.text*", "milepost.process"),
+    *("milepost.process.forks", "milepost.state", "milepost.state.manager*"),
+    *("milepost.stores", "milepost.stores.unreadable"),
+)
+"""What `from milepost import StateManager` may load, of ours; of others, nothing."""
+
+WORKED: Final = (
+    *(*IMPORTED, "milepost.clock", "milepost.machine", "milepost.roles", "milepost.metrics"),
+    *("milepost.lifecycles", "milepost.lifecycles.mapreduce", "milepost.process.identity"),
+    *("milepost.items*", "milepost.job*", "milepost.log*", "milepost.worker*"),
+    *("milepost.stores.opening", "milepost.stores.protocol", "milepost.stores.sqlite*"),
+    *("milepost.state.limits", "milepost.state.transitions", "milepost.state.writing*"),
+    *(f"milepost.state.reading{each}" for each in ("", ".failures", ".hands", ".loading")),
+    *(f"milepost.state.reading.{each}" for each in ("locating", "meaning", "naming", "outline")),
+    *(f"milepost.state.reading.{each}" for each in ("results", "spanned", "values")),
+)
+"""What it may load to open a store, make a job, record and look: no keeping, and no recovering."""
+
+SHOWN: Final = (
+    *(*WORKED, "milepost.cli*", "milepost.discovery*", "milepost.inspect", "milepost.drawings"),
+    *("milepost.drawings.looks", "milepost.inspect.show", "milepost.inspect.advice"),
+    *("milepost.inspect.allowed", "milepost.inspect.checkpoint", "milepost.inspect.counts"),
+    *("milepost.inspect.failures", "milepost.inspect.json", "milepost.inspect.page"),
+    *("milepost.inspect.states", "milepost.inspect.text", "milepost.inspect.view"),
+    *("milepost.inspect.words", "milepost.state.reading.events"),
+    *(f"milepost.state.reading.{each}" for each in ("history", "outlined", "passages")),
+)
+"""What `milepost show` may load."""
+
+HELPED: Final = (
+    *("milepost", "milepost.lazy", "milepost.cli*", "milepost.refusals", "milepost.text*"),
+)
+"""What `milepost --help` may load: of `cli`, no command and no session."""
+
+_WORK: Final = """
+from milepost import ItemEvent, StateManager
+with StateManager.open("jobs.db") as manager:
+    manager.create_job(["a", "b"], job_id="j")
+    manager.fire("j", "start_map")
+    manager.record("j", [ItemEvent("a", "start")])
+    manager.record("j", [ItemEvent("a", "succeed", {"result": 1})])
+    assert manager.get_state("j").progress.done == 1
+"""
+
+_SHOW: Final = """
+from milepost.cli import main
+main(["show", "j", "--db", "jobs.db"], standalone_mode=False)
+"""
+
+
+def _loaded(source: str, folder: Path) -> set[str]:
+    """The modules that a fresh process has loaded after `source`, without the standard library."""
+    told = "\nimport sys; print('loaded:', *sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", source + told],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = run.stdout.rpartition("loaded:")[2].split()
+    bare = {"__main__", "_distutils_hack", "sitecustomize", *sys.stdlib_module_names}
+    return {name for name in names if name.partition(".")[0] not in bare}
+
+
+def _beyond(loaded: set[str], allowed: tuple[str, ...]) -> list[str]:
+    ours = [name for name in loaded if name.partition(".")[0] == "milepost"]
+    return sorted(name for name in ours if not any(fnmatchcase(name, each) for each in allowed))
+
+
+@pytest.mark.parametrize(
+    ("source", "allowed"),
+    [
+        ("from milepost import StateManager", IMPORTED),
+        (_WORK, WORKED),
+        (_SHOW, SHOWN),
+        ("from milepost.cli import main; main(['--help'], standalone_mode=False)", HELPED),
+    ],
+    ids=["import", "work", "show", "help"],
+)
+def test_no_more_is_loaded_than_is_needed(
+    source: str, allowed: tuple[str, ...], tmp_path: Path
+) -> None:
+    """By name. What is beyond: load it where it is called, or say here why all need it."""
+    if source is _SHOW:
+        _loaded(_WORK, tmp_path)
+    loaded = _loaded(source, tmp_path)
+    assert _beyond(loaded, allowed) == []
+    assert allowed is not HELPED or "milepost.cli.session" not in loaded
+    others = {name.partition(".")[0] for name in loaded}
+    assert not others & {"jinja2", "opentelemetry", "pydantic", "pyarrow", "rich", "yaml", "z3"}
+    if allowed is IMPORTED:
+        assert others == {"milepost"}
+
+
+def test_what_is_loaded_beyond_would_be_noticed(tmp_path: Path) -> None:
+    """The negative control: a view of another command, and the tables of an earlier version."""
+    source = "import milepost.inspect.gc, milepost.lifecycles.mapreduce_v1"
+    beyond = _beyond(_loaded(source, tmp_path), SHOWN)
+    assert {"milepost.inspect.gc", "milepost.lifecycles.mapreduce_v1"} <= set(beyond)
 
 
 _TOGETHER: Final = """

@@ -5,7 +5,6 @@ What people typed stands in these messages, so they are safe to show, as all out
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import IO, Any, Final
 
 import click
@@ -53,5 +52,7 @@ class Misuse(click.ClickException):
 
 def nearest(wanted: str, known: list[str]) -> str:
     """`: did you mean …?` with the nearest of `known`, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 seldom needed
+
     found = get_close_matches(wanted, known, n=3, cutoff=0.5)
     return f": did you mean {' or '.join(found)}?" if found else ""

@@ -32,7 +32,7 @@ BUILT_IN: Final = "milepost"
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Found:
     """One lifecycle that something names: where, as what, and what it is.
 
@@ -50,7 +50,7 @@ class Found:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Discovery:
     """All that was found. A manager takes `lifecycles` and `earlier` as they are."""
 
@@ -161,7 +161,9 @@ def _met(source: str, named: str, module: str) -> Found:
     try:
         target = Target.of(module)
         lifecycle = load(target)
-        earlier = tuple(beside(target, lifecycle))
+        # A manager finds the earlier versions of the built-in one when it meets a job of one.
+        built_in = lifecycle is mapreduce.LIFECYCLE
+        earlier = () if built_in else tuple(beside(target, lifecycle))
     except UnusableError as error:
         return Found(source=source, named=named, lifecycle=None, problem=str(error))
     return Found(source=source, named=named, lifecycle=lifecycle, earlier=earlier)

@@ -7,7 +7,6 @@ imported only where Python finds it without the folder, as it does once the proj
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -47,6 +46,8 @@ def listed(folder: Path) -> Iterator[Listed]:
 
 
 def _listed(project: Path) -> Iterator[Listed]:
+    import tomllib  # noqa: PLC0415 few folders are of a project
+
     try:
         told = tomllib.loads(_text(project)).get("tool", {}).get("milepost", {})
         entries = told.get("lifecycles", [])

@@ -30,7 +30,7 @@ Answer: TypeAlias = Literal["well", "too soon", "otherwise"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Limit:
     """How fast a run may call: `per_s` calls begun in a second, `concurrency` calls at a time.
 

@@ -27,7 +27,7 @@ _RULES: Final = ("at once", "give up")
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Backoff:
     """Waits that grow: `base_s` after the first attempt, `factor` times that after each more.
 
@@ -75,7 +75,7 @@ RetryRule: TypeAlias = Backoff | Literal["at once", "give up"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RetryPolicy:
     """The answer to a failure: by its kind, else by its cause, else the `default`.
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import UNSET, UnsetType
 
@@ -15,7 +15,9 @@ from milepost.inspect.words import duration, stamp
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.state.reading.failures import Failure, FailureDetails, FailureGroup, Raised
-from milepost.state.recovering.scope import Scope
+
+if TYPE_CHECKING:
+    from milepost.state.recovering.scope import Scope
 
 __all__ = [
     "DetailsLine",

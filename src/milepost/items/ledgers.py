@@ -32,7 +32,7 @@ __all__ = [
 
 
 @short_repr
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ledgers:
     """The ledgers of several collections, or of none, by name in definition order.
 

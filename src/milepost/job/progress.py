@@ -12,7 +12,7 @@ __all__ = ["Progress"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Progress:
     """How many items of a job are where, by the roles of their states.
 

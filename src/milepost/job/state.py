@@ -56,7 +56,7 @@ _NEEDED_ROLES: Final[tuple[str, ...]] = (*_MEMBER_ROLES, *get_args(StandingRole)
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CheckpointRef:
     """The log's entry about a checkpoint: its seq, its reason, its time and its digest."""
 

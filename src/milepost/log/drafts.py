@@ -18,7 +18,7 @@ __all__ = ["CommitDraft", "LogDraft", "ReportLine"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ReportLine:
     """One line of the report of an import: `severity` is `note`, `warning` or `loss`.
 

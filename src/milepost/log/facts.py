@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from milepost.errors import JobIdInvalid
+from milepost.log.formats import FORMAT
 from milepost.text.wording import short_repr
 
 __all__ = [
@@ -38,12 +39,6 @@ __all__ = [
     "format_of",
     "snapshot_format",
 ]
-
-FORMAT: Final = 4
-"""The newest version of everything below; raised when a reader of the old could misread the new.
-
-What readers of an older one take as it is meant is still written in that one (`format_of`).
-"""
 
 _BESIDE: Final = 4  # since then results may be kept beside the log
 _SEVERAL: Final = 3  # since then there are jobs with several collections

@@ -7,7 +7,6 @@ of it cannot be read nothing is known, and nothing is claimed.
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +55,7 @@ class SystemProcesses:
     @property
     def host(self) -> str:
         """The name of the machine, for people."""
-        return socket.gethostname()
+        return os.uname().nodename
 
     def this(self) -> Process | None:
         """The process that asks; None without the /proc of its own pid namespace.

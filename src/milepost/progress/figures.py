@@ -15,7 +15,7 @@ __all__ = ["Figures", "Meter"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Figures:
     """What is shown of a run.
 

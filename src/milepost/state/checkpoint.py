@@ -26,7 +26,7 @@ __all__ = ["KEPT", "Checkpoint", "CheckpointPolicy", "find", "listed", "superflu
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Checkpoint:
     """The state of a job after commit `seq`, as it was put aside. It holds no results.
 
@@ -57,7 +57,7 @@ class Checkpoint:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CheckpointPolicy:
     """When an executor takes a checkpoint: after so many settled items or commits, or so long.
 

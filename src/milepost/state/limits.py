@@ -37,7 +37,7 @@ _MIB: Final = 1024 * 1024
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Limits:
     """From which size on a warning is logged, and beyond which a write is refused; in bytes.
 

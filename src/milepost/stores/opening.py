@@ -9,9 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from milepost import arguments
 from milepost.errors import StoreError
-from milepost.stores.memory import MemoryStore
-from milepost.stores.protocol import StateStore
-from milepost.stores.sqlite.store import Create, Durability, SqliteStore
+from milepost.stores.protocol import Create, Durability, StateStore
 
 __all__ = ["Create", "Durability", "open_store"]
 
@@ -39,7 +37,11 @@ def open_store(
     busy_timeout_s = arguments.seconds("busy_timeout_s", busy_timeout_s)
     arguments.flag("allow_network", allow_network)
     if text in ("memory:", "memory://"):
+        from milepost.stores.memory import MemoryStore  # noqa: PLC0415 as below
+
         return MemoryStore()
+    from milepost.stores.sqlite.store import SqliteStore  # noqa: PLC0415 one kind is opened
+
     path, allowed = _place(text)
     return SqliteStore(
         path,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from milepost.errors import StoreError
 from milepost.log.rows import (
@@ -36,7 +36,13 @@ from milepost.log.rows import (
 )
 from milepost.stores.unreadable import OnError, refuse
 
-__all__ = ["Reader", "Rows", "StateStore", "Writer", "out_of_turn"]
+__all__ = ["Create", "Durability", "Reader", "Rows", "StateStore", "Writer", "out_of_turn"]
+
+Create: TypeAlias = bool | Literal["folders"]
+"""Whether to make a store that is not there; `folders`: with the folders that lead to it."""
+
+Durability: TypeAlias = Literal["full", "process"]
+"""What a commit that is acknowledged outlives: loss of power, or the death of the process."""
 
 
 class Rows(Protocol):

@@ -47,7 +47,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Beside:
     """Where results go that are large: `url` is a folder, or `s3://bucket/prefix` and the like.
 
@@ -69,7 +69,7 @@ class Beside:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Keeping:
     """The folder for large results of one job, as its workers need it, and what these pass through.
 

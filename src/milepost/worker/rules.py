@@ -17,7 +17,7 @@ _WANTED: Final = '"permanent", "timeout", a Verdict or a Later'
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Verdict:
     """The meaning of an exception: a failure, of what kind, for good, or since it took too long.
 

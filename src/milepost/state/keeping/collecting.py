@@ -39,7 +39,7 @@ class PassedOver(NamedTuple):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Collected:
     """The work of one collector.
 

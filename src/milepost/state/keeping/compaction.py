@@ -14,7 +14,7 @@ __all__ = ["Compaction", "compact"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Compaction:
     """The commits of one job's log that were merged, or would be, if `dry_run`.
 

@@ -49,7 +49,7 @@ _log: Final = logging.getLogger("milepost.state")
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JobImport:
     """The outcome for one old job; `job_id` is its id here, `old_id` and `repo` its names there.
 
@@ -75,7 +75,7 @@ class JobImport:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HomeImport:
     """The outcome of an import, job by job; `report` is about the home as a whole."""
 

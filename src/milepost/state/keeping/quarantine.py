@@ -25,7 +25,7 @@ _BYTES: Final = 1024 * 1024
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class QuarantinedResult:
     """A payload in a commit that was set aside: what `item` would have had by `event`.
 
@@ -39,7 +39,7 @@ class QuarantinedResult:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class QuarantinedRow:
     """A row that was set aside at `at` out of `source`, with all its columns.
 

@@ -36,7 +36,7 @@ _OWNER = "repair"
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Lost:
     """The commits `first` to `last` of a log, which its fold cannot reach any more.
 
@@ -53,7 +53,7 @@ class Lost:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RepairStep:
     """One thing that a repair does, and what that loses."""
 
@@ -62,7 +62,7 @@ class RepairStep:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Repair:
     """The steps of a job's repair, done if `applied`; none if there is nothing to repair.
 

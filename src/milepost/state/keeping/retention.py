@@ -60,7 +60,7 @@ _LONGEST: Final = timedelta(days=1_000_000)
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RetentionPolicy:
     """How long a job is kept after its newest commit, by how it ended.
 
@@ -104,7 +104,7 @@ class RetentionPolicy:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Kept:
     """How long one job is kept after its newest commit, None for ever, by its owner's own word."""
 
@@ -127,7 +127,7 @@ class Why(StrEnum):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Verdict:
     """The decision of retention about one job, as of its commit `seq` with that `digest`.
 
@@ -155,7 +155,7 @@ class Verdict:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RetentionPlan:
     """The jobs that a collector may delete by `policy`, as of `made_at`; it changes nothing.
 

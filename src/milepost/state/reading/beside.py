@@ -23,7 +23,7 @@ __all__ = ["KeptBeside", "Reference", "check_kept", "references"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeptBeside:
     """The objects that a job has kept beside its log, checked.
 

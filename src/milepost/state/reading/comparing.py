@@ -34,7 +34,7 @@ _DIGEST_BYTES: Final = 8
 
 
 @short_repr
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SomeKeys:
     """How many items there are of a kind, and the keys of the first hundred of them."""
 
@@ -43,7 +43,7 @@ class SomeKeys:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class InputComparison:
     """The items that were given, compared with the `stored_count` items of a job.
 

@@ -73,7 +73,7 @@ Told: TypeAlias = (
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StateEvent:
     """One thing that happened, in commit `seq` at `at`, under `fence`.
 

@@ -29,7 +29,7 @@ _MOST_GROUPS: Final = 1_000
 
 
 @short_repr
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Raised:
     """One exception: its type, as it is imported but for `builtins`, and what it says."""
 
@@ -38,7 +38,7 @@ class Raised:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FailureDetails:
     """The record of an attempt that failed, beside its message. What was not kept is empty.
 
@@ -84,7 +84,7 @@ class FailedAttempt(NamedTuple):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FailureGroup:
     """Failures of one kind and cause: how many, of how many items, the first and the last of them.
 

@@ -44,7 +44,7 @@ class Version(NamedTuple):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Outline:
     """A job after commit `seq`, as far as its log says it without tables.
 

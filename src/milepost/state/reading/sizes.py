@@ -22,7 +22,7 @@ __all__ = ["JobSizes", "job_sizes"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JobSizes:
     """Where the bytes of a job are, as of commit `seq`: `stored` as they are on the disk.
 

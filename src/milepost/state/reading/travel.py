@@ -24,7 +24,7 @@ __all__ = ["StateDiff", "diff", "seq_at"]
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StateDiff:
     """The differences of a job between two commits, `before.seq` and `after.seq`.
 

@@ -39,7 +39,7 @@ _AS_IT_WAS = "nothing: all of it is as it was written, and can be read"
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Problem:
     """One promise that does not hold: its `invariant`, and the commit `seq`, if it has one.
 
@@ -66,7 +66,7 @@ class Soundness(StrEnum):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Verification:
     """The verification of one job, with the problems found: none, if it is sound.
 

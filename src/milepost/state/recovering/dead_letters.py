@@ -25,7 +25,7 @@ _WHAT: Final = "the dead letter queue"
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DeadLetter:
     """An item in the dead letter queue, with every failed attempt at it, oldest first.
 

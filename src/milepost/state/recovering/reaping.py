@@ -30,7 +30,7 @@ _TTL_S: Final = 30.0
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StuckJob:
     """A job that was never given back, and whose holder has ended or does not renew its lease.
 

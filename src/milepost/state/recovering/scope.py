@@ -89,7 +89,7 @@ class LastFailures(Protocol):
 
 
 @short_repr
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Scope:
     """The items that a recovery is about: without more, all items of the job as it stands.
 

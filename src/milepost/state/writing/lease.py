@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ _log: Final = logging.getLogger("milepost.lease")
 
 def default_owner() -> str:
     """A name for this process that tells people where to look: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{os.uname().nodename}:{os.getpid()}"
 
 
 class Lease:
@@ -73,7 +72,7 @@ class Lease:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Holding:
     """The holder of a job, its fence, and whether it may be replaced, as seen from here.
 

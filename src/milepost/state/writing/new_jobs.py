@@ -38,7 +38,7 @@ __all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries",
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JobSummary:
     """A job in a list, as of its newest commit `seq`.
 

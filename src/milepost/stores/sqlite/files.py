@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from milepost.errors import (
     StoreAbsent,
@@ -22,11 +22,11 @@ from milepost.errors import (
     StoreUnreadable,
     StoreUnsafe,
 )
+from milepost.stores.protocol import Create
 from milepost.stores.sqlite.errors import NO_ROOM
 from milepost.text.escapes import printable
 
 __all__ = [
-    "Create",
     "claim",
     "file_system_of",
     "make_ready",
@@ -34,9 +34,6 @@ __all__ = [
     "refuse_network",
     "settle",
 ]
-
-Create: TypeAlias = bool | Literal["folders"]
-"""Whether to make a store that is not there; `folders`: with the folders that lead to it."""
 
 _log: Final = logging.getLogger("milepost.store")
 

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import apsw
 
@@ -18,10 +18,10 @@ from milepost.errors import (
     StoreUnreadable,
 )
 from milepost.log.rows import StoreFormat, Vacuumed
+from milepost.stores.protocol import Create, Durability
 from milepost.stores.sqlite.commits import Writing
 from milepost.stores.sqlite.connections import Connections
 from milepost.stores.sqlite.files import (
-    Create,
     claim,
     make_ready,
     mount_table,
@@ -42,9 +42,7 @@ from milepost.stores.sqlite.waiting import Patience
 from milepost.stores.sqlite.wal import passed_over
 from milepost.stores.sqlite.writing import SqliteWriter
 
-__all__ = ["Create", "Durability", "SqliteStore"]
-
-Durability: TypeAlias = Literal["full", "process"]
+__all__ = ["SqliteStore"]
 
 _SYNCHRONOUS: Final[dict[Durability, tuple[str, int]]] = {
     "full": ("FULL", 2),
