@@ -106,14 +106,14 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=3, help="how often both begin anew")
     parser.add_argument("--folder", type=Path, help="measure on the file system of this folder")
     args = parser.parse_args(words)
-    args.against = args.against or _before()
+    args.against = args.against or newest_with_budgets()
     for name in args.names:
         if name not in SUBJECTS:
             parser.error(f"there is no {name!r}: there are {', '.join(SUBJECTS)}")
     return args
 
 
-def _before() -> str:
+def newest_with_budgets() -> str:
     """The first of BEFORE that this clone knows."""
     for revision in BEFORE:
         known = [

@@ -52,6 +52,7 @@ def counts_of_python(act: Callable[[], object]) -> dict[str, int]:
     if threading is not None:
         threading.setprofile(each_call)
         threading.settrace(each_frame)
+    sys._getframe().f_trace_opcodes = True  # noqa: SLF001 what makes 3.12 look at instructions
     sys.setprofile(each_call)
     sys.settrace(each_frame)
     try:

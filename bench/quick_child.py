@@ -1,14 +1,26 @@
 """Run as a process of its own: counts one workload or one command, and prints what was counted.
 
-`command` begins as a bare interpreter, so it imports nothing before it counts.
+`timed` takes the processor time instead. A command begins as a bare interpreter, so nothing is
+imported before it is counted.
 """
 
+from __future__ import annotations
+
 import sys
+from time import process_time_ns
 
 from counting import counts_of_python
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
 
-def command(words: list[str]) -> dict[str, int]:
+    Act: TypeAlias = Callable[[], object]
+    Counts: TypeAlias = dict[str, int]
+
+
+def command(words: list[str], count: Callable[[Act], Counts] = counts_of_python) -> Counts:
     """Counts the import of the manager, or, with words, the program from its import to its end."""
 
     def import_manager() -> None:
@@ -24,10 +36,29 @@ def command(words: list[str]) -> dict[str, int]:
             if end.code:
                 raise
 
-    return counts_of_python(program if words else import_manager)
+    return count(program if words else import_manager)
 
 
-def workload(name: str, store: str, units: int) -> dict[str, int]:
+def timed(act: Act) -> Counts:
+    """The microseconds of processor that it takes."""
+    began = process_time_ns()
+    act()
+    return {"us": (process_time_ns() - began) // 1_000}
+
+
+def timed_workload(name: str, store: str, units: int) -> Counts:
+    from functools import partial  # noqa: PLC0415 see above
+    from pathlib import Path  # noqa: PLC0415
+
+    from workloads import WORKLOADS  # noqa: PLC0415
+
+    place = Path("timed")
+    place.mkdir()
+    with WORKLOADS[name].prepared(place, Path(store)) as act:
+        return timed(partial(act, units))
+
+
+def workload(name: str, store: str, units: int) -> Counts:
     """Counts files first, which also loads what is loaded late, then the interpreter, afresh."""
     from functools import partial  # noqa: PLC0415 see above
     from pathlib import Path  # noqa: PLC0415
@@ -45,7 +76,7 @@ def workload(name: str, store: str, units: int) -> dict[str, int]:
         return counts_of_python(partial(act, units)) | of_files
 
 
-def build() -> dict[str, int]:
+def build() -> Counts:
     """Makes the store that commands look at."""
     from pathlib import Path  # noqa: PLC0415 see above
 
@@ -58,6 +89,10 @@ def build() -> dict[str, int]:
 def main(what: str, *words: str) -> None:
     if what == "command":
         counts = command(list(words))
+    elif what == "timed-command":
+        counts = command(list(words), timed)
+    elif what == "timed":
+        counts = timed_workload(words[0], words[1], int(words[2]))
     elif what == "build":
         counts = build()
     else:
