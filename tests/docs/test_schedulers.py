@@ -92,10 +92,17 @@ def test_a_job_that_failed_is_told_from_one_to_come_again_for(folder: Path) -> N
 
 def test_a_standby_takes_over_from_one_that_is_killed(folder: Path) -> None:
     """At once, on the same machine."""
+    hold = folder / "hold"
+    hold.touch()
+    waits = "while os.path.exists('hold'): time.sleep(0.01)"
+    held = FILES["driver.py"].replace("time.sleep(0.05)", waits)
+    assert held != FILES["driver.py"]
+    (folder / "driver.py").write_text(held, encoding="utf-8")
     first = begun(folder, "python", "driver.py")
     until(first, "job nightly: map")
     standby = begun(folder, "python", "driver.py")
     until(standby, "waiting until it gives the job back")
+    hold.unlink()
     first.kill()
     assert ended(first) == -signal.SIGKILL
     assert ended(standby) == 0
