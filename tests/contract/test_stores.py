@@ -104,6 +104,56 @@ def test_rows_are_read_back_in_order_and_in_ranges(store: StateStore) -> None:
         assert reader.job_ids("") == ["one", "two"]
 
 
+IDS = (
+    "a",
+    "a\u00e9",
+    "a\ud7ff",
+    "a\ue000b",
+    "a\U0010ffff",
+    "a\U0010ffff\U0010ffffz",
+    "a~",
+    "b",
+    "\U0010ffff",
+)
+"""Ids whose beginnings end in the characters whose successor is not the next number."""
+
+
+def test_jobs_are_found_by_how_their_ids_begin(store: StateStore) -> None:
+    """Whatever character it ends in; in order of ids, of creation, or newest first."""
+    with store.writing() as writer:
+        for job_id in IDS:
+            writer.add_row(writer.add_job(job_id, 5, "digest").number, row(1))
+    beginnings = {job_id[:end] for job_id in IDS for end in range(len(job_id) + 1)} | {"a\x7f", "c"}
+    with store.reading() as reader:
+        for prefix in beginnings:
+            made = [job_id for job_id in IDS if job_id.startswith(prefix)]
+            assert reader.job_ids(prefix) == sorted(made)
+            assert reader.job_ids(prefix, limit=2) == sorted(made)[:2]
+            assert reader.count_jobs(prefix) == len(made)
+            assert [tip.job.job_id for tip in reader.tips(prefix=prefix)] == made
+            newest = [tip.job.job_id for tip in reader.tips(prefix=prefix, newest_first=True)]
+            assert newest == made[::-1]
+        few = reader.tips(newest_first=True, wanted=lambda job: job.job_id < "a~")
+        assert next(few).job.job_id == "a"
+
+
+def test_more_jobs_than_are_read_at_a_time_come_in_order(store: StateStore) -> None:
+    """Both ways, none left out and none twice, where numbers are missing between."""
+    ids = [f"job-{number}" for number in range(300)]
+    with store.writing() as writer:
+        for job_id in ids:
+            writer.add_row(writer.add_job(job_id, 5, "digest").number, row(1))
+    with store.writing() as writer:
+        for job_id in ids[100:150]:
+            job = writer.job(job_id)
+            assert job is not None
+            writer.bury(job, 5, "old")
+    left = ids[:100] + ids[150:]
+    with store.reading() as reader:
+        assert [tip.job.job_id for tip in reader.tips()] == left
+        assert [tip.job.job_id for tip in reader.tips(newest_first=True)] == left[::-1]
+
+
 @pytest.mark.parametrize("bad", [row(3), row(1), row(2, fence=0)], ids=["gap", "again", "fence"])
 def test_a_row_that_does_not_follow_is_refused(store: StateStore, bad: Row) -> None:
     """INV-GAPLESS and INV-FENCE are the store's too; each says what, where, and what to do."""

@@ -116,6 +116,12 @@ def answers(path: Path) -> dict[str, Any]:
     with manager:
         ask("ids", manager.job_ids)
         ask("jobs", manager.list_jobs)
+        ask("ids of a beginning", lambda: manager.job_ids(JOBS[0][:2]))
+        ask("first id", lambda: manager.job_ids(limit=1))
+        ask("count", lambda: (manager.count_jobs(), manager.count_jobs(JOBS[0][:2])))
+        ask("jobs of a beginning", lambda: manager.list_jobs(prefix=JOBS[0][:2]))
+        ask("newest job", lambda: manager.list_jobs(limit=1))
+        ask("is there", lambda: [manager.has_job(job_id) for job_id in (*JOBS, "third")])
         ask("readable ids", lambda: _readable(manager.job_ids))
         ask("readable jobs", lambda: _readable(manager.list_jobs))
         for job_id in JOBS:

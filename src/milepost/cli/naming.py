@@ -7,7 +7,6 @@ one is named and opens; otherwise what is typed stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Final, TypeAlias
 
 import click
@@ -90,10 +89,9 @@ def complete_jobs(context: click.Context, _: click.Parameter, typed: str) -> lis
     """The ids of jobs that begin with what is typed, a hundred at most."""
     try:
         with session_of(context).reading() as manager:
-            ids = manager.job_ids(typed, on_error=lambda _: None)
+            return manager.job_ids(typed, limit=_COMPLETED, on_error=lambda _: None)
     except (click.UsageError, MilepostError, OSError):
         return []
-    return list(islice(ids, _COMPLETED))
 
 
 def _at_hand(context: click.Context) -> Iterable[Lifecycle]:
@@ -104,7 +102,7 @@ def _at_hand(context: click.Context) -> Iterable[Lifecycle]:
             # Behind an option that has no value yet, arguments are not assigned.
             job = context.params.get("job") or next(iter(context.args), None)
             if job:
-                jobs = manager.list_jobs(prefix=job, on_error=lambda _: None)
+                jobs = manager.list_jobs(prefix=job, limit=_COMPLETED, on_error=lambda _: None)
                 named = {each.lifecycle for each in jobs}
                 found = tuple(each for each in found if each.name in named)
             return found

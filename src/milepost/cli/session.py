@@ -141,18 +141,19 @@ def find_job(manager: StateManager, wanted: str) -> str:
 
     Raises Trouble, which lists the candidates, or the nearest ids where there is none. Entries
     that cannot be read stand in the way of a beginning, which may be theirs, not of a whole id.
+    Cost: a look at the index for a whole id; as StateManager.job_ids for the rest.
     """
-    unreadable: list[StateError] = []
-    found = manager.job_ids(wanted, on_error=unreadable.append)
-    if wanted in found:
+    if manager.has_job(wanted):
         return wanted
+    unreadable: list[StateError] = []
+    found = manager.job_ids(wanted, limit=_LISTED + 1, on_error=unreadable.append)
     if unreadable:
         raise unreadable[0]
     if len(found) == 1:
         return found[0]
     if found:
         listed = ", ".join(found[:_LISTED]) + (", …" if len(found) > _LISTED else "")
-        raise Trouble(f"{len(found)} jobs begin with {wanted!r}: {listed}")
+        raise Trouble(f"{manager.count_jobs(wanted)} jobs begin with {wanted!r}: {listed}")
     known = manager.job_ids()
     advice = nearest(wanted, known) or (
         ": `milepost jobs` lists those there are" if known else ": there are no jobs in it"

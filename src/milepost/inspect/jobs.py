@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from msgspec import UNSET
 
-from milepost.errors import StateError
+from milepost.arguments import MAX_COUNT
+from milepost.errors import StateError, StoreUnreadable
 from milepost.inspect.counts import Counts, counts
 from milepost.inspect.page import Cell, Column, Page, Table
 from milepost.inspect.states import StateName, phase_among
@@ -56,14 +58,16 @@ class JobLine:
 class JobsView:
     """The jobs of a store, newest first: the first of `total` that were asked for.
 
-    `unreadable` says why jobs are left out, whichever were asked for.
+    There are `more` where the limit cuts; then `total` is None if it would take a look at every
+    job to tell. `unreadable` says why jobs are left out that were looked at.
     """
 
     SCHEMA: ClassVar[str] = "milepost.jobs/1"
 
     jobs: tuple[JobLine, ...]
-    total: int
+    total: int | None
     unreadable: tuple[str, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +116,31 @@ def jobs(
     prefix: str = "",
     limit: int | None = None,
 ) -> JobsView:
-    """The newest `limit` jobs in `phase`, of `lifecycle`, whose id begins with `prefix`."""
+    """The newest `limit` jobs in `phase`, of `lifecycle`, whose id begins with `prefix`.
+
+    Cost: as StateManager.list_jobs; where there are more, all are counted by their ids.
+    """
     unreadable: list[StateError] = []
     found = manager.list_jobs(
-        phase=phase, lifecycle=lifecycle, prefix=prefix, on_error=unreadable.append
+        phase=phase,
+        lifecycle=lifecycle,
+        prefix=prefix,
+        limit=None if limit is None else min(limit + 1, MAX_COUNT),
+        on_error=unreadable.append,
     )
     lines = tuple(_line(manager, job) for job in found[:limit])
-    return JobsView(jobs=lines, total=len(found), unreadable=tuple(map(str, unreadable)))
+    total: int | None = len(found)
+    if len(found) > len(lines):
+        total = None
+        if phase is None and lifecycle is None:
+            with suppress(StoreUnreadable):  # which jobs that is of, only a look at all tells
+                total = manager.count_jobs(prefix)
+    return JobsView(
+        jobs=lines,
+        total=total,
+        unreadable=tuple(map(str, unreadable)),
+        more=len(found) > len(lines),
+    )
 
 
 def stuck(manager: StateManager, *, now: datetime) -> StuckView:

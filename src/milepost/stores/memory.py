@@ -90,14 +90,26 @@ class _Transaction:
         self,
         prefix: str,
         on_error: OnError = refuse,  # noqa: ARG002 memory does not decay
+        *,
+        limit: int | None = None,
     ) -> list[str]:
-        return sorted(job_id for job_id in self.logs if job_id.startswith(prefix))
+        return sorted(job_id for job_id in self.logs if job_id.startswith(prefix))[:limit]
+
+    def count_jobs(self, prefix: str = "") -> int:
+        return sum(job_id.startswith(prefix) for job_id in self.logs)
 
     def tips(
         self,
         on_error: OnError = refuse,  # noqa: ARG002 as above
+        *,
+        prefix: str = "",
+        newest_first: bool = False,
+        wanted: Callable[[StoredJob], bool] | None = None,
     ) -> Iterator[Tip]:
-        return (Tip(log.job, log.rows[-1]) for log in self.logs.values() if log.rows)
+        for log in reversed(self.logs.values()) if newest_first else self.logs.values():
+            begins = bool(log.rows) and log.job.job_id.startswith(prefix)
+            if begins and (wanted is None or wanted(log.job)):
+                yield Tip(log.job, log.rows[-1])
 
     def entries(self) -> list[StoredJob]:
         return [log.job for log in self.logs.values()]

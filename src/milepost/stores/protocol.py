@@ -6,7 +6,7 @@ has one, that adds what is its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -76,14 +76,32 @@ class Reader(Rows, Protocol):
         """True if there is a job of that id, by the index alone: one look-up, however many jobs."""
         ...
 
-    def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
-        """The ids that begin with `prefix`, in order; `on_error` gets unreadable entries."""
+    def job_ids(
+        self, prefix: str, on_error: OnError = refuse, *, limit: int | None = None
+    ) -> list[str]:
+        """The ids that begin with `prefix`, in order, the first `limit` of them.
+
+        `on_error` gets the unreadable entries among them.
+        """
         ...
 
-    def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
-        """Every job with its newest row, body left out, in order of creation.
+    def count_jobs(self, prefix: str = "") -> int:
+        """How many jobs there are whose id begins with `prefix`; no entry is read."""
+        ...
 
-        `on_error` gets those whose entry or row is unreadable; they are left out.
+    def tips(
+        self,
+        on_error: OnError = refuse,
+        *,
+        prefix: str = "",
+        newest_first: bool = False,
+        wanted: Callable[[StoredJob], bool] | None = None,
+    ) -> Iterator[Tip]:
+        """The jobs whose id begins with `prefix`, each with its newest row, body left out.
+
+        In order of creation, or the newest first; read as they are asked for. The newest row is
+        read of those alone whose entry is `wanted`. `on_error` gets those whose entry or row is
+        unreadable; they are left out.
         """
         ...
 

@@ -53,7 +53,8 @@ def jobs(
 ) -> None:
     """List the jobs of a store, newest first.
 
-    Jobs that cannot be read are named on the error output; then the exit code is 2.
+    Jobs that are looked at and cannot be read are named on the error output; then the exit code
+    is 2.
     """
     session = session_of(context)
     if stuck:
@@ -75,12 +76,14 @@ def _jobs(
 ) -> model.JobsView:
     with session.reading() as manager:
         view = model.jobs(manager, phase=phase, lifecycle=lifecycle, prefix=prefix, limit=limit)
-        if phase and not view.total and not view.unreadable:
+        if phase and not view.jobs and not view.unreadable:
             check_names([phase], phases, "phase", *manager.lifecycles)
     session.answer(view, lambda: model.jobs_page(view))
-    if len(view.jobs) < view.total:
-        note(f"{len(view.jobs)} of {view.total} jobs; --limit 0 lists all")
-    elif not view.total and not view.unreadable:
+    if view.more:
+        of = "the newest" if view.total is None else f"of {view.total}"
+        shown = f"{len(view.jobs)} {of} jobs" if view.total else f"{of} {len(view.jobs)} jobs"
+        note(f"{shown}; --limit 0 lists all")
+    elif not view.jobs and not view.unreadable:
         note("no such job" if phase or lifecycle or prefix else "no jobs")
     return view
 

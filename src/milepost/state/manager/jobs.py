@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from milepost import arguments
@@ -196,11 +196,12 @@ class Jobs(Core):
             on_error: Is called for each job that cannot be read, which is left out then.
 
         Raises:
-            StoreUnreadable: A job of the store cannot be read, whatever its id or phase, and no
-                `on_error` was given.
+            StoreUnreadable: A job cannot be read that is looked at, and no `on_error` was given.
 
         Cost:
-            One row a job.
+            One row a job that is looked at: the newest ones until `limit` are found, or those with
+                the prefix. Of jobs of other lifecycles, the entry. With a prefix, the ids of all
+                entries are looked through besides, by SQLite, at 60 ns each.
         """
         if phase is not None:
             phase = arguments.text("phase", phase)
@@ -211,13 +212,10 @@ class Jobs(Core):
         prefix = arguments.text("prefix", prefix)
         arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
-            found = list(work.summaries(self._loader, reader, prefix, on_error))
-        found = [
-            summary
-            for summary in reversed(found)
-            if phase in (None, summary.phase) and lifecycle in (None, summary.lifecycle)
-        ]
-        return found[:limit]
+            found = work.summaries(
+                self._loader, reader, on_error, prefix=prefix, lifecycle=lifecycle, phase=phase
+            )
+            return list(islice(found, limit))
 
     def summary(self, job_id: str) -> JobSummary:
         """One line about one job, as `list_jobs` has it. Its lifecycle need not be at hand.
@@ -236,20 +234,62 @@ class Jobs(Core):
         with self._job_log(job_id) as log:
             return work.summary(log)
 
-    def job_ids(self, prefix: str = "", *, on_error: OnError = refuse) -> list[str]:
+    def job_ids(
+        self, prefix: str = "", *, limit: int | None = None, on_error: OnError = refuse
+    ) -> list[str]:
         """The ids of the jobs, in alphabetical order.
 
         Args:
             prefix: Only ids that begin with this.
-            on_error: Is called for each entry that cannot be read, which is left out then.
+            limit: At most so many, the first ones.
+            on_error: Is called for each of these entries that cannot be read, which is left out.
 
         Raises:
-            StoreUnreadable: An entry cannot be read, and no `on_error` was given.
+            StoreUnreadable: An entry cannot be read that is asked for, and no `on_error` was given.
+
+        Cost:
+            The entries that are asked for, by a range of the index of ids. The ids of all entries
+                are looked through besides, by SQLite, at 60 ns each.
         """
         prefix = arguments.text("prefix", prefix)
+        if limit is not None:
+            limit = arguments.integer("limit", limit)
         arguments.calls("on_error", on_error)
         with self._store.reading() as reader:
-            return reader.job_ids(prefix, on_error)
+            return reader.job_ids(prefix, on_error, limit=limit)
+
+    def has_job(self, job_id: str) -> bool:
+        """True if there is a job of that id.
+
+        Args:
+            job_id: The id; a text that can be none is that of no job.
+
+        Raises:
+            StoreUnreadable: Its entry is damaged.
+
+        Cost:
+            One look-up. That there is none is looked up in the entries too, by SQLite, at 60 ns
+                each.
+        """
+        job_id = arguments.text("job_id", job_id)
+        with self._store.reading() as reader:
+            return reader.has_job(job_id) or reader.job(job_id) is not None
+
+    def count_jobs(self, prefix: str = "") -> int:
+        """How many jobs there are.
+
+        Args:
+            prefix: Only jobs whose id begins with this.
+
+        Raises:
+            StoreUnreadable: The index of ids and the entries are not as many.
+
+        Cost:
+            Ids alone are looked at, by SQLite, at 60 ns each at the most.
+        """
+        prefix = arguments.text("prefix", prefix)
+        with self._store.reading() as reader:
+            return reader.count_jobs(prefix)
 
     def compare_inputs(
         self,

@@ -22,7 +22,7 @@ from milepost.job.progress import Progress
 from milepost.job.restoring import begin
 from milepost.log.codec import Tally, chain_start, encode_row, encode_variables
 from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
-from milepost.log.rows import Row
+from milepost.log.rows import Row, StoredJob
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Values
 from milepost.state.limits import Limits, check_commit, check_value
 from milepost.state.reading.loading import JobLog, Loader
@@ -171,18 +171,37 @@ def check_absent(loader: Loader, reader: Reader, job_id: str) -> None:
 
 
 def summaries(
-    loader: Loader, reader: Reader, prefix: str, on_error: OnError
+    loader: Loader,
+    reader: Reader,
+    on_error: OnError,
+    *,
+    prefix: str = "",
+    lifecycle: str | None = None,
+    phase: str | None = None,
 ) -> Iterator[JobSummary]:
-    """The jobs whose id begins with `prefix`, in order of creation. One row a job."""
+    """The jobs whose id begins with `prefix`, newest first, of that lifecycle and in that phase.
+
+    Cost: one row a job, read as they are asked for; of other lifecycles, the entry.
+    """
     names = Names(loader, reader)
-    for tip in reader.tips(on_error):
-        if tip.job.job_id.startswith(prefix):
-            try:
-                summary = _summary(JobLog(loader, reader, tip.job), tip.row, names)
-            except StateError as error:
-                on_error(error)
-            else:
-                yield summary
+
+    def wanted(job: StoredJob) -> bool:
+        try:
+            return lifecycle is None or names.of(job)[0] == lifecycle
+        except StateError:
+            return True  # it is asked for again below, and told of
+
+    for tip in reader.tips(on_error, prefix=prefix, newest_first=True, wanted=wanted):
+        log = JobLog(loader, reader, tip.job)
+        try:
+            if phase is not None and phase not in _phases(log, tip.row):
+                continue
+            summary = _summary(log, tip.row, names)
+        except StateError as error:
+            on_error(error)
+            continue
+        if phase in (None, summary.phase):
+            yield summary
 
 
 def summary(log: JobLog) -> JobSummary:
@@ -221,6 +240,15 @@ def _summary(log: JobLog, row: Row, names: Names) -> JobSummary:
         created_at=instant(job.created_at_us),
         updated_at=instant(row.at_us),
     )
+
+
+def _phases(log: JobLog, row: Row) -> tuple[str, ...]:
+    """The phases that the job may be in after `row`: its own, and that of the current version."""
+    phase, tables, digest = log.tally(row).phase, log.loader.tables, log.entry.lifecycle
+    current = tables.current_of(digest)
+    upgrade = current.upgrades.get(digest) if current else None
+    root = upgrade.machines.get(current.root) if current and upgrade else None
+    return (phase,) if root is None else (phase, root.states.get(phase, phase))
 
 
 def _standing(loader: Loader, digest: str, tally: Tally) -> tuple[str, Progress | None, bool]:

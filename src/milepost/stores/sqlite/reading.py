@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from milepost.log.rows import (
 )
 from milepost.stores.sqlite.blocks import BlockReader
 from milepost.stores.sqlite.errors import translate
+from milepost.stores.sqlite.listing import ENTRY, IDS, JobLister
 from milepost.stores.sqlite.schema import LAST as _LAST
 from milepost.stores.sqlite.schema import NUMBERS
 from milepost.stores.sqlite.schema import SHIFT as _SHIFT
@@ -86,6 +87,7 @@ class SqliteReader:
 
     failure: StoreError | None = None
     _block_reader: BlockReader | None = None
+    _job_lister: JobLister | None = None
 
     def __init__(self, connection: apsw.Connection, url: str) -> None:
         self._connection = connection
@@ -133,8 +135,7 @@ class SqliteReader:
 
     def job(self, job_id: str) -> StoredJob | None:
         """One index look-up; all entries are read before there is none."""
-        wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs WHERE job_id = ?"
-        for row in self._select(wanted, (job_id,)):
+        for row in self._select(f"{ENTRY} WHERE job_id = ?", (job_id,)):
             return self._entry(row)
         for _ in self._select("SELECT 1 FROM main.jobs NOT INDEXED WHERE job_id = ?", (job_id,)):
             raise self._unreadable("the index of jobs", f"does not lead to job {job_id}")
@@ -146,13 +147,20 @@ class SqliteReader:
             return True
         return False
 
-    def job_ids(self, prefix: str, on_error: OnError = refuse) -> list[str]:
-        return sorted(job.job_id for job in self._jobs(on_error) if job.job_id.startswith(prefix))
+    def job_ids(
+        self, prefix: str, on_error: OnError = refuse, *, limit: int | None = None
+    ) -> list[str]:
+        """By the index and by the table, in the range of ids that begin so."""
+        return sorted(job.job_id for job in self._listed().of(prefix, on_error, limit))
+
+    def count_jobs(self, prefix: str = "") -> int:
+        """Counted by SQLite, in the index and in the table."""
+        return self._listed().count(prefix)
 
     def entries(self) -> list[StoredJob]:
         """From the table, and from its index, whose entries lack all but number and id."""
         found: dict[int, StoredJob] = {}
-        index = "SELECT number, job_id, 0, '' FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
+        index = f"SELECT number, job_id, 0, '' FROM main.jobs INDEXED BY {IDS}"
         table = "SELECT number, job_id, created_at_us, lifecycle FROM jobs"
         for wanted in (index, table):
             with suppress(StoreError):  # what the one has lost, the other may have
@@ -162,38 +170,24 @@ class SqliteReader:
                         found[row[0]] = StoredJob(*row)
         return [found[number] for number in sorted(found)]
 
-    def _jobs(self, on_error: OnError) -> list[StoredJob]:
-        """Every entry, in order of creation, by the table and by its index alike."""
-        wanted = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs ORDER BY number"
-        found: list[StoredJob] = []
-        index = "SELECT job_id, number FROM main.jobs INDEXED BY sqlite_autoindex_jobs_1"
-        listed = {entry: f"the entry of job {entry[0]}" for entry in self._select(index)}
-        for row in self._select(wanted):
-            try:
-                job = self._entry(row)
-            except StoreUnreadable as error:
-                listed.pop((row[1], row[0]), None)
-                on_error(error)
-                continue
-            found.append(job)
-            if listed.pop((job.job_id, job.number), None) is None:
-                on_error(
-                    self._unreadable("the index of jobs", f"does not lead to job {job.job_id}")
-                )
-        for what in listed.values():
-            on_error(self._unreadable(what, "is in the index and not in the table"))
-        return found
-
-    def tips(self, on_error: OnError = refuse) -> Iterator[Tip]:
-        seals = {row[0]: row[1:] for row in self._select("SELECT job, seq, digest, seal FROM tips")}
-        for job in self._jobs(on_error):
-            try:
-                tip = self._tip(job, seals.get(job.number, ()))
-            except StoreUnreadable as error:
-                on_error(error)
-            else:
-                if tip is not None:
-                    yield tip
+    def tips(
+        self,
+        on_error: OnError = refuse,
+        *,
+        prefix: str = "",
+        newest_first: bool = False,
+        wanted: Callable[[StoredJob], bool] | None = None,
+    ) -> Iterator[Tip]:
+        """As many jobs are read as are asked for, by 128; those of a prefix, by a range of ids."""
+        for job, sealed in self._listed().noted(prefix, on_error, newest_first=newest_first):
+            if wanted is None or wanted(job):
+                try:
+                    tip = self._tip(job, sealed)
+                except StoreUnreadable as error:
+                    on_error(error)
+                else:
+                    if tip is not None:
+                        yield tip
 
     def _tip(self, job: StoredJob, sealed: tuple[Any, ...]) -> Tip | None:
         row = self.tip(job.number)
@@ -390,6 +384,12 @@ class SqliteReader:
         if self._block_reader is None:
             self._block_reader = BlockReader(self._select, self._url)
         return self._block_reader
+
+    def _listed(self) -> JobLister:
+        """Made when it is first needed: most moments list no jobs."""
+        if self._job_lister is None:
+            self._job_lister = JobLister(self._select, self._entry, self._unreadable)
+        return self._job_lister
 
     def keep(self, job: int) -> StoredKeep | None:
         for row in self._select(
