@@ -137,6 +137,21 @@ def test_jobs_are_found_by_how_their_ids_begin(store: StateStore) -> None:
         assert next(few).job.job_id == "a"
 
 
+def test_jobs_that_had_a_lease_are_found_without_the_others(store: StateStore) -> None:
+    """In order of creation, each with its newest row."""
+    with store.writing() as writer:
+        for job_id in ("one", "two", "three"):
+            job = writer.add_job(job_id, 5, "digest").number
+            writer.add_row(job, row(1))
+            if job_id != "two":
+                writer.put_lease(job, StoredLease("a", 1, 10))
+    with store.reading() as reader:
+        assert [(tip.job.job_id, tip.row.seq) for tip in reader.leased()] == [
+            ("one", 1),
+            ("three", 1),
+        ]
+
+
 def test_more_jobs_than_are_read_at_a_time_come_in_order(store: StateStore) -> None:
     """Both ways, none left out and none twice, where numbers are missing between."""
     ids = [f"job-{number}" for number in range(300)]

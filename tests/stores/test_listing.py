@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from milepost import StateManager
+from milepost.log.rows import StoredLease
 from milepost.state.persistence import open_store
 from milepost.stores.sqlite.reading import SqliteReader
 from tests.contract.test_stores import row
@@ -23,7 +24,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = open_store(path, durability="process")
     with store.writing() as writer:
         for number in range(MANY):
-            writer.add_row(writer.add_job(f"job-{number:04d}", 5, "digest").number, row(1))
+            job = writer.add_job(f"job-{number:04d}", 5, "digest").number
+            writer.add_row(job, row(1))
+            if number % 200 == 7:
+                writer.put_lease(job, StoredLease("me", 1, 9))
     store.close()
     return path
 
@@ -55,6 +59,7 @@ QUESTIONS: dict[str, tuple[Callable[[Any], object], int]] = {
     "jobs of a beginning": (lambda reader: list(reader.tips(prefix="job-001")), 40),
     "the first ids": (lambda reader: reader.job_ids("", limit=10), 20),
     "the newest job": (lambda reader: next(reader.tips(newest_first=True)), 260),
+    "jobs that had a lease": (lambda reader: list(reader.leased()), 30),
     "how many": (lambda reader: reader.count_jobs(), 2),
     "how many of a beginning": (lambda reader: reader.count_jobs("job-0"), 2),
 }

@@ -111,6 +111,10 @@ class _Transaction:
             if begins and (wanted is None or wanted(log.job)):
                 yield Tip(log.job, log.rows[-1])
 
+    def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
+        leased = {log.job.number for log in self.logs.values() if log.lease is not None}
+        return self.tips(on_error, wanted=lambda job: job.number in leased)
+
     def entries(self) -> list[StoredJob]:
         return [log.job for log in self.logs.values()]
 

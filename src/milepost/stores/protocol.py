@@ -105,6 +105,10 @@ class Reader(Rows, Protocol):
         """
         ...
 
+    def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
+        """The jobs that have a lease, expired or not, as `tips` gives them."""
+        ...
+
     def entries(self) -> list[StoredJob]:
         """Every entry that can be had, whether it is vouched for or not: to look for damage."""
         ...

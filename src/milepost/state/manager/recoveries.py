@@ -236,10 +236,10 @@ class Recoveries(Core):
                 that are open, which is left out.
 
         Raises:
-            StoreUnreadable: A job cannot be read, and no `on_error` was given.
+            StoreUnreadable: A job that had a lease cannot be read, and no `on_error` was given.
 
         Cost:
-            One look-up a job, and the state of each that may be stuck.
+            One row of each job that ever had a lease, and the state of each that may be stuck.
         """
         arguments.calls("on_error", on_error)
         arguments.calls("on_unknown", on_unknown)

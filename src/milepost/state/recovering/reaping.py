@@ -66,10 +66,11 @@ def stuck(
     Those whose holder is only likely to be dead are among them, and are not sure.
 
     `known` may have a state of a job, of any age. Jobs that cannot go on under the lifecycles at
-    hand are left out, and `on_unknown` is told of them; `on_error` of those that cannot be read.
+    hand are left out, and `on_unknown` is told of them; `on_error` of those that had a lease and
+    cannot be read. Cost: one row of each job that had a lease.
     """
     names = Names(loader, reader)
-    for tip in reader.tips(on_error):
+    for tip in reader.leased(on_error):
         try:
             log = JobLog(loader, reader, tip.job)
             found = _left(log, tip.row, observer, names)

@@ -22,6 +22,7 @@ ENTRY: Final = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs"
 IDS: Final = "sqlite_autoindex_jobs_1"
 """The index of ids, by the name that SQLite gives to that of the first UNIQUE."""
 
+_LEASED: Final = "SELECT job FROM leases"
 _STEP: Final = 128
 _FIRST_SURROGATE: Final = 0xD800
 _LAST_CHARACTER: Final = chr(0x10FFFF)
@@ -115,14 +116,20 @@ class JobLister:
         for job in reversed(found) if newest_first else found:
             yield job, self._notes("= ?", (job.number,)).get(job.number, ())
 
+    def leased(self, on_error: OnError) -> Iterator[tuple[StoredJob, _Columns]]:
+        """As `noted`, the jobs alone that have a lease. Cost: those, a step at a time."""
+        return self._all(on_error, newest_first=False, of=_LEASED)
+
     def _all(
-        self, on_error: OnError, *, newest_first: bool
+        self, on_error: OnError, *, newest_first: bool, of: str = ""
     ) -> Iterator[tuple[StoredJob, _Columns]]:
         """The table in order, each step of it beside the notes of the same numbers.
 
         A number that has a note and no entry is looked for in the index, which would have it too.
         """
-        entries = self._select(f"{ENTRY} ORDER BY number{' DESC' if newest_first else ''}")
+        only = f"WHERE number IN ({of}) " if of else ""
+        also = f" AND job IN ({of})" if of else ""
+        entries = self._select(f"{ENTRY} {only}ORDER BY number{' DESC' if newest_first else ''}")
         low, high = 0, NUMBERS + 1  # the numbers that are still to come by
         while low < high:
             rows = list(islice(entries, _STEP))
@@ -133,7 +140,7 @@ class JobLister:
                 first = high = min(rows[-1][0], high)
             else:
                 end = low = max(rows[-1][0] + 1, low)
-            notes = self._notes(">= ? AND job < ?", (first, end))
+            notes = self._notes(f">= ? AND job < ?{also}", (first, end))
             self._look_for(notes.keys() - {row[0] for row in rows}, on_error)
             for row in rows:
                 try:

@@ -181,13 +181,23 @@ class SqliteReader:
         """As many jobs are read as are asked for, by 128; those of a prefix, by a range of ids."""
         for job, sealed in self._listed().noted(prefix, on_error, newest_first=newest_first):
             if wanted is None or wanted(job):
-                try:
-                    tip = self._tip(job, sealed)
-                except StoreUnreadable as error:
-                    on_error(error)
-                else:
-                    if tip is not None:
-                        yield tip
+                yield from self._tip_or(on_error, job, sealed)
+
+    def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
+        """As many jobs are read as have a lease, by 128."""
+        for job, sealed in self._listed().leased(on_error):
+            yield from self._tip_or(on_error, job, sealed)
+
+    def _tip_or(
+        self, on_error: OnError, job: StoredJob, sealed: tuple[Any, ...]
+    ) -> tuple[Tip, ...]:
+        """The job with its newest row; nothing where it has none, or `on_error` is told why."""
+        try:
+            tip = self._tip(job, sealed)
+        except StoreUnreadable as error:
+            on_error(error)
+            return ()
+        return () if tip is None else (tip,)
 
     def _tip(self, job: StoredJob, sealed: tuple[Any, ...]) -> Tip | None:
         row = self.tip(job.number)
