@@ -22,6 +22,7 @@ from milepost.log.rows import (
     Row,
     Staged,
     StoredCheckpoint,
+    StoredKeep,
     StoredLease,
     StoredSpan,
     Tip,
@@ -150,6 +151,27 @@ def test_jobs_that_had_a_lease_are_found_without_the_others(store: StateStore) -
             ("one", 1),
             ("three", 1),
         ]
+
+
+def test_sizes_and_rows_beside_are_told_of_many_jobs_at_once(store: StateStore) -> None:
+    """As they are told of each, for those of a range of numbers."""
+    with store.writing() as writer:
+        numbers = []
+        for job_id in ("one", "two", "three"):
+            job = writer.add_job(job_id, 5, "digest").number
+            writer.add_row(job, row(1, body=b"body"))
+            writer.add_inputs(job, [InputBlock(0, 10, "jj", b"k", b"v", b"d")], [])
+            numbers.append(job)
+        writer.put_checkpoint(numbers[0], StoredCheckpoint(1, 5, "r", b"c", b"d", b"snapshot"))
+        writer.put_lease(numbers[1], StoredLease("a", 1, 10))
+        writer.put_keep(numbers[2], StoredKeep(None, "audit", 5))
+    with store.reading() as reader:
+        each = {number: reader.sizes(number).total_bytes for number in numbers}
+        assert reader.sizes_of(numbers[0], numbers[2]) == each
+        assert reader.sizes_of(numbers[1], numbers[1]) == {numbers[1]: each[numbers[1]]}
+        assert reader.having("checkpoint") == {numbers[0]}
+        assert reader.having("lease") == {numbers[1]}
+        assert reader.having("keep") == {numbers[2]}
 
 
 def test_more_jobs_than_are_read_at_a_time_come_in_order(store: StateStore) -> None:

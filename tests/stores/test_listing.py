@@ -107,3 +107,14 @@ def test_a_job_that_is_named_in_full_is_found_without_the_others(
         assert find_job(manager, "job-0001") == "job-0001"
         with pytest.raises(pytest.fail.Exception):
             find_job(manager, "job-000")
+
+
+def test_a_job_is_verified_without_a_look_at_the_entries_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a store of many jobs, each verified, would be read once a job."""
+    with StateManager.open(tmp_path / "jobs.db") as manager:
+        manager.create_job(["a"], job_id="one")
+        monkeypatch.setattr(SqliteReader, "entries", lambda _: pytest.fail("every entry was read"))
+        (verification,) = manager.verify("one")
+        assert verification.sound

@@ -35,7 +35,7 @@ from milepost.log.rows import (
     Vacuumed,
 )
 from milepost.process.forks import here
-from milepost.stores.protocol import out_of_turn
+from milepost.stores.protocol import Kind, out_of_turn
 from milepost.stores.unreadable import OnError, refuse
 
 __all__ = ["MemoryStore"]
@@ -194,6 +194,20 @@ class _Transaction:
 
     def sizes(self, job: int) -> StoredSizes:
         return _sizes(self._log(job), self._places(job))
+
+    def sizes_of(self, first: int, last: int) -> dict[int, int]:
+        numbers = [log.job.number for log in self.logs.values()]
+        return {n: self.sizes(n).total_bytes for n in numbers if first <= n <= last}
+
+    def having(self, what: Kind) -> set[int]:
+        logs = self.logs.values()
+        match what:
+            case "keep":
+                return {log.job.number for log in logs if log.keep is not None}
+            case "lease":
+                return {log.job.number for log in logs if log.lease is not None}
+            case "checkpoint":
+                return {log.job.number for log in logs if log.checkpoints}
 
     def lifecycle(self, digest: str) -> StoredLifecycle | None:
         return self.told.get(digest)

@@ -36,13 +36,25 @@ from milepost.log.rows import (
 )
 from milepost.stores.unreadable import OnError, refuse
 
-__all__ = ["Create", "Durability", "Reader", "Rows", "StateStore", "Writer", "out_of_turn"]
+__all__ = [
+    "Create",
+    "Durability",
+    "Kind",
+    "Reader",
+    "Rows",
+    "StateStore",
+    "Writer",
+    "out_of_turn",
+]
 
 Create: TypeAlias = bool | Literal["folders"]
 """Whether to make a store that is not there; `folders`: with the folders that lead to it."""
 
 Durability: TypeAlias = Literal["full", "process"]
 """What a commit that is acknowledged outlives: loss of power, or the death of the process."""
+
+Kind: TypeAlias = Literal["keep", "lease", "checkpoint"]
+"""Rows beside a log that most jobs may lack."""
 
 
 class Rows(Protocol):
@@ -189,6 +201,14 @@ class Reader(Rows, Protocol):
 
     def sizes(self, job: int) -> StoredSizes:
         """How much is stored of the job. At most one pass over its rows."""
+        ...
+
+    def sizes_of(self, first: int, last: int) -> dict[int, int]:
+        """How many bytes are stored of each job numbered from `first` to `last`, all its rows."""
+        ...
+
+    def having(self, what: Kind) -> set[int]:
+        """The numbers of the jobs that have such a row beside their log; no row is looked into."""
         ...
 
     def lifecycle(self, digest: str) -> StoredLifecycle | None:

@@ -128,7 +128,14 @@ class _Survey:
 
 
 def damaged_log(loader: Loader, reader: Reader, job_id: str) -> JobLog:
-    """The log of that job, by an entry that need not be vouched for. Raises JobAbsent."""
+    """The log of that job, by an entry that need not be vouched for. Raises JobAbsent.
+
+    Cost: one look-up; every entry is read where that one is damaged.
+    """
+    with suppress(StoreError):
+        found = reader.job(job_id)
+        if found is not None:
+            return JobLog(loader, reader, found)
     for job in reader.entries():
         if job.job_id == job_id:
             return JobLog(loader, reader, job)

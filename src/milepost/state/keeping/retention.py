@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
+from sys import intern
 from types import MappingProxyType
 from typing import Final
 
@@ -13,7 +15,15 @@ from milepost import arguments
 from milepost.clock import instant
 from milepost.errors import StateError, StoreUnreadable
 from milepost.job.versions import Catalogue, named
-from milepost.log.rows import Row, StoredJob, StoredKeep, StoredLease, Tombstone
+from milepost.log.rows import (
+    Row,
+    StoredCheckpointSize,
+    StoredJob,
+    StoredKeep,
+    StoredLease,
+    Tip,
+    Tombstone,
+)
 from milepost.roles import Outcome
 from milepost.state.checkpoint import KEPT, superfluous
 from milepost.state.reading.loading import JobLog, Loader
@@ -57,6 +67,7 @@ _NAMES: Final[Mapping[Outcome, str]] = {
 _UNSAID: Final = "its lifecycle does not say how it ended (roles: outcomes)"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST: Final = timedelta(days=1_000_000)
+_STEP: Final = 128
 
 
 @short_repr
@@ -186,18 +197,27 @@ def plan_retention(
 ) -> RetentionPlan:
     """The verdict on every job, in order of creation. A job of an unknown lifecycle stays.
 
-    Cost: one pass over the sizes of all rows; states are loaded only of jobs that are held.
+    Cost: one pass over the sizes of all rows, and one row a job, a step at a time; states are
+    loaded only of jobs that are held.
     """
     made_at = instant(observer.now_us())
     unreadable: list[StateError] = []
     verdicts: list[Verdict] = []
     names = Names(loader, reader)
-    for tip in list(reader.tips(unreadable.append)):
-        try:
-            verdict = judge(JobLog(loader, reader, tip.job), tip.row, policy, observer, names)
-            verdicts.append(_measured(reader, verdict))
-        except StoreUnreadable as error:
-            unreadable.append(error)
+    beside = _Beside(reader)
+    tips = reader.tips(unreadable.append)
+    while step := list(islice(tips, _STEP)):
+        sizes = _sizes(reader, step)
+        for tip in step:
+            try:
+                log = JobLog(loader, reader, tip.job)
+                size_bytes = sizes.get(tip.job.number)
+                if size_bytes is None:
+                    size_bytes = reader.sizes(tip.job.number).total_bytes
+                verdict = judge(log, tip.row, policy, observer, names, beside, size_bytes)
+                verdicts.append(verdict)
+            except StoreUnreadable as error:
+                unreadable.append(error)
     return RetentionPlan(
         policy=policy,
         made_at=made_at,
@@ -207,15 +227,40 @@ def plan_retention(
     )
 
 
+class _Beside:
+    """The jobs that have rows beside their log, so that others need not be asked for each."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.keeps = reader.having("keep")
+        self.leases = reader.having("lease")
+        self.checkpoints = reader.having("checkpoint")
+
+
+def _sizes(reader: Reader, tips: list[Tip]) -> dict[int, int]:
+    """By number, how many bytes are stored of the jobs; nothing where some cannot be read."""
+    numbers = [tip.job.number for tip in tips]
+    try:
+        found = reader.sizes_of(min(numbers), max(numbers))
+    except StoreUnreadable:
+        return {}
+    return {number: found.get(number, 0) for number in numbers}
+
+
 def judge(
     log: JobLog,
     tip: Row,
     policy: RetentionPolicy,
     observer: Observer,
     names: Names | None = None,
+    beside: _Beside | None = None,
+    size_bytes: int = 0,
 ) -> Verdict:
-    """The verdict on one job, without its sizes. Under the write lock it is the one that counts."""
-    keep = log.reader.keep(log.number)
+    """The verdict on one job, of which so much is stored.
+
+    Under the write lock it is the one that counts. `beside` says which jobs have other rows.
+    """
+    number = log.number
+    keep = log.reader.keep(number) if beside is None or number in beside.keeps else None
     kept_for, lifecycle = None, ""
     try:
         phase = log.tally(tip).phase
@@ -224,11 +269,13 @@ def judge(
         phase, outcome, why, reason = "?", ACTIVE, Why.UNREADABLE, str(error)
     else:
         policy = policy.of(lifecycle)
-        outcome, why, reason = UNKNOWN, Why.UNKNOWN, named(lifecycle, version, log.entry.lifecycle)
+        outcome, why, reason = UNKNOWN, Why.UNKNOWN, ""
         tables = log.loader.tables
         if tables.knows(log.entry.lifecycle):
-            outcome, why, reason = _outcome(tables, log.entry.lifecycle, phase), Why.ACTIVE, ""
+            outcome, why = _outcome(tables, log.entry.lifecycle, phase), Why.ACTIVE
             kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
+        else:
+            reason = named(lifecycle, version, log.entry.lifecycle)
     ended = outcome not in (ACTIVE, UNKNOWN)
     now_us = observer.now_us()
     age = timedelta(microseconds=max(now_us - tip.at_us, 0))
@@ -239,26 +286,31 @@ def judge(
         why = Why.FOR_EVER
         if kept_for is not None:
             why = Why.OLD if age >= kept_for else Why.YOUNG
-        holder = _holder(log, tip, observer)
+        leased = beside is None or number in beside.leases
+        holder = _holder(log, tip, observer) if leased else None
         if holder is not None:
             why, reason = Why.HELD, holder.owner
-    thinned = ended and why not in (Why.OLD, Why.HELD)
+    thinned: tuple[StoredCheckpointSize, ...] = ()
+    has_checkpoints = beside is None or number in beside.checkpoints
+    if ended and has_checkpoints and why not in (Why.OLD, Why.HELD):
+        thinned = _thinned(log, policy.checkpoints)
+    goes = why == Why.OLD
     return Verdict(
         job_id=log.job_id,
         lifecycle=lifecycle,
-        number=log.number,
+        number=number,
         seq=tip.seq,
         digest=tip.digest,
-        phase=phase,
+        phase=intern(phase),
         outcome=outcome,
         age=age,
-        goes=why == Why.OLD,
+        goes=goes,
         why=why,
         kept_for=kept_for if ended else None,
         reason=reason,
-        checkpoints=_thinned(log, policy.checkpoints) if thinned else (),
-        size_bytes=0,
-        goes_bytes=0,
+        checkpoints=tuple(one.seq for one in thinned),
+        size_bytes=size_bytes,
+        goes_bytes=size_bytes if goes else sum(one.size_bytes for one in thinned),
     )
 
 
@@ -305,16 +357,6 @@ def _age(for_us: int | None) -> timedelta | None:
     return None if for_us is None else timedelta(microseconds=for_us)
 
 
-def _measured(reader: Reader, verdict: Verdict) -> Verdict:
-    size_bytes = reader.sizes(verdict.number).total_bytes
-    goes_bytes = size_bytes if verdict.goes else 0
-    if verdict.checkpoints:
-        going = set(verdict.checkpoints)
-        listed = reader.checkpoint_sizes(verdict.number)
-        goes_bytes = sum(one.size_bytes for one in listed if one.seq in going)
-    return replace(verdict, size_bytes=size_bytes, goes_bytes=goes_bytes)
-
-
 def _holder(log: JobLog, tip: Row, observer: Observer) -> StoredLease | None:
     """The lease of an executor that still seems alive and has not given the job back.
 
@@ -336,11 +378,13 @@ def _holder(log: JobLog, tip: Row, observer: Observer) -> StoredLease | None:
     return None if given_back else lease
 
 
-def _thinned(log: JobLog, keep: int) -> tuple[int, ...]:
+def _thinned(log: JobLog, keep: int) -> tuple[StoredCheckpointSize, ...]:
     """The checkpoints that may go: never the newest that verifies, which loading begins with."""
     listed = log.reader.checkpoint_sizes(log.number)
-    going = superfluous(((one.seq, one.reason) for one in listed), keep)
-    return tuple(_without(going, _needed(log))) if going else ()
+    going = set(superfluous(((one.seq, one.reason) for one in listed), keep))
+    if going:
+        going.discard(_needed(log) or 0)
+    return tuple(one for one in listed if one.seq in going)
 
 
 def _needed(log: JobLog) -> int | None:
@@ -350,7 +394,3 @@ def _needed(log: JobLog) -> int | None:
         except StateError:
             continue  # an older one may do
     return None
-
-
-def _without(seqs: Iterable[int], needed: int | None) -> list[int]:
-    return [seq for seq in seqs if seq != needed]

@@ -27,6 +27,7 @@ from milepost.log.rows import (
     Tip,
     Tombstone,
 )
+from milepost.stores.protocol import Kind
 from milepost.stores.sqlite.blocks import BlockReader
 from milepost.stores.sqlite.errors import translate
 from milepost.stores.sqlite.listing import ENTRY, IDS, JobLister
@@ -36,7 +37,7 @@ from milepost.stores.sqlite.schema import SHIFT as _SHIFT
 from milepost.stores.sqlite.seals import LEASE_COLUMNS, lease_seal, seal
 from milepost.stores.unreadable import OnError, refuse
 
-__all__ = ["TABLES", "SqliteReader", "shown"]
+__all__ = ["OF_A_JOB", "TABLES", "SqliteReader", "shown"]
 
 _SIZES: Final = (
     "SELECT (SELECT count(*) FROM inputs WHERE {0}),"
@@ -56,6 +57,11 @@ _SIZES: Final = (
 ).format("id BETWEEN ?1 AND ?2", _LAST)
 _LIFECYCLE: Final = "SELECT digest, name, version, description, seal FROM lifecycles"
 _TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM tombstones"
+_HAVING: Final[dict[Kind, str]] = {
+    "keep": "job FROM retention",
+    "lease": "job FROM leases",
+    "checkpoint": f"id >> {_SHIFT} FROM checkpoints",
+}
 _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
 
 
@@ -75,6 +81,17 @@ TABLES: Final = {
     "leases": f"{LEASE_COLUMNS}, seal",
 }
 """The tables whose rows are of a job, with their columns, the id first."""
+
+OF_A_JOB: Final = {
+    "blocks": "length(heads) + length(bodies)",
+    "commits": "length(head) + length(after) + length(body)",
+    "inputs": 'length(keys) + length("values")',
+    "key_segments": "length(hashes) + length(offsets)",
+    "staged": "0",
+    "checkpoints": "length(snapshot)",
+    "spans": 'length("index") + length(state)',
+}
+"""The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
 
 
 class SqliteReader:
@@ -427,6 +444,22 @@ class SqliteReader:
         for row in self._select(_SIZES, (base, base + _LAST)):
             return StoredSizes(*map(int, row))
         raise AssertionError("a SELECT of sums gives its row")
+
+    def sizes_of(self, first: int, last: int) -> dict[int, int]:
+        """One pass over the rows of each table, whose bytes are not read."""
+        found: dict[int, int] = {}
+        bounds = (first << _SHIFT, (last << _SHIFT) + _LAST)
+        for table, measure in OF_A_JOB.items():
+            for number, size_bytes in self._select(
+                f"SELECT id >> {_SHIFT}, sum({measure}) FROM {table}"
+                " WHERE id BETWEEN ? AND ? GROUP BY 1",
+                bounds,
+            ):
+                found[number] = found.get(number, 0) + size_bytes
+        return found
+
+    def having(self, what: Kind) -> set[int]:
+        return {number for (number,) in self._select(f"SELECT DISTINCT {_HAVING[what]}")}
 
     def lifecycle(self, digest: str) -> StoredLifecycle | None:
         """One index look-up."""

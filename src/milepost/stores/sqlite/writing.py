@@ -25,7 +25,7 @@ from milepost.log.rows import (
     StoredSpan,
 )
 from milepost.stores.protocol import out_of_turn
-from milepost.stores.sqlite.reading import TABLES, SqliteReader, shown
+from milepost.stores.sqlite.reading import OF_A_JOB, TABLES, SqliteReader, shown
 from milepost.stores.sqlite.schema import LAST as _LAST
 from milepost.stores.sqlite.schema import NUMBERS
 from milepost.stores.sqlite.schema import SHIFT as _SHIFT
@@ -50,16 +50,6 @@ _HIGHEST_NUMBER: Final = (
     f" UNION ALL SELECT max(id) >> {_SHIFT} FROM staged)"
 )
 _OUT_OF_TURN: Final = (apsw.SQLITE_CONSTRAINT_TRIGGER, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
-_OF_A_JOB: Final = {
-    "blocks": "length(heads) + length(bodies)",
-    "commits": "length(head) + length(after) + length(body)",
-    "inputs": 'length(keys) + length("values")',
-    "key_segments": "length(hashes) + length(offsets)",
-    "staged": "0",
-    "checkpoints": "length(snapshot)",
-    "spans": 'length("index") + length(state)',
-}
-"""The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
 
 
 class SqliteWriter(SqliteReader):
@@ -417,7 +407,7 @@ class SqliteWriter(SqliteReader):
         for _ in self._select("SELECT 1 FROM jobs WHERE number = ?", (number,)):
             raise ValueError(f"job number {number} has an entry: bury it first")
         base, taken, freed_bytes = number << _SHIFT, 0, 0
-        for table, measure in _OF_A_JOB.items():
+        for table, measure in OF_A_JOB.items():
             last = None
             for row_id, row_bytes in self._select(
                 f"SELECT id, {measure} FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
