@@ -128,7 +128,6 @@ class JobLister:
         A number that has a note and no entry is looked for in the index, which would have it too.
         """
         only = f"WHERE number IN ({of}) " if of else ""
-        also = f" AND job IN ({of})" if of else ""
         entries = self._select(f"{ENTRY} {only}ORDER BY number{' DESC' if newest_first else ''}")
         low, high = 0, NUMBERS + 1  # the numbers that are still to come by
         while low < high:
@@ -140,7 +139,7 @@ class JobLister:
                 first = high = min(rows[-1][0], high)
             else:
                 end = low = max(rows[-1][0] + 1, low)
-            notes = self._notes(f">= ? AND job < ?{also}", (first, end))
+            notes = self._notes(">= ? AND job < ?", (first, end), of)
             self._look_for(notes.keys() - {row[0] for row in rows}, on_error)
             for row in rows:
                 try:
@@ -150,12 +149,15 @@ class JobLister:
                 else:
                     yield job, notes.get(job.number, ())
 
-    def _notes(self, condition: str, values: tuple[int, ...]) -> dict[int, _Columns]:
-        """By number, the note of the newest commit of each job whose number is so."""
-        notes = self._select(
-            f"SELECT job, seq, digest, seal FROM tips WHERE job {condition}", values
-        )
-        return {row[0]: row[1:] for row in notes}
+    def _notes(self, condition: str, values: tuple[int, ...], of: str = "") -> dict[int, _Columns]:
+        """By number, the note of the newest commit of each job whose number is so, and is in `of`.
+
+        Those in `of` are gone through first: nothing is read of others, however many are between.
+        """
+        among = f"({of} WHERE job {condition}) AS those CROSS JOIN tips USING (job)" if of else ""
+        where = "" if of else f" WHERE job {condition}"
+        notes = f"SELECT tips.job, tips.seq, tips.digest, tips.seal FROM {among or 'tips'}{where}"
+        return {row[0]: row[1:] for row in self._select(notes, values)}
 
     def _look_for(self, numbers: set[int], on_error: OnError) -> None:
         """Tell of jobs that the index has, by numbers of which the table has none."""
