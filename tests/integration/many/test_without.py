@@ -255,7 +255,7 @@ def test_a_store_of_an_older_format_tells_names_by_its_log(tmp_path: Path) -> No
     with manager_of(open_store(path), ORDERS_1) as manager:
         work(manager)
     connection = apsw.Connection(str(path))
-    connection.execute("DROP TABLE lifecycles; PRAGMA user_version = 3")
+    connection.execute("DROP TABLE spans; DROP TABLE lifecycles; PRAGMA user_version = 3")
     connection.close()
     with StateManager.open(path, read_only=True) as alone:
         summary = alone.summary("o")
