@@ -28,23 +28,29 @@ ALL: Final = 1 << 40
 """For `extend`: every span that there is."""
 
 
-def extend(loader: Loader, job_id: str, *, most: int) -> int:
-    """Add up to `most` spans to the index of the job's log; how many were added.
+def extend(loader: Loader, job_id: str, *, most: int, known: tuple[int, int] = (SPAN, 0)) -> int:
+    """Add up to `most` spans to the index of the job's log; the last commit that it has then.
 
-    Only whole spans are: what is newer is read row by row. Safe at any moment, beside others that
-    do the same. Raises JobAbsent, and LogCorrupt where a row does not verify. Cost: three look-ups
-    where there is nothing to add; for each span its rows, and the log since the state before it.
+    Only whole spans are: what is newer is read row by row. `known` is how long the log was and what
+    the index had, by somebody who has looked: nothing is done where no span is due by that. Safe
+    at any moment, beside others that do the same. Raises JobAbsent, and LogCorrupt where a row does
+    not verify. Cost: three look-ups where there is nothing to add; for each span its rows, and the
+    log since the state before it.
     """
-    for count in range(most):
+    seq, end = known
+    if seq - end < SPAN:
+        return end
+    for _ in range(most):
         with loader.store.reading() as reader:
             log = loader.log(reader, job_id)
             newest, end = reader.newest(log.number), reader.spans_end(log.number)
             if newest is None or newest[0] - end < SPAN:
-                return count
+                return end
             made = _next_span(log, end)
         if made is None or not _put(loader, log.entry, made):
-            return count
-    return most
+            return end
+        end = made.last
+    return end
 
 
 def mend(loader: Loader, job: StoredJob) -> None:

@@ -93,6 +93,9 @@ class Core:
         self._appender = work.Appender(self._loader, self._observer, self._limits)
         self._locator = work.Locator(store.url)
         self._leases: dict[str, Lease] = {}
+        self._index_ends: dict[
+            int, int
+        ] = {}  # by a job's number: what its index had when it met it
         self._users = Users()
 
     def __repr__(self) -> str:

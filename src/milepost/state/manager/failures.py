@@ -90,7 +90,7 @@ class Failures(Core):
 
         Cost:
             The index of the log, the heads that it does not cover, and the bodies that hold
-                failures, each decoded once; all heads, if executors died and those are asked for.
+                failures, each decoded once; where executors died, the index of whom they had too.
         """
         if scope is not None:
             arguments.instance("scope", scope, work.Scope)
@@ -134,7 +134,7 @@ class Failures(Core):
 
         Cost:
             The index of the log, the heads that it does not cover, and the bodies that hold
-                failures, each decoded once; all heads, if executors died and those are asked for.
+                failures, each decoded once; where executors died, the index of whom they had too.
                 Memory: one commit, and a bit for each item of each group, of which there are 1,000
                 at most: further kinds are one group, `"…"`.
         """

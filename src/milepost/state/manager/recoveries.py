@@ -80,11 +80,18 @@ class Recoveries(Core):
         self._append(job_id, decision)
         checkpoint = taken[-1]
         self._metrics.checkpoint(began_s, checkpoint.size_bytes)
-        try:
-            work.extend(self._loader, job_id, most=_SPANS_AT_ONCE)
-        except StateError as error:  # the checkpoint is there; the index is made another time
-            _log.warning("job %s: its index stays as it is: %s", job_id, error)
+        self._extend_index(checkpoint.state)
         return checkpoint
+
+    def _extend_index(self, state: JobState) -> None:
+        """Take the index of the job's log on, where a span more than is known has come together."""
+        end = self._index_ends.get(state.number, 0)
+        try:
+            end = work.extend(self._loader, state.id, most=_SPANS_AT_ONCE, known=(state.seq, end))
+        except StateError as error:  # the checkpoint is there; the index is made another time
+            _log.warning("job %s: its index stays as it is: %s", state.id, error)
+            end = state.seq
+        self._index_ends[state.number] = end
 
     def get_checkpoint(self, job_id: str, seq: int | None = None) -> Checkpoint:
         """The newest checkpoint that verifies, or the one at `seq`.

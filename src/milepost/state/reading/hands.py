@@ -29,6 +29,10 @@ class Hands:
                 return ended
         return bitmap()
 
+    def skip(self, begun: BitMap, ended: BitMap) -> None:
+        """Take in facts of items all at once: those that were begun last, and that ended last."""
+        self._held = (self._held - ended) | begun
+
     def job(self, fact: JobFired, roles: Roles) -> BitMap:
         """Take in a fact of the job. Returns the items whose executor died by it."""
         lost = bitmap()

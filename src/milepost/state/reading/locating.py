@@ -230,9 +230,14 @@ class Locator:
                 known = known._replace(seq=part.last, digest=part.chain, versions=versions)
             else:
                 first, last = (part.first, part.last) if isinstance(part, Span) else part
+                seqs, moved, seq, digest, versions = known
                 for told in rows_of(rows, job, first, last, version, self._url, bodies=False):
                     _note(known, count, _results_by(told, meaning))
-                    known = _grown(known, told)
+                    seq, digest = told.row.seq, told.row.digest
+                    if told.version != version:
+                        version = told.version
+                        versions = _joined(versions, ((seq, version),))
+                known = _Known(seqs, moved, seq, digest, versions)
             version = known.versions[-1][1]
         check_end(state, job, known.seq, known.digest, self._url)
         return known
@@ -381,7 +386,10 @@ def _note(known: _Known, count: int, found: Iterable[tuple[int, list[int]]]) -> 
         seqs.frombytes(bytes(_SEQ_BYTES * (count - len(seqs))))
     for seq, ordinals in found:
         for ordinal in ordinals:
-            _note_one(known, ordinal, seq)
+            if seq > 0 and not seqs[ordinal]:
+                seqs[ordinal] = seq
+            else:
+                _note_one(known, ordinal, seq)
 
 
 def _note_one(known: _Known, ordinal: int, seq: int) -> None:

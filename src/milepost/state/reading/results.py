@@ -27,6 +27,7 @@ from milepost.log.rows import Row, StoredJob
 from milepost.machine import Values
 from milepost.roles import EventField, Roles
 from milepost.state.reading.failures import Failure, details_of
+from milepost.state.reading.followed import followed
 from milepost.state.reading.hands import Hands
 from milepost.state.reading.locating import Locator
 from milepost.state.reading.meaning import Meaning, fails_by, lost_cause, why_of
@@ -179,7 +180,7 @@ class ResultReader:
         self._state.require("failure", "failures()")
         hands = Hands()
         deaths = deaths and self._anybody_died()
-        for told in self._commits() if deaths else self._picked(self._failing):
+        for told in self._followed(hands) if deaths else self._picked(self._failing):
             lost = self._lost_in(told, hands) if deaths else bitmap()
             if any(self._fails(fact, told.version) for fact in told.facts):
                 yield from self._failed_in(told, members, undecoded=undecoded)
@@ -244,7 +245,7 @@ class ResultReader:
         found: dict[int, str] = {}
         hands = Hands()
         died = self._anybody_died()
-        for told in self._commits() if died else self._picked(self._failing):
+        for told in self._followed(hands) if died else self._picked(self._failing):
             for fact in told.facts:
                 lost = bitmap()
                 if isinstance(fact, ItemsFired):
@@ -373,7 +374,7 @@ class ResultReader:
         return body or [None] * len(facts)
 
     def _picked(self, wanted: Wanted) -> Iterator[Told]:
-        """The rows of `_commits` that hold an event that is wanted."""
+        """The rows that the state stands on and that hold an event that is wanted, checked."""
         spans = self._locator.spans(self._reader, self._job)
         return picked(self._reader, self._job, self._state, self._url, spans, wanted)
 
@@ -401,7 +402,7 @@ class ResultReader:
         for told in self._picked(self._dying):
             recover = self._meaning.of_job(told.version).recover
             for fact in told.facts:
-                if isinstance(fact, ItemsFired) and self._dying(told.version).has(fact):
+                if isinstance(fact, ItemsFired) and self._dying(told.version).are_in([fact]):
                     return True
                 if recover is not None and isinstance(fact, JobFired):
                     by = fact.event == recover.event
@@ -409,9 +410,19 @@ class ResultReader:
                         return True
         return False
 
-    def _commits(self) -> Iterator[Told]:
-        """The rows that the state stands on, with their facts, checked against the chain."""
-        return walk(self._reader, self._job, self._state, self._url)
+    def _followed(self, hands: Hands) -> Iterator[Told]:
+        """The rows that tell of failures and deaths, and some others; `hands` are those before."""
+        where = self._reader, self._job, self._state, self._url
+        spans = self._locator.spans(self._reader, self._job)
+        return followed(*where, spans, self._ending, self._meaning, hands)
+
+    def _ending(self, version: str) -> Events:
+        """The events of failures and deaths, and those by which a job has nothing in hands."""
+        failing, dying = self._failing(version), self._dying(version)
+        job = self._meaning.of_job(version)
+        ends = [role.event for role in (job.failure, job.crash) if role]
+        ends += [job.cancel] if job.cancel else []
+        return Events(failing.items | dying.items, dying.job | frozenset(ends))
 
 
 def _is_job(fact: Fact, event: str) -> bool:

@@ -20,6 +20,7 @@ from milepost.state.reading.meaning import version_after
 from milepost.stores.protocol import Rows
 
 __all__ = [
+    "SPARSE",
     "Events",
     "Stands",
     "Told",
@@ -28,12 +29,13 @@ __all__ = [
     "lineage",
     "picked",
     "rows_of",
+    "seqs_in",
     "spans_of",
     "stretches",
     "walk",
 ]
 
-_SPARSE: Final = SPAN // 8
+SPARSE: Final = SPAN // 8
 """Up to so many commits of a span are read one by one; of more, the whole span is read."""
 
 
@@ -60,11 +62,15 @@ class Events(NamedTuple):
     items: frozenset[str] = frozenset()
     job: frozenset[str] = frozenset()
 
-    def has(self, fact: Fact) -> bool:
-        """True if the fact is one of these events."""
-        if isinstance(fact, ItemsFired):
-            return fact.event in self.items
-        return isinstance(fact, JobFired) and fact.event in self.job
+    def are_in(self, facts: Iterable[Fact]) -> bool:
+        """True if any of the facts is one of these events."""
+        for fact in facts:
+            if isinstance(fact, ItemsFired):
+                if fact.event in self.items:
+                    return True
+            elif isinstance(fact, JobFired) and fact.event in self.job:
+                return True
+        return False
 
 
 Wanted: TypeAlias = Callable[[str], Events]
@@ -188,16 +194,31 @@ def picked(
             yield from _picked_in(rows, job, part, url, wanted)
             last, digest, version = part.last, part.chain, part.versions[-1][1]
         else:
-            last, digest = part[1], b""
+            last, digest, events = part[1], b"", wanted(version) if version else Events()
             for told in rows_of(rows, job, *part, version, url, bodies=False):
-                digest, version = told.row.digest, told.version
-                events = wanted(version)
-                if any(events.has(fact) for fact in told.facts):
+                digest = told.row.digest
+                if told.version != version:
+                    version = told.version
+                    events = wanted(version)
+                if events.are_in(told.facts):
                     yield told
         check_end(state, job, last, digest, url)
 
 
 def _picked_in(rows: Rows, job: StoredJob, span: Span, url: str, wanted: Wanted) -> Iterator[Told]:
+    seqs = seqs_in(span, wanted)
+    if len(seqs) > SPARSE:
+        version = span.versions[0][1]
+        for told in rows_of(rows, job, span.first, span.last, version, url, bodies=False):
+            if wanted(told.version).are_in(told.facts):
+                yield told
+        return
+    for seq in seqs:
+        yield from rows_of(rows, job, seq, seq, span.version_at(seq), url, bodies=False)
+
+
+def seqs_in(span: Span, wanted: Wanted) -> list[int]:
+    """The commits of a span that hold an event that is wanted, in order."""
     seqs: set[int] = set()
     for version in {version for _, version in span.versions}:
         events = wanted(version)
@@ -205,14 +226,7 @@ def _picked_in(rows: Rows, job: StoredJob, span: Span, url: str, wanted: Wanted)
         for event in events.items & span.columns.keys():
             found |= span.columns[event].seqs()
         seqs |= {seq for seq in found if span.version_at(seq) == version}
-    if len(seqs) > _SPARSE:
-        version = span.versions[0][1]
-        for told in rows_of(rows, job, span.first, span.last, version, url, bodies=False):
-            if told.row.seq in seqs:
-                yield told
-        return
-    for seq in sorted(seqs):
-        yield from rows_of(rows, job, seq, seq, span.version_at(seq), url, bodies=False)
+    return sorted(seqs)
 
 
 def check_end(state: Stands, job: StoredJob, last: int, digest: bytes, url: str) -> None:
