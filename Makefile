@@ -32,7 +32,7 @@ soak: $(STAMP)
 	$(BIN)/milepost traces statemachine.yaml --json | cmp - tests/generated/mapreduce_traces.json
 	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/engines
 	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/protocol -n 2
-	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/prove tests/stateful tests/crash tests/integrity tests/stores tests/integration/legacy -n 2
+	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/prove tests/stateful tests/crash tests/integrity tests/stores tests/integration/legacy tests/unit/compiler/diff -n 2
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -105,7 +105,10 @@ WORKED: Final = (
     *("milepost.stores.opening", "milepost.stores.protocol", "milepost.stores.sqlite*"),
     *("milepost.state.limits", "milepost.state.transitions", "milepost.state.writing*"),
     *(f"milepost.state.reading{each}" for each in ("", ".failures", ".hands", ".loading")),
-    *(f"milepost.state.reading.{each}" for each in ("locating", "meaning", "naming", "outline")),
+    *(
+        f"milepost.state.reading.{each}"
+        for each in ("followed", "locating", "meaning", "naming", "outline")
+    ),
     *(f"milepost.state.reading.{each}" for each in ("results", "spanned", "values")),
 )
 """What it may load to open a store, make a job, record and look: no keeping, and no recovering."""

@@ -16,7 +16,7 @@ from tests.unit.compiler.diff.versions import BASE, Data, compiled, edited, foun
 def test_every_lost_arc_has_a_job_that_shows_it() -> None:
     """OLD takes the event to the arc's target; NEW, in the same context, does what is said."""
     shown = 0
-    for pair in edited_definitions(300, seed=7):
+    for pair in edited_definitions(100, seed=7):
         if pair.edit == "rename_variable":
             continue
         for effect, old, new in zip(
@@ -32,7 +32,7 @@ def test_every_lost_arc_has_a_job_that_shows_it() -> None:
                 now = _row(new, job.state, job.event, context, payload)
                 assert now == (None if job.now is None else job.now.state)
                 shown += 1
-    assert shown > 40
+    assert shown > 12
 
 
 def _row(machine: Machine, state: str, event: str, context: Any, payload: Any) -> str | None:
