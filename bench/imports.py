@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Final
 
 from pairing import Figure, Settings, at_most, differences, in_turn, ratios
+from starting import environment
 
 ROUNDS: Final = 15
 HEAVY: Final = ("pydantic", "jinja2", "graphviz", "yaml", "z3", "click", "rich", "opentelemetry")
@@ -24,7 +25,7 @@ def starting(statement: str) -> Callable[[int], float]:
 
     def measure(_turn: int) -> float:
         began = perf_counter()
-        subprocess.run([sys.executable, "-c", statement], check=True)
+        subprocess.run([sys.executable, "-c", statement], check=True, env=environment())
         return (perf_counter() - began) * 1e3
 
     return measure

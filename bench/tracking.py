@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Final
 
 from before import ROOT, newest_with_budgets, worktree
 from quick import CHILD, COMMANDS
+from starting import environment
 from workloads import WORKLOADS
 
 COUNTERS: Final = ("instructions", "calls", "steps", "written")
@@ -80,7 +80,7 @@ def _child(how: str, name: str, source: Path, store: Path) -> dict[str, float]:
 
 
 def _ran(source: Path, folder: Path, *words: str) -> dict[str, float]:
-    env = os.environ | {"PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
+    env = environment() | {"PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
     done = subprocess.run(
         [sys.executable, CHILD, *words], check=True, capture_output=True, cwd=folder, env=env
     )
