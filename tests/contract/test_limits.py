@@ -119,6 +119,41 @@ def test_large_ones_are_told_of_under_stable_names(
     assert checkpoint.startswith("checkpoint-large: job j: a checkpoint takes")
 
 
+def test_what_is_large_is_told_of_once_for_each_job(
+    store: StateStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run whose results are all large says so once, and so does the creation of a job."""
+    limits = Limits(value_warn_bytes=100, commit_warn_bytes=300, checkpoint_warn_bytes=10)
+    manager = manager_of(store, limits)
+    with caplog.at_level(logging.WARNING, "milepost.limits"):
+        for n in range(4):
+            manager.record("j", [ItemEvent(n, "succeed", result(400))])
+            manager.create_checkpoint("j")
+    assert told_of(caplog) == ["value-large", "commit-large", "checkpoint-large"]
+    assert all(each.endswith("; the next of this job are not told of") for each in caplog.messages)
+
+    with caplog.at_level(logging.WARNING, "milepost.limits"):
+        manager.create_job({f"k{n}": "v" * 120 for n in range(5)}, job_id="other")
+        manager.fire("other", "start_map")
+        manager.record("other", [ItemEvent("k0", "start")])
+        manager.record("other", [ItemEvent("k0", "succeed", result(400))])
+    assert told_of(caplog) == ["value-large", "value-large", "commit-large"]
+
+    other = StateManager(store, clock=FakeClock(), limits=limits)
+    with caplog.at_level(logging.WARNING, "milepost.limits"):
+        other.record("other", [ItemEvent("k1", "start")])
+        other.record("other", [ItemEvent("k1", "succeed", result(400))])
+    assert told_of(caplog) == ["value-large", "commit-large"]
+    assert other.limits == limits
+
+
+def told_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The names of the warnings since the last look."""
+    names = [message.split(":")[0] for message in caplog.messages]
+    caplog.clear()
+    return names
+
+
 def failure() -> dict[str, str]:
     return {"cause": "error", "message": "m" * 150}
 

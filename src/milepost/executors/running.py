@@ -71,6 +71,7 @@ class Running:
     _breaks: int = 0
     _stranded: BitMap = field(default_factory=bitmap)
     _for_good: BitMap = field(default_factory=bitmap)
+    _told_of_kept: bool = False
     _deaths: Counter[int] = field(default_factory=Counter[int])
 
     @property
@@ -353,10 +354,15 @@ class Running:
         return items
 
     def _tell_of_kept(self, ordinal: int, problem: str) -> None:
-        """Say that a large result stands in the log, since it could not be put beside it."""
+        """Say once that a large result stands in the log, since it could not be put beside it."""
+        if self._told_of_kept:
+            return
+        self._told_of_kept = True
         key = self.state.inputs.key(ordinal)
         told = printable(f"job {self.state.id}, item {key!r}: {problem}")
-        _log.warning("beside: a result was kept in the log instead: %s", told)
+        _log.warning(
+            "beside: a result was kept in the log instead: %s; the next are not told of", told
+        )
 
     def _failed(self, state: JobState, ordinal: int, why: NotGiven) -> None:
         self.failure_count += 1

@@ -24,6 +24,7 @@ from milepost.worker.sizes import LARGEST, largest_in, size_of, too_large
 __all__ = [
     "LARGEST",
     "Limits",
+    "Warned",
     "check_checkpoint",
     "check_commit",
     "check_value",
@@ -34,12 +35,34 @@ __all__ = [
 _log: Final = logging.getLogger("milepost.limits")
 
 _MIB: Final = 1024 * 1024
+_JOBS: Final = 10_000
+
+
+class Warned:
+    """Of which jobs it was told that something is large, by the name of the warning. Thread-safe.
+
+    A run whose results are all large says so once. Of many jobs, the first are forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: dict[tuple[str, str], object] = {}
+
+    def first(self, job_id: str, name: str) -> bool:
+        """True for the first of that name and job, in whichever thread."""
+        mine = object()
+        if self._jobs.setdefault((job_id, name), mine) is not mine:
+            return False
+        if len(self._jobs) > _JOBS:
+            self._jobs.pop(next(iter(self._jobs)), None)
+        return True
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Limits:
     """From which size on a warning is logged, and beyond which a write is refused; in bytes.
+
+    One warning of a kind is logged for each job, by each manager that writes to it.
 
     A value is a result, a message, an item's input or all of a job's variables together, as JSON.
     A commit is its facts and their payloads as JSON, before they are compressed. A checkpoint is
@@ -56,6 +79,8 @@ class Limits:
     """A value up to this size is never warned about."""
     commit_told_bytes: int = field(init=False, repr=False)
     """A commit up to this size is never warned about."""
+    _warned: Warned = field(init=False, repr=False, compare=False, default_factory=Warned)
+    """What whoever has these limits has warned of."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -68,9 +93,27 @@ class Limits:
         told_bytes = min(self.commit_warn_bytes, self.commit_max_bytes)
         object.__setattr__(self, "commit_told_bytes", told_bytes)
 
+    def first(self, job_id: str, name: str) -> bool:
+        """True for the first warning of that name about the job, in whichever thread.
 
-def check_value(limits: Limits, what: Callable[[], str], encoded: bytes) -> None:
-    """Warn of a value that is large, and raise TooLarge for one that is too large."""
+        Args:
+            job_id: The job that a value or a write is of.
+            name: The name of the warning: `value-large`, say.
+        """
+        return self._warned.first(job_id, name)
+
+
+def check_value(
+    limits: Limits,
+    job_id: str,
+    what: Callable[[], str],
+    encoded: bytes,
+    warned: Warned | None = None,
+) -> None:
+    """Warn of a value that is large, and raise TooLarge for one that is too large.
+
+    `warned` is what was told of the job, if that stands apart from what `limits` know of others.
+    """
     size_bytes = len(encoded)
     if size_bytes > limits.value_told_bytes:
         _check(
@@ -80,13 +123,15 @@ def check_value(limits: Limits, what: Callable[[], str], encoded: bytes) -> None
             warn_bytes=limits.value_warn_bytes,
             max_bytes=limits.value_max_bytes,
             largest=lambda: largest_in(msgspec.json.decode(encoded)),
+            first=partial(limits.first if warned is None else warned.first, job_id, "value-large"),
         )
 
 
 def checked_entries(limits: Limits, entries: Iterable[Entry]) -> Iterator[Entry]:
     """The keys and values of items as they come, each checked. Raises TooLarge."""
+    warned = Warned()
     for key, encoded in entries:
-        check_value(limits, partial(_item_named, key), encoded)
+        check_value(limits, "", partial(_item_named, key), encoded, warned)
         yield key, encoded
 
 
@@ -99,6 +144,7 @@ def check_commit(limits: Limits, state: JobState, drafts: Sequence[Draft], size_
             size_bytes,
             warn_bytes=limits.commit_warn_bytes,
             max_bytes=limits.commit_max_bytes,
+            first=partial(limits.first, state.id, "commit-large"),
             largest=lambda: largest_of(_values_of(state, drafts)),
         )
 
@@ -112,6 +158,7 @@ def check_checkpoint(limits: Limits, state: JobState, size_bytes: int) -> None:
             size_bytes,
             warn_bytes=limits.checkpoint_warn_bytes,
             max_bytes=limits.checkpoint_max_bytes,
+            first=partial(limits.first, state.id, "checkpoint-large"),
             largest=lambda: largest_of(_parts_of(state)),
         )
 
@@ -129,14 +176,15 @@ def _check(
     warn_bytes: int,
     max_bytes: int,
     largest: Callable[[], tuple[Large, ...]],
+    first: Callable[[], bool],
 ) -> None:
     if size_bytes > max_bytes:
         path = "$" if name == "value-large" else "all of it"
         raise too_large(what, path, size_bytes, max_bytes, largest())
-    if size_bytes > warn_bytes:
+    if size_bytes > warn_bytes and first():
         named = ", ".join(f"{place} {each:,}" for place, each in largest())
         told = printable(f"{what} takes {size_bytes:,} bytes ({named})")
-        _log.warning("%s: %s", name, told)
+        _log.warning("%s: %s; the next of this job are not told of", name, told)
 
 
 def _values_of(state: JobState, drafts: Iterable[Draft]) -> Iterator[Large]:

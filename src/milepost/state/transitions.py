@@ -416,16 +416,18 @@ def _checked(state: JobState, request: Request, limits: Limits) -> _Checked:
         if part.readable:
             readable[name] = value
         elif (event, name) in variables:
-            readable[name] = _variables(machine, event, name, value, limits)
+            readable[name] = _variables(state.id, machine, event, name, value, limits)
         elif stored is None or stored != (event, name):
-            body[name] = _encoded(request, part, value, limits)
+            body[name] = _encoded(state.id, request, part, value, limits)
         elif value is not None:  # what is left out takes no room
             body[name] = _reference(machine, event, name, payload)
     checked = (request, readable, body or None, collection)
     return tuple.__new__(_Checked, checked)  # a third cheaper
 
 
-def _encoded(request: Request, part: Field, value: object, limits: Limits) -> msgspec.Raw:
+def _encoded(
+    job_id: str, request: Request, part: Field, value: object, limits: Limits
+) -> msgspec.Raw:
     """A field of a payload as JSON. Raises ValueInvalid, and TooLarge beyond `limits`."""
     name = part.name
     try:
@@ -438,7 +440,7 @@ def _encoded(request: Request, part: Field, value: object, limits: Limits) -> ms
         error.what = _named(request, name)
         raise
     if len(encoded) > limits.value_told_bytes:
-        check_value(limits, partial(_named, request, name), encoded)
+        check_value(limits, job_id, partial(_named, request, name), encoded)
     return msgspec.Raw(encoded)
 
 
@@ -466,7 +468,7 @@ def _named(request: Request, field: str) -> str:
 
 
 def _variables(
-    machine: Machine, event: str, field: str, value: object, limits: Limits
+    job_id: str, machine: Machine, event: str, field: str, value: object, limits: Limits
 ) -> dict[str, Any]:  # Any: JSON
     if not isinstance(value, Mapping):
         raise PayloadInvalid(
@@ -475,6 +477,6 @@ def _variables(
             problem=f"field '{field}' is {shown(value)}: it maps names to JSON values",
         )
     encoded = encode_variables(value)
-    check_value(limits, lambda: f"variables of '{event}'", encoded)
+    check_value(limits, job_id, lambda: f"variables of '{event}'", encoded)
     decoded: dict[str, Any] = msgspec.json.decode(encoded)
     return decoded

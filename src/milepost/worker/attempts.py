@@ -25,7 +25,7 @@ from milepost.worker.rules import ErrorRules, error_rules
 from milepost.worker.signals import NOTHING
 from milepost.worker.sizes import check_size
 from milepost.worker.traces import called, called_awaited
-from milepost.worker.values import Encode, Encoded, encode_value, plain_value
+from milepost.worker.values import Encode, Encoded, EncodeHere, encode_value, plain_value
 
 __all__ = ["MapFn", "Terms", "attempt", "attempt_awaited", "attempts", "checked"]
 
@@ -60,6 +60,7 @@ def attempt(function: MapFn, item: WorkItem, terms: Terms, *, typed: bool) -> Ti
     `typed` says that the result is not of any JSON, but of a type that the lifecycle gives it.
     """
     began_s = time.perf_counter()
+    item = _told_of(item, terms)
     outcome: Outcome | Unfit
     try:
         value = function(item) if item.trace is None else called(function, item)
@@ -76,6 +77,7 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
     Raises CancelledError where the task was cancelled that awaits this, and nothing else.
     """
     began_s = time.perf_counter()
+    item = _told_of(item, terms)
     outcome: Outcome | Unfit
     try:
         value = function(item) if item.trace is None else called_awaited(function, item)
@@ -88,6 +90,13 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
     else:
         outcome = _result(value, item, terms, began_s, typed=typed)
     return Timed(outcome, time.perf_counter() - began_s, sum(item.costs))
+
+
+def _told_of(item: WorkItem, terms: Terms) -> WorkItem:
+    """The item as its function gets it: its notes are converted as its result is."""
+    if terms.encode is None:
+        return item
+    return msgspec.structs.replace(item, encode=EncodeHere(terms.encode))
 
 
 def attempts(

@@ -10,7 +10,7 @@ import msgspec
 from milepost.arguments import number
 from milepost.errors import NotesAbsent
 from milepost.text.wording import short_repr
-from milepost.worker.values import plain_value
+from milepost.worker.values import Encode, plain_value
 
 __all__ = ["Item", "NoteWay", "WorkItem"]
 
@@ -60,6 +60,7 @@ class WorkItem(Item, frozen=True, kw_only=True):
     trace: dict[str, str] | None = None
     way: NoteWay | None = None
     costs: list[float] = msgspec.field(default_factory=list)
+    encode: Encode | None = None
 
     @property
     def idempotency_key(self) -> str:
@@ -82,14 +83,14 @@ class WorkItem(Item, frozen=True, kw_only=True):
         that work begun outside is waited for, and not begun again. The newest note counts.
 
         Args:
-            value: JSON, as a result is.
+            value: JSON, as a result is, or what `encode=` of the run makes JSON of.
 
         Raises:
             NotesAbsent: There is no way back from where the function runs, or the job's lifecycle
                 has no role for notes.
             ValueInvalid: It is no JSON.
         """
-        plain, _ = plain_value(value, "the note")
+        plain, _ = plain_value(value, "the note", self.encode)
         if self.way is None:
             raise NotesAbsent(job_id=self.job_id, key=self.key)
         self.way.note(self, plain)

@@ -12,7 +12,7 @@ from milepost.errors import ValueInvalid
 from milepost.text.wording import shown
 from milepost.worker.forms import form_of, hint
 
-__all__ = ["Encode", "Encoded", "encode_value", "plain_value"]
+__all__ = ["Encode", "EncodeHere", "Encoded", "encode_value", "plain_value"]
 
 Encode: TypeAlias = Callable[[Any], object]
 """What gives a value that JSON has no word for as one that it has; as `default` of json.dumps."""
@@ -30,6 +30,34 @@ class Encoded(msgspec.Struct, frozen=True):
     """
 
     json: bytes
+
+
+class EncodeHere:
+    """An Encode that is for this process: pickled with what it is in, it is left behind.
+
+    So an item stays one that its function may send to another process, whatever `encode` is.
+    """
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+
+    def __call__(self, value: Any) -> object:  # Any: what JSON has no word for
+        """What `encode` makes of it."""
+        return self._encode(value)
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _left_behind, ()
+
+    def __copy__(self) -> EncodeHere:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EncodeHere:
+        del memo
+        return self
+
+
+def _left_behind() -> None:
+    """What it is where it was sent to: none."""
 
 
 def encode_value(value: object, what: str, encode: Encode | None = None) -> bytes:

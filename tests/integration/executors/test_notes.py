@@ -310,3 +310,41 @@ def test_nobody_awaits_what_is_asked_on_workers(asked: str, pool: ThreadPoolExec
         with pytest.raises(TypeError, match=f"{asked} gives a coroutine"):
             run(manager, "j", str, executor=pool, **{asked: gives_a_coroutine})
         assert manager.get_state("j").progress.pending == 1
+
+
+def notes_a_set(item: WorkItem) -> object:
+    """Noted, and given back, by a function that may be sent on with its item."""
+    if item.noted is None:
+        assert pickle.loads(pickle.dumps(item)).key == copy.deepcopy(item).key == item.key
+        item.note({"parts": {item.key}})
+        raise ConnectionError("gone before it was done")
+    return item.noted
+
+
+async def anotes_a_set(item: WorkItem) -> object:
+    if item.noted is None:
+        await item.anote({"parts": {item.key}})
+        raise ConnectionError("gone before it was done")
+    return item.noted
+
+
+@pytest.mark.parametrize(
+    ("made", "function", "encode"),
+    [
+        (partial(ThreadPoolExecutor, 3), notes_a_set, lambda value: sorted([*value])),
+        (partial(process_pool, 2), notes_a_set, sorted),
+        (partial(CoroutineExecutor, 8), anotes_a_set, sorted),
+    ],
+)
+def test_a_note_is_converted_as_a_result_is(
+    made: Callable[[], Executor],
+    function: Callable[[WorkItem], object],
+    encode: Callable[..., object],
+) -> None:
+    """By `encode=` of the run, wherever the function runs."""
+    with StateManager(MemoryStore()) as manager:
+        manager.create_job(["a", "b"], job_id="j", config=CONFIG)
+        outcome = run(manager, "j", function, executor=made, encode=encode)
+        assert (outcome.phase, outcome.failure_count) == ("completed", 2)
+        assert dict(manager.results("j")) == {key: {"parts": [key]} for key in "ab"}
+        assert manager.notes("j") == {key: {"parts": [key]} for key in "ab"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from milepost import arguments
@@ -84,7 +85,7 @@ class Core:
         self._store = store
         self._clock: Clock = clock or work.SystemClock()
         self._new_job_id = new_job_id
-        self._limits = limits or work.Limits()
+        self._limits = replace(limits or work.Limits())  # another manager has told of its own
         self._metrics = metrics or work.Metrics()
         self._loader = work.Loader(store, catalogue, self._metrics, payload_codec)
         self._observer = work.Observer(

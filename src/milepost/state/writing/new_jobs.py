@@ -24,7 +24,7 @@ from milepost.log.codec import Tally, chain_start, encode_row, encode_variables
 from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
 from milepost.log.rows import Row, StoredJob
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Values
-from milepost.state.limits import Limits, check_commit, check_value
+from milepost.state.limits import Limits, Warned, check_commit, check_value
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.describing import describe
@@ -79,7 +79,7 @@ class NewJob:
         `config` holds parameters of the job and of its items, as `params_of` takes them.
         """
         stored_variables = encode_variables(variables)
-        check_value(limits, lambda: "variables", stored_variables)
+        check_value(limits, "", lambda: "variables", stored_variables, Warned())
         params = params_of(lifecycle, config)
         created = JobCreated(
             lifecycle=lifecycle.name,
