@@ -91,7 +91,7 @@ def main() -> int:
 
 def figures(settings: Settings) -> Iterator[Figure]:
     """Of each subject, against the build that the budgets are set against."""
-    args = _arguments([])
+    args = _arguments(["--pairs", "2", "--rounds", "10"])  # by itself it takes five minutes
     with worktree(args.against) as before:
         for subject in SUBJECTS:
             yield from _figures(subject, before, settings, args)
