@@ -168,13 +168,13 @@ def test_the_sweep_finds_a_collector_that_does_not_go_on(
 ) -> None:
     """The control: what another began must be finished."""
 
-    def forgetful(loader: Any, reader: Any, policy: Any, now_us: int) -> Any:
-        plan = planned(loader, reader, policy, now_us)
+    def forgetful(*given: Any) -> Any:
+        plan = planned(*given)
         return type(plan)(policy=plan.policy, made_at=plan.made_at, verdicts=plan.verdicts, left=())
 
-    from milepost.state.manager import retention
+    from milepost.state.manager import work
 
-    planned = retention.plan_retention
-    monkeypatch.setattr(retention, "plan_retention", forgetful)
+    planned = work.plan_retention
+    monkeypatch.setattr(work, "plan_retention", forgetful)
     with pytest.raises(AssertionError):
         sweep(tmp_path, "after")
