@@ -41,6 +41,7 @@ ITEMS = [MadeItem(value=n, status=status) for n, status in enumerate(ItemStatus)
 DONE = list(ItemStatus).index(ItemStatus.DONE)
 ASKED: dict[str, Callable[[StateManager], Any]] = {
     "get_state": lambda m: m.get_state(JOB),
+    "has_job": lambda m: m.has_job(JOB),
     "record": lambda m: m.record(JOB, [ItemEvent("item_0", "start")]),
     "fire": lambda m: m.fire(JOB, "pause"),
     "update_state": lambda m: m.update_state(JOB, lambda _: ItemEvent("item_0", "start")),
@@ -126,6 +127,8 @@ def test_a_job_that_nobody_has_is_absent(home: Path) -> None:
     with opened("memory:", home) as manager:
         with pytest.raises(JobAbsent):
             manager.get_state("other")
+        assert not manager.has_job("other")
+        assert not manager.has_job("no id: \n")
         assert manager.job_ids() == []
 
 
@@ -148,6 +151,7 @@ def test_a_reader_says_how_it_is_imported(tmp_path: Path, home: Path) -> None:
     with opened(store, home, read_only=True) as manager:
         with pytest.raises(JobAbsent, match=f"milepost import prodigy {home} --job {JOB}"):
             manager.get_state(JOB)
+        assert not manager.has_job(JOB)
         assert manager.job_ids() == []
 
 

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.errors import StoreLocked
+from milepost.errors import JobAbsent, JobIdInvalid, StoreLocked
 from milepost.state.manager import work
 from milepost.state.manager.core import Core
 from milepost.stores.unreadable import refuse
@@ -259,19 +259,25 @@ class Jobs(Core):
             return reader.job_ids(prefix, on_error, limit=limit)
 
     def has_job(self, job_id: str) -> bool:
-        """True if there is a job of that id.
+        """True if there is a job of that id, which is imported if an old home has it.
 
         Args:
             job_id: The id; a text that can be none is that of no job.
 
         Raises:
             StoreUnreadable: Its entry is damaged.
+            ImportFailed: The old home has the job, and it cannot be imported.
 
         Cost:
             One look-up. That there is none is looked up in the entries too, by SQLite, at 60 ns
                 each.
         """
         job_id = arguments.text("job_id", job_id)
+        if self._legacy is not None:
+            try:
+                self._meet(job_id)
+            except (JobIdInvalid, JobAbsent):
+                return False
         with self._store.reading() as reader:
             return reader.has_job(job_id) or reader.job(job_id) is not None
 
