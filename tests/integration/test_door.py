@@ -283,6 +283,18 @@ def _run_once(manager: StateManager, map_fn: Callable[..., Any], **given: Any) -
     return run(manager, "j", map_fn, executor=pool, workers=1, probe_s=None, **given)
 
 
+def _run_limited(manager: StateManager, given: dict[str, Any]) -> object:
+    """As above; time goes on with each call, since a rate waits for it."""
+    clock = manager._clock
+    assert isinstance(clock, FakeClock)
+    return _run_once(
+        manager,
+        lambda item: item.key,
+        limit=Limit(**given),
+        on_progress=lambda state: clock.advance(5),
+    )
+
+
 def _limited(manager: StateManager, given: dict[str, Any]) -> object:
     with StateManager(MemoryStore(), limits=Limits(**given)) as limited:
         return limited.create_job(["a"], variables={"v": 1}), manager.url
@@ -406,7 +418,7 @@ TARGETS: dict[str, Target] = {
     "Limit": Target(
         "Limit",
         parameters_of(Limit),
-        lambda m, given: _run_once(m, lambda item: item.key, limit=Limit(**given)),
+        _run_limited,
         {"per_s": lambda m: 1000, "concurrency": lambda m: 2, "adapt": lambda m: True},
     ),
     "Beside": Target(
