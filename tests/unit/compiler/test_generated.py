@@ -197,7 +197,7 @@ def test_the_formatter_would_object(tmp_path: Path) -> None:
 def test_the_module_is_strictly_typed(tmp_path: Path) -> None:
     """`mypy --strict` accepts the module, and sees a wrong payload."""
     load(RICH, tmp_path)
-    (module,) = tmp_path.iterdir()
+    (module,) = tmp_path.glob("*.py")
     use = tmp_path / "use.py"
     use.write_text(f"from {module.stem} import BatchWork\nBatchWork(steps='two')\n")
     command = [

@@ -75,8 +75,9 @@ def test_a_worker_loads_msgspec_and_nothing_else(tmp_path: Path, call: bytes) ->
 
 
 def test_a_store_would_be_seen(tmp_path: Path, call: bytes) -> None:
-    """The negative control: the same worker, once it has imported the manager."""
-    said = _run(tmp_path, f"from milepost import StateManager{WORKER}", call)
+    """The negative control: the same worker, once it has opened a store."""
+    opened = f"from milepost import StateManager; StateManager.open({str(tmp_path / 'j.db')!r})"
+    said = _run(tmp_path, f"{opened}{WORKER}", call)
     assert "'apsw'" in said
     assert "milepost.state" in said
 
