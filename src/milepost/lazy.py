@@ -3,12 +3,16 @@
 Loads go one at a time. Python locks each module by itself, and two threads that load modules which
 need each other's packages would otherwise come to wait for one another, which Python ends by giving
 one of them a module that is half there. A fork waits for the load that is under way, so that no
-child has such a module for ever. What is loaded uses no late name while it is loaded itself, which
-a test holds: whoever has the lock waits for nobody who wants it.
+child has such a module for ever. It waits before it takes the locks of the two modules below that
+hold locks during forks, since loads take those too: hooks run in the reverse order of their
+registration. What is loaded uses no late name while it is loaded itself, which a test holds:
+whoever has the lock waits for nobody who wants it.
 """
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401 registered its lock before ours
+import logging  # noqa: F401 registered its lock before ours
 import os
 import sys
 from collections.abc import Callable, Mapping

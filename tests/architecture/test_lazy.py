@@ -265,3 +265,41 @@ def test_threads_and_children_load_as_well(source: str) -> None:
         [sys.executable, "-c", source], capture_output=True, text=True, check=False, timeout=120
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+_FORKS: Final = """
+import os, signal, sys, threading, time
+import milepost, milepost.executors
+
+def load():
+    for module in (milepost, milepost.executors):
+        for name in module.__all__:
+            getattr(module, name)
+
+def forked():
+    children = []
+    for _ in range(6):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            load()
+            os._exit(0)
+        children.append(child)
+        time.sleep(0.004)  # between forks, while the others load
+    ended.extend(os.waitpid(child, 0)[1] for child in children)
+
+signal.alarm(40)
+ended = []
+threads = [threading.Thread(target=load) for _ in range(3)] + [threading.Thread(target=forked)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+sys.exit(ended != [0] * 6)
+"""
+
+
+def test_forks_while_others_load_end_well() -> None:
+    """Neither the parent nor a child waits for a lock that nobody gives back."""
+    done = subprocess.run(
+        [sys.executable, "-c", _FORKS], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -59,6 +59,7 @@ class _Screen:
 
     def _renew(self) -> None:
         self._lock = threading.RLock()
+        self._held = False
         self._rows: dict[Row, RenderableType] = {}
         self._live: Live | None = None
         self._redirected = Redirected()
@@ -66,15 +67,18 @@ class _Screen:
     def hold(self) -> None:
         """Let nothing be drawn while the process forks: a child would find its locks taken."""
         self._lock.acquire()
+        self._held = True
 
     def go_on(self) -> None:
-        """After the fork, in the parent."""
-        self._lock.release()
+        """After the fork, in the parent. Nothing, if this was loaded while the fork had begun."""
+        if self._held:
+            self._held = False
+            self._lock.release()
 
     def forked(self) -> None:
         """In the child of a fork: the terminal is the parent's, and nothing is drawn any more."""
         self._redirected.undo_unwritten()
-        self._lock.release()
+        self.go_on()
         self._renew()
 
     def draw(self, row: Row, picture: RenderableType) -> None:

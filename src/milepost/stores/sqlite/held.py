@@ -97,18 +97,23 @@ class _Table:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.held: dict[Identity, Held] = {}
+        self._forking = False
 
     def before_fork(self) -> None:
         """Nobody changes this while it is copied."""
         self.lock.acquire()
+        self._forking = True
 
     def after_fork_in_parent(self) -> None:
-        """Let others change it again."""
-        self.lock.release()
+        """Let others change it again. Nothing, if this was loaded while the fork had begun."""
+        if self._forking:
+            self._forking = False
+            self.lock.release()
 
     def after_fork_in_child(self) -> None:
         """Give up what was inherited: it would go on when the parent ends. Nobody uses it here."""
         self.lock = threading.RLock()
+        self._forking = False
         for held in self.held.values():
             held.close()
         self.held = {}
