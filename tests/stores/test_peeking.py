@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,15 @@ def test_without_the_guard_it_is(tmp_path: Path) -> None:
         if lost(db.with_name(f"{attempt}.db"), lines):
             return
     pytest.fail("the files of five trials are sound, and hold all that was acknowledged")
+
+
+def test_a_log_whose_header_is_not_there_has_no_commits(tmp_path: Path) -> None:
+    """As it is where another SQLite cut the log to nothing, and a writer went on behind that."""
+    db = tmp_path / "jobs.db"
+    with StateManager.open(db) as manager:
+        manager.create_job(["a"], job_id=JOB)
+    frame = struct.pack(">6I", 1, 1, 0, 0, 0, 0)  # of page 1, a commit, of a time that is 0
+    db.with_name("jobs.db-wal").write_bytes(bytes(32) + 20 * frame)
+    with StateManager.open(db, read_only=True) as manager:
+        assert [*manager.check_store()] == []
+        assert all(verdict.sound for verdict in manager.verify())

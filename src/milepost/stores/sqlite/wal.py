@@ -27,21 +27,22 @@ def passed_over(connection: apsw.Connection, database: Path) -> int:
     """
     list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
     wal = Path(f"{database}-wal")
-    header, commits = _commits(wal)
+    # of the database, which has the same: the header may be what is damaged
+    page_bytes: int = next(iter(connection.execute("PRAGMA page_size")))[0]
+    header, commits = _commits(wal, page_bytes)
     valid_count = next(iter(connection.execute("PRAGMA wal_checkpoint(NOOP)")))[1]
-    if header != _commits(wal)[0]:
+    if header != _commits(wal, page_bytes)[0]:
         return 0  # it was begun anew while we looked
     lost = [frame for frame in commits if frame > valid_count]
     if valid_count == 0:
         for left in range(min(len(lost), 2)):
-            if _is_checked_in(connection, wal, header, lost[-1 - left]):
+            if _is_checked_in(connection, wal, page_bytes, lost[-1 - left]):
                 return left
     return len(lost)
 
 
-def _is_checked_in(connection: apsw.Connection, wal: Path, header: bytes, last: int) -> bool:
+def _is_checked_in(connection: apsw.Connection, wal: Path, page_bytes: int, last: int) -> bool:
     """True if the database has every page as the frames of the log up to `last` leave it."""
-    page_bytes = _HEADER.unpack(header)[2]
     size = 0  # of the database, in pages
     pages: dict[int, int] = {}  # where in the log its newest content is
     with wal.open("rb") as file:
@@ -61,14 +62,14 @@ def _is_checked_in(connection: apsw.Connection, wal: Path, header: bytes, last: 
     return True
 
 
-def _commits(wal: Path) -> tuple[bytes, list[int]]:
+def _commits(wal: Path, page_bytes: int) -> tuple[bytes, list[int]]:
     """The header of the file, and which of its frames, from 1, end a commit of its time."""
     try:
         with wal.open("rb") as file:
             header = file.read(_HEADER.size)
             if len(header) < _HEADER.size:
                 return b"", []
-            _, _, page_bytes, _, *salts, _, _ = _HEADER.unpack(header)
+            _, _, _, _, *salts, _, _ = _HEADER.unpack(header)
             found: list[int] = []
             number = 0
             while len(frame := file.read(_FRAME.size)) == _FRAME.size:
