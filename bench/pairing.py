@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -132,16 +132,8 @@ def differences(
     budget: Budget | None = None,
 ) -> Figure:
     """What the subject costs over the floor."""
-    floor_name, floor_costs = floor
-    return Figure(
-        name=name,
-        floor=floor_name,
-        values=tuple(ours - theirs for ours, theirs in zip(subject, floor_costs, strict=True)),
-        unit=unit,
-        pair=(statistics.median(subject), statistics.median(floor_costs)),
-        pair_unit=unit,
-        budget=budget,
-    )
+    over = tuple(ours - theirs for ours, theirs in zip(subject, floor[1], strict=True))
+    return replace(as_it_is(name, subject, floor, unit=unit, budget=budget), values=over)
 
 
 def as_it_is(
