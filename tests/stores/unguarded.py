@@ -33,14 +33,14 @@ class Unguarded:
     def take_turn(self, patience: Patience) -> None:
         pass
 
+    def keep_log(self) -> bool:
+        return True
+
     def leave_log(self) -> None:
         pass
 
     def leave_turn(self) -> None:
         pass
-
-    def keep_turn(self) -> bool:
-        return True
 
     def give_turn(self) -> None:
         pass

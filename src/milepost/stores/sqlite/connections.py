@@ -220,20 +220,23 @@ class Connections:
         if time.monotonic() - self._looked_at_s > _FRESH_S:
             self.look()
         guard = self.guard
-        while True:
+        guard.take_turn(self.patience)
+        self._left_turn = False
+        statements.execute("BEGIN IMMEDIATE")
+        while self._left_turn:  # the log may have been begun anew behind what this has read
+            roll_back(statements.connection)
+            guard.give_turn()
             guard.take_turn(self.patience)
             self._left_turn = False
             statements.execute("BEGIN IMMEDIATE")
-            if not self._left_turn or guard.keep_turn():
-                return
-            roll_back(statements.connection)
-            guard.give_turn()
 
     def check_in(self, connection: apsw.Connection) -> None:
         """Within a turn: bring a log that has become long in to the file, as far as readers let.
 
-        What is committed stays in the log if that fails.
+        What is committed stays in the log if that fails; the next commit tries it again.
         """
+        if not self.guard.keep_log():
+            return
         self.guard.leave_log()
         with suppress(apsw.Error):
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)

@@ -9,8 +9,9 @@ alone, and are in nobody's way who goes by the rules:
 - a read lock on the byte of the log's index that says it is in use: nobody begins it anew;
 - in a turn at writing, a write lock on the byte of the index that everybody locks to check the log
   in to the file, and on the next one: our writers take turns, and nobody begins the log anew under
-  one of them. Who checks it in himself gives the first byte up and keeps the other, so that no
-  other writer of ours is at work meanwhile;
+  one of them. Who checks it in himself gives the first byte up, keeps the other, and takes the byte
+  of whoever writes: no writer is at work meanwhile, and nobody begins the log anew behind what is
+  being read of it;
 - a read lock on a byte that stands for the file's name: the log is named after it, so that two who
   know the file by two names (a hard link, a move) would have two logs.
 
@@ -37,7 +38,8 @@ _PENDING: Final = 0x4000_0000  # sqlite.org/fileformat2.html, the lock-byte page
 _SHARED: Final = (_PENDING + 2, 510)
 _NAMES: Final = _PENDING + 0x1000_0000
 _NAMES_COUNT: Final = 1 << 40
-_CHECKING_IN: Final = 121  # in the index: where its locks begin, and WAL_CKPT_LOCK
+_WRITING: Final = 120  # in the index: where its locks begin, and WAL_WRITE_LOCK
+_CHECKING_IN: Final = 121  # in the index: WAL_CKPT_LOCK
 _IN_USE: Final = 128  # in the index: UNIX_SHM_DMS
 
 _KEEP_FILE: Final = request(READ, *_SHARED)
@@ -45,7 +47,8 @@ _LOOSEN_FILE: Final = request(FREE, *_SHARED)
 _KEEP_INDEX: Final = request(READ, _IN_USE, 1)
 _LOOSEN_INDEX: Final = request(FREE, _IN_USE, 1)
 _TAKE_TURN: Final = request(WRITE, _CHECKING_IN, 2)  # and the byte of who recovers the index
-_GIVE_TURN: Final = request(FREE, _CHECKING_IN, 2)
+_GIVE_TURN: Final = request(FREE, _WRITING, 3)
+_KEEP_LOG: Final = request(WRITE, _WRITING, 1)
 _LEAVE_LOG: Final = request(FREE, _CHECKING_IN, 1)  # of the turn the other byte stays
 
 
@@ -81,16 +84,16 @@ class Guarding(Protocol):
         """Wait until no other writer of ours, in any process, has its turn. Raises StoreLocked."""
         ...
 
+    def keep_log(self) -> bool:
+        """Within a turn: True if nobody begins the log anew until the turn is given."""
+        ...
+
     def leave_log(self) -> None:
         """Within a turn: let the log be checked in to the file, by us or by others."""
         ...
 
     def leave_turn(self) -> None:
-        """Within a turn: let others go on, until it is kept again or given."""
-        ...
-
-    def keep_turn(self) -> bool:
-        """True if the turn was not left, or is had again. Where it is False it has to be given."""
+        """Within a turn: let others go on. Then it has to be given."""
         ...
 
     def give_turn(self) -> None:
@@ -181,22 +184,23 @@ class Guard:
             problem = f"others kept it busy for {patience.limit_s:g} s: try again"
             raise StoreLocked(url=self._url, problem=problem)
 
+    def keep_log(self) -> bool:
+        """Within a turn: True if nobody begins the log anew until the turn is given.
+
+        Nobody writes either, not we. False if somebody who keeps no turns is writing.
+        """
+        return not self._held.locks or take(self._held.index_handle, _KEEP_LOG)
+
     def leave_log(self) -> None:
         """Within a turn: let the log be checked in to the file. Others of ours still wait."""
         if self._has_turn and not self._left and self._held.locks:
             take(self._held.index_handle, _LEAVE_LOG)
 
     def leave_turn(self) -> None:
-        """Within a turn: let others go on, until it is kept again or given."""
+        """Within a turn: let others go on. Then it has to be given."""
         if self._has_turn and not self._left and self._held.locks:
             take(self._held.index_handle, _GIVE_TURN)
             self._left = True
-
-    def keep_turn(self) -> bool:
-        """True if the turn was not left, or is had again. Where it is False it has to be given."""
-        if self._left and take(self._held.index_handle, _TAKE_TURN):
-            self._left = False
-        return not self._left
 
     def give_turn(self) -> None:
         """Let others have their turn. To give what was not taken is fine."""
