@@ -17,6 +17,7 @@ from milepost import ItemEvent, StateManager, StateStore, TransitionRefused
 from milepost.errors import StoreError, ValueInvalid
 from milepost.log import codec
 from milepost.log.rows import (
+    GIVEN_BACK,
     InputBlock,
     KeySegment,
     Row,
@@ -138,14 +139,18 @@ def test_jobs_are_found_by_how_their_ids_begin(store: StateStore) -> None:
         assert next(few).job.job_id == "a"
 
 
-def test_jobs_that_had_a_lease_are_found_without_the_others(store: StateStore) -> None:
-    """In order of creation, each with its newest row."""
+def test_jobs_that_were_not_given_back_are_found_without_the_others(store: StateStore) -> None:
+    """In order of creation, each with its newest row. What was given back is there, and told of."""
+    lease = StoredLease("a", 1, 10, ttl_us=7)
     with store.writing() as writer:
-        for job_id in ("one", "two", "three"):
+        for job_id in ("one", "two", "back", "three"):
             job = writer.add_job(job_id, 5, "digest").number
             writer.add_row(job, row(1))
             if job_id != "two":
-                writer.put_lease(job, StoredLease("a", 1, 10))
+                writer.put_lease(job, lease)
+            if job_id == "back":
+                writer.put_lease(job, lease.given_back())
+                assert writer.lease(job) == StoredLease("a", 1, 10, ttl_us=GIVEN_BACK)
     with store.reading() as reader:
         assert [(tip.job.job_id, tip.row.seq) for tip in reader.leased()] == [
             ("one", 1),

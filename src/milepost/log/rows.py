@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from milepost.text.wording import short_repr
 
 __all__ = [
+    "GIVEN_BACK",
     "Block",
     "Erased",
     "FormatStep",
@@ -171,13 +174,18 @@ class StoredSpan(msgspec.Struct, frozen=True):
     state: bytes = b""
 
 
+GIVEN_BACK: Final = -1
+"""The `ttl_us` of a lease whose holder gave the job back, so that nobody looks for the holder."""
+
+
 @short_repr
 class StoredLease(msgspec.Struct, frozen=True):
     """The newest renewal by the holder of `fence`.
 
     `expires_at_us` is by its wall clock, for people. It had `ttl_us` from `renewed_us` on, by a
     steady time that is comparable within `timeline`; its process has the pid `pid` within
-    `pid_scope`, and began at `pid_started`. None where that was not known, or not stored yet.
+    `pid_scope`, and began at `pid_started`. None where that was not known, or not stored yet. One
+    that was given back has a `ttl_us` of GIVEN_BACK, or what it had, by an earlier version.
     """
 
     owner: str
@@ -189,6 +197,10 @@ class StoredLease(msgspec.Struct, frozen=True):
     pid_scope: str | None = None
     pid: int | None = None
     pid_started: int | None = None
+
+    def given_back(self) -> StoredLease:
+        """This lease once its holder has given the job back: good for no time, and no one's."""
+        return msgspec.structs.replace(self, ttl_us=GIVEN_BACK)
 
 
 @short_repr

@@ -13,6 +13,7 @@ import msgspec
 
 from milepost.errors import StoreError, StoreForked
 from milepost.log.rows import (
+    GIVEN_BACK,
     Block,
     Erased,
     InputBlock,
@@ -112,8 +113,9 @@ class _Transaction:
                 yield Tip(log.job, log.rows[-1])
 
     def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
-        leased = {log.job.number for log in self.logs.values() if log.lease is not None}
-        return self.tips(on_error, wanted=lambda job: job.number in leased)
+        leases = {log.job.number: log.lease for log in self.logs.values() if log.lease is not None}
+        held = {number for number, lease in leases.items() if lease.ttl_us != GIVEN_BACK}
+        return self.tips(on_error, wanted=lambda job: job.number in held)
 
     def entries(self) -> list[StoredJob]:
         return [log.job for log in self.logs.values()]

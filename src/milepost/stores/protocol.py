@@ -118,7 +118,7 @@ class Reader(Rows, Protocol):
         ...
 
     def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
-        """The jobs that have a lease, expired or not, as `tips` gives them."""
+        """The jobs whose lease was not given back, expired or not, as `tips` gives them."""
         ...
 
     def entries(self) -> list[StoredJob]:

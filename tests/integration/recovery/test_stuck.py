@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import apsw
 import pytest
 
 from milepost import ItemEvent, LeaseHeld, LeaseLost, StateManager
+from milepost.errors import StateError, StoreUnreadable
 from milepost.executors import run
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
@@ -61,6 +64,50 @@ def test_only_jobs_that_were_left_are_stuck(
     )
     assert crashed.expired_at.timestamp() * 1e6 == clock.now_us()
     assert (paused.id, paused.phase) == ("paused", "paused")
+
+
+def test_a_job_that_was_given_back_is_not_looked_at(tmp_path: Path, clock: FakeClock) -> None:
+    """By its holder or by who freed it: what it ends at could not be read, and nobody is told."""
+    path = tmp_path / "jobs.db"
+    with StateManager(open_store(path), clock=clock, processes=NoProcesses()) as manager:
+        for job_id in ("back", "freed", "held"):
+            manager.create_job(["a"], job_id=job_id)
+        with manager.lease("back", "worker-0", 10, renewed=False):
+            until = manager.lease_expires_at("back")
+        assert manager.lease_expires_at("back") == until
+        stack = ExitStack()
+        stack.enter_context(manager.lease("freed", "worker-1", 10, renewed=False))
+        clock.advance(10)
+        assert [job.id for job in manager.stuck_jobs()] == ["freed"]
+        manager.reap("freed")
+        held = manager.lease("held", "worker-2", 10, renewed=False)
+        stack.enter_context(held)
+        clock.advance(10)
+        connection = apsw.Connection(str(path))
+        numbers = "SELECT number FROM jobs WHERE job_id {}"
+        damage = "UPDATE tips SET seal = x'00' WHERE job IN"
+        connection.execute(f"{damage} ({numbers.format('<> ' + repr('held'))})")
+        assert [job.id for job in manager.stuck_jobs()] == ["held"]
+        connection.execute(f"{damage} ({numbers.format('= ' + repr('held'))})")
+        with pytest.raises(StoreUnreadable):
+            manager.stuck_jobs()
+        connection.close()
+        with suppress(StateError):
+            stack.close()
+
+
+def test_a_job_is_given_back_whose_lease_is_damaged(tmp_path: Path, clock: FakeClock) -> None:
+    """The log says so; the lease stays as it is, to be told of."""
+    path = tmp_path / "jobs.db"
+    with StateManager(open_store(path), clock=clock, processes=NoProcesses()) as manager:
+        manager.create_job(["a"], job_id="job")
+        with manager.lease("job", "worker-0", 10, renewed=False):
+            connection = apsw.Connection(str(path))
+            connection.execute("UPDATE leases SET ttl_us = 3")
+            connection.close()
+        assert manager.get_state("job").owner is None
+        (report,) = manager.verify()
+        assert not report.sound
 
 
 def test_a_freed_job_goes_on_elsewhere_and_its_holder_does_not(

@@ -243,10 +243,12 @@ class Recoveries(Core):
                 that are open, which is left out.
 
         Raises:
-            StoreUnreadable: A job that had a lease cannot be read, and no `on_error` was given.
+            StoreUnreadable: A job that was not given back cannot be read, and no `on_error` was
+                given.
 
         Cost:
-            One row of each job that ever had a lease, and the state of each that may be stuck.
+            One row of each job whose lease was not given back, and the state of each that may be
+                stuck. All leases are looked through besides, by SQLite.
         """
         arguments.calls("on_error", on_error)
         arguments.calls("on_unknown", on_unknown)

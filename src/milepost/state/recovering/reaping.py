@@ -17,7 +17,7 @@ from milepost.log.rows import Row, StoredLease
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.append import Decision, Moment
-from milepost.state.writing.lease import take
+from milepost.state.writing.lease import give_back, take
 from milepost.state.writing.liveness import Standing, Verdict
 from milepost.state.writing.observing import Observer
 from milepost.stores.protocol import Reader
@@ -66,8 +66,8 @@ def stuck(
     Those whose holder is only likely to be dead are among them, and are not sure.
 
     `known` may have a state of a job, of any age. Jobs that cannot go on under the lifecycles at
-    hand are left out, and `on_unknown` is told of them; `on_error` of those that had a lease and
-    cannot be read. Cost: one row of each job that had a lease.
+    hand are left out, and `on_unknown` is told of them; `on_error` of those that have a lease and
+    cannot be read. Cost: one row of each job whose lease was not given back.
     """
     names = Names(loader, reader)
     for tip in reader.leased(on_error):
@@ -140,6 +140,7 @@ def reap(owner: str, reason: str) -> Decision:
             why = reason or taken.fact.reason
             state = apply(state, taken.fact)
             yield from let_go(state, state.held, why, lost=state.executor_lost)
+        give_back(moment, taken.fact.fence)
         yield Draft(fact=LeaseReleased(owner=owner))
 
     return decision

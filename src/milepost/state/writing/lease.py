@@ -35,6 +35,7 @@ __all__ = [
     "Renewer",
     "check_lease",
     "default_owner",
+    "give_back",
     "holding",
     "release",
     "renew",
@@ -131,9 +132,24 @@ def release(lease: Lease) -> Decision:
 
     def decision(moment: Moment) -> Iterator[Draft]:
         if _is_current(moment, lease):
+            give_back(moment, lease.fence)
             yield Draft(fact=LeaseReleased(owner=lease.owner))
 
     return decision
+
+
+def give_back(moment: Moment, fence: int) -> None:
+    """Note in the lease of `fence`, in the commit that says so, that its holder gave the job back.
+
+    That nobody holds the job is in the log alone; by the note a look for holders passes it over.
+    """
+    number = moment.log.number
+    try:
+        stored = moment.writer.lease(number)
+    except StoreUnreadable:
+        return  # it stays as it is: `verify` tells of it
+    if stored is not None and stored.fence == fence:
+        moment.writer.put_lease(number, stored.given_back())
 
 
 def renew(loader: Loader, lease: Lease, observer: Observer) -> bool:

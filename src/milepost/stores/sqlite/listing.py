@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from milepost.errors import StoreUnreadable
-from milepost.log.rows import StoredJob
+from milepost.log.rows import GIVEN_BACK, StoredJob
 from milepost.stores.sqlite.schema import NUMBERS
 from milepost.stores.unreadable import OnError
 
@@ -22,7 +22,7 @@ ENTRY: Final = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs"
 IDS: Final = "sqlite_autoindex_jobs_1"
 """The index of ids, by the name that SQLite gives to that of the first UNIQUE."""
 
-_LEASED: Final = "SELECT job FROM leases"
+_LEASED: Final = f"SELECT job FROM leases WHERE ttl_us IS NOT {GIVEN_BACK}"
 _STEP: Final = 128
 _FIRST_SURROGATE: Final = 0xD800
 _LAST_CHARACTER: Final = chr(0x10FFFF)
@@ -117,7 +117,10 @@ class JobLister:
             yield job, self._notes("= ?", (job.number,)).get(job.number, ())
 
     def leased(self, on_error: OnError) -> Iterator[tuple[StoredJob, _Columns]]:
-        """As `noted`, the jobs alone that have a lease. Cost: those, a step at a time."""
+        """As `noted`, the jobs alone whose lease was not given back.
+
+        Cost: those, a step at a time, and a pass over the leases by SQLite.
+        """
         return self._all(on_error, newest_first=False, of=_LEASED)
 
     def _all(
@@ -154,7 +157,7 @@ class JobLister:
 
         Those in `of` are gone through first: nothing is read of others, however many are between.
         """
-        among = f"({of} WHERE job {condition}) AS those CROSS JOIN tips USING (job)" if of else ""
+        among = f"({of} AND job {condition}) AS those CROSS JOIN tips USING (job)" if of else ""
         where = "" if of else f" WHERE job {condition}"
         notes = f"SELECT tips.job, tips.seq, tips.digest, tips.seal FROM {among or 'tips'}{where}"
         return {row[0]: row[1:] for row in self._select(notes, values)}

@@ -201,7 +201,7 @@ class SqliteReader:
                 yield from self._tip_or(on_error, job, sealed)
 
     def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
-        """As many jobs are read as have a lease, by 128."""
+        """As many jobs are read as have a lease that was not given back, by 128."""
         for job, sealed in self._listed().leased(on_error):
             yield from self._tip_or(on_error, job, sealed)
 
