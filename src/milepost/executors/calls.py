@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import islice, repeat
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from milepost import arguments
 from milepost.executors.arrivals import Arrivals
-from milepost.executors.endings import Ended, ended_of, failed, out_of_time
+from milepost.executors.endings import Ended, failed, given, out_of_time
 from milepost.executors.endings import lost as worker_lost
 from milepost.executors.engines.find import engine_of, known
 from milepost.executors.engines.probe import Waited, probe
@@ -137,8 +137,8 @@ class Calls:
         self._ordinals.update(ordinals)
         each = self._submitted_each(sent, every)
         if each is not None:
-            for ordinal, future in zip(ordinals, each, strict=True):
-                self._calls[future] = _Call((ordinal,), begun_at_s)
+            calls = map(_Call, zip(ordinals), repeat(begun_at_s))
+            self._calls.update(zip(each, calls, strict=True))
             return
         for first in range(0, len(every), most):
             part = every[first : first + most]
@@ -214,7 +214,7 @@ class Calls:
                 longest_s = min(longest_s, due_s - self._clock())
         calls = enough * len(self._calls) // max(len(self._ordinals), 1)
         for future in self._arrivals.take(max(longest_s, 0), calls, _GATHER_S):
-            ended.extend(self._end(future))
+            self._end(future, ended)
         return ended + self._overdue()
 
     def cancel_waiting(self) -> None:
@@ -269,17 +269,28 @@ class Calls:
         if not self._engine.stop(future):
             self._given_up.add(future)
 
-    def _end(self, future: _Future) -> Iterable[Ended]:
+    def _end(self, future: _Future, ended: list[Ended]) -> None:
+        """Add to `ended` how the items of a call did, if it is waited for."""
         call = self._calls.pop(future, None)
         if call is None:
             self._given_up.discard(future)
-            return ()
+            return
         self._ordinals.difference_update(call.ordinals)
         if future.cancelled():
-            return [Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals]
+            ended.extend(Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals)
+            return
         error = future.exception()
-        if error is None:
-            return self._given_of(call, future.result())
+        if error is not None:
+            ended.extend(self._not_given(future, call, error))
+            return
+        result = future.result()
+        every = result if isinstance(result, list) else (result,)
+        unfit = given(call.ordinals, every, ended)
+        if unfit is not None:
+            self.unfit = unfit
+
+    def _not_given(self, future: _Future, call: _Call, error: BaseException) -> Iterable[Ended]:
+        """How the items of a call ended that has raised, or whose worker was lost."""
         lost = self._engine.lost(error)
         if lost is None:
             return failed(call.ordinals, error)
@@ -290,17 +301,6 @@ class Calls:
         if begun:
             return worker_lost(call.ordinals, error)
         return [Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals]
-
-    def _given_of(self, call: _Call, given: Timed | list[Timed]) -> list[Ended]:
-        every = given if isinstance(given, list) else [given]
-        found: list[Ended] = []
-        for ordinal, timed in zip_longest(call.ordinals, every):
-            ended = ended_of(ordinal, timed)
-            if isinstance(ended, Unfit):
-                self.unfit = ended
-                ended = Ended(ordinal, Left.UNHARMED)
-            found.append(ended)
-        return found
 
     def _making(self) -> list[tuple[_Future, _Call, float]]:
         """The calls that the engine makes now, as far as that is known, and since when.

@@ -10,7 +10,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from inspect import isawaitable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from milepost.arguments import integer
 from milepost.process.forks import here
@@ -24,18 +24,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class _Call:
-    """Something that was submitted, with the future of what it gives."""
-
-    __slots__ = ("_argument", "_fn", "future")
-
-    def __init__(self, future: Future[Any], fn: Callable[[Any], Any], argument: Any) -> None:
-        self.future = future
-        self._fn = fn
-        self._argument = argument
-
-    def begin(self) -> Any:  # Any: the executor looks at neither arguments nor result
-        return self._fn(self._argument)
+_Call: TypeAlias = tuple[Future[Any], Callable[[Any], Any], Any]
+"""What was submitted: the future of what it gives, a function, and its argument."""
 
 
 class _At(Enum):
@@ -53,6 +43,8 @@ class EachFuture(Future[Any]):
     A Future has a lock of its own, and whoever waits for it is woken, which costs more than many a
     call. Of this one `ended` is told once it is done, in whatever thread; nobody waits for it.
     """
+
+    __slots__ = ("_at", "_ended", "_error", "_given", "_lock")
 
     def __init__(self, lock: threading.Lock, ended: Callable[[Future[Any]], object]) -> None:
         self._lock = lock  # of all futures of one executor
@@ -168,9 +160,9 @@ class CoroutineExecutor(Executor):
             *args: Its arguments.
             **kwargs: Its keyword arguments.
         """
-        call = _Call(Future(), lambda _: fn(*args, **kwargs), None)
-        self._submit([call])
-        return call.future
+        future: Future[Any] = Future()
+        self._submit([(future, lambda _: fn(*args, **kwargs), None)])
+        return future
 
     def submit_each(
         self,
@@ -186,9 +178,10 @@ class CoroutineExecutor(Executor):
             ended: Is called with each of the futures once it is done, in any thread. Nobody can
                 wait for them.
         """
-        calls = [_Call(EachFuture(self._lock, ended), fn, each) for each in arguments]
+        lock = self._lock
+        calls: list[_Call] = [(EachFuture(lock, ended), fn, each) for each in arguments]
         self._submit(calls)
-        return [call.future for call in calls]
+        return [future for future, _, _ in calls]
 
     def _submit(self, calls: Iterable[_Call]) -> None:
         if self._here is not here():
@@ -222,8 +215,8 @@ class CoroutineExecutor(Executor):
                 dropped, self._waiting = list(self._waiting), deque()
             with suppress(RuntimeError):  # it has ended already
                 self._loop.call_soon_threadsafe(self._begin)
-        for call in dropped:
-            call.future.cancel()
+        for future, _, _ in dropped:
+            future.cancel()
         if wait:
             self._thread.join()
 
@@ -242,28 +235,30 @@ class CoroutineExecutor(Executor):
             with self._lock:
                 if not self._waiting:
                     break
-                call = self._waiting.popleft()
-            if call.future.set_running_or_notify_cancel():
-                self._tasks[call.future] = self._loop.create_task(self._work(call))
+                future, fn, argument = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                self._tasks[future] = self._loop.create_task(self._work(future, fn, argument))
+        if not self._shut:  # once it is, this is called again
+            return
         with self._lock:
-            idle = self._shut and not self._waiting and not self._tasks
+            idle = not self._waiting and not self._tasks
         if idle and not self._ended.done():
             self._ended.set_result(None)
 
-    async def _work(self, call: _Call) -> None:
+    async def _work(self, future: Future[Any], fn: Callable[[Any], Any], argument: Any) -> None:
         error: BaseException | None = None
         given: Any = None
         try:
-            given = call.begin()
+            given = fn(argument)
             if type(given) is CoroutineType or isawaitable(given):
                 given = await given
         except BaseException as raised:  # noqa: BLE001 as other executors do: whoever waits is told
             error = raised
-        del self._tasks[call.future]
+        del self._tasks[future]
         if error is None:
-            call.future.set_result(given)
+            future.set_result(given)
         else:
-            call.future.set_exception(error)
+            future.set_exception(error)
         if self._waiting or self._shut:
             self._begin()
 

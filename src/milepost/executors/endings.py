@@ -11,7 +11,7 @@ from milepost.worker.failures import failure_of
 from milepost.worker.outcomes import Fault, Given, NotGiven, Outcome, Timed, Unfit
 from milepost.worker.telling import message_of
 
-__all__ = ["Ended", "ended_of", "failed", "lost", "out_of_time"]
+__all__ = ["Ended", "failed", "given", "lost", "out_of_time"]
 
 _MOST_WHY: Final = 500
 
@@ -31,15 +31,23 @@ class Ended(NamedTuple):
     why: str = ""
 
 
-def ended_of(ordinal: int, timed: Timed | None) -> Ended | Unfit:
-    """How the item's call ended; None is of an item that its worker did not come to: unharmed."""
-    if timed is None:
-        return Ended(ordinal, Left.UNHARMED)
-    outcome, took_s, cost = timed
-    if isinstance(outcome, Unfit):
-        return outcome
-    size_bytes = outcome.size_bytes if isinstance(outcome, Given) else 0
-    return Ended(ordinal, outcome, size_bytes, took_s, cost)
+def given(ordinals: Sequence[int], every: Sequence[Timed], ended: list[Ended]) -> Unfit | None:
+    """Add to `ended` how the items of a call ended, of which the first gave what is in `every`.
+
+    The others its worker did not come to: they are unharmed, and so is one whose function is none
+    that the executor can call. Why that is so, None where it is not.
+    """
+    unfit: Unfit | None = None
+    for ordinal, (outcome, took_s, cost) in zip(ordinals, every, strict=False):
+        if isinstance(outcome, Unfit):
+            unfit = outcome
+            ended.append(Ended(ordinal, Left.UNHARMED))
+            continue
+        size_bytes = outcome.size_bytes if isinstance(outcome, Given) else 0
+        one = (ordinal, outcome, size_bytes, took_s, cost, "")
+        ended.append(tuple.__new__(Ended, one))  # of every item: a third cheaper
+    ended += [Ended(ordinal, Left.UNHARMED) for ordinal in ordinals[len(every) :]]
+    return unfit
 
 
 def failed(ordinals: Sequence[int], error: BaseException) -> Iterator[Ended]:

@@ -54,8 +54,8 @@ class Notes:
         self._wake = wake
         self._lock = threading.Lock()
         self._waiting: list[Asked] = []
-        self._open: dict[str, int] = {}
-        self._tokens: dict[int, str] = {}
+        self._under_way: dict[int, WorkItem] = {}
+        self._open: dict[str, int] | None = None  # by token, once a note has come
         self._closed = ""
         self._here = _HereWay(self)
         self._server: _Server | None = None
@@ -70,18 +70,20 @@ class Notes:
             return self._server.way
         return None
 
-    def began(self, tokens: Mapping[int, str]) -> None:
-        """Take notes of those attempts from now on: their tokens by ordinal."""
-        for ordinal, token in tokens.items():
-            self._open[token] = ordinal  # from one thread, and each is one step
-        self._tokens.update(tokens)
+    def began(self, items: Mapping[int, WorkItem]) -> None:
+        """Take notes of the attempts that these are, by ordinal, from now on."""
+        with self._lock:
+            self._under_way.update(items)
+            if self._open is not None:
+                self._open.update(_by_token(items))
 
     def ended(self, ordinals: Iterable[int]) -> None:
         """Take no more notes of the attempts of these items."""
-        for ordinal in ordinals:
-            token = self._tokens.pop(ordinal, None)
-            if token is not None:
-                self._open.pop(token, None)
+        with self._lock:
+            for ordinal in ordinals:
+                item = self._under_way.pop(ordinal, None)
+                if item is not None and self._open is not None:
+                    self._open.pop(item.token, None)
 
     def take(self) -> list[Asked]:
         """The notes that wait to be recorded, in the order in which they came."""
@@ -94,6 +96,8 @@ class Notes:
         with self._lock:
             if self._closed:
                 return self._closed
+            if self._open is None:
+                self._open = _by_token(self._under_way)
             ordinal = self._open.get(token)
             if ordinal is None:
                 return _OVER
@@ -112,6 +116,11 @@ class Notes:
             asked.answer(problem)
         if self._server is not None:
             self._server.close()
+
+
+def _by_token(items: Mapping[int, WorkItem]) -> dict[str, int]:
+    """The ordinals by the token of each attempt: most runs take no note, and need none."""
+    return {item.token: ordinal for ordinal, item in items.items()}
 
 
 class _HereWay:

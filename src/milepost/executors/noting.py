@@ -81,7 +81,7 @@ class Noting:
 
     def began(self, items: Mapping[int, WorkItem]) -> None:
         """Take notes of the attempts that these are, by ordinal."""
-        self._notes.began({ordinal: item.token for ordinal, item in items.items()})
+        self._notes.began(items)
 
     def ended(self, ended: Iterable[Ended]) -> None:
         """Take no more notes of the attempts that have ended."""

@@ -97,7 +97,8 @@ def next_turn(
         if outcome is Left.LOST:
             event = _death_of(state, of_item, one, now_us)
         else:
-            event = ItemEvent(one.ordinal, *of_item.event_of(outcome, now_us, one.why))
+            told = of_item.event_of(outcome, now_us, one.why)
+            event = tuple.__new__(ItemEvent, (one.ordinal, *told))  # of every item, as below
         asked = of_item.collection, event.event
         if asked not in takers:
             takers[asked] = of_item.takers(state, event.event)
@@ -112,7 +113,8 @@ def next_turn(
             events.append(ItemEvent(one.ordinal, of_item.give_up))
     begun = _begun(state, words, room, after, busy, deferred)
     for of_items, ordinals in by_words(state, words, begun):
-        events.extend(ItemEvent(ordinal, of_items.begin) for ordinal in ordinals)
+        begin = of_items.begin
+        events += [tuple.__new__(ItemEvent, (ordinal, begin, None)) for ordinal in ordinals]
     return Turn(events, recorded, begun)
 
 

@@ -61,17 +61,29 @@ class Shelf:
         """The key of the item there. Fast near the place that was asked for before."""
         first, keys = self._newest
         if not 0 <= place - first < len(keys):
-            first, keys = self._keys_at(place)
-            self._newest = first, keys
+            first, keys = self._newest = self._keys_at(place)
         return keys[place - first]
 
     def value(self, place: int) -> Any:  # Any: JSON
         """The value of the item there. Raises CodecAbsent. Fast for places in ascending order."""
         first, values = self._values
         if not 0 <= place - first < len(values):
-            block = self._block_at(place)
-            first, values = self._values = block.first, self._read(block)
+            first, values = self._values = self._values_at(place)
         return values[place - first]
+
+    def pairs(self, places: Iterable[int]) -> Iterator[tuple[str, Any]]:  # Any: JSON
+        """Key and value of the item at each place, as `key` and `value` give them.
+
+        Cost: neither is called for an item in the blocks of the one before.
+        """
+        of_keys, keys = self._newest
+        of_values, values = self._values
+        for place in places:
+            if not 0 <= place - of_keys < len(keys):
+                of_keys, keys = self._newest = self._keys_at(place)
+            if not 0 <= place - of_values < len(values):
+                of_values, values = self._values = self._values_at(place)
+            yield keys[place - of_keys], values[place - of_values]
 
     def block(self, place: int) -> InputBlock:
         """The block that holds the place, read anew."""
@@ -98,6 +110,10 @@ class Shelf:
 
     def _read(self, block: InputBlock) -> list[Any]:
         return read_values(block, self._url, self._payloads)
+
+    def _values_at(self, place: int) -> tuple[int, list[Any]]:
+        block = self._block_at(place)
+        return block.first, self._read(block)
 
     def _keys_at(self, place: int) -> tuple[int, list[str]]:
         at = bisect_right(self._firsts, place) - 1
@@ -177,10 +193,7 @@ class Inputs:
 
     def pairs(self, ordinals: Iterable[int]) -> Iterator[tuple[str, Any]]:  # Any: JSON
         """Key and value of each of the items, as `key` and `value` give them."""
-        key, value = self._shelf.key, self._shelf.value
-        for ordinal in ordinals:
-            place = self.place(ordinal)
-            yield key(place), value(place)
+        return self._shelf.pairs(map(self.place, ordinals))
 
     def ordinal(self, key: str) -> int:
         """The ordinal of the item with that key. Raises KeyError.

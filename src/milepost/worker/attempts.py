@@ -60,7 +60,8 @@ def attempt(function: MapFn, item: WorkItem, terms: Terms, *, typed: bool) -> Ti
     `typed` says that the result is not of any JSON, but of a type that the lifecycle gives it.
     """
     began_s = time.perf_counter()
-    item = _told_of(item, terms)
+    if terms.encode is not None:
+        item = _told_of(item, terms.encode)
     outcome: Outcome | Unfit
     try:
         value = function(item) if item.trace is None else called(function, item)
@@ -77,7 +78,8 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
     Raises CancelledError where the task was cancelled that awaits this, and nothing else.
     """
     began_s = time.perf_counter()
-    item = _told_of(item, terms)
+    if terms.encode is not None:
+        item = _told_of(item, terms.encode)
     outcome: Outcome | Unfit
     try:
         value = function(item) if item.trace is None else called_awaited(function, item)
@@ -92,11 +94,9 @@ async def attempt_awaited(function: MapFn, item: WorkItem, terms: Terms, *, type
     return Timed(outcome, time.perf_counter() - began_s, sum(item.costs))
 
 
-def _told_of(item: WorkItem, terms: Terms) -> WorkItem:
+def _told_of(item: WorkItem, encode: Encode) -> WorkItem:
     """The item as its function gets it: its notes are converted as its result is."""
-    if terms.encode is None:
-        return item
-    return msgspec.structs.replace(item, encode=EncodeHere(terms.encode))
+    return msgspec.structs.replace(item, encode=EncodeHere(encode))
 
 
 def attempts(

@@ -18,8 +18,8 @@ from milepost import Item, StateManager
 from milepost.executors import CoroutineExecutor, run
 
 COUNT = 2_000
-ON_THREADS = 42
-ON_COROUTINES = 66
+ON_THREADS = 28
+ON_COROUTINES = 50
 
 
 @pytest.fixture(autouse=True)

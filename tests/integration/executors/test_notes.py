@@ -160,15 +160,29 @@ def test_a_note_of_an_item_that_was_taken_away_is_refused(manager: StateManager)
 def test_no_worker_waits_for_a_run_that_has_ended() -> None:
     asked = threading.Event()
     notes = Notes(asked.set)
-    notes.began({0: "token"})
+    item = WorkItem(key="a", identity="j 0", begun="1 2")
+    notes.began({0: item})
     told: list[str] = []
-    asking = threading.Thread(target=lambda: told.append(notes.ask("token", 1)))
+    asking = threading.Thread(target=lambda: told.append(notes.ask(item.token, 1)))
     asking.start()
     assert asked.wait(10)
     notes.close()
     asking.join(10)
     assert told == ["the run has ended"]
-    assert notes.ask("token", 2) == "the run has ended"
+    assert notes.ask(item.token, 2) == "the run has ended"
+
+
+def test_attempts_that_begin_and_end_after_the_first_note_are_known() -> None:
+    """Which attempts there are is looked up by token from the first note on."""
+    first, second = (WorkItem(key=key, identity=f"j {key}", begun="1 2") for key in "ab")
+    notes = Notes(lambda: [asked.answer() for asked in notes.take()] and None)
+    notes.began({0: first})
+    assert notes.ask(second.token, 1) == "the attempt is over"
+    notes.began({1: second})
+    assert [notes.ask(each.token, 1) for each in (first, second)] == ["", ""]
+    notes.ended([0])
+    told = [notes.ask(each.token, 1) for each in (first, second)]
+    assert told == ["the attempt is over", ""]
 
 
 class Passing(FakeClock):
