@@ -169,13 +169,14 @@ def test_sizes_and_rows_beside_are_told_of_many_jobs_at_once(store: StateStore) 
             numbers.append(job)
         writer.put_checkpoint(numbers[0], StoredCheckpoint(1, 5, "r", b"c", b"d", b"snapshot"))
         writer.put_lease(numbers[1], StoredLease("a", 1, 10))
+        writer.put_lease(numbers[2], StoredLease("a", 1, 10).given_back())
         writer.put_keep(numbers[2], StoredKeep(None, "audit", 5))
     with store.reading() as reader:
         each = {number: reader.sizes(number).total_bytes for number in numbers}
         assert reader.sizes_of(numbers[0], numbers[2]) == each
         assert reader.sizes_of(numbers[1], numbers[1]) == {numbers[1]: each[numbers[1]]}
         assert reader.having("checkpoint") == {numbers[0]}
-        assert reader.having("lease") == {numbers[1]}
+        assert reader.having("held") == {numbers[1]}
         assert reader.having("keep") == {numbers[2]}
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from milepost import StateManager
+from milepost.errors import StoreUnreadable
 from milepost.log.rows import StoredLease
 from milepost.state.persistence import open_store
 from milepost.stores.sqlite.reading import SqliteReader
@@ -71,6 +73,51 @@ def test_what_is_asked_for_is_what_is_read(database: Path, name: str) -> None:
     question, most = QUESTIONS[name]
     _, given = asked(database, question)
     assert 0 < given <= most
+
+
+def test_the_newest_rows_of_many_jobs_are_one_statement(database: Path) -> None:
+    """Three a step of 128 jobs: entries are one for all, notes and rows are one for each step."""
+    statements, _ = asked(database, lambda reader: list(reader.tips()))
+    assert len(statements) <= 2 * (MANY / 128 + 4)
+    statements, _ = asked(database, lambda reader: list(reader.tips(prefix="job-")))
+    assert len(statements) <= 2 * (MANY / 128 + 4)
+
+
+def test_a_damaged_row_takes_no_other_job_with_it(database: Path, tmp_path: Path) -> None:
+    """Neither one that is of other types, nor one whose page cannot be read."""
+    copy = tmp_path / "jobs.db"
+    copy.write_bytes(database.read_bytes())
+    connection = apsw.Connection(str(copy))
+    ((number, root, size),) = connection.execute(
+        "SELECT number, rootpage, page_size FROM jobs, sqlite_schema, pragma_page_size"
+        " WHERE job_id = 'job-0777' AND name = 'commits'"
+    )
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    connection.execute("UPDATE commits SET body_digest = x'00' WHERE job = ?", (number,))
+    connection.close()
+    damaged = copy.read_bytes()
+    first_leaf = _leaves(damaged, root, size)[0]
+    start = (first_leaf - 1) * size
+    copy.write_bytes(damaged[:start] + b"\xff" * size + damaged[start + size :])
+    told: list[StoreUnreadable] = []
+    store = open_store(copy, create=False, read_only=True)
+    with store.reading() as reader:
+        found = {tip.job.job_id for tip in reader.tips(told.append)}
+    store.close()
+    assert 1 < len(told) < 200
+    assert len(found) == MANY - len(told)
+    assert "job-1999" in found
+
+
+def _leaves(file: bytes, page: int, size: int) -> list[int]:
+    """The pages that the interior page of a table leads to, in order."""
+    start = (page - 1) * size
+    assert file[start] == 5, "many rows are on more than one page"
+    count = int.from_bytes(file[start + 3 : start + 5], "big")
+    cells = (
+        int.from_bytes(file[start + 12 + 2 * n : start + 14 + 2 * n], "big") for n in range(count)
+    )
+    return [int.from_bytes(file[start + cell : start + cell + 4], "big") for cell in cells]
 
 
 def test_every_job_is_read_when_every_job_is_asked_for(database: Path) -> None:

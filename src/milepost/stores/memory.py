@@ -113,8 +113,7 @@ class _Transaction:
                 yield Tip(log.job, log.rows[-1])
 
     def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
-        leases = {log.job.number: log.lease for log in self.logs.values() if log.lease is not None}
-        held = {number for number, lease in leases.items() if lease.ttl_us != GIVEN_BACK}
+        held = self.having("held")
         return self.tips(on_error, wanted=lambda job: job.number in held)
 
     def entries(self) -> list[StoredJob]:
@@ -206,8 +205,9 @@ class _Transaction:
         match what:
             case "keep":
                 return {log.job.number for log in logs if log.keep is not None}
-            case "lease":
-                return {log.job.number for log in logs if log.lease is not None}
+            case "held":
+                leases = ((log.job.number, log.lease) for log in logs if log.lease is not None)
+                return {number for number, lease in leases if lease.ttl_us != GIVEN_BACK}
             case "checkpoint":
                 return {log.job.number for log in logs if log.checkpoints}
 

@@ -53,8 +53,8 @@ Create: TypeAlias = bool | Literal["folders"]
 Durability: TypeAlias = Literal["full", "process"]
 """What a commit that is acknowledged outlives: loss of power, or the death of the process."""
 
-Kind: TypeAlias = Literal["keep", "lease", "checkpoint"]
-"""Rows beside a log that most jobs may lack."""
+Kind: TypeAlias = Literal["keep", "held", "checkpoint"]
+"""Rows beside a log that most jobs may lack; `held` are leases that were not given back."""
 
 
 class Rows(Protocol):

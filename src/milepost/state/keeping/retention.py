@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import islice
 from sys import intern
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from milepost import arguments
 from milepost.clock import instant
@@ -110,8 +110,14 @@ class RetentionPolicy:
 
     def kept_for(self, outcome: str) -> timedelta | None:
         """How long jobs of that outcome are kept, None for ever."""
-        ages = (self.completed, self.failed, self.cancelled)
-        return dict(zip(_NAMES.values(), ages, strict=True)).get(outcome)
+        match outcome:
+            case "completed":
+                return self.completed
+            case "failed":
+                return self.failed
+            case "cancelled":
+                return self.cancelled
+        return None
 
 
 @short_repr
@@ -203,8 +209,7 @@ def plan_retention(
     made_at = instant(observer.now_us())
     unreadable: list[StateError] = []
     verdicts: list[Verdict] = []
-    names = Names(loader, reader)
-    beside = _Beside(reader)
+    beside = _Beside(loader, reader)
     tips = reader.tips(unreadable.append)
     while step := list(islice(tips, _STEP)):
         sizes = _sizes(reader, step)
@@ -214,7 +219,7 @@ def plan_retention(
                 size_bytes = sizes.get(tip.job.number)
                 if size_bytes is None:
                     size_bytes = reader.sizes(tip.job.number).total_bytes
-                verdict = judge(log, tip.row, policy, observer, names, beside, size_bytes)
+                verdict = judge(log, tip.row, policy, observer, beside, size_bytes)
                 verdicts.append(verdict)
             except StoreUnreadable as error:
                 unreadable.append(error)
@@ -228,12 +233,48 @@ def plan_retention(
 
 
 class _Beside:
-    """The jobs that have rows beside their log, so that others need not be asked for each."""
+    """What is asked of many jobs at once: which have rows beside their log, and where they stand.
 
-    def __init__(self, reader: Reader) -> None:
-        self.keeps = reader.having("keep")
-        self.leases = reader.having("lease")
-        self.checkpoints = reader.having("checkpoint")
+    `keeps`, `held` and `checkpoints` are the numbers of jobs that may have such rows: of all that
+    have them, or of the one `number`, which is not asked for here.
+    """
+
+    def __init__(self, loader: Loader, reader: Reader, number: int | None = None) -> None:
+        if number is None:
+            self.keeps = reader.having("keep")
+            self.held = reader.having("held")
+            self.checkpoints = reader.having("checkpoint")
+        else:
+            self.keeps = self.held = self.checkpoints = {number}
+        self._tables = loader.tables
+        self._names = Names(loader, reader)
+        self._standings: dict[tuple[str, str], _Standing] = {}
+
+    def standing(self, entry: StoredJob, phase: str) -> _Standing:
+        """How a job stands that is in `phase`; looked up once for each phase of each version.
+
+        Raises LogCorrupt where only its log can tell its lifecycle, and cannot be read.
+        """
+        key = entry.lifecycle, phase
+        found = self._standings.get(key)
+        if found is None:
+            lifecycle, version = self._names.of(entry)
+            outcome, reason = UNKNOWN, ""
+            if self._tables.knows(entry.lifecycle):
+                outcome = _outcome(self._tables, entry.lifecycle, phase)
+            else:
+                reason = named(lifecycle, version, entry.lifecycle)
+            found = self._standings[key] = _Standing(lifecycle, intern(phase), outcome, reason)
+        return found
+
+
+class _Standing(NamedTuple):
+    """The lifecycle of a job by its name, its phase, how it has ended, and why that is unknown."""
+
+    lifecycle: str
+    phase: str
+    outcome: str
+    reason: str
 
 
 def _sizes(reader: Reader, tips: list[Tip]) -> dict[int, int]:
@@ -251,48 +292,41 @@ def judge(
     tip: Row,
     policy: RetentionPolicy,
     observer: Observer,
-    names: Names | None = None,
     beside: _Beside | None = None,
     size_bytes: int = 0,
 ) -> Verdict:
     """The verdict on one job, of which so much is stored.
 
-    Under the write lock it is the one that counts. `beside` says which jobs have other rows.
+    Under the write lock it is the one that counts. `beside` is given where many are judged.
     """
     number = log.number
-    keep = log.reader.keep(number) if beside is None or number in beside.keeps else None
-    kept_for, lifecycle = None, ""
+    if beside is None:
+        beside = _Beside(log.loader, log.reader, number)
+    keep = log.reader.keep(number) if number in beside.keeps else None
+    kept_for = None
     try:
-        phase = log.tally(tip).phase
-        lifecycle, version = (names or Names(log.loader, log.reader)).of(log.entry)
+        lifecycle, phase, outcome, reason = beside.standing(log.entry, log.tally(tip).phase)
     except StateError as error:
-        phase, outcome, why, reason = "?", ACTIVE, Why.UNREADABLE, str(error)
+        lifecycle, phase, outcome, why, reason = "", "?", ACTIVE, Why.UNREADABLE, str(error)
     else:
-        policy = policy.of(lifecycle)
-        outcome, why, reason = UNKNOWN, Why.UNKNOWN, ""
-        tables = log.loader.tables
-        if tables.knows(log.entry.lifecycle):
-            outcome, why = _outcome(tables, log.entry.lifecycle, phase), Why.ACTIVE
-            kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
-        else:
-            reason = named(lifecycle, version, log.entry.lifecycle)
+        why = Why.UNKNOWN if outcome == UNKNOWN else Why.ACTIVE
     ended = outcome not in (ACTIVE, UNKNOWN)
     now_us = observer.now_us()
     age = timedelta(microseconds=max(now_us - tip.at_us, 0))
     if ended:
+        policy = policy.of(lifecycle)
+        kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
         reason = keep.reason if keep else _UNSAID if outcome == ENDED else ""
         if tip.at_us > now_us:  # it is kept from then on: what is young by mistake can still go
             reason = reason or f"its newest commit is dated ahead, at {instant(tip.at_us)}"
         why = Why.FOR_EVER
         if kept_for is not None:
             why = Why.OLD if age >= kept_for else Why.YOUNG
-        leased = beside is None or number in beside.leases
-        holder = _holder(log, tip, observer) if leased else None
+        holder = _holder(log, tip, observer) if number in beside.held else None
         if holder is not None:
             why, reason = Why.HELD, holder.owner
     thinned: tuple[StoredCheckpointSize, ...] = ()
-    has_checkpoints = beside is None or number in beside.checkpoints
-    if ended and has_checkpoints and why not in (Why.OLD, Why.HELD):
+    if ended and number in beside.checkpoints and why not in (Why.OLD, Why.HELD):
         thinned = _thinned(log, policy.checkpoints)
     goes = why == Why.OLD
     return Verdict(
@@ -301,12 +335,12 @@ def judge(
         number=number,
         seq=tip.seq,
         digest=tip.digest,
-        phase=intern(phase),
+        phase=phase,
         outcome=outcome,
         age=age,
         goes=goes,
         why=why,
-        kept_for=kept_for if ended else None,
+        kept_for=kept_for,
         reason=reason,
         checkpoints=tuple(one.seq for one in thinned),
         size_bytes=size_bytes,

@@ -8,26 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from milepost.errors import StoreUnreadable
 from milepost.log.rows import GIVEN_BACK, StoredJob
 from milepost.stores.sqlite.schema import NUMBERS
 from milepost.stores.unreadable import OnError
 
-__all__ = ["ENTRY", "IDS", "JobLister", "range_of"]
+__all__ = ["ENTRY", "IDS", "NUMBERED", "JobLister", "Noted", "numbers_of", "range_of"]
 
 ENTRY: Final = "SELECT number, job_id, created_at_us, lifecycle, seal FROM jobs"
 
 IDS: Final = "sqlite_autoindex_jobs_1"
 """The index of ids, by the name that SQLite gives to that of the first UNIQUE."""
 
+_GIVEN: Final = "SELECT value FROM json_each(?)"
+
+NUMBERED: Final = "json_each(?) AS given"
+"""A table of numbers, `given.value`, in the order that they are given in, as JSON."""
+
 _LEASED: Final = f"SELECT job FROM leases WHERE ttl_us IS NOT {GIVEN_BACK}"
 _STEP: Final = 128
+_FIRST_STEP: Final = 16
 _FIRST_SURROGATE: Final = 0xD800
 _LAST_CHARACTER: Final = chr(0x10FFFF)
 
 _Columns = tuple[Any, ...]  # Any: what is in the file, whichever types it has
+
+Noted: TypeAlias = tuple[StoredJob, _Columns]
+"""An entry, and the note of its newest commit."""
 
 
 class _Select(Protocol):
@@ -101,31 +110,31 @@ class JobLister:
         self._not_stored((one for one in listed if end is None or one <= end), on_error)
         return found
 
-    def noted(
-        self, prefix: str, on_error: OnError, *, newest_first: bool
-    ) -> Iterator[tuple[StoredJob, _Columns]]:
-        """Entries with the note of their newest commit, `()` where there is none.
+    def noted(self, prefix: str, on_error: OnError, *, newest_first: bool) -> Iterator[list[Noted]]:
+        """Entries with the note of their newest commit, `()` where there is none, in steps.
 
         In order of creation, or the newest first. Cost: with a prefix, as `of`; without one, what
-        is asked for, a step of 128 entries at a time.
+        is asked for, a step of 16 to 128 entries at a time.
         """
         if not prefix:
             yield from self._all(on_error, newest_first=newest_first)
             return
-        found = self.of(prefix, on_error)
-        for job in reversed(found) if newest_first else found:
-            yield job, self._notes("= ?", (job.number,)).get(job.number, ())
+        found = iter(self.of(prefix, on_error)[:: -1 if newest_first else 1])
+        for some in _steps():
+            step = list(islice(found, some))
+            if not step:
+                return
+            notes = self._notes(f"IN ({_GIVEN})", (numbers_of(step),))
+            yield [(job, notes.get(job.number, ())) for job in step]
 
-    def leased(self, on_error: OnError) -> Iterator[tuple[StoredJob, _Columns]]:
+    def leased(self, on_error: OnError) -> Iterator[list[Noted]]:
         """As `noted`, the jobs alone whose lease was not given back.
 
         Cost: those, a step at a time, and a pass over the leases by SQLite.
         """
         return self._all(on_error, newest_first=False, of=_LEASED)
 
-    def _all(
-        self, on_error: OnError, *, newest_first: bool, of: str = ""
-    ) -> Iterator[tuple[StoredJob, _Columns]]:
+    def _all(self, on_error: OnError, *, newest_first: bool, of: str = "") -> Iterator[list[Noted]]:
         """The table in order, each step of it beside the notes of the same numbers.
 
         A number that has a note and no entry is looked for in the index, which would have it too.
@@ -133,10 +142,10 @@ class JobLister:
         only = f"WHERE number IN ({of}) " if of else ""
         entries = self._select(f"{ENTRY} {only}ORDER BY number{' DESC' if newest_first else ''}")
         low, high = 0, NUMBERS + 1  # the numbers that are still to come by
-        while low < high:
-            rows = list(islice(entries, _STEP))
+        for some in _steps():
+            rows = list(islice(entries, some))
             first, end = low, high
-            if len(rows) < _STEP:
+            if len(rows) < some:
                 low = high
             elif newest_first:
                 first = high = min(rows[-1][0], high)
@@ -144,15 +153,19 @@ class JobLister:
                 end = low = max(rows[-1][0] + 1, low)
             notes = self._notes(">= ? AND job < ?", (first, end), of)
             self._look_for(notes.keys() - {row[0] for row in rows}, on_error)
+            step: list[Noted] = []
             for row in rows:
                 try:
                     job = self._entry(row)
                 except StoreUnreadable as error:
                     on_error(error)
                 else:
-                    yield job, notes.get(job.number, ())
+                    step.append((job, notes.get(job.number, ())))
+            yield step
+            if low >= high:
+                return
 
-    def _notes(self, condition: str, values: tuple[int, ...], of: str = "") -> dict[int, _Columns]:
+    def _notes(self, condition: str, values: _Columns, of: str = "") -> dict[int, _Columns]:
         """By number, the note of the newest commit of each job whose number is so, and is in `of`.
 
         Those in `of` are gone through first: nothing is read of others, however many are between.
@@ -172,6 +185,19 @@ class JobLister:
         for job_id in job_ids:
             problem = "is in the index and not in the table"
             on_error(self._unreadable(f"the entry of job {job_id}", problem))
+
+
+def numbers_of(jobs: Iterable[StoredJob]) -> str:
+    """The numbers of the jobs, to be bound to the one parameter of `NUMBERED`."""
+    return f"[{','.join(str(job.number) for job in jobs)}]"
+
+
+def _steps() -> Iterator[int]:
+    """How many jobs to read at a time: few at first, since most who ask want few."""
+    some = _FIRST_STEP
+    while True:
+        yield some
+        some = min(2 * some, _STEP)
 
 
 def range_of(prefix: str) -> tuple[str, tuple[str, ...]]:

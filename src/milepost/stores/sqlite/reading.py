@@ -10,6 +10,7 @@ import apsw
 
 from milepost.errors import StoreError, StoreUnreadable
 from milepost.log.rows import (
+    GIVEN_BACK,
     InputBlock,
     KeySegment,
     Quarantined,
@@ -30,7 +31,7 @@ from milepost.log.rows import (
 from milepost.stores.protocol import Kind
 from milepost.stores.sqlite.blocks import BlockReader
 from milepost.stores.sqlite.errors import translate
-from milepost.stores.sqlite.listing import ENTRY, IDS, JobLister
+from milepost.stores.sqlite.listing import ENTRY, IDS, NUMBERED, JobLister, Noted, numbers_of
 from milepost.stores.sqlite.schema import LAST as _LAST
 from milepost.stores.sqlite.schema import NUMBERS
 from milepost.stores.sqlite.schema import SHIFT as _SHIFT
@@ -59,10 +60,15 @@ _LIFECYCLE: Final = "SELECT digest, name, version, description, seal FROM lifecy
 _TOMBSTONE: Final = "SELECT number, job_id, deleted_at_us, reason, erased FROM tombstones"
 _HAVING: Final[dict[Kind, str]] = {
     "keep": "job FROM retention",
-    "lease": "job FROM leases",
+    "held": f"job FROM leases WHERE ttl_us IS NOT {GIVEN_BACK}",
     "checkpoint": f"id >> {_SHIFT} FROM checkpoints",
 }
 _HEAD: Final = f"id & {_LAST}, fence, at_us, count, format, codec, head, after"
+_NEWEST: Final = (
+    f"SELECT given.value, commits.{_HEAD}, x'', body_digest, digest"
+    f" FROM {NUMBERED} CROSS JOIN commits ON commits.id = (SELECT max(id) FROM commits"
+    f" WHERE id BETWEEN given.value << {_SHIFT} AND (given.value << {_SHIFT}) + {_LAST})"
+)
 
 
 _EARLIEST_US: Final = -62_135_596_800_000_000  # of the year 1
@@ -196,33 +202,44 @@ class SqliteReader:
         wanted: Callable[[StoredJob], bool] | None = None,
     ) -> Iterator[Tip]:
         """As many jobs are read as are asked for, by 128; those of a prefix, by a range of ids."""
-        for job, sealed in self._listed().noted(prefix, on_error, newest_first=newest_first):
-            if wanted is None or wanted(job):
-                yield from self._tip_or(on_error, job, sealed)
+        for step in self._listed().noted(prefix, on_error, newest_first=newest_first):
+            yield from self._tips_of(
+                step if wanted is None else [one for one in step if wanted(one[0])], on_error
+            )
 
     def leased(self, on_error: OnError = refuse) -> Iterator[Tip]:
         """As many jobs are read as have a lease that was not given back, by 128."""
-        for job, sealed in self._listed().leased(on_error):
-            yield from self._tip_or(on_error, job, sealed)
+        for step in self._listed().leased(on_error):
+            yield from self._tips_of(step, on_error)
 
-    def _tip_or(
-        self, on_error: OnError, job: StoredJob, sealed: tuple[Any, ...]
-    ) -> tuple[Tip, ...]:
-        """The job with its newest row; nothing where it has none, or `on_error` is told why."""
+    def _tips_of(self, step: list[Noted], on_error: OnError) -> Iterator[Tip]:
+        """The jobs with their newest rows; none where it has none, or `on_error` is told why.
+
+        The rows are read by one statement; by one for each job where a page is damaged, so that it
+        takes none with it but its own.
+        """
         try:
-            tip = self._tip(job, sealed)
-        except StoreUnreadable as error:
-            on_error(error)
-            return ()
-        return () if tip is None else (tip,)
+            found = dict(self._newest_rows(step))
+        except StoreUnreadable:
+            found = None
+        for job, sealed in step:
+            try:
+                columns = found if found is not None else dict(self._newest_rows([(job, sealed)]))
+                newest = columns.get(job.number)
+                row = None if newest is None else self._row(newest)
+                if sealed != (() if row is None else shown(job.number, row)):
+                    problem = f"ends at {row.seq if row else 0}, and not where it was sealed"
+                    raise self._unreadable(f"the log of job {job.job_id}", problem)
+            except StoreUnreadable as error:
+                on_error(error)
+                continue
+            if row is not None:
+                yield Tip(job, row)
 
-    def _tip(self, job: StoredJob, sealed: tuple[Any, ...]) -> Tip | None:
-        row = self.tip(job.number)
-        columns = () if row is None else shown(job.number, row)
-        if sealed != columns:
-            problem = f"ends at {row.seq if row else 0}, and not where it was sealed"
-            raise self._unreadable(f"the log of job {job.job_id}", problem)
-        return None if row is None else Tip(job, row)
+    def _newest_rows(self, step: list[Noted]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """By number, the columns of the row that is last in the log of each job."""
+        for row in self._select(_NEWEST, (numbers_of(job for job, _ in step),)):
+            yield row[0], row[1:]
 
     def newest(self, job: int) -> tuple[int, bytes] | None:
         """By the note in `tips`; StoreUnreadable where there are commits and no note."""
