@@ -122,6 +122,10 @@ class Events(Core):
             NumberUnfit: An event would make an integer beyond 64 bits, which nothing stores.
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
             LeaseLost: The lease is no longer the job's.
+
+        Cost:
+            One wait for the disk, which calls from other threads at that moment share. Each thread
+            is woken for its own answer: many results cost less by one thread and `write_each`.
         """
         wanted = list(arguments.iterable("item_events", item_events, _REQUESTS))
         write = work.Write(self._meet(job_id), wanted, lease, operator)
