@@ -44,14 +44,24 @@ FUNCTION: Final = "the name of a function"
 OURS: Final[dict[str, dict[str, str]]] = {
     "aio/manager.py": {"items": ORDER},
     "cli/commands/__init__.py": dict.fromkeys(
-        ("allow_dead", "dead", "items", "recover", "redo", "requeue"), COMMAND
+        (
+            *("allow_dead", "dead", "items", "recover", "redo", "requeue"),
+            *("skip", "pause", "resume", "retry", "cancel"),
+        ),
+        COMMAND,
     ),
     "cli/commands/allow_dead.py": {"more": PARAMETER},
+    "cli/commands/cancel.py": {"cancel": COMMAND},
     "cli/commands/dead.py": {"dead": COMMAND},
     "cli/commands/items.py": {"items": COMMAND},
+    "cli/commands/pause.py": {"pause": COMMAND},
     "cli/commands/recover.py": {"recover": COMMAND, "job": PARAMETER},
     "cli/commands/redo.py": {"redo": COMMAND},
     "cli/commands/requeue.py": {"requeue": COMMAND},
+    "cli/commands/results.py": {"item": PARAMETER},
+    "cli/commands/resume.py": {"resume": COMMAND},
+    "cli/commands/retry.py": {"retry": COMMAND},
+    "cli/commands/skip.py": {"skip": COMMAND},
     "cli/commands/verify.py": {"job": PARAMETER},
     "cli/naming.py": {"job": PARAMETER},
     "drawings/canvas.py": {"note": "a part of a drawing"},
@@ -101,6 +111,13 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "inspect/sent_back.py": {"job": LABEL},
     "inspect/show.py": dict.fromkeys(("job", "variables", "settled", "dead"), LABEL),
     "inspect/sizes.py": {"job": LABEL},
+    "inspect/skip.py": dict.fromkeys(("job", "skip", "skipped"), LABEL),
+    "inspect/steering.py": {
+        "job": LABEL,
+        **dict.fromkeys(("pause", "resume", "cancel"), ROLE),
+        "reason": PARAMETER,
+    },
+    "inspect/watch.py": {"job": LABEL, "settled": LABEL},
     "log/codec.py": {"variables": "what is wrong with a value"},
     "log/facts.py": {"job": "the tag of a fact", "items": "the tag of a fact"},
     "job/described.py": {"variables": ROLE, "result": ROLE, "redo": ROLE, "stored": ROLE},
@@ -154,7 +171,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     },
     "worker/signals.py": {"everyone": PARAMETER},
     "worker/telling.py": {"message": "a name in the details of failures"},
-    "state/manager/work.py": {"redo": FUNCTION, "requeue": FUNCTION},
+    "state/manager/work.py": dict.fromkeys(("redo", "requeue", "skip"), FUNCTION),
 }
 """Words that are our own where they stand, with the reason."""
 

@@ -14,7 +14,7 @@ import click
 from milepost.cli.keys import AS_JSON, LIFECYCLES, STORE
 from milepost.cli.output import note, write_json, write_page
 from milepost.cli.trouble import TROUBLE, Trouble, nearest
-from milepost.clock import Clock, SystemClock, instant
+from milepost.clock import Clock, SystemClock, instant, steady
 from milepost.discovery import Discovery, discover
 from milepost.errors import LifecycleUnknown, StateError
 from milepost.inspect.page import Page
@@ -79,6 +79,10 @@ class Session:
     def sleep(self, seconds: float) -> None:
         """Let time pass, by the session's clock if it has a way to."""
         getattr(self.clock, "sleep", time.sleep)(seconds)
+
+    def monotonic_s(self) -> float:
+        """Seconds from any start, by the session's clock."""
+        return steady(self.clock).monotonic_us() / 1e6
 
     def now(self) -> datetime:
         """The time by the session's clock, aware UTC."""

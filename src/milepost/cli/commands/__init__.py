@@ -25,6 +25,8 @@ COMMANDS: Final[Mapping[str, Listed]] = {
     "jobs": Listed("jobs", "List the jobs of a store, newest first."),
     "show": Listed("show", "Show one job: where it is and what it would take now."),
     "history": Listed("history", "Show what happened to a job, oldest first."),
+    "watch": Listed("watch", "Show how far a job is, live, until it has ended."),
+    "results": Listed("results", "Show the results of a job, or that of one item."),
     "items": Listed("items", "List the items of a job with their last failures."),
     "changes": Listed("changes", "Show what is different in a job after B against after A."),
     "checkpoint": Listed("checkpoint", "Take a checkpoint of a job, or list those it has."),
@@ -46,6 +48,11 @@ COMMANDS: Final[Mapping[str, Listed]] = {
         "redo",
         "Let items that are done wait for an attempt again; the history keeps their results.",
     ),
+    "skip": Listed("skip", "Leave items out of a job: it ends without them."),
+    "pause": Listed("pause", "Stop a job for a while; what is running may still end."),
+    "resume": Listed("resume", "Let a job that was paused go on in the phase that it was in."),
+    "retry": Listed("retry", "Take a job that failed up again, in the phase that failed."),
+    "cancel": Listed("cancel", "Stop a job for good; what is done stays done."),
     "allow-dead": Listed(
         "allow_dead", "Let a job complete with N dead items more than before, as a recorded fact."
     ),

@@ -41,6 +41,14 @@ def _scope(given: Scope | None) -> Scope:
     return work.Scope.all() if given is None else arguments.instance("scope", given, work.Scope)
 
 
+def _items(given: Iterable[str | int] | Scope) -> list[str | int] | Scope:
+    """The items that were given, each by its key or ordinal, or the scope."""
+    if isinstance(given, work.Scope):
+        return given
+    each = arguments.iterable("items", given, "keys and ordinals of items, or a Scope,")
+    return [work.named_item(item) for item in each]
+
+
 class Recoveries(Core):
     """How a job goes on, after a crash, a failure or a change of mind."""
 
@@ -386,12 +394,7 @@ class Recoveries(Core):
             LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
             LeaseLost: The lease is no longer the job's.
         """
-        wanted: Scope | list[str | int]
-        if isinstance(items, work.Scope):
-            wanted = items
-        else:
-            given = arguments.iterable("items", items, "keys and ordinals of items, or a Scope,")
-            wanted = [work.named_item(item) for item in given]
+        wanted = _items(items)
         reason = arguments.text("reason", reason)
         arguments.flag("operator", operator)
         with self._job_log(job_id) as log:
@@ -400,6 +403,41 @@ class Recoveries(Core):
             work.refuse_clear_text(found.state, prepared, self._loader.payloads, self._store.url)
         lease = self._lease_for(job_id, lease)
         return self._append(job_id, work.redo(found, lease=lease, operator=operator))
+
+    def skip(
+        self,
+        job_id: str,
+        items: Iterable[str | int] | Scope,
+        *,
+        lease: Lease | None = None,
+        operator: bool = False,
+    ) -> JobState:
+        """Leave items out of the job, in one durable commit.
+
+        Items that are left out already are passed over.
+
+        Args:
+            job_id: The job.
+            items: Keys or ordinals of items, each of which has to take it. Or a scope: those in it
+                that do.
+            lease: The lease to write under. Not given, it is the one that this manager holds.
+            operator: Write even while another executor holds the job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle has no way to leave items out.
+            TransitionRefused: An item is done, or the job leaves no item out in its phase.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The job has no such item.
+            LeaseHeld: Another executor holds the job, and neither a lease nor `operator` was given.
+            LeaseLost: The lease is no longer the job's.
+        """
+        wanted = _items(items)
+        arguments.flag("operator", operator)
+        with self._job_log(job_id) as log:
+            found = work.left_out(wanted, self._results(log))
+        lease = self._lease_for(job_id, lease)
+        return self._append(job_id, work.skip(found, lease=lease, operator=operator))
 
     def allow_dead(
         self,

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from milepost.state.recovering.scope import Scope, select_standing
     from milepost.state.recovery import RecoveryPlan, carry_out, draw_up, plan
     from milepost.state.redoing import again, redo
+    from milepost.state.skipping import left_out, skip
     from milepost.state.transitions import (
         ItemEvent,
         JobEvent,
@@ -161,6 +162,7 @@ __all__ = [
     "keep_of",
     "kept_of",
     "leases",
+    "left_out",
     "lists_of",
     "mend",
     "name_folder",
@@ -183,6 +185,7 @@ __all__ = [
     "said",
     "select_standing",
     "set_strays_aside",
+    "skip",
     "steady",
     "store_problems",
     "stored_of",
@@ -271,6 +274,7 @@ __getattr__, __dir__ = loaded_when_used(
         "job_sizes": "milepost.state.reading.sizes",
         "keep_of": "milepost.state.keeping.retention",
         "kept_of": "milepost.state.keeping.retention",
+        "left_out": "milepost.state.skipping",
         "lists_of": "milepost.state.writing.given",
         "mend": "milepost.state.keeping.spanning",
         "name_folder": "milepost.state.writing.beside",
@@ -291,6 +295,7 @@ __getattr__, __dir__ = loaded_when_used(
         "requeue": "milepost.state.recovering.dead_letters",
         "select_standing": "milepost.state.recovering.scope",
         "set_strays_aside": "milepost.state.keeping.repair",
+        "skip": "milepost.state.skipping",
         "steady": "milepost.clock",
         "store_problems": "milepost.state.reading.verification",
         "stored_of": "milepost.state.reading.recorded",

@@ -1,0 +1,83 @@
+"""`milepost watch`: see how far a job is until it has ended."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from milepost.cli.naming import job_argument
+from milepost.cli.options import examples, with_store
+from milepost.cli.output import is_terminal, note
+from milepost.cli.session import Session, find_job, session_of
+from milepost.inspect import watch as model
+from milepost.job.state import JobState
+from milepost.progress.figures import Meter
+from milepost.progress.lines import Lines, write_line
+from milepost.progress.seen import Seen
+from milepost.progress.watching import Display
+from milepost.roles import Outcome
+
+__all__ = ["watch"]
+
+_LEAST_S: Final = 0.1
+_MOST_S: Final = 3_600.0
+
+
+@click.command(
+    "watch",
+    epilog=examples(
+        "milepost watch nightly --db jobs.db",
+        "milepost watch nightly --exit-status --interval 10 --db jobs.db",
+    ),
+)
+@job_argument
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=_LEAST_S, max=_MOST_S),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Look again after so long.",
+)
+@click.option("--exit-status", is_flag=True, help="Exit code 1 if it failed or was cancelled.")
+@with_store
+@click.pass_context
+def watch(context: click.Context, *, job: str, interval: float, exit_status: bool) -> None:
+    """Show how far a job is, live, until it has ended.
+
+    Then how it stands. What is live goes to stderr: a bar on a terminal, else a line now and then,
+    with the rate since the watch began, what is held, and how long the rest will take. A job that
+    failed has ended, until somebody takes it up. JOB is the job's id, or a beginning of it that no
+    other job has.
+    """
+    session = session_of(context)
+    with session.reading() as manager:
+        job_id = find_job(manager, job)
+        state = manager.get_state(job_id)
+        if state.owner is None and not model.has_ended(state):
+            note("nobody holds the job: a run takes it up")
+        meter = Meter(_seen(state), session.monotonic_s())
+        display = _display(session)
+        while not model.has_ended(state):
+            display.show(meter.figures(_seen(state), session.monotonic_s()))
+            session.sleep(interval)
+            state = manager.get_state(job_id)
+        display.end(meter.figures(_seen(state), session.monotonic_s(), ended=state.phase))
+    view = model.watch(state)
+    session.answer(view, lambda: model.watch_page(view))
+    if exit_status and view.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+        context.exit(1)
+
+
+def _seen(state: JobState) -> Seen:
+    return Seen(state, done_count=state.progress.done, failure_count=0)
+
+
+def _display(session: Session) -> Display:
+    if is_terminal(sys.stderr):
+        from milepost.progress.screen import Row  # noqa: PLC0415 rich is slow to import
+
+        return Row(session.now)
+    return Lines(write_line, session.now)

@@ -1,0 +1,62 @@
+"""`milepost watch`: how a job stands, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from milepost.inspect.counts import Counts, counts_of
+from milepost.inspect.page import Cell, Fields, Page
+from milepost.inspect.states import StateName, phase_of
+from milepost.inspect.words import stamp
+from milepost.job.state import JobState
+
+__all__ = ["WatchView", "has_ended", "watch", "watch_page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchView:
+    """How a job stands as of commit `seq`.
+
+    `outcome` is how it ended: `succeeded`, `failed` or `cancelled`, as its lifecycle says;
+    `ended` where that does not say how; empty while it goes on.
+    """
+
+    SCHEMA: ClassVar[str] = "milepost.watch/1"
+
+    job: str
+    seq: int
+    phase: StateName
+    outcome: str
+    progress: Counts
+    updated_at: datetime
+
+
+def has_ended(state: JobState) -> bool:
+    """True if nothing goes on by itself: it is final, or its lifecycle says how it ended."""
+    return state.finished or state.phase in state.roles.outcomes
+
+
+def watch(state: JobState) -> WatchView:
+    """How the job of `state` stands."""
+    outcome = state.roles.outcomes.get(state.phase)
+    return WatchView(
+        job=state.id,
+        seq=state.seq,
+        phase=phase_of(state),
+        outcome=str(outcome) if outcome is not None else "ended" if state.finished else "",
+        progress=counts_of(state),
+        updated_at=state.updated_at,
+    )
+
+
+def watch_page(view: WatchView) -> Page:
+    """A few lines: the phase, and where the items are."""
+    entries: list[tuple[str, Cell]] = [("job", view.job), ("phase", view.phase)]
+    for name, part in (("settled", view.progress.settled), ("left", view.progress.left)):
+        listed = ", ".join(f"{count} {state}" for state, count in part.items() if count)
+        if view.progress.total:
+            entries.append((name, f"{sum(part.values())}{f': {listed}' if listed else ''}"))
+    entries.append(("updated", f"{stamp(view.updated_at)}, seq {view.seq}"))
+    return (Fields(entries=tuple(entries)),)
