@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -64,12 +65,18 @@ def test_a_file_that_is_damaged(store: Path) -> None:
 def test_one_job_that_cannot_be_read_leaves_the_others(milepost: CommandLine, store: Path) -> None:
     """It is named, the others are listed and worked on, and the exit code tells of it.
 
-    Stuck jobs are looked for among those that somebody held.
+    Stuck jobs are looked for among those that nobody gave back.
     """
-    with StateManager.open(store, clock=milepost.clock) as manager:
-        for job in ("weekly-1", "weekly-2"):
-            with manager.lease(job, "worker-2", renewed=False):
-                pass
+    copied = store.with_name("copied.db")
+    with (
+        StateManager.open(store, clock=milepost.clock) as manager,
+        manager.lease("weekly-1", "worker-2", renewed=False),
+        manager.lease("weekly-2", "worker-2", renewed=False),
+    ):
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{store}{suffix}", f"{copied}{suffix}")
+    for suffix in ("", "-wal"):
+        Path(f"{copied}{suffix}").replace(f"{store}{suffix}")
     connection = apsw.Connection(str(store))
     connection.execute("UPDATE jobs SET lifecycle = 'other' WHERE job_id = 'weekly-1'")
     connection.execute("DELETE FROM tips WHERE job = (SELECT max(number) FROM jobs)")
