@@ -22,6 +22,7 @@ from growth_child import CHILD, EACH, JOB, fails, result_of
 from jobs import mapping_job
 from milepost import CheckpointPolicy, ItemEvent, StateManager
 from pairing import Budget, Figure, Settings, as_it_is, at_most, ratios
+from starting import started
 
 ROUNDS: Final = 3
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
@@ -72,6 +73,15 @@ KINDS: Final[dict[str, Sequence[Kind]]] = {
         Kind(name="plan of gc", field="taken_s", unit="s", of_jobs=True, most=at_most(1)),
         Kind(name="plan of gc, memory", field="peak_bytes", unit="MB", of_jobs=True),
     ],
+    "command": [
+        Kind(
+            name="milepost jobs --limit 10, processor",
+            field="taken_s",
+            unit="ms",
+            of_jobs=True,
+            most=at_most(200),
+        )
+    ],
     "record": [Kind(name="a result alone", field="taken_s", unit="µs")],
     "batch": [Kind(name="a result in a batch of 100", field="taken_s", unit="µs")],
 }
@@ -96,6 +106,8 @@ def build(folder: Path, count: int) -> dict[bool, Path]:
     with StateManager.open(jobs, durability="process") as manager:
         for number in range(count // TO_A_JOB):
             manager.create_job(["only"], job_id=f"job-{number:07d}")
+            with manager.lease(f"job-{number:07d}", renewed=False):  # as a run that ended had it
+                pass
             if number % 10 == 9:
                 manager.fire(f"job-{number:07d}", "cancel")
     return {False: commits, True: jobs}
@@ -165,6 +177,9 @@ def table(found: dict[Kind, dict[int, list[float]]]) -> str:
 
 
 def _child(what: str, path: Path, size: int) -> dict[str, float]:
+    if what == "command":
+        words = ("jobs", "--limit", "10", "--db", str(path))
+        return {"taken_s": started("-m", "milepost", *words)(0) / 1e3}
     answer = subprocess.run(
         [sys.executable, CHILD, what, path, str(size)], check=True, capture_output=True
     )
