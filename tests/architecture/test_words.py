@@ -111,6 +111,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "inspect/sent_back.py": {"job": LABEL},
     "inspect/show.py": dict.fromkeys(("job", "variables", "settled", "dead"), LABEL),
     "inspect/sizes.py": {"job": LABEL},
+    "inspect/delete.py": {"job": LABEL},
     "inspect/skip.py": dict.fromkeys(("job", "skip", "skipped"), LABEL),
     "inspect/steering.py": {
         "job": LABEL,

@@ -105,6 +105,7 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
         ("--lifecycle", f"json:{SOME}"),
     ],
     "gc": [(), ("--failed", SOME), ("--of", SOME)],
+    "delete": [("hostile",), ("hostile", "--apply", "--reason", SOME), (SOME, "--apply")],
     "keep": [
         ("hostile",),
         ("hostile", "--for", "never", "--reason", SOME),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from milepost import ItemEvent, StateManager
+from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 from tests.integration.cli.conftest import CommandLine
 
@@ -135,3 +137,50 @@ def test_sizes_name_the_largest_values(milepost: CommandLine, ended: list[str]) 
     )
     assert "302  result of 'a' at seq 4" in milepost("sizes", "broken").stdout
     assert "no values" in milepost("sizes", "broken", "--largest", "0").stdout
+
+
+def test_a_job_that_has_ended_is_deleted(
+    milepost: CommandLine, store: Path, ended: list[str]
+) -> None:
+    """At once, alone, for a reason that its tombstone keeps; without --apply nothing changes."""
+    before = store.read_bytes()
+    view = milepost.json("delete", "broken")
+    assert (view["applied"], view["accepted"], view["outcome"]) == (False, True, "failed")
+    assert "nothing was changed: --apply" in milepost("delete", "broken").stdout
+    assert store.read_bytes() == before
+    done = milepost.json("delete", "broken", "--apply", "--reason", "by mistake")
+    assert (done["applied"], done["freed_bytes"]) == (True, view["size_bytes"])
+    assert "no job 'broken'" in milepost("delete", "broken", exit_code=2).stderr
+    left = {job["id"] for job in milepost.json("jobs")["jobs"]}
+    assert left == {"nightly", "weekly-1", "weekly-2", "done", "stopped"}
+    with closing(open_store(store)) as opened, opened.reading() as reader:
+        tombstone = reader.tombstone("broken")
+    assert tombstone is not None
+    assert (tombstone.reason, tombstone.erased) == ("failed: by mistake", True)
+    assert milepost.json("verify")["sound"]
+
+
+def test_a_job_that_is_to_stay_is_not_deleted(
+    milepost: CommandLine, ended: list[str], clock: FakeClock
+) -> None:
+    """It is active, kept, or held: why, and which command helps. A beginning deletes nothing."""
+    refused = milepost("delete", "nightly", "--apply", exit_code=1)
+    assert "not ended" in refused.stdout
+    assert "`milepost cancel nightly --apply`" in refused.stdout
+    milepost("keep", "done", "--for", "never", "--reason", "the audit")
+    view = milepost.json("delete", "done", "--apply", exit_code=1)
+    assert view["refused"] == "it is kept for ever: the audit"
+    assert view["instead"] == "milepost keep done --by-policy"
+    milepost("keep", "done", "--for", "12d")
+    view = milepost.json("delete", "done", "--apply", exit_code=1)
+    assert view["refused"] == "it is kept for 12 d 00 h after its newest commit"
+    milepost("keep", "done", "--by-policy")
+    assert "name all of it: done" in milepost("delete", "don", "--apply", exit_code=2).stderr
+    with (
+        StateManager.open(milepost.store, clock=clock) as manager,
+        manager.lease("stopped", "worker-9", renewed=False),
+    ):
+        view = milepost.json("delete", "stopped", "--apply", exit_code=1)
+        assert view["refused"] == "worker-9 holds it under a lease"
+    assert {"nightly", "done", "stopped"} <= {job["id"] for job in milepost.json("jobs")["jobs"]}
+    assert milepost.json("delete", "done", "--apply")["applied"] is True

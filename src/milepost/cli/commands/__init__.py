@@ -76,6 +76,9 @@ COMMANDS: Final[Mapping[str, Listed]] = {
     "gc": Listed(
         "gc", "Delete jobs that ended long enough ago; without --apply, show what would go."
     ),
+    "delete": Listed(
+        "delete", "Delete one job that has ended, whatever its age; exit 1 if it stays."
+    ),
     "keep": Listed("keep", "Say how long a job is kept; without --for and --by-policy, show it."),
     "sizes": Listed("sizes", "Show where the bytes of a job are, and its largest values."),
     "import": Listed(

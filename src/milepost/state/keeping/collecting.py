@@ -78,14 +78,16 @@ def collect(
     observer: Observer,
     plan: RetentionPlan,
     *,
+    reason: str = "",
     batch_rows: int,
     rest: Callable[[], None],
 ) -> Collected:
     """Do what `plan` says of jobs that are still as they were when it was made.
 
-    A commit deletes `batch_rows` rows, or 16 MiB, at most; `rest` is called between two, for
-    writers who wait. Safe beside executors, and beside other collectors, who share the work.
-    Raises the store's errors; then the next collector finishes what was begun.
+    The tombstones keep how the jobs ended, with `reason`. A commit deletes `batch_rows` rows, or 16
+    MiB, at most; `rest` is called between two, for writers who wait. Safe beside executors, and
+    beside other collectors, who share the work. Raises the store's errors; then the next collector
+    finishes what was begun.
     """
     if batch_rows < 1:
         raise ValueError(f"batch_rows is {batch_rows}: use 1 or more")
@@ -94,7 +96,7 @@ def collect(
         if _erase(loader, tombstone.number, tombstone.job_id, done, batch_rows, rest):
             done.finished.append(tombstone.job_id)
     for verdict in plan.verdicts:
-        if verdict.goes and _bury(loader, observer, plan, verdict, done):
+        if verdict.goes and _bury(loader, observer, plan, verdict, reason, done):
             _erase(loader, verdict.number, verdict.job_id, done, batch_rows, rest)
         elif verdict.checkpoints:
             _thin(loader, observer, plan, verdict, done)
@@ -112,7 +114,12 @@ def collect(
 
 
 def _bury(
-    loader: Loader, observer: Observer, plan: RetentionPlan, verdict: Verdict, done: _Tally
+    loader: Loader,
+    observer: Observer,
+    plan: RetentionPlan,
+    verdict: Verdict,
+    reason: str,
+    done: _Tally,
 ) -> bool:
     """The first act: the tombstone, in one commit; False if the job is to stay after all."""
     with loader.store.writing() as writer:
@@ -122,9 +129,10 @@ def _bury(
             why = again if isinstance(again, str) else f"{again.why}"
             done.passed_over.append(PassedOver(verdict.job_id, why))
             return False
-        writer.bury(job, observer.now_us(), again.outcome)
+        told = f"{again.outcome}: {reason}" if reason else again.outcome
+        writer.bury(job, observer.now_us(), told)
     done.deleted.append(verdict.job_id)
-    _log.info("job %s deleted: %s, %s old", verdict.job_id, again.outcome, again.age)
+    _log.info("job %s deleted: %s, %s old", verdict.job_id, printable(told), again.age)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,6 +45,7 @@ __all__ = [
     "judge",
     "keep_of",
     "kept_of",
+    "plan_jobs",
     "plan_retention",
 ]
 
@@ -76,7 +77,7 @@ class RetentionPolicy:
     """How long a job is kept after its newest commit, by how it ended.
 
     That is what its lifecycle's roles say: `completed` is for those that succeeded. None keeps such
-    jobs for ever, as those are kept of which no role says how they ended. Active and paused jobs
+    jobs for ever; `ended` is for those of which no role says how they ended. Active and paused jobs
     always stay. Of a job that stays, the newest `checkpoints` of each reason are kept. The
     tombstone of a deleted job, which takes some hundred bytes, is kept for `tombstones`.
     Jobs of a lifecycle that `lifecycles` names go by the policy there, whose ages and number of
@@ -86,12 +87,13 @@ class RetentionPolicy:
     completed: timedelta | None = timedelta(days=7)
     failed: timedelta | None = timedelta(days=30)
     cancelled: timedelta | None = timedelta(days=7)
+    ended: timedelta | None = None
     checkpoints: int = KEPT
     tombstones: timedelta | None = timedelta(days=365)
     lifecycles: Mapping[str, RetentionPolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("completed", "failed", "cancelled", "tombstones"):
+        for name in ("completed", "failed", "cancelled", "ended", "tombstones"):
             age = getattr(self, name)
             if age is not None:
                 arguments.span(name, age, _LONGEST)
@@ -117,6 +119,8 @@ class RetentionPolicy:
                 return self.failed
             case "cancelled":
                 return self.cancelled
+            case "ended":
+                return self.ended
         return None
 
 
@@ -232,6 +236,31 @@ def plan_retention(
     )
 
 
+def plan_jobs(
+    loader: Loader,
+    reader: Reader,
+    policy: RetentionPolicy,
+    observer: Observer,
+    job_ids: Iterable[str],
+) -> RetentionPlan:
+    """The verdict on these jobs alone, in the order of their ids as given.
+
+    Cost: a look at each of them, and one pass over its rows. Raises JobIdInvalid, JobAbsent, and
+    StoreUnreadable for a job whose entry or newest row cannot be read.
+    """
+    verdicts = []
+    for job_id in dict.fromkeys(job_ids):
+        log = loader.log(reader, job_id)
+        tip = reader.tip(log.number)
+        if tip is None:
+            raise log.corrupt(1, "it is missing")
+        size_bytes = reader.sizes(log.number).total_bytes
+        verdicts.append(judge(log, tip, policy, observer, size_bytes=size_bytes))
+    return RetentionPlan(
+        policy=policy, made_at=instant(observer.now_us()), verdicts=tuple(verdicts), left=()
+    )
+
+
 class _Beside:
     """What is asked of many jobs at once: which have rows beside their log, and where they stand.
 
@@ -316,7 +345,8 @@ def judge(
     if ended:
         policy = policy.of(lifecycle)
         kept_for = policy.kept_for(outcome) if keep is None else _age(keep.for_us)
-        reason = keep.reason if keep else _UNSAID if outcome == ENDED else ""
+        unsaid = outcome == ENDED and policy.ended is None
+        reason = keep.reason if keep else _UNSAID if unsaid else ""
         if tip.at_us > now_us:  # it is kept from then on: what is young by mistake can still go
             reason = reason or f"its newest commit is dated ahead, at {instant(tip.at_us)}"
         why = Why.FOR_EVER

@@ -10,7 +10,7 @@ from milepost.state.manager import work
 from milepost.state.manager.core import Core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from milepost.state.keeping.collecting import Collected
@@ -69,21 +69,32 @@ class Retention(Core):
         with self._job_log(job_id) as log:
             return work.kept_of(log.entry, log.reader.keep(log.number))
 
-    def plan_retention(self, policy: RetentionPolicy | None = None) -> RetentionPlan:
+    def plan_retention(
+        self, policy: RetentionPolicy | None = None, *, job_ids: Iterable[str] | None = None
+    ) -> RetentionPlan:
         """A plan: the jobs that may go by `policy`, and why each goes or stays. Changes nothing.
 
         Args:
             policy: How long jobs stay, by how they ended.
+            job_ids: Only these jobs; None for all, and for deletions that were cut short.
 
         Returns:
             A plan for `collect`.
 
+        Raises:
+            JobAbsent: The store has no job of one of `job_ids`.
+            StoreUnreadable: One of `job_ids` cannot be read.
+
         Cost:
-            One pass over the sizes of all rows.
+            One pass over the sizes of all rows, or over those of the jobs in `job_ids`.
         """
         wanted = work.RetentionPolicy()
         if policy is not None:
             wanted = arguments.instance("policy", policy, work.RetentionPolicy)
+        if job_ids is not None:
+            named = [self._meet(each) for each in arguments.texts("job_ids", job_ids)]
+            with self._store.reading() as reader:
+                return work.plan_jobs(self._loader, reader, wanted, self._observer, named)
         with self._store.reading() as reader:
             return work.plan_retention(self._loader, reader, wanted, self._observer)
 
@@ -91,6 +102,7 @@ class Retention(Core):
         self,
         retention: RetentionPlan,
         *,
+        reason: str = "",
         batch_rows: int = BATCH_ROWS,
         rest: Callable[[], None] = pause,
     ) -> Collected:
@@ -101,6 +113,7 @@ class Retention(Core):
 
         Args:
             retention: The plan, of `plan_retention`.
+            reason: Is kept in the tombstones of the jobs, after how they ended.
             batch_rows: At most so many rows are deleted in one commit.
             rest: Is called between two commits, for others to write.
 
@@ -108,10 +121,16 @@ class Retention(Core):
             The jobs that were deleted and those that were passed over, with the reasons.
         """
         arguments.instance("retention", retention, work.RetentionPlan)
+        reason = arguments.text("reason", reason)
         batch_rows = arguments.integer("batch_rows", batch_rows, 1)
         arguments.calls("rest", rest)
         collected = work.collect(
-            self._loader, self._observer, retention, batch_rows=batch_rows, rest=rest
+            self._loader,
+            self._observer,
+            retention,
+            reason=reason,
+            batch_rows=batch_rows,
+            rest=rest,
         )
         for job_id in collected.deleted:
             self._appender.forget(job_id)

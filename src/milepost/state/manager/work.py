@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RetentionPolicy,
         keep_of,
         kept_of,
+        plan_jobs,
         plan_retention,
     )
     from milepost.state.keeping.spanning import ALL, extend, mend
@@ -173,6 +174,7 @@ __all__ = [
     "parts_in",
     "phase_entered",
     "plan",
+    "plan_jobs",
     "plan_retention",
     "prepare",
     "quarantined",
@@ -284,6 +286,7 @@ __getattr__, __dir__ = loaded_when_used(
         "parts_in": "milepost.items.ledgers",
         "phase_entered": "milepost.state.writing.new_jobs",
         "plan": "milepost.state.recovery",
+        "plan_jobs": "milepost.state.keeping.retention",
         "plan_retention": "milepost.state.keeping.retention",
         "prepare": "milepost.state.transitions",
         "quarantined": "milepost.state.keeping.quarantine",
