@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from pyroaring import BitMap
 
 from milepost.job.state import JobState
@@ -14,8 +14,7 @@ from milepost.roles import Outcome
 __all__ = ["NextStep", "next_steps"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextStep:
+class NextStep(Struct, frozen=True, kw_only=True):
     """A command that may come next, `""` where it is no command of ours, and what it does."""
 
     command: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.errors import RoleAbsent
 from milepost.inspect.page import Cell, Fields, Note, Page
@@ -14,8 +15,7 @@ from milepost.state.manager import StateManager
 __all__ = ["AllowDeadView", "allow_dead", "allow_dead_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllowDeadView:
+class AllowDeadView(Struct, frozen=True, kw_only=True):
     """How many items are `dead`, and how many may be: `allowed` before it, and `more`.
 
     `allowed` is None where any number may be. `accepted` says that the job's `phase` takes it;

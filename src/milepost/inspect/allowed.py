@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from milepost.errors import NumberUnfit, TransitionRefused
 from milepost.inspect.page import Block, Cell, Column, Fields, Note, Table
@@ -28,8 +29,7 @@ __all__ = [
 _NO_ROW: Final = "has no such transition"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllowedEvent:
+class AllowedEvent(Struct, frozen=True, kw_only=True):
     """An event that the job would take now. `fields` are those that its payload must have.
 
     `targets` are the phases that it may lead to; several only where the payload decides.
@@ -41,8 +41,7 @@ class AllowedEvent:
     fields: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarding:
+class Guarding(Struct, frozen=True, kw_only=True):
     """A transition whose guard says no now: its text, its named parts, and what it read."""
 
     transition: str
@@ -52,8 +51,7 @@ class Guarding:
     values: Mapping[str, Any]  # Any: what guards read is typed by the lifecycle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedEvent:
+class RefusedEvent(Struct, frozen=True, kw_only=True):
     """An event that the job would refuse now, and the guards that say no.
 
     Without `guards` its phase has no row for it, or the `reason` is an invariant that it would

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Note, Page
 from milepost.state.manager import StateManager
@@ -13,8 +14,7 @@ from milepost.stores.unreadable import OnError
 __all__ = ["BackupView", "backup", "backup_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupView:
+class BackupView(Struct, frozen=True, kw_only=True):
     """A copy of the store that was made: its size, and how many jobs it holds."""
 
     SCHEMA: ClassVar[str] = "milepost.backup/1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.inspect.page import Page
@@ -12,8 +11,7 @@ from milepost.state.manager import StateManager
 __all__ = ["CancelView", "cancel", "cancel_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelView(Steering):
+class CancelView(Steering, frozen=True, kw_only=True):
     """The event, and whether it took place."""
 
     SCHEMA: ClassVar[str] = "milepost.cancel/1"

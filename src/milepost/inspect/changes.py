@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar, Final
+
+from msgspec import Struct
 
 from milepost.inspect.counts import Counts, counts_of
 from milepost.inspect.page import Cell, Column, Fields, Page, Table
@@ -31,8 +32,7 @@ _UNCHANGED: Final = "no item is in another state, and none has other attempts"
 _CAME_OR_WENT: Final = ("added", "removed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(Struct, frozen=True, kw_only=True):
     """Where a job stood after commit `seq`, written at `at`."""
 
     seq: int
@@ -43,8 +43,7 @@ class Moment:
     progress: Counts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValueChange:
+class ValueChange(Struct, frozen=True, kw_only=True):
     """What became of one value: `added`, `removed` or `changed`; None stands for what is not."""
 
     name: str
@@ -53,8 +52,7 @@ class ValueChange:
     after: Any  # Any: as before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedItems:
+class ChangedItems(Struct, frozen=True, kw_only=True):
     """Items whose `name` went from one value to another: how many, the keys of the first."""
 
     name: str
@@ -64,8 +62,7 @@ class ChangedItems:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangesView:
+class ChangesView(Struct, frozen=True, kw_only=True):
     """What is different in a job between two moments; `commits` and `events` count what is between.
 
     `items` holds the items by what changed: `state`, a variable of theirs (`attempts`), or that

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import stamp
@@ -14,8 +15,7 @@ from milepost.state.manager import StateManager
 __all__ = ["CheckpointLine", "CheckpointView", "checkpoint", "checkpoint_line", "checkpoint_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointLine:
+class CheckpointLine(Struct, frozen=True, kw_only=True):
     """A checkpoint of the state after commit `seq`, and the digest of what it holds."""
 
     seq: int
@@ -24,8 +24,7 @@ class CheckpointLine:
     taken_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointView:
+class CheckpointView(Struct, frozen=True, kw_only=True):
     """The checkpoints of a job, newest first, and the seq of the one just `taken`, if one was."""
 
     SCHEMA: ClassVar[str] = "milepost.checkpoint/1"

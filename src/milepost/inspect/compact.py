@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.errors import LifecycleChanged, LogCorrupt
 from milepost.inspect.page import Column, Note, Page, Table
@@ -13,8 +14,7 @@ from milepost.state.manager import StateManager
 __all__ = ["CompactView", "CompactedJob", "compact", "compact_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactedJob:
+class CompactedJob(Struct, frozen=True, kw_only=True):
     """What was merged of one job's log; `problem` is why nothing more was, None if all is well."""
 
     job: str
@@ -26,8 +26,7 @@ class CompactedJob:
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactView:
+class CompactView(Struct, frozen=True, kw_only=True):
     """What was merged of each job's log, or would be, unless `applied`."""
 
     SCHEMA: ClassVar[str] = "milepost.compact/1"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
@@ -15,8 +14,7 @@ from milepost.roles import Roles
 __all__ = ["Counts", "counts", "counts_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """How many items of a job are where, by the roles of their states.
 
     What no state of the items can mean is left out: `dead`, say, where none is ever given up.

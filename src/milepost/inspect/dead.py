@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from milepost.inspect.failures import ItemFailure, details_of, failure_view, kind_of
 from milepost.inspect.json import to_json_line
@@ -19,8 +18,7 @@ from milepost.state.recovering.scope import Scope
 __all__ = ["DeadLine", "DeadView", "dead", "dead_lines", "dead_page", "letter_line"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLine:
+class DeadLine(Struct, frozen=True, kw_only=True):
     """One dead letter: the item, and every failed attempt at it, oldest first.
 
     `crashes` are the executors that died of it, which are among the `failures`.
@@ -34,8 +32,7 @@ class DeadLine:
     failures: tuple[ItemFailure, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadView:
+class DeadView(Struct, frozen=True, kw_only=True):
     """Dead letters: the first of `matched` that were asked for, of `total` in the job.
 
     `detailed` says that one was asked for by its key.

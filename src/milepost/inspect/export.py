@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.json import to_json_line
 from milepost.inspect.page import Note, Page
@@ -17,8 +18,7 @@ from milepost.tables.table import table
 __all__ = ["ExportView", "export", "export_lines", "export_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportView:
+class ExportView(Struct, frozen=True, kw_only=True):
     """A file that was written: `rows` of a job, and its size."""
 
     SCHEMA: ClassVar[str] = "milepost.export/1"

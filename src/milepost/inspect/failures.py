@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from milepost.inspect.page import Block, Cell, Column, Fields, Lines, Page, Table
 from milepost.inspect.words import duration, stamp
@@ -37,16 +36,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaisedLine:
+class RaisedLine(Struct, frozen=True, kw_only=True):
     """One exception: its type, and what it says."""
 
     type: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetailsLine:
+class DetailsLine(Struct, frozen=True, kw_only=True):
     """What is kept of a failure beside its message; what was not kept is empty, or null.
 
     `chain` is what the exception was raised from, the nearest first, `members` those of a group.
@@ -61,8 +58,7 @@ class DetailsLine:
     took_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemFailure:
+class ItemFailure(Struct, frozen=True, kw_only=True):
     """One attempt at an item that failed, as commit `seq` says.
 
     `kind` is empty where none was recorded. `details` are given where there are any and one item
@@ -79,8 +75,7 @@ class ItemFailure:
     details: DetailsLine | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupLine:
+class GroupLine(Struct, frozen=True, kw_only=True):
     """Failures of one kind and cause: how many, of how many items, and an example of the last."""
 
     kind: str
@@ -94,8 +89,7 @@ class GroupLine:
     example_message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailuresView:
+class FailuresView(Struct, frozen=True, kw_only=True):
     """The failures of a job, `count` in all, deaths of executors among them.
 
     `groups` are all that there are. `each` is given where single ones were asked for: the newest

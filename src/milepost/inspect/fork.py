@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from milepost.errors import JobExists
 from milepost.inspect.changes import Moment, moment
@@ -19,8 +18,7 @@ from milepost.state.manager import StateManager
 __all__ = ["ForkView", "fork", "fork_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForkView:
+class ForkView(Struct, frozen=True, kw_only=True):
     """A job that stands, or would stand, as `source` did; `applied` says which of them."""
 
     SCHEMA: ClassVar[str] = "milepost.fork/1"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.drawings.looks import Meaning
 from milepost.inspect.page import Block, Cell, Column, Note, Page, Table
@@ -19,8 +21,7 @@ from milepost.state.manager import StateManager
 __all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcLine:
+class GcLine(Struct, frozen=True, kw_only=True):
     """Whether one job goes, and why.
 
     `lifecycle` is the name of the one that it runs by. `kept_for_s` is how long it is kept, None
@@ -42,16 +43,14 @@ class GcLine:
     goes_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftAlone:
+class LeftAlone(Struct, frozen=True, kw_only=True):
     """A job of the plan that was not deleted after all, and why."""
 
     job: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcDone:
+class GcDone(Struct, frozen=True, kw_only=True):
     """What a collector did.
 
     `deleted` are the ids of the jobs that it took away, `finished` those whose deletion another
@@ -68,8 +67,7 @@ class GcDone:
     tombstones: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VacuumLine:
+class VacuumLine(Struct, frozen=True, kw_only=True):
     """The outcome of a vacuum: the size of the file before and after, and the way it was done.
 
     `how` is `incremental`, `full` (the file was written anew) or `none`.
@@ -80,8 +78,7 @@ class VacuumLine:
     after_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcView:
+class GcView(Struct, frozen=True, kw_only=True):
     """What retention says of every job, and what was done about it: None if nothing was.
 
     `vacuum` is None where no space was given back to the disk. `left` are the ids of jobs whose

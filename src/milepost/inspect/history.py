@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, pairwise
 from typing import Any, ClassVar, Final
+
+from msgspec import Struct
 
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import duration, stamp, told
@@ -19,8 +20,7 @@ _KEYS_NAMED: Final = 3
 _LONG: Final = ("report",)  # of an import: in the JSON alone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryLine:
+class HistoryLine(Struct, frozen=True, kw_only=True):
     """One thing that happened, `elapsed_s` after the one before; None where that is not known.
 
     `count` is how many items it touched, `keys` names the first few of them; `transitions`
@@ -42,8 +42,7 @@ class HistoryLine:
     payload: Mapping[str, Any]  # Any: JSON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryView:
+class HistoryView(Struct, frozen=True, kw_only=True):
     """The newest events of a range of a job's log, oldest first; `cut` if older ones are left out.
 
     `seq` is the newest commit of the job.

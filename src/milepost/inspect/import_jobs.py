@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.errors import ImportConflict, ImportFailed
 from milepost.inspect.counts import Counts, counts
@@ -17,8 +18,7 @@ from milepost.state.manager import StateManager
 __all__ = ["ImportLine", "ImportView", "ImportedJob", "import_jobs", "import_jobs_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportLine:
+class ImportLine(Struct, frozen=True, kw_only=True):
     """One line of the report of an import: `severity` is `note`, `warning` or `loss`.
 
     `place` is the old file that it is about, or `""` where it is about the job as a whole.
@@ -30,8 +30,7 @@ class ImportLine:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedJob:
+class ImportedJob(Struct, frozen=True, kw_only=True):
     """What became, or would become, of one old job; `problem` says what stood in the way."""
 
     job: str
@@ -45,8 +44,7 @@ class ImportedJob:
     report: tuple[ImportLine, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportView:
+class ImportView(Struct, frozen=True, kw_only=True):
     """What became, or would become, of the jobs of an old home; `whole` if nothing was lost."""
 
     SCHEMA: ClassVar[str] = "milepost.import/1"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from pyroaring import BitMap
 
 from milepost.inspect.failures import ItemFailure, can_fail, failure_view, kind_of
@@ -33,16 +32,14 @@ class _Failed(NamedTuple):
 _NEVER: Final = _Failed(0, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """How many attempts an item may use up, None for any number, and how many crashes."""
 
     max_attempts: int | None = None
     max_crashes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemLine:
+class ItemLine(Struct, frozen=True, kw_only=True):
     """One item. `failures` counts its failed attempts, also those before it was requeued.
 
     `attempts` is None where the lifecycle counts none. `crashes` are the executors that died of
@@ -60,8 +57,7 @@ class ItemLine:
     collection: str | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemsView:
+class ItemsView(Struct, frozen=True, kw_only=True):
     """Items in their order: the first of `matched` that were asked for, of `total` in the job.
 
     `max_attempts` is None where the lifecycle has no bound of them. A job with several

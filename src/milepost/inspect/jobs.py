@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from milepost.arguments import MAX_COUNT
 from milepost.errors import StateError, StoreUnreadable
@@ -32,8 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobLine:
+class JobLine(Struct, frozen=True, kw_only=True):
     """A job as of its newest commit `seq`.
 
     It runs by the `lifecycle` of that name, in that `version`, which is 0 where it is not known.
@@ -54,8 +52,7 @@ class JobLine:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobsView:
+class JobsView(Struct, frozen=True, kw_only=True):
     """The jobs of a store, newest first: the first of `total` that were asked for.
 
     There are `more` where the limit cuts; then `total` is None if it would take a look at every
@@ -70,8 +67,7 @@ class JobsView:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StuckLine:
+class StuckLine(Struct, frozen=True, kw_only=True):
     """A job that was never given back, and whose holder has ended or does not renew its lease.
 
     `running` items are in the hands of `owner`, the holder of `fence`. `why` says how that is
@@ -92,8 +88,7 @@ class StuckLine:
     left_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StuckView:
+class StuckView(Struct, frozen=True, kw_only=True):
     """The jobs that were left by their holders, as of `as_of`.
 
     `unknown` says which were and cannot go on under the lifecycles at hand: they are left alone.

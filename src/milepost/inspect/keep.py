@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Note, Page
 from milepost.inspect.words import duration, stamp
@@ -13,8 +14,7 @@ from milepost.state.manager import StateManager
 __all__ = ["KeepView", "keep", "keep_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepView:
+class KeepView(Struct, frozen=True, kw_only=True):
     """How long a job is kept after its newest commit; None for ever, or by the policy."""
 
     SCHEMA: ClassVar[str] = "milepost.keep/1"

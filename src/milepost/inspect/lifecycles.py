@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.discovery import Discovery, Found
 from milepost.discovery.found import BUILT_IN
@@ -15,8 +16,7 @@ from milepost.state.manager import StateManager
 __all__ = ["FoundLine", "LifecyclesView", "StoredLine", "lifecycles", "lifecycles_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundLine:
+class FoundLine(Struct, frozen=True, kw_only=True):
     """A lifecycle that something names: `source` is what, and `named` what stands there.
 
     `name` is None, and so are `version` and `digest`, where it could not be had; `problem` then
@@ -34,8 +34,7 @@ class FoundLine:
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredLine:
+class StoredLine(Struct, frozen=True, kw_only=True):
     """A version of a lifecycle that `jobs` jobs of the store run by; 0 where it is not known.
 
     `at_hand` says that the tables of that very version were found; `problem` says how those that
@@ -50,8 +49,7 @@ class StoredLine:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LifecyclesView:
+class LifecyclesView(Struct, frozen=True, kw_only=True):
     """The lifecycles that were found, and those of the `store`, None where none was asked for."""
 
     SCHEMA: ClassVar[str] = "milepost.lifecycles/1"

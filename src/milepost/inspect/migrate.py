@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Block, Column, Note, Page, Table
 from milepost.log.rows import StoreFormat
@@ -12,8 +13,7 @@ from milepost.log.rows import StoreFormat
 __all__ = ["MigrateView", "MigrationStep", "migrate", "migrate_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationStep:
+class MigrationStep(Struct, frozen=True, kw_only=True):
     """A step that takes a store to format `version`; `sql` is None where it was not asked for."""
 
     version: int
@@ -21,8 +21,7 @@ class MigrationStep:
     sql: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrateView:
+class MigrateView(Struct, frozen=True, kw_only=True):
     """The format of a store, the newest there is, and the steps between: taken, if `applied`."""
 
     SCHEMA: ClassVar[str] = "milepost.migrate/1"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 __all__ = ["Block", "Cell", "Column", "Fields", "Lines", "Note", "Page", "Table"]
 
@@ -19,8 +20,7 @@ class Column(NamedTuple):
     numeric: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """Rows of as many cells as there are columns. Without rows, `empty` stands for it."""
 
     title: str = ""
@@ -29,23 +29,20 @@ class Table:
     empty: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class Fields(Struct, frozen=True, kw_only=True):
     """Names and what they are, one a line."""
 
     title: str = ""
     entries: tuple[tuple[str, Cell], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """One line of text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
+class Lines(Struct, frozen=True, kw_only=True):
     """Lines of text that stand together as they are, such as a traceback."""
 
     title: str = ""

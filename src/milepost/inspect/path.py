@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
@@ -14,8 +13,7 @@ from milepost.state.manager import StateManager
 __all__ = ["PathView", "path"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathView:
+class PathView(Struct, frozen=True, kw_only=True):
     """What a job has been through in one of its machines, as of commit `seq`.
 
     `current` counts who is in which state now, of the items or the job itself;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.inspect.page import Page
@@ -12,8 +11,7 @@ from milepost.state.manager import StateManager
 __all__ = ["PauseView", "pause", "pause_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseView(Steering):
+class PauseView(Steering, frozen=True, kw_only=True):
     """The event, and whether it took place."""
 
     SCHEMA: ClassVar[str] = "milepost.pause/1"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Block, Cell, Column, Fields, Page, Table
 from milepost.inspect.states import StateName, phase_of
@@ -17,8 +18,7 @@ from milepost.state.recovery import RecoveryPlan, reason_in
 __all__ = ["PlanPart", "PlanView", "named", "plan", "plan_page", "plan_part", "plan_view"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanPart:
+class PlanPart(Struct, frozen=True, kw_only=True):
     """Items that recovery treats alike: how many, why, and the keys of the first of them."""
 
     name: str
@@ -27,8 +27,7 @@ class PlanPart:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanView:
+class PlanView(Struct, frozen=True, kw_only=True):
     """What is left to do of a job, and what taking it up again does: `events`, in order.
 
     `undone` are items whose results are undone, `variables` and `results_available` what is left

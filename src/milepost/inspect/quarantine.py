@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import stamp
@@ -20,8 +21,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantinedPayload:
+class QuarantinedPayload(Struct, frozen=True, kw_only=True):
     """A payload that can be read in a row that was set aside: what `item` would have by `event`."""
 
     item: str
@@ -29,8 +29,7 @@ class QuarantinedPayload:
     payload: Any  # Any: JSON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantineLine:
+class QuarantineLine(Struct, frozen=True, kw_only=True):
     """A row that was set aside at `at` out of `source`, with all its columns.
 
     `key` is its seq or first ordinal there. Bytes in `content` are in base64. `results` are the
@@ -47,8 +46,7 @@ class QuarantineLine:
     results: tuple[QuarantinedPayload, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantineView:
+class QuarantineView(Struct, frozen=True, kw_only=True):
     """What repairs took out of its place, oldest first."""
 
     SCHEMA: ClassVar[str] = "milepost.quarantine/1"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.errors import LeaseHeld
 from milepost.inspect.jobs import StuckLine, stuck, stuck_table
@@ -19,8 +20,7 @@ from milepost.state.recovery import RecoveryPlan
 __all__ = ["ReapView", "RecoverView", "reap", "reap_page", "recover", "recover_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoverView:
+class RecoverView(Struct, frozen=True, kw_only=True):
     """A recovery plan, and whether it was carried out; `seq` and `phase` are as of after it."""
 
     SCHEMA: ClassVar[str] = "milepost.recover/1"
@@ -31,8 +31,7 @@ class RecoverView:
     plan: PlanView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReapView:
+class ReapView(Struct, frozen=True, kw_only=True):
     """The stuck jobs, and whether they were freed; `alive` are those whose holders came back.
 
     `unknown` says which were left and cannot go on under the lifecycles at hand: they are left

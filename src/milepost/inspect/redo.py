@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Page
 from milepost.inspect.plan import PlanPart, plan_part
@@ -15,8 +16,7 @@ from milepost.state.recovering.scope import Scope
 __all__ = ["RedoView", "redo", "redo_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedoView:
+class RedoView(Struct, frozen=True, kw_only=True):
     """Items that are done and go back to be done again, and whether they did.
 
     `phase` and `seq` are as of after it. `accepted` says that the job would take them back, from

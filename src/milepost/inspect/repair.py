@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.errors import LifecycleChanged
 from milepost.inspect.page import Column, Note, Page, Table
@@ -24,8 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostCommits:
+class LostCommits(Struct, frozen=True, kw_only=True):
     """The commits `first` to `last` of a log, which its fold cannot reach any more.
 
     `rows` of them are still there; `events` and `results` are how many these hold, as far as
@@ -40,16 +40,14 @@ class LostCommits:
     unreadable: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairStepLine:
+class RepairStepLine(Struct, frozen=True, kw_only=True):
     """One thing that a repair does, and what that loses."""
 
     does: str
     loses: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairLine:
+class RepairLine(Struct, frozen=True, kw_only=True):
     """The steps of a job's repair, done if `applied`; none if there is nothing to repair.
 
     `seq` is the newest commit that verifies, after the repair if it was applied. `lost` is the
@@ -64,8 +62,7 @@ class RepairLine:
     beyond: tuple[ProblemLine, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayRows:
+class StrayRows(Struct, frozen=True, kw_only=True):
     """Rows of the table `source` that name a job by `number` which has no entry."""
 
     number: int
@@ -73,8 +70,7 @@ class StrayRows:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairView:
+class RepairView(Struct, frozen=True, kw_only=True):
     """What a repair does, or did if `applied`: to each job, and to rows of no job.
 
     `sound` and `verdict` are those of `verify` on what is there now. `unknown` says which jobs

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Page
 from milepost.inspect.plan import PlanPart, plan_part
@@ -15,8 +16,7 @@ from milepost.state.recovering.scope import Scope
 __all__ = ["RequeueView", "requeue", "requeue_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequeueView:
+class RequeueView(Struct, frozen=True, kw_only=True):
     """Dead letters that go back to be tried again, and whether they did.
 
     `accepted` says that the job's `phase` takes them; `seq` is as of after it.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from milepost.errors import LifecycleChanged
 from milepost.inspect.page import Cell, Column, Lines, Page, Table
@@ -28,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultLine:
+class ResultLine(Struct, frozen=True, kw_only=True):
     """The result of one item, and how it came: the commit `seq` recorded it.
 
     Where the lifecycle of the job is not at hand, nothing but `key` and `result` is known. `kept`
@@ -46,8 +44,7 @@ class ResultLine:
     kept: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultsView:
+class ResultsView(Struct, frozen=True, kw_only=True):
     """Results in item order, the first of them. `more` says that there are others.
 
     `count` is how many there are, None where only reading all of them would tell. `job_result` is

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from milepost.inspect.page import Page
@@ -13,8 +12,7 @@ from milepost.state.recovery import RecoveryPlan
 __all__ = ["RewindView", "rewind", "rewind_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RewindView(RecoverView):
+class RewindView(RecoverView, frozen=True, kw_only=True):
     """As RecoverView, of a plan that goes back to a commit."""
 
     SCHEMA: ClassVar[str] = "milepost.rewind/1"

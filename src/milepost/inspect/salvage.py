@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
+
+from msgspec import Struct
 
 from milepost.clock import Clock
 from milepost.discovery import Discovery
@@ -27,8 +28,7 @@ class GapLine(NamedTuple):
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SalvageLine:
+class SalvageLine(Struct, frozen=True, kw_only=True):
     """The rows recovered of one job; `job_id` is empty where its entry is lost.
 
     `commits` and `item_blocks` were copied, `aside_count` rows went into the quarantine of the new
@@ -52,8 +52,7 @@ class SalvageLine:
         return not (self.gaps or self.aside_count or self.problem or repaired)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SalvageView:
+class SalvageView(Struct, frozen=True, kw_only=True):
     """What was copied of a damaged store into a new one, and what was lost; `whole`: nothing."""
 
     SCHEMA: ClassVar[str] = "milepost.salvage/1"

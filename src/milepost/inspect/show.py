@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from milepost.inspect.advice import NextStep, next_steps
 from milepost.inspect.allowed import (
@@ -50,8 +49,7 @@ _NO_EVENT: Final = "no event in this phase"
 _GROUPS: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entered:
+class Entered(Struct, frozen=True, kw_only=True):
     """How a job came into its phase: by `event` of commit `seq`, and what came with it."""
 
     seq: int
@@ -60,8 +58,7 @@ class Entered:
     payload: Mapping[str, Any]  # Any: JSON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(Struct, frozen=True, kw_only=True):
     """Who holds a job. `expired` says that it may be taken over without a reason.
 
     `expires_at` is by its wall clock, for people.
@@ -73,16 +70,14 @@ class Holder:
     expired: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionPart:
+class CollectionPart(Struct, frozen=True, kw_only=True):
     """The items of one of several collections: where they are, and what the phase lets them do."""
 
     progress: Counts
     item_events: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShowView:
+class ShowView(Struct, frozen=True, kw_only=True):
     """One job as of commit `seq`, looked at at `as_of`.
 
     `failures` are the newest of `failure_count` failed attempts, newest last; `failure_groups` the

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Column, Fields, Page, Table
 from milepost.log.rows import StoredSizes
@@ -12,16 +13,14 @@ from milepost.state.manager import StateManager
 __all__ = ["LargeValue", "SizesView", "StoredPart", "sizes", "sizes_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LargeValue:
+class LargeValue(Struct, frozen=True, kw_only=True):
     """A value, by where it is, and the bytes of its JSON."""
 
     place: str
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPart:
+class StoredPart(Struct, frozen=True, kw_only=True):
     """How much of a job is stored, in rows and in bytes as they are stored.
 
     The `inputs` are the items, with those that are coming in; the `keys` say where keys are. The
@@ -42,8 +41,7 @@ class StoredPart:
     spans_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SizesView:
+class SizesView(Struct, frozen=True, kw_only=True):
     """Where the bytes of a job are, as stored, and its largest values, as JSON."""
 
     SCHEMA: ClassVar[str] = "milepost.sizes/1"

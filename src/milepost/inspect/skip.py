@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.page import Cell, Fields, Note, Page
 from milepost.inspect.plan import PlanPart, named, plan_part
@@ -18,8 +19,7 @@ from milepost.state.recovery import Part
 __all__ = ["SkipView", "skip", "skip_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkipView:
+class SkipView(Struct, frozen=True, kw_only=True):
     """Items that are left out of the job, and whether they were.
 
     `accepted` says that the job's `phase` leaves items out. `stay` are those in the scope that do

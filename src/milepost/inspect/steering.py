@@ -6,9 +6,10 @@ Which event that is, the lifecycle's roles say.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TypeVar
+
+from msgspec import Struct
 
 from milepost import arguments
 from milepost.errors import RoleAbsent
@@ -33,8 +34,7 @@ class Act(StrEnum):
     CANCEL = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steering:
+class Steering(Struct, frozen=True, kw_only=True):
     """One event of an operator for a job, and whether it took place.
 
     `event` is the lifecycle's name for it. `before` is the phase in which the job was found,

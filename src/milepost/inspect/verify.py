@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from milepost.errors import StoreUnreadable
 from milepost.inspect.page import Column, Note, Page, Table
@@ -27,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenInvariant:
+class BrokenInvariant(Struct, frozen=True, kw_only=True):
     """An invariant of `machine` by its `name` and source; of whom, and with which values."""
 
     machine: str
@@ -39,8 +38,7 @@ class BrokenInvariant:
     values: Mapping[str, Any]  # Any: int, bool or the name of a member
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProblemLine:
+class ProblemLine(Struct, frozen=True, kw_only=True):
     """One promise that does not hold: its `invariant`, and the commit `seq`, if it has one.
 
     `lost` says what cannot be had any more because of it. `repairable` is False for what no
@@ -55,8 +53,7 @@ class ProblemLine:
     broken: BrokenInvariant | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedJob:
+class VerifiedJob(Struct, frozen=True, kw_only=True):
     """What was checked of one job, and what does not hold.
 
     `sound` is None where that cannot be told: the chain is, and the steps were not checked, for
@@ -77,8 +74,7 @@ class VerifiedJob:
     strays: int | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyView:
+class VerifyView(Struct, frozen=True, kw_only=True):
     """The verdict on a store: on the medium itself, and on each job that was checked.
 
     `sound` is None, and the verdict `cannot tell`, where nothing is wrong and not all was checked.

@@ -8,7 +8,9 @@ __all__ = ["View"]
 
 
 class View(Protocol):
-    """A frozen dataclass of plain values and of dataclasses of this package.
+    """A frozen struct of plain values and of structs of this package.
+
+    Structs take a tenth of the time of dataclasses to define, and commands are short.
 
     `SCHEMA` names it with its version, within which fields are only ever added.
     """

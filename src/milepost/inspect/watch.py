@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+from msgspec import Struct
 
 from milepost.inspect.counts import Counts, counts_of
 from milepost.inspect.page import Cell, Fields, Page
@@ -15,8 +16,7 @@ from milepost.job.state import JobState
 __all__ = ["WatchView", "has_ended", "watch", "watch_page"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchView:
+class WatchView(Struct, frozen=True, kw_only=True):
     """How a job stands as of commit `seq`.
 
     `outcome` is how it ended: `succeeded`, `failed` or `cancelled`, as its lifecycle says;
