@@ -23,7 +23,7 @@ _json_encoder: Final = msgspec.json.Encoder()
 _json_decoder: Final = msgspec.json.Decoder()
 
 
-class Encoded(msgspec.Struct, frozen=True):
+class Encoded(msgspec.Struct, frozen=True, gc=False):
     """A value as the JSON that `encode_value` gave for it: whoever stores it does not look again.
 
     So a result is encoded once, on its worker, and no time goes by for it where all of them meet.
