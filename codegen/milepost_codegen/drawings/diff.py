@@ -72,7 +72,7 @@ def emit_diff(old: Lifecycle, new: Lifecycle) -> str:
             id=f"machine-{union.name}",
             style="rounded",
             color="#cfd8dc",
-            fontsize="14",
+            fontsize="16",
             fontcolor="#546e7a",
             margin="16",
         ) as inner:
@@ -152,9 +152,9 @@ def _label(state: str, union: Union, drawings: Mapping[Status, Drawing]) -> str:
     status = union.states[state]
     name = _SIGNS[status] + state
     note = union.notes.get(state, "")
-    rows = f"<tr><td>{_said(name, status, 13)}</td></tr>"
+    rows = f"<tr><td>{_said(name, status, 15)}</td></tr>"
     if note:
-        rows += f"<tr><td>{_said(note, status, 10)}</td></tr>"
+        rows += f"<tr><td>{_said(note, status, 12)}</td></tr>"
     inside = "".join(_rows(_inside(state, one, union, drawings[one]), one) for one in STATUSES)
     if inside:
         rows += f"<hr/>{inside}"
@@ -178,7 +178,7 @@ def _inside(state: str, status: Status, union: Union, drawing: Drawing) -> list[
 def _rows(lines: Sequence[str], status: Status) -> str:
     """Lines in a box, broken where they are too wide."""
     return "".join(
-        f'<tr><td align="left">{_said(part, status, 10)}</td></tr>'
+        f'<tr><td align="left">{_said(part, status, 12)}</td></tr>'
         for line in lines
         for part in _broken(_SIGNS[status] + line)
     )
@@ -191,16 +191,16 @@ def _broken(line: str) -> list[str]:
 
 
 def _said(text: str, status: Status, size: int) -> str:
-    ink = "#263238" if status == "unchanged" and size > 10 else _TEXTS[status]
+    ink = "#263238" if status == "unchanged" and size > 12 else _TEXTS[status]
     return coloured(text, ink, size)
 
 
 def _legend(graph: Digraph, title: str) -> None:
     """The meaning of the colours; signs and dashes say the same without colour."""
-    rows = f'<tr><td align="left">{_said(title, "unchanged", 12)}</td></tr><hr/>'
+    rows = f'<tr><td align="left">{_said(title, "unchanged", 14)}</td></tr><hr/>'
     for status in STATUSES:
         text = f"{_SIGNS[status]}{status}{' (dashed)' if status == 'removed' else ''}"
-        cell = f'<td align="left" bgcolor="{_FILLS[status]}">{_said(text, status, 11)}</td>'
+        cell = f'<td align="left" bgcolor="{_FILLS[status]}">{_said(text, status, 13)}</td>'
         rows += f"<tr>{cell}</tr>"
     sheet(
         graph,

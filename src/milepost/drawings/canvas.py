@@ -38,8 +38,8 @@ INK: Final = "#37474f"
 GREY: Final = "#78909c"
 LINE: Final = "#b0bec5"
 _FONT: Final = "Helvetica"
-_SMALL: Final = 10  # the size of texts in a box, in points
-_WRAP: Final = 16  # a label's line is broken at the next `and` or `or` after so many characters
+_SMALL: Final = 12  # the size of texts in a box, in points
+_WRAP: Final = 10  # a label's line is broken at the next `and` or `or` after so many characters
 _BOUND: Final = "\0"  # in the place of a blank at which a line is not to be broken
 
 
@@ -80,8 +80,8 @@ def new_graph(
             "pad": "0.2",
             **graph,
         },
-        node_attr={"fontname": _FONT, "fontsize": "13", **node},
-        edge_attr={"fontname": _FONT, "fontsize": "11", "arrowsize": "0.75", **edge},
+        node_attr={"fontname": _FONT, "fontsize": "15", **node},
+        edge_attr={"fontname": _FONT, "fontsize": "13", "arrowsize": "0.75", **edge},
     )
 
 
@@ -114,7 +114,7 @@ def lay_out(
                 cluster.group,
                 id=names.group(cluster.group),
                 style="rounded,dashed",
-                fontsize="11",
+                fontsize="13",
                 margin="14",
                 tooltip=cluster.group,
                 **attributes,
@@ -225,10 +225,10 @@ def wrapped(label: str, width: int) -> list[str]:
     event, bracket, guard = label.partition(" [")
     if len(label) <= width or not bracket:
         return [label]
-    lines = [event, f"    [{guard.split(' ')[0]}"]
+    lines = [event, f"  [{guard.split(' ')[0]}"]
     for word in guard.split(" ")[1:]:
         if word in ("and", "or") and len(lines[-1]) >= _WRAP:
-            lines.append(f"    {word}")
+            lines.append(f"  {word}")
         else:
             lines[-1] += f" {word}"
     return lines

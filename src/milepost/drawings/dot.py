@@ -61,8 +61,6 @@ def dot(drawing: Drawing, lifecycle: str, course: Course = NOWHERE) -> str:
             "id": f"machine-{drawing.machine}",
             **_caption(drawing, course),
             "tooltip": tooltip(drawing.doc or drawing.machine),
-            "nodesep": "0.5",
-            "ranksep": "0.55",
         },
         node={
             "shape": "box",
@@ -230,8 +228,20 @@ def _caption(drawing: Drawing, course: Course) -> dict[str, str]:
     if any(label.roles for label in drawing.labels):
         parts.append(small(f"{MARK} an event with a role"))
     lines = [" &nbsp; ".join(parts)] if parts else []
+    shapes = [small(word) for word, there in _shapes(drawing) if there]
+    lines += [" &nbsp; ".join(shapes)] if shapes else []
     lines += [small(html.escape(line)) for line in course.caption]
     if not lines:
         return {}
     label = "".join(f'{line}<br align="left"/>' for line in lines)
     return {"label": f"<{label}>", "labelloc": "b", "labeljust": "l", "fontcolor": GREY}
+
+
+def _shapes(drawing: Drawing) -> tuple[tuple[str, bool], ...]:
+    """The meaning of frames and lines, each with whether the drawing has such."""
+    return (
+        ("double frame: final", any(box.final for box in drawing.boxes)),
+        ("dashed frame: a group", bool(drawing.clusters)),
+        ("dashed arrow: back to where it was", any(one.remembered for one in drawing.arrows)),
+        ("below a name: events that stay", any(box.internal for box in drawing.boxes)),
+    )

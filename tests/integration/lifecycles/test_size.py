@@ -74,7 +74,7 @@ def test_a_picture_can_be_read(lifecycle: Callable[[str], Lifecycle], name: str)
     assert max(map(len, texts)) <= 80
     width, height = (float(root.get(side, "").removesuffix("pt")) for side in ("width", "height"))
     assert width <= 3000
-    assert height <= 1700
+    assert height <= 1900
 
 
 @pytest.mark.parametrize("name", [*NAMES, REVIEW])
