@@ -174,6 +174,8 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("list_jobs", "lifecycle"): lambda m: "mapreduce",
     ("import_jobs", "job_id"): lambda m: None,
     ("redo", "items"): lambda m: Scope.all(),
+    ("skip", "items"): lambda m: Scope.all(),
+    ("plan_retention", "job_ids"): lambda m: ["j"],
     ("allow_dead", "more"): lambda m: 1,
     ("get_checkpoint", "seq"): lambda m: None,
     ("run_async", "clock"): lambda m: __import__("time").monotonic,
@@ -181,6 +183,7 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("run", "limit"): lambda m: Limit(per_s=1000),
     ("run", "clock"): lambda m: __import__("time").monotonic,
     ("RetentionPolicy", "completed"): lambda m: None,
+    ("RetentionPolicy", "ended"): lambda m: None,
     ("RetentionPolicy", "lifecycles"): lambda m: {},
 }
 """Where that would not do."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from milepost import AsyncStateManager, ItemEvent, StateManager
-from milepost.errors import MilepostError
+from milepost.errors import MilepostError, StoreForked
 
 THREADS = 4
 ITEMS = 60_000
@@ -63,6 +63,8 @@ WAYS = {"inherited": inherited, "of its own": of_its_own}
 def child(manager: StateManager, db: Path, how: str, into: int) -> None:
     try:
         said = WAYS[how](manager, db)
+    except StoreForked as error:
+        said = error.code
     except BaseException:  # noqa: BLE001 it is told to the parent
         said = traceback.format_exc().replace("\n", " | ")
     os.write(into, said.encode())

@@ -63,7 +63,11 @@ def manager(tmp_path: Path) -> Iterator[StateManager]:
     ("how", "expected"), [("inherited", "store-forked"), ("of its own", "setup")]
 )
 def test_threads_record_while_another_forks(tmp_path: Path, how: str, expected: str) -> None:
-    """No child hangs, and the parent's records are there."""
+    """No child hangs, and the parent's records are there.
+
+    A child may be refused a store of its own: where the machine is so busy that one of the parent's
+    threads did not come to rest in time.
+    """
     told = subprocess.run(
         [sys.executable, "-m", "tests.stores.forking", tmp_path / "jobs.db", how, str(FORKS)],
         cwd=ROOT,
@@ -74,7 +78,9 @@ def test_threads_record_while_another_forks(tmp_path: Path, how: str, expected: 
     )
     assert told.stderr == ""
     *children, last = told.stdout.splitlines()
-    assert children == [expected] * FORKS
+    assert len(children) == FORKS
+    assert set(children) <= {expected, "store-forked"}
+    assert expected in children
     _, acknowledged, _, found = last.split()
     assert found == acknowledged
 

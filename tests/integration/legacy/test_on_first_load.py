@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from milepost import AsyncStateManager, ImportFailed, ItemEvent, JobAbsent, StateManager
+from milepost import AsyncStateManager, ImportFailed, ItemEvent, JobAbsent, Scope, StateManager
 from milepost.errors import StoreAbsent
 from milepost.executors import Beside
 from milepost.legacy.prodigy import ItemStatus
@@ -84,6 +84,7 @@ ASKED: dict[str, Callable[[StateManager], Any]] = {
     "requeue": lambda m: m.requeue(JOB),
     "result_of": lambda m: [m.result_of(JOB, DONE)],
     "sizes": lambda m: m.sizes(JOB),
+    "skip": lambda m: m.skip(JOB, Scope.failed()),
     "verify_beside": lambda m: [m.verify_beside(JOB)],
 }
 
