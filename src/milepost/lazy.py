@@ -19,9 +19,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from threading import RLock
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["loaded_when_used"]
+__all__ = ["called_when_used", "loaded_when_used"]
 
 _loading: Final = RLock()
 
@@ -63,3 +63,22 @@ def loaded_when_used(
         return sorted((*names, *modules))
 
     return load, listed
+
+
+def called_when_used(module: str, function: str) -> Callable[[Any], str]:
+    """A method that is `function` of `module`, which joins by name and is loaded by the first call.
+
+    For what a value looks like to a tool that asks it: who draws knows the value, and the value
+    does not know who draws, so that imports go one way.
+
+    Args:
+        module: The full name of the module that draws.
+        function: The name of its function, which takes the value and returns text.
+    """
+
+    def method(self: Any) -> str:  # Any: whichever class has the method
+        with _loading:
+            found: Callable[[Any], str] = getattr(import_module(module), function)
+        return found(self)
+
+    return method

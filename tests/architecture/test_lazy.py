@@ -118,7 +118,12 @@ SHOWN: Final = (
     *("milepost.drawings.looks", "milepost.inspect.show", "milepost.inspect.advice"),
     *("milepost.inspect.allowed", "milepost.inspect.checkpoint", "milepost.inspect.counts"),
     *("milepost.inspect.failures", "milepost.inspect.json", "milepost.inspect.page"),
-    *("milepost.inspect.states", "milepost.inspect.text", "milepost.inspect.view"),
+    *(
+        "milepost.inspect.standing",
+        "milepost.inspect.states",
+        "milepost.inspect.text",
+        "milepost.inspect.view",
+    ),
     *("milepost.inspect.words", "milepost.state.reading.events"),
     *(f"milepost.state.reading.{each}" for each in ("history", "outlined", "passages")),
 )

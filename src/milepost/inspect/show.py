@@ -29,7 +29,8 @@ from milepost.inspect.failures import (
     group_line,
     groups_table,
 )
-from milepost.inspect.page import Cell, Column, Fields, Page, Table
+from milepost.inspect.page import Cell, Fields, Page
+from milepost.inspect.standing import NO_EVENT, dead_line, far, newest_checkpoint, next_table
 from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import ago, duration, stamp, told, value
 from milepost.items.ledger import Ledger
@@ -45,7 +46,6 @@ from milepost.text.wording import bounded
 
 __all__ = ["CollectionPart", "Entered", "Holder", "ShowView", "show", "show_page"]
 
-_NO_EVENT: Final = "no event in this phase"
 _GROUPS: Final = 10
 
 
@@ -186,11 +186,7 @@ def show_page(view: ShowView) -> Page:
         failures_table(
             view.failures, f"last failures ({len(view.failures)} of {view.failure_count})"
         ),
-        Table(
-            title="what to do next",
-            columns=(Column("COMMAND"), Column("WHAT IT DOES")),
-            rows=tuple((step.command or "-", step.does) for step in view.next_steps),
-        ),
+        next_table(view.next_steps),
         allowed_table(view.phase, view.allowed),
         *refusals(view.phase, view.refused),
     )
@@ -261,17 +257,16 @@ def _about(view: ShowView) -> Iterator[tuple[str, Cell]]:
     if view.entered.seq > 1 and told(view.entered.payload):
         yield "", bounded(told(view.entered.payload))
     if view.item_events is not UNSET:
-        yield from _far("", view.progress)
+        yield from far("", view.progress)
     for name, part in (view.collections or {}).items():
-        yield from _far(f"{name} ", part.progress)
+        yield from far(f"{name} ", part.progress)
     if view.added_count:
         yield "added", f"{view.added_count} of them after it was created"
     if view.progress.dead:
-        most = view.dead_allowed
-        yield "dead", f"{view.progress.dead} dead" + ("" if most is None else f", {most} allowed")
+        yield "dead", dead_line(view.progress, view.dead_allowed)
     yield "lease", _lease(view)
     yield "fence", str(view.fence)
-    yield "checkpoint", _newest_checkpoint(view)
+    yield "checkpoint", newest_checkpoint(view.checkpoint, view.seq)
     yield "created", ago(view.created_at, view.as_of)
     yield "updated", f"{ago(view.updated_at, view.as_of)}, seq {view.seq}"
     if view.orphaned:
@@ -282,29 +277,9 @@ def _about(view: ShowView) -> Iterator[tuple[str, Cell]]:
         yield "rewound", f"at seq {at}, to as it was at seq {to}"
     if view.collections:
         for name, part in view.collections.items():
-            yield f"{name} take", ", ".join(part.item_events) or _NO_EVENT
+            yield f"{name} take", ", ".join(part.item_events) or NO_EVENT
     elif view.item_events is not UNSET:
-        yield "items take", ", ".join(view.item_events) or _NO_EVENT
-
-
-def _far(of: str, progress: Counts) -> Iterator[tuple[str, Cell]]:
-    """How far the items are."""
-    settled, left = progress.settled, progress.left
-    yield f"{of}settled", f"{sum(settled.values())} of {progress.total}{_each(settled)}"
-    yield f"{of}left", f"{sum(left.values())}{_each(left)}"
-
-
-def _each(parts: Mapping[str, int]) -> str:
-    listed = ", ".join(f"{count} {name}" for name, count in parts.items())
-    return f": {listed}" if listed else ""
-
-
-def _newest_checkpoint(view: ShowView) -> str:
-    if view.checkpoint is None:
-        return "none"
-    taken = f"{view.checkpoint.reason}, {stamp(view.checkpoint.taken_at)}"
-    behind = view.seq - view.checkpoint.seq
-    return f"at seq {view.checkpoint.seq} ({taken}), {behind} commits before the newest"
+        yield "items take", ", ".join(view.item_events) or NO_EVENT
 
 
 def _lease(view: ShowView) -> str:

@@ -19,6 +19,7 @@ from milepost.items.ledgers import Items, united
 from milepost.items.parts import Parts, parts_of
 from milepost.job.progress import Progress
 from milepost.job.versions import Catalogue
+from milepost.lazy import called_when_used
 from milepost.log.codec import Tally, encode_snapshot
 from milepost.log.facts import CheckpointTaken, JobCreated, Snapshot, snapshot_format
 from milepost.machine import Lifecycle, Machine, Values, frozen
@@ -114,6 +115,8 @@ class JobState:
         told = f"{self.phase} at seq {self.seq}, {self.items.count} items"
         holder = "" if self.owner is None else f", held by {self.owner} (fence {self.fence})"
         return one_line(f"<JobState {self.id}: {told}{holder}>")
+
+    _repr_html_ = called_when_used("milepost.inspect.notebook", "state_html")
 
     @property
     def machine(self) -> Machine:

@@ -16,6 +16,7 @@ from milepost.job.again import done_otherwise
 from milepost.job.fold import apply
 from milepost.job.state import JobState, changed
 from milepost.job.suspects import let_go, lets_go_by
+from milepost.lazy import called_when_used
 from milepost.log.facts import Draft, ItemsFired, JobFired, Rewound
 from milepost.state import checkpoint as checkpoints
 from milepost.state.reading.loading import JobLog
@@ -106,6 +107,8 @@ class RecoveryPlan:
         events = ", ".join(self.events) or "no event"
         told = f"{back}{events}, then {self.resume_phase}"
         return one_line(f"<RecoveryPlan for {self.job_id} at seq {self.seq}: {told}>")
+
+    _repr_html_ = called_when_used("milepost.inspect.notebook", "plan_html")
 
     @property
     def pending(self) -> KeySet:
