@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import ClassVar
+from enum import StrEnum, auto
+from typing import ClassVar, Final, TypeAlias
 
 from msgspec import UNSET, Struct
 
@@ -14,13 +16,18 @@ from milepost.inspect.counts import Counts, counts
 from milepost.inspect.page import Cell, Column, Page, Table
 from milepost.inspect.states import StateName, phase_among
 from milepost.inspect.words import ago, stamp
+from milepost.machine import Lifecycle
+from milepost.roles import Outcome
+from milepost.state.keeping.retention import ACTIVE, ENDED, UNKNOWN
 from milepost.state.manager import StateManager
 from milepost.state.recovering.reaping import StuckJob
 from milepost.state.writing.new_jobs import JobSummary
 
 __all__ = [
+    "WANTED_OUTCOMES",
     "JobLine",
     "JobsView",
+    "Sort",
     "StuckLine",
     "StuckView",
     "jobs",
@@ -31,13 +38,27 @@ __all__ = [
 ]
 
 
+WANTED_OUTCOMES: Final = (ACTIVE, *map(str, Outcome))
+"""The outcomes that can be asked for."""
+
+
+class Sort(StrEnum):
+    """What jobs are sorted by: the newest first, the largest first, ids from A to Z."""
+
+    CREATED = auto()
+    UPDATED = auto()
+    ID = auto()
+    LEFT = auto()
+
+
 class JobLine(Struct, frozen=True, kw_only=True):
     """A job as of its newest commit `seq`.
 
     It runs by the `lifecycle` of that name, in that `version`, which is 0 where it is not known.
     One that cannot go on under the lifecycles that are found is not `at_hand`: then phase and
     progress are those of its own version. `progress` is None where nothing tells what its states
-    mean.
+    mean. `outcome` is `active`, how it ended by its lifecycle's roles, `ended` where those do not
+    say, or `unknown` without the lifecycle.
     """
 
     id: str
@@ -45,6 +66,7 @@ class JobLine(Struct, frozen=True, kw_only=True):
     version: int
     at_hand: bool
     phase: StateName
+    outcome: str
     progress: Counts | None
     seq: int
     fence: int
@@ -53,10 +75,11 @@ class JobLine(Struct, frozen=True, kw_only=True):
 
 
 class JobsView(Struct, frozen=True, kw_only=True):
-    """The jobs of a store, newest first: the first of `total` that were asked for.
+    """The jobs of a store, sorted as it was asked for: the first of `total`.
 
     There are `more` where the limit cuts; then `total` is None if it would take a look at every
-    job to tell. `unreadable` says why jobs are left out that were looked at.
+    job to tell. `unreadable` says why jobs are left out that were looked at. Where an outcome was
+    asked for, `unknown` counts jobs that are left out as nothing here tells theirs.
     """
 
     SCHEMA: ClassVar[str] = "milepost.jobs/1"
@@ -65,6 +88,7 @@ class JobsView(Struct, frozen=True, kw_only=True):
     total: int | None
     unreadable: tuple[str, ...] = ()
     more: bool = False
+    unknown: int = 0
 
 
 class StuckLine(Struct, frozen=True, kw_only=True):
@@ -106,28 +130,47 @@ class StuckView(Struct, frozen=True, kw_only=True):
 def jobs(
     manager: StateManager,
     *,
-    phase: str | None = None,
+    phases: Collection[str] = (),
+    outcome: str = "",
     lifecycle: str | None = None,
     prefix: str = "",
+    since: datetime | None = None,
+    sort: Sort = Sort.CREATED,
     limit: int | None = None,
 ) -> JobsView:
-    """The newest `limit` jobs in `phase`, of `lifecycle`, whose id begins with `prefix`.
+    """The first `limit` jobs, as `sort` has them, of which all is true that is asked for.
 
-    Cost: as StateManager.list_jobs; where there are more, all are counted by their ids.
+    They are in one of `phases`, stand as `outcome` says, run by `lifecycle`, have an id that begins
+    with `prefix`, and were written to at or after `since`.
+
+    Cost: as StateManager.list_jobs with the limit where jobs of one phase are asked for, or of all,
+    in order of creation; where there are more, all are counted by their ids. Else one row a job.
     """
     unreadable: list[StateError] = []
+    by_index = sort is Sort.CREATED and len(phases) < 2 and not outcome and since is None
     found = manager.list_jobs(
-        phase=phase,
+        phase=next(iter(phases)) if len(phases) == 1 else None,
         lifecycle=lifecycle,
         prefix=prefix,
-        limit=None if limit is None else min(limit + 1, MAX_COUNT),
+        limit=min(limit + 1, MAX_COUNT) if by_index and limit is not None else None,
         on_error=unreadable.append,
     )
-    lines = tuple(_line(manager, job) for job in found[:limit])
+    ends = _ends(manager.lifecycles)
+    unknown = 0
+    if not by_index:
+        kept = [
+            job
+            for job in found
+            if (not phases or job.phase in phases) and (since is None or job.updated_at >= since)
+        ]
+        told = [(job, _outcome(ends, job)) for job in kept]
+        unknown = sum(each == UNKNOWN for _, each in told) if outcome else 0
+        found = sorted((job for job, each in told if outcome in ("", each)), key=_KEYS[sort])
+    lines = tuple(_line(manager, job, _outcome(ends, job)) for job in found[:limit])
     total: int | None = len(found)
-    if len(found) > len(lines):
+    if by_index and len(found) > len(lines):
         total = None
-        if phase is None and lifecycle is None:
+        if not phases and lifecycle is None:
             with suppress(StoreUnreadable):  # which jobs that is of, only a look at all tells
                 total = manager.count_jobs(prefix)
     return JobsView(
@@ -135,6 +178,7 @@ def jobs(
         total=total,
         unreadable=tuple(map(str, unreadable)),
         more=len(found) > len(lines),
+        unknown=unknown,
     )
 
 
@@ -152,7 +196,12 @@ def stuck(manager: StateManager, *, now: datetime) -> StuckView:
 
 
 def jobs_page(view: JobsView) -> Page:
-    """A line for each job, with its lifecycle where they differ or one is not at hand."""
+    """A line for each job, with its lifecycle where they differ or one is not at hand.
+
+    Done, left, dead and skipped add up to the items, with those that ended in another way, which
+    have a column where there are any.
+    """
+    ended = any(job.progress and job.progress.ended for job in view.jobs)
     several = len({job.lifecycle for job in view.jobs}) > 1
     named = several or not all(job.at_hand for job in view.jobs)
     columns = (
@@ -162,6 +211,8 @@ def jobs_page(view: JobsView) -> Page:
         Column("DONE", numeric=True),
         Column("LEFT", numeric=True),
         Column("DEAD", numeric=True),
+        Column("SKIPPED", numeric=True),
+        *((Column("ENDED", numeric=True),) if ended else ()),
         Column("ITEMS", numeric=True),
         Column("SEQ", numeric=True),
         Column("UPDATED"),
@@ -171,7 +222,7 @@ def jobs_page(view: JobsView) -> Page:
             job.id,
             *((f"{job.lifecycle} {job.version or '?'}",) if named else ()),
             job.phase,
-            *_counts(job.progress),
+            *_counts(job.progress, ended=ended),
             str(job.seq),
             stamp(job.updated_at),
         )
@@ -213,7 +264,37 @@ def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
     return (Table(columns=columns, rows=rows),) if rows else ()
 
 
-def _line(manager: StateManager, job: JobSummary) -> JobLine:
+_Ends: TypeAlias = Mapping[str, Mapping[str, str]]
+
+_KEYS: Final[Mapping[Sort, Callable[[JobSummary], tuple[float | str, ...]]]] = {
+    Sort.CREATED: lambda _: (),
+    Sort.UPDATED: lambda job: (-job.updated_at.timestamp(), job.id),
+    Sort.ID: lambda job: (job.id,),
+    Sort.LEFT: lambda job: (-_left(job), job.id),
+}
+"""The keys of sorting; jobs come newest first."""
+
+
+def _left(job: JobSummary) -> int:
+    return -1 if job.progress is None else job.progress.total - job.progress.settled
+
+
+def _ends(lifecycles: Iterable[Lifecycle]) -> _Ends:
+    """By lifecycle, how a job has ended in each of its phases; active ones are left out."""
+    found: dict[str, Mapping[str, str]] = {}
+    for each in lifecycles:
+        root = each.machines[each.root]
+        named = {phase: str(outcome) for phase, outcome in root.roles.outcomes.items()}
+        found[each.name] = dict.fromkeys(root.final, ENDED) | named
+    return found
+
+
+def _outcome(ends: _Ends, job: JobSummary) -> str:
+    known = ends.get(job.lifecycle) if job.at_hand else None
+    return UNKNOWN if known is None else known.get(job.phase, ACTIVE)
+
+
+def _line(manager: StateManager, job: JobSummary, outcome: str) -> JobLine:
     named = [each for each in manager.lifecycles if each.name == job.lifecycle]
     machines = None
     if job.at_hand:  # or one of that name may be another
@@ -224,6 +305,7 @@ def _line(manager: StateManager, job: JobSummary) -> JobLine:
         version=job.version,
         at_hand=job.at_hand,
         phase=phase_among(manager.lifecycles, job.phase, job.lifecycle),
+        outcome=outcome,
         progress=None if job.progress is None else counts(job.progress, machines),
         seq=job.seq,
         fence=job.fence,
@@ -248,11 +330,15 @@ def _stuck_line(manager: StateManager, job: StuckJob) -> StuckLine:
     )
 
 
-def _counts(progress: Counts | None) -> tuple[str, ...]:
-    """Done, left, dead and all; unknown for a job of another lifecycle, empty without a role."""
+def _counts(progress: Counts | None, *, ended: bool) -> tuple[str, ...]:
+    """Done, left, dead, skipped, perhaps `ended`, and all.
+
+    Unknown for a job of another lifecycle, empty without a role.
+    """
     if progress is None:
-        return ("?",) * 4
+        return ("?",) * (6 if ended else 5)
     left = sum(progress.left.values())
-    known = (progress.done, left, progress.dead, progress.total)
+    other = (progress.ended,) if ended else ()
+    known = (progress.done, left, progress.dead, progress.skipped, *other, progress.total)
     has_items = progress.total or progress.parts
     return tuple("" if count is UNSET or not has_items else str(count) for count in known)

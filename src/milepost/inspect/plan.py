@@ -30,8 +30,10 @@ class PlanPart(Struct, frozen=True, kw_only=True):
 class PlanView(Struct, frozen=True, kw_only=True):
     """What is left to do of a job, and what taking it up again does: `events`, in order.
 
-    `undone` are items whose results are undone, `variables` and `results_available` what is left
-    of the phases before once the plan is applied; `undone_variables` names those that are undone.
+    `work_left` says that the job would go on: there are items to do, an event to take, or, of a job
+    as a whole, an end to come to. `undone` are items whose results are undone, `variables` and
+    `results_available` what is left of the phases before once the plan is applied;
+    `undone_variables` names those that are undone.
     """
 
     SCHEMA: ClassVar[str] = "milepost.plan/1"
@@ -46,6 +48,7 @@ class PlanView(Struct, frozen=True, kw_only=True):
     item_events: Mapping[str, int]
     rewinds_to: int | None
     changes_nothing: bool
+    work_left: bool
     to_work_on: int
     parts: tuple[PlanPart, ...]
     undone: PlanPart
@@ -79,6 +82,7 @@ def plan_view(plan: RecoveryPlan, *, keys: int) -> PlanView:
         item_events=dict(plan.item_events),
         rewinds_to=plan.rewinds_to,
         changes_nothing=plan.changes_nothing,
+        work_left=_work_left(plan),
         to_work_on=len(plan.to_do),
         parts=tuple(
             plan_part(name, reason_in(plan.state, name, part.ordinals), part, keys)
@@ -101,6 +105,15 @@ def plan_part(name: str, reason: str, part: KeySet, keys: int) -> PlanPart:
 def named(part: PlanPart) -> str:
     """The keys of a part that are named, and whether there are more."""
     return ", ".join(part.keys) + (", …" if part.keys and part.count > len(part.keys) else "")
+
+
+def _work_left(plan: RecoveryPlan) -> bool:
+    """True if there is something to do in the scope; a job as a whole has an end to come to."""
+    if plan.to_do or not plan.changes_nothing:
+        return True
+    state = plan.state
+    ended = state.finished or state.phase in state.roles.outcomes
+    return plan.scope == Scope.all() and not ended
 
 
 def _taking_up(view: PlanView) -> Iterator[tuple[str, Cell]]:

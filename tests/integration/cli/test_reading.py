@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from milepost import StateManager
+from milepost.testing import FakeClock
 from tests.integration.cli.conftest import CommandLine
 
 READING = [
@@ -52,9 +53,10 @@ def test_plain_text_has_no_colour_and_no_loose_ends(
 def test_jobs_lists_newest_first(milepost: CommandLine) -> None:
     """Each job has a line that says where it is."""
     lines = milepost("jobs").stdout.splitlines()
-    assert lines[0].split() == ["JOB", "PHASE", "DONE", "LEFT", "DEAD", "ITEMS", "SEQ", "UPDATED"]
+    counted = ["DONE", "LEFT", "DEAD", "SKIPPED", "ITEMS"]
+    assert lines[0].split() == ["JOB", "PHASE", *counted, "SEQ", "UPDATED"]
     assert [line.split()[0] for line in lines[1:]] == ["weekly-2", "weekly-1", "nightly"]
-    assert lines[3].split()[1:7] == ["map", "2", "5", "1", "8", "9"]
+    assert lines[3].split()[1:8] == ["map", "2", "5", "1", "0", "8", "9"]
     assert lines[3].endswith("2023-11-14T22:13:41Z")
 
 
@@ -64,6 +66,56 @@ def test_jobs_can_be_narrowed(milepost: CommandLine) -> None:
     assert len(milepost.json("jobs", "--prefix", "weekly")["jobs"]) == 2
     nothing = milepost("jobs", "--phase", "failed")
     assert (nothing.stdout, nothing.stderr) == ("", "milepost: no such job\n")
+
+
+def test_jobs_are_chosen_by_how_they_stand_and_when(
+    milepost: CommandLine, clock: FakeClock
+) -> None:
+    """Options add up; what cuts is told, with how many there are."""
+    with StateManager.open(milepost.store, clock=clock) as manager:
+        manager.fire("weekly-1", "cancel")
+        manager.fire("weekly-2", "fail", {"cause": "error", "message": "no disk"})
+
+    def ids(*args: str) -> list[str]:
+        return [job["id"] for job in milepost.json("jobs", *args)["jobs"]]
+
+    assert ids("--outcome", "active") == ["nightly"]
+    assert ids("--outcome", "cancelled") == ["weekly-1"]
+    assert ids("--outcome", "failed", "--phase", "failed") == ["weekly-2"]
+    assert ids("--outcome", "succeeded") == []
+    assert ids("--phase", "map", "--phase", "cancelled") == ["weekly-1", "nightly"]
+    assert ids("--since", "10s") == ["weekly-2", "weekly-1"]
+    assert ids("--since", "90s", "--outcome", "active") == ["nightly"]
+    assert ids("--since", "89s", "--outcome", "active") == []
+    assert ids("--since", "9999999w") == ["weekly-2", "weekly-1", "nightly"]
+    assert ids("--sort", "id") == ["nightly", "weekly-1", "weekly-2"]
+    assert ids("--sort", "left") == ["nightly", "weekly-2", "weekly-1"]
+    assert ids("--sort", "updated")[2] == "nightly"
+    cut = milepost("jobs", "--sort", "id", "--since", "1d", "--limit", "2")
+    assert cut.stderr == "milepost: 2 of 3 jobs; --limit 0 lists all\n"
+    assert "no phase 'mop'" in milepost("jobs", "--phase", "mop", exit_code=2).stderr
+
+
+def test_columns_of_jobs_add_up(milepost: CommandLine) -> None:
+    """Skipped ones are among them."""
+    milepost("skip", "nightly", "--item", "eu/7", "--apply")
+    head, *lines = milepost("jobs").stdout.splitlines()
+    for line in lines:
+        told = dict(zip(head.split(), line.split(), strict=True))
+        parts = [int(told[name]) for name in ("DONE", "LEFT", "DEAD", "SKIPPED")]
+        assert sum(parts) == int(told["ITEMS"])
+    assert told["SKIPPED"] == "1"
+
+
+def test_a_plan_says_by_its_exit_code_whether_there_is_work_left(milepost: CommandLine) -> None:
+    """Of the job, until it has ended, or of what is in scope."""
+    assert milepost.json("plan", "nightly")["work_left"] is True
+    milepost("plan", "nightly", "--exit-code", exit_code=1)
+    milepost("plan", "nightly", "--exit-code", "--item", "eu/0")
+    milepost("plan", "nightly", "--exit-code", "--item", "eu/7", exit_code=1)
+    milepost("cancel", "nightly", "--apply")
+    milepost("plan", "nightly", "--exit-code")
+    milepost("plan", "absent", "--exit-code", exit_code=2)
 
 
 def test_a_list_that_is_cut_says_so_on_stderr(milepost: CommandLine) -> None:

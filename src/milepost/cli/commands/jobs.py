@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from milepost.cli.durations import AGE
 from milepost.cli.limits import limit_option
 from milepost.cli.naming import check_names, completed_by, phases
 from milepost.cli.options import examples, with_store
@@ -17,15 +18,22 @@ __all__ = ["jobs"]
 @click.command(
     "jobs",
     epilog=examples(
-        "milepost jobs --db jobs.db --of mapreduce --phase failed --json",
-        "milepost jobs --db jobs.db --stuck",
+        "milepost jobs --outcome active --since 7d --sort left --db jobs.db",
+        "milepost jobs --stuck --db jobs.db",
     ),
 )
 @click.option(
     "--phase",
+    "among",
+    multiple=True,
     metavar="PHASE",
     shell_complete=completed_by(phases),
-    help="Only the jobs in this phase.",
+    help="Only the jobs in this phase; more than once for several.",
+)
+@click.option(
+    "--outcome",
+    type=click.Choice(model.WANTED_OUTCOMES),
+    help="Only the jobs that stand so, by the roles of their lifecycle.",
 )
 @click.option(
     "--of",
@@ -34,6 +42,16 @@ __all__ = ["jobs"]
     help="Only the jobs that run by this lifecycle.",
 )
 @click.option("--prefix", default="", metavar="TEXT", help="Only the jobs whose id begins so.")
+@click.option(
+    "--since", type=AGE, metavar="AGE", help="Only the jobs with a commit so long ago or less."
+)
+@click.option(
+    "--sort",
+    type=click.Choice(tuple(map(str, model.Sort))),
+    default=str(model.Sort.CREATED),
+    show_default=True,
+    help="Newest, last updated, by id, or most left first.",
+)
 @click.option(
     "--stuck",
     is_flag=True,
@@ -45,47 +63,60 @@ __all__ = ["jobs"]
 def jobs(
     context: click.Context,
     *,
-    phase: str | None,
+    among: tuple[str, ...],
+    outcome: str | None,
     lifecycle: str | None,
     prefix: str,
+    since: object,
+    sort: str,
     stuck: bool,
     limit: int | None,
 ) -> None:
     """List the jobs of a store, newest first.
 
-    Jobs that are looked at and cannot be read are named on the error output; then the exit code
-    is 2.
+    Options that choose jobs add up. Jobs that are looked at and cannot be read are named on the
+    error output; then the exit code is 2.
     """
     session = session_of(context)
+    chosen = bool(among or outcome or lifecycle or prefix or since)
     if stuck:
-        if phase or lifecycle or prefix:
+        if chosen:
             raise click.UsageError("--stuck lists all jobs that are: leave the rest out", context)
         view: model.JobsView | model.StuckView = _stuck(session)
     else:
-        view = _jobs(session, phase=phase, lifecycle=lifecycle, prefix=prefix, limit=limit)
+        age = AGE.age(since)
+        try:
+            after = None if age is None else session.now() - age
+        except OverflowError:
+            after = None  # before any job
+        with session.reading() as manager:
+            view = model.jobs(
+                manager,
+                phases=among,
+                outcome=outcome or "",
+                lifecycle=lifecycle,
+                prefix=prefix,
+                since=after,
+                sort=model.Sort(sort),
+                limit=limit,
+            )
+            if among and not view.jobs and not view.unreadable:
+                check_names(among, phases, "phase", *manager.lifecycles)
+        session.answer(view, lambda: model.jobs_page(view))
+        _tell(view, chosen=chosen)
     tell_unreadable(context, view.unreadable)
 
 
-def _jobs(
-    session: Session,
-    *,
-    phase: str | None,
-    lifecycle: str | None,
-    prefix: str,
-    limit: int | None,
-) -> model.JobsView:
-    with session.reading() as manager:
-        view = model.jobs(manager, phase=phase, lifecycle=lifecycle, prefix=prefix, limit=limit)
-        if phase and not view.jobs and not view.unreadable:
-            check_names([phase], phases, "phase", *manager.lifecycles)
-    session.answer(view, lambda: model.jobs_page(view))
+def _tell(view: model.JobsView, *, chosen: bool) -> None:
+    """Say what is not in the list, and why."""
     if view.more:
-        of = "the newest" if view.total is None else f"of {view.total}"
-        shown = f"{len(view.jobs)} {of} jobs" if view.total else f"{of} {len(view.jobs)} jobs"
+        count = len(view.jobs)
+        shown = f"{count} of {view.total} jobs" if view.total else f"the first {count} jobs"
         note(f"{shown}; --limit 0 lists all")
     elif not view.jobs and not view.unreadable:
-        note("no such job" if phase or lifecycle or prefix else "no jobs")
-    return view
+        note("no such job" if chosen else "no jobs")
+    if view.unknown:
+        note(f"left out are {view.unknown} jobs of which nothing here tells how they stand")
 
 
 def _stuck(session: Session) -> model.StuckView:

@@ -25,16 +25,17 @@ keys_option = click.option(
 @click.command(
     "plan",
     epilog=examples(
-        "milepost plan nightly --db jobs.db",
+        "milepost plan nightly --exit-code --db jobs.db",
         "milepost plan nightly --db jobs.db --failed --glob 'eu/*' --cause timeout --json",
     ),
 )
 @job_argument
 @with_scope
 @keys_option
+@click.option("--exit-code", is_flag=True, help="Exit code 1 if there is work left, else 0.")
 @with_store
 @click.pass_context
-def plan(context: click.Context, *, job: str, keys: int) -> None:
+def plan(context: click.Context, *, job: str, keys: int, exit_code: bool) -> None:
     """Show what is left to do of a job, and why. Nothing is changed.
 
     Options that choose items add up: an item is in scope if all of them say so. JOB is the job's
@@ -46,3 +47,5 @@ def plan(context: click.Context, *, job: str, keys: int) -> None:
         scope = scope_for(context, manager, job_id)
         view = model.plan(manager, job_id, scope=scope, keys=keys)
     session.answer(view, lambda: model.plan_page(view))
+    if exit_code and view.work_left:
+        context.exit(1)
