@@ -7,7 +7,7 @@ one is named and opens; otherwise what is typed stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 import click
 
@@ -15,6 +15,7 @@ from milepost.cli.session import session_of
 from milepost.cli.trouble import Trouble, nearest
 from milepost.errors import MilepostError
 from milepost.machine import Lifecycle, Machine
+from milepost.state.reading.events import Kind
 
 __all__ = [
     "Names",
@@ -22,6 +23,7 @@ __all__ = [
     "check_names",
     "complete_jobs",
     "completed_by",
+    "events",
     "item_states",
     "job_argument",
     "machines",
@@ -55,6 +57,12 @@ def item_states(lifecycle: Lifecycle) -> Iterable[str]:
 def causes(lifecycle: Lifecycle) -> Iterable[str]:
     """The causes for which items can fail."""
     return dict.fromkeys(cause for member in _members(lifecycle) for cause in _causes(member))
+
+
+def events(lifecycle: Lifecycle) -> Iterable[str]:
+    """The events that there are in a history: those of the machines, and the kinds of the rest."""
+    own = (event for machine in lifecycle.machines.values() for event in machine.event_specs)
+    return dict.fromkeys((*own, *get_args(Kind)))
 
 
 def machines(lifecycle: Lifecycle) -> Iterable[str]:

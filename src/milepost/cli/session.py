@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import click
@@ -87,6 +87,13 @@ class Session:
     def now(self) -> datetime:
         """The time by the session's clock, aware UTC."""
         return instant(self.clock.now_us())
+
+    def before(self, age: timedelta | None) -> datetime | None:
+        """The time `age` ago; None without an age, and before the calendar begins."""
+        try:
+            return None if age is None else self.now() - age
+        except OverflowError:
+            return None
 
     def answer(self, view: View, page: Callable[[], Page]) -> None:
         """Write `view` as JSON if that was asked for, else the page of it."""

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from fnmatch import translate
 from itertools import islice, pairwise
 from typing import Any, ClassVar, Final
 
 from msgspec import Struct
 
+from milepost.errors import CommitAbsent
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import duration, stamp, told
 from milepost.state.manager import StateManager
 from milepost.state.reading.history import StateEvent
 
-__all__ = ["HistoryLine", "HistoryView", "history", "history_page"]
+__all__ = ["EVERYTHING", "HistoryLine", "HistoryView", "Wanted", "history", "history_page"]
 
 _KEYS_NAMED: Final = 3
+_MICROSECOND: Final = timedelta(microseconds=1)
 _LONG: Final = ("report",)  # of an import: in the JSON alone
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which events are asked for: all of it is true of those that are shown.
+
+    They touched an item of one of `keys` or one whose key fits one of `globs`, are one of `events`
+    or of that kind, took place at or after `since`, and have a text that `grep` finds: their name,
+    a phase, who did it, or what came with them.
+    """
+
+    keys: frozenset[str] = frozenset()
+    globs: tuple[str, ...] = ()
+    events: frozenset[str] = frozenset()
+    since: datetime | None = None
+    grep: re.Pattern[str] | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """True if an event is looked at itself to tell."""
+        return bool(self.keys or self.globs or self.events or self.grep)
+
+
+EVERYTHING: Final = Wanted()
+"""All events."""
 
 
 class HistoryLine(Struct, frozen=True, kw_only=True):
     """One thing that happened, `elapsed_s` after the one before; None where that is not known.
 
-    `count` is how many items it touched, `keys` names the first few of them; `transitions`
+    `count` is how many items it touched, `keys` names the first few of them, where items were
+    asked for the first few of those; `transitions`
     counts the transitions taken, by machine and id.
     """
 
@@ -45,7 +75,8 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
 class HistoryView(Struct, frozen=True, kw_only=True):
     """The newest events of a range of a job's log, oldest first; `cut` if older ones are left out.
 
-    `seq` is the newest commit of the job.
+    `seq` is the newest commit of the job. `total` is how many events there are in the range of
+    those that were asked for, None where all were.
     """
 
     SCHEMA: ClassVar[str] = "milepost.history/1"
@@ -54,6 +85,7 @@ class HistoryView(Struct, frozen=True, kw_only=True):
     seq: int
     cut: bool
     events: tuple[HistoryLine, ...]
+    total: int | None = None
 
 
 def history(
@@ -62,25 +94,36 @@ def history(
     *,
     after: int = 0,
     upto: int | None = None,
+    wanted: Wanted = EVERYTHING,
     limit: int | None = None,
 ) -> HistoryView:
-    """The newest `limit` events of the commits with `after < seq <= upto`, oldest first.
+    """The newest `limit` events that are `wanted` of the commits with `after < seq <= upto`.
 
-    Cost: the log from the nearest state before them that is stored is folded; where the lifecycle
-    is not found, its heads are read. Raises JobAbsent.
+    They stand oldest first. Cost: the log from the nearest state before them that is stored is
+    folded; where the lifecycle is not found, its heads are read. Where events are chosen, that is
+    the log of the whole range. Raises JobAbsent.
     """
     seq = manager.summary(job_id).seq
     last = seq if upto is None else min(upto, seq)
+    if wanted.since is not None:
+        with suppress(CommitAbsent):  # the job did not exist yet
+            after = max(after, manager.seq_at(job_id, wanted.since - _MICROSECOND))
     # A commit holds an event at least. One more is read, for the time since the event before.
-    first = after if limit is None else max(after, last - limit)
+    first = after if limit is None or wanted.chooses else max(after, last - limit)
     context = max(first - 1, 0)
     events = manager.get_state_history(job_id, after=context, upto=last) if last > first else []
-    lines = [_line(None, events[0])] if events else []
-    lines += [_line(before, event) for before, event in pairwise(events)]
-    wanted = [line for line in lines if line.seq > first]
-    shown = wanted if limit is None else wanted[max(len(wanted) - limit, 0) :]
-    cut = first > after or len(shown) < len(wanted)
-    return HistoryView(job=job_id, seq=seq, cut=cut, events=tuple(shown))
+    named = _named(wanted)
+    lines = [_line(None, events[0], named)] if events else []
+    lines += [_line(before, event, named) for before, event in pairwise(events)]
+    found = [line for line in lines if line.seq > first and _fits(line, wanted)]
+    shown = found if limit is None else found[max(len(found) - limit, 0) :]
+    return HistoryView(
+        job=job_id,
+        seq=seq,
+        cut=first > after or len(shown) < len(found),
+        events=tuple(shown),
+        total=len(found) if wanted.chooses else None,
+    )
 
 
 def history_page(view: HistoryView) -> Page:
@@ -111,7 +154,32 @@ def history_page(view: HistoryView) -> Page:
     return (Table(columns=columns, rows=rows),) if rows else ()
 
 
-def _line(before: StateEvent | None, event: StateEvent) -> HistoryLine:
+_Names = Callable[[StateEvent], Iterator[str]]
+
+
+def _named(wanted: Wanted) -> _Names:
+    """The keys of an event that are asked for, one by one as they are."""
+    keys = sorted(wanted.keys)
+    if wanted.globs:
+        fits = re.compile("|".join(map(translate, wanted.globs))).match
+        return lambda event: (key for key in event.items if key in wanted.keys or fits(key))
+    if keys:
+        return lambda event: (key for key in keys if key in event.items)
+    return lambda event: iter(event.items)
+
+
+def _fits(line: HistoryLine, wanted: Wanted) -> bool:
+    if (wanted.keys or wanted.globs) and not line.keys:
+        return False
+    if wanted.events and not wanted.events & {line.event, line.kind}:
+        return False
+    if wanted.grep is None:
+        return True
+    texts = (line.event, line.source, line.target, line.owner or "", told(line.payload), *line.keys)
+    return any(map(wanted.grep.search, texts))
+
+
+def _line(before: StateEvent | None, event: StateEvent, named: _Names) -> HistoryLine:
     elapsed_s = None if before is None else (event.at - before.at).total_seconds()
     return HistoryLine(
         seq=event.seq,
@@ -124,7 +192,7 @@ def _line(before: StateEvent | None, event: StateEvent) -> HistoryLine:
         source=event.source,
         target=event.target,
         count=event.count,
-        keys=tuple(islice(event.items, _KEYS_NAMED)),
+        keys=tuple(islice(named(event), _KEYS_NAMED)),
         transitions=dict(event.transitions),
         payload=dict(event.payload),
     )

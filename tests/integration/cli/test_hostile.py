@@ -39,7 +39,13 @@ STORE, HOME, NEW = "{store}", "{home}", "{new}"
 COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
     "jobs": [(), ("--stuck",), ("--prefix", SOME)],
     "show": [("hostile", "--failures", "200")],
-    "history": [("hostile", "--limit", "0")],
+    "history": [
+        ("hostile", "--limit", "0"),
+        ("hostile", "--item", SOME),
+        ("hostile", "--glob", SOME),
+        ("hostile", "--event", SOME),
+        ("hostile", "--grep", SOME),
+    ],
     "items": [("hostile", "--limit", "0"), ("hostile", "--key", SOME)],
     "changes": [("hostile", "1", "--keys", "200"), ("hostile", SOME)],
     "checkpoint": [("hostile", "--list"), ("hostile", "--reason", SOME)],

@@ -215,6 +215,49 @@ def test_history_is_the_log_in_order(milepost: CommandLine) -> None:
     assert "setup → map" in milepost("history", "nightly").stdout
 
 
+def test_history_is_searched(milepost: CommandLine) -> None:
+    """By item, event, time and text; what is shown of an event is what was asked for."""
+
+    def told(*args: str) -> list[tuple[int, str]]:
+        view = milepost.json("history", "nightly", *args)
+        return [(event["seq"], event["event"]) for event in view["events"]]
+
+    of_item = told("--item", "eu/2", "--after", "1")
+    assert of_item == [
+        (4, "start"),
+        (5, "fail"),
+        (7, "retry"),
+        (7, "start"),
+        (7, "fail"),
+        (7, "give_up"),
+    ]
+    assert told("--glob", "?u/2", "--after", "1") == of_item
+    assert told("--item", "eu/2", "--event", "fail") == [(5, "fail"), (7, "fail")]
+    first = milepost.json("history", "nightly", "--item", "eu/5", "--event", "start")["events"][0]
+    assert (first["count"], first["keys"]) == (6, ["eu/5"])
+    assert told("--event", "checkpoint") == [(6, "checkpoint")]
+    assert told("--event", "job", "--grep", "^pau") == [(8, "pause"), (9, "resume")]
+    assert told("--grep", "reason=by hand") == [(6, "checkpoint")]
+    assert told("--since", "90s") == [(9, "resume")]
+    assert told("--since", "89s") == []
+    assert told("--since", "9w") == told()
+    cut = milepost("history", "nightly", "--event", "fail", "--limit", "1")
+    assert cut.stderr == "milepost: the newest 1 events of 3; --limit 0 shows all\n"
+    assert cut.stdout.splitlines()[1].split()[0] == "7"
+
+
+def test_what_there_is_not_in_a_history_is_told(milepost: CommandLine) -> None:
+    """An event, an item, a pattern; that nothing happened is no error."""
+    nothing = milepost("history", "nightly", "--event", "rewound")
+    assert (nothing.stdout, nothing.stderr) == ("", "milepost: nothing of the kind happened\n")
+    wrong = milepost("history", "nightly", "--event", "fial", exit_code=2).stderr
+    assert "has no event 'fial': did you mean fail" in wrong
+    assert "no item" in milepost("history", "nightly", "--item", "eu/99", exit_code=2).stderr
+    assert (
+        "no regular expression" in milepost("history", "nightly", "--grep", "(", exit_code=2).stderr
+    )
+
+
 def test_history_of_a_range(milepost: CommandLine) -> None:
     """`--after` and `--upto` cut by commit; the newest of what is left stay with `--limit`."""
     whole = milepost.json("history", "nightly", "--limit", "0")["events"]

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from milepost.arguments import MAX_COUNT
+from milepost.cli.durations import AGE
 from milepost.cli.limits import limit_option
-from milepost.cli.naming import job_argument
+from milepost.cli.naming import check_names, completed_by, events, job_argument
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
+from milepost.cli.trouble import Trouble
 from milepost.inspect import history as model
+from milepost.job.state import JobState
 
 __all__ = ["history"]
+
+
+def _pattern(
+    context: click.Context, option: click.Parameter, value: str | None
+) -> re.Pattern[str] | None:
+    """The regular expression. Fails with usage."""
+    if value is None:
+        return None
+    try:
+        return re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        told = f"{value!r} is no regular expression: {error}"
+        raise click.BadParameter(told, context, option) from None
 
 
 @click.command(
     "history",
     epilog=examples(
-        "milepost history nightly --db jobs.db",
-        "milepost history nightly --db jobs.db --after 12 --limit 0 --json",
+        "milepost history nightly --item eu/2 --db jobs.db",
+        "milepost history nightly --since 2d --event fail --grep timeout --db jobs.db",
     ),
 )
 @job_argument
@@ -36,22 +54,91 @@ __all__ = ["history"]
     metavar="SEQ",
     help="Only what came up to this commit.",
 )
+@click.option(
+    "--since", type=AGE, metavar="AGE", help="Only what happened so long ago or less, as 90m or 2d."
+)
+@click.option(
+    "--item",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="Only what happened to the item of this key; may be given more than once.",
+)
+@click.option(
+    "--glob",
+    "globs",
+    multiple=True,
+    metavar="GLOB",
+    help="Only what happened to items whose key fits: *, ? and [a-z]; adds to --item.",
+)
+@click.option(
+    "--event",
+    "named",
+    multiple=True,
+    metavar="EVENT",
+    shell_complete=completed_by(events),
+    help="Only this event, or what is of this kind; may be given more than once.",
+)
+@click.option(
+    "--grep",
+    metavar="PATTERN",
+    callback=_pattern,
+    help="Only events of which a text fits this regular expression.",
+)
 @limit_option("events, the newest")
 @with_store
 @click.pass_context
 def history(
-    context: click.Context, *, job: str, after: int, upto: int | None, limit: int | None
+    context: click.Context,
+    *,
+    job: str,
+    after: int,
+    upto: int | None,
+    since: object,
+    keys: tuple[str, ...],
+    globs: tuple[str, ...],
+    named: tuple[str, ...],
+    grep: re.Pattern[str] | None,
+    limit: int | None,
 ) -> None:
     """Show what happened to a job, oldest first.
 
-    JOB is the job's id, or a beginning of it that no other job has.
+    Options that choose events add up. JOB is the job's id, or a beginning of it that no other job
+    has.
     """
     session = session_of(context)
+    wanted = model.Wanted(
+        keys=frozenset(keys),
+        globs=globs,
+        events=frozenset(named),
+        since=session.before(AGE.age(since)),
+        grep=grep,
+    )
     with session.reading() as manager:
         job_id = find_job(manager, job)
-        view = model.history(manager, job_id, after=after, upto=upto, limit=limit)
+        view = model.history(manager, job_id, after=after, upto=upto, wanted=wanted, limit=limit)
+        if named and not view.events:
+            check_names(named, events, "event", *manager.lifecycles)
+        if keys and not view.events:
+            _check_items(manager.get_state(job_id), keys)
     session.answer(view, lambda: model.history_page(view))
+    _tell(view)
+
+
+def _check_items(state: JobState, keys: tuple[str, ...]) -> None:
+    """Raise Trouble for a key that no item of the job has."""
+    for key in keys:
+        try:
+            state.item(key)
+        except KeyError:
+            raise Trouble(f"job {state.id}: no item {key!r}") from None
+
+
+def _tell(view: model.HistoryView) -> None:
     if view.cut:
-        note(f"the newest {len(view.events)} events of them; --limit 0 shows all")
+        which = "them" if view.total is None else f"{view.total}"
+        note(f"the newest {len(view.events)} events of {which}; --limit 0 shows all")
+    elif not view.events and view.total is not None:
+        note("nothing of the kind happened")
     elif not view.events:
         note(f"no commit there: the job is at seq {view.seq}")

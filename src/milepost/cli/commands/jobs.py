@@ -84,11 +84,6 @@ def jobs(
             raise click.UsageError("--stuck lists all jobs that are: leave the rest out", context)
         view: model.JobsView | model.StuckView = _stuck(session)
     else:
-        age = AGE.age(since)
-        try:
-            after = None if age is None else session.now() - age
-        except OverflowError:
-            after = None  # before any job
         with session.reading() as manager:
             view = model.jobs(
                 manager,
@@ -96,7 +91,7 @@ def jobs(
                 outcome=outcome or "",
                 lifecycle=lifecycle,
                 prefix=prefix,
-                since=after,
+                since=session.before(AGE.age(since)),
                 sort=model.Sort(sort),
                 limit=limit,
             )
