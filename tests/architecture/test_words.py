@@ -163,6 +163,14 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "tracing.py": dict.fromkeys(
         ("done", "failed", "deferred"), "how an attempt ended, as spans have it"
     ),
+    "web/answers.py": {"items": "the name of a page", "failed": PARAMETER},
+    "web/app.py": {"job": PARAMETER, "message": "a name in the data of a problem"},
+    "web/rendering.py": {
+        **dict.fromkeys(
+            ("done", "skipped", "running", "pending", "failed", "dead"), "a count of Counts"
+        ),
+        "kind": "a filter of templates",
+    },
     "worker/attempts.py": {"cancel": "a method of futures"},
     "worker/forms.py": {"item": "a method of the scalars of array libraries"},
     "worker/rules.py": {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Final
+
+from msgspec import Struct
 
 from milepost.drawings.looks import Meaning
 from milepost.inspect.page import Cell, Fields, Note, Page
@@ -23,8 +24,7 @@ _ENDED: Final = RetentionPolicy(
 """Whatever has ended may go; only a job's own `keep` stands in the way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteView:
+class DeleteView(Struct, frozen=True, kw_only=True):
     """Whether one job may be deleted, and what was taken away: nothing unless `applied`.
 
     It is `accepted` where it has ended, nobody holds it and no `keep` of its own says otherwise.

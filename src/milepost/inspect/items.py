@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from milepost.inspect.failures import ItemFailure, can_fail, failure_view, kind_of
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.states import StateName
-from milepost.items.ledger import Ledger
+from milepost.items.ledger import Ledger, bitmap
 from milepost.items.ledgers import united
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
@@ -83,15 +83,19 @@ def items(
     states: Sequence[str] = (),
     failed: bool = False,
     key: str | None = None,
+    span: tuple[int, int] | None = None,
     limit: int | None = None,
 ) -> ItemsView:
     """The first `limit` items in any of `states` (all, if none is given) whose key fits the glob.
 
-    `failed` are those that failed, dead ones among them, beside those in `states`. Cost: the keys
-    are read; what failed is read once. Raises JobAbsent, RoleAbsent if no item can have failed.
+    `span` are the first and the last ordinal that are looked at. `failed` are those that failed,
+    dead ones among them, beside those in `states`. Cost: the keys are read; what failed is read
+    once. Raises JobAbsent, RoleAbsent if no item can have failed.
     """
     state = manager.get_state(job_id)
     members = _members(state, states, failed=failed)
+    if span is not None:
+        members &= bitmap(range(span[0], min(span[1], state.items.count - 1) + 1))
     ordinals: Iterable[int] = members
     matched = len(members)
     if key is not None:

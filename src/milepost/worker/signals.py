@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from milepost.arguments import flag, number, refuse
+from milepost.text.wording import shown
 
 __all__ = ["NOTHING", "Later", "Nothing", "Permanent"]
 
@@ -54,12 +55,13 @@ class Later(Exception):
         note: Any | Literal[Nothing.NOTHING] = NOTHING,  # Any: JSON
         everyone: bool = False,
     ) -> None:
-        super().__init__(message)
+        text = _text(message)
+        super().__init__(text)
         if isinstance(after_s, float | int) and after_s < 0 and math.isfinite(after_s):
             after_s = 0.0
         if isinstance(after_s, float) and not math.isfinite(after_s):
             refuse("after_s", after_s, "a finite number of seconds")
-        self.message = str(message)
+        self.message = text
         self.after_s = number("after_s", after_s)
         self.note = note
         self.everyone = flag("everyone", everyone)
@@ -67,6 +69,14 @@ class Later(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """As it was made, the notes that were added to it too."""
         return _later, (type(self), self.message, self.__dict__)
+
+
+def _text(message: object) -> str:
+    """The message as text, whatever was given: what is no text may not even give one."""
+    try:
+        return str(message)
+    except Exception:  # noqa: BLE001 the __str__ of a stranger's object, or an integer too long
+        return shown(message)
 
 
 def _later(kind: type[Later], message: str, state: dict[str, Any]) -> Later:

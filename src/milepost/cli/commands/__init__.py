@@ -30,6 +30,9 @@ COMMANDS: Final[Mapping[str, Listed]] = {
     "items": Listed("items", "List the items of a job with their last failures."),
     "changes": Listed("changes", "Show what is different in a job after B against after A."),
     "checkpoint": Listed("checkpoint", "Take a checkpoint of a job, or list those it has."),
+    "serve": Listed(
+        "serve", "Serve pages about the jobs of a store, for a browser; they change nothing."
+    ),
     "plan": Listed("plan", "Show what is left to do of a job, and why."),
     "recover": Listed("recover", "Take a job up again from where it was left."),
     "rewind": Listed("rewind", "Go back to a commit of a job, and take it up from there."),

@@ -1,0 +1,158 @@
+"""HTML of an answer: blocks, the bar of progress and the grid; everything is escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from milepost.drawings.looks import Meaning, look
+from milepost.inspect.counts import Counts
+from milepost.inspect.grid import GridView
+from milepost.inspect.page import Cell
+from milepost.inspect.states import StateName
+from milepost.text.escapes import printable
+
+__all__ = ["Chrome", "html", "picture", "static"]
+
+_COLUMNS: Final = 50
+_SIDE: Final = 14
+_BAR: Final = 1_000
+
+_PARTS: Final = {
+    "done": Meaning.DONE,
+    "ended": Meaning.DONE,
+    "skipped": Meaning.SKIPPED,
+    "running": Meaning.WORKING,
+    "pending": Meaning.WAITING,
+    "other": Meaning.NONE,
+    "failed": Meaning.FAILED,
+    "dead": Meaning.DEAD,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chrome:
+    """What stands around an answer: its title, the job, the address of its JSON, and if it lives.
+
+    `query` is what was asked, for forms that show it again; `problem` is said instead of an answer.
+    """
+
+    title: str
+    job: str = ""
+    page: str = ""
+    data: str = ""
+    live: bool = False
+    query: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+def html(chrome: Chrome, **given: Any) -> str:  # Any: what the template takes
+    """The page, whole."""
+    return _environment().get_template("page.html").render(chrome=chrome, **given)
+
+
+def picture(view: GridView, address: str) -> dict[str, Any]:  # Any: for the template
+    """Where each cell of a grid stands, and what it says."""
+    cells = []
+    for place, cell in enumerate(view.cells):
+        row, column = divmod(place, _COLUMNS)
+        told = ", ".join(f"{count} {name}" for name, count in cell.counts.items())
+        items = (
+            f"item {cell.first}"
+            if cell.first == cell.last
+            else f"items {cell.first} to {cell.last}"
+        )
+        at = urlencode({"first": cell.first, "last": cell.last})
+        cells.append(
+            (
+                column * _SIDE,
+                row * _SIDE,
+                kind(cell.worst),
+                glyph(cell.worst),
+                f"{items}: {told}",
+                f"{address}?{at}",
+            )
+        )
+    rows = -(-len(cells) // _COLUMNS)
+    return {
+        "cells": cells,
+        "side": _SIDE,
+        "width": min(len(cells), _COLUMNS) * _SIDE,
+        "height": rows * _SIDE,
+        "states": view.states,
+        "size": view.size,
+        "total": view.total,
+    }
+
+
+def static(name: str) -> str:
+    """The text of a file that pages load."""
+    return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+
+
+def kind(state: Cell) -> str:
+    """The class of a state's look; `""` for a text that is no state, or has no role."""
+    meaning = state.meaning if isinstance(state, StateName) else Meaning.NONE
+    return "" if meaning is Meaning.NONE else f"m-{meaning.name.lower()}"
+
+
+def glyph(state: Cell) -> str:
+    """The sign of a state, so that colour is never alone."""
+    return look(state.meaning).glyph if isinstance(state, StateName) else ""
+
+
+def _bar(counts: Counts | None) -> dict[str, Any] | None:  # Any: for the template
+    """Where the parts of a job's progress stand on a bar, largest detail first."""
+    if counts is None or not counts.total:
+        return None
+    shares = {**counts.settled, **counts.left, **counts.parts}
+    drawn, x = [], 0.0
+    for name, meaning in _PARTS.items():
+        count = shares.get(name, 0)
+        if not count:
+            continue
+        width = _BAR * count / counts.total
+        drawn.append(
+            (
+                round(x, 2),
+                round(width, 2),
+                f"m-{meaning.name.lower()}",
+                name,
+                count,
+                look(meaning).glyph,
+            )
+        )
+        x += width
+    return {"parts": drawn, "total": counts.total}
+
+
+def _block(block: object) -> str:
+    return type(block).__name__.lower()
+
+
+@cache
+def _environment() -> Environment:
+    folder = files(__package__).joinpath("templates")
+    sources = {
+        each.name: each.read_text(encoding="utf-8")
+        for each in folder.iterdir()
+        if each.name.endswith(".html")
+    }
+    made = Environment(
+        loader=DictLoader(sources),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["kind"] = kind
+    made.filters["glyph"] = glyph
+    made.filters["block"] = _block
+    made.filters["bar"] = _bar
+    made.filters["shown"] = printable
+    return made

@@ -1,0 +1,49 @@
+"""The server of the pages: a socket that is bound before the address is told, then uvicorn."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from milepost.clock import Clock
+from milepost.state.manager import StateManager
+from milepost.web.app import application
+
+__all__ = ["listening", "run"]
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
+    """A socket that listens at `host` and `port`, and the address of the pages. Raises OSError."""
+    family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, number) as place:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind(address)
+        place.listen()
+        named = f"[{host}]" if ":" in host else host
+        yield place, f"http://{named}:{place.getsockname()[1]}/"
+
+
+def run(
+    manager: StateManager,
+    place: socket.socket,
+    *,
+    host: str,
+    token: str | None,
+    payloads: bool,
+    clock: Clock | None = None,
+) -> None:
+    """Answer at `place` until the process is told to end."""
+    pages = application(manager, host=host, token=token, payloads=payloads, clock=clock)
+    config = uvicorn.Config(
+        pages,
+        log_level="warning",
+        server_header=False,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    uvicorn.Server(config).run(sockets=[place])
