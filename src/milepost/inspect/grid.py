@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
-from pyroaring import BitMap
-
 from msgspec import Struct
+from pyroaring import BitMap
 
 from milepost.drawings.looks import Meaning
 from milepost.inspect.states import StateName

@@ -67,7 +67,7 @@ def jobs_answer(asking: Asking) -> Answer:
     limit = asked.limit(_ROWS)
     found = jobs_model.jobs(
         asking.manager,
-        phase=asked.text("phase"),
+        phases=[phase] if (phase := asked.text("phase")) else (),
         lifecycle=asked.text("of"),
         prefix=asked.text("prefix") or "",
         limit=limit,
