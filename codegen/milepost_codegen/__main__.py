@@ -5,7 +5,8 @@ import sys
 import click
 
 from milepost.text.escapes import lenient, printable
-from milepost_codegen.cli import compile_command, explain_command
+from milepost_codegen.cli import compile_command
+from milepost_codegen.explaining import explain_command
 
 main = click.Group(name="milepost_codegen", help="The lifecycle compiler.")
 main.add_command(compile_command)

@@ -1,4 +1,4 @@
-"""The commands `milepost compile`, `milepost diff`, `milepost explain`, `milepost schema`."""
+"""The commands `milepost compile`, `milepost diff` and `milepost schema`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from milepost_codegen.diff import compare
 from milepost_codegen.diff.document import document
 from milepost_codegen.diff.text import render_text
 from milepost_codegen.drawings.diff import emit_diff
-from milepost_codegen.explanations import explain
 from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Definition, Output, outputs
 from milepost_codegen.project import ProjectProblem, Source, Target, find_project
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from milepost_codegen.model import Lifecycle
 
-__all__ = ["compile_command", "diff_command", "explain_command", "schema_command"]
+__all__ = ["compile_command", "diff_command", "schema_command"]
 
 _SCHEMA: Final = "milepost.compile/1"
 _DIFF_LINES: Final = 100
@@ -100,9 +99,9 @@ def compile_command(
         if not as_json:
             click.echo(render(found, ()), err=True, nl=False)
     elif not failed:
-        if any(output.text is None for output in made):
-            click.echo(f"milepost compile: {RendererMissing()}", err=True)
-            context.exit(_TROUBLE)
+        undrawn = sum(output.text is None for output in made)
+        if undrawn:
+            click.echo(f"note: {undrawn} SVG not written: {RendererMissing()}", err=True)
         for path in write(made):
             click.echo(f"wrote {printable(shown(path, work.root))}", err=True)
         for line in told:
@@ -150,19 +149,6 @@ def diff_command(
     else:
         click.echo(printable_lines(render_text(report)), nl=False)
     context.exit(_DIFFERS if report.verdict == "breaking" else 0)
-
-
-@click.command("explain")
-@click.argument("code")
-@click.pass_context
-def explain_command(context: click.Context, *, code: str) -> None:
-    """Say what a finding's CODE means and how to mend it."""
-    try:
-        text = explain(code.upper())
-    except KeyError:
-        click.echo(f"milepost explain: there is no finding '{printable(code)}'", err=True)
-        context.exit(_TROUBLE)
-    click.echo(text, nl=False)
 
 
 @click.command("schema")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Program", "main"]
 
 _GROUP: Final = "milepost.commands"
+_COMPILER: Final = "milepost_codegen."
 _INTERRUPTED: Final = 130
 _SELDOM: Final = 50_000  # objects more between two collections of cycles
 
@@ -145,11 +146,16 @@ def _foreign() -> dict[str, EntryPoint]:
 
 def _load(entry: EntryPoint) -> click.Command:
     from milepost.discovery.modules import UnusableError, strangers  # noqa: PLC0415 seldom needed
+    from milepost.extras import absent  # noqa: PLC0415 seldom needed
 
     try:
         with strangers("cannot be loaded"):
             found = entry.load()
     except UnusableError as error:
+        if entry.module.startswith(_COMPILER):
+            lacking = absent(error.__cause__, "compile", f"milepost {entry.name}")
+            if lacking is not None:
+                raise Trouble(str(lacking)) from error
         raise Trouble(
             f"the command {entry.name!r} is {entry.value} and {error}; install that package again"
         ) from error

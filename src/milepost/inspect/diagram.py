@@ -12,6 +12,7 @@ from milepost.drawings.draw import draw
 from milepost.drawings.looks import CURRENT, VISITED
 from milepost.drawings.model import Drawing
 from milepost.drawings.sketch import sketch
+from milepost.extras import needing
 from milepost.inspect.path import PathView
 from milepost.machine import Lifecycle
 from milepost.text.escapes import printable
@@ -54,9 +55,11 @@ def svg(path: PathView, lifecycle: Lifecycle) -> str:
     """The drawing of a machine of `lifecycle` with `path` shown on it.
 
     States and arrows that were gone through have the class `visited`, and the states where the job
-    or its items are now `current`. Raises RendererMissing or RendererFailed.
+    or its items are now `current`. Raises ExtraAbsent without the
+    package that writes DOT, RendererMissing or RendererFailed.
     """
-    from milepost.drawings.dot import dot  # noqa: PLC0415  # with the library that writes DOT
+    with needing("compile", "a drawing as SVG"):
+        from milepost.drawings.dot import dot  # noqa: PLC0415  # with the library that writes DOT
     from milepost.drawings.svg import render_svg  # noqa: PLC0415
 
     title, *details = _description(path, lifecycle)

@@ -19,6 +19,7 @@ from milepost.errors import (
     StateError,
     StoreAbsent,
 )
+from milepost.extras import needing
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.log.drafts import LogDraft, ReportLine
@@ -104,7 +105,8 @@ def old_home(path: str | Path) -> Path:
 
 def advice(home: Path, job_id: str) -> str:
     """Advice on a job that is not here and is in an old home; `""` if it is not there."""
-    from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
+    with needing("legacy", "an import of old jobs"):
+        from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only then
 
     names = prodigy_history.names_of(prodigy.read_home(home).jobs)
     if any(name.job_id == job_id for name in names):
@@ -128,7 +130,8 @@ def import_named(
     Raises JobAbsent where old jobs of that id have other ids here, ImportFailed, ImportConflict,
     ValueInvalid, and the store's errors.
     """
-    from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
+    with needing("legacy", "an import of old jobs"):
+        from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only then
 
     reading = prodigy.read_home(home)
     names = prodigy_history.names_of(reading.jobs)
@@ -159,7 +162,8 @@ def import_home(
     Raises JobAbsent if there is no job of that id, StoreAbsent if none of that repo, and the
     store's errors. Memory: one old job at a time.
     """
-    from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only where old jobs are
+    with needing("legacy", "an import of old jobs"):
+        from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only then
 
     reading = prodigy.read_home(home)
     named = zip(prodigy_history.names_of(reading.jobs), reading.jobs, strict=True)
@@ -185,7 +189,8 @@ def _import(
     loader: Loader, old: OldJob, name: Named, now_us: Callable[[], int], *, dry_run: bool
 ) -> JobImport:
     """One old job, imported unless it is here already; what may go wrong with it is in `error`."""
-    from milepost.legacy import prodigy_history  # noqa: PLC0415 only where old jobs are
+    with needing("legacy", "an import of old jobs"):
+        from milepost.legacy import prodigy_history  # noqa: PLC0415 only then
 
     done = JobImport(
         job_id=name.job_id,
