@@ -1,4 +1,4 @@
-"""The command `milepost explain`, which reads no definition and needs no package of the compiler."""
+"""The command `milepost explain`, which reads no definition and needs none of its packages."""
 
 from __future__ import annotations
 

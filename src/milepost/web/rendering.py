@@ -92,7 +92,7 @@ def picture(view: GridView, address: str) -> dict[str, Any]:  # Any: for the tem
 
 def static(name: str) -> str:
     """The text of a file that pages load."""
-    return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+    return files("milepost.web").joinpath("static", name).read_text(encoding="utf-8")
 
 
 def kind(state: Cell) -> str:
@@ -137,7 +137,7 @@ def _block(block: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    folder = files(__package__).joinpath("templates")
+    folder = files("milepost.web").joinpath("templates")
     sources = {
         each.name: each.read_text(encoding="utf-8")
         for each in folder.iterdir()

@@ -79,6 +79,7 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
     "requeue": [("hostile", "--keys", "200"), ("hostile", "--apply")],
     "redo": [("hostile", "--keys", "200"), ("hostile", "--apply", "--reason", SOME)],
     "skip": [("hostile", "--glob", "*", "--keys", "200"), ("hostile", "--item", SOME, "--apply")],
+    "serve": [("--host", SOME), ("--host", "0.0.0.0")],  # noqa: S104 which is refused
     "pause": [("hostile",), ("hostile", "--apply")],
     "resume": [("hostile",), (SOME, "--apply")],
     "retry": [("hostile",), (SOME, "--apply")],

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from milepost_codegen.explaining import explain_command
 from milepost_codegen.compiler import compile_definition
+from milepost_codegen.explaining import explain_command
 from milepost_codegen.explanations import EXPLANATIONS, reference
 from milepost_codegen.findings import CODES, DefinitionError, render
 
