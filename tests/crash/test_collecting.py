@@ -146,8 +146,10 @@ def test_the_sweep_finds_a_collector_without_tombstones(
 ) -> None:
     """The control: rows first and the entry last leaves half a job to be seen."""
 
-    def rows_first(loader: Any, clock: Any, plan: Any, verdict: Any, done: Any) -> bool:
-        del clock, plan
+    def rows_first(
+        loader: Any, clock: Any, plan: Any, verdict: Any, reason: Any, done: Any
+    ) -> bool:
+        del clock, plan, reason
         with loader.store.writing() as writer:
             writer._execute(
                 "DELETE FROM commits WHERE id = (SELECT max(id) FROM commits WHERE id >> 40 = ?)",

@@ -315,7 +315,7 @@ def test_the_command_line_answers_what_it_can(
     orders = compiled(ORDERS_1)
     listed = milepost(path, "jobs").output
     (line,) = [line.split() for line in listed.splitlines() if line.startswith("o ")]
-    assert line[:8] == ["o", "orders", "1", "reduce", "4", "0", "0", "4"]
+    assert line[:9] == ["o", "orders", "1", "reduce", "4", "0", "0", "0", "4"]
     for args in (("history", "o"), ("sizes", "o"), ("keep", "o"), ("checkpoint", "o", "--list")):
         assert milepost(path, *args).exit_code == 0, args
     shown = milepost(path, "gc")
