@@ -255,7 +255,7 @@ def test_the_index_of_the_log_cannot_grow(
     Where its frames stay, whoever recovers the log finds the result that was said not to be.
     """
     if not overwritten:
-        monkeypatch.setattr(sqlite_outcome, "_overwritten", lambda connection: True)
+        monkeypatch.setattr(sqlite_outcome, "_overwritten", lambda *_: True)
     with small_disk(tmp_path / "disk", "40m") as disk:
         path = disk / "jobs.db"
         manager = at_work(StateManager.open(path, durability="process"))

@@ -120,20 +120,14 @@ def test_checkpoints_of_another_library_are_mostly_survived(
     assert any(trials(tmp_path / "jobs.db", "guarded", peek, others, most=5))
 
 
-@CHECKPOINTS
+@pytest.mark.parametrize(
+    ("peek", "others"),
+    [("read", ""), ("read", TRUNCATING), ("truncate", "")],
+    ids=["a look", "checkpoints of another process", "checkpoints in the process"],
+)
 def test_without_the_guard_they_are_not(tmp_path: Path, peek: str, others: str) -> None:
-    """The negative control."""
+    """The negative control, of the look above too."""
     assert not all(trials(tmp_path / "jobs.db", "unguarded", peek, others, most=5))
-
-
-def test_without_the_guard_it_is(tmp_path: Path) -> None:
-    """The negative control."""
-    db = tmp_path / "jobs.db"
-    for attempt in range(5):
-        lines = told(db.with_name(f"{attempt}.db"), "unguarded", "read")
-        if lost(db.with_name(f"{attempt}.db"), lines):
-            return
-    pytest.fail("the files of five trials are sound, and hold all that was acknowledged")
 
 
 def test_a_log_whose_header_is_not_there_has_no_commits(tmp_path: Path) -> None:

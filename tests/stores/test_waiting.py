@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from milepost.errors import StoreLocked
+from milepost.stores.sqlite.guard import Guard
 from milepost.stores.sqlite.seals import seal
 from milepost.stores.sqlite.store import SqliteStore
 from milepost.stores.sqlite.waiting import Patience
@@ -214,4 +215,59 @@ def test_eight_processes_that_write_without_a_pause_all_get_their_turns(database
     store = SqliteStore(database)
     with store.reading() as reader:
         assert len(reader.job_ids("")) == 8 * 40
+    store.close()
+
+
+class Told(Guard):
+    """A guard that tells what becomes of its turn."""
+
+    def __init__(self, path: str, url: str, *, read_only: bool) -> None:
+        super().__init__(path, url, read_only=read_only)
+        self.told: list[str] = []
+
+    def take_turn(self, patience: Patience) -> None:
+        super().take_turn(patience)
+        self.told.append("taken")
+
+    def leave_turn(self) -> None:
+        super().leave_turn()
+        self.told.append("left")
+
+    def give_turn(self) -> None:
+        super().give_turn()
+        self.told.append("given")
+
+
+def watched(database: Path, other: apsw.Connection) -> tuple[SqliteStore, Told, Naps]:
+    """A store, its guard, and naps in the first of which the other, who writes, is done."""
+    made: list[Told] = []
+
+    def guard(path: str, url: str, *, read_only: bool) -> Told:
+        made.append(Told(path, url, read_only=read_only))
+        return made[0]
+
+    naps = Naps(at=1, do=lambda: other.execute("ROLLBACK"))
+    store = SqliteStore(database, busy_timeout_s=2, patience=naps.patience, guard=guard)
+    made[0].told.clear()
+    hold_write(other)
+    return store, made[0], naps
+
+
+def test_what_was_begun_while_the_turn_was_left_is_begun_again(
+    database: Path, other: apsw.Connection
+) -> None:
+    """Another SQLite of the process may have begun the log anew behind it."""
+    store, guard, naps = watched(database, other)
+    with store.writing():
+        assert guard.told == ["taken", "left", "given", "taken"]
+    assert len(naps.taken) == 1
+    store.close()
+
+
+def test_a_vacuum_does_not_leave_its_turn(database: Path, other: apsw.Connection) -> None:
+    """It cannot be taken back once it is done."""
+    store, guard, naps = watched(database, other)
+    store.vacuum()
+    assert "left" not in guard.told
+    assert len(naps.taken) == 1
     store.close()

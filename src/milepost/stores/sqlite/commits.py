@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import TracebackType
 
 import apsw
@@ -86,7 +87,8 @@ class Writing:
                 return
             system_errno = errno_of(connection)
         except apsw.Error as failure:
-            raise outcome(connection, failure, connections.url) from failure
+            begins = partial(connections.begins, self._statements)
+            raise outcome(connection, failure, connections.url, begins) from failure
         finally:
             cut: KeyboardInterrupt | None = None
             while not self._given:

@@ -219,16 +219,33 @@ class Connections:
         """
         if time.monotonic() - self._looked_at_s > _FRESH_S:
             self.look()
-        guard = self.guard
-        guard.take_turn(self.patience)
+        self.guard.take_turn(self.patience)
+        while not self.begins(statements):
+            self.guard.give_turn()
+            self.guard.take_turn(self.patience)
+
+    def begins(self, statements: apsw.Cursor) -> bool:
+        """Begin to write in the turn that is held; False, and nothing begun, if it had to be left.
+
+        Another SQLite of the process, which ours does not see, may have begun the log anew then,
+        behind what was read of it.
+        """
         self._left_turn = False
         statements.execute("BEGIN IMMEDIATE")
-        while self._left_turn:  # the log may have been begun anew behind what this has read
+        if self._left_turn:
             roll_back(statements.connection)
-            guard.give_turn()
-            guard.take_turn(self.patience)
-            self._left_turn = False
-            statements.execute("BEGIN IMMEDIATE")
+        return not self._left_turn
+
+    @contextmanager
+    def turn_kept(self, connection: apsw.Connection) -> Iterator[None]:
+        """Within a turn: have it anew, and do not leave it while SQLite waits for a lock."""
+        self.guard.give_turn()
+        self.guard.take_turn(self.patience)
+        connection.set_busy_handler(self.patience)
+        try:
+            yield
+        finally:
+            connection.set_busy_handler(self._wait_within_turn)
 
     def check_in(self, connection: apsw.Connection) -> None:
         """Within a turn: bring a log that has become long in to the file, as far as readers let.

@@ -9,6 +9,7 @@ crash would. Source: `sqlite3WalFrames` in SQLite's wal.c.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import apsw
@@ -26,16 +27,19 @@ def roll_back(connection: apsw.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def outcome(connection: apsw.Connection, failure: apsw.Error, url: str) -> StoreError:
+def outcome(
+    connection: apsw.Connection, failure: apsw.Error, url: str, begins: Callable[[], bool]
+) -> StoreError:
     """StoreFull where nothing was written for want of room, else CommitUnknown.
 
+    `begins` begins to write on `connection` within the turn; False if it did not.
     Its transaction is rolled back when this returns. What was not committed will never be, unless
     the error says that it may appear: whoever reads the log now can tell for good.
     """
     system_errno = connection.system_errno
     full = is_full(failure, system_errno)
     roll_back(connection)
-    settled = _lacks_its_last_frame(failure) or _overwritten(connection)
+    settled = _lacks_its_last_frame(failure) or _overwritten(connection, begins)
     if full and settled:
         return translate(failure, url, system_errno=system_errno)
     problem = f"the outcome of a commit is unknown: {failure or type(failure).__name__}"
@@ -50,13 +54,14 @@ def _lacks_its_last_frame(failure: apsw.Error) -> bool:
     return extended == apsw.SQLITE_IOERR_WRITE
 
 
-def _overwritten(connection: apsw.Connection) -> bool:
+def _overwritten(connection: apsw.Connection, begins: Callable[[], bool]) -> bool:
     """True once frames that are whole and not noted have lost their first: it is written over.
 
     By a commit that changes nothing, of one frame: it needs less room in the index than they did.
     """
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        if not begins():
+            return False
         for (version,) in connection.execute("PRAGMA user_version"):
             connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("COMMIT")

@@ -208,7 +208,8 @@ class SqliteStore:
         ):
             before_bytes = _size_bytes(connection)
             tracked = _pragma(connection, "auto_vacuum") != 0
-            list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
+            with self._connections.turn_kept(connection):
+                list(connection.execute("PRAGMA incremental_vacuum" if tracked else "VACUUM"))
             self._connections.look(committed=True)
             self._connections.guard.leave_log()
             list(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))  # readers may delay it
