@@ -66,12 +66,12 @@ def skip(wanted: LeftOut, *, lease: Lease | None, operator: bool) -> Decision:
 
 
 def _skipped(state: JobState, wanted: LeftOut) -> Iterator[Draft]:
+    """The facts that leave out what is `wanted`; one that is not legal says why it is refused."""
     for name, ledger in state.ledgers.items():
         event = ledger.machine.roles.skip
-        mine = wanted.members & ledger.universe
-        if not wanted.named:
-            mine &= state.takers(event) if event and event in state.accepted_of(name) else bitmap()
-        mine -= ledger.members(*ledger.machine.roles.skipped)
+        mine = wanted.members & ledger.universe - ledger.members(*ledger.machine.roles.skipped)
+        if not wanted.named and event in state.accepted_of(name):
+            mine &= ledger.enabled(event)
         if mine and not event:
             raise RoleAbsent.at(state.lifecycle, ledger.machine, "skip", "skip()")
         if mine:
