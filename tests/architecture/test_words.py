@@ -120,7 +120,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
         "reason": PARAMETER,
     },
     "inspect/standing.py": {"settled": LABEL},
-    "inspect/watch.py": {"job": LABEL, "settled": LABEL},
+    "inspect/watch.py": {"job": LABEL},
     "log/codec.py": {"variables": "what is wrong with a value"},
     "log/facts.py": {"job": "the tag of a fact", "items": "the tag of a fact"},
     "job/described.py": {"variables": ROLE, "result": ROLE, "redo": ROLE, "stored": ROLE},

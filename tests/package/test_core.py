@@ -10,7 +10,10 @@ from typing import Final
 import pytest
 
 PACKAGES: Final = ("graphviz", "jinja2", "pydantic", "PyYAML")
-MISSING: Final = ("graphviz", "jinja2", "pydantic", "pydantic_core", "yaml")
+MISSING: Final = (
+    *("graphviz", "jinja2", "pydantic", "pydantic_core", "yaml"),
+    *("starlette", "uvicorn"),
+)
 WITHOUT: Final = f"import sys; sys.modules.update(dict.fromkeys({MISSING!r}));"
 """Code after which each of these cannot be imported: an entry that is None says so."""
 RUN: Final = """
@@ -61,6 +64,7 @@ def test_jobs_are_run_and_looked_at(folder: Path) -> None:
         (["check", "job.yaml"], "compile"),
         (["diff", "a.yaml", "b.yaml"], "compile"),
         (["schema"], "compile"),
+        (["serve", "--db", "jobs.db"], "web"),
         (["import", "prodigy", ".", "--db", "jobs.db"], "legacy"),
     ],
     ids=lambda each: each if isinstance(each, str) else each[0],

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 
 from msgspec import UNSET, Struct, UnsetType
 
+from milepost.items.ledger import Ledger
+from milepost.items.parts import parts_of
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.machine import Machine
 from milepost.roles import Roles
 
-__all__ = ["Counts", "counts", "counts_of"]
+__all__ = ["Counts", "counts", "counts_in", "counts_of"]
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -84,6 +86,13 @@ def counts(progress: Progress, machines: Iterable[Machine] | None) -> Counts:
 def counts_of(state: JobState) -> Counts:
     """Where the items of a job are."""
     return counts(state.progress, (ledger.machine for ledger in state.ledgers.values()))
+
+
+def counts_in(ledger: Ledger) -> Counts:
+    """Where the items of one collection are."""
+    machine = ledger.machine
+    by_state = dict(zip(machine.states, ledger.counts(), strict=True))
+    return counts(Progress.of([(parts_of(machine), by_state)]), [machine])
 
 
 def _known(**parts: int | UnsetType) -> dict[str, int]:

@@ -8,9 +8,9 @@ from typing import ClassVar, Final
 
 from msgspec import Struct
 
-from milepost.drawings.looks import Meaning
+from milepost.inspect.gc import states_of
 from milepost.inspect.page import Cell, Fields, Note, Page
-from milepost.inspect.states import StateName, phase_among
+from milepost.inspect.states import StateName
 from milepost.inspect.words import duration
 from milepost.state.keeping.retention import RetentionPolicy, Verdict, Why
 from milepost.state.manager import StateManager
@@ -66,14 +66,13 @@ def delete(manager: StateManager, job_id: str, *, reason: str, apply: bool) -> D
         if done.passed_over:
             refused = "; ".join(why for _, why in done.passed_over)
             instead = f"milepost show {shlex.quote(job_id)}"
-    phase = phase_among(manager.lifecycles, verdict.phase, verdict.lifecycle)
-    ended = phase.meaning in (Meaning.DONE, Meaning.FAILED, Meaning.CANCELLED)
+    phase, outcome = states_of(manager, verdict)
     return DeleteView(
         applied=applied,
         job=verdict.job_id,
         seq=verdict.seq,
         phase=phase,
-        outcome=StateName(verdict.outcome, phase.meaning if ended else Meaning.NONE),
+        outcome=outcome,
         age_s=verdict.age.total_seconds(),
         size_bytes=verdict.size_bytes,
         accepted=not refused,

@@ -18,7 +18,7 @@ from milepost.state.keeping.collecting import Collected
 from milepost.state.keeping.retention import RetentionPolicy, Verdict, Why
 from milepost.state.manager import StateManager
 
-__all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page"]
+__all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page", "states_of"]
 
 
 class GcLine(Struct, frozen=True, kw_only=True):
@@ -152,13 +152,19 @@ def gc_page(view: GcView) -> Page:
     return (Table(columns=columns, rows=tuple(rows), empty="no jobs"), *_outcome(view))
 
 
-def _line(manager: StateManager, verdict: Verdict) -> GcLine:
+def states_of(manager: StateManager, verdict: Verdict) -> tuple[StateName, StateName]:
+    """The phase and the outcome of a job; an outcome looks as the phase that it ended in."""
     phase = phase_among(manager.lifecycles, verdict.phase, verdict.lifecycle)
     ended = phase.meaning in (Meaning.DONE, Meaning.FAILED, Meaning.CANCELLED)
+    return phase, StateName(verdict.outcome, phase.meaning if ended else Meaning.NONE)
+
+
+def _line(manager: StateManager, verdict: Verdict) -> GcLine:
+    phase, outcome = states_of(manager, verdict)
     return GcLine(
         job=verdict.job_id,
         lifecycle=verdict.lifecycle,
-        outcome=StateName(verdict.outcome, phase.meaning if ended else Meaning.NONE),
+        outcome=outcome,
         phase=phase,
         age_s=verdict.age.total_seconds(),
         goes=verdict.goes,

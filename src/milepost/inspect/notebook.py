@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from typing import Final
 
 from milepost.inspect.advice import next_steps
 from milepost.inspect.allowed import allowed, allowed_table
 from milepost.inspect.checkpoint import checkpoint_line
-from milepost.inspect.counts import counts, counts_of
+from milepost.inspect.counts import counts_in, counts_of
 from milepost.inspect.page import Block, Cell, Fields, Lines, Note, Page, Table
 from milepost.inspect.plan import plan_page, plan_view
 from milepost.inspect.standing import NO_EVENT, dead_line, far, newest_checkpoint, next_table
 from milepost.inspect.states import phase_of
 from milepost.inspect.words import stamp
-from milepost.items.parts import parts_of
 from milepost.job.dead_limit import dead_allowed
-from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.state.recovery import RecoveryPlan
 from milepost.text.escapes import encodable, printable
@@ -27,10 +26,10 @@ from milepost.text.wording import bounded
 
 __all__ = ["page_html", "plan_html", "state_html"]
 
-_MOST_CELL = 300
-_KEYS = 5
-_CELL = "text-align:left;vertical-align:top;padding:.1em .8em .1em 0"
-_NUMBER = "text-align:right;vertical-align:top;padding:.1em .8em .1em 0"
+_MOST_CELL: Final = 300
+_KEYS: Final = 5
+_CELL: Final = "text-align:left;vertical-align:top;padding:.1em .8em .1em 0"
+_NUMBER: Final = "text-align:right;vertical-align:top;padding:.1em .8em .1em 0"
 
 
 def state_html(state: JobState) -> str:
@@ -72,9 +71,7 @@ def _about(state: JobState) -> Iterator[tuple[str, Cell]]:
         yield from far("", counts_of(state))
     elif ledgers:
         for name, ledger in ledgers.items():
-            by_state = dict(zip(ledger.machine.states, ledger.counts(), strict=True))
-            progress = Progress.of([(parts_of(ledger.machine), by_state)])
-            yield from far(f"{name} ", counts(progress, [ledger.machine]))
+            yield from far(f"{name} ", counts_in(ledger))
     if state.progress.dead:
         yield "dead", dead_line(counts_of(state), dead_allowed(state))
     yield "lease", "nobody holds it" if state.owner is None else state.owner

@@ -77,11 +77,12 @@ def one_result(manager: StateManager, job_id: str, key: str | None) -> ResultsVi
     if key is None:
         of_job = manager.result(job_id)
         return ResultsView(job=job_id, count=0, more=False, results=(), job_result=of_job)
-    found = manager.result_of(job_id, key)
     try:
-        line = next(_known(manager, job_id, [key]))
+        line = next(_known(manager, job_id, [key]), None)
     except LifecycleChanged:
-        line = ResultLine(key=key, result=found)
+        line = None
+    if line is None:  # raises where there is none, and says why
+        line = ResultLine(key=key, result=manager.result_of(job_id, key))
     return ResultsView(job=job_id, count=1, more=False, results=(line,))
 
 

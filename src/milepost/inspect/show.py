@@ -19,7 +19,7 @@ from milepost.inspect.allowed import (
     refused,
 )
 from milepost.inspect.checkpoint import CheckpointLine, checkpoint_line
-from milepost.inspect.counts import Counts, counts, counts_of
+from milepost.inspect.counts import Counts, counts_in, counts_of
 from milepost.inspect.failures import (
     GroupLine,
     ItemFailure,
@@ -34,9 +34,7 @@ from milepost.inspect.standing import NO_EVENT, dead_line, far, newest_checkpoin
 from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import ago, duration, stamp, told, value
 from milepost.items.ledger import Ledger
-from milepost.items.parts import parts_of
 from milepost.job.dead_limit import dead_allowed
-from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.state.reading.failures import FailedAttempt
@@ -226,14 +224,10 @@ def _item_params(ledgers: Mapping[str, Ledger]) -> Mapping[str, Any]:
 
 
 def _collections(state: JobState) -> Mapping[str, CollectionPart]:
-    parts: dict[str, CollectionPart] = {}
-    for name, ledger in state.ledgers.items():
-        by_state = dict(zip(ledger.machine.states, ledger.counts(), strict=True))
-        parts[name] = CollectionPart(
-            progress=counts(Progress.of([(parts_of(ledger.machine), by_state)]), [ledger.machine]),
-            item_events=state.accepted_of(name),
-        )
-    return parts
+    return {
+        name: CollectionPart(progress=counts_in(ledger), item_events=state.accepted_of(name))
+        for name, ledger in state.ledgers.items()
+    }
 
 
 def _holder(held: Holding | None) -> Holder | None:

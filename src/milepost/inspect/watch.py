@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from milepost.inspect.counts import Counts, counts_of
 from milepost.inspect.page import Cell, Fields, Page
+from milepost.inspect.standing import far
 from milepost.inspect.states import StateName, phase_of
 from milepost.inspect.words import stamp
 from milepost.job.state import JobState
@@ -54,9 +55,7 @@ def watch(state: JobState) -> WatchView:
 def watch_page(view: WatchView) -> Page:
     """A few lines: the phase, and where the items are."""
     entries: list[tuple[str, Cell]] = [("job", view.job), ("phase", view.phase)]
-    for name, part in (("settled", view.progress.settled), ("left", view.progress.left)):
-        listed = ", ".join(f"{count} {state}" for state, count in part.items() if count)
-        if view.progress.total:
-            entries.append((name, f"{sum(part.values())}{f': {listed}' if listed else ''}"))
+    if view.progress.total:
+        entries += far("", view.progress)
     entries.append(("updated", f"{stamp(view.updated_at)}, seq {view.seq}"))
     return (Fields(entries=tuple(entries)),)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from milepost.cli.options import examples, with_store
 from milepost.cli.session import session_of
-from milepost.cli.trouble import Trouble
+from milepost.extras import needing
 from milepost.inspect import serve as model
 
 __all__ = ["serve"]
 
-_LEAST_TOKEN = 16
+_LEAST_TOKEN: Final = 16
 
 
 @click.command(
@@ -54,11 +56,9 @@ def serve(
     Until Ctrl-C. The address is written first. The pages are those of the other commands, each with
     its JSON: jobs, one job, its items, failures, plan, history and changes.
     """
-    try:
+    with needing("web", "`milepost serve`"):
         from milepost.web.guard import is_loopback  # noqa: PLC0415 with the extra
         from milepost.web.serving import listening, run  # noqa: PLC0415 with the extra
-    except ImportError as error:
-        raise Trouble(f"{error}: say pip install 'milepost[web]'") from error
     if token is not None and len(token) < _LEAST_TOKEN:
         raise click.UsageError(f"a token has at least {_LEAST_TOKEN} characters", context)
     if not is_loopback(host) and token is None:
