@@ -14,6 +14,7 @@ from peers import LIFE, attempts_left, cost_of_transitions, peers
 ROUNDS: Final = 15
 LIVES: Final = 2_000
 Context = Mapping[str, Any]
+FAILURE: Final[Context] = {"cause": "error", "message": "", "permanent": False}
 Guard = Callable[[Context], bool]
 Assign = Callable[[Context], Context]
 
@@ -80,7 +81,7 @@ def life() -> list[tuple[str, str, Context, Context]]:
     state, context = mapreduce.ITEM.initial, mapreduce.item_context(max_attempts=3)
     lived: list[tuple[str, str, Context, Context]] = []
     for event in LIFE:
-        payload: Context = {"cause": "error", "message": ""} if event == "fail" else {}
+        payload = FAILURE if event == "fail" else {}
         lived.append((state, event, context, payload))
         state, context, _, _ = mapreduce.ITEM.step(state, event, context, payload)
     assert (state, context["attempts"]) == ("pending", 0), "a life ends where it began"
