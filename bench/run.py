@@ -31,6 +31,7 @@ import runs
 import sizes
 import spaces
 import starting
+import statements
 import steps
 import whole_state
 from pairing import Figure, Settings
@@ -40,6 +41,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "imports": imports.figures,
     "starting": starting.figures,
     "records": records.figures,
+    "statements": statements.figures,
     "before": before.figures,
     "measuring": measuring.figures,
     "batches": batches.figures,

@@ -9,7 +9,17 @@ import sys
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
-SHORT = ["steps", "imports", "starting", "records", "measuring", "batches", "large", "whole"]
+SHORT = [
+    "steps",
+    "imports",
+    "starting",
+    "records",
+    "statements",
+    "measuring",
+    "batches",
+    "large",
+    "whole",
+]
 """Those that need no large store, no engine and no peer that the tests do not have."""
 
 
