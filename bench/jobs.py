@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import apsw
 
 from milepost import ItemEvent, StateManager
 
 __all__ = ["file_bytes", "mapping_job", "start"]
+
+AT_ONCE: Final = 1_000_000
 
 
 def mapping_job(manager: StateManager, job_id: str, count: int, *, started: bool = True) -> None:
@@ -21,8 +25,10 @@ def mapping_job(manager: StateManager, job_id: str, count: int, *, started: bool
 
 
 def start(manager: StateManager, job_id: str, ordinals: Iterable[int]) -> None:
-    """Start the items in one commit."""
-    manager.record(job_id, [ItemEvent(ordinal, "start") for ordinal in ordinals])
+    """Start the items, a million in a commit: ten are more than one may take."""
+    left = iter(ordinals)
+    while part := [ItemEvent(ordinal, "start") for ordinal in islice(left, AT_ONCE)]:
+        manager.record(job_id, part)
 
 
 def file_bytes(path: Path) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+from milepost.discovery.installed import entries
 from milepost.discovery.modules import Target, UnusableError, beside, load
 from milepost.discovery.project import listed
 from milepost.errors import LifecycleAbsent, LifecycleUnfit
@@ -152,7 +152,7 @@ def _of_project(folder: Path) -> Iterator[Found]:
 
 
 def _of_packages() -> Iterator[Found]:
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+    for entry in entries(GROUP):
         yield _met(_PACKAGE, f"{entry.name} = {entry.value}", entry.value)
 
 
