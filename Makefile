@@ -1,4 +1,4 @@
-# demo · test · check · soak · bench · bench-quick · compile: each builds .venv first if it is missing.
+# demo · test · check · soak · bench · bench-quick · compile · screenshots: each builds .venv first if it is missing.
 # Nothing else is needed but Python >= 3.11 and make.
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: demo test check soak lint types contracts drift proofs traces compile bench bench-quick clean
+.PHONY: demo test check soak lint types contracts drift proofs traces compile screenshots bench bench-quick clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
@@ -62,6 +62,10 @@ traces: $(STAMP)
 compile: $(STAMP)
 	$(BIN)/milepost compile
 	$(BIN)/python -m milepost_twin
+
+## screenshots: the pictures of docs/how-to/serve.md anew, by a real Chromium (tools/chromium)
+screenshots: $(STAMP)
+	$(BIN)/python -m tests.web.browser.pictures
 
 # The peers have a .venv of their own: what they bring along is nothing to develop with.
 $(BENCH_STAMP): pyproject.toml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,7 +14,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from milepost.drawings.looks import Meaning, look
 from milepost.inspect.counts import Counts
 from milepost.inspect.grid import GridView
-from milepost.inspect.page import Cell
+from milepost.inspect.page import Cell, Column
 from milepost.inspect.states import StateName
 from milepost.text.escapes import printable
 
@@ -21,6 +22,10 @@ __all__ = ["Chrome", "html", "picture", "static"]
 
 _COLUMNS: Final = 50
 _SIDE: Final = 14
+_FEW: Final = 500
+_LARGER: Final = 1.6
+_SHORT: Final = 24
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _BAR: Final = 1_000
 
 _PARTS: Final = {
@@ -84,6 +89,7 @@ def picture(view: GridView, address: str) -> dict[str, Any]:  # Any: for the tem
         "side": _SIDE,
         "width": min(len(cells), _COLUMNS) * _SIDE,
         "height": rows * _SIDE,
+        "scale": _LARGER if len(cells) <= _FEW else 1,
         "states": view.states,
         "size": view.size,
         "total": view.total,
@@ -131,6 +137,16 @@ def _bar(counts: Counts | None) -> dict[str, Any] | None:  # Any: for the templa
     return {"parts": drawn, "total": counts.total}
 
 
+def _fit(cell: Cell, column: Column) -> str | None:
+    """The class of a cell: numbers stand to the right, what is short stands in one line."""
+    short = "s" if len(cell) <= _SHORT else ""
+    return f"n {short}".strip() if column.numeric else short or None
+
+
+def _is_instant(cell: Cell) -> bool:
+    return _INSTANT.fullmatch(cell) is not None
+
+
 def _block(block: object) -> str:
     return type(block).__name__.lower()
 
@@ -150,9 +166,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["fit"] = _fit
     made.filters["kind"] = kind
     made.filters["glyph"] = glyph
     made.filters["block"] = _block
     made.filters["bar"] = _bar
     made.filters["shown"] = printable
+    made.tests["instant"] = _is_instant
     return made

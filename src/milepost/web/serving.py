@@ -12,7 +12,7 @@ from milepost.clock import Clock
 from milepost.state.manager import StateManager
 from milepost.web.app import application
 
-__all__ = ["listening", "run"]
+__all__ = ["listening", "run", "server"]
 
 
 @contextmanager
@@ -27,6 +27,28 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
         yield place, f"http://{named}:{place.getsockname()[1]}/"
 
 
+def server(
+    manager: StateManager,
+    *,
+    host: str,
+    token: str | None,
+    payloads: bool,
+    clock: Clock | None = None,
+) -> uvicorn.Server:
+    """What serves the pages of the store of `manager` to whoever may see them at `host`."""
+    pages = application(manager, host=host, token=token, payloads=payloads, clock=clock)
+    return uvicorn.Server(
+        uvicorn.Config(
+            pages,
+            log_level="warning",
+            server_header=False,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
 def run(
     manager: StateManager,
     place: socket.socket,
@@ -37,13 +59,5 @@ def run(
     clock: Clock | None = None,
 ) -> None:
     """Answer at `place` until the process is told to end."""
-    pages = application(manager, host=host, token=token, payloads=payloads, clock=clock)
-    config = uvicorn.Config(
-        pages,
-        log_level="warning",
-        server_header=False,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=2,
-    )
-    uvicorn.Server(config).run(sockets=[place])
+    serving = server(manager, host=host, token=token, payloads=payloads, clock=clock)
+    serving.run(sockets=[place])

@@ -1,0 +1,104 @@
+"""A page of an active job follows it, can be told to pause, and stops when the job has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from milepost import ItemEvent, StateManager
+from milepost.testing import FakeClock
+from tests.web.browser.conftest import Look
+from tests.web.browser.furnished import served
+from tests.web.browser.watched import Watched
+
+JOB: Final = "nightly"
+EVERY_MS: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A page in a browser whose clock stands still, and the one who writes the job."""
+
+    watched: Watched
+    page: Page
+    writer: StateManager
+
+    def later(self, *, times: int = 1) -> int:
+        """Let the page look `times` times; how often it asked for itself then."""
+        before = len(self.watched.asked)
+        for _ in range(times):
+            self.page.clock.run_for(EVERY_MS)
+            self.page.wait_for_load_state("networkidle")
+        return sum(url == self.page.url for url in self.watched.asked[before:])
+
+
+@pytest.fixture
+def followed(look: Look, tmp_path: Path) -> Iterator[Followed]:
+    clock = FakeClock()
+    with StateManager.open(tmp_path / "jobs.db", clock=clock) as writer:
+        writer.create_job(["a", "b"], job_id=JOB, config={"has_reduce": False})
+        writer.fire(JOB, "start_map")
+        with (
+            StateManager.open(tmp_path / "jobs.db", read_only=True, clock=clock) as manager,
+            served(manager, clock) as address,
+        ):
+            watched = look(address)
+            watched.page.clock.install()
+            yield Followed(watched, watched.open(f"/jobs/{JOB}"), writer)
+            watched.close()
+
+
+def test_a_page_follows_its_job_until_it_has_ended(followed: Followed) -> None:
+    """And asks for nothing after."""
+    page, writer = followed.page, followed.writer
+    legend = page.locator(".legend")
+    expect(legend).to_have_text("○ 2 pending")
+    writer.record(JOB, [ItemEvent("a", "start")])
+    expect(legend).to_have_text("○ 2 pending")
+    followed.later()
+    expect(legend).to_contain_text("1 running")
+    writer.record(JOB, [ItemEvent("a", "succeed", {"result": 1}), ItemEvent("b", "start")])
+    writer.record(JOB, [ItemEvent("b", "succeed", {"result": 1})])
+    followed.later()
+    expect(legend).to_have_text("✓ 2 done")
+    assert followed.later() == 1
+    writer.fire(JOB, "finish_map")
+    followed.later()
+    expect(page.get_by_role("status")).to_have_text("The job has ended.")
+    expect(page.get_by_role("button", name="Pause updates")).to_have_count(0)
+    assert followed.later(times=5) == 0
+    page.reload()
+    assert followed.later(times=5) == 0
+
+
+def test_updates_are_paused_and_resumed(followed: Followed) -> None:
+    page, writer = followed.page, followed.writer
+    legend = page.locator(".legend")
+    page.get_by_role("button", name="Pause updates").press("Enter")
+    writer.record(JOB, [ItemEvent("a", "start")])
+    assert followed.later(times=3) == 0
+    expect(legend).to_have_text("○ 2 pending")
+    page.get_by_role("button", name="Resume updates").press("Enter")
+    assert followed.later() == 1
+    expect(legend).to_contain_text("1 running")
+
+
+def test_whoever_reads_or_stands_in_the_page_is_not_disturbed(followed: Followed) -> None:
+    """A focus, and text that is chosen, stay where they are."""
+    page, writer = followed.page, followed.writer
+    legend = page.locator(".legend")
+    writer.record(JOB, [ItemEvent("a", "start")])
+    page.locator("main a").first.focus()
+    assert followed.later() == 0
+    page.locator("main a").first.blur()
+    page.locator("h1").select_text()
+    assert followed.later() == 0
+    expect(legend).to_have_text("○ 2 pending")
+    page.evaluate("() => getSelection().removeAllRanges()")
+    assert followed.later() == 1
+    expect(legend).to_contain_text("1 running")
