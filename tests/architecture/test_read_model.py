@@ -67,7 +67,14 @@ def parts(hint: Any) -> Iterator[Any]:
         yield from parts(each)
 
 
-@pytest.mark.parametrize("name", [found.name for found in pkgutil.iter_modules(commands.__path__)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        found.name
+        for found in pkgutil.iter_modules(commands.__path__)
+        if found.name != "completion"  # which is for a shell, and asks no store
+    ],
+)
 def test_a_command_asks_the_module_of_its_own_name(name: str) -> None:
     """`cli/commands/X.py` beside `inspect/X.py`; each is a command of the program."""
     assert name in modules()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["AS_JSON", "DEBUG", "LIFECYCLES", "STORE"]
+__all__ = ["AS_JSON", "DEBUG", "LIFECYCLES", "STORE", "UNPAGED", "UTC"]
 
 STORE: Final = "milepost.store"
 """The store that was named."""
@@ -17,3 +17,9 @@ DEBUG: Final = "milepost.debug"
 
 LIFECYCLES: Final = "milepost.lifecycles"
 """The lifecycles that were named, in order."""
+
+UTC: Final = "milepost.utc"
+"""Whether times are wanted in UTC on a terminal too."""
+
+UNPAGED: Final = "milepost.unpaged"
+"""Whether no pager is wanted."""

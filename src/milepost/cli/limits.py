@@ -1,4 +1,4 @@
-"""`--limit`: how much of a long answer is shown."""
+"""How much of a long answer is shown, and how long the pause between two looks may be."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import click
 
 from milepost.arguments import MAX_COUNT
 
-__all__ = ["limit_option"]
+__all__ = ["LEAST_S", "MOST_S", "limit_option"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: what click decorates has any parameters
+
+LEAST_S: Final = 0.1
+MOST_S: Final = 3_600.0
+"""The seconds between two looks at a job that may be asked for."""
 
 _LIMIT: Final = 50
 

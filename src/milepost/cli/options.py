@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
-from milepost.cli.keys import AS_JSON, DEBUG, LIFECYCLES, STORE
+from milepost.cli.keys import AS_JSON, DEBUG, LIFECYCLES, STORE, UNPAGED, UTC
 
 __all__ = [
     "debug_option",
@@ -16,6 +16,7 @@ __all__ = [
     "lifecycle_option",
     "store_option",
     "with_store",
+    "with_ways",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: what click decorates has any parameters
@@ -72,8 +73,31 @@ def debug_option(*, envvar: str | None = None) -> Callable[[_F], _F]:
     )
 
 
+_WAYS: Final = (
+    click.option(
+        "--no-pager",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember(UNPAGED),
+        help="Never through a pager, however long the answer is on a terminal.",
+    ),
+    click.option(
+        "--utc",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember(UTC),
+        help="Times in UTC on a terminal too.",
+    ),
+)
+
+
+def with_ways(function: _F) -> _F:
+    """The options that say how a page is shown on a terminal: `--utc`, `--no-pager`."""
+    return reduce(lambda decorated, option: option(decorated), _WAYS, function)
+
+
 def with_store(function: _F) -> _F:
-    """The options of every command that reads a store: `--db`, `--json`, `--debug`."""
+    """The options of every command that reads a store: which one, and how it answers."""
     as_json = click.option(
         "--json",
         is_flag=True,
@@ -81,7 +105,7 @@ def with_store(function: _F) -> _F:
         callback=_remember(AS_JSON),
         help="Answer in JSON, with the name of its schema.",
     )
-    options = (debug_option(), as_json, lifecycle_option(), store_option())
+    options = (debug_option(), with_ways, as_json, lifecycle_option(), store_option())
     return reduce(lambda decorated, option: option(decorated), options, function)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from milepost.cli.commands import COMMANDS, command
+from milepost.cli.commands import COMMANDS, TASKS, command
 from milepost.cli.keys import DEBUG
 from milepost.cli.options import debug_option, examples, lifecycle_option, store_option
 from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
@@ -99,19 +99,27 @@ class Program(click.Group):
         ctx: click.Context,  # noqa: ARG002 click's
         formatter: click.HelpFormatter,
     ) -> None:
-        """List the commands, without loading any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (name, click.Command(name, help=one.told).get_short_help_str(64))
-                    for name, one in COMMANDS.items()
-                ]
-            )
+        """List the commands by what they are for, without loading any."""
+        width = max(map(len, COMMANDS))  # so that all sections have one column of names
+        for task, listed in TASKS.items():
+            with formatter.section(task):
+                formatter.write_dl(
+                    [
+                        (
+                            name.ljust(width),
+                            click.Command(name, help=one.told).get_short_help_str(64),
+                        )
+                        for name, one in listed.items()
+                    ]
+                )
         foreign = {name: entry for name, entry in _foreign().items() if name not in COMMANDS}
         if foreign:
             with formatter.section("Commands of other packages"):
                 formatter.write_dl(
-                    [(name, f"from {entry.module}") for name, entry in sorted(foreign.items())]
+                    [
+                        (name.ljust(width), f"from {entry.module}")
+                        for name, entry in sorted(foreign.items())
+                    ]
                 )
 
     def invoke(self, ctx: click.Context) -> object:
@@ -213,6 +221,6 @@ def main() -> None:
     """Look at the durable state of jobs, and take them up again after a crash.
 
     Data goes to stdout, all else to stderr. Exit codes: 0 yes, 1 the answer is no, 2 wrong usage
-    or trouble, 130 interrupted. Only `checkpoint`, `keep`, `import` and what
-    is told to `--apply` change a store; `salvage` and `backup` make new ones.
+    or trouble, 130 interrupted. Only `checkpoint`, `keep`, `import` and what is told to `--apply`
+    change a store; `salvage` and `backup` make new ones.
     """

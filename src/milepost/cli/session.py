@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
-from milepost.cli.keys import AS_JSON, LIFECYCLES, STORE
+from milepost.cli.keys import AS_JSON, LIFECYCLES, STORE, UNPAGED, UTC
 from milepost.cli.output import note, write_json, write_page
 from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant, steady
@@ -34,12 +34,20 @@ __all__ = [
 _LISTED: Final = 10
 
 
+class Manner(NamedTuple):
+    """How a call is to be answered: in JSON, with times in UTC on a terminal too, by a pager."""
+
+    as_json: bool
+    utc: bool
+    paged: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One call of a command. `clock` says what time it is; stores are opened as it goes."""
 
     store: str
-    as_json: bool
+    manner: Manner
     clock: Clock
     discovery: Discovery
 
@@ -97,19 +105,32 @@ class Session:
 
     def answer(self, view: View, page: Callable[[], Page]) -> None:
         """Write `view` as JSON if that was asked for, else the page of it."""
-        _answer(view, page, as_json=self.as_json)
+        _answer(view, page, self.manner)
+
+    @property
+    def as_json(self) -> bool:
+        """True if the answer is wanted as JSON."""
+        return self.manner.as_json
 
 
 def answer(context: click.Context, view: View, page: Callable[[], Page]) -> None:
     """Write `view` as the options of `context` ask for it, without a store."""
-    _answer(view, page, as_json=context.meta.get(AS_JSON, False))
+    _answer(view, page, _manner_of(context))
 
 
-def _answer(view: View, page: Callable[[], Page], *, as_json: bool) -> None:
-    if as_json:
+def _answer(view: View, page: Callable[[], Page], manner: Manner) -> None:
+    if manner.as_json:
         write_json(view)
     else:
-        write_page(page())
+        write_page(page, utc=manner.utc, paged=manner.paged)
+
+
+def _manner_of(context: click.Context) -> Manner:
+    return Manner(
+        as_json=context.meta.get(AS_JSON, False),
+        utc=context.meta.get(UTC, False),
+        paged=not context.meta.get(UNPAGED, False),
+    )
 
 
 def session_of(context: click.Context) -> Session:
@@ -124,7 +145,7 @@ def session_of(context: click.Context) -> Session:
         )
     return Session(
         store=store,
-        as_json=context.meta.get(AS_JSON, False),
+        manner=_manner_of(context),
         discovery=discovery_of(context),
         clock=context.obj if context.obj is not None else SystemClock(),
     )

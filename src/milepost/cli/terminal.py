@@ -18,9 +18,17 @@ from milepost.inspect.page import Block, Cell, Fields, Lines, Note, Page, Table
 from milepost.inspect.states import StateName
 from milepost.text.escapes import encodable, printable
 
-__all__ = ["draw"]
+__all__ = ["draw", "drawn"]
 
 _Show: TypeAlias = Callable[[str], str]
+
+
+def drawn(page: Page) -> tuple[str, int]:
+    """`page` as it is drawn on stdout, line by line, and how many lines stdout shows at once."""
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        draw(page, console)
+    return captured.get(), console.height
 
 
 def draw(page: Page, console: Console | None = None) -> None:

@@ -54,7 +54,7 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
 
     `count` is how many items it touched, `keys` names the first few of them, where items were
     asked for the first few of those; `transitions`
-    counts the transitions taken, by machine and id.
+    counts the transitions taken, by machine and id. `index` is its place in its commit, from 0.
     """
 
     seq: int
@@ -70,6 +70,7 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...]
     transitions: Mapping[str, int]
     payload: Mapping[str, Any]  # Any: JSON
+    index: int
 
 
 class HistoryView(Struct, frozen=True, kw_only=True):
@@ -112,9 +113,7 @@ def history(
     first = after if limit is None or wanted.chooses else max(after, last - limit)
     context = max(first - 1, 0)
     events = manager.get_state_history(job_id, after=context, upto=last) if last > first else []
-    named = _named(wanted)
-    lines = [_line(None, events[0], named)] if events else []
-    lines += [_line(before, event, named) for before, event in pairwise(events)]
+    lines = list(_lines(events, _named(wanted)))
     found = [line for line in lines if line.seq > first and _fits(line, wanted)]
     shown = found if limit is None else found[max(len(found) - limit, 0) :]
     return HistoryView(
@@ -179,7 +178,16 @@ def _fits(line: HistoryLine, wanted: Wanted) -> bool:
     return any(map(wanted.grep.search, texts))
 
 
-def _line(before: StateEvent | None, event: StateEvent, named: _Names) -> HistoryLine:
+def _lines(events: list[StateEvent], named: _Names) -> Iterator[HistoryLine]:
+    """A line for each event; the first of them is the first of its commit."""
+    index = 0
+    for before, event in pairwise((None, *events)):
+        assert event is not None
+        index = index + 1 if before is not None and before.seq == event.seq else 0
+        yield _line(before, event, named, index)
+
+
+def _line(before: StateEvent | None, event: StateEvent, named: _Names, index: int) -> HistoryLine:
     elapsed_s = None if before is None else (event.at - before.at).total_seconds()
     return HistoryLine(
         seq=event.seq,
@@ -195,6 +203,7 @@ def _line(before: StateEvent | None, event: StateEvent, named: _Names) -> Histor
         keys=tuple(islice(named(event), _KEYS_NAMED)),
         transitions=dict(event.transitions),
         payload=dict(event.payload),
+        index=index,
     )
 
 

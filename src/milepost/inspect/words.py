@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-__all__ = ["ago", "duration", "stamp", "told", "value"]
+__all__ = ["ago", "duration", "here", "local_times", "stamp", "told", "value"]
+
+_LOCAL: Final = ContextVar("milepost.local_times", default=False)
 
 
 def told(payload: Mapping[str, Any]) -> str:  # Any: JSON
@@ -31,8 +35,23 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def stamp(at: datetime, *, timespec: str = "seconds") -> str:
-    """An instant in RFC 3339, UTC, cut to `timespec` as `datetime.isoformat` knows it."""
-    return at.isoformat(timespec=timespec).replace("+00:00", "Z")
+    """An instant in RFC 3339, cut to `timespec` as `datetime.isoformat` knows it.
+
+    In UTC, but under `local_times` in the time of this place. Every instant of every page is
+    written here.
+    """
+    shown = here(at) if _LOCAL.get() else at
+    return shown.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+@contextmanager
+def local_times(*, local: bool = True) -> Iterator[None]:
+    """A block in which instants are written in the time of this place, unless not `local`."""
+    token = _LOCAL.set(local)
+    try:
+        yield
+    finally:
+        _LOCAL.reset(token)
 
 
 def duration(seconds: float) -> str:
@@ -45,3 +64,11 @@ def duration(seconds: float) -> str:
     days, left = divmod(timedelta(minutes=minutes), timedelta(days=1))
     hours, left_minutes = divmod(left // timedelta(minutes=1), 60)
     return f"{days} d {hours:02} h" if days else f"{hours} h {left_minutes:02} m"
+
+
+def here(at: datetime) -> datetime:
+    """The same instant by the clock on the wall here; as it is where that has no such year."""
+    try:
+        return at.astimezone()
+    except (OverflowError, OSError, ValueError):
+        return at

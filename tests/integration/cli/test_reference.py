@@ -10,20 +10,28 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from milepost import StateManager
 from milepost.cli import commands, main
 from milepost.cli.commands import COMMANDS, command
+from milepost.testing import FakeClock
+from milepost.web import serving
 from tests.integration.cli import old_home
 from tests.integration.cli.conftest import CommandLine
+from tests.integration.cli.story import JOB, tell
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = DOCS / "reference" / "cli.md"
 PAGES = [PAGE, *(DOCS / "how-to" / name for name in ("operate.md", "recover.md"))]
+SHARED = ("--db", "--json", "--debug", "--lifecycle", "--utc", "--no-pager")
 BLOCK = re.compile(r"(?ms)^```console\n\$ milepost (?P<args>[^\n]*)\n.*?^```$")
 
 
@@ -56,21 +64,83 @@ def test_every_option_is_documented(name: str) -> None:
     shared = PAGE.read_text().split("\n## ")[0]
     for parameter in command(name).params:
         for option in parameter.opts if isinstance(parameter, click.Option) else ():
-            where = shared if option in ("--db", "--json", "--debug", "--lifecycle") else text
+            where = shared if option in SHARED else text
             assert f"`{option}" in where, option
 
 
+LISTENING = serving.listening
+
+NEEDS: dict[str, tuple[str, Mapping[str, str]]] = {
+    "watch": ("cancel", {}),
+    "delete": ("cancel", {}),
+    "resume": ("pause", {}),
+    "retry": ("fail", {"cause": "error", "message": "no disk"}),
+}
+"""By command, the event that brings the story's job where the examples in its help do something."""
+
+ENDS_WITH: Mapping[str, int] = {"plan": 1, "import": 1, "watch": 1}
+"""By command, the exit code of an example that has an answer other than yes."""
+
+
+def examples_of(name: str) -> list[str]:
+    """The examples in the help of a command, as they stand there."""
+    told = CliRunner().invoke(main, [name, "--help"], terminal_width=200).output
+    lines = told.partition("Examples:")[2].splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FakeClock]:
+    """The story's store beside a home of the old tool, and the time there."""
+    folder, clock = tmp_path_factory.mktemp("told"), FakeClock()
+    tell(folder, clock)
+    old_home.leave(folder).rename(folder / ".prodigy")
+    return folder, clock
+
+
+def place(
+    told: tuple[Path, FakeClock], folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> FakeClock:
+    """What was told, in `folder`, which is where the command is called and the person at home."""
+    shutil.copytree(told[0], folder)
+    store, clock = folder / "jobs.db", copy(told[1])
+    if name in NEEDS:
+        event, payload = NEEDS[name]
+        with StateManager.open(store, clock=clock) as manager:
+            manager.fire(JOB, event, payload, operator=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.syspath_prepend(str(DOCS.parent / "examples" / "orders"))
+    return clock
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_help_ends_with_two_examples_that_parse(name: str) -> None:
-    """The examples in a command's help are calls that the command takes."""
-    told = CliRunner().invoke(main, [name, "--help"]).output
-    lines = [line.strip() for line in told.partition("Examples:")[2].splitlines() if line.strip()]
+def test_help_ends_with_two_examples_that_run(
+    name: str, told: tuple[Path, FakeClock], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The examples in a command's help are calls that it answers, each on the story's store."""
+    lines = examples_of(name)
     assert len(lines) == 2
-    for line in lines:
-        program, named, *args = shlex.split(line)
+    ended = []
+    monkeypatch.setattr(serving, "listening", lambda host, _: LISTENING(host, 0))  # any free port
+    monkeypatch.setattr(serving, "run", lambda *_, **given: given["clock"].now_us())
+    for at, line in enumerate(lines):
+        clock = place(told, tmp_path / str(at), name, monkeypatch)
+        program, named, *args = map(os.path.expanduser, shlex.split(line))
         assert (program, named) == ("milepost", name)
-        context = click.Context(command(name))
-        command(name).make_context(name, args, parent=context)
+        result = CliRunner().invoke(main, [name, *args], obj=clock, env={"MILEPOST_DB": None})
+        assert result.exit_code in (0, ENDS_WITH.get(name, 0)), f"{line}\n{result.output}"
+        ended.append(result.exit_code)
+    assert ENDS_WITH.get(name, 0) in ended
+
+
+def test_an_example_that_does_not_run_would_be_noticed(
+    told: tuple[Path, FakeClock], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: without what it needs, an example ends with another exit code."""
+    monkeypatch.setitem(NEEDS, "retry", ("pause", {}))
+    with pytest.raises(AssertionError, match="milepost retry nightly"):
+        test_help_ends_with_two_examples_that_run("retry", told, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

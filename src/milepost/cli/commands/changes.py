@@ -20,7 +20,7 @@ __all__ = ["changes"]
     context_settings={"ignore_unknown_options": True},  # -1 is a moment
     epilog=examples(
         "milepost changes nightly 4 --db jobs.db",
-        "milepost changes nightly 2026-01-31T12:00:00Z -1 --db jobs.db --json",
+        "milepost changes nightly 2023-11-14T22:13:26Z -1 --db jobs.db --json",
     ),
 )
 @job_argument

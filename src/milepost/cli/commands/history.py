@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 
 import click
+from click.core import ParameterSource
 
 from milepost.arguments import MAX_COUNT
+from milepost.cli import following
 from milepost.cli.durations import AGE
-from milepost.cli.limits import limit_option
+from milepost.cli.limits import LEAST_S, MOST_S, limit_option
 from milepost.cli.naming import check_names, completed_by, events, job_argument
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
 from milepost.cli.trouble import Trouble
 from milepost.inspect import history as model
-from milepost.job.state import JobState
+from milepost.state.manager import StateManager
 
 __all__ = ["history"]
 
@@ -86,6 +88,19 @@ def _pattern(
     help="Only events of which a text fits this regular expression.",
 )
 @limit_option("events, the newest")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="All of them, and what happens from now on until the job has ended, as lines of JSON.",
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=LEAST_S, max=MOST_S),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --follow: look again after so long.",
+)
 @with_store
 @click.pass_context
 def history(
@@ -100,12 +115,19 @@ def history(
     named: tuple[str, ...],
     grep: re.Pattern[str] | None,
     limit: int | None,
+    follow: bool,
+    interval: float,
 ) -> None:
     """Show what happened to a job, oldest first.
 
-    Options that choose events add up. JOB is the job's id, or a beginning of it that no other job
-    has.
+    Options that choose events add up. With --follow the line names each event by `seq` and `index`,
+    and whoever has read commit N whole goes on with --after N. JOB is the job's id, or a beginning
+    of it that no other job has.
     """
+    if follow:
+        for option in ("upto", "limit"):
+            if context.get_parameter_source(option) is not ParameterSource.DEFAULT:
+                raise click.UsageError(f"--follow has no end: leave --{option} out", context)
     session = session_of(context)
     wanted = model.Wanted(
         keys=frozenset(keys),
@@ -116,22 +138,28 @@ def history(
     )
     with session.reading() as manager:
         job_id = find_job(manager, job)
+        if follow:
+            _check_names(manager, job_id, keys, named)
+            following.follow(session, manager, job_id, wanted, after=after, every_s=interval)
+            return
         view = model.history(manager, job_id, after=after, upto=upto, wanted=wanted, limit=limit)
-        if named and not view.events:
-            check_names(named, events, "event", *manager.lifecycles)
-        if keys and not view.events:
-            _check_items(manager.get_state(job_id), keys)
+        if not view.events:
+            _check_names(manager, job_id, keys, named)
     session.answer(view, lambda: model.history_page(view))
     _tell(view)
 
 
-def _check_items(state: JobState, keys: tuple[str, ...]) -> None:
-    """Raise Trouble for a key that no item of the job has."""
+def _check_names(
+    manager: StateManager, job_id: str, keys: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    """Raise Trouble for an event that no lifecycle has, and a key that no item of the job has."""
+    if named and manager.summary(job_id).at_hand:
+        check_names(named, events, "event", *manager.lifecycles)
     for key in keys:
         try:
-            state.item(key)
+            manager.get_state(job_id).item(key)
         except KeyError:
-            raise Trouble(f"job {state.id}: no item {key!r}") from None
+            raise Trouble(f"job {job_id}: no item {key!r}") from None
 
 
 def _tell(view: model.HistoryView) -> None:

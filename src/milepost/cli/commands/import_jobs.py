@@ -26,7 +26,7 @@ _NOT_WHOLE = 1
     "import",
     epilog=examples(
         "milepost import prodigy ~/.prodigy --dry-run --db jobs.db",
-        "milepost import prodigy ~/.prodigy --job mapreduce-20260301_120000 --db jobs.db",
+        "milepost import prodigy ~/.prodigy --job mapreduce-20230301_120000 --db jobs.db",
     ),
 )
 @click.argument("tool", metavar="TOOL", type=click.Choice(["prodigy"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from milepost.cli.keys import AS_JSON, STORE
-from milepost.cli.options import debug_option, examples, lifecycle_option
+from milepost.cli.options import debug_option, examples, lifecycle_option, with_ways
 from milepost.cli.session import session_of
 from milepost.inspect import salvage as model
 
@@ -27,6 +27,7 @@ _NOT_WHOLE = 1
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with its schema.")
 @lifecycle_option()
+@with_ways
 @debug_option()
 @click.pass_context
 def salvage(context: click.Context, *, old: Path, new: Path, as_json: bool) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
 
 import click
 
+from milepost.cli.limits import LEAST_S, MOST_S
 from milepost.cli.naming import job_argument
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal, note
 from milepost.cli.session import Session, find_job, session_of
 from milepost.inspect import watch as model
+from milepost.inspect.words import here
 from milepost.job.state import JobState
 from milepost.progress.figures import Meter
 from milepost.progress.lines import Lines, write_line
@@ -20,9 +21,6 @@ from milepost.progress.watching import Display
 from milepost.roles import Outcome
 
 __all__ = ["watch"]
-
-_LEAST_S: Final = 0.1
-_MOST_S: Final = 3_600.0
 
 
 @click.command(
@@ -35,7 +33,7 @@ _MOST_S: Final = 3_600.0
 @job_argument
 @click.option(
     "--interval",
-    type=click.FloatRange(min=_LEAST_S, max=_MOST_S),
+    type=click.FloatRange(min=LEAST_S, max=MOST_S),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -79,5 +77,5 @@ def _display(session: Session) -> Display:
     if is_terminal(sys.stderr):
         from milepost.progress.screen import Row  # noqa: PLC0415 rich is slow to import
 
-        return Row(session.now)
+        return Row(session.now if session.manner.utc else lambda: here(session.now()))
     return Lines(write_line, session.now)
