@@ -18,7 +18,8 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 ENGINES = re.compile(r"(?m)^(?:import|from) (distributed|ray)\b")
 """Clusters that pages run on, which are not installed for every Python."""
-ALL_PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").rglob("README.md"))
+ALL_PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *EXAMPLES]
 PAGES = [page for page in ALL_PAGES if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
@@ -82,7 +83,7 @@ def test_the_readme_ends_in_a_report_where_an_item_fails(tmp_path: Path) -> None
     assert "milepost requeue words --apply" in shown.stdout
 
 
-@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link names a file that is there."""
     for target in LINK.findall(page.read_text(encoding="utf-8")):

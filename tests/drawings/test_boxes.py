@@ -18,8 +18,8 @@ from tests.drawings.boxes import faults, measured
 from tests.drawings.fonts import SETS
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("diagrams", "examples/orders/diagrams", "tests/golden")
-DRAWINGS = [file for folder in FOLDERS for file in sorted((ROOT / folder).glob("*.svg"))]
+FOLDERS = ("diagrams", "examples/*/diagrams", "tests/golden")
+DRAWINGS = [file for folder in FOLDERS for file in sorted(ROOT.glob(f"{folder}/*.svg"))]
 ALL = pytest.mark.parametrize("fonts", SETS)
 FITTED = re.compile(r' textLength="[^"]*" lengthAdjust="[^"]*"')
 
