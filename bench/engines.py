@@ -86,7 +86,7 @@ def dask(threads: int = 1) -> Iterator[Engine]:
             n_workers=WORKERS,
             threads_per_worker=threads,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,

@@ -47,7 +47,7 @@ def cluster(scheduler: str) -> Iterator[Client]:
         return
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
         ) as own,
         Client(own) as client,
     ):
