@@ -147,7 +147,7 @@ def told_counts(progress: Progress) -> str:
     """How many items are where, in words; those of which there are none are left out."""
     places = ("done", "pending", "running", "failed", "dead", "skipped", "other")
     told = [f"{count} {place}" for place in places if (count := getattr(progress, place))]
-    return f"{', '.join(told)} of {progress.total} items" if told else ""
+    return f"{', '.join(told)} of {_items(progress.total)}" if told else ""
 
 
 def why_in(manager: StateManager, state: JobState, *, stopped: str, halted: str) -> str:
@@ -173,7 +173,8 @@ def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
             return "run it again when it is to go on: that resumes it"
         return "see to what is missing, and run it again" if halted else ""
     if _has_ended_well(state):
-        return f"milepost dead {job} tells of the {dead} items that have no result" if dead else ""
+        left = f"the {_items(dead)} that {'has' if dead == 1 else 'have'} no result"
+        return f"milepost dead {job} tells of {left}" if dead else ""
     if not _resumes(state):
         return "it has ended for good: fork it from before, or create another job"
     if any(bool(found) for _, found in state.takers_of("requeue")):
@@ -183,6 +184,10 @@ def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
             requeue += f" or milepost allow-dead {job} {dead - allowed} --apply"
         return f"milepost dead {job} --details tells why; then {requeue}, and run it again"
     return "mend what failed, and run it again: it goes on in the phase that failed"
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def _why_over(manager: StateManager, state: JobState) -> str:

@@ -58,7 +58,7 @@ def test_what_succeeds_has_no_why(manager: StateManager, pool: ThreadPoolExecuto
     manager.create_job(["good", "bad"], job_id="j", config={"max_dead": 1})
     outcome = run(manager, "j", work, total, executor=pool, check=True)
     assert (outcome.succeeded, outcome.why) == (True, "")
-    assert outcome.advice == "milepost dead j tells of the 1 items that have no result"
+    assert outcome.advice == "milepost dead j tells of the 1 item that has no result"
     assert run(manager, "j", work, total, executor=pool, check=True).failure_count == 0
 
 
