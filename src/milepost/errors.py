@@ -62,7 +62,7 @@ MilepostError                     the root (`refusals.py`, so that generated mod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from milepost.refusals import (
     ContextInvalid,
@@ -285,7 +285,7 @@ class ItemsRefused(StateError, ValueError):
     def __str__(self) -> str:
         return printable(
             f"job {self.job_id}: no items can be added in '{self.phase}'"
-            f" (only in: {', '.join(self.phases) or 'no phase'})"
+            f" (only in: {', '.join(self.phases) or 'no phase'}): make another job of them"
         )
 
 
@@ -299,7 +299,10 @@ class NoteRefused(StateError):
     problem: str
 
     def __str__(self) -> str:
-        return printable(f"job {self.job_id}: a note of item {self.key!r}: {self.problem}")
+        return printable(
+            f"job {self.job_id}: a note of item {self.key!r}: {self.problem}; it is not recorded:"
+            " end this attempt, and note it in the next one"
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)
@@ -395,6 +398,8 @@ class ItemAbsent(StateError, LookupError):
             listed = ", ".join(self.collections)
             example = f"{next(iter(self.collections))}/{self.item}"
             told += f": a key begins with a collection ({listed}), as in {example!r}"
+        else:
+            told += f": `milepost items {self.job_id}` lists them"
         return printable(told)
 
 
@@ -409,7 +414,10 @@ class ResultAbsent(StateError, KeyError):
 
     def __str__(self) -> str:
         whose = "" if self.item is None else f": item {self.item!r}"
-        return printable(f"job {self.job_id}{whose} has given no result: it is in '{self.state}'")
+        return printable(
+            f"job {self.job_id}{whose} has given no result: it is in '{self.state}':"
+            f" `milepost plan {self.job_id}` shows what is left to do, and why"
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)
@@ -441,9 +449,13 @@ class CommitAbsent(StateError, ValueError):
     def __str__(self) -> str:
         if isinstance(self.wanted, int):
             return printable(
-                f"job {self.job_id}: there is no commit {self.wanted}, only 1 to {self.last}"
+                f"job {self.job_id}: there is no commit {self.wanted}, only 1 to {self.last}:"
+                f" `milepost history {self.job_id}` shows them"
             )
-        return printable(f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}")
+        return printable(
+            f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}:"
+            f" `milepost history {self.job_id}` shows when there was"
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)
@@ -506,7 +518,7 @@ class LeaseLost(StateError):
         )
         return printable(
             f"job {self.job_id}: {self.owner} lost its lease (fence {self.fence}; now {now}):"
-            " stop working on the job"
+            " stop working on the job; whoever takes it up begins with its newest state"
         )
 
 
@@ -539,7 +551,8 @@ class RecordConflict(StateError):
     def __str__(self) -> str:
         return printable(
             f"job {self.job_id}: item {self.item!r} has another result already"
-            f" ({self.recorded_digest[:12]}, not {self.digest[:12]}): the recorded one stands"
+            f" ({self.recorded_digest[:12]}, not {self.digest[:12]}): the recorded one stands;"
+            f" to have another, let the item be done again: `milepost redo {self.job_id}`"
         )
 
 
@@ -591,7 +604,10 @@ class LifecycleAbsent(StateError):
     problem: str
 
     def __str__(self) -> str:
-        return printable(f"{self.source} {self.named}: {self.problem}")
+        return printable(
+            f"{self.source} {self.named}: {self.problem}; name a compiled module that can be"
+            " imported here, or its file: `milepost lifecycles` lists what is found"
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)
@@ -718,7 +734,8 @@ class ImportFailed(StateError):
     report: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        told = (f"job {self.job_id!r} was not imported: {self.problem}", *self.report)
+        todo = "nothing of it was stored; mend the old files, or import the other jobs by their ids"
+        told = (f"job {self.job_id!r} was not imported: {self.problem}: {todo}", *self.report)
         return "\n".join(map(printable, told))
 
 
@@ -844,6 +861,9 @@ class ExtraAbsent(StateError, ImportError):
         )
 
 
+_BRING_BACK: Final = "bring the file back from a copy, or let the item be done again (`redo`)"
+
+
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoredResultAbsent(StateError, LookupError):
     """The result of an item is kept beside the log, at `uri`, and cannot be had from there.
@@ -860,7 +880,7 @@ class StoredResultAbsent(StateError, LookupError):
     def __str__(self) -> str:
         return printable(
             f"job {self.job_id}, item {self.item!r}: its result is kept at {self.uri}:"
-            f" {self.problem}"
+            f" {self.problem}; {_BRING_BACK}"
         )
 
 
@@ -877,7 +897,7 @@ class StoredResultDamaged(StateError):
     def __str__(self) -> str:
         return printable(
             f"job {self.job_id}, item {self.item!r}: its result, which is kept at {self.uri}, is"
-            f" damaged: {self.problem}"
+            f" damaged: {self.problem}; {_BRING_BACK}"
         )
 
 
@@ -939,10 +959,15 @@ class StoreNewer(StoreError):
     code: ClassVar[str] = "store-newer"
 
 
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class StoreUnreadable(StoreError):
-    """The store, or a part of it, cannot be read back as it was written."""
+    """The store, or a part of it, cannot be read back as it was written; `todo` says what helps."""
 
     code: ClassVar[str] = "store-unreadable"
+    todo: str = "`milepost verify` shows what is damaged, and what a repair or a backup gives back"
+
+    def __str__(self) -> str:
+        return printable(f"{self.url}: {self.problem}: {self.todo}")
 
 
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)

@@ -63,7 +63,8 @@ def _value(hint: Any, text: str) -> object:
     return hint() if isinstance(hint, type) else None
 
 
-def _built(kind: type[MilepostError], text: str) -> MilepostError:
+def built(kind: type[MilepostError], text: str) -> MilepostError:
+    """An error of that kind, with `text` wherever it takes one."""
     hints = {
         name: hint
         for name, hint in get_type_hints(kind, localns=_LATE).items()
@@ -79,9 +80,9 @@ def _built(kind: type[MilepostError], text: str) -> MilepostError:
 @pytest.mark.parametrize("name", sorted(ERRORS))
 def test_messages_are_safe_to_show(name: str) -> None:
     """Built from hostile texts alone. Where this fails: `printable(...)` around the message."""
-    lines = len(str(_built(ERRORS[name], "x")).split("\n"))
+    lines = len(str(built(ERRORS[name], "x")).split("\n"))
     for kind, text in {**HOSTILE, **HALF_PAIRS}.items():
-        message = str(_built(ERRORS[name], text))
+        message = str(built(ERRORS[name], text))
         assert misbehaving(message) == [], kind
         assert len(message.split("\n")) == lines, kind
 
@@ -107,7 +108,7 @@ def test_messages_are_short_and_never_raise(name: str) -> None:
         for told in (str(error), repr(error)):
             assert len(told) < 2_000
             assert misbehaving(told.replace("\n", " ")) == []
-    long = _built(kind, "é" * 10_000)
+    long = built(kind, "é" * 10_000)
     assert len(str(long)) < 2_000
     assert str(pickle.loads(pickle.dumps(long))) == str(long)
 

@@ -258,7 +258,7 @@ def test_a_damaged_medium_is_not_repaired_in_place(database: Path) -> None:
     database.write_bytes(content)
     with opened(database) as manager:
         assert manager.check_store()
-        with pytest.raises(StoreUnreadable, match="salvage it into a new file"):
+        with pytest.raises(StoreUnreadable, match="copies what can be read into a new file"):
             manager.repair("first", apply=True)
     assert verify(database, "--repair", "--apply").exit_code == 2
     assert bytes(content) == database.read_bytes()

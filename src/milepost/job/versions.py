@@ -136,7 +136,10 @@ def check_fit(lifecycle: Lifecycle) -> None:
             " keep the others in definitions of their own, or make them collections of it"
         )
     elif not roots:
-        problem = "every machine is of a collection, and jobs run by one that is of none"
+        problem = (
+            "every machine is of a collection, and jobs run by one that is of none: take one out of"
+            " all collections"
+        )
     elif owners:
         problem = (
             f"the members of {kinds[owners[0]]} own members themselves, and only jobs can: give"

@@ -379,5 +379,8 @@ def decode_snapshot(stored: bytes) -> Snapshot:
     except (ValueError, msgspec.MsgspecError) as error:
         raise StoreUnreadable(url="", problem=f"the checkpoint {error}") from error
     if snapshot.format > FORMAT:
-        raise StoreNewer(url="", problem=f"the checkpoint is of format {snapshot.format}")
+        raise StoreNewer(
+            url="",
+            problem=f"the checkpoint is of format {snapshot.format}: install a newer milepost",
+        )
     return snapshot

@@ -478,7 +478,9 @@ class MemoryStore:
     def back_up(self, copy: Path) -> int:
         """Memory is kept in no file. Raises StoreError."""
         raise StoreError(
-            url=self.url, problem=f"it is in memory: there is nothing to put in {copy}"
+            url=self.url,
+            problem=f"it is in memory: there is nothing to put in {copy};"
+            " keep jobs in a file to copy them",
         )
 
     def vacuum(self) -> Vacuumed:

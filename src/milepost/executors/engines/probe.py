@@ -64,7 +64,9 @@ def _judged(engine: Engine, error: BaseException, token: str, wait: Wait) -> Bas
         return error
     if lost is Lost.WORKER:
         raise EngineUnfit(
-            engine=engine.name, problem=f"a worker died at a call that does nothing ({error})"
+            engine=engine.name,
+            problem=f"a worker died at a call that does nothing ({error}): see its log, and that it"
+            " has the memory and the packages that it needs",
         ) from error
     _check_package(engine, token, wait)
     raise _unsent(error) from error

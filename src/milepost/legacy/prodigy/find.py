@@ -85,7 +85,9 @@ def find_jobs(home: Path, *, projects: Iterable[Path] = (), limits: Limits | Non
     limits = limits or Limits()
     report = Report()
     if not home.is_dir():
-        raise StoreAbsent(url=str(home), problem="there is no such directory to read a home from")
+        raise StoreAbsent(
+            url=str(home), problem="there is no such directory to read a home from: check the path"
+        )
     search = _Search(Walk(home, "", limits.max_entries, report), report)
     search.home()
     search.base(home.resolve().parent.name, search.walk.below(search.walk.top, "mapreduce"))

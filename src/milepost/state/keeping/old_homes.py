@@ -99,7 +99,9 @@ def old_home(path: str | Path) -> Path:
     """The directory of a home, `~` expanded. Raises StoreAbsent if there is none."""
     home = Path(path).expanduser()
     if not home.is_dir():
-        raise StoreAbsent(url=str(home), problem="there is no such directory to import from")
+        raise StoreAbsent(
+            url=str(home), problem="there is no such directory to import from: check the path"
+        )
     return home
 
 

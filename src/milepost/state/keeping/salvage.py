@@ -64,7 +64,7 @@ def salvage(
     old, new = arguments.path("old", old), arguments.path("new", new)
     catalogue = catalogue_of(lifecycle, lifecycles, earlier)
     if not old.is_file():
-        raise StoreAbsent(url=f"sqlite:///{old}", problem="there is no such file")
+        raise StoreAbsent(url=f"sqlite:///{old}", problem="there is no such file: check the path")
     if new.exists():
         problem = "it is there already, and a salvage makes a new file: name another"
         raise StoreError(url=f"sqlite:///{new}", problem=problem)

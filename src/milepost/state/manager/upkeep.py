@@ -265,5 +265,7 @@ class Upkeep:
     def _refuse_damaged(self) -> None:
         problems = self._store.check()
         if problems:
-            problem = f"{problems[0]}: salvage it into a new file, nothing was repaired"
-            raise StoreUnreadable(url=self._store.url, problem=problem)
+            todo = (
+                "`milepost salvage` copies what can be read into a new file; nothing was repaired"
+            )
+            raise StoreUnreadable(url=self._store.url, problem=problems[0], todo=todo)

@@ -269,7 +269,7 @@ class JobLog(msgspec.Struct, frozen=True):
         found = (
             f"fence {stored.fence} and not {fence}" if stored else f"none, and not fence {fence}"
         )
-        problem = f"the lease of job {self.job_id} is of {found}, by its log: repair the store"
+        problem = f"the lease of job {self.job_id} is of {found}, by its log"
         raise StoreUnreadable(url=self.url, problem=problem)
 
     def replay(self, state: JobState, upto: int | None = None) -> Iterator[tuple[Row, JobState]]:

@@ -15,6 +15,7 @@ from milepost.errors import (
     MilepostError,
     StateError,
     StoreError,
+    StoreUnreadable,
 )
 from milepost.items.blocks import check_blocks, fingerprint_of
 from milepost.items.inputs import Run
@@ -204,7 +205,7 @@ class _Work:
             self._add(invariant, error.seq, error.problem, lost, mends=error.seq > 1)
         except MilepostError as error:
             lost = self._lost_from(self.state.seq + 1) if self.state else ""
-            self._add("readable", None, str(error), lost, mends=self.state is not None)
+            self._add("readable", None, _found(error), lost, mends=self.state is not None)
         else:
             for seq in checkpoints:
                 self._add("INV-FOLD", seq, "a checkpoint of no commit of this log", NOTHING)
@@ -239,7 +240,7 @@ class _Work:
                     message = "the checkpoint is not what the log folds to"
                     self._add("INV-FOLD", row.seq, message, NOTHING)
             except StateError as error:
-                self._add("INV-FOLD", row.seq, str(error), NOTHING)
+                self._add("INV-FOLD", row.seq, _found(error), NOTHING)
         log.check_end(state)
 
     def _kept(self, seq: int, before: JobState | None, after: JobState) -> None:
@@ -431,3 +432,8 @@ def _few(names: Iterator[str]) -> str:
     listed = list(names)
     more = len(listed) - _FEW
     return ", ".join(listed[:_FEW]) + (f" and {more} more" if more > 0 else "")
+
+
+def _found(error: MilepostError) -> str:
+    """What an error found; what to do about it is said of the verification as a whole."""
+    return StoreError.__str__(error) if type(error) is StoreUnreadable else str(error)

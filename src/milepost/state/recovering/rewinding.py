@@ -43,7 +43,10 @@ def _way_back(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
     if not active:
         raise RoleAbsent.at(tip.lifecycle, tip.machine, "phases", "doing a phase again")
     if phase not in active:
-        problem = f"{phase!r} is no phase that can be done again, as {', '.join(active)} are"
+        problem = (
+            f"{phase!r} is no phase that can be done again, as {', '.join(active)} are: name one of"
+            " these"
+        )
         raise ScopeInvalid(problem=problem)
     if phase == tip.machine.initial:
         return WayBack(log.state_at(1)) if tip.seq > 1 else None
@@ -52,7 +55,10 @@ def _way_back(log: JobLog, tip: JobState, phase: str) -> WayBack | None:
         way = _entry(log, seq, phase, entering)
         if way is not None:
             return way
-    raise ScopeInvalid(problem=f"job {tip.id} has not been in {phase!r} yet: it is in {tip.phase}")
+    raise ScopeInvalid(
+        problem=f"job {tip.id} has not been in {phase!r} yet: it is in {tip.phase}; name that,"
+        " or one before it"
+    )
 
 
 def _entering(machine: Machine, phase: str) -> set[tuple[str, str]]:

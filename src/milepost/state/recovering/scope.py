@@ -121,7 +121,9 @@ class Scope:
                 " leave out the one or the other"
             )
         if self.phase is not None and self.exact:
-            raise ScopeInvalid(problem="a phase again and a checkpoint exactly are two ways back")
+            raise ScopeInvalid(
+                problem="a phase again and a checkpoint exactly are two ways back: name one"
+            )
 
     @property
     def rewinds(self) -> bool:
@@ -200,7 +202,9 @@ class Scope:
         """
         first, last = arguments.ordinal("first", first), arguments.ordinal("last", last)
         if not 0 <= first <= last:
-            raise ScopeInvalid(problem=f"the range {first} to {last} has no items")
+            raise ScopeInvalid(
+                problem=f"the range {first} to {last} has no items: give the lower end first"
+            )
         return Scope((_Span(first, last),))
 
     @staticmethod
@@ -305,7 +309,7 @@ def _in_states(state: JobState, states: frozenset[str]) -> BitMap:
     known = list(dict.fromkeys(name for machine in machines for name in machine.states))
     for name in sorted(states.difference(known)):
         listed = f"only {', '.join(known)}" if known else "and the job has no items"
-        raise ScopeInvalid(problem=f"items have no state {name!r}, {listed}")
+        raise ScopeInvalid(problem=f"items have no state {name!r}, {listed}: leave it out")
     return state.items.members(*states)
 
 
@@ -329,7 +333,9 @@ def select_standing(scope: Scope, state: JobState, endings: LastFailures, what: 
     Raises ScopeInvalid, also for a scope that begins at another state than the newest; ItemAbsent.
     """
     if scope.rewinds or scope.seq is not None:
-        raise ScopeInvalid(problem=f"{what} is that of the job as it stands")
+        raise ScopeInvalid(
+            problem=f"{what} is that of the job as it stands: leave out the phase or the checkpoint"
+        )
     return select(scope, state, endings)
 
 
@@ -344,7 +350,9 @@ def _check_causes(state: JobState, wanted: frozenset[str]) -> None:
         fields = ledger.machine.event_specs[failure.event].fields
         known |= dict.fromkeys(next(f.members for f in fields if f.name == failure.cause))
     for cause in sorted(wanted.difference(known)):
-        raise ScopeInvalid(problem=f"there is no cause {cause!r}, only {', '.join(known)}")
+        raise ScopeInvalid(
+            problem=f"there is no cause {cause!r}, only {', '.join(known)}: leave it out"
+        )
 
 
 def _check_kinds(state: JobState) -> None:

@@ -282,7 +282,10 @@ class Appender:
         attempt = self._attempt
         if attempt is not None:
             self._newest.clear()
-            problem = "the thread that wrote was interrupted, and the log could not be read"
+            problem = (
+                "the thread that wrote was interrupted, and the log could not be read: read the job"
+                " before you try again"
+            )
             unknown = CommitUnknown(url=self._loader.store.url, problem=problem)
             try:
                 took_place = bool(attempt.written) and self._took_place(attempt.written)
@@ -358,9 +361,14 @@ class Appender:
     ) -> None:
         """After a commit of unknown outcome: look before anything is said (INV-ACK)."""
         took_place = False
-        problem = "an I/O error; the log was read again: nothing of it was written"
+        problem = (
+            "an I/O error; the log was read again: nothing of it was written: see to the disk, and"
+            " try again"
+        )
         if error.may_appear:
-            problem = f"{error.problem}; it is not there now, and may be after a crash"
+            problem = (
+                f"{error.problem}; it is not there now, and may be after a crash: read it then"
+            )
         try:
             took_place = self._took_place(written)
         except StoreError:

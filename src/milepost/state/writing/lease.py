@@ -274,7 +274,7 @@ def _replaceable(moment: Moment) -> str:
     state = moment.state
     stored = moment.writer.lease(moment.log.number)
     if stored is None or stored.fence < state.fence:
-        problem = f"the lease of job {state.id} is not the one that its log tells of: repair it"
+        problem = f"the lease of job {state.id} is not the one that its log tells of"
         raise StoreUnreadable(url=moment.log.url, problem=problem)
     if stored.fence != state.fence:
         return f"the lease of {state.owner} had expired"

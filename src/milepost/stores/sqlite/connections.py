@@ -198,7 +198,7 @@ class Connections:
         if self._here is not PROCESS.token:
             raise StoreForked(url=self.url)
         if self._closed:
-            raise StoreError(url=self.url, problem="it has been closed")
+            raise StoreError(url=self.url, problem="it has been closed: open it again")
         if self._replaced:
             raise StoreReplaced(url=self.url, problem=self._replaced)
 

@@ -16,10 +16,13 @@ from milepost.errors import (
     StoreUnreadable,
 )
 
-__all__ = ["NO_ROOM", "errno_of", "is_full", "translate"]
+__all__ = ["CHECK", "NO_ROOM", "errno_of", "is_full", "translate"]
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The errors of the system for a disk, a quota or an allowed file size that is used up."""
+
+CHECK: Final = "check the path, and who may read what is there"
+"""What to do about a file that the system does not let us read."""
 
 
 def errno_of(connection: apsw.Connection | None) -> int:
@@ -60,17 +63,23 @@ def translate(
                 url=url, problem=f"others kept it busy for {waited_s:g} s: try again"
             )
         case apsw.NotADBError():
-            problem = "it is not a SQLite database; it was left alone"
+            problem = "it is not a SQLite database; it was left alone: name another file"
             return StoreForeign(url=url, problem=problem)
         case apsw.CorruptError() | UnicodeDecodeError():
             return StoreUnreadable(
                 url=url,
-                problem=f"SQLite finds it damaged: {error}; `milepost salvage` copies what can be"
-                " read, or restore a backup",
+                problem=f"SQLite finds it damaged: {error}",
+                todo="`milepost salvage` copies what can be read, or restore a backup",
             )
         case apsw.CantOpenError():
-            return StoreUnreadable(url=url, problem=f"cannot be opened: {error}")
+            return StoreUnreadable(url=url, problem=f"cannot be opened: {error}", todo=CHECK)
         case apsw.ReadOnlyError():
-            return StoreReadOnly(url=url, problem=str(error))
+            return StoreReadOnly(
+                url=url, problem=f"{error}: see that the file and its folder can be written"
+            )
         case _:
-            return StoreError(url=url, problem=f"SQLite: {error}")
+            return StoreError(
+                url=url,
+                problem=f"SQLite: {error}: try again; if it stays,"
+                " `milepost verify` looks for damage",
+            )

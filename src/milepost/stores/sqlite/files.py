@@ -23,7 +23,7 @@ from milepost.errors import (
     StoreUnsafe,
 )
 from milepost.stores.protocol import Create
-from milepost.stores.sqlite.errors import NO_ROOM
+from milepost.stores.sqlite.errors import CHECK, NO_ROOM
 from milepost.text.escapes import printable
 
 __all__ = [
@@ -144,15 +144,19 @@ def make_ready(path: Path, url: str, *, create: Create) -> None:
         _make(path, url, create=create)
         return
     except OSError as error:
-        raise StoreUnreadable(url=url, problem=f"cannot be read: {error}") from error
+        raise StoreUnreadable(url=url, problem=f"cannot be read: {error}", todo=CHECK) from error
     if stat.S_ISDIR(found.st_mode):
         raise StoreForeign(url=url, problem="it is a folder: name a file in it")
     if not stat.S_ISREG(found.st_mode):
-        raise StoreForeign(url=url, problem="it is no regular file; it was left alone")
+        raise StoreForeign(
+            url=url, problem="it is no regular file; it was left alone: name another file"
+        )
     if not os.access(path, os.R_OK):
-        raise StoreUnreadable(url=url, problem="cannot be read: permission denied")
+        raise StoreUnreadable(url=url, problem="cannot be read: permission denied", todo=CHECK)
     if found.st_size == 0 and not create:
-        raise StoreAbsent(url=url, problem="the file is empty")
+        raise StoreAbsent(
+            url=url, problem="the file is empty: check the path, or create a job in it"
+        )
     _warn_of_strangers(path, found)
 
 
@@ -200,7 +204,7 @@ def _trouble(error: OSError, url: str, what: str) -> StoreError:
     if error.errno in NO_ROOM:
         problem = f"{what}, for there is no room left: {error}; free some space and try again"
         return StoreFull(url=url, problem=problem)
-    return StoreError(url=url, problem=f"{what}: {error}")
+    return StoreError(url=url, problem=f"{what}: {error}: check the path, and what you may write")
 
 
 def _make_folder(folder: Path) -> None:

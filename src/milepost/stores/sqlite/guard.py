@@ -27,6 +27,7 @@ from hashlib import blake2b
 from typing import Final, Protocol
 
 from milepost.errors import StoreLocked, StoreReplaced, StoreUnreadable
+from milepost.stores.sqlite.errors import CHECK
 from milepost.stores.sqlite.held import join, leave, table_lock
 from milepost.stores.sqlite.ofd import FREE, READ, WRITE, is_taken, request, take
 from milepost.stores.sqlite.place import Place
@@ -121,7 +122,9 @@ class Guard:
             self.in_place = self._place.unchanged  # what Guarding says, for one call less
             self._held = join(self._place, url, read_only=read_only)
         except OSError as error:
-            raise StoreUnreadable(url=url, problem=f"cannot be opened: {error}") from error
+            raise StoreUnreadable(
+                url=url, problem=f"cannot be opened: {error}", todo=CHECK
+            ) from error
 
     @property
     def has_log(self) -> bool:

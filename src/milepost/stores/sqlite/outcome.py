@@ -42,7 +42,10 @@ def outcome(
     settled = _lacks_its_last_frame(failure) or _overwritten(connection, begins)
     if full and settled:
         return translate(failure, url, system_errno=system_errno)
-    problem = f"the outcome of a commit is unknown: {failure or type(failure).__name__}"
+    problem = (
+        f"the outcome of a commit is unknown: {failure or type(failure).__name__}: read the job"
+        " before you try again"
+    )
     return CommitUnknown(url=url, problem=problem, may_appear=not settled)
 
 

@@ -147,8 +147,7 @@ class SqliteReader:
         return job
 
     def _unreadable(self, what: str, problem: str) -> StoreUnreadable:
-        problem = f"{what} {problem}: `milepost verify` shows the whole"
-        return StoreUnreadable(url=self._url, problem=problem)
+        return StoreUnreadable(url=self._url, problem=f"{what} {problem}")
 
     def _sealed(self, what: str, columns: tuple[Any, ...]) -> tuple[Any, ...]:
         """The columns before the last, which must be their seal."""

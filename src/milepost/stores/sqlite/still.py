@@ -124,10 +124,13 @@ def _refuse_unfinished(path: Path, url: str, error: apsw.Error) -> None:
         name = path.name
         problem = (
             f"it was not closed in good order: {left} is beside it, and SQLite cannot read that"
-            f" where nothing can be written: copy {name} and all that begins with {name}- to a"
-            " disk that can be written, and open it there"
+            " where nothing can be written"
         )
-        raise StoreUnreadable(url=url, problem=problem) from error
+        todo = (
+            f"copy {name} and all that begins with {name}- to a disk that can be written, and open"
+            " it there"
+        )
+        raise StoreUnreadable(url=url, problem=problem, todo=todo) from error
 
 
 def _left_beside(path: Path) -> str:

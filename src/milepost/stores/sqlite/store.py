@@ -222,7 +222,10 @@ class SqliteStore:
     def _writer(self) -> apsw.Connection:
         """The connection that writes. Raises what keeps the store from being written to."""
         if self.read_only:
-            raise StoreReadOnly(url=self.url, problem="it was opened for reading only")
+            raise StoreReadOnly(
+                url=self.url,
+                problem="it was opened for reading only: open it without read_only=True to write",
+            )
         self._connections.refuse()
         connection = self._connections.writer
         assert connection is not None, "an open store has one"

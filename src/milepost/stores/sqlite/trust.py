@@ -153,7 +153,10 @@ def _identified(connection: apsw.Connection, url: str, *, create: bool) -> int:
     tables = list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
     if not tables and ours == 0:
         if not create:
-            raise StoreAbsent(url=url, problem="there is nothing in the file yet")
+            raise StoreAbsent(
+                url=url,
+                problem="there is nothing in the file yet: check the path, or create a job in it",
+            )
         return 0
     if ours == 0:
         raise _foreign(url, "it is a database of another program")
