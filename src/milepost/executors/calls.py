@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from itertools import islice, repeat
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from milepost import arguments
 from milepost.executors.arrivals import Arrivals
@@ -26,7 +26,17 @@ from milepost.worker.outcomes import Timed, Unfit
 
 __all__ = ["Calls", "ExecutorSource"]
 
-ExecutorSource: TypeAlias = Executor | Engine | Callable[[], object]
+
+class _Submits(Protocol):
+    """What calls can be given to: a client of Dask, or another's executor that is no `Executor`."""
+
+    @property
+    def submit(self) -> Callable[..., Any]:
+        """Gives a call out. Any: each engine has options and futures of its own."""
+        ...
+
+
+ExecutorSource: TypeAlias = Executor | Engine | _Submits | Callable[[], object]
 """An executor of the caller's, or what makes one: the run then owns it and may make another."""
 
 
