@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: demo test check soak lint types contracts drift proofs traces compile screenshots bench bench-quick clean
+.PHONY: demo test check soak lint types contracts drift parser proofs traces compile screenshots bench bench-quick clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
@@ -21,7 +21,7 @@ demo: $(STAMP)
 	$(BIN)/python examples/stdlib_report.py demo
 
 ## test: everything that CI runs
-test: $(STAMP) lint types contracts drift proofs
+test: $(STAMP) lint types contracts drift proofs parser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: lint types contracts drift proofs
@@ -48,6 +48,10 @@ contracts: $(STAMP)
 drift: $(STAMP)
 	$(BIN)/milepost compile --check
 	$(BIN)/python -m milepost_twin --check
+
+# What cannot be had is said, and its tests are skipped; what does not work stops here.
+parser: $(STAMP)
+	$(BIN)/python tools/mermaid || test $$? -eq 3
 
 ## proofs: is the certificate of statemachine.yaml of what there is, and does it hold?
 proofs: $(STAMP)

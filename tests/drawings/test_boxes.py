@@ -1,4 +1,4 @@
-"""Every committed drawing can be read with whatever letters a machine has: boxes are compared."""
+"""Drawings of every kind can be read with whatever letters a machine has: boxes are compared."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from milepost import StateManager
 from milepost.drawings.svg import render_svg
-from milepost.inspect.diagram import svg
-from milepost.inspect.path import path
-from milepost.testing import FakeClock
 from tests.drawings.boxes import faults, measured
+from tests.drawings.drawn import ALL, drawn
 from tests.drawings.fonts import SETS
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("diagrams", "examples/*/diagrams", "tests/golden")
-DRAWINGS = [file for folder in FOLDERS for file in sorted(ROOT.glob(f"{folder}/*.svg"))]
-ALL = pytest.mark.parametrize("fonts", SETS)
+ALL_FONTS = pytest.mark.parametrize("fonts", SETS)
+FITTING = [name for name in ALL if not name.startswith("versions")]
 FITTED = re.compile(r' textLength="[^"]*" lengthAdjust="[^"]*"')
 
 
@@ -32,31 +27,18 @@ def found(drawing: str, fonts: str) -> list[str]:
     return faults(picture)
 
 
-@ALL
-@pytest.mark.parametrize("file", DRAWINGS, ids=lambda file: file.stem)
-def test_committed_drawings_can_be_read(file: Path, fonts: str) -> None:
+@ALL_FONTS
+@pytest.mark.parametrize("name", FITTING)
+def test_every_kind_of_drawing_can_be_read(name: str, fonts: str) -> None:
     """Nothing leaves its box, lies on another thing or ends where another arrow does."""
-    assert found(file.read_text(encoding="utf-8"), fonts) == []
+    assert found(drawn(name), fonts) == []
 
 
-@pytest.mark.parametrize("file", DRAWINGS, ids=lambda file: file.stem)
-def test_without_regard_to_widths(file: Path) -> None:
+@pytest.mark.parametrize("name", FITTING)
+def test_without_regard_to_widths(name: str) -> None:
     """Some programs draw texts as wide as their letters are: there is room for wide ones."""
-    drawing, fitted = FITTED.subn("", file.read_text(encoding="utf-8"))
+    drawing, fitted = FITTED.subn("", drawn(name))
     assert fitted > 5
-    assert found(drawing, "wide") == []
-
-
-@pytest.mark.parametrize("machine", ["job", "item"])
-def test_a_job_s_drawing_can_be_read(tmp_path: Path, machine: str) -> None:
-    """With counts beside the events, and a caption."""
-    with StateManager.open(tmp_path / "jobs.db", clock=FakeClock()) as manager:
-        manager.create_job([1, 2], job_id="nightly")
-        manager.fire("nightly", "start_map")
-        manager.fire("nightly", "pause")
-        manager.fire("nightly", "resume")
-        lifecycle = manager.get_state("nightly").lifecycle
-        drawing = svg(path(manager, "nightly", machine=machine), lifecycle)
     assert found(drawing, "wide") == []
 
 
@@ -81,20 +63,13 @@ def test_what_is_wrong_is_found() -> None:
     assert "meet in one point" in "\n".join(found(good.replace(heads[0], heads[1]), "wide"))
 
 
-def test_dark_pages_and_a_legend() -> None:
-    """Each drawing has colours for a dark page for all that it is drawn in, and says its signs."""
-    for file in DRAWINGS:
-        drawing = file.read_text(encoding="utf-8")
-        assert "@media (prefers-color-scheme: dark)" in drawing
-        inks = set(re.findall(r'<text [^>]*fill="(#\w+|white|black)"', drawing))
-        dark = set(re.findall(r'\[fill="([^"]*)"\]', drawing))
-        assert inks <= dark | READABLE, file
-    item = (ROOT / "diagrams" / "mapreduce.item.svg").read_text(encoding="utf-8")
+def test_signs_and_lines_are_explained() -> None:
+    """Below each drawing, or in a legend beside it."""
+    item = drawn("mapreduce.item")
     assert ">double frame: final</text>" in item
-    assert ">an event with a role</text>" in item.replace("• ", "")
-
-
-READABLE = {"#3a86c8", "#009e73", "#d55e00", "#c98a00", "#e08600"}  # on white and on black
+    assert ">an event with a role</text>" in item.replace("\N{BULLET} ", "")
+    assert ">- removed (dashed)</text>" in drawn("versions 1 and 3")
+    assert "thick frame: now" in drawn("a job that went on")
 
 
 def test_the_renderer_of_this_test_is_here() -> None:

@@ -18,6 +18,23 @@ from milepost.drawings.canvas import (
     text_of,
     tooltip,
 )
+from milepost.drawings.colours import (
+    AMBER_FILL,
+    AMBER_LINE,
+    AMBER_TEXT,
+    GREEN_FILL,
+    GREEN_LINE,
+    GREEN_TEXT,
+    INK,
+    MIST_LINE,
+    PALE,
+    PAPER,
+    RED_FILL,
+    RED_LINE,
+    RED_TEXT,
+    SNOW,
+    SOFT,
+)
 from milepost.drawings.draw import draw
 from milepost_codegen.drawings.sketch import sketch
 from milepost_codegen.drawings.union import STATUSES, unions
@@ -36,17 +53,22 @@ __all__ = ["emit_diff"]
 _WIDTH: Final = 34
 _INDENT: Final = "    "
 _INKS: Final[Mapping[Status, str]] = {
-    "unchanged": "#90a4ae",
-    "changed": "#e08600",
-    "added": "#2e9e44",
-    "removed": "#d32f2f",
+    "unchanged": MIST_LINE,
+    "changed": AMBER_LINE,
+    "added": GREEN_LINE,
+    "removed": RED_LINE,
 }
-_TEXTS: Final[Mapping[Status, str]] = {**_INKS, "unchanged": "#607d8b", "changed": "#a85f00"}
+_TEXTS: Final[Mapping[Status, str]] = {
+    "unchanged": SOFT,
+    "changed": AMBER_TEXT,
+    "added": GREEN_TEXT,
+    "removed": RED_TEXT,
+}
 _FILLS: Final[Mapping[Status, str]] = {
-    "unchanged": "#fafafa",
-    "changed": "#fff3e0",
-    "added": "#e8f5e9",
-    "removed": "#fdecea",
+    "unchanged": SNOW,
+    "changed": AMBER_FILL,
+    "added": GREEN_FILL,
+    "removed": RED_FILL,
 }
 _SIGNS: Final[Mapping[Status, str]] = {
     "unchanged": "",
@@ -71,9 +93,9 @@ def emit_diff(old: Lifecycle, new: Lifecycle) -> str:
             union.name,
             id=f"machine-{union.name}",
             style="rounded",
-            color="#cfd8dc",
+            color=PALE,
             fontsize="16",
-            fontcolor="#546e7a",
+            fontcolor=SOFT,
             margin="16",
         ) as inner:
             _machine(inner, union)
@@ -87,7 +109,7 @@ def _machine(graph: Digraph, union: Union) -> None:
     }
     names = Names(union.name)
     start = f"{union.name}.initial"
-    beginning(graph, start)
+    beginning(graph, start, id=start, tooltip="initial")
     clusters = drawings["unchanged"].clusters
     lay_out(
         graph,
@@ -95,14 +117,20 @@ def _machine(graph: Digraph, union: Union) -> None:
         union.states,
         names=names,
         node=lambda inner, state: _node(inner, state, union, drawings),
-        color="#cfd8dc",
-        fontcolor="#90a4ae",
+        color=PALE,
+        fontcolor=SOFT,
     )
     moved = union.initial != union.old_initial
     ink = _INKS["changed" if moved else "unchanged"]
-    graph.edge(start, names.node(union.initial), color=ink)
+    graph.edge(start, names.node(union.initial), id=f"edge-{start}", color=ink)
     if moved:
-        graph.edge(start, names.node(union.old_initial), color=_INKS["removed"], style="dashed")
+        graph.edge(
+            start,
+            names.node(union.old_initial),
+            id=f"edge-{start}-removed",
+            color=_INKS["removed"],
+            style="dashed",
+        )
     for status in STATUSES:
         for one in drawings[status].arrows:
             lines = [part for label in one.labels for part in _broken(_SIGNS[status] + label.text)]
@@ -191,7 +219,7 @@ def _broken(line: str) -> list[str]:
 
 
 def _said(text: str, status: Status, size: int) -> str:
-    ink = "#263238" if status == "unchanged" and size > 12 else _TEXTS[status]
+    ink = INK if status == "unchanged" and size > 12 else _TEXTS[status]
     return coloured(text, ink, size)
 
 
@@ -206,6 +234,6 @@ def _legend(graph: Digraph, title: str) -> None:
         graph,
         "legend",
         table(rows, spacing=2, padding=2),
-        fillcolor="white",
+        fillcolor=PAPER,
         tooltip="legend",
     )

@@ -10,13 +10,11 @@ from typing import Final, NamedTuple
 
 from graphviz import Digraph, nohtml
 
+from milepost.drawings.colours import INK, LINE, PAPER
 from milepost.drawings.model import Cluster
 from milepost.text.escapes import printable
 
 __all__ = [
-    "GREY",
-    "INK",
-    "LINE",
     "Names",
     "arrow",
     "beginning",
@@ -34,9 +32,6 @@ __all__ = [
     "wrapped",
 ]
 
-INK: Final = "#37474f"
-GREY: Final = "#78909c"
-LINE: Final = "#b0bec5"
 _FONT: Final = "Helvetica"
 _SMALL: Final = 12  # the size of texts in a box, in points
 _WRAP: Final = 10  # a label's line is broken at the next `and` or `or` after so many characters
@@ -75,7 +70,7 @@ def new_graph(
             "rankdir": "TB",
             "newrank": "true",
             "compound": "true",
-            "bgcolor": "white",
+            "bgcolor": PAPER,
             "fontname": _FONT,
             "pad": "0.2",
             **graph,

@@ -17,15 +17,14 @@ class Course:
     """The states and transitions that were gone through.
 
     `times` counts transitions by id. `current` has the line below the name of each state in which
-    somebody is now; `caption` the lines below the drawing. `inked` says that the way has colours of
-    its own, and what was not gone through is pale, and not only classes for a style sheet.
+    somebody is now; `caption` the lines below the drawing. What was not gone through is pale,
+    where anything was.
     """
 
     times: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     visited: Collection[str] = ()
     current: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     caption: tuple[str, ...] = ()
-    inked: bool = False
 
     def taken(self, labels: Sequence[Label]) -> int:
         """The number of times that transitions of the labels were taken."""

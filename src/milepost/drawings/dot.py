@@ -9,9 +9,6 @@ from typing import Final
 from graphviz import Digraph
 
 from milepost.drawings.canvas import (
-    GREY,
-    INK,
-    LINE,
     Names,
     arrow,
     beginning,
@@ -27,6 +24,23 @@ from milepost.drawings.canvas import (
     tooltip,
     wrapped,
 )
+from milepost.drawings.colours import (
+    BLUE_FILL,
+    BLUE_LINE,
+    CREAM_FILL,
+    CREAM_LINE,
+    GREEN_FILL,
+    GREEN_LINE,
+    GREY,
+    INK,
+    LINE,
+    PAPER,
+    RED_FILL,
+    ROSE_LINE,
+    SHEET,
+    SOFT,
+    sign_ink,
+)
 from milepost.drawings.course import MARK, NOWHERE, Course
 from milepost.drawings.looks import CURRENT, VISITED, Meaning, look
 from milepost.drawings.model import Arrow, Box, Drawing, Kind, Label, Members
@@ -34,13 +48,11 @@ from milepost.drawings.model import Arrow, Box, Drawing, Kind, Label, Members
 __all__ = ["dot"]
 
 _FILLS: Final[Mapping[Kind, tuple[str, str]]] = {  # fill and border
-    "initial": ("#e3f2fd", "#1e88e5"),
-    "active": ("#fffdf5", "#8d8468"),
-    "final": ("#e8f5e9", "#43a047"),
-    "failed": ("#fdecea", "#d9736b"),
+    "initial": (BLUE_FILL, BLUE_LINE),
+    "active": (CREAM_FILL, CREAM_LINE),
+    "final": (GREEN_FILL, GREEN_LINE),
+    "failed": (RED_FILL, ROSE_LINE),
 }
-_PALE: Final = "#cfd8dc"
-_PALE_TEXT: Final = "#90a4ae"
 _NAMES: Final = Names()
 _FEW: Final = 4  # more events that stay in a state share lines
 _LISTED: Final = 36  # where lists in a box are broken
@@ -80,7 +92,7 @@ def dot(drawing: Drawing, lifecycle: str, course: Course = NOWHERE) -> str:
         names=_NAMES,
         node=lambda inner, state: _node(inner, boxes[state], course),
         color=LINE,
-        fontcolor=GREY,
+        fontcolor=SOFT,
     )
     graph.edge(
         "initial", _NAMES.node(drawing.initial), id="edge-initial", label="", tooltip="initial"
@@ -95,6 +107,8 @@ def dot(drawing: Drawing, lifecycle: str, course: Course = NOWHERE) -> str:
 def _node(graph: Digraph, box: Box, course: Course) -> None:
     fill, border = _FILLS[box.kind]
     ink = _inked(course, passed=box.state in course.visited, now=box.state in course.current)
+    if course.visited and box.state not in course.visited:
+        ink["fillcolor"] = PAPER
     labels = (*box.internal, *(label for one in box.exits for label in one.labels))
     marks = [name for name, states in _marks(course) if box.state in states]
     said = (f"role: {', '.join(box.roles)}",) if box.roles else ()
@@ -120,10 +134,10 @@ def _node_label(box: Box, course: Course) -> str:
     parts = [part for part in (_internal(box, course), exits, entries) if part]
     name = box.state
     if box.meaning is not Meaning.NONE:
-        colour, glyph = look(box.meaning)
-        name = f"{coloured(glyph, colour)} {name}"
+        sign = look(box.meaning)
+        name = f"{coloured(sign.glyph, sign_ink(sign))} {name}"
     if box.state in course.current:
-        now = coloured(course.current[box.state], CURRENT.colour)
+        now = coloured(course.current[box.state], sign_ink(CURRENT))
         return table(_wide(name) + _wide(now) + "".join(f"<hr/>{part}" for part in parts))
     if parts:
         return table(_wide(name) + "".join(f"<hr/>{part}" for part in parts))
@@ -184,7 +198,7 @@ def _collection(graph: Digraph, members: Members) -> None:
         graph,
         f"collection-{members.name}",
         table("<hr/>".join(part for part in parts if part), padding=2),
-        fillcolor="#f5f5f5",
+        fillcolor=SHEET,
         tooltip=f"what members of {members.name} may take and when more may come, by owner's state",
         **{"class": "collection"},
     )
@@ -212,19 +226,22 @@ def _arrow(graph: Digraph, one: Arrow, drawing: Drawing, course: Course) -> None
 
 
 def _inked(course: Course, *, passed: bool, now: bool) -> dict[str, str]:
-    """The colours of what was gone through, or was not, where the course has its own."""
-    if not course.inked:
+    """The colours of what was gone through, or was not, where anything was."""
+    if not course.visited:
         return {}
     if now:
         return {"color": CURRENT.colour, "penwidth": "3"}
     if passed:
         return {"color": VISITED.colour, "penwidth": "2.4"}
-    return {"color": _PALE, "fontcolor": _PALE_TEXT}
+    return {"color": LINE, "fontcolor": SOFT}
 
 
 def _caption(drawing: Drawing, course: Course) -> dict[str, str]:
     """The lines below the drawing: the meaning of its signs, and the caption of the course."""
-    parts = [f"{coloured(sign, ink)} {small(word)}" for (ink, sign), word in drawing.signs.items()]
+    parts = [
+        f"{coloured(sign.glyph, sign_ink(sign))} {small(word)}"
+        for sign, word in drawing.signs.items()
+    ]
     if any(label.roles for label in drawing.labels):
         parts.append(small(f"{MARK} an event with a role"))
     lines = [" &nbsp; ".join(parts)] if parts else []
@@ -234,7 +251,7 @@ def _caption(drawing: Drawing, course: Course) -> dict[str, str]:
     if not lines:
         return {}
     label = "".join(f'{line}<br align="left"/>' for line in lines)
-    return {"label": f"<{label}>", "labelloc": "b", "labeljust": "l", "fontcolor": GREY}
+    return {"label": f"<{label}>", "labelloc": "b", "labeljust": "l", "fontcolor": SOFT}
 
 
 def _shapes(drawing: Drawing) -> tuple[tuple[str, bool], ...]:

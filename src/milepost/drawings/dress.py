@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from milepost.drawings.colours import DARK
 from milepost.drawings.layout import Text, blank
 
 __all__ = ["dressed"]
@@ -19,30 +20,6 @@ _BULLET: Final = 0.33  # what the layout keeps for a bullet beyond its width, by
 
 _TEXT: Final = re.compile(r"<text ([^>]*)>([^<]*)</text>\n")
 _ATTRIBUTE: Final = re.compile(r'([\w:-]+)="([^"]*)"')
-
-_DARK: Final = {  # fills and strokes of light grounds and dark inks
-    "white": "#161b22",
-    "#e3f2fd": "#12304d",
-    "#fffdf5": "#2b2a22",
-    "#e8f5e9": "#15341d",
-    "#fdecea": "#44201f",
-    "#f5f5f5": "#23282f",
-    "#fafafa": "#1f242b",
-    "#fff3e0": "#3d2c10",
-    "#37474f": "#e6edf3",
-    "#263238": "#e6edf3",
-    "#546e7a": "#a9b8c0",
-    "#607d8b": "#a9b8c0",
-    "#78909c": "#9fb3bd",
-    "#b0bec5": "#5c6b73",
-    "#cfd8dc": "#4a565c",
-    "#90a4ae": "#8296a0",
-    "#a85f00": "#f0a94a",
-    "#2e9e44": "#56c46c",
-    "#d32f2f": "#ff7b72",
-    "#7f7f7f": "#a0a0a0",
-    "#b05a8f": "#d98bbb",
-}
 
 
 def dressed(svg: str, texts: Iterable[Text]) -> str:
@@ -101,7 +78,7 @@ def _dark() -> str:
     """The rules for pages that are dark; elsewhere the drawing is as its elements say."""
     rules = "".join(
         f'[{name}="{light}"] {{ {name}: {dark}; }}\n'
-        for light, dark in _DARK.items()
+        for light, dark in DARK.items()
         for name in ("fill", "stroke")
     )
     return f"@media (prefers-color-scheme: dark) {{\n{rules}}}\n"

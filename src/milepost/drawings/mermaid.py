@@ -12,10 +12,12 @@ from milepost.text.escapes import printable
 
 __all__ = ["as_ascii", "escape", "mermaid"]
 
-# Words that Mermaid keeps for itself, in any case, somewhere in a state diagram.
+# Words that Mermaid keeps for itself, in any case, somewhere in a state diagram, and the ids that
+# it gives to the whole and to the dots where that begins and ends.
 _KEPT: Final = frozenset(
     {"accdescr", "acctitle", "as", "choice", "class", "classdef", "click", "default", "direction"}
     | {"end", "fork", "hide", "href", "join", "note", "scale", "state", "statediagram", "style"}
+    | {"root", "root_end", "root_start"}
 )
 
 
@@ -35,12 +37,15 @@ def mermaid(drawing: Drawing, course: Course = NOWHERE) -> str:
     lines += ["stateDiagram-v2", f"    [*] --> {own[drawing.initial]}"]
     for cluster in drawing.clusters:
         lines += _cluster(cluster, own, "    ")
+    drawn = _drawn(drawing)
     for box in drawing.boxes:
         exits = (f"{', '.join(texts(one.labels))} -> {one.target}" for one in box.exits)
         inside = (*texts(box.internal), *exits)
         named = (_named(box), *_here(box, course), *inside)
         if named != (own[box.state],):
             lines.append(f"    {own[box.state]}: {_label(named)}")
+        elif box.state not in drawn:
+            lines.append(f"    {own[box.state]}")
     for arrow in drawing.arrows:
         label = _label(texts(arrow.labels))
         lines.append(f"    {own[arrow.source]} --> {own[arrow.target]}: {label}")
@@ -66,6 +71,13 @@ def _named(box: Box) -> str:
 
 def _here(box: Box, course: Course) -> tuple[str, ...]:
     return (course.current[box.state],) if box.state in course.current else ()
+
+
+def _drawn(drawing: Drawing) -> set[str]:
+    """The states that are in a group or at an end of an arrow."""
+    found = {drawing.initial, *(box.state for box in drawing.boxes if box.final)}
+    found |= {end for arrow in drawing.arrows for end in (arrow.source, arrow.target)}
+    return found | {state for cluster in drawing.clusters for state in cluster.states}
 
 
 def _legend(drawing: Drawing, own: Mapping[str, str]) -> Iterator[str]:

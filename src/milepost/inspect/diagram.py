@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from milepost.drawings import mermaid as texts
 from milepost.drawings.course import Course
 from milepost.drawings.draw import draw
-from milepost.drawings.looks import CURRENT, VISITED
+from milepost.drawings.looks import CURRENT
 from milepost.drawings.model import Drawing
 from milepost.drawings.sketch import sketch
 from milepost.extras import needing
@@ -22,18 +22,9 @@ __all__ = ["as_mermaid", "as_xml", "mermaid", "svg"]
 _SVG: Final = "http://www.w3.org/2000/svg"
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
-_STYLE: Final = f"""
-.node.state, .edge.transition {{ opacity: 0.4; }}
-.node.visited, .edge.visited {{ opacity: 1; }}
-.edge.visited path {{ stroke: {VISITED.colour}; stroke-width: 2; }}
-.edge.visited polygon {{ stroke: {VISITED.colour}; fill: {VISITED.colour}; }}
-.node.visited path {{ stroke: {VISITED.colour}; stroke-width: 1.5; }}
-.node.current path {{ stroke: {CURRENT.colour}; stroke-width: 3; }}
-"""
-
 _KEY: Final = (
     f"{CURRENT.glyph} thick frame: now · {_TIMES}N: taken N times",
-    "full colour: been there · pale: never",
+    "green: been there · pale: never",
 )
 
 # So that what is written has the prefixes of what was read.
@@ -67,9 +58,7 @@ def svg(path: PathView, lifecycle: Lifecycle) -> str:
     drawn = render_svg(dot(_drawing(path, lifecycle), lifecycle.name, course))
     root = ET.fromstring(drawn)  # noqa: S314 it is our own
     root.set("role", "img")
-    for position, (name, text) in enumerate(
-        (("title", title), ("desc", "\n".join(details)), ("style", _STYLE))
-    ):
+    for position, (name, text) in enumerate((("title", title), ("desc", "\n".join(details)))):
         element = ET.Element(f"{{{_SVG}}}{name}")
         element.text = text
         root.insert(position, element)

@@ -65,7 +65,6 @@ def _own_course(run: Run, caption: tuple[str, ...]) -> Course:
         visited=tuple(dict.fromkeys(visited)),
         current={run.end.mode: f"{CURRENT.glyph} the run ends"},
         caption=caption,
-        inked=True,
     )
 
 
@@ -84,7 +83,6 @@ def _course_of_members(
         visited=tuple(dict.fromkeys(visited)),
         current={state: f"{CURRENT.glyph} {number}" for state, number in ends.items()},
         caption=caption,
-        inked=True,
     )
 
 
