@@ -114,11 +114,11 @@ def measured(svg: str, fonts: FontSet) -> Picture:
                 lines[name] = tuple(_moved(_curve(part.attrib["d"]), across, down))
             elif kind == "edge" and part.tag == f"{SVG}polygon":
                 heads[name] = tuple(_moved(_points(part.attrib["points"]), across, down))
-            elif kind in ("node", "cluster"):
+            elif kind in ("node", "cluster") and part.get("stroke") != "none":
                 shapes += _moved(_outline(part), across, down)
         if shapes:
             frames[name] = _around(shapes)
-        if kind == "cluster":
+        if kind == "cluster" and shapes:
             groups.add(name)
     found = _queried(ET.tostring(root, encoding="unicode"), fonts.options)
     return Picture(
@@ -144,7 +144,7 @@ def _out(picture: Picture) -> Iterator[str]:
     for text in picture.texts:
         if not picture.view.holds(text.box):
             yield f"{text.said!r} of {text.owner} leaves the picture"
-        elif text.kind in ("node", "cluster") and not picture.frames[text.owner].holds(text.box):
+        elif text.owner in picture.frames and not picture.frames[text.owner].holds(text.box):
             yield f"{text.said!r} leaves the box of {text.owner}"
 
 

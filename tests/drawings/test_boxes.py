@@ -15,7 +15,6 @@ from tests.drawings.drawn import ALL, drawn
 from tests.drawings.fonts import SETS
 
 ALL_FONTS = pytest.mark.parametrize("fonts", SETS)
-FITTING = [name for name in ALL if not name.startswith("versions")]
 FITTED = re.compile(r' textLength="[^"]*" lengthAdjust="[^"]*"')
 
 
@@ -28,13 +27,13 @@ def found(drawing: str, fonts: str) -> list[str]:
 
 
 @ALL_FONTS
-@pytest.mark.parametrize("name", FITTING)
+@pytest.mark.parametrize("name", ALL)
 def test_every_kind_of_drawing_can_be_read(name: str, fonts: str) -> None:
     """Nothing leaves its box, lies on another thing or ends where another arrow does."""
     assert found(drawn(name), fonts) == []
 
 
-@pytest.mark.parametrize("name", FITTING)
+@pytest.mark.parametrize("name", ALL)
 def test_without_regard_to_widths(name: str) -> None:
     """Some programs draw texts as wide as their letters are: there is room for wide ones."""
     drawing, fitted = FITTED.subn("", drawn(name))

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["emit_diff"]
 
-_WIDTH: Final = 34
+_WIDTH: Final = 28
 _INDENT: Final = "    "
 _INKS: Final[Mapping[Status, str]] = {
     "unchanged": MIST_LINE,
@@ -82,8 +82,8 @@ def emit_diff(old: Lifecycle, new: Lifecycle) -> str:
     """The DOT text of both versions laid over each other, one cluster per machine, and a legend."""
     graph = new_graph(
         f"{new.name}.diff",
-        graph={"nodesep": "0.4", "ranksep": "0.5"},
-        node={"margin": "0.14,0.07"},
+        graph={},
+        node={"margin": "0.3,0.14"},
         edge={},
     )
     for union in unions(old, new):
@@ -92,8 +92,7 @@ def emit_diff(old: Lifecycle, new: Lifecycle) -> str:
             f"cluster_{union.name}",
             union.name,
             id=f"machine-{union.name}",
-            style="rounded",
-            color=PALE,
+            peripheries="0",
             fontsize="16",
             fontcolor=SOFT,
             margin="16",
@@ -119,6 +118,7 @@ def _machine(graph: Digraph, union: Union) -> None:
         node=lambda inner, state: _node(inner, state, union, drawings),
         color=PALE,
         fontcolor=SOFT,
+        peripheries="1",
     )
     moved = union.initial != union.old_initial
     ink = _INKS["changed" if moved else "unchanged"]

@@ -17,37 +17,44 @@ _SPACINGS: Final = (  # between nodes, and between ranks, in inches, and the pai
     *(("0.5", "0.55", "5"), ("0.5", "0.9", "5")),
 )
 _ENDS: Final = (
-    *(f"{end}port={side}" for end in ("head", "tail") for side in ("n", "s", "w", "e")),
+    *(f"{end}port={side}" for end in ("tail", "head") for side in ("w", "e", "n", "s")),
     *("minlen=2", "weight=8"),
 )
-_MOST: Final = 32  # layouts
+_MOST: Final = 32  # layouts, since the last that was better
 _LARGE: Final = 40  # arrows; a larger graph is laid out once
 
 
 def arranged(dot: str, lay_out: Callable[[str], Layout]) -> str:
     """`dot` with the spacing, and sides for ends of arrows, whose layout has the fewest faults.
 
-    Of equally good ones the first counts, so that the answer depends on the text alone.
+    Of equally good ones the first counts, so that the answer depends on the text alone. What has
+    faults that were not met before, and no more of them, is looked into first.
 
-    Cost: one layout if that has no faults or more than 40 arrows, else up to 32.
+    Cost: one layout if that has no faults or more than 40 arrows, else until there is one without,
+    or 32 in turn were no better.
     """
-    pending: list[tuple[int, int, int, _Try]] = []
     met = Counter[object]()  # the same faults again are looked into later
     texts: Iterator[str] = (_spaced(dot, *spacing) for spacing in _SPACINGS)
+    pending: list[tuple[int, int, int, Iterator[str]]] = [(-1, 0, 0, texts)]
     best: _Try | None = None
     count = 0
-    while True:
-        for text in texts:
-            one = _Try(text, lay_out)
-            if best is None or len(one.faults) < len(best.faults):
-                best = one
-            count += 1
-            if not one.faults or len(one.layout.lines) > _LARGE or count == _MOST:
-                return best.text
-            heapq.heappush(pending, (len(one.faults), met[one.faults], count, one))
-            met[one.faults] += 1
-        *_, one = heapq.heappop(pending)
-        texts = _other_sides(one.text, one.faults)
+    better = 0
+    while best is None or (pending and count < better + _MOST):
+        faults, tried, order, texts = heapq.heappop(pending)
+        text = next(texts, None)
+        if text is None:
+            continue
+        count += 1
+        one = _Try(text, lay_out)
+        if best is None or len(one.faults) < len(best.faults):
+            best, better = one, count
+        if not one.faults or len(one.layout.lines) > _LARGE:
+            break
+        heapq.heappush(pending, (faults, tried + 1, order, texts))
+        others = _other_sides(text, one.faults)
+        heapq.heappush(pending, (len(one.faults), met[one.faults], count, others))
+        met[one.faults] += 1
+    return best.text
 
 
 class _Try:

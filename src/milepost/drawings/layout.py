@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any, Final, NamedTuple, TypeAlias
 
-__all__ = ["NEAR", "Box", "Joint", "Layout", "Text", "blank", "read"]
+__all__ = ["NEAR", "Box", "End", "Joint", "Layout", "Text", "blank", "read"]
 
 _BLANK: Final = 0.278  # the width of a blank, by the size of the letters
 _BLANKS: Final = " \N{NO-BREAK SPACE}"
@@ -16,6 +16,7 @@ _UP: Final = 0.75  # the height of letters above their line, by their size
 _DOWN: Final = 0.2
 NEAR: Final = 10.0  # two ends of arrows that are nearer look like one
 _STEPS: Final = 12  # points on each part of a curve
+_UNSEEN: Final = "#fffffe00"
 _AIR: Final = 1.5  # what is kept free around a text
 
 _Point: TypeAlias = tuple[float, float]
@@ -115,11 +116,11 @@ class Layout:
 
     @property
     def faults(self) -> tuple[tuple[str, ...], ...]:
-        """The arrows, by id, of each label that lies on something.
+        """The arrows, by id, of labels that lie on something, each once.
 
         Cost: O((labels + arrows) x arrows).
         """
-        return (*self._labels_on_labels(), *self._labels_on_others())
+        return tuple(dict.fromkeys((*self._labels_on_labels(), *self._labels_on_others())))
 
     def _labels_on_labels(self) -> Iterator[tuple[str, ...]]:
         for (one, text), (other, other_text) in combinations(self.labels, 2):
@@ -160,7 +161,7 @@ def read(report: Mapping[str, Any]) -> Layout:
         texts=(*others, *(text for _, text in labels)),
         labels=labels,
         boxes=tuple(_outline(thing) for thing in boxes),
-        frames=tuple(_outline(thing) for thing in groups),
+        frames=tuple(_outline(thing) for thing in groups if _is_drawn(thing)),
         lines=tuple(_line(arrow) for arrow in arrows),
     )
 
@@ -191,6 +192,11 @@ def _around(text: Text) -> Box:
         text.left + text.width - after + _AIR,
         text.line + _UP * text.size,
     )
+
+
+def _is_drawn(thing: Mapping[str, Any]) -> bool:
+    """False for a frame that the renderer draws without colour."""
+    return any(one["op"] == "c" and one["color"] != _UNSEEN for one in thing.get("_draw_", ()))
 
 
 def _outline(thing: Mapping[str, Any]) -> Box:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
-from milepost.drawings.layout import NEAR, Box, Joint, Layout
+from milepost.drawings.layout import NEAR, Box, End, Layout
 
 __all__ = ["spread"]
 
@@ -43,28 +43,56 @@ def spread(svg: str, layout: Layout) -> str:
 
 
 def _shifts(layout: Layout) -> _Shifts:
-    """What each end is moved by, to the right and up: half of what lacks, away from the other."""
+    """What each end is moved by, to the right and up, on sides where ends look like one.
+
+    All ends on such a side keep their order, and go no further than they must.
+    """
+    crowded = {
+        _side(layout, end)[:2] for joint in layout.joints for end in (joint.one, joint.other)
+    }
+    sides: dict[tuple[Box, str], list[End]] = {}
+    for line in layout.lines:
+        for end in line.ends:
+            box, side, distance = _side(layout, end)
+            if (box, side) in crowded and distance < NEAR:
+                sides.setdefault((box, side), []).append(end)
     found: dict[tuple[str, str], tuple[float, float]] = {}
-    for joint in layout.joints:
-        box = min(layout.boxes, key=lambda one: one.distance(joint.one.at))
-        upright = _upright(box, joint)
-        one, other = joint.one, joint.other
-        axis = 1 if upright else 0
-        low, high = sorted((one, other), key=lambda end: end.before[axis])
-        lacking = (NEAR + 1 - (high.at[axis] - low.at[axis])) / 2
-        start, stop = (box.low, box.high) if upright else (box.left, box.right)
-        for end, by in ((low, -lacking), (high, lacking)):
-            place = min(max(end.at[axis] + by, start + _ROUND), stop - _ROUND) - end.at[axis]
-            across, up = found.get((end.name, end.end), (0.0, 0.0))
-            found[end.name, end.end] = (across, up + place) if upright else (across + place, up)
+    for (box, side), ends in sides.items():
+        axis = 1 if side in "we" else 0
+        first, last = (box.low, box.high) if axis else (box.left, box.right)
+        ends.sort(key=lambda end: (end.before[axis], end.name))
+        places = _apart([end.at[axis] for end in ends], first + _ROUND, last - _ROUND)
+        for end, place in zip(ends, places, strict=True):
+            by = place - end.at[axis]
+            found[end.name, end.end] = (0.0, by) if axis else (by, 0.0)
     return found
 
 
-def _upright(box: Box, joint: Joint) -> bool:
-    """True if the ends are at the left or right side."""
-    across, up = joint.one.at
-    sides = min(abs(across - box.left), abs(across - box.right))
-    return sides < min(abs(up - box.low), abs(up - box.high))
+def _side(layout: Layout, end: End) -> tuple[Box, str, float]:
+    """The box that an end is at, which of its sides, and how far it is from that."""
+    box = min(layout.boxes, key=lambda one: one.distance(end.at))
+    across, up = end.at
+    away = {
+        "w": abs(across - box.left),
+        "e": abs(across - box.right),
+        "s": abs(up - box.low),
+        "n": abs(up - box.high),
+    }
+    side = min(away, key=lambda name: away[name])
+    return box, side, max(away[side], box.distance(end.at))
+
+
+def _apart(places: Sequence[float], first: float, last: float) -> list[float]:
+    """Places in that order, between two ends and far enough from each other, if there is room."""
+    gap = NEAR + 1
+    if len(places) > 1:
+        gap = min(gap, (last - first) / (len(places) - 1))
+    found: list[float] = []
+    for number, place in enumerate(places):
+        least = found[-1] + gap if found else first
+        most = last - gap * (len(places) - 1 - number)
+        found.append(min(max(place, least), most))
+    return found
 
 
 def _points(text: str) -> list[tuple[float, float]]:

@@ -61,7 +61,7 @@ def render_svg(dot: str) -> str:
     layout keeps for them, whatever font shows them, and colours change on dark pages.
     Raises RendererMissing or RendererFailed.
 
-    Cost: one process a layout, 2 to 33 of them; none for a text that was drawn of late.
+    Cost: one process a layout, 2 to 11 for the built-in lifecycle; none for a text drawn of late.
     """
     renderer = _renderer()
     if renderer is None:
