@@ -109,6 +109,7 @@ if TYPE_CHECKING:
         Raised,
     )
     from milepost.state.reading.history import StateEvent
+    from milepost.state.reading.phases import PhaseEntered
     from milepost.state.reading.results import Order, RecordedResult
     from milepost.state.reading.said import Deferred
     from milepost.state.reading.sizes import JobSizes
@@ -202,6 +203,7 @@ __all__ = [
     "PassedOver",
     "PayloadCodec",
     "PayloadInvalid",
+    "PhaseEntered",
     "PlanStale",
     "Problem",
     "Progress",
@@ -343,6 +345,7 @@ __getattr__, __dir__ = loaded_when_used(
         "PassedOver": "milepost.state.keeping.collecting",
         "PayloadCodec": "milepost.log.payloads",
         "PayloadInvalid": "milepost.errors",
+        "PhaseEntered": "milepost.state.reading.phases",
         "PlanStale": "milepost.errors",
         "Problem": "milepost.state.reading.verification",
         "Progress": "milepost.job.progress",

@@ -125,7 +125,7 @@ SHOWN: Final = (
         "milepost.inspect.view",
     ),
     *("milepost.inspect.words", "milepost.state.reading.events"),
-    *(f"milepost.state.reading.{each}" for each in ("history", "outlined", "passages")),
+    *(f"milepost.state.reading.{each}" for each in ("history", "outlined", "passages", "phases")),
 )
 """What `milepost show` may load."""
 

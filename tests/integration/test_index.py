@@ -29,6 +29,7 @@ QUESTIONS: dict[str, Callable[[StateManager, int], Any]] = {
     "result_of": lambda manager, at: manager.result_of("j", f"k{at}"),
     "failures": lambda manager, _: manager.failures("j"),
     "failure_groups": lambda manager, _: manager.failure_groups("j"),
+    "phases": lambda manager, _: manager.phases_entered("j"),
     "diff": lambda manager, at: {
         moved: len(keys) for moved, keys in manager.diff("j", at, at + 20).moved.items()
     },
@@ -128,6 +129,40 @@ def test_what_is_asked_of_a_long_log_is_answered_from_few_rows(
     most = SPAN + 1_200 if question in FAR else 1_700  # what no span covers, and a few rows
     assert few <= most
     assert many > COUNT // 3  # the negative control: it is not few without it
+
+
+def test_phases_are_those_of_the_whole_log(short: Path, read: list[int]) -> None:
+    """With stays of a commit or two, a rewind into another phase, and a phase left in the end."""
+    with StateManager.open(short, durability="process") as manager:
+        for _ in range(2):
+            manager.fire("j", "pause")
+            manager.fire("j", "resume")
+        manager.fire("j", "pause")
+        manager.fire("j", "resume")
+        manager.apply(manager.plan_rewind("j", 1, reason="again"))
+        assert manager.get_state("j").phase != "map"
+        manager.fire("j", "start_map")
+        for _ in range(2 * SMALL):
+            manager.create_checkpoint("j")
+        manager.fire("j", "cancel")
+        after = {one.seq: one for one in manager.get_state_history("j")}
+    expected = [
+        (one.target, one.seq, one.at)
+        for one in after.values()
+        if one.seq == 1 or after[one.seq - 1].target != one.target
+    ]
+    assert len(expected) == 11
+    for path, few in ((short, True), (without_index(short), False)):
+        with StateManager.open(path) as manager:
+            read.clear()
+            assert [tuple(one) for one in manager.phases_entered("j")] == expected[::-1]
+            assert [tuple(one) for one in manager.phases_entered("j", limit=2)] == (
+                expected[:-3:-1]
+            )
+            for phase, seq, _ in expected:
+                assert manager.phase_entered("j", seq) == seq, phase
+            assert manager.phase_entered("j", SMALL) == expected[1][1]
+            assert (len(read) < 400) is few
 
 
 def test_the_same_result_again_reads_few_rows_under_the_lock(

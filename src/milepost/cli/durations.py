@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 import click
 
-__all__ = ["AGE", "Age", "AgeType"]
+from milepost.inspect.moments import MomentUnfitError, age_of
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AGE: Final = re.compile(r"(\d{1,9})([smhdw])")
+__all__ = ["AGE", "Age", "AgeType"]
 
 Age: TypeAlias = timedelta | Literal["never"]
 
@@ -29,14 +27,10 @@ class AgeType(click.ParamType[Age]):
             return value
         if value == "never":
             return "never"
-        found = _AGE.fullmatch(str(value))
-        if found is None:
-            problem = f"{value!r} is no age: use a number with s, m, h, d or w, or never"
-            self.fail(problem, param, ctx)
         try:
-            return timedelta(**{_UNITS[found[2]]: int(found[1])})
-        except OverflowError:
-            self.fail(f"{value!r} is too long: use never", param, ctx)
+            return age_of(str(value))
+        except MomentUnfitError as error:
+            self.fail(f"{error}, or never", param, ctx)
 
     @staticmethod
     def age(given: object) -> timedelta | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
@@ -96,12 +95,10 @@ def items(
     members = _members(state, states, failed=failed)
     if span is not None:
         members &= bitmap(range(span[0], min(span[1], state.items.count - 1) + 1))
-    ordinals: Iterable[int] = members
-    matched = len(members)
     if key is not None:
-        fitting = [o for o in members if fnmatchcase(state.inputs.key(o), key)]
-        ordinals, matched = fitting, len(fitting)
-    shown = list(islice(ordinals, limit))
+        members &= state.inputs.fitting(members, key)
+    matched = len(members)
+    shown = list(islice(members, limit))
     failures = _failures(manager, state, shown, every=limit is None)
     bounds = {name: _bounds(ledger) for name, ledger in state.ledgers.items()}
     one = next(iter(bounds.values())) if len(bounds) == 1 else Bounds()

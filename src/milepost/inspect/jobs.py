@@ -32,6 +32,7 @@ __all__ = [
     "StuckView",
     "jobs",
     "jobs_page",
+    "outcomes_of",
     "stuck",
     "stuck_page",
     "stuck_table",
@@ -155,7 +156,7 @@ def jobs(
         limit=min(limit + 1, MAX_COUNT) if by_index and limit is not None else None,
         on_error=unreadable.append,
     )
-    ends = _ends(manager.lifecycles)
+    outcome_of = outcomes_of(manager)
     unknown = 0
     if not by_index:
         kept = [
@@ -163,10 +164,10 @@ def jobs(
             for job in found
             if (not phases or job.phase in phases) and (since is None or job.updated_at >= since)
         ]
-        told = [(job, _outcome(ends, job)) for job in kept]
+        told = [(job, outcome_of(job)) for job in kept]
         unknown = sum(each == UNKNOWN for _, each in told) if outcome else 0
         found = sorted((job for job, each in told if outcome in ("", each)), key=_KEYS[sort])
-    lines = tuple(_line(manager, job, _outcome(ends, job)) for job in found[:limit])
+    lines = tuple(_line(manager, job, outcome_of(job)) for job in found[:limit])
     total: int | None = len(found)
     if by_index and len(found) > len(lines):
         total = None
@@ -180,6 +181,17 @@ def jobs(
         more=len(found) > len(lines),
         unknown=unknown,
     )
+
+
+def outcomes_of(manager: StateManager) -> Callable[[JobSummary], str]:
+    """How a job stands, by the roles of the lifecycles at hand: one of the outcomes, or another."""
+    ends = _ends(manager.lifecycles)
+
+    def outcome_of(job: JobSummary) -> str:
+        known = ends.get(job.lifecycle) if job.at_hand else None
+        return UNKNOWN if known is None else known.get(job.phase, ACTIVE)
+
+    return outcome_of
 
 
 def stuck(manager: StateManager, *, now: datetime) -> StuckView:
@@ -287,11 +299,6 @@ def _ends(lifecycles: Iterable[Lifecycle]) -> _Ends:
         named = {phase: str(outcome) for phase, outcome in root.roles.outcomes.items()}
         found[each.name] = dict.fromkeys(root.final, ENDED) | named
     return found
-
-
-def _outcome(ends: _Ends, job: JobSummary) -> str:
-    known = ends.get(job.lifecycle) if job.at_hand else None
-    return UNKNOWN if known is None else known.get(job.phase, ACTIVE)
 
 
 def _line(manager: StateManager, job: JobSummary, outcome: str) -> JobLine:

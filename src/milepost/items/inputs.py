@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from fnmatch import translate
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -13,6 +15,7 @@ from pyroaring import BitMap
 
 from milepost.items.blocks import BLOCK_ITEMS, Entry, Item, entries_in, read_keys, read_values
 from milepost.items.key_index import SEGMENT_KEYS, KeyIndex, Segment, hash_of, segment_of
+from milepost.items.ledger import bitmap
 from milepost.log.payloads import PayloadCodec, parted
 from milepost.log.rows import InputBlock, KeySegment
 from milepost.machine import MilepostError
@@ -89,9 +92,12 @@ class Shelf:
         """The block that holds the place, read anew."""
         return self._block_at(place)
 
-    def keys(self, block: InputBlock) -> list[str]:
-        """The keys of a block, not kept. Raises StoreUnreadable."""
-        return read_keys(block, self._url)
+    def keys(self, block: InputBlock, part: str = "") -> list[str]:
+        """The keys of a block, not kept; none where none can have `part` in it.
+
+        Raises StoreUnreadable.
+        """
+        return read_keys(block, self._url, part)
 
     def entries(self, block: InputBlock) -> Iterator[Entry]:
         """The entries of a block, not kept. Raises StoreUnreadable, CodecAbsent."""
@@ -221,14 +227,29 @@ class Inputs:
                 )
                 place = block.first + block.count
 
-    def blocks_of_keys(self, wanted: BitMap) -> Iterator[tuple[int, list[str]]]:
-        """First ordinal and keys of each block that holds one of `wanted`, in order, not kept."""
+    def blocks_of_keys(self, wanted: BitMap, *, part: str = "") -> Iterator[tuple[int, list[str]]]:
+        """First ordinal and keys of each block that holds one of `wanted`, in order, not kept.
+
+        Blocks of which no key can have `part` in it are left out.
+        """
         ordinal = wanted.min() if wanted else self.count
         while ordinal < self.count:
             block = self._shelf.block(self.place(ordinal))
             first = ordinal - (self.place(ordinal) - block.first)
-            yield first, self._shelf.keys(block)[: self.count - first]
+            if keys := self._shelf.keys(block, part):
+                yield first, keys[: self.count - first]
             ordinal = next(wanted.iter_equal_or_larger(first + block.count), self.count)
+
+    def fitting(self, wanted: BitMap, glob: str) -> BitMap:
+        """Those of `wanted` whose key fits the glob: `*`, `?` and `[a-z]`, as `fnmatch` has them.
+
+        Cost: each block that holds one of `wanted` is read, and decoded if it may hold such a key.
+        """
+        fits = re.compile(translate(glob)).match
+        found = bitmap()
+        for first, keys in self.blocks_of_keys(wanted, part=_plain_part(glob)):
+            found.update(first + at for at, key in enumerate(keys) if fits(key))
+        return found & wanted
 
     def in_common(self, other: Inputs) -> int:
         """How many items, from the first on, are those of another state of the same job."""
@@ -280,6 +301,11 @@ class Inputs:
             if 0 <= place - at < end - start:
                 return start + place - at
         return None
+
+
+def _plain_part(glob: str) -> str:
+    """The longest text that every key has in it which fits the glob."""
+    return max(re.split(r"[*?]|\[.*", glob, maxsplit=0, flags=re.DOTALL), key=len)
 
 
 class KeySet(AbstractSet[str]):

@@ -14,12 +14,13 @@ from milepost.log.facts import Draft, ItemsFired, JobFired
 from milepost.machine import Values
 from milepost.roles import Redo
 from milepost.state.limits import Limits
+from milepost.state.reading.phases import phase_entered
 from milepost.state.reading.results import ResultReader
+from milepost.state.reading.spanned import spans_of
 from milepost.state.recovering.scope import Scope, select_standing
 from milepost.state.transitions import ItemEvent, Wanted, item_ordinal, prepare
 from milepost.state.writing.append import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
-from milepost.state.writing.new_jobs import phase_entered
 
 __all__ = ["Again", "again", "redo"]
 
@@ -115,7 +116,9 @@ def _redone(state: JobState, members: BitMap, payloads: Mapping[str, Wanted]) ->
 def _check_not_ended(moment: Moment, state: JobState) -> None:
     """Raise RedoRefused if nothing happens to the job any more."""
     if state.finished:
-        before = phase_entered(moment.log, moment.committed.seq) - 1
+        log, stands = moment.log, moment.committed
+        spans = spans_of(log.reader, log.entry)
+        before = phase_entered(log, stands.seq, stands.rewinds, spans) - 1
         raise RedoRefused(job_id=state.id, phase=state.phase, before=before)
 
 

@@ -1,4 +1,4 @@
-"""Each page's answer: the view that the command line has too, and its blocks."""
+"""Each page's answer: the view that the command line has too, its blocks and its lines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import UNSET
+
 from milepost.arguments import MAX_COUNT
 from milepost.inspect import changes as changes_model
+from milepost.inspect import facets as facets_model
 from milepost.inspect import failures as failures_model
 from milepost.inspect import grid as grid_model
 from milepost.inspect import history as history_model
@@ -16,6 +19,8 @@ from milepost.inspect import items as items_model
 from milepost.inspect import jobs as jobs_model
 from milepost.inspect import plan as plan_model
 from milepost.inspect import show as show_model
+from milepost.inspect import timeline as timeline_model
+from milepost.inspect.csv import Lines
 from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
@@ -23,7 +28,7 @@ from milepost.state.recovering.scope import Scope
 from milepost.web.asking import MOST_ROWS, Asked, QueryUnfitError
 from milepost.web.hiding import changes_hidden, history_hidden, plan_hidden, show_hidden
 
-__all__ = ["JOB_PAGES", "Answer", "Asking", "jobs_answer"]
+__all__ = ["DATA_ALONE", "JOB_PAGES", "STORE_PAGES", "Answer", "Asking"]
 
 _ROWS: Final = 100
 _NEWEST: Final = 20
@@ -34,15 +39,20 @@ _KEYS: Final = 5
 class Answer:
     """What a page shows: its `view`, the blocks of it, and what stands beside them.
 
-    `notes` say what is cut. `around` is the newest history on the page of a job, `grid` the cells
-    on that of its items, `commits` are the two ends of a comparison.
+    `lines` are those of a table, where the view is one. `notes` say what is cut. `around` is the
+    newest history on the page of a job, `facets` count on that of jobs what filters would leave,
+    `grid` has the cells on that of items, `timeline` the phases on that of the history; `commits`
+    are the two ends of a comparison.
     """
 
     view: View
     page: Page
+    lines: Lines | None = None
     notes: tuple[str, ...] = ()
     around: Page = ()
+    facets: facets_model.FacetsView | None = None
     grid: grid_model.GridView | None = None
+    timeline: timeline_model.TimelineView | None = None
     commits: tuple[int, int] | None = None
 
 
@@ -57,26 +67,55 @@ class Asking:
     job: str = ""
 
 
-def jobs_answer(asking: Asking) -> Answer:
+def _jobs(asking: Asking) -> Answer:
     """The jobs of the store, filtered by the query; or those that their holders left."""
     asked = asking.asked
     if asked.flag("stuck"):
         view = jobs_model.stuck(asking.manager, now=asking.now)
+        lines = Lines(kind=jobs_model.StuckLine, lines=view.jobs)
         told = (*view.unknown, *view.unreadable)
-        return Answer(view=view, page=jobs_model.stuck_page(view), notes=told)
-    limit = asked.limit(_ROWS)
+        return Answer(view=view, page=jobs_model.stuck_page(view), lines=lines, notes=told)
+    phase, lifecycle = asked.text("phase"), asked.text("of")
+    outcome = asked.choice("outcome", jobs_model.WANTED_OUTCOMES)
+    since = asked.since("since", asking.now)
+    prefix = asked.text("prefix") or ""
     found = jobs_model.jobs(
         asking.manager,
-        phases=[phase] if (phase := asked.text("phase")) else (),
-        lifecycle=asked.text("of"),
-        prefix=asked.text("prefix") or "",
-        limit=limit,
+        phases=[phase] if phase else (),
+        outcome=outcome,
+        lifecycle=lifecycle,
+        prefix=prefix,
+        since=since,
+        sort=jobs_model.Sort(asked.choice("sort", tuple(jobs_model.Sort)) or "created"),
+        limit=asked.limit(_ROWS),
     )
     notes = found.unreadable
     if found.more:
         of = "" if found.total is None else f" of {found.total}"
-        notes += (f"the newest {len(found.jobs)}{of} jobs: filter them, or raise the limit",)
-    return Answer(view=found, page=jobs_model.jobs_page(found), notes=notes)
+        notes += (f"the first {len(found.jobs)}{of} jobs: filter them, or raise the limit",)
+    if found.unknown:
+        notes += (f"left out are {found.unknown} jobs of which nothing here tells how they stand",)
+    return Answer(
+        view=found,
+        page=jobs_model.jobs_page(found),
+        lines=Lines(kind=jobs_model.JobLine, lines=found.jobs),
+        notes=notes,
+        facets=facets_model.facets(
+            asking.manager,
+            phase=phase or "",
+            outcome=outcome,
+            lifecycle=lifecycle or "",
+            prefix=prefix,
+            since=since,
+        ),
+    )
+
+
+def _facets(asking: Asking) -> Answer:
+    facets = _jobs(asking).facets
+    if facets is None:
+        raise QueryUnfitError("jobs that were left by their holders are not counted by choices")
+    return Answer(view=facets, page=())
 
 
 def _show(asking: Asking) -> Answer:
@@ -107,12 +146,19 @@ def _items(asking: Asking) -> Answer:
     elif not view.matched:
         notes = (f"none of the {view.total} items",)
     cells = grid_model.grid(asking.manager, asking.job)
-    return Answer(view=view, page=items_model.items_page(view), notes=notes, grid=cells)
+    return Answer(
+        view=view,
+        page=items_model.items_page(view),
+        lines=Lines(kind=items_model.ItemLine, lines=view.items),
+        notes=notes,
+        grid=cells,
+    )
 
 
 def _grid(asking: Asking) -> Answer:
     view = grid_model.grid(asking.manager, asking.job)
-    return Answer(view=view, page=(), grid=view)
+    lines = Lines(kind=grid_model.GridCell, lines=view.cells)
+    return Answer(view=view, page=(), lines=lines, grid=view)
 
 
 def _failures(asking: Asking) -> Answer:
@@ -124,7 +170,10 @@ def _failures(asking: Asking) -> Answer:
         notes = ("no failures",)
     elif view.each and len(view.each) < view.count:
         notes = (f"the newest {len(view.each)} of {view.count} failures",)
-    return Answer(view=view, page=failures_model.failures_page(view), notes=notes)
+    lines = Lines(kind=failures_model.GroupLine, lines=view.groups)
+    if view.each is not UNSET:
+        lines = Lines(kind=failures_model.ItemFailure, lines=view.each)
+    return Answer(view=view, page=failures_model.failures_page(view), lines=lines, notes=notes)
 
 
 def _plan(asking: Asking) -> Answer:
@@ -148,19 +197,39 @@ def _history(asking: Asking) -> Answer:
         notes = (f"the newest {len(view.events)} events of them",)
     elif not view.events:
         notes = (f"no commit there: the job is at seq {view.seq}",)
-    return Answer(view=view, page=history_model.history_page(view), notes=notes)
+    return Answer(
+        view=view,
+        page=history_model.history_page(view),
+        lines=Lines(kind=history_model.HistoryLine, lines=view.events),
+        notes=notes,
+        timeline=timeline_model.timeline(asking.manager, asking.job, now=asking.now),
+    )
+
+
+def _timeline(asking: Asking) -> Answer:
+    view = timeline_model.timeline(asking.manager, asking.job, now=asking.now)
+    lines = Lines(kind=timeline_model.PhaseStay, lines=view.stays)
+    return Answer(view=view, page=timeline_model.timeline_page(view), lines=lines)
 
 
 def _changes(asking: Asking) -> Answer:
-    newest = asking.manager.summary(asking.job).seq
-    after = asking.asked.number("b", newest, least=1)
-    before = asking.asked.number("a", max(after - 1, 1), least=1)
+    manager, job = asking.manager, asking.job
+    after = asking.asked.moment("b", manager, job) or manager.summary(job).seq
+    before = asking.asked.moment("a", manager, job) or max(after - 1, 1)
     if before > after:
         raise QueryUnfitError(f"commit {before} is after commit {after}: a is the earlier one")
     view = changes_model.changes(asking.manager, asking.job, before, after, keys=_KEYS)
     view = view if asking.payloads else changes_hidden(view)
-    return Answer(view=view, page=changes_model.changes_page(view), commits=(before, after))
+    return Answer(
+        view=view,
+        page=changes_model.changes_page(view),
+        lines=Lines(kind=changes_model.ChangedItems, lines=view.items),
+        commits=(before, after),
+    )
 
+
+STORE_PAGES: Final[Mapping[str, Callable[[Asking], Answer]]] = {"jobs": _jobs, "facets": _facets}
+"""The pages of a store, by name."""
 
 JOB_PAGES: Final[Mapping[str, Callable[[Asking], Answer]]] = {
     "show": _show,
@@ -169,6 +238,10 @@ JOB_PAGES: Final[Mapping[str, Callable[[Asking], Answer]]] = {
     "failures": _failures,
     "plan": _plan,
     "history": _history,
+    "timeline": _timeline,
     "changes": _changes,
 }
 """The pages of one job, by name."""
+
+DATA_ALONE: Final = frozenset({"facets", "grid", "timeline"})
+"""Data that stands on the page of another name."""

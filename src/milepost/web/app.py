@@ -1,11 +1,11 @@
-"""The application: addresses to answers, as HTML or JSON, with the newest commit as their ETag."""
+"""The application: addresses to answers, as HTML, JSON or CSV, their newest commit as ETag."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,6 +17,7 @@ from milepost.clock import Clock, SystemClock, instant
 from milepost.drawings.svg import RendererFailed, RendererMissing
 from milepost.errors import CommitAbsent, ItemAbsent, JobAbsent, RoleAbsent, StateError
 from milepost.inspect import diagram as diagrams
+from milepost.inspect.csv import to_csv
 from milepost.inspect.grid import GridView
 from milepost.inspect.json import to_json
 from milepost.inspect.path import path
@@ -25,16 +26,19 @@ from milepost.job.state import JobState
 from milepost.refusals import MilepostError
 from milepost.state.manager import StateManager
 from milepost.text.escapes import printable
-from milepost.web.answers import JOB_PAGES, Answer, Asking, jobs_answer
+from milepost.web.answers import DATA_ALONE, JOB_PAGES, STORE_PAGES, Answer, Asking
 from milepost.web.asking import Asked, QueryUnfitError
 from milepost.web.guard import Guard
 from milepost.web.rendering import Chrome, html, picture, static
 
 __all__ = ["application"]
 
+_Form: TypeAlias = Literal["html", "json", "csv"]
+
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json"
-_SUFFIX: Final = ".json"
+_CSV: Final = "text/csv; charset=utf-8; header=present"
+_SUFFIXES: Final[dict[str, _Form]] = {".json": "json", ".csv": "csv"}
 _STATIC: Final = {
     "style.css": "text/css; charset=utf-8",
     "live.js": "text/javascript; charset=utf-8",
@@ -60,7 +64,7 @@ def application(
     pages = _Pages(manager, payloads=payloads, clock=clock or SystemClock())
     routes = [
         Route("/", pages.jobs),
-        Route("/jobs.json", pages.jobs_data),
+        Route("/{page}", pages.data),
         Route("/static/{name}", _asset),
         Route("/jobs/{job}", pages.job),
         Route("/jobs/{job}/lifecycle.svg", pages.drawing),
@@ -79,28 +83,29 @@ class _Pages:
 
     def jobs(self, request: Request) -> Response:
         """The jobs, as HTML."""
-        return self._answered(request, "jobs", "", as_data=False)
+        return self._answered(request, "jobs", "", "html")
 
-    def jobs_data(self, request: Request) -> Response:
-        """The jobs, as JSON."""
-        return self._answered(request, "jobs", "", as_data=True)
+    def data(self, request: Request) -> Response:
+        """The data of the store's pages."""
+        name, form = _named(request.path_params["page"])
+        if name not in STORE_PAGES or form == "html":
+            return self._problem("there is no such page", 404, form)
+        return self._answered(request, name, "", form)
 
     def job(self, request: Request) -> Response:
         """One job. The id of a job may end in `.json`: then the job goes first."""
         job: str = request.path_params["job"]
-        as_data = job.endswith(_SUFFIX) and not self._manager.has_job(job)
-        return self._answered(
-            request, "show", job.removesuffix(_SUFFIX) if as_data else job, as_data=as_data
-        )
+        name, form = _named(job)
+        if form != "json" or self._manager.has_job(job):
+            name, form = job, "html"
+        return self._answered(request, "show", name, form)
 
     def part(self, request: Request) -> Response:
         """A page of one job; `show.json` is that of the job itself, whatever its id ends in."""
-        page: str = request.path_params["page"]
-        name = page.removesuffix(_SUFFIX)
-        as_data = name != page
-        if name not in JOB_PAGES or (name in ("show", "grid") and not as_data):
-            return self._problem("there is no such page", 404, as_data=as_data)
-        return self._answered(request, name, request.path_params["job"], as_data=as_data)
+        name, form = _named(request.path_params["page"])
+        if name not in JOB_PAGES or (name in ("show", *DATA_ALONE) and form == "html"):
+            return self._problem("there is no such page", 404, form)
+        return self._answered(request, name, request.path_params["job"], form)
 
     def drawing(self, request: Request) -> Response:
         """The lifecycle of a job with the path that it took."""
@@ -123,25 +128,30 @@ class _Pages:
         }
         return Response(drawn, media_type="image/svg+xml", headers=headers)
 
-    def _answered(self, request: Request, page: str, job: str, *, as_data: bool) -> Response:
+    def _answered(self, request: Request, page: str, job: str, form: _Form) -> Response:
         try:
-            etag = self._etag(request, job, "json" if as_data else "html") if job else ""
+            etag = self._etag(request, job, form) if job else ""
             if etag and request.headers.get("if-none-match") == etag:
                 return Response(status_code=304, headers={"etag": etag})
             answer = self._ask(request, page, job)
         except QueryUnfitError as error:
-            return self._problem(str(error), 400, as_data=as_data, job=job)
+            return self._problem(str(error), 400, form, job=job)
         except MilepostError as error:
-            return self._problem(str(error), _status(error), error, as_data=as_data)
-        data = to_json(answer.view)
-        etag = etag or f'"{_digest(data, "json" if as_data else "html")}"'
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"etag": etag})
-        if as_data:
-            return Response(data, media_type=_JSON, headers={"etag": etag})
-        return Response(
-            self._drawn(request, page, job, answer), media_type=_HTML, headers={"etag": etag}
-        )
+            return self._problem(str(error), _status(error), form, error)
+        if not etag:
+            told = [to_json(view) for view in (answer.view, answer.facets) if view is not None]
+            etag = f'"{_digest(form, *told)}"'
+            if request.headers.get("if-none-match") == etag:
+                return Response(status_code=304, headers={"etag": etag})
+        headers = {"etag": etag}
+        if form == "json":
+            return Response(to_json(answer.view), media_type=_JSON, headers=headers)
+        if form == "csv":
+            if answer.lines is None:
+                return self._problem("this is no table: its data is JSON", 404, form)
+            table = to_csv(answer.lines).encode(errors="backslashreplace")
+            return Response(table, media_type=_CSV, headers=headers)
+        return Response(self._drawn(request, page, job, answer), media_type=_HTML, headers=headers)
 
     def _ask(self, request: Request, page: str, job: str) -> Answer:
         asking = Asking(
@@ -151,7 +161,7 @@ class _Pages:
             payloads=self._payloads,
             job=job,
         )
-        return JOB_PAGES[page](asking) if job else jobs_answer(asking)
+        return (JOB_PAGES if job else STORE_PAGES)[page](asking)
 
     def _drawn(self, request: Request, page: str, job: str, answer: Answer) -> str:
         name = f"/jobs/{job}/{page}" if job else "/jobs"
@@ -161,7 +171,8 @@ class _Pages:
             title=f"{job}: {page}" if job and page != "show" else job or "jobs",
             job=job,
             page=page,
-            data=f"{name}{_SUFFIX}{query}",
+            data=f"{name}.json{query}",
+            table=f"{name}.csv{query}" if answer.lines else "",
             live=live,
             query=tuple((name, printable(text)) for name, text in request.query_params.items()),
         )
@@ -191,14 +202,14 @@ class _Pages:
         self,
         told: str,
         status: int,
+        form: _Form,
         error: MilepostError | None = None,
         *,
-        as_data: bool,
         job: str = "",
     ) -> Response:
         code = "not-found" if error is None and status == 404 else "query"
         code = error.code if isinstance(error, StateError) else code
-        if as_data:
+        if form != "html":
             said = {"schema": "milepost.error/1", "code": code, "message": told}
             return Response(msgspec.json.encode(said) + b"\n", status, media_type=_JSON)
         chrome = Chrome(title="not here" if status == 404 else "no answer", job=job, problem=told)
@@ -215,6 +226,14 @@ def _asset(request: Request) -> Response:
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"etag": etag})
     return Response(text, media_type=_STATIC[name], headers={"etag": etag})
+
+
+def _named(part: str) -> tuple[str, _Form]:
+    """The name in the last part of an address, and the form that its suffix asks for."""
+    for suffix, form in _SUFFIXES.items():
+        if part.endswith(suffix):
+            return part.removesuffix(suffix), form
+    return part, "html"
 
 
 def _status(error: MilepostError) -> int:

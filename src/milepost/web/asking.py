@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from starlette.datastructures import QueryParams
 
 from milepost.arguments import MAX_COUNT
+from milepost.inspect.moments import MomentUnfitError, age_of, seq_of
+from milepost.state.manager import StateManager
 
 __all__ = ["MOST_ROWS", "Asked", "QueryUnfitError"]
 
@@ -49,6 +53,33 @@ class Asked:
         if not least <= number <= most:
             raise QueryUnfitError(f"{name} must be a whole number from {least} to {most}")
         return number
+
+    def choice(self, name: str, among: Collection[str]) -> str:
+        """The text of that name, "" where it is left out. Raises QueryUnfitError for another."""
+        given = self.text(name) or ""
+        if given and given not in among:
+            raise QueryUnfitError(f"{name} must be one of {', '.join(among)}")
+        return given
+
+    def since(self, name: str, now: datetime) -> datetime | None:
+        """The time so long ago as the age of that name says. Raises QueryUnfitError."""
+        given = self.text(name)
+        if given is None:
+            return None
+        try:
+            return now - age_of(given)
+        except MomentUnfitError as error:
+            raise QueryUnfitError(f"{name}: {error}") from error
+        except OverflowError:
+            return None
+
+    def moment(self, name: str, manager: StateManager, job: str) -> int | None:
+        """The commit of a moment of the job. Raises QueryUnfitError, CommitAbsent."""
+        given = self.text(name)
+        try:
+            return None if given is None else seq_of(manager, job, given)
+        except MomentUnfitError as error:
+            raise QueryUnfitError(f"{name}: {error}") from error
 
     def limit(self, default: int) -> int:
         """How many rows to show: `limit`, within what one page holds."""

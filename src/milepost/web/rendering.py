@@ -13,9 +13,13 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from milepost.drawings.looks import Meaning, look
 from milepost.inspect.counts import Counts
+from milepost.inspect.facets import FacetsView
 from milepost.inspect.grid import GridView
+from milepost.inspect.jobs import WANTED_OUTCOMES, Sort
 from milepost.inspect.page import Cell, Column
 from milepost.inspect.states import StateName
+from milepost.inspect.timeline import TimelineView, timeline_page
+from milepost.inspect.words import duration, stamp
 from milepost.text.escapes import printable
 
 __all__ = ["Chrome", "html", "picture", "static"]
@@ -40,10 +44,19 @@ _PARTS: Final = {
 }
 
 
+_ORDERS: Final = {
+    str(Sort.CREATED): "newest first",
+    str(Sort.UPDATED): "last written to first",
+    str(Sort.ID): "by id",
+    str(Sort.LEFT): "most left first",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chrome:
-    """What stands around an answer: its title, the job, the address of its JSON, and if it lives.
+    """What stands around an answer: its title, the job, the address of its data, and if it lives.
 
+    `data` is that of its JSON, `table` that of its CSV, "" where it is no table.
     `query` is what was asked, for forms that show it again; `problem` is said instead of an answer.
     """
 
@@ -51,6 +64,7 @@ class Chrome:
     job: str = ""
     page: str = ""
     data: str = ""
+    table: str = ""
     live: bool = False
     query: tuple[tuple[str, str], ...] = ()
     problem: str = ""
@@ -147,6 +161,42 @@ def _is_instant(cell: Cell) -> bool:
     return _INSTANT.fullmatch(cell) is not None
 
 
+def _stays(view: TimelineView | None) -> dict[str, Any] | None:  # Any: for the template
+    """Where the stays of a job in its phases stand on a bar, and how long it was in each phase."""
+    if view is None or not view.stays:
+        return None
+    whole = sum(stay.seconds for stay in view.stays)
+    drawn, by_phase, x = [], dict[StateName, float](), 0.0
+    for stay in view.stays:
+        width = _BAR * stay.seconds / whole if whole else _BAR / len(view.stays)
+        told = f"{stay.phase} for {duration(stay.seconds)} from {stamp(stay.entered_at)}"
+        drawn.append((round(x, 2), round(width, 2), kind(stay.phase) or "m-none", told))
+        by_phase[stay.phase] = by_phase.get(stay.phase, 0.0) + stay.seconds
+        x += width
+    shares = [
+        (phase, duration(seconds), round(100 * seconds / whole) if whole else 0)
+        for phase, seconds in by_phase.items()
+    ]
+    return {"parts": drawn, "phases": shares, "whole": duration(whole), "page": timeline_page(view)}
+
+
+def _choices(view: FacetsView | None, asked: dict[str, str]) -> list[Any]:  # Any: for the template
+    """The choices of each filter: its name, then each with what it leaves and its address."""
+    if view is None:
+        return []
+    found = []
+    filters = (("phase", view.phases), ("outcome", view.outcomes), ("of", view.lifecycles))
+    for name, values in filters:
+        others = {key: given for key, given in asked.items() if key != name and given}
+        every = [
+            (one.value, one.count, urlencode({**others, name: one.value}), one.value == chosen)
+            for chosen in (asked.get(name, ""),)
+            for one in values
+        ]
+        found.append((name, every, urlencode(others)))
+    return found
+
+
 def _block(block: object) -> str:
     return type(block).__name__.lower()
 
@@ -167,10 +217,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["fit"] = _fit
+    made.globals["outcomes"] = WANTED_OUTCOMES
+    made.globals["orders"] = _ORDERS
     made.filters["kind"] = kind
     made.filters["glyph"] = glyph
     made.filters["block"] = _block
     made.filters["bar"] = _bar
+    made.filters["choices"] = _choices
+    made.filters["stays"] = _stays
     made.filters["shown"] = printable
     made.tests["instant"] = _is_instant
     return made

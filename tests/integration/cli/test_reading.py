@@ -365,7 +365,7 @@ def test_moments_are_commits_or_times(milepost: CommandLine) -> None:
     assert moments("2023-11-14T22:13:20Z", "2023-11-14T22:13:29") == (1, 6)
     assert moments("2023-11-14T23:13:22+01:00", "2023-11-15") == (2, 9)
     for moment, told in (
-        ("-9", "there is no commit -9: it has 1 to 9"),
+        ("-9", "there is no commit -9, only 1 to 9"),
         ("0", "there is no commit 0"),
         ("2023-11-14", "there was no commit yet at 2023-11-14T00:00:00+00:00"),
         ("yesterday", "'yesterday' is no moment: give a commit (12)"),

@@ -58,6 +58,7 @@ ASKED: dict[str, Callable[[StateManager], Any]] = {
     "diff": lambda m: m.diff(JOB, 1, 2),
     "fork": lambda m: m.fork(JOB, 1, "other"),
     "phase_entered": lambda m: m.phase_entered(JOB, 1),
+    "phases_entered": lambda m: m.phases_entered(JOB),
     "lease_expires_at": lambda m: [m.lease_expires_at(JOB)],
     "holder": lambda m: [m.holder(JOB)],
     "results": lambda m: next(m.results(JOB)),

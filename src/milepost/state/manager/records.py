@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from milepost import arguments
+from milepost.errors import LifecycleChanged
 from milepost.state.manager import work
 from milepost.state.manager.core import Core
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from milepost.job.state import JobState
+    from milepost.log.spans import Span
     from milepost.state.reading.history import StateEvent
+    from milepost.state.reading.loading import JobLog
+    from milepost.state.reading.phases import PhaseEntered
     from milepost.state.reading.results import Order, RecordedResult
     from milepost.state.reading.travel import StateDiff
     from milepost.state.writing.lease import Holding
@@ -154,11 +159,41 @@ class Records(Core):
             JobAbsent: The store has no such job.
 
         Cost:
-            One pass over the tallies.
+            As `phases_entered` with a limit of one; where the lifecycle of the job is not at hand,
+                one pass over the tallies.
         """
         seq = arguments.ordinal("seq", seq)
         with self._job_log(job_id) as log:
-            return work.phase_entered(log, seq)
+            return work.phase_entered(log, seq, *self._leaps(log))
+
+    def phases_entered(self, job_id: str, *, limit: int | None = None) -> list[PhaseEntered]:
+        """The commits at which the job came into another phase, the newest first.
+
+        Args:
+            job_id: The job.
+            limit: At most so many.
+
+        Raises:
+            JobAbsent: The store has no such job.
+
+        Cost:
+            The tallies of the commits that the index of the log does not cover, and two rows for
+                each event of the job that is looked at.
+        """
+        if limit is not None:
+            limit = arguments.integer("limit", limit)
+        with self._job_log(job_id) as log:
+            newest = log.reader.newest(log.number)
+            found = work.phases_entered(log, newest[0] if newest else 0, *self._leaps(log))
+            return list(islice(found, limit))
+
+    def _leaps(self, log: JobLog) -> tuple[tuple[tuple[int, int], ...], tuple[Span, ...]]:
+        """The rewinds of a job and the index of its log; none where nothing tells the rewinds."""
+        try:
+            rewinds = self._newest(log).rewinds
+        except LifecycleChanged:
+            return (), ()
+        return rewinds, self._locator.spans(log.reader, log.entry)
 
     def lease_expires_at(self, job_id: str) -> datetime | None:
         """Until when the newest lease was to run; None if there never was one.

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from milepost.state.reading.naming import Names
     from milepost.state.reading.outline import Outline, outline
     from milepost.state.reading.passages import Passages
+    from milepost.state.reading.phases import phase_entered, phases_entered
     from milepost.state.reading.recorded import fields_of, recorded, stored_of
     from milepost.state.reading.results import RecordedResult, ResultReader
     from milepost.state.reading.sizes import job_sizes
@@ -78,7 +79,6 @@ if TYPE_CHECKING:
     from milepost.state.writing.new_jobs import (
         NewJob,
         check_absent,
-        phase_entered,
         summaries,
         summary,
     )
@@ -173,6 +173,7 @@ __all__ = [
     "outline",
     "parts_in",
     "phase_entered",
+    "phases_entered",
     "plan",
     "plan_jobs",
     "plan_retention",
@@ -284,7 +285,8 @@ __getattr__, __dir__ = loaded_when_used(
         "open_store": "milepost.stores.opening",
         "outline": "milepost.state.reading.outline",
         "parts_in": "milepost.items.ledgers",
-        "phase_entered": "milepost.state.writing.new_jobs",
+        "phase_entered": "milepost.state.reading.phases",
+        "phases_entered": "milepost.state.reading.phases",
         "plan": "milepost.state.recovery",
         "plan_jobs": "milepost.state.keeping.retention",
         "plan_retention": "milepost.state.keeping.retention",

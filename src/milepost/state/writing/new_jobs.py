@@ -34,7 +34,7 @@ from milepost.stores.protocol import Reader, Writer
 from milepost.stores.unreadable import OnError
 from milepost.text.wording import short_repr
 
-__all__ = ["JobSummary", "NewJob", "check_absent", "phase_entered", "summaries", "summary"]
+__all__ = ["JobSummary", "NewJob", "check_absent", "summaries", "summary"]
 
 
 @short_repr
@@ -210,16 +210,6 @@ def summary(log: JobLog) -> JobSummary:
     if row is None:
         raise log.corrupt(1, "it is missing")
     return _summary(log, row, Names(log.loader, log.reader))
-
-
-def phase_entered(log: JobLog, seq: int) -> int:
-    """The commit at which the job came into the phase that it is in at `seq`: one pass."""
-    entered, phase = 1, ""
-    for row in log.rows(upto=seq):
-        tally = log.tally(row)
-        if tally.phase != phase:
-            entered, phase = row.seq, tally.phase
-    return entered
 
 
 def _summary(log: JobLog, row: Row, names: Names) -> JobSummary:
