@@ -24,6 +24,7 @@ import imports
 import inputs
 import large
 import measuring
+import pages
 import plans
 import proofs
 import records
@@ -50,6 +51,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "growth": growth.figures,
     "peers": durable_peers.figures,
     "plans": plans.figures,
+    "pages": pages.figures,
     "flatness": flatness.figures,
     "sizes": sizes.figures,
     "whole": whole_state.figures,

@@ -106,6 +106,7 @@ if TYPE_CHECKING:
         Failure,
         FailureDetails,
         FailureGroup,
+        FailureSummary,
         Raised,
     )
     from milepost.state.reading.history import StateEvent
@@ -151,6 +152,7 @@ __all__ = [
     "Failure",
     "FailureDetails",
     "FailureGroup",
+    "FailureSummary",
     "Holding",
     "HomeImport",
     "ImportConflict",
@@ -293,6 +295,7 @@ __getattr__, __dir__ = loaded_when_used(
         "Failure": "milepost.state.reading.failures",
         "FailureDetails": "milepost.state.reading.failures",
         "FailureGroup": "milepost.state.reading.failures",
+        "FailureSummary": "milepost.state.reading.failures",
         "Holding": "milepost.state.writing.lease",
         "HomeImport": "milepost.state.keeping.old_homes",
         "ImportConflict": "milepost.errors",

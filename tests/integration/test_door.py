@@ -112,6 +112,7 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "lifecycle": lambda m: mapreduce.LIFECYCLE,
     "lifecycles": lambda m: (),
     "limit": lambda m: 5,
+    "newest": lambda m: 5,
     "limits": lambda m: Limits(),
     "look_every_s": lambda m: 0.05,
     "manager": lambda m: m,
@@ -514,15 +515,15 @@ TARGETS: dict[str, Target] = {
 MADE_BY_US = {
     "AsyncUpkeep", "Catalogue", "Checkpoint", "CheckpointRef", "Clock", "Collected",
     "Compaction", "DeadLetter", "Deferred", "end_with_parent", "FailedAttempt", "Failure",
-    "FailureDetails", "FailureGroup", "Holding", "HomeImport", "InputComparison", "Inputs",
-    "JobImport", "JobSizes", "JobState", "JobSummary", "Keeping", "Kept", "KeptBeside",
-    "KeySet", "Large", "Ledger", "Ledgers", "Lost", "Move", "NoteWay", "Nothing", "NOTHING",
-    "Order", "PassedOver", "PayloadCodec", "PhaseEntered", "Problem", "Progress",
-    "QuarantinedResult", "QuarantinedRow", "Raised", "RecordedResult", "RecoveryPlan", "Repair",
-    "RepairStep", "ReportLine", "RetentionPlan", "RunOutcome", "SomeKeys", "Soundness", "Standing",
-    "StateDiff", "StateEvent", "StateStore", "Steps", "Stored", "StoredSizes", "StoreFormat",
-    "Stray", "StuckJob", "Tally", "Tombstone", "Upkeep", "Users", "Vacuumed", "Verdict",
-    "Verification", "WayBack", "Why", "WorkItem",
+    "FailureDetails", "FailureGroup", "FailureSummary", "Holding", "HomeImport",
+    "InputComparison", "Inputs", "JobImport", "JobSizes", "JobState", "JobSummary", "Keeping",
+    "Kept", "KeptBeside", "KeySet", "Large", "Ledger", "Ledgers", "Lost", "Move", "NoteWay",
+    "Nothing", "NOTHING", "Order", "PassedOver", "PayloadCodec", "PhaseEntered", "Problem",
+    "Progress", "QuarantinedResult", "QuarantinedRow", "Raised", "RecordedResult",
+    "RecoveryPlan", "Repair", "RepairStep", "ReportLine", "RetentionPlan", "RunOutcome",
+    "SomeKeys", "Soundness", "Standing", "StateDiff", "StateEvent", "StateStore", "Steps",
+    "Stored", "StoredSizes", "StoreFormat", "Stray", "StuckJob", "Tally", "Tombstone", "Upkeep",
+    "Users", "Vacuumed", "Verdict", "Verification", "WayBack", "Why", "WorkItem",
 }  # fmt: skip
 """Names that are public so that they can be read: nobody passes them anything."""
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from starlette.testclient import TestClient
 
-from milepost import ItemEvent, StateManager
+from milepost import ItemEvent, Scope, StateManager
+from milepost.inspect import diagram
 from milepost.inspect.history import history
 from milepost.log.rows import Row
 from milepost.log.spans import SPAN
 from milepost.state.keeping.spanning import STATES, superfluous
 from milepost.stores.sqlite.reading import SqliteReader
 from milepost.stores.sqlite.writing import SqliteWriter
+from milepost.web.app import application
 
 COUNT = 3 * SPAN
 FAILED = 5  # of the items
@@ -29,7 +33,9 @@ QUESTIONS: dict[str, Callable[[StateManager, int], Any]] = {
     "result_of": lambda manager, at: manager.result_of("j", f"k{at}"),
     "failures": lambda manager, _: manager.failures("j"),
     "failure_groups": lambda manager, _: manager.failure_groups("j"),
+    "failure_summary": lambda manager, _: manager.failure_summary("j"),
     "phases": lambda manager, _: manager.phases_entered("j"),
+    "transitions": lambda manager, _: manager.transitions_taken("j"),
     "diff": lambda manager, at: {
         moved: len(keys) for moved, keys in manager.diff("j", at, at + 20).moved.items()
     },
@@ -131,6 +137,49 @@ def test_what_is_asked_of_a_long_log_is_answered_from_few_rows(
     assert many > COUNT // 3  # the negative control: it is not few without it
 
 
+PAGES = (
+    *("", "/items?limit=1000", "/items?key=k1*", "/grid.json", "/failures", "/failures?each=1"),
+    *("/plan", "/history", f"/history?upto={COUNT // 2}", "/changes", "/lifecycle.svg"),
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_a_long_log_is_made_of_few_rows(
+    stored: Path, read: list[int], page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a server that has just begun; the negative control: without the index some need many."""
+    monkeypatch.setattr(diagram, "svg", lambda path, _: f"<svg>{path.transitions}</svg>")
+    with StateManager.open(stored, create=False, read_only=True) as manager:
+        client = TestClient(application(manager), base_url="http://localhost")
+        read.clear()
+        assert client.get(f"/jobs/j{page}").status_code == 200
+    assert len(read) <= 2 * SPAN
+
+
+def test_a_page_of_a_long_log_without_index_is_made_of_many_rows(
+    long: Path, read: list[int]
+) -> None:
+    with StateManager.open(without_index(long), create=False, read_only=True) as manager:
+        client = TestClient(application(manager), base_url="http://localhost")
+        read.clear()
+        client.get("/jobs/j")
+    assert len(read) > 2 * COUNT
+
+
+def test_failures_of_a_few_items_are_read_where_they_failed(short: Path, read: list[int]) -> None:
+    with StateManager.open(short) as manager:
+        ordinals = {one.ordinal for one in manager.failed_attempts("j")}
+        manager.get_state("j")
+        for ordinal in ordinals:
+            read.clear()
+            (found,) = manager.failed_attempts("j", Scope.ordinals([ordinal]))
+            assert found.ordinal == ordinal
+            alone = len(read)
+            read.clear()
+            assert len(list(manager.failed_attempts("j"))) == len(ordinals)
+            assert alone < len(read)
+
+
 def test_phases_are_those_of_the_whole_log(short: Path, read: list[int]) -> None:
     """With stays of a commit or two, a rewind into another phase, and a phase left in the end."""
     with StateManager.open(short, durability="process") as manager:
@@ -145,7 +194,8 @@ def test_phases_are_those_of_the_whole_log(short: Path, read: list[int]) -> None
         for _ in range(2 * SMALL):
             manager.create_checkpoint("j")
         manager.fire("j", "cancel")
-        after = {one.seq: one for one in manager.get_state_history("j")}
+        told = manager.get_state_history("j")
+        after = {one.seq: one for one in told}
     expected = [
         (one.target, one.seq, one.at)
         for one in after.values()
@@ -163,6 +213,16 @@ def test_phases_are_those_of_the_whole_log(short: Path, read: list[int]) -> None
                 assert manager.phase_entered("j", seq) == seq, phase
             assert manager.phase_entered("j", SMALL) == expected[1][1]
             assert (len(read) < 400) is few
+            folded = Counter[str]()
+            for event in told:
+                folded.update(event.transitions)
+            own = {name: count for name, count in folded.items() if name.startswith("job:")}
+            assert manager.transitions_taken("j") == own
+            read.clear()
+            before = manager.get_state_history("j", newest=7)
+            ends = [(one.seq, one.event) for one in told[-len(before) :]]
+            assert [(one.seq, one.event) for one in before] == ends
+            assert 7 <= len(before) < 7 + 10
 
 
 def test_the_same_result_again_reads_few_rows_under_the_lock(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import UNSET, Struct, UnsetType
 
+from milepost.arguments import MAX_COUNT
 from milepost.inspect.page import Block, Cell, Column, Fields, Lines, Page, Table
 from milepost.inspect.words import duration, stamp
 from milepost.job.state import JobState
@@ -115,20 +115,23 @@ def failures(
 ) -> FailuresView:
     """The failures of the items in `scope` in groups, and of `each` the newest `limit`.
 
-    Cost: a pass over what failed, or two. Raises JobAbsent, RoleAbsent, ScopeInvalid, ItemAbsent.
+    Cost: a pass over what failed. Raises JobAbsent, RoleAbsent, ScopeInvalid, ItemAbsent.
     """
     state = manager.get_state(job_id)
-    groups = tuple(map(group_line, manager.failure_groups(job_id, scope, undecoded=True)))
-    newest: Iterable[ItemFailure] = ()
-    if each:
-        attempts = manager.failed_attempts(job_id, scope, deaths=True, undecoded=True)
-        lines = (failure_view(one.key, one.failure, detailed=True) for one in attempts)
-        newest = lines if limit is None else deque(lines, limit)
+    found = manager.failure_summary(
+        job_id,
+        scope,
+        newest=0 if not each else MAX_COUNT if limit is None else limit,
+        upto=state.seq,
+        deaths=True,
+        undecoded=True,
+    )
+    newest = (failure_view(one.key, one.failure, detailed=True) for one in found.newest)
     return FailuresView(
         job=state.id,
         seq=state.seq,
-        count=sum(group.count for group in groups),
-        groups=groups,
+        count=found.count,
+        groups=tuple(map(group_line, found.groups)),
         each=tuple(newest) if each else UNSET,
     )
 

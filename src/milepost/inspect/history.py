@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from msgspec import Struct
 
+from milepost.arguments import MAX_COUNT
 from milepost.errors import CommitAbsent
 from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import duration, stamp, told
@@ -109,17 +110,20 @@ def history(
     if wanted.since is not None:
         with suppress(CommitAbsent):  # the job did not exist yet
             after = max(after, manager.seq_at(job_id, wanted.since - _MICROSECOND))
-    # A commit holds an event at least. One more is read, for the time since the event before.
-    first = after if limit is None or wanted.chooses else max(after, last - limit)
-    context = max(first - 1, 0)
-    events = manager.get_state_history(job_id, after=context, upto=last) if last > first else []
-    lines = list(_lines(events, _named(wanted)))
-    found = [line for line in lines if line.seq > first and _fits(line, wanted)]
+    # One more is read, for the time since the event before.
+    events: list[StateEvent] = []
+    if last > after:
+        newest = None if limit is None or wanted.chooses else min(limit + 1, MAX_COUNT)
+        context = max(after - 1, 0)
+        events = manager.get_state_history(job_id, after=context, upto=last, newest=newest)
+    older = bool(events) and events[0].seq > after + 1
+    lines = _lines(events, _named(wanted))
+    found = [line for line in lines if line.seq > after and _fits(line, wanted)]
     shown = found if limit is None else found[max(len(found) - limit, 0) :]
     return HistoryView(
         job=job_id,
         seq=seq,
-        cut=first > after or len(shown) < len(found),
+        cut=older or len(shown) < len(found),
         events=tuple(shown),
         total=len(found) if wanted.chooses else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -36,16 +36,16 @@ class PathView(Struct, frozen=True, kw_only=True):
 def path(manager: StateManager, job_id: str, *, machine: str = "") -> PathView:
     """What the job has been through in its own machine, or all its items in `machine`.
 
-    What a rewind undid counts too: it happened. Cost: the log is folded. Raises JobAbsent.
+    What a rewind undid counts too: it happened. Cost: of the job's own machine as that of
+    StateManager.transitions_taken, of another the log is folded. Raises JobAbsent.
     """
     state = manager.get_state(job_id)
     machine = machine or state.machine.name
     taken: dict[str, int] = {}
-    for event in manager.get_state_history(job_id, upto=state.seq):
-        for name, count in event.transitions.items():
-            of_machine, transition = name.split(":", 1)
-            if of_machine == machine:
-                taken[transition] = taken.get(transition, 0) + count
+    for name, count in _taken(manager, state, machine):
+        of_machine, transition = name.split(":", 1)
+        if of_machine == machine:
+            taken[transition] = taken.get(transition, 0) + count
     table = state.lifecycle.machines[machine]
     current = _current(state, machine)
     ends = {end for row in table.transitions if row.id in taken for end in (row.source, row.target)}
@@ -60,6 +60,14 @@ def path(manager: StateManager, job_id: str, *, machine: str = "") -> PathView:
         transitions={row.id: taken.pop(row.id) for row in table.transitions if row.id in taken},
         earlier=taken or UNSET,
     )
+
+
+def _taken(manager: StateManager, state: JobState, machine: str) -> Iterable[tuple[str, int]]:
+    """The transitions that were taken, and how often, of this machine and perhaps of others."""
+    if machine == state.machine.name:
+        return manager.transitions_taken(state.id).items()
+    events = manager.get_state_history(state.id, upto=state.seq)
+    return (pair for event in events for pair in event.transitions.items())
 
 
 def _current(state: JobState, machine: str) -> dict[str, int]:

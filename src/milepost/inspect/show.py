@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -37,7 +36,7 @@ from milepost.items.ledger import Ledger
 from milepost.job.dead_limit import dead_allowed
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
-from milepost.state.reading.failures import FailedAttempt
+from milepost.state.reading.failures import FailureSummary
 from milepost.state.writing.lease import Holding
 from milepost.state.writing.liveness import Standing
 from milepost.text.wording import bounded
@@ -45,6 +44,7 @@ from milepost.text.wording import bounded
 __all__ = ["CollectionPart", "Entered", "Holder", "ShowView", "show", "show_page"]
 
 _GROUPS: Final = 10
+_NO_FAILURES: Final = FailureSummary(groups=(), newest=(), count=0)
 
 
 class Entered(Struct, frozen=True, kw_only=True):
@@ -129,12 +129,14 @@ class ShowView(Struct, frozen=True, kw_only=True):
 def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5) -> ShowView:
     """Everything about one job on one screen, with its newest `failures`, as of `now`.
 
-    Cost: the newest state, one pass over the tallies, and one over what failed. Raises JobAbsent.
+    Cost: the newest state, one pass over what failed, and as `StateManager.phase_entered`.
+    Raises JobAbsent.
     """
     state = manager.get_state(job_id)
     ledgers = state.ledgers
-    newest, failure_count = _newest_failures(manager, state, failures)
-    groups = manager.failure_groups(job_id, undecoded=True) if can_fail(state) else []
+    failed = _NO_FAILURES
+    if can_fail(state):
+        failed = manager.failure_summary(job_id, newest=failures, upto=state.seq, undecoded=True)
     most_dead = dead_allowed(state)
     held = None if state.owner is None else manager.holder(job_id)
     return ShowView(
@@ -157,10 +159,10 @@ def show(manager: StateManager, job_id: str, *, now: datetime, failures: int = 5
         item_params=_item_params(ledgers),
         variables=dict(state.variables),
         checkpoint=None if state.checkpoint is None else checkpoint_line(state.checkpoint),
-        failures=newest,
-        failure_count=failure_count,
-        failure_groups=tuple(map(group_line, groups[:_GROUPS])),
-        failure_group_count=len(groups),
+        failures=tuple(failure_view(one.key, one.failure) for one in failed.newest),
+        failure_count=failed.count,
+        failure_groups=tuple(map(group_line, failed.groups[:_GROUPS])),
+        failure_group_count=len(failed.groups),
         dead_allowed=most_dead,
         next_steps=tuple(next_steps(state, most_dead)),
         allowed=tuple(allowed(state)),
@@ -188,20 +190,6 @@ def show_page(view: ShowView) -> Page:
         allowed_table(view.phase, view.allowed),
         *refusals(view.phase, view.refused),
     )
-
-
-def _newest_failures(
-    manager: StateManager, state: JobState, most: int
-) -> tuple[tuple[ItemFailure, ...], int]:
-    """The newest failed attempts, newest last, and how many there are in all, as of `state`."""
-    newest: deque[FailedAttempt] = deque(maxlen=most)
-    count = 0
-    if can_fail(state):
-        for attempt in manager.failed_attempts(state.id, undecoded=True):
-            if attempt.failure.seq <= state.seq:
-                newest.append(attempt)
-                count += 1
-    return tuple(failure_view(one.key, one.failure) for one in newest), count
 
 
 def _title(view: ShowView) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -332,9 +332,16 @@ def _attested(row: Row) -> bytes:
 
 
 def decode_body(
-    row: Row, *, url: str, job_id: str, payloads: PayloadCodec | None = None
+    row: Row,
+    *,
+    url: str,
+    job_id: str,
+    payloads: PayloadCodec | None = None,
+    only: Collection[int] | None = None,
 ) -> list[Any]:
     """The bodies of the row's facts, None where a fact has none; an empty list if none has.
+
+    With `only`, those of the facts at these positions: the others are left as None, undecoded.
 
     Raises LogCorrupt where the body is not the one that the row attests, and CodecAbsent where
     it passed through another codec than `payloads`.
@@ -345,10 +352,13 @@ def decode_body(
         body = _attested(row)
         if "+" in row.codec:
             body = unpack(*undo_codec(row.codec[1:], body, payloads, url))
-        decoded: list[Any] = msgspec.json.decode(body, type=list[Any])
+        if only is None:
+            decoded: list[Any] = msgspec.json.decode(body, type=list[Any])
+            return decoded
+        every = msgspec.json.decode(body, type=list[msgspec.Raw])
+        return [_json_decoder.decode(one) if at in only else None for at, one in enumerate(every)]
     except (ValueError, msgspec.MsgspecError) as error:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
-    return decoded
 
 
 def decode_tally(row: Row, *, url: str, job_id: str) -> Tally:

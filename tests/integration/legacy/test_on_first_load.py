@@ -59,6 +59,8 @@ ASKED: dict[str, Callable[[StateManager], Any]] = {
     "fork": lambda m: m.fork(JOB, 1, "other"),
     "phase_entered": lambda m: m.phase_entered(JOB, 1),
     "phases_entered": lambda m: m.phases_entered(JOB),
+    "transitions_taken": lambda m: m.transitions_taken(JOB),
+    "failure_summary": lambda m: m.failure_summary(JOB).count,
     "lease_expires_at": lambda m: [m.lease_expires_at(JOB)],
     "holder": lambda m: [m.holder(JOB)],
     "results": lambda m: next(m.results(JOB)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from milepost import arguments
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
     from pyroaring import BitMap
 
-    from milepost.state.reading.failures import FailedAttempt, Failure, FailureGroup
+    from milepost.state.reading.failures import (
+        FailedAttempt,
+        Failure,
+        FailureGroup,
+        FailureSummary,
+    )
     from milepost.state.reading.results import ResultReader
     from milepost.state.recovering.scope import Scope
 
@@ -138,14 +144,62 @@ class Failures(Core):
                 Memory: one commit, and a bit for each item of each group, of which there are 1,000
                 at most: further kinds are one group, `"…"`.
         """
+        return list(self.failure_summary(job_id, scope, newest=0, undecoded=undecoded).groups)
+
+    def failure_summary(
+        self,
+        job_id: str,
+        scope: Scope | None = None,
+        *,
+        newest: int = 5,
+        upto: int | None = None,
+        deaths: bool = False,
+        undecoded: bool = False,
+    ) -> FailureSummary:
+        """The failures of the job in groups and the newest of them one by one, in one pass.
+
+        Args:
+            job_id: The job.
+            scope: Only the failures of these items, as the job stands now.
+            newest: How many are given one by one; their details are in memory.
+            upto: Only what is recorded by commits with at most this `seq`.
+            deaths: Count as well, and give one by one, the executors that died while they had an
+                item and that it is not held to be to blame for.
+            undecoded: Give a note instead of a message that needs another payload codec.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            RoleAbsent: The lifecycle records no failures.
+            ScopeInvalid: The scope does not suit the job.
+            ItemAbsent: The scope names an item that the job does not have.
+            CodecAbsent: Messages need another payload codec, and `undecoded` was not given.
+
+        Cost:
+            As `failure_groups`.
+        """
+        newest = arguments.integer("newest", newest)
+        if upto is not None:
+            upto = arguments.ordinal("upto", upto)
+        arguments.flag("deaths", deaths)
         arguments.flag("undecoded", undecoded)
         with self._job_log(job_id) as log:
             results = self._results(log)
-            grouping = work.Grouping()
-            members = _members(scope, results)
-            for ordinal, failure, _ in results.failed(members, deaths=True, undecoded=undecoded):
+            grouping, count = work.Grouping(), 0
+            last = deque[tuple[int, work.Failure]](maxlen=newest)
+            found = results.failed(_members(scope, results), deaths=True, undecoded=undecoded)
+            for ordinal, failure, told in found:
+                if upto is not None and failure.seq > upto:
+                    break
                 grouping.add(ordinal, failure)
-            return grouping.groups(results.state.inputs.key)
+                if told or deaths:
+                    last.append((ordinal, failure))
+                    count += 1
+            key_of = results.state.inputs.key
+            return work.FailureSummary(
+                groups=tuple(grouping.groups(key_of)),
+                newest=tuple(work.FailedAttempt(o, key_of(o), failure) for o, failure in last),
+                count=count,
+            )
 
 
 def _members(scope: Scope | None, results: ResultReader) -> BitMap | None:

@@ -34,7 +34,12 @@ class Records(Core):
     """The record of a job: its history, its past states, its results."""
 
     def get_state_history(
-        self, job_id: str, *, after: int = 0, upto: int | None = None
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        newest: int | None = None,
     ) -> list[StateEvent]:
         """The events of the job, oldest first.
 
@@ -42,14 +47,22 @@ class Records(Core):
             job_id: The job.
             after: Only commits with a greater `seq`.
             upto: Only commits with at most this `seq`.
+            newest: Only the last commits that hold so many events together.
 
         Raises:
             JobAbsent: The store has no such job.
+
+        Cost:
+            The log is folded from the nearest state that is stored before the first of the commits.
         """
+        if newest is not None:
+            newest = arguments.integer("newest", newest, least=1)
         after = arguments.ordinal("after", after)
         if upto is not None:
             upto = arguments.ordinal("upto", upto)
         with self._job_log(job_id) as log:
+            if newest is not None:
+                after = work.since_newest(log, after, upto, newest)
             return list(work.history(log, after, upto))
 
     def state_at(self, job_id: str, seq: int) -> JobState:
@@ -186,6 +199,27 @@ class Records(Core):
             newest = log.reader.newest(log.number)
             found = work.phases_entered(log, newest[0] if newest else 0, *self._leaps(log))
             return list(islice(found, limit))
+
+    def transitions_taken(self, job_id: str) -> dict[str, int]:
+        """How often the job took each transition of its own machine, by machine and id.
+
+        What a rewind undid counts too: it happened. Transitions of a version of the lifecycle that
+        is not at hand are not known, and left out.
+
+        Args:
+            job_id: The job.
+
+        Raises:
+            JobAbsent: The store has no such job.
+
+        Cost:
+            The heads of the commits that the index of the log does not cover, and two rows for each
+                event of the job.
+        """
+        with self._job_log(job_id) as log:
+            newest = log.reader.newest(log.number)
+            spans = self._locator.spans(log.reader, log.entry)
+            return work.taken(log, newest[0] if newest else 0, spans)
 
     def _leaps(self, log: JobLog) -> tuple[tuple[tuple[int, int], ...], tuple[Span, ...]]:
         """The rewinds of a job and the index of its log; none where nothing tells the rewinds."""

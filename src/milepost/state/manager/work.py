@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from milepost.state.reading import said, travel
     from milepost.state.reading.beside import check_kept
     from milepost.state.reading.comparing import compare
-    from milepost.state.reading.failures import FailedAttempt, Failure, Grouping
+    from milepost.state.reading.failures import FailedAttempt, Failure, FailureSummary, Grouping
     from milepost.state.reading.folders import family, folder_for, folders_named
-    from milepost.state.reading.history import history
+    from milepost.state.reading.history import history, since_newest
     from milepost.state.reading.loading import JobLog, Loader
     from milepost.state.reading.locating import Locator, ResultsFar
     from milepost.state.reading.naming import Names
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from milepost.state.reading.recorded import fields_of, recorded, stored_of
     from milepost.state.reading.results import RecordedResult, ResultReader
     from milepost.state.reading.sizes import job_sizes
+    from milepost.state.reading.taken import taken
     from milepost.state.reading.verification import store_problems, verify_job
     from milepost.state.recovering.dead_letters import dead_in, dead_letters, failures_of, requeue
     from milepost.state.recovering.reaping import reap, stuck
@@ -94,6 +95,7 @@ __all__ = [
     "Checkpoint",
     "FailedAttempt",
     "Failure",
+    "FailureSummary",
     "Grouping",
     "ItemEvent",
     "JobEvent",
@@ -188,6 +190,7 @@ __all__ = [
     "said",
     "select_standing",
     "set_strays_aside",
+    "since_newest",
     "skip",
     "steady",
     "store_problems",
@@ -197,6 +200,7 @@ __all__ = [
     "summary",
     "survey",
     "sweep",
+    "taken",
     "travel",
     "verify_job",
 ]
@@ -210,6 +214,7 @@ __getattr__, __dir__ = loaded_when_used(
         "Checkpoint": "milepost.state.checkpoint",
         "FailedAttempt": "milepost.state.reading.failures",
         "Failure": "milepost.state.reading.failures",
+        "FailureSummary": "milepost.state.reading.failures",
         "Grouping": "milepost.state.reading.failures",
         "ItemEvent": "milepost.state.transitions",
         "JobEvent": "milepost.state.transitions",
@@ -300,6 +305,7 @@ __getattr__, __dir__ = loaded_when_used(
         "requeue": "milepost.state.recovering.dead_letters",
         "select_standing": "milepost.state.recovering.scope",
         "set_strays_aside": "milepost.state.keeping.repair",
+        "since_newest": "milepost.state.reading.history",
         "skip": "milepost.state.skipping",
         "steady": "milepost.clock",
         "store_problems": "milepost.state.reading.verification",
@@ -309,6 +315,7 @@ __getattr__, __dir__ = loaded_when_used(
         "summary": "milepost.state.writing.new_jobs",
         "survey": "milepost.state.keeping.repair",
         "sweep": "milepost.state.writing.staging",
+        "taken": "milepost.state.reading.taken",
         "verify_job": "milepost.state.reading.verification",
     },
     modules={

@@ -17,6 +17,7 @@ __all__ = [
     "Failure",
     "FailureDetails",
     "FailureGroup",
+    "FailureSummary",
     "Grouping",
     "Raised",
     "details_of",
@@ -101,6 +102,20 @@ class FailureGroup:
     last_at: datetime
     example_key: str
     example_message: str
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FailureSummary:
+    """The failures of a job's items: all of them in `groups`, the newest one by one.
+
+    The groups are those of executors that died, too. `newest` are the last of `count` failures,
+    the newest last.
+    """
+
+    groups: tuple[FailureGroup, ...]
+    newest: tuple[FailedAttempt, ...]
+    count: int
 
 
 def details_of(stored: object) -> FailureDetails | None:

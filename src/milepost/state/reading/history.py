@@ -20,7 +20,24 @@ from milepost.state.reading.loading import JobLog
 from milepost.state.reading.outline import outline
 from milepost.state.reading.outlined import outlined
 
-__all__ = ["Kind", "StateEvent", "history"]
+__all__ = ["Kind", "StateEvent", "history", "since_newest"]
+
+
+def since_newest(log: JobLog, after: int, upto: int | None, newest: int) -> int:
+    """The commit after which the last commits up to `upto` begin that hold `newest` events.
+
+    It is `after` where there are no more. Cost: the rows of as many commits at most, and the heads
+    of those after it.
+    """
+    tip = log.reader.newest(log.number)
+    last = tip[0] if tip else 0
+    if upto is not None:
+        last = min(upto, last)
+    for row in reversed(list(log.rows(max(after, last - newest), last))):
+        newest -= len(log.facts(row))
+        if newest <= 0:
+            return max(row.seq - 1, after)
+    return after
 
 
 def history(log: JobLog, after: int, upto: int | None) -> Iterator[StateEvent]:

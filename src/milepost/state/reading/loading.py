@@ -211,16 +211,22 @@ class JobLog(msgspec.Struct, frozen=True):
         self.loader.metrics.folded(began_s, len(fallbacks))
         return Loading(state=self.loader.current(state), fallbacks=tuple(fallbacks))
 
-    def logged_at(self, seq: int) -> JobState:
+    def logged_at(self, seq: int, known: JobState | None = None) -> JobState:
         """The state after commit `seq`, by the version that it was written under.
 
-        Raises CommitAbsent, and LifecycleChanged where the tables of that version are not at hand.
+        `known` is a state of this log as it was written, of `seq` or before, to go on from unless a
+        later one is stored. Raises CommitAbsent, and LifecycleChanged where the tables of that
+        version are not at hand.
         """
         start = self.origin()
         if start.seq > seq > 0:  # the tables of what was before are not at hand
             made = start.created
             raise absent(self.job_id, made.lifecycle, made.version, made.digest, self.loader.tables)
+        if known is not None and known.seq > start.seq:
+            start = known
         for kept in self._states_upto(seq):
+            if kept.seq <= start.seq:
+                break
             try:
                 start = self.verified(kept)
             except StateError:

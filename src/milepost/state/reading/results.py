@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import structs
 from pyroaring import BitMap
 
 from milepost.clock import instant
@@ -178,22 +179,24 @@ class ResultReader:
         no collection has failures. Memory: one commit, and a bit an item.
         """
         self._state.require("failure", "failures()")
+        wanted = self._failing_or_dying if deaths else self._failing
+        for told in self._picked(wanted, None if deaths else members):
+            if deaths and self._may_die(told):
+                first = told.row.seq
+                break
+            yield from self._failed_in(told, members, undecoded=undecoded)
+        else:
+            return
         hands = Hands()
-        deaths = deaths and self._anybody_died()
-        for told in self._followed(hands) if deaths else self._picked(self._failing):
-            lost = self._lost_in(told, hands) if deaths else bitmap()
-            if any(self._fails(fact, told.version) for fact in told.facts):
-                yield from self._failed_in(told, members, undecoded=undecoded)
+        for told in self._followed(hands):
+            lost = self._lost_in(told, hands)
+            if told.row.seq < first:
+                continue  # nobody had died yet, and what failed was given above
+            yield from self._failed_in(told, members, undecoded=undecoded)
             at = instant(told.row.at_us)
             for ordinal in lost if members is None else lost & members:
                 cause = lost_cause(self._state.roles_of(ordinal))
                 yield ordinal, Failure(told.row.seq, cause, _DIED_BESIDE, at), False
-
-    def _fails(self, fact: Fact, version: str) -> bool:
-        """True if by this fact attempts at items are told to have failed."""
-        return isinstance(fact, ItemsFired) and fails_by(
-            self._meaning.of_items(fact, version), fact.event
-        )
 
     def _lost_in(self, told: Told, hands: Hands) -> BitMap:
         """The items whose executor died by the facts of one commit, without blame on any."""
@@ -220,7 +223,7 @@ class ResultReader:
             return
         instead = ""
         try:
-            bodies = self._bodies(told)
+            bodies = self._bodies(told, [index for index, _, _ in failing])
         except CodecAbsent as error:
             if not undecoded:
                 raise
@@ -284,7 +287,7 @@ class ResultReader:
             ]
             if not hit:
                 continue
-            bodies = self._bodies(told) if told.row.body_digest else [None] * len(told.facts)
+            bodies = self._bodies(told, [index for index, _ in hit])
             results += [result_value(result, fact.payload, bodies[i] or {}) for i, fact in hit]
         if not results:
             raise ResultAbsent(job_id=self._state.id, item=None, state=self._state.phase)
@@ -353,9 +356,18 @@ class ResultReader:
                 url=self._url, job_id=self._job.job_id, seq=told.row.seq, problem=problem
             ) from error
 
-    def _bodies(self, told: Told) -> list[Any]:
-        """The bodies of one commit, one a fact, None where a fact has none."""
-        return self._body(self._whole(told.row.seq), told.facts)
+    def _bodies(self, told: Told, wanted: Collection[int]) -> list[Any]:
+        """The bodies of one commit whose place in the chain was checked, one a fact.
+
+        None where a fact has none, or is not at one of the positions that are `wanted`.
+        """
+        row = told.row
+        if not row.body_digest:
+            return [None] * len(told.facts)
+        for whole in self._reader.rows(self._job.number, row.seq - 1, row.seq, bodies=True):
+            attested = structs.replace(whole, body_digest=row.body_digest)
+            return self._body(attested, told.facts, wanted)
+        raise self._missing(row.seq)
 
     def _whole(self, seq: int) -> Row:
         """One commit with its body, checked against the commit before it."""
@@ -365,18 +377,27 @@ class ResultReader:
         for row in self._reader.rows(self._job.number, seq - 1, seq, bodies=True):
             decode_commit(row, previous=previous, url=self._url, job_id=self._job.job_id)
             return row
-        raise LogCorrupt(
-            url=self._url, job_id=self._job.job_id, seq=seq, problem="it was there and is missing"
-        )
+        raise self._missing(seq)
 
-    def _body(self, row: Row, facts: tuple[Fact, ...]) -> list[Any]:
-        body = decode_body(row, url=self._url, job_id=self._job.job_id, payloads=self._payloads)
+    def _missing(self, seq: int) -> LogCorrupt:
+        problem = "it was there and is missing"
+        return LogCorrupt(url=self._url, job_id=self._job.job_id, seq=seq, problem=problem)
+
+    def _body(
+        self, row: Row, facts: tuple[Fact, ...], only: Collection[int] | None = None
+    ) -> list[Any]:
+        job_id = self._job.job_id
+        body = decode_body(row, url=self._url, job_id=job_id, payloads=self._payloads, only=only)
         return body or [None] * len(facts)
 
-    def _picked(self, wanted: Wanted) -> Iterator[Told]:
-        """The rows that the state stands on and that hold an event that is wanted, checked."""
+    def _picked(self, wanted: Wanted, members: BitMap | None = None) -> Iterator[Told]:
+        """The rows that the state stands on and that hold an event that is wanted, checked.
+
+        With `members`, some in which none of these items took it may be left out.
+        """
+        where = self._reader, self._job, self._state, self._url
         spans = self._locator.spans(self._reader, self._job)
-        return picked(self._reader, self._job, self._state, self._url, spans, wanted)
+        return picked(*where, spans, wanted, members)
 
     def _failing(self, version: str) -> Events:
         """The events by which attempts at items are told to have failed."""
@@ -397,17 +418,25 @@ class ResultReader:
             job=frozenset() if recover is None else frozenset([recover.event]),
         )
 
+    def _failing_or_dying(self, version: str) -> Events:
+        """The events of failures and of deaths."""
+        failing, dying = self._failing(version), self._dying(version)
+        return Events(failing.items | dying.items, failing.job | dying.job)
+
     def _anybody_died(self) -> bool:
         """True if an executor may have died while it had items: then they are to be followed."""
-        for told in self._picked(self._dying):
-            recover = self._meaning.of_job(told.version).recover
-            for fact in told.facts:
-                if isinstance(fact, ItemsFired) and self._dying(told.version).are_in([fact]):
+        return any(map(self._may_die, self._picked(self._dying)))
+
+    def _may_die(self, told: Told) -> bool:
+        """True if by one commit an executor may have died while it had items."""
+        recover = self._meaning.of_job(told.version).recover
+        for fact in told.facts:
+            if isinstance(fact, ItemsFired) and self._dying(told.version).are_in([fact]):
+                return True
+            if recover is not None and isinstance(fact, JobFired):
+                by = fact.event == recover.event
+                if by and fact.payload.get(recover.lost, True):
                     return True
-                if recover is not None and isinstance(fact, JobFired):
-                    by = fact.event == recover.event
-                    if by and fact.payload.get(recover.lost, True):
-                        return True
         return False
 
     def _followed(self, hands: Hands) -> Iterator[Told]:
@@ -418,11 +447,10 @@ class ResultReader:
 
     def _ending(self, version: str) -> Events:
         """The events of failures and deaths, and those by which a job has nothing in hands."""
-        failing, dying = self._failing(version), self._dying(version)
-        job = self._meaning.of_job(version)
+        events, job = self._failing_or_dying(version), self._meaning.of_job(version)
         ends = [role.event for role in (job.failure, job.crash) if role]
         ends += [job.cancel] if job.cancel else []
-        return Events(failing.items | dying.items, dying.job | frozenset(ends))
+        return Events(events.items, events.job | frozenset(ends))
 
 
 def _is_job(fact: Fact, event: str) -> bool:

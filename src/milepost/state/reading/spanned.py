@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from pyroaring import BitMap
+
 from milepost.errors import LogCorrupt
 from milepost.log.codec import chain_start, decode_commit
 from milepost.log.facts import Fact, ItemsFired, JobFired
@@ -37,6 +39,9 @@ __all__ = [
 
 SPARSE: Final = SPAN // 8
 """Up to so many commits of a span are read one by one; of more, the whole span is read."""
+
+_FEW: Final = 1_024
+"""Up to so many items are looked up in an index one by one."""
 
 
 class Stands(Reached, Protocol):
@@ -183,15 +188,17 @@ def picked(
     url: str,
     spans: tuple[Span, ...],
     wanted: Wanted,
+    members: BitMap | None = None,
 ) -> Iterator[Told]:
     """The rows that `state` stands on and that hold an event that is `wanted`, checked.
 
-    Cost: what no span covers is read, and of the spans the rows that are given. Raises LogCorrupt.
+    With `members`, those are enough in which one of these items took one. Cost: what no span
+    covers is read, and of the spans the rows that are given. Raises LogCorrupt.
     """
     version = ""
     for part in stretches(lineage(state), spans):
         if isinstance(part, Span):
-            yield from _picked_in(rows, job, part, url, wanted)
+            yield from _picked_in(rows, job, part, url, wanted, members)
             last, digest, version = part.last, part.chain, part.versions[-1][1]
         else:
             last, digest, events = part[1], b"", wanted(version) if version else Events()
@@ -205,8 +212,10 @@ def picked(
         check_end(state, job, last, digest, url)
 
 
-def _picked_in(rows: Rows, job: StoredJob, span: Span, url: str, wanted: Wanted) -> Iterator[Told]:
-    seqs = seqs_in(span, wanted)
+def _picked_in(
+    rows: Rows, job: StoredJob, span: Span, url: str, wanted: Wanted, members: BitMap | None
+) -> Iterator[Told]:
+    seqs = seqs_in(span, wanted, members)
     if len(seqs) > SPARSE:
         version = span.versions[0][1]
         for told in rows_of(rows, job, span.first, span.last, version, url, bodies=False):
@@ -217,14 +226,22 @@ def _picked_in(rows: Rows, job: StoredJob, span: Span, url: str, wanted: Wanted)
         yield from rows_of(rows, job, seq, seq, span.version_at(seq), url, bodies=False)
 
 
-def seqs_in(span: Span, wanted: Wanted) -> list[int]:
-    """The commits of a span that hold an event that is wanted, in order."""
+def seqs_in(span: Span, wanted: Wanted, members: BitMap | None = None) -> list[int]:
+    """The commits of a span that hold an event that is wanted, in order.
+
+    Of events of items, where a few `members` are asked for, those alone that one of them took.
+    """
+    few = members if members is not None and len(members) <= _FEW else None
     seqs: set[int] = set()
     for version in {version for _, version in span.versions}:
         events = wanted(version)
         found = {seq for seq, event in span.jobs if event in events.job}
         for event in events.items & span.columns.keys():
-            found |= span.columns[event].seqs()
+            column = span.columns[event]
+            if few is None:
+                found |= column.seqs()
+            else:
+                found.update(seq for ordinal in few for seq in column.seqs_of(ordinal))
         seqs |= {seq for seq in found if span.version_at(seq) == version}
     return sorted(seqs)
 

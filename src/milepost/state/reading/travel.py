@@ -78,7 +78,8 @@ def diff(log: JobLog, before: int, after: int) -> StateDiff:
     if before > after:
         problem = f"commit {before} is after commit {after}: give the earlier one first"
         raise InputInvalid(problem)
-    then, now = (log.state_at(seq) for seq in (before, after))
+    logged = log.logged_at(before)
+    then, now = map(log.loader.current, (logged, log.logged_at(after, logged)))
     old, new = then.variables, now.variables
     common = then.inputs.in_common(now.inputs)
     stayed = bitmap(range(common))
