@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from milepost.cli.commands import COMMANDS, TASKS, command
+from milepost.cli.commands import COMMANDS, COMPILER, TASKS, command
 from milepost.cli.keys import DEBUG
 from milepost.cli.options import debug_option, examples, lifecycle_option, store_option
 from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
@@ -89,7 +89,7 @@ class Program(click.Group):
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             advice = nearest(name, self.list_commands(ctx))
-            if name in ("compile", "check", "explain", "diff"):
+            if name in COMPILER:
                 advice = f": it comes with the package milepost_codegen, as an entry point {_GROUP}"
             raise click.UsageError(f"no command {name!r}{advice}", ctx)
         return super().resolve_command(ctx, args)
@@ -100,27 +100,28 @@ class Program(click.Group):
         formatter: click.HelpFormatter,
     ) -> None:
         """List the commands by what they are for, without loading any."""
+        foreign = {name: each for name, each in _foreign().items() if name not in COMMANDS}
+        sections = {
+            task: {name: one.told for name, one in listed.items()} for task, listed in TASKS.items()
+        }
+        sections["Write a lifecycle"] = {
+            name: told for name, told in COMPILER.items() if name in foreign
+        }
+        sections["Commands of other packages"] = {
+            name: f"From {each.module}."
+            for name, each in sorted(foreign.items())
+            if name not in COMPILER
+        }
         width = max(map(len, COMMANDS))  # so that all sections have one column of names
-        for task, listed in TASKS.items():
-            with formatter.section(task):
-                formatter.write_dl(
-                    [
-                        (
-                            name.ljust(width),
-                            click.Command(name, help=one.told).get_short_help_str(64),
-                        )
-                        for name, one in listed.items()
-                    ]
-                )
-        foreign = {name: entry for name, entry in _foreign().items() if name not in COMMANDS}
-        if foreign:
-            with formatter.section("Commands of other packages"):
-                formatter.write_dl(
-                    [
-                        (name.ljust(width), f"from {entry.module}")
-                        for name, entry in sorted(foreign.items())
-                    ]
-                )
+        for title, listed in sections.items():
+            if listed:
+                with formatter.section(title):
+                    formatter.write_dl(
+                        [
+                            (name.ljust(width), told.partition(";")[0].rstrip(".") + ".")
+                            for name, told in listed.items()
+                        ]
+                    )
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what it raises becomes a message on stderr and an exit code."""

@@ -13,6 +13,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from copy import copy
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from click.testing import CliRunner
 
 from milepost import StateManager
 from milepost.cli import commands, main
-from milepost.cli.commands import COMMANDS, command
+from milepost.cli.commands import COMMANDS, COMPILER, command
 from milepost.testing import FakeClock
 from milepost.web import serving
 from tests.integration.cli import old_home
@@ -55,6 +56,14 @@ def test_what_the_help_says_of_a_command_is_what_the_command_says() -> None:
     folder = Path(commands.__path__[0])
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     assert {one.module for one in COMMANDS.values()} == modules
+
+
+def test_what_help_tells_of_the_compiler_is_what_its_commands_say():
+    """They are listed before they are loaded too, apart from those of other packages."""
+    entries = {entry.name: entry for entry in entry_points(group="milepost.commands")}
+    assert {
+        name: each.load().get_short_help_str(limit=1_000) for name, each in entries.items()
+    } == (dict(COMPILER))
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

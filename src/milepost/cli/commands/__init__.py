@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import click
 
-__all__ = ["COMMANDS", "TASKS", "Listed", "command"]
+__all__ = ["COMMANDS", "COMPILER", "TASKS", "Listed", "command"]
 
 
 class Listed(NamedTuple):
@@ -116,6 +116,16 @@ TASKS: Final[Mapping[str, Mapping[str, Listed]]] = {
     },
 }
 """Commands by what people want to do, in the order of the help."""
+
+COMPILER: Final[Mapping[str, str]] = {
+    "compile": "Generate tables, diagrams and reference pages from lifecycle definitions.",
+    "check": "Prove that a lifecycle keeps what it promises, or show a run that breaks it.",
+    "diff": "Say what changed from OLD to NEW, and whether stored jobs survive it.",
+    "explain": "Say what a finding's CODE means and how to mend it.",
+    "traces": "Show a run to every row, every pair of rows, and every condition both ways.",
+    "schema": "Print the JSON Schema of lifecycle definitions, for editors.",
+}
+"""The first lines of the help of the compiler's commands, which join as those of others do."""
 
 COMMANDS: Final[Mapping[str, Listed]] = {
     name: one for commands in TASKS.values() for name, one in commands.items()
