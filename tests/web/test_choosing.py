@@ -71,11 +71,12 @@ def test_each_choice_says_how_many_jobs_it_leaves(client: TestClient, tmp_path: 
         found = client.get(f"/facets.json{query}").json()
         assert found["schema"] == "milepost.facets/1"
         assert (found["looked_at"], found["more"]) == (2 if "prefix" in query else 3, False)
-        links = re.findall(
-            r'href="/\?([^"]*)"[^>]*>.*?</span> (\d+) ', client.get(f"/{query}").text
-        )
-        assert len(links) == sum(len(found[of]) for of in ("phases", "outcomes", "lifecycles"))
+        page = client.get(f"/{query}").text
+        links = re.findall(r'href="/\?([^"]*)"[^>]*>(?:<span.*?</span> )?(\d+) ', page)
         chosen = parse_qs(query[1:])
+        filters = {"phase": "phases", "outcome": "outcomes", "of": "lifecycles"}
+        shown = [found[of] for name, of in filters.items() if len(found[of]) > 1 or name in chosen]
+        assert len(links) == sum(map(len, shown)) > 0
         for address, count in links:
             leads = address.replace("&amp;", "&")
             if len(parse_qs(leads)) >= len(chosen) and parse_qs(leads) != chosen:

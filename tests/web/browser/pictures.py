@@ -43,11 +43,12 @@ class Picture(NamedTuple):
 
 
 PICTURES: Final = {
-    "jobs": Picture("/", 430),
+    "jobs": Picture("/", 620),
     "job": Picture(f"/jobs/{_JOB}", 760),
     "items": Picture(f"/jobs/{_JOB}/items", 620),
     "items-dark": Picture(f"/jobs/{_JOB}/items", 620, "dark"),
     "plan": Picture(f"/jobs/{_JOB}/plan", 560),
+    "history": Picture(f"/jobs/{_JOB}/history", 620),
 }
 """By the name of the file, without its ending."""
 
