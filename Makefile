@@ -81,9 +81,23 @@ $(BENCH_STAMP): pyproject.toml
 bench: $(BENCH_STAMP)
 	$(BENCH_VENV)/bin/python bench/run.py
 
+# So has what the documentation is built with.
+DOCS_VENV := .venv-docs
+DOCS_STAMP := $(DOCS_VENV)/.installed
+
+$(DOCS_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+## docs: the documentation site, in build/docs; warnings are errors
+.PHONY: docs
+docs: $(DOCS_STAMP)
+	$(DOCS_VENV)/bin/python -m docs.website.build
+
 ## bench-quick: counts of calls, instructions and writes against the stored build (UPDATE=1 stores)
 bench-quick: $(STAMP)
 	$(BIN)/python bench/quick.py $(if $(UPDATE),--update)
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) dist build
+	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) dist build
