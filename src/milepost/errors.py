@@ -734,7 +734,7 @@ class ImportFailed(StateError):
     report: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        todo = "nothing of it was stored; mend the old files, or import the other jobs by their ids"
+        todo = "nothing of it was stored; mend what it was read from, or leave it out"
         told = (f"job {self.job_id!r} was not imported: {self.problem}: {todo}", *self.report)
         return "\n".join(map(printable, told))
 

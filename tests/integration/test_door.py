@@ -99,6 +99,7 @@ RIGHT: dict[str, Callable[[StateManager], Any]] = {
     "fetch": lambda m: True,
     "for_": lambda m: None,
     "grace_s": lambda m: 1.0,
+    "file": lambda m: "job.log",
     "home": lambda m: ".",
     "item": lambda m: "a",
     "item_events": lambda m: [ItemEvent("d", "start")],
@@ -527,7 +528,7 @@ MADE_BY_US = {
 }  # fmt: skip
 """Names that are public so that they can be read: nobody passes them anything."""
 
-REFUSED = {"Lease", "Scope.checkpoint", "salvage", "import_jobs", "result"}
+REFUSED = {"Lease", "Scope.checkpoint", "salvage", "import_jobs", "import_log", "result"}
 """What is refused here with right values too: there is no such lease, file, home or result."""
 
 SUBJECTS = {

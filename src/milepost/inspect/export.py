@@ -15,11 +15,14 @@ from milepost.tables.files import Format, json_lines, write_table
 from milepost.tables.rows import What
 from milepost.tables.table import table
 
-__all__ = ["ExportView", "export", "export_lines", "export_page"]
+__all__ = ["ExportView", "export", "export_lines", "export_log", "export_page"]
 
 
 class ExportView(Struct, frozen=True, kw_only=True):
-    """A file that was written: `rows` of a job, and its size."""
+    """A file that was written: `rows` of a job, and its size.
+
+    Of the log of a job, `what` is `commits` and `format` is `log`.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.export/1"
 
@@ -46,6 +49,20 @@ def export(
     size_bytes = path.stat().st_size
     return ExportView(
         job=job_id, what=what, format=format, file=str(path), rows=rows, size_bytes=size_bytes
+    )
+
+
+def export_log(manager: StateManager, job_id: str, path: Path) -> ExportView:
+    """The log of a job, written to `path`. Raises as Upkeep.export_log does."""
+    size_bytes = manager.upkeep.export_log(job_id, path)
+    commits = manager.summary(job_id).seq
+    return ExportView(
+        job=job_id,
+        what="commits",
+        format="log",
+        file=str(path),
+        rows=commits,
+        size_bytes=size_bytes,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from msgspec import Struct
@@ -15,7 +16,14 @@ from milepost.log import drafts
 from milepost.state.keeping.old_homes import HomeImport, JobImport
 from milepost.state.manager import StateManager
 
-__all__ = ["ImportLine", "ImportView", "ImportedJob", "import_jobs", "import_jobs_page"]
+__all__ = [
+    "ImportLine",
+    "ImportView",
+    "ImportedJob",
+    "import_jobs",
+    "import_jobs_page",
+    "import_log",
+]
 
 
 class ImportLine(Struct, frozen=True, kw_only=True):
@@ -68,6 +76,28 @@ def import_jobs(
         whole=done.whole,
         jobs=tuple(_job(manager, job) for job in done.jobs),
         report=tuple(map(_line, done.report)),
+    )
+
+
+def import_log(manager: StateManager, file: Path, store: str, *, dry_run: bool) -> ImportView:
+    """The one job whose log was in `file`. Raises as Upkeep.import_log does."""
+    job_id = manager.upkeep.import_log(file, apply=not dry_run).job_id
+    found = None if dry_run else manager.summary(job_id)
+    machines = [each for one in manager.lifecycles for each in one.machines.values()]
+    progress = None if found is None else found.progress
+    job = ImportedJob(
+        job=job_id,
+        old_job=job_id,
+        repo="",
+        outcome="would-import" if found is None else "imported",
+        source=str(file),
+        phase=phase_among(manager.lifecycles, "" if found is None else found.phase),
+        progress=None if progress is None else counts(progress, machines),
+        problem="",
+        report=(),
+    )
+    return ImportView(
+        store=store, home=str(file), dry_run=dry_run, whole=True, jobs=(job,), report=()
     )
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, get_args
@@ -15,6 +12,7 @@ import msgspec
 
 from milepost import arguments
 from milepost.errors import ArgumentInvalid
+from milepost.process.files import whole_file
 from milepost.tables.rows import Column, TableRow, named
 from milepost.tables.table import Table, pyarrow
 
@@ -53,7 +51,7 @@ def write_table(table: Table, path: str | Path, format: Format = "parquet") -> i
         arguments.refuse("format", format, "'parquet' or 'arrow', where values have types")
     if format in ("parquet", "arrow"):
         pyarrow()  # before anything is made
-    with _made(path) as out:
+    with whole_file(path) as out:
         return write(table, out)
 
 
@@ -128,28 +126,3 @@ def _by_batches(table: Table, opened: Callable[[Any], Any], name: str) -> int:
             writer.write_batch(batch)
             count += batch.num_rows
     return count
-
-
-@contextmanager
-def _made(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, put in its place once all of it is durable; nothing is left of a failure."""
-    if path.exists() and not path.is_file():
-        with path.open("wb") as out:
-            yield out
-        return
-    beside = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.part")
-    try:
-        with beside.open("xb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise

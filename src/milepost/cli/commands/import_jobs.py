@@ -29,7 +29,7 @@ _NOT_WHOLE = 1
         "milepost import prodigy ~/.prodigy --job mapreduce-20230301_120000 --db jobs.db",
     ),
 )
-@click.argument("tool", metavar="TOOL", type=click.Choice(["prodigy"]))
+@click.argument("tool", metavar="TOOL", type=click.Choice(["prodigy", "log"]))
 @click.argument("home", metavar="PATH", type=click.Path(path_type=Path))
 @click.option("--job", "job_id", metavar="ID", help="Only the job of this id, as it is there.")
 @click.option("--repo", metavar="NAME", help="Only the jobs of this repo.")
@@ -40,7 +40,7 @@ _NOT_WHOLE = 1
 def import_jobs(
     context: click.Context,
     *,
-    tool: str,  # noqa: ARG001 there is one so far, and its name is what the person means
+    tool: str,
     home: Path,
     job_id: str | None,
     repo: str | None,
@@ -51,9 +51,19 @@ def import_jobs(
 
     TOOL is `prodigy`; PATH is its home, usually ~/.prodigy. Nothing there is changed. Each old job
     becomes a log with its old times, and can be resumed; what was imported before is left as it
-    is. The store is made if there is none.
+    is. Or TOOL is `log`, and PATH a file of `milepost export --log`: the job in it is verified, and
+    is here as it was there. The store is made if there is none.
     """
     session = session_of(context)
+    if tool == "log":
+        if job_id is not None or repo is not None or notes:
+            raise click.UsageError("--job, --repo and --notes are for a home", context)
+        with _reading(session) if dry_run else _making(session) as manager:
+            one = model.import_log(manager, home, session.store, dry_run=dry_run)
+        session.answer(one, lambda: model.import_jobs_page(one, notes=False))
+        if dry_run:
+            note("nothing was written: leave --dry-run out to import")
+        return
     with (
         _reading(session) if dry_run else _making(session) as manager,
         click.progressbar(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from milepost.state.keeping.quarantine import QuarantinedRow
     from milepost.state.keeping.repair import Repair
     from milepost.state.reading.loading import Loader
+    from milepost.state.reading.verification import Verification
     from milepost.state.writing.append import Appender
 
 __all__ = ["Upkeep"]
@@ -261,6 +262,63 @@ class Upkeep:
             dry_run=not apply,
             on_job=on_job,
         )
+
+    def export_log(self, job_id: str, file: str | Path) -> int:
+        """Write the log of one job to a file of its own, whole, as of this moment.
+
+        The file is JSON lines: what the job is, its items, its commits and its checkpoints as they
+        are stored, with their digests. It is there whole or not at all. Results that are kept
+        beside the log stay where they are.
+
+        Args:
+            job_id: The job.
+            file: The path of the file; one that is there is replaced.
+
+        Returns:
+            The size of the file, in bytes.
+
+        Raises:
+            JobAbsent: The store has no such job.
+            StoreUnreadable: A part of the job is damaged.
+
+        Cost:
+            The job is read once.
+
+        """
+        job_id = self._meet(job_id)
+        path = arguments.path("file", file)
+        with self._store.reading() as reader:
+            return work.carrying.write(self._loader.log(reader, job_id), path)
+
+    def import_log(self, file: str | Path, *, apply: bool = False) -> Verification:
+        """Make a job of a log that `export_log` wrote, with its id, its times and its digests.
+
+        Nobody holds it. All of it is verified before it is kept; a job of its id stays as it is.
+
+        Args:
+            file: The path of the file.
+            apply: Keep the job; without it, the file is verified in memory alone.
+
+        Returns:
+            The verification of the job, which found no problem.
+
+        Raises:
+            StoreAbsent: There is no such file.
+            JobExists: The store has a job of that id.
+            ImportFailed: The file is not whole, or does not verify.
+            StoreNewer: A newer version wrote it.
+
+        Cost:
+            The file is read once and the job verified, with `apply` in one commit.
+
+        """
+        path = arguments.path("file", file)
+        arguments.flag("apply", apply)
+        if apply:
+            with self._store.writing() as writer:
+                return work.carrying.take_in(self._loader, writer, path)
+        with self._store.reading() as reader:
+            return work.carrying.tried(self._loader, reader, path)
 
     def _refuse_damaged(self) -> None:
         problems = self._store.check()

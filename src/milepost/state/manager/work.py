@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from milepost.process.identity import SystemProcesses
     from milepost.state import checkpoint as checkpoints
     from milepost.state.checkpoint import Checkpoint
-    from milepost.state.keeping import old_homes
+    from milepost.state.keeping import carrying, old_homes
     from milepost.state.keeping.collecting import collect
     from milepost.state.keeping.compaction import compact
     from milepost.state.keeping.quarantine import quarantined
@@ -131,6 +131,7 @@ __all__ = [
     "again",
     "bitmap",
     "carry_out",
+    "carrying",
     "catalogue_of",
     "check_absent",
     "check_job_id",
@@ -321,6 +322,7 @@ __getattr__, __dir__ = loaded_when_used(
     modules={
         "checkpoints": "milepost.state.checkpoint",
         "leases": "milepost.state.writing.lease",
+        "carrying": "milepost.state.keeping.carrying",
         "old_homes": "milepost.state.keeping.old_homes",
         "said": "milepost.state.reading.said",
         "travel": "milepost.state.reading.travel",

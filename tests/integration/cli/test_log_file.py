@@ -1,0 +1,163 @@
+"""One job's log as a file of its own: `export --log`, and `import log` into another store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from milepost import ItemEvent, Scope, StateManager
+from milepost.testing import FakeClock
+from tests.integration.cli.conftest import CommandLine
+
+JOB = "nightly"
+
+
+@pytest.fixture
+def file(milepost: CommandLine, tmp_path: Path) -> Path:
+    """The log of the story's job."""
+    made = tmp_path / "nightly.jsonl"
+    told = milepost("export", JOB, "--log", "--out", str(made)).stdout
+    assert told == f"{made}: 9 rows of commits, {made.stat().st_size:,} bytes\n"
+    return made
+
+
+@pytest.fixture
+def scratch(milepost: CommandLine, tmp_path: Path) -> CommandLine:
+    """Another store, that is not there yet."""
+    return CommandLine(tmp_path / "scratch.db", milepost.clock)
+
+
+def test_a_log_is_the_same_job_elsewhere(
+    file: Path, milepost: CommandLine, scratch: CommandLine
+) -> None:
+    """Its history, items, results, checkpoints and digests; sound, and held by nobody."""
+    told = scratch.json("import", "log", str(file))
+    assert told["whole"]
+    assert [(one["job"], one["outcome"], one["phase"]) for one in told["jobs"]] == [
+        (JOB, "imported", "map")
+    ]
+    for call in ("history {}", "items {}", "results {}", "failures {}", "checkpoint {} --list"):
+        asked = call.format(JOB).split()
+        assert scratch.json(*asked) == milepost.json(*asked), call
+    with StateManager.open(milepost.store) as there, StateManager.open(scratch.store) as here:
+        assert here.get_state(JOB).digest == there.get_state(JOB).digest
+        assert here.verify(JOB)[0].sound
+        assert not here.upkeep.strays()
+    assert "another may take over" in scratch("show", JOB).stdout
+    scratch("recover", JOB, "--apply")
+
+
+def test_whatever_a_log_tells_of_comes_along(tmp_path: Path) -> None:
+    """Items that were added, a way back, a fork, commits in blocks, and how long it is kept."""
+    clock, file = FakeClock(), tmp_path / "j.jsonl"
+    with (
+        StateManager.open(tmp_path / "a.db", clock=clock) as there,
+        StateManager.open("memory:", clock=clock) as here,
+    ):
+        there.create_job([f"k{n}" for n in range(40)], job_id="j")
+        there.fire("j", "start_map")
+        there.add_items("j", ["more"])
+        for n in range(30):
+            there.record("j", [ItemEvent(f"k{n}", "start")])
+            there.record("j", [ItemEvent(f"k{n}", "succeed", {"result": "é" * n})])
+        there.create_checkpoint("j")
+        CommandLine(tmp_path / "a.db", clock)("rewind", "j", "20", "--apply")
+        there.redo("j", Scope.keys("k1"))
+        there.keep("j", for_=None, reason="the audit")
+        there.upkeep.compact("j", apply=True)
+        there.fork("j", 12, "f")
+        for job_id in ("j", "f"):
+            there.upkeep.export_log(job_id, file)
+            tried = here.upkeep.import_log(file)
+            assert not here.has_job(job_id)
+            assert here.upkeep.import_log(file, apply=True) == tried
+            assert tried.sound
+            assert here.get_state(job_id).snapshot() == there.get_state(job_id).snapshot()
+            assert list(here.results(job_id)) == list(there.results(job_id))
+            assert here.kept(job_id) == there.kept(job_id)
+            there.upkeep.export_log(job_id, tmp_path / "again.jsonl")
+            here.upkeep.export_log(job_id, file)
+            assert file.read_bytes() == (tmp_path / "again.jsonl").read_bytes()
+        here.record("j", [ItemEvent("k30", "start")])
+
+
+def spoilt(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """Files that are not what was written, by what is the matter with them."""
+    for count in range(len(lines)):
+        yield f"cut after line {count}", lines[:count]
+        if 0 < count < len(lines) - 1 and b'"lifecycle":{' not in lines[count]:
+            yield f"without line {count}", [*lines[:count], *lines[count + 1 :]]
+    yield "half a line", [*lines[:-2], lines[-2][:40]]
+    yield "more than its end", [*lines, lines[3]]
+    for number, line in enumerate(lines):
+        if b'"digest":"' in line and b'"lifecycle":{' not in line:
+            place = line.rindex(b'"digest":"') + 12
+            other = b"A" if line[place : place + 1] != b"A" else b"B"
+            changed = line[:place] + other + line[place + 1 :]
+            yield f"a digest in line {number}", [*lines[:number], changed, *lines[number + 1 :]]
+    yield "another time", [each.replace(b'"at_us":17', b'"at_us":16') for each in lines]
+    yield "another id", [each.replace(b'"job":"nightly"', b'"job":"daily"') for each in lines]
+    yield "no log", [b'{"results": 1}\n']
+
+
+def test_a_file_that_is_not_whole_makes_no_job(
+    file: Path, scratch: CommandLine, tmp_path: Path
+) -> None:
+    """Wherever it is cut or changed: one message with what to do, and nothing is kept."""
+    lines = file.read_bytes().splitlines(keepends=True)
+    scratch("import", "log", str(file))
+    scratch("cancel", JOB, "--apply")
+    scratch("delete", JOB, "--apply")
+    other = tmp_path / "other.jsonl"
+    for what, changed in spoilt(lines):
+        other.write_bytes(b"".join(changed))
+        told = scratch("import", "log", str(other), exit_code=2).stderr
+        assert "was not imported" in told, what
+        assert "leave it out" in told, what
+    assert scratch.json("jobs")["jobs"] == []
+
+
+def test_a_dry_run_writes_nothing(file: Path, scratch: CommandLine) -> None:
+    """It verifies all the same, and makes no store."""
+    told = scratch("import", "log", str(file), "--dry-run")
+    assert "would-import" in told.stdout
+    assert "nothing was written" in told.stderr
+    assert not scratch.store.exists()
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
+    assert "is not whole" in scratch("import", "log", str(file), "--dry-run", exit_code=2).stderr
+
+
+def test_a_job_that_is_there_stays(file: Path, milepost: CommandLine) -> None:
+    """The file is not merged into it, by a dry run neither."""
+    before = milepost.json("show", JOB)
+    for more in ((), ("--dry-run",)):
+        told = milepost("import", "log", str(file), *more, exit_code=2)
+        assert f"job '{JOB}' exists" in told.stderr
+    assert milepost.json("show", JOB) == before
+
+
+def test_a_later_form_is_said(file: Path, scratch: CommandLine) -> None:
+    first, *rest = file.read_bytes().splitlines(keepends=True)
+    opening = json.loads(first)
+    opening["opening"]["form"] += 1
+    file.write_bytes(b"".join([json.dumps(opening).encode() + b"\n", *rest]))
+    assert "install a newer milepost" in scratch("import", "log", str(file), exit_code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "problem"),
+    [
+        (("export", JOB, "--log"), "which file?"),
+        (("export", JOB, "--log", "--what", "items", "--out", "x"), "leave --what out"),
+        (("export", "nigth", "--log", "--out", "x"), "did you mean nightly"),
+        (("import", "log", "no such file"), "there is no such file to import from: check the path"),
+        (("import", "log", "x", "--job", JOB), "--job, --repo and --notes are for a home"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    args: tuple[str, ...], problem: str, milepost: CommandLine
+) -> None:
+    assert problem in milepost(*args, exit_code=2).stderr
