@@ -99,5 +99,12 @@ docs: $(DOCS_STAMP)
 bench-quick: $(STAMP)
 	$(BIN)/python bench/quick.py $(if $(UPDATE),--update)
 
+## package: both distributions in dist/, checked as an index does, tried on every Python that there is
+.PHONY: package
+package: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	MILEPOST_DIST=dist MILEPOST_PYTHONS=all $(BIN)/python -m pytest tests/package -v
+
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) dist build
