@@ -84,7 +84,7 @@ def test_what_is_not_there_is_trouble(milepost: CommandLine, home: Path) -> None
         (("import", "prodigy", str(home / "no")), "no such directory to import from"),
         (("import", "prodigy", str(home), "--job", "other"), "no job 'other' in"),
         (("import", "prodigy", str(home), "--repo", "other"), "has no job of a repo 'other'"),
-        (("import", "luigi", str(home)), "'luigi' is not 'prodigy'"),
+        (("import", "luigi", str(home)), "'luigi' is not one of 'prodigy', 'log'"),
     ):
         assert said in fails(milepost, *args).stderr
 
