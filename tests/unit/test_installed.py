@@ -6,6 +6,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterable
+from importlib.machinery import PathFinder
 from importlib.metadata import Distribution, DistributionFinder, PathDistribution, entry_points
 from pathlib import Path
 
@@ -99,6 +100,14 @@ def test_every_group_of_this_environment_is_found_alike():
         assert found(group) == of_library(group), group
 
 
+def test_what_is_no_text_on_the_path_is_left_to_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "path", [*sys.path, in_a_folder(tmp_path)])
+
+    assert found() == of_library(GROUP) == [("orders", "shop:ORDERS")]
+
+
 def test_folders_that_are_not_there_and_files_that_are_no_packages_have_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -115,6 +124,10 @@ def test_nothing_is_read_twice_where_nobody_names_the_group(monkeypatch: pytest.
     def refuse(**_: object) -> None:
         raise AssertionError("the slow reader was asked")
 
+    folders = [each for each in sys.path if Path(each or ".").is_dir()]
+    finders = [PathFinder, *(f for f in sys.meta_path if not hasattr(f, "find_distributions"))]
+    monkeypatch.setattr(sys, "path", [each for each in folders if not each.endswith(".egg")])
+    monkeypatch.setattr(sys, "meta_path", finders)
     monkeypatch.setattr("importlib.metadata.entry_points", refuse)
 
     assert installed.entries("nobody.has.this") == []

@@ -37,8 +37,10 @@ def entries(group: str) -> list[EntryPoint]:
     return sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value))
 
 
-def _may_name(group: bytes, folder: str) -> bool:
+def _may_name(group: bytes, folder: object) -> bool:
     """False if nothing that is installed in `folder` names the group: True where it is not seen."""
+    if not isinstance(folder, str):
+        return True
     if folder.lower().rstrip("/\\").endswith(".egg"):
         return True
     try:

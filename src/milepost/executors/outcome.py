@@ -17,7 +17,7 @@ from milepost.state.reading.comparing import InputComparison
 from milepost.state.reading.failures import FailureGroup
 from milepost.state.recovery import RecoveryPlan
 from milepost.text.escapes import printable
-from milepost.text.wording import bounded, one_line
+from milepost.text.wording import bounded, items_counted, one_line
 
 __all__ = ["RunOutcome", "checked_outcome", "outcome_of"]
 
@@ -147,7 +147,7 @@ def told_counts(progress: Progress) -> str:
     """How many items are where, in words; those of which there are none are left out."""
     places = ("done", "pending", "running", "failed", "dead", "skipped", "other")
     told = [f"{count} {place}" for place in places if (count := getattr(progress, place))]
-    return f"{', '.join(told)} of {_items(progress.total)}" if told else ""
+    return f"{', '.join(told)} of {items_counted(progress.total)}" if told else ""
 
 
 def why_in(manager: StateManager, state: JobState, *, stopped: str, halted: str) -> str:
@@ -173,7 +173,7 @@ def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
             return "run it again when it is to go on: that resumes it"
         return "see to what is missing, and run it again" if halted else ""
     if _has_ended_well(state):
-        left = f"the {_items(dead)} that {'has' if dead == 1 else 'have'} no result"
+        left = f"the {items_counted(dead)} that {'has' if dead == 1 else 'have'} no result"
         return f"milepost dead {job} tells of {left}" if dead else ""
     if not _resumes(state):
         return "it has ended for good: fork it from before, or create another job"
@@ -184,10 +184,6 @@ def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
             requeue += f" or milepost allow-dead {job} {dead - allowed} --apply"
         return f"milepost dead {job} --details tells why; then {requeue}, and run it again"
     return "mend what failed, and run it again: it goes on in the phase that failed"
-
-
-def _items(count: int) -> str:
-    return "1 item" if count == 1 else f"{count} items"
 
 
 def _why_over(manager: StateManager, state: JobState) -> str:

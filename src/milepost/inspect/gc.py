@@ -17,6 +17,7 @@ from milepost.log.rows import Vacuumed
 from milepost.state.keeping.collecting import Collected
 from milepost.state.keeping.retention import RetentionPolicy, Verdict, Why
 from milepost.state.manager import StateManager
+from milepost.text.wording import counted
 
 __all__ = ["GcDone", "GcLine", "GcView", "LeftAlone", "VacuumLine", "gc", "gc_page", "states_of"]
 
@@ -238,9 +239,7 @@ def _outcome(view: GcView) -> Iterator[Block]:
 
 
 def _counted(jobs: int, checkpoints: int) -> str:
-    of_jobs = "1 job" if jobs == 1 else f"{jobs} jobs"
-    of_checkpoints = "1 checkpoint" if checkpoints == 1 else f"{checkpoints} checkpoints"
-    return f"{of_jobs} and {of_checkpoints}"
+    return f"{counted(jobs, 'jobs')} and {counted(checkpoints, 'checkpoints')}"
 
 
 def _seconds(age: timedelta | None) -> float | None:

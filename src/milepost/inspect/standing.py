@@ -10,6 +10,7 @@ from milepost.inspect.checkpoint import CheckpointLine
 from milepost.inspect.counts import Counts
 from milepost.inspect.page import Cell, Column, Table
 from milepost.inspect.words import stamp
+from milepost.text.wording import counted
 
 __all__ = ["NO_EVENT", "dead_line", "far", "newest_checkpoint", "next_table"]
 
@@ -33,7 +34,8 @@ def newest_checkpoint(checkpoint: CheckpointLine | None, seq: int) -> str:
     if checkpoint is None:
         return "none"
     taken = f"{checkpoint.reason}, {stamp(checkpoint.taken_at)}"
-    return f"at seq {checkpoint.seq} ({taken}), {seq - checkpoint.seq} commits before the newest"
+    before = counted(seq - checkpoint.seq, "commits")
+    return f"at seq {checkpoint.seq} ({taken}), {before} before the newest"
 
 
 def next_table(steps: tuple[NextStep, ...]) -> Table:

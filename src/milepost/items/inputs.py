@@ -19,7 +19,7 @@ from milepost.items.ledger import bitmap
 from milepost.log.payloads import PayloadCodec, parted
 from milepost.log.rows import InputBlock, KeySegment
 from milepost.machine import MilepostError
-from milepost.text.wording import one_line, shown
+from milepost.text.wording import items_counted, one_line, shown
 
 __all__ = ["Inputs", "Item", "KeySet", "Run", "Shelf", "Spans"]
 
@@ -176,7 +176,7 @@ class Inputs:
         self._codec: str | None = None
 
     def __repr__(self) -> str:
-        return f"<Inputs of {self.count} items>"
+        return f"<Inputs of {items_counted(self.count)}>"
 
     @property
     def codec(self) -> str:

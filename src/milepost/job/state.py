@@ -24,7 +24,7 @@ from milepost.log.codec import Tally, encode_snapshot
 from milepost.log.facts import CheckpointTaken, JobCreated, Snapshot, snapshot_format
 from milepost.machine import Lifecycle, Machine, Values, frozen
 from milepost.roles import Roles
-from milepost.text.wording import one_line, short_repr
+from milepost.text.wording import items_counted, one_line, short_repr
 
 __all__ = [
     "CheckpointRef",
@@ -112,7 +112,7 @@ class JobState:
     as_logged: JobState | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        told = f"{self.phase} at seq {self.seq}, {self.items.count} items"
+        told = f"{self.phase} at seq {self.seq}, {items_counted(self.items.count)}"
         holder = "" if self.owner is None else f", held by {self.owner} (fence {self.fence})"
         return one_line(f"<JobState {self.id}: {told}{holder}>")
 

@@ -10,7 +10,17 @@ from typing import Any, Final, TypeVar
 
 from milepost.text.escapes import printable
 
-__all__ = ["MAX_MESSAGE", "MAX_REPR", "bounded", "one_line", "record_shown", "short_repr", "shown"]
+__all__ = [
+    "MAX_MESSAGE",
+    "MAX_REPR",
+    "bounded",
+    "counted",
+    "items_counted",
+    "one_line",
+    "record_shown",
+    "short_repr",
+    "shown",
+]
 
 _T = TypeVar("_T")
 
@@ -30,6 +40,16 @@ def bounded(text: str, most: int = MAX_MESSAGE) -> str:
     if len(text) <= most:
         return text
     return f"{text[:most]}… ({len(text) - most:,} characters more)"
+
+
+def counted(count: int, nouns: str) -> str:
+    """So many of `nouns`, which are in the plural: `1 item`, `2 items`."""
+    return f"{count} {nouns.removesuffix('s') if count == 1 else nouns}"
+
+
+def items_counted(count: int) -> str:
+    """So many items."""
+    return f"{count} item" if count == 1 else f"{count} items"
 
 
 def shown(value: object) -> str:

@@ -25,6 +25,7 @@ from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
+from milepost.text.wording import counted
 from milepost.web.asking import MOST_ROWS, Asked, QueryUnfitError
 from milepost.web.hiding import changes_hidden, history_hidden, plan_hidden, show_hidden
 
@@ -91,10 +92,12 @@ def _jobs(asking: Asking) -> Answer:
     )
     notes = found.unreadable
     if found.more:
-        of = "" if found.total is None else f" of {found.total}"
-        notes += (f"the first {len(found.jobs)}{of} jobs: filter them, or raise the limit",)
+        count, total = len(found.jobs), found.total
+        first = counted(count, "jobs") if total is None else f"{count} of {counted(total, 'jobs')}"
+        notes += (f"the first {first}: filter them, or raise the limit",)
     if found.unknown:
-        notes += (f"left out are {found.unknown} jobs of which nothing here tells how they stand",)
+        unknown = counted(found.unknown, "jobs")
+        notes += (f"not in the list: {unknown} of which nothing here tells the outcome",)
     return Answer(
         view=found,
         page=jobs_model.jobs_page(found),
@@ -142,9 +145,9 @@ def _items(asking: Asking) -> Answer:
     )
     notes: tuple[str, ...] = ()
     if len(view.items) < view.matched:
-        notes = (f"the first {len(view.items)} of {view.matched} items",)
+        notes = (f"the first {len(view.items)} of {counted(view.matched, 'items')}",)
     elif not view.matched:
-        notes = (f"none of the {view.total} items",)
+        notes = (f"none of {counted(view.total, 'items')}",)
     cells = grid_model.grid(asking.manager, asking.job)
     return Answer(
         view=view,
@@ -194,7 +197,7 @@ def _history(asking: Asking) -> Answer:
     view = view if asking.payloads else history_hidden(view)
     notes: tuple[str, ...] = ()
     if view.cut:
-        notes = (f"the newest {len(view.events)} events of them",)
+        notes = (f"the newest {counted(len(view.events), 'events')} of them",)
     elif not view.events:
         notes = (f"no commit there: the job is at seq {view.seq}",)
     return Answer(

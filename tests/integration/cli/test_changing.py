@@ -116,7 +116,10 @@ def test_fork_says_what_is_in_the_way(milepost: CommandLine) -> None:
         assert "job 'weekly-1' exists" in taken.stderr
         assert "job id 'a b'" in milepost("fork", "nightly", "5", "a b", *apply, exit_code=2).stderr
         absent = milepost("fork", "nightly", "10", "again", *apply, exit_code=2)
-        assert absent.stderr == "milepost: job nightly: there is no commit 10, only 1 to 9\n"
+        told = (
+            "job nightly: there is no commit 10, only 1 to 9: `milepost history nightly` shows them"
+        )
+        assert absent.stderr == f"milepost: {told}\n"
 
 
 def test_expired_leases_are_listed_and_freed(milepost: CommandLine) -> None:

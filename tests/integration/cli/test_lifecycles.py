@@ -109,7 +109,7 @@ def test_an_order_has_no_line_about_items(order: Shop) -> None:
     assert "item_events" not in answer
     assert answer["progress"] == {"other": 0, "total": 0}
     assert order("jobs").stdout.splitlines()[1].split()[:3] == ["j", "on_hold", "3"]
-    assert order("items", "j").stderr == "milepost: none of the 0 items\n"
+    assert order("items", "j").stderr == "milepost: none of 0 items\n"
     assert "items" not in order("fork", "j", "2", "k").stdout
     planned = fields(order("plan", "j").stdout)
     assert (planned["resumes in"], planned["job takes"]) == ("paid", "go_on")

@@ -242,7 +242,7 @@ def test_history_is_searched(milepost: CommandLine) -> None:
     assert told("--since", "89s") == []
     assert told("--since", "9w") == told()
     cut = milepost("history", "nightly", "--event", "fail", "--limit", "1")
-    assert cut.stderr == "milepost: the newest 1 events of 3; --limit 0 shows all\n"
+    assert cut.stderr == "milepost: the newest 1 event of 3; --limit 0 shows all\n"
     assert cut.stdout.splitlines()[1].split()[0] == "7"
 
 
@@ -295,7 +295,7 @@ def test_items_can_be_narrowed(milepost: CommandLine) -> None:
     assert keys("--state", "pending") == ["eu/6", "eu/7"]
     assert keys("--failed") == ["eu/2", "eu/3"]
     assert keys("--state", "done", "--state", "pending", "--key", "eu/[17]") == ["eu/1", "eu/7"]
-    assert milepost("items", "nightly", "--key", "us/*").stderr == "milepost: none of the 8 items\n"
+    assert milepost("items", "nightly", "--key", "us/*").stderr == "milepost: none of 8 items\n"
 
 
 def test_plan_is_a_partition_with_reasons(milepost: CommandLine) -> None:

@@ -195,7 +195,7 @@ def test_commands_of_other_packages(
     foreign["broken"] = EntryPoint("broken", "no_such_package:command", "milepost.commands")
     listed = CliRunner().invoke(main, ["--help"])
     assert listed.exit_code == 0
-    assert "from no_such_package" in listed.output
+    assert "From no_such_package." in listed.output
 
 
 def test_commands_that_cannot_be_loaded(foreign: dict[str, EntryPoint]) -> None:

@@ -31,7 +31,7 @@ def test_it_is_listed_watched_and_freed(after: CommandLine, stepped_s: float) ->
     after("recover", "--expired")
     assert after.clock.monotonic_us() == began_us
     freed = after("recover", "--expired", "--apply")
-    assert "milepost: 1 jobs: watched for 30 s" in freed.stderr
+    assert "milepost: 1 job: watched for 30 s" in freed.stderr
     assert "applied: 1 freed" in freed.stdout
     assert after.clock.monotonic_us() == began_us + 30_000_000
     assert "the lease of worker-1 had expired" in after("history", "nightly").stdout

@@ -118,7 +118,7 @@ def test_an_event_of_one_collection_is_not_one_of_the_other(manager: StateManage
         manager.record("job", [ItemEvent("large", "burn")])
     with pytest.raises(ItemAbsent, match=r"\(lines, parcels\), as in 'lines/large'"):
         manager.recover_from_checkpoint("job", scope=Scope.keys("large"))
-    with pytest.raises(ItemAbsent, match=r"'lines/none' among its 5$"):
+    with pytest.raises(ItemAbsent, match=r"'lines/none' among its 5: `milepost items job` lists"):
         manager.record("job", [ItemEvent("lines/none", "pack")])
     with pytest.raises(TransitionRefused):  # all or nothing
         manager.record("job", [ItemEvent(3, "burn"), ItemEvent(2, "burn")])

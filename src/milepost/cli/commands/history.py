@@ -18,6 +18,7 @@ from milepost.cli.session import find_job, session_of
 from milepost.cli.trouble import Trouble
 from milepost.inspect import history as model
 from milepost.state.manager import StateManager
+from milepost.text.wording import counted
 
 __all__ = ["history"]
 
@@ -165,7 +166,7 @@ def _check_names(
 def _tell(view: model.HistoryView) -> None:
     if view.cut:
         which = "them" if view.total is None else f"{view.total}"
-        note(f"the newest {len(view.events)} events of {which}; --limit 0 shows all")
+        note(f"the newest {counted(len(view.events), 'events')} of {which}; --limit 0 shows all")
     elif not view.events and view.total is not None:
         note("nothing of the kind happened")
     elif not view.events:

@@ -11,6 +11,7 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of, tell_unreadable
 from milepost.inspect import jobs as model
+from milepost.text.wording import counted
 
 __all__ = ["jobs"]
 
@@ -106,12 +107,17 @@ def _tell(view: model.JobsView, *, chosen: bool) -> None:
     """Say what is not in the list, and why."""
     if view.more:
         count = len(view.jobs)
-        shown = f"{count} of {view.total} jobs" if view.total else f"the first {count} jobs"
+        shown = (
+            f"{count} of {counted(view.total, 'jobs')}"
+            if view.total
+            else f"the first {counted(count, 'jobs')}"
+        )
         note(f"{shown}; --limit 0 lists all")
     elif not view.jobs and not view.unreadable:
         note("no such job" if chosen else "no jobs")
     if view.unknown:
-        note(f"left out are {view.unknown} jobs of which nothing here tells how they stand")
+        unknown = counted(view.unknown, "jobs")
+        note(f"not in the list: {unknown} of which nothing here tells the outcome")
 
 
 def _stuck(session: Session) -> model.StuckView:

@@ -21,6 +21,7 @@ from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.writing.lease import default_owner
+from milepost.text.wording import counted
 
 __all__ = ["CarriedOut", "carried_out", "recover", "take_over_option"]
 
@@ -147,7 +148,7 @@ def _free(context: click.Context, session: Session, *, reason: str, apply: bool)
             now=session.now(),
             reason=reason,
             apply=apply,
-            watch=lambda count, left_s: watch(session, f"{count} jobs", left_s),
+            watch=lambda count, left_s: watch(session, counted(count, "jobs"), left_s),
         )
     session.answer(view, lambda: model.reap_page(view))
     for unknown in view.unknown:
