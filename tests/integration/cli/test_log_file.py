@@ -88,16 +88,21 @@ def spoilt(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
     """Files that are not what was written, by what is the matter with them."""
     for count in range(len(lines)):
         yield f"cut after line {count}", lines[:count]
-        if 0 < count < len(lines) - 1 and b'"lifecycle":{' not in lines[count]:
+        if 0 < count < len(lines) - 1:
             yield f"without line {count}", [*lines[:count], *lines[count + 1 :]]
     yield "half a line", [*lines[:-2], lines[-2][:40]]
     yield "more than its end", [*lines, lines[3]]
     for number, line in enumerate(lines):
-        if b'"digest":"' in line and b'"lifecycle":{' not in line:
+        if b'"digest":"' in line:
             place = line.rindex(b'"digest":"') + 12
             other = b"A" if line[place : place + 1] != b"A" else b"B"
             changed = line[:place] + other + line[place + 1 :]
             yield f"a digest in line {number}", [*lines[:number], changed, *lines[number + 1 :]]
+        if b'"lifecycle":{' in line or b'"checkpoint":{' in line:
+            changed = line.replace(b"mapreduce", b"mapreduse").replace(b"by hand", b"by hands")
+            assert changed != line
+            yield f"a word in line {number}", [*lines[:number], changed, *lines[number + 1 :]]
+    yield "deeply nested", [*lines[:2], b'{"keep":' * 100_000 + b"\n", *lines[2:]]
     yield "another time", [each.replace(b'"at_us":17', b'"at_us":16') for each in lines]
     yield "another id", [each.replace(b'"job":"nightly"', b'"job":"daily"') for each in lines]
     yield "no log", [b'{"results": 1}\n']

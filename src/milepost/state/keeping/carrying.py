@@ -1,11 +1,13 @@
 """One job's log as a file of its own: the rows as they are stored, line by line, and back again.
 
 What is derived is left out and made anew. Nothing is decoded on the way: the digests of the copy
-are those of the original, and it is verified as a whole before it is kept.
+are those of the original, and it is verified as a whole before it is kept. The last line holds a
+digest of all lines before it, since not all that a store keeps of a job is chained.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +57,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A line of the file: one of these. The last has how many `lines` are before it."""
+    """A line of the file: one of these. The last has the `digest` of the lines before it."""
 
     opening: Opening | None = None
     lifecycle: StoredLifecycle | None = None
@@ -63,7 +65,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     commit: Row | None = None
     checkpoint: StoredCheckpoint | None = None
     keep: StoredKeep | None = None
-    lines: int | None = None
+    digest: bytes | None = None
 
 
 _PLACES: Final = 1 << 31
@@ -79,11 +81,12 @@ def write(log: JobLog, path: Path) -> int:
     items); memory: one row.
     """
     with whole_file(path) as out:
-        count = 0
+        told = _hasher()
         for line in _lines(log.reader, log.entry):
-            out.write(msgspec.json.encode(line) + b"\n")
-            count += 1
-        out.write(msgspec.json.encode(_Line(lines=count)) + b"\n")
+            text = msgspec.json.encode(line) + b"\n"
+            told.update(text)
+            out.write(text)
+        out.write(msgspec.json.encode(_Line(digest=told.digest())) + b"\n")
         return out.tell()
 
 
@@ -144,23 +147,15 @@ def _lines(reader: Reader, job: StoredJob) -> Iterator[_Line]:
 def _put(loader: Loader, writer: Writer, job: StoredJob, lines: Iterator[_Line], path: Path) -> int:
     """Store what the lines say; the fence of the newest commit. Raises ImportFailed."""
     into = _Into(writer, job, loader.store.url)
-    count, whole = 1, False
-    for line in lines:
-        if whole or (line.lines is not None and line.lines != count):
-            break
-        count += 1
-        whole = line.lines is not None
+    for number, line in enumerate(lines, 2):
         try:
             into.put(line)
         except (StoreError, ValueError, OverflowError) as error:
             if not isinstance(error, StoreError) or type(error) in (StoreError, StoreUnreadable):
-                problem = f"line {count} of {path} does not fit: {error}"
+                problem = f"line {number} of {path} does not fit: {error}"
                 raise ImportFailed(job_id=job.job_id, problem=problem) from error
             raise  # of the store itself
-    else:
-        if whole:
-            return into.fence
-    raise ImportFailed(job_id=job.job_id, problem=f"{path} is not whole, or not as it was written")
+    return into.fence
 
 
 class _Into:
@@ -213,13 +208,32 @@ def _lines_of(path: Path) -> Iterator[Iterator[_Line]]:
 
 
 def _read(lines: Iterable[bytes], path: Path) -> Iterator[_Line]:
-    """Raises ImportFailed for a line that is none of such a file."""
-    for number, line in enumerate(lines, 1):
+    """The lines before the last, which must have their digest and be the last.
+
+    Raises ImportFailed, for a line that is none of such a file too.
+    """
+    told, whole = _hasher(), False
+    for number, text in enumerate(lines, 1):
         try:
-            yield _decoder.decode(line)
-        except msgspec.MsgspecError as error:
+            line = _decoder.decode(text)
+        except (msgspec.MsgspecError, RecursionError) as error:
             problem = f"line {number} of {path} is not of the log of a job: {error}"
             raise ImportFailed(job_id=path.name, problem=problem) from error
+        if whole:
+            break
+        if line.digest is None:
+            told.update(text)
+            yield line
+        else:
+            whole = line.digest == told.digest()
+    else:
+        if whole:
+            return
+    raise ImportFailed(job_id=path.name, problem=f"{path} is not whole, or not as it was written")
+
+
+def _hasher() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=32)
 
 
 def _opening(first: _Line | None, path: Path) -> Opening:
