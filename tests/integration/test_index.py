@@ -218,6 +218,12 @@ def test_phases_are_those_of_the_whole_log(short: Path, read: list[int]) -> None
                 folded.update(event.transitions)
             own = {name: count for name, count in folded.items() if name.startswith("job:")}
             assert manager.transitions_taken("j") == own
+            for upto in (1, expected[3][1], SMALL, expected[-1][1] - 1):
+                by_then = Counter[str]()
+                for event in told:
+                    by_then.update(event.transitions if event.seq <= upto else {})
+                own = {name: n for name, n in by_then.items() if name.startswith("job:")}
+                assert manager.transitions_taken("j", upto=upto) == own, upto
             read.clear()
             before = manager.get_state_history("j", newest=7)
             ends = [(one.seq, one.event) for one in told[-len(before) :]]

@@ -65,7 +65,7 @@ def path(manager: StateManager, job_id: str, *, machine: str = "") -> PathView:
 def _taken(manager: StateManager, state: JobState, machine: str) -> Iterable[tuple[str, int]]:
     """The transitions that were taken, and how often, of this machine and perhaps of others."""
     if machine == state.machine.name:
-        return manager.transitions_taken(state.id).items()
+        return manager.transitions_taken(state.id, upto=state.seq).items()
     events = manager.get_state_history(state.id, upto=state.seq)
     return (pair for event in events for pair in event.transitions.items())
 

@@ -13,6 +13,7 @@ from milepost.drawings.dot import dot
 from milepost.drawings.draw import draw
 from milepost.drawings.sketch import sketch
 from milepost.drawings.svg import render_svg
+from milepost.inspect.path import path
 from milepost.lifecycles import mapreduce_v1
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from tests.integration.cli.conftest import CommandLine
@@ -112,6 +113,17 @@ def test_the_path_as_data(milepost: CommandLine) -> None:
     assert answer["visited"] == ["setup", "map", "paused"]
     assert answer["current"] == {"map": 1}
     assert answer["transitions"] == {"map.pause": 1, "paused.resume.2": 1, "setup.start_map": 1}
+
+
+def test_the_path_ends_where_its_state_stands(
+    milepost: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written between the look at the state and that at the log is in neither."""
+    with StateManager.open(milepost.store, read_only=True) as manager:
+        assert path(manager, "nightly").transitions
+        created = manager.state_at("nightly", 1)
+        monkeypatch.setattr(manager, "get_state", lambda _: created)
+        assert path(manager, "nightly").transitions == {}
 
 
 def test_what_an_earlier_version_alone_had_is_said(milepost: CommandLine, tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ class Records(Core):
             found = work.phases_entered(log, newest[0] if newest else 0, *self._leaps(log))
             return list(islice(found, limit))
 
-    def transitions_taken(self, job_id: str) -> dict[str, int]:
+    def transitions_taken(self, job_id: str, *, upto: int | None = None) -> dict[str, int]:
         """How often the job took each transition of its own machine, by machine and id.
 
         What a rewind undid counts too: it happened. Transitions of a version of the lifecycle that
@@ -208,6 +208,7 @@ class Records(Core):
 
         Args:
             job_id: The job.
+            upto: Only those taken by commits with at most this `seq`.
 
         Raises:
             JobAbsent: The store has no such job.
@@ -216,10 +217,13 @@ class Records(Core):
             The heads of the commits that the index of the log does not cover, and two rows for each
                 event of the job.
         """
+        if upto is not None:
+            upto = arguments.ordinal("upto", upto)
         with self._job_log(job_id) as log:
             newest = log.reader.newest(log.number)
+            last = newest[0] if newest else 0
             spans = self._locator.spans(log.reader, log.entry)
-            return work.taken(log, newest[0] if newest else 0, spans)
+            return work.taken(log, last if upto is None else min(upto, last), spans)
 
     def _leaps(self, log: JobLog) -> tuple[tuple[tuple[int, int], ...], tuple[Span, ...]]:
         """The rewinds of a job and the index of its log; none where nothing tells the rewinds."""
