@@ -200,14 +200,14 @@ def test_what_is_no_table_is_no_csv(looked_at: TestClient, page: str) -> None:
 
 
 def test_csv_hides_payloads_as_pages_do_and_keeps_any_text(tmp_path: Path) -> None:
-    """Commas, quotes, line feeds, and columns that stay where there are no rows."""
-    key = 'a,"b"\nc'
+    """Commas, quotes, all breaks of lines, and columns that stay where there are no rows."""
+    key = 'a,"b"\nc\rd\r\ne'
     with StateManager.open(tmp_path / "jobs.db") as manager:
         manager.create_job([key], job_id="j")
         manager.fire("j", "start_map", {"variables": {"secret": "told"}})
         client = TestClient(application(manager), base_url="http://localhost")
         assert "told" not in client.get("/jobs/j/history.csv").text
-        (row,) = csv.DictReader(StringIO(client.get("/jobs/j/items.csv").text))
+        (row,) = csv.DictReader(StringIO(client.get("/jobs/j/items.csv").text, newline=""))
         assert row["key"] == key
         none = client.get("/jobs/j/items.csv?state=done").text
         assert none == client.get("/jobs/j/items.csv").text.partition("\n")[0] + "\n"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from io import StringIO
 from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-__all__ = ["Lines", "to_csv"]
+from milepost.text import csv_lines
 
-_TRUTH: Final = {True: "true", False: "false"}
+__all__ = ["Lines", "to_csv"]
 
 
 class Lines(Struct, frozen=True, kw_only=True):
@@ -32,10 +30,10 @@ def to_csv(given: Lines) -> str:
     """
     paths = list(_paths(given.kind))
     out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([".".join(path) for path in paths])
+    write = csv_lines.writer(out.write)
+    write([".".join(path) for path in paths])
     for line in given.lines:
-        writer.writerow([_cell(_at(line, path)) for path in paths])
+        write([csv_lines.cell(_at(line, path), _encoded) for path in paths])
     return out.getvalue()
 
 
@@ -64,16 +62,8 @@ def _at(line: Any, path: Iterable[str]) -> Any:  # Any: any value of a field
         if line is None or line is UNSET:
             return None
         line = getattr(line, name)
-    return line
+    return None if line is UNSET else line
 
 
-def _cell(given: Any) -> str:  # Any: any value of a field
-    if given is None or given is UNSET:
-        return ""
-    if isinstance(given, bool):
-        return _TRUTH[given]
-    if isinstance(given, str):
-        return str(given)
-    if isinstance(given, datetime):
-        return given.isoformat().replace("+00:00", "Z")
+def _encoded(given: Any) -> str:  # Any: any value of a field
     return msgspec.json.encode(given, order="sorted", enc_hook=str).decode()

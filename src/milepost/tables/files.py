@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +14,7 @@ from milepost.errors import ArgumentInvalid
 from milepost.process.files import whole_file
 from milepost.tables.rows import Column, TableRow, named
 from milepost.tables.table import Table, pyarrow
+from milepost.text import csv_lines
 
 __all__ = ["FORMATS", "Format", "json_lines", "write_table"]
 
@@ -22,8 +22,6 @@ Format: TypeAlias = Literal["parquet", "arrow", "csv", "jsonl"]
 """The format of a file: parquet, an Arrow IPC file, CSV with a header, or a JSON object a line."""
 
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
-
-_CSV_TRUTH: Final = {True: "true", False: "false"}
 
 
 def write_table(table: Table, path: str | Path, format: Format = "parquet") -> int:  # noqa: A002
@@ -71,34 +69,21 @@ def _jsonl(table: Table, out: BinaryIO) -> int:
 
 def _csv(table: Table, out: BinaryIO) -> int:
     count = 0
-    writer = csv.writer(_Encoded(out), lineterminator="\n")
-    writer.writerow([column.name for column in table.columns])
+    write = csv_lines.writer(lambda line: out.write(line.encode()))
+    write([column.name for column in table.columns])
     for row in table.rows():
-        writer.writerow([_cell(column, row, at) for at, column in enumerate(table.columns)])
+        write([_cell(column, row, at) for at, column in enumerate(table.columns)])
         count += 1
     return count
 
 
-class _Encoded:
-    """What csv writes text to."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-
-    def write(self, text: str) -> int:
-        return self._out.write(text.encode())
-
-
 def _cell(column: Column, row: TableRow, at: int) -> str:
     value = row.values[at]
-    if value is None:
-        return ""
-    if column.kind == "json":
-        decoded: str = value.decode()
-        return decoded
-    if column.kind == "flag":
-        return _CSV_TRUTH[value]
-    return str(value.isoformat()).replace("+00:00", "Z") if column.kind == "time" else str(value)
+    if column.kind == "json" and value is not None:
+        value = value.decode()
+    elif column.kind == "flag" and value is not None:
+        value = bool(value)
+    return csv_lines.cell(value)
 
 
 def _parquet(table: Table, out: BinaryIO) -> int:

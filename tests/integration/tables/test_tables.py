@@ -350,3 +350,16 @@ def test_the_command_says_what_it_needs(made: Made, tmp_path: Path) -> None:
     told = ask(store, "export", "j", "--format", "parquet", "--out", out, "--infer", exit_code=2)
     assert "item 'k1'" in told.stderr
     assert not Path(out).exists()
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_any_break_of_a_line_stays_within_its_cell(end: str, tmp_path: Path) -> None:
+    """A reader takes each of them for the end of a row, unless the cell is quoted."""
+    key = f"a{end}b"
+    with StateManager.open("memory:") as manager:
+        manager.create_job([key], job_id="j")
+        assert write_table(table(manager, "j", "items"), tmp_path / "t.csv", "csv") == 1
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as lines:
+        assert [row["key"] for row in csv.DictReader(lines)] == [key]
+    assert (tmp_path / "t.csv").read_bytes().endswith(b"\n")
+    assert not (tmp_path / "t.csv").read_bytes().endswith(b"\r\n")
