@@ -160,6 +160,10 @@ def test_the_drawing_shows_the_path(looked_at: TestClient) -> None:
     ("page", "status", "said"),
     [
         ("/jobs/none", 404, "none"),
+        ("/jobs/a%00b", 404, "a\\x00b"),
+        (f"/jobs/{'a' * 300}", 404, "job id"),
+        ("/?phase=%00", 400, "phase"),
+        (f"/?prefix={'%00' * 5_000}", 400, "prefix"),
         ("/jobs/none/items", 404, "none"),
         ("/jobs/none/lifecycle.svg", 404, "none"),
         (f"/jobs/{JOB}/nothing", 404, "no such page"),

@@ -25,7 +25,7 @@ from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
-from milepost.text.wording import counted
+from milepost.text.wording import counted, items_counted
 from milepost.web.asking import MOST_ROWS, Asked, QueryUnfitError
 from milepost.web.hiding import changes_hidden, history_hidden, plan_hidden, show_hidden
 
@@ -145,9 +145,9 @@ def _items(asking: Asking) -> Answer:
     )
     notes: tuple[str, ...] = ()
     if len(view.items) < view.matched:
-        notes = (f"the first {len(view.items)} of {counted(view.matched, 'items')}",)
+        notes = (f"the first {len(view.items)} of {items_counted(view.matched)}",)
     elif not view.matched:
-        notes = (f"none of {counted(view.total, 'items')}",)
+        notes = (f"none of {items_counted(view.total)}",)
     cells = grid_model.grid(asking.manager, asking.job)
     return Answer(
         view=view,

@@ -15,7 +15,15 @@ from starlette.routing import Route
 
 from milepost.clock import Clock, SystemClock, instant
 from milepost.drawings.svg import RendererFailed, RendererMissing
-from milepost.errors import CommitAbsent, ItemAbsent, JobAbsent, RoleAbsent, StateError
+from milepost.errors import (
+    CommitAbsent,
+    InputInvalid,
+    ItemAbsent,
+    JobAbsent,
+    JobIdInvalid,
+    RoleAbsent,
+    StateError,
+)
 from milepost.inspect import diagram as diagrams
 from milepost.inspect.csv import to_csv
 from milepost.inspect.grid import GridView
@@ -44,7 +52,7 @@ _STATIC: Final = {
     "live.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_ABSENT: Final = (JobAbsent, ItemAbsent, CommitAbsent, RoleAbsent)
+_ABSENT: Final = (JobAbsent, JobIdInvalid, ItemAbsent, CommitAbsent, RoleAbsent)
 _STYLE: Final = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 
 
@@ -237,7 +245,9 @@ def _named(part: str) -> tuple[str, _Form]:
 
 
 def _status(error: MilepostError) -> int:
-    return 404 if isinstance(error, _ABSENT) else 503
+    if isinstance(error, _ABSENT):
+        return 404
+    return 400 if isinstance(error, InputInvalid) else 503
 
 
 def _digest(*parts: str) -> str:

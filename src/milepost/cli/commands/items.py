@@ -10,7 +10,7 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import items as model
-from milepost.text.wording import counted
+from milepost.text.wording import items_counted
 
 __all__ = ["items"]
 
@@ -59,6 +59,6 @@ def items(
         view = model.items(manager, job_id, states=states, failed=failed, key=key, limit=limit)
     session.answer(view, lambda: model.items_page(view))
     if len(view.items) < view.matched:
-        note(f"{len(view.items)} of {counted(view.matched, 'items')}; --limit 0 lists all")
+        note(f"{len(view.items)} of {items_counted(view.matched)}; --limit 0 lists all")
     elif not view.matched:
-        note(f"none of {counted(view.total, 'items')}")
+        note(f"none of {items_counted(view.total)}")
