@@ -99,6 +99,16 @@ OF_A_JOB: Final = {
 }
 """The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
 
+_SIZES_OF: Final = (
+    "SELECT job, sum(bytes) FROM ("
+    + " UNION ALL ".join(
+        f"SELECT id >> {_SHIFT} AS job, sum({measure}) AS bytes FROM {table}"
+        " WHERE id BETWEEN ?1 AND ?2 GROUP BY 1"
+        for table, measure in OF_A_JOB.items()
+    )
+    + ") GROUP BY 1"
+)
+
 
 class SqliteReader:
     """Queries within one transaction; every answer is of the same moment.
@@ -463,16 +473,7 @@ class SqliteReader:
 
     def sizes_of(self, first: int, last: int) -> dict[int, int]:
         """One pass over the rows of each table, whose bytes are not read."""
-        found: dict[int, int] = {}
-        bounds = (first << _SHIFT, (last << _SHIFT) + _LAST)
-        for table, measure in OF_A_JOB.items():
-            for number, size_bytes in self._select(
-                f"SELECT id >> {_SHIFT}, sum({measure}) FROM {table}"
-                " WHERE id BETWEEN ? AND ? GROUP BY 1",
-                bounds,
-            ):
-                found[number] = found.get(number, 0) + size_bytes
-        return found
+        return dict(self._select(_SIZES_OF, (first << _SHIFT, (last << _SHIFT) + _LAST)))
 
     def having(self, what: Kind) -> set[int]:
         return {number for (number,) in self._select(f"SELECT DISTINCT {_HAVING[what]}")}
