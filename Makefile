@@ -24,6 +24,20 @@ demo: $(STAMP)
 test: $(STAMP) lint types contracts drift proofs parser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+## suite: the tests alone, on another Python, in a folder of its own: make suite PYTHON=python3.13
+SUITE_VENV := .venv-$(notdir $(PYTHON))
+SUITE_STAMP := $(SUITE_VENV)/.installed
+
+$(SUITE_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(SUITE_VENV)
+	$(SUITE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+.PHONY: suite
+suite: $(SUITE_STAMP)
+	$(SUITE_VENV)/bin/mypy --python-version $$($(SUITE_VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	$(SUITE_VENV)/bin/python -m pytest -n 2 --dist worksteal
+
 check: lint types contracts drift proofs
 
 ## soak: the random tiers, twenty times as long, and the kept traces found again
@@ -107,4 +121,4 @@ package: $(STAMP)
 	MILEPOST_DIST=dist MILEPOST_PYTHONS=all $(BIN)/python -m pytest tests/package -v
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) dist build
+	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) .venv-python* dist build

@@ -25,7 +25,10 @@ PAGES = [page for page in ALL_PAGES if BLOCK.search(page.read_text(encoding="utf
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    """One script per page, in a fresh folder and a fresh interpreter."""
+    """One script per page, in a fresh folder and a fresh interpreter.
+
+    A warning is an error there, and not in the processes of a cluster that a page starts.
+    """
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     for needed in ENGINES.findall("\n".join(blocks)):
         pytest.importorskip(needed, reason=f"{page.name} runs on {needed}, which is not installed")
@@ -33,12 +36,11 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
     script.write_text("\n\n".join(blocks), encoding="utf-8")
     environment = {
         **os.environ,
-        "PYTHONWARNINGS": "error",
         "PYTHONPATH": os.pathsep.join((str(STAND_INS), os.environ.get("PYTHONPATH", ""))),
         "MLFLOW_TOLD": str(tmp_path / "mlflow.json"),
     }
     run = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, "-W", "error", str(script)],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -381,7 +381,7 @@ def test_each_collection_is_worked_on_in_its_phase(pool: ThreadPoolExecutor) -> 
 
     manager = warehouse()
     outcome = run(
-        manager, "j", {"lines": pick, "parcels": move}, dict, executor=pool, workers=1
+        manager, "j", {"lines": pick, "parcels": move}, dict, executor=pool, workers=1, ahead=0
     )  # fmt: skip
     assert outcome.phase == "closed"
     assert called == [

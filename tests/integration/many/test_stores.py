@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -195,18 +196,19 @@ def test_jobs_of_an_unknown_lifecycle_are_never_deleted(
 def test_stuck_jobs_of_an_unknown_lifecycle_are_said(store: StateStore, clock: FakeClock) -> None:
     """They are left out, as they cannot be freed, and whoever asks is told."""
     manager = begun(store, clock)
-    leases = [manager.lease(job_id, "worker", 5.0, renewed=False) for job_id in ("o", "m")]
-    for lease in leases:
-        manager.fire(lease.__enter__().job_id, "start_map")
-    clock.advance(60)
-    other = manager_of(store, clock=clock)
-    told: list[Exception] = []
-    assert [one.id for one in other.stuck_jobs(on_unknown=told.append)] == ["m"]
-    (unknown,) = told
-    assert isinstance(unknown, LifecycleUnknown)
-    assert unknown.job_id == "o"
-    assert [one.id for one in other.stuck_jobs()] == ["m"]
+    with ExitStack() as held:
+        for job_id in ("o", "m"):
+            held.enter_context(manager.lease(job_id, "worker", 5.0, renewed=False))
+            manager.fire(job_id, "start_map")
+        clock.advance(60)
+        other = manager_of(store, clock=clock)
+        told: list[Exception] = []
+        assert [one.id for one in other.stuck_jobs(on_unknown=told.append)] == ["m"]
+        (unknown,) = told
+        assert isinstance(unknown, LifecycleUnknown)
+        assert unknown.job_id == "o"
+        assert [one.id for one in other.stuck_jobs()] == ["m"]
 
-    manager.fire("o", "cancel", operator=True)
-    assert other.stuck_jobs(on_unknown=told.append)
-    assert told == [unknown], "the store says that it has ended"
+        manager.fire("o", "cancel", operator=True)
+        assert other.stuck_jobs(on_unknown=told.append)
+        assert told == [unknown], "the store says that it has ended"

@@ -528,8 +528,9 @@ def test_whatever_the_code_of_an_exception_does_it_is_a_failure(kind: type[Excep
 
 
 def test_groups_in_groups_without_end_are_a_failure() -> None:
+    """Deeper than the stack of any Python: the same number of groups takes less from 3.12 on."""
     error: Exception = ValueError("deep")
-    for _ in range(3_000):
+    for _ in range(100_000):
         error = ExceptionGroup("g", [error])
     told = judged(error)
     assert isinstance(told, NotGiven)

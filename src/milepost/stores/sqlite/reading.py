@@ -127,8 +127,11 @@ class SqliteReader:
         self._execute = connection.execute
         self._url = url
 
-    def _select(self, sql: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query; SQLite's errors come as ours from here on."""
+    def _select(self, sql: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query; SQLite's errors come as ours from here on.
+
+        Any: what can be bound, the types of apsw tell to checkers for Python 3.12 and newer alone.
+        """
         if self.failure is not None:
             raise self.failure
         try:
