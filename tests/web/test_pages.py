@@ -202,3 +202,11 @@ def test_an_id_that_ends_like_data_has_both_its_pages(tmp_path: Path) -> None:
         for job in ("a", "a.json"):
             assert client.get(f"/jobs/{job}/show.json").json()["job"] == job
             assert f'href="/jobs/{job}/show.json"' in client.get(f"/jobs/{job}").text
+
+
+def test_a_plan_that_changes_nothing_says_what_is_left(looked_at: TestClient) -> None:
+    """A job whose items wait for a run is told from one to which nothing happens any more."""
+    waits = looked_at.get("/jobs/weekly-1/plan").text
+    assert "nothing to change: a run does what is left" in waits
+    assert "nothing is left to do" not in waits
+    assert "a run does what is left" not in looked_at.get(f"/jobs/{JOB}/plan").text

@@ -76,7 +76,8 @@ async def run_async(
     attempt: the items in flight become suspects, which are tried one after the other, alone, and a
     suspect is given up once `max_crashes` executors died of it; so under the built-in lifecycle,
     and under any other that has the roles for it. A job that others pause, cancel or fail
-    is noticed at the next commit. Whatever is raised, another run can take the job up.
+    is noticed at the next commit. Whatever is raised, another run can take the job up. To one that
+    has ended nothing is written, and no lease is taken.
 
     Cancelling the task stops the run in order, as do `stop` and the closing of the manager; the
     CancelledError is raised once all is handed back. No item begins then, calls under way have

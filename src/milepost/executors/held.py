@@ -18,22 +18,25 @@ __all__ = ["HeldJob"]
 
 @dataclass(slots=True, kw_only=True)
 class HeldJob:
-    """A job under the lease of one run. `state` is the newest that the run knows."""
+    """A job under the lease of one run. `state` is the newest that the run knows.
+
+    One that has ended has no `lease`: nothing is written to it.
+    """
 
     manager: StateManager
-    lease: Lease
+    lease: Lease | None
     checkpoints: Checkpoints
     on_progress: Callable[[JobState], None]
     state: JobState
 
     def record(self, events: Sequence[ItemEvent]) -> JobState:
         """The state after one commit of `events`, not yet taken for the job's: see `moved`."""
-        return self.manager.record(self.state.id, events, lease=self.lease)
+        return self.manager.record(self.state.id, events, lease=self._lease)
 
     def fire(self, event: str, payload: Values | None) -> bool:
         """The job takes the event; False if somebody else moved it on before."""
         try:
-            state = self.manager.fire(self.state.id, event, payload, lease=self.lease)
+            state = self.manager.fire(self.state.id, event, payload, lease=self._lease)
         except TransitionRefused as refused:
             self.reload(refused)
             return False
@@ -61,13 +64,14 @@ class HeldJob:
     def look(self) -> None:
         """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""
         self.state = self.manager.get_state(self.state.id)
-        if self.state.number != self.lease.number:
-            raise JobReplaced(job_id=self.state.id, url=self.manager.url, what=repr(self.lease))
-        if self.state.fence != self.lease.fence:
+        lease = self._lease
+        if self.state.number != lease.number:
+            raise JobReplaced(job_id=self.state.id, url=self.manager.url, what=repr(lease))
+        if self.state.fence != lease.fence:
             raise LeaseLost(
                 job_id=self.state.id,
-                owner=self.lease.owner,
-                fence=self.lease.fence,
+                owner=lease.owner,
+                fence=lease.fence,
                 current_owner=self.state.owner,
                 current_fence=self.state.fence,
             )
@@ -77,3 +81,8 @@ class HeldJob:
         self.state = state
         self.on_progress(state)
         self.checkpoints.moved(state)
+
+    @property
+    def _lease(self) -> Lease:
+        assert self.lease is not None, "nothing is asked of a job that has ended"
+        return self.lease

@@ -40,6 +40,7 @@ from milepost.state.reading.comparing import InputComparison
 from milepost.state.recovering.scope import Scope
 from milepost.state.recovery import RecoveryPlan
 from milepost.state.writing.given import ItemList
+from milepost.state.writing.lease import Lease
 from milepost.worker.attempts import Terms
 from milepost.worker.beside import Beside
 from milepost.worker.rules import Errors, error_rules
@@ -91,7 +92,8 @@ def run(
     attempt: the items in flight become suspects, which are tried one after the other, alone, and a
     suspect is given up once `max_crashes` executors died of it; so under the built-in lifecycle,
     and under any other that has the roles for it. A job that others pause, cancel or fail
-    is noticed at the next commit. Whatever is raised, another run can take the job up.
+    is noticed at the next commit. Whatever is raised, another run can take the job up. To one that
+    has ended nothing is written, and no lease is taken.
 
     SIGINT and SIGTERM stop a run in the main thread; so do `stop`, the closing of the manager, and
     the cancelling of the future that a thread pool runs it for. No item begins then, calls under
@@ -235,10 +237,14 @@ def run(
         tracing = stack.enter_context(traced(manager, before, stopping))
         take = partial(manager.lease, job_id, tracing.owner(owner), ttl_s, takeover=takeover)
         wanted = "for its ttl" if wait is None else wait
-        lease = lease_of_job(lambda: stack.enter_context(take()), wanted, on_wait, clock, stopping)
-        if lease is None:
+        ended = partial(_ended, manager, job_id, takeover, retry)
+        held = lease_of_job(
+            lambda: ended() or stack.enter_context(take()), wanted, on_wait, clock, stopping
+        )
+        if held is None:
             return _not_begun(manager, job_id, stopping)
-        if beside is not None:
+        lease = held if isinstance(held, Lease) else None
+        if beside is not None and lease is not None:
             terms = replace(terms, keeping=manager.keep_beside(job_id, beside, lease=lease))
         calls = traced_calls(tracing)(
             ThreadPoolExecutor if executor is None else executor,
@@ -257,7 +263,7 @@ def run(
         taken = {"same", "grew"} if on_changed == "grow" else {"same"}
         if inputs is not None and inputs.verdict not in taken and on_changed != "keep":
             raise InputChanged(job_id=job_id, verdict=inputs.verdict, difference=str(inputs))
-        plan, state = _recovered(manager, job_id, takeover, retry)
+        plan, state = _recovered(manager, job_id, takeover, retry, held)
         if inputs is not None and inputs.verdict == "grew" and on_changed == "grow":
             for collection, more in _by_collection(state, inputs):
                 state = manager.add_items(
@@ -324,13 +330,40 @@ def _not_begun(manager: StateManager, job_id: str, stop: Stopping) -> RunOutcome
     return outcome_of(manager, plan.state, plan, None, stop)
 
 
-def _recovered(
+def _ended(
     manager: StateManager, job_id: str, reason: str, retry: RetryPolicy | None
+) -> RecoveryPlan | None:
+    """The plan for a job to which nothing happens any more; None for one that a run can work on.
+
+    No lease is needed for it: a job that has ended does not become younger by being run again.
+    """
+    state = manager.get_state(job_id)
+    if not state.finished:
+        return None
+    scope = _scope(state, retry)
+    plan = manager.recover_from_checkpoint(job_id, reason=reason, scope=scope)
+    return plan if plan.state.finished and plan.changes_nothing else None
+
+
+def _scope(state: JobState, retry: RetryPolicy | None) -> Scope:
+    """What a run recovers as it begins: all, or with a policy all but what failed, which waits."""
+    return Scope.all() if retry is None else Scope.states(*_not_failed(state))
+
+
+def _recovered(
+    manager: StateManager,
+    job_id: str,
+    reason: str,
+    retry: RetryPolicy | None,
+    held: Lease | RecoveryPlan,
 ) -> tuple[RecoveryPlan, JobState]:
-    """The plan for the job, and its state once that is done; with a policy, what failed waits."""
-    scope = Scope.all()
-    if retry is not None:
-        scope = Scope.states(*_not_failed(manager.get_state(job_id)))
+    """The plan for the job, and its state once that is done; with a policy, what failed waits.
+
+    Where the run holds no lease, but the plan of a job that has ended, that is it.
+    """
+    if isinstance(held, RecoveryPlan):
+        return held, held.state
+    scope = _scope(manager.get_state(job_id), retry)
     while True:
         plan = manager.recover_from_checkpoint(job_id, reason=reason, scope=scope)
         try:

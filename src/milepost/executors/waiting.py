@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from milepost.arguments import refuse
 from milepost.errors import LeaseHeld
 from milepost.executors.stopping import Stopping, stop_signals
-from milepost.state.writing.lease import Lease
 from milepost.text.escapes import printable
 
 __all__ = ["Wait", "check_wait", "lease_of_job", "wait_until_expired"]
+
+_T = TypeVar("_T")
 
 Wait: TypeAlias = Callable[[LeaseHeld], None] | Literal["no", "for its ttl", "for ever"]
 """How long a run waits for another holder, or what it asks before every new try."""
@@ -42,12 +43,12 @@ def check_wait(wait: object) -> None:
 
 
 def lease_of_job(
-    take: Callable[[], Lease],
+    take: Callable[[], _T],
     wait: Wait,
     on_wait: Callable[[LeaseHeld], None] | None,
     clock: Callable[[], float],
     stop: Stopping,
-) -> Lease | None:
+) -> _T | None:
     """What `take` gives once no other holder is in the way; None if the `stop` came before.
 
     Whom it waits for, and how long at most, goes to `on_wait`, and to stderr unless `wait` is the
@@ -73,12 +74,12 @@ def lease_of_job(
 
 
 def _asked(
-    take: Callable[[], Lease],
+    take: Callable[[], _T],
     held: LeaseHeld,
     wait: Callable[[LeaseHeld], None],
     tell: Callable[[LeaseHeld], None],
     stop: Stopping,
-) -> Lease | None:
+) -> _T | None:
     """What `take` gives, once `wait` has been called before every new try."""
     told: LeaseHeld | None = None
     while True:
@@ -95,14 +96,14 @@ def _asked(
 
 
 def _watched(
-    take: Callable[[], Lease],
+    take: Callable[[], _T],
     held: LeaseHeld,
     for_ever: bool,  # noqa: FBT001 of a `wait`
     tell: Callable[[LeaseHeld], None],
     clock: Callable[[], float],
     stop: Stopping,
     woken: threading.Event,
-) -> Lease | None:
+) -> _T | None:
     told: LeaseHeld | None = None
     since_s, renews = clock(), False
     while True:

@@ -96,7 +96,7 @@ def recover_page(view: RecoverView) -> Page:
     if view.applied:
         outcome = f"applied: the job is in {view.phase} at seq {view.seq}"
     elif view.plan.changes_nothing:
-        outcome = "nothing to change"
+        outcome = "nothing to change" + (": a run does what is left" if view.plan.work_left else "")
     else:
         outcome = "nothing was changed: --apply does it"
     return (*plan_page(view.plan), Note(outcome))

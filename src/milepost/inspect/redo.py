@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import ClassVar
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from milepost.inspect.page import Page
 from milepost.inspect.plan import PlanPart, plan_part
 from milepost.inspect.sent_back import sent_back_page
 from milepost.inspect.states import StateName, phase_of
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
 
@@ -21,6 +23,8 @@ class RedoView(Struct, frozen=True, kw_only=True):
 
     `phase` and `seq` are as of after it. `accepted` says that the job would take them back, from
     `phase` itself or, where it `reopens`, from the one before. `left` are those that stay done.
+    `before` is the commit before the end of a job that has ended, to which a rewind or a fork goes
+    back; None where the job has not, or nothing would be redone.
     """
 
     SCHEMA: ClassVar[str] = "milepost.redo/1"
@@ -34,6 +38,7 @@ class RedoView(Struct, frozen=True, kw_only=True):
     reopens: bool
     redone: PlanPart
     left: int
+    before: int | None = None
 
 
 def redo(
@@ -66,6 +71,7 @@ def redo(
         reopens=reopens,
         redone=plan_part("redo", "goes back with all attempts", plan.done, keys),
         left=state.progress.done if apply else state.progress.done - len(plan.done),
+        before=_before_end(manager, before) if plan.done else None,
     )
 
 
@@ -76,6 +82,23 @@ def redo_page(view: RedoView) -> Page:
         view.redone,
         command="redo",
         stay="stay done",
-        refused="--apply says what leads there",
+        refused=_instead(view),
         before="the job goes back to where it works on them; " if view.reopens else "",
+    )
+
+
+def _before_end(manager: StateManager, state: JobState) -> int | None:
+    """The commit before the one by which the job ended; None if it has not."""
+    return manager.phase_entered(state.id, state.seq) - 1 if state.finished else None
+
+
+def _instead(view: RedoView) -> str:
+    """What leads to where items are redone."""
+    if view.before is None:
+        return "`milepost show` says what it takes"
+    job = shlex.quote(view.job)
+    return (
+        f"`milepost rewind {job} {view.before} --apply` goes back to the commit before the end,"
+        f" `milepost fork {job} {view.before} NEW_ID --apply` makes a new job that stands as this"
+        " one did then; redo them after either"
     )

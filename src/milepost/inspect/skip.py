@@ -75,6 +75,8 @@ def skip_page(view: SkipView) -> Page:
     ]
     if view.applied:
         outcome = f"applied: they are left out, at seq {view.seq}"
+        if not view.phase.meaning.worked:
+            outcome += "; recover, or a run, takes the job up again"
     elif not view.accepted:
         outcome = f"a job in {view.phase} leaves no item out"
     elif not part.count:

@@ -13,11 +13,13 @@ from msgspec import Struct
 
 from milepost import arguments
 from milepost.errors import RoleAbsent
+from milepost.inspect.holders import driver_of, held_by, is_dead
 from milepost.inspect.page import Cell, Fields, Note, Page
 from milepost.inspect.states import StateName, phase_of
 from milepost.job.state import JobState
 from milepost.roles import Outcome
 from milepost.state.manager import StateManager
+from milepost.state.writing.liveness import Standing
 
 __all__ = ["Act", "Steering", "steer", "steering_page"]
 
@@ -40,7 +42,7 @@ class Steering(Struct, frozen=True, kw_only=True):
     `event` is the lifecycle's name for it. `before` is the phase in which the job was found,
     `phase` the one after it, `seq` as of after it. `accepted` says that it would be taken in
     `before`; where it would not, `instead` is the command that helps, if there is one. `holder` is
-    the executor that has the job.
+    the executor that has the job, and `standing` how it stands, as `milepost show` says it.
     """
 
     applied: bool
@@ -52,6 +54,7 @@ class Steering(Struct, frozen=True, kw_only=True):
     accepted: bool
     instead: str
     holder: str | None
+    standing: str | None
 
 
 def steer(
@@ -73,6 +76,7 @@ def steer(
     instead = _instead(before, act)
     if apply and not instead:
         state = manager.fire(job_id, event, _payload(before, event, reason), operator=True)
+    driver = driver_of(manager, state)
     return answer(
         applied=apply and not instead,
         job=state.id,
@@ -82,7 +86,8 @@ def steer(
         phase=phase_of(state),
         accepted=not instead and event in before.allowed(),
         instead=instead,
-        holder=state.owner,
+        holder=driver.owner,
+        standing=None if driver.standing is None else str(driver.standing),
     )
 
 
@@ -92,7 +97,7 @@ def steering_page(view: Steering, act: Act) -> Page:
         ("job", view.job),
         ("phase", view.before),
         (act.value, f"by {view.event}"),
-        ("held by", view.holder or "nobody"),
+        ("held by", held_by(view.holder, view.standing)),
     ]
     if view.applied:
         entries.insert(2, ("now", view.phase))
@@ -110,14 +115,20 @@ def _outcome(view: Steering, act: Act) -> str:
 
 
 def _then(view: Steering, act: Act) -> str:
-    """What comes of it for whoever works on the job."""
+    """What comes of it for whoever works on the job; a holder that has died does nothing."""
+    held = view.holder is not None and not is_dead(view.standing)
+    if_alive = "if it is alive, " if view.standing == Standing.WATCHED else ""
     match act:
-        case Act.PAUSE if view.holder:
-            return ": its holder begins no other item; what is running may still end"
-        case Act.CANCEL if view.holder:
-            return ": its holder stops at its next write"
-        case Act.RESUME | Act.RETRY if not view.holder:
+        case Act.PAUSE if held:
+            return f": {if_alive}its holder begins no other item; what is running may still end"
+        case Act.CANCEL if held:
+            return f": {if_alive}its holder stops at its next write"
+        case Act.PAUSE | Act.CANCEL if view.holder:
+            return ": nobody works on it"
+        case Act.RESUME | Act.RETRY if not held:
             return ": recover, or a run, takes the job up again"
+        case Act.RESUME | Act.RETRY if if_alive:
+            return ": unless its holder is alive, recover, or a run, takes the job up again"
         case _:
             return ""
 

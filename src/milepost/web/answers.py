@@ -184,7 +184,9 @@ def _plan(asking: Asking) -> Answer:
     scope = Scope.failed() if asking.asked.flag("failed") else Scope.all()
     view = plan_model.plan(asking.manager, asking.job, scope=scope, keys=keys)
     view = view if asking.payloads else plan_hidden(view)
-    notes = ("to take it up again changes nothing",) if view.changes_nothing else ()
+    notes = () if view.work_left else ("nothing is left to do",)
+    if view.changes_nothing and view.work_left:
+        notes = ("nothing to change: a run does what is left",)
     return Answer(view=view, page=plan_model.plan_page(view), notes=notes)
 
 

@@ -38,7 +38,7 @@ def test_recover_applies_under_a_lease(milepost: CommandLine, store: Path) -> No
     assert (state.fence, state.owner, state.orphaned) == (2, None, False)
     assert (state.progress.running, state.progress.failed, state.progress.pending) == (0, 0, 5)
     again = milepost("recover", "nightly", "--apply")
-    assert again.stdout.endswith("nothing to change\n")
+    assert again.stdout.endswith("nothing to change: a run does what is left\n")
     assert milepost.json("show", "nightly")["fence"] == 2
 
 

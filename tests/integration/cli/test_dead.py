@@ -54,7 +54,7 @@ def test_a_job_that_takes_none_back_says_so_beforehand(milepost: CommandLine, st
     """A refusal that is known is told in the plan."""
     with StateManager.open(store, clock=milepost.clock) as manager:
         manager.fire("nightly", "pause", operator=True)
-    shown = milepost("requeue", "nightly").stdout
+    shown = milepost("requeue", "nightly", exit_code=1).stdout
     assert "a job in paused takes no item back" in shown
     assert "accepts no such event" in milepost("requeue", "nightly", "--apply", exit_code=2).stderr
 

@@ -179,3 +179,85 @@ def test_a_job_that_has_ended_is_not_waited_for(failed: CommandLine) -> None:
     view = failed.json("watch", "weekly-1")
     assert (view["outcome"], view["phase"], view["seq"]) == ("failed", "failed", 2)
     failed("watch", "weekly-1", "--exit-status", exit_code=1)
+
+
+def in_phase(path: Path, phase: str) -> None:
+    """A store whose job `j` is in `phase`: with one item dead where it failed, else done."""
+    with StateManager.open(path) as manager:
+        config = {"max_attempts": 1, "max_dead": 0}
+        manager.create_job(["a", "b"], job_id="j", config=config)
+        if phase == "setup":
+            return
+        manager.fire("j", "start_map")
+        if phase in ("failed", "reduce", "completed"):
+            manager.record("j", [ItemEvent(key, "start") for key in "ab"])
+            manager.record("j", [ItemEvent("a", "succeed", {"result": 1})])
+            failed = ItemEvent("b", "fail", {"cause": "error", "message": "no"})
+            done = ItemEvent("b", "succeed", {"result": 1})
+            manager.record("j", [failed if phase == "failed" else done])
+            if phase == "failed":
+                manager.record("j", [ItemEvent("b", "give_up")])
+            manager.fire("j", "finish_map")
+        if phase == "completed":
+            manager.fire("j", "finish_reduce", {"result": 2})
+        if phase in ("paused", "cancelled"):
+            manager.fire("j", phase.removesuffix("led").removesuffix("d"))
+
+
+YES, NO = 0, 1
+PHASES = ("setup", "map", "paused", "failed", "reduce", "completed", "cancelled")
+TAKES = {
+    "pause j": (YES, YES, NO, NO, YES, NO, NO),
+    "resume j": (NO, NO, YES, NO, NO, NO, NO),
+    "retry j": (NO, NO, NO, YES, NO, NO, NO),
+    "cancel j": (YES, YES, YES, YES, YES, NO, NO),
+    "skip j --item b": (NO, YES, YES, YES, NO, NO, NO),
+    "redo j": (YES, YES, YES, YES, YES, NO, YES),  # nothing is done: nothing to refuse
+    "requeue j": (YES, YES, YES, YES, YES, YES, YES),  # nothing is dead, but where it is taken
+    "allow-dead j 1": (YES, YES, YES, YES, YES, NO, NO),
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("command", TAKES)
+def test_the_exit_code_says_whether_the_job_takes_it(
+    tmp_path: Path, command: str, phase: str
+) -> None:
+    """1 without --apply where it does not, of every command; with it a refusal, and no change."""
+    path = tmp_path / "jobs.db"
+    in_phase(path, phase)
+    line = CommandLine(path, FakeClock())
+    takes = TAKES[command][PHASES.index(phase)]
+    assert state_of(path, "j")[0] == phase
+    line(*command.split(), exit_code=takes)
+    line(*command.split(), "--json", exit_code=takes)
+    if takes == NO:
+        before = state_of(path, "j")
+        names_another = command in ("resume j", "retry j") and phase in ("paused", "failed")
+        answered = names_another or command.startswith("skip")
+        line(*command.split(), "--apply", exit_code=1 if answered else 2)
+        assert state_of(path, "j") == before
+
+
+def test_what_leads_to_where_items_are_redone_is_said_before(tmp_path: Path) -> None:
+    """The commands themselves, with the commit before the end."""
+    path = tmp_path / "jobs.db"
+    in_phase(path, "completed")
+    line = CommandLine(path, FakeClock())
+    told = line("redo", "j", exit_code=1).stdout
+    assert "a job in completed takes no item back: `milepost rewind j 6 --apply`" in told
+    assert "`milepost fork j 6 NEW_ID --apply` makes a new job" in told
+    assert line.json("redo", "j", exit_code=1)["before"] == 6
+    refused = line("redo", "j", "--apply", exit_code=2).stderr
+    assert "`milepost rewind j 6 --apply` goes back to the commit before the end" in refused
+    line("rewind", "j", "6", "--apply")
+    line("redo", "j")
+
+
+def test_a_run_takes_a_failed_job_up_whose_items_were_left_out(tmp_path: Path) -> None:
+    """As it is said where they go back, or are allowed to be dead."""
+    for arguments in ("skip j --item b", "requeue j", "allow-dead j 1"):
+        path = tmp_path / f"{arguments}.db"
+        in_phase(path, "failed")
+        told = CommandLine(path, FakeClock())(*arguments.split(), "--apply").stdout
+        assert "recover, or a run, takes the job up again" in told

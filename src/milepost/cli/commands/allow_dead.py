@@ -38,3 +38,5 @@ def allow_dead(context: click.Context, *, job: str, more: int, apply: bool, reas
         job_id = find_job(manager, job)
         view = model.allow_dead(manager, job_id, more, reason=reason, apply=apply)
     session.answer(view, lambda: model.allow_dead_page(view))
+    if not view.accepted:
+        context.exit(1)

@@ -41,3 +41,5 @@ def redo(context: click.Context, *, job: str, apply: bool, reason: str, keys: in
         scope = scope_for(context, manager, job_id)
         view = model.redo(manager, job_id, scope=scope, reason=reason, keys=keys, apply=apply)
     session.answer(view, lambda: model.redo_page(view))
+    if view.redone.count and not view.accepted:
+        context.exit(1)

@@ -40,3 +40,5 @@ def requeue(context: click.Context, *, job: str, apply: bool, keys: int) -> None
         scope = scope_for(context, manager, job_id)
         view = model.requeue(manager, job_id, scope=scope, keys=keys, apply=apply)
     session.answer(view, lambda: model.requeue_page(view))
+    if view.requeued.count and not view.accepted:
+        context.exit(1)

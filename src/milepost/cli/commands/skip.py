@@ -43,3 +43,5 @@ def skip(context: click.Context, *, job: str, apply: bool, keys: int) -> None:
             raise click.UsageError("which items? Say --item, --glob, --failed, …", context)
         view = model.skip(manager, job_id, scope=scope, keys=keys, apply=apply)
     session.answer(view, lambda: model.skip_page(view))
+    if not view.accepted:
+        context.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 
@@ -12,7 +13,8 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal, note
 from milepost.cli.session import Session, find_job, session_of
 from milepost.inspect import watch as model
-from milepost.inspect.words import here
+from milepost.inspect.holders import Driver, begun, change, driver_of
+from milepost.inspect.words import here, local_times
 from milepost.job.state import JobState
 from milepost.progress.figures import Meter
 from milepost.progress.lines import Lines, write_line
@@ -22,12 +24,14 @@ from milepost.roles import Outcome
 
 __all__ = ["watch"]
 
+_IDLE: Final = "nobody drives it"
+
 
 @click.command(
     "watch",
     epilog=examples(
         "milepost watch nightly --db jobs.db",
-        "milepost watch nightly --exit-status --interval 10 --db jobs.db",
+        "milepost watch nightly --exit-status --until-idle --interval 10 --db jobs.db",
     ),
 )
 @job_argument
@@ -40,33 +44,51 @@ __all__ = ["watch"]
     help="Look again after so long.",
 )
 @click.option("--exit-status", is_flag=True, help="Exit code 1 if it failed or was cancelled.")
+@click.option("--until-idle", is_flag=True, help="End, too, once nobody drives the job.")
 @with_store
 @click.pass_context
-def watch(context: click.Context, *, job: str, interval: float, exit_status: bool) -> None:
+def watch(
+    context: click.Context, *, job: str, interval: float, exit_status: bool, until_idle: bool
+) -> None:
     """Show how far a job is, live, until it has ended.
 
     Then how it stands. What is live goes to stderr: a bar on a terminal, else a line now and then,
-    with the rate since the watch began, what is held, and how long the rest will take. A job that
-    failed has ended, until somebody takes it up. JOB is the job's id, or a beginning of it that no
-    other job has.
+    with the rate since the watch began, what is held, and how long the rest will take; and a line
+    when nobody drives the job any more, as its executor died say, and when somebody does again. A
+    job that failed has ended, until somebody takes it up. With --until-idle and --exit-status, one
+    that nobody drives and that has not ended is exit code 1. JOB is the job's id, or a beginning of
+    it that no other job has.
     """
     session = session_of(context)
     with session.reading() as manager:
         job_id = find_job(manager, job)
         state = manager.get_state(job_id)
-        if state.owner is None and not model.has_ended(state):
-            note("nobody holds the job: a run takes it up")
         meter = Meter(_seen(state), session.monotonic_s())
         display = _display(session)
+        driver: Driver | None = None
         while not model.has_ended(state):
+            driver = _told(session, driver, driver_of(manager, state))
+            if until_idle and not driver.drives:
+                break
             display.show(meter.figures(_seen(state), session.monotonic_s()))
             session.sleep(interval)
             state = manager.get_state(job_id)
-        display.end(meter.figures(_seen(state), session.monotonic_s(), ended=state.phase))
+        ended = state.phase if model.has_ended(state) else f"{state.phase}, {_IDLE}"
+        display.end(meter.figures(_seen(state), session.monotonic_s(), ended=ended))
     view = model.watch(state)
     session.answer(view, lambda: model.watch_page(view))
-    if exit_status and view.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+    left = not view.outcome
+    if exit_status and (left or view.outcome in (Outcome.FAILED, Outcome.CANCELLED)):
         context.exit(1)
+
+
+def _told(session: Session, before: Driver | None, now: Driver) -> Driver:
+    """Who drives the job `now`, once what changed since the look `before` is told."""
+    with local_times(local=is_terminal(sys.stderr) and not session.manner.utc):
+        text = begun(now, session.now()) if before is None else change(before, now, session.now())
+    if text:
+        note(text)
+    return now
 
 
 def _seen(state: JobState) -> Seen:
