@@ -7,11 +7,14 @@ from typing import Final
 from milepost.cli.output import note, write_format
 from milepost.cli.session import Session
 from milepost.cli.trouble import Trouble
+from milepost.cli.watching import tell_driver
 from milepost.errors import LifecycleChanged
 from milepost.inspect.follow import event_lines
 from milepost.inspect.history import Wanted
+from milepost.inspect.holders import Driver, driver_of
 from milepost.inspect.json import as_json
 from milepost.inspect.watch import has_ended
+from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 
 __all__ = ["follow"]
@@ -33,33 +36,38 @@ def follow(
 ) -> None:
     """Write the events past commit `after` as lines of JSON, those to come too.
 
-    Returns once the job has ended and all is written, or nobody reads any more. Raises JobAbsent
-    once the job is deleted, Trouble if another has its id then.
+    When nobody drives the job any more, or somebody does again, is told on stderr. Returns once the
+    job has ended and all is written, or nobody reads any more. Raises JobAbsent once the job is
+    deleted, Trouble if another has its id then.
     """
     first = manager.summary(job_id)
     seen, told = 0, False
+    state: JobState | None = None
+    driver: Driver | None = None
     while True:
         job = manager.summary(job_id)
         if job.created_at != first.created_at or job.seq < first.seq:
             raise Trouble(f"job {job_id} was deleted meanwhile, and another has its id: begin anew")
         if job.seq != seen:
-            seen, ended = _newest(manager, job_id)
-            if ended is None and not told:
+            state = _newest(manager, job_id)
+            seen = job.seq if state is None else state.seq
+            if state is None and not told:
                 note(_NOT_KNOWN)
                 told = True
             for line in event_lines(manager, job_id, after=after, upto=seen, wanted=wanted):
                 if not write_format(line, as_json):
                     return
             after = max(after, seen)
-            if ended:
+            if state is not None and has_ended(state):
                 return
+        if state is not None:
+            driver = tell_driver(session, driver, driver_of(manager, state))
         session.sleep(every_s)
 
 
-def _newest(manager: StateManager, job_id: str) -> tuple[int, bool | None]:
-    """The newest commit, and whether the job has ended with it; None where nothing tells."""
+def _newest(manager: StateManager, job_id: str) -> JobState | None:
+    """The newest state of the job; None where its lifecycle is not at hand."""
     try:
-        state = manager.get_state(job_id)
+        return manager.get_state(job_id)
     except LifecycleChanged:
-        return manager.summary(job_id).seq, None
-    return state.seq, has_ended(state)
+        return None

@@ -10,11 +10,12 @@ import click
 from milepost.cli.limits import LEAST_S, MOST_S
 from milepost.cli.naming import job_argument
 from milepost.cli.options import examples, with_store
-from milepost.cli.output import is_terminal, note
+from milepost.cli.output import is_terminal
 from milepost.cli.session import Session, find_job, session_of
+from milepost.cli.watching import tell_driver
 from milepost.inspect import watch as model
-from milepost.inspect.holders import Driver, begun, change, driver_of
-from milepost.inspect.words import here, local_times
+from milepost.inspect.holders import Driver, driver_of
+from milepost.inspect.words import here
 from milepost.job.state import JobState
 from milepost.progress.figures import Meter
 from milepost.progress.lines import Lines, write_line
@@ -67,7 +68,7 @@ def watch(
         display = _display(session)
         driver: Driver | None = None
         while not model.has_ended(state):
-            driver = _told(session, driver, driver_of(manager, state))
+            driver = tell_driver(session, driver, driver_of(manager, state))
             if until_idle and not driver.drives:
                 break
             display.show(meter.figures(_seen(state), session.monotonic_s()))
@@ -80,15 +81,6 @@ def watch(
     left = not view.outcome
     if exit_status and (left or view.outcome in (Outcome.FAILED, Outcome.CANCELLED)):
         context.exit(1)
-
-
-def _told(session: Session, before: Driver | None, now: Driver) -> Driver:
-    """Who drives the job `now`, once what changed since the look `before` is told."""
-    with local_times(local=is_terminal(sys.stderr) and not session.manner.utc):
-        text = begun(now, session.now()) if before is None else change(before, now, session.now())
-    if text:
-        note(text)
-    return now
 
 
 def _seen(state: JobState) -> Seen:
