@@ -10,7 +10,7 @@ from datetime import datetime
 from milepost import arguments
 from milepost.clock import instant
 from milepost.defaults import KEPT
-from milepost.errors import CheckpointAbsent, StateError, StoreUnreadable
+from milepost.errors import CheckpointAbsent, StateError
 from milepost.items.inputs import KeySet
 from milepost.job.state import CheckpointRef, JobState
 from milepost.log.codec import digest_of
@@ -168,7 +168,7 @@ def find(log: JobLog, seq: int | None) -> Checkpoint:
         if seq in (None, stored.seq):
             try:
                 state = log.loader.current(log.verified(stored))
-                told = _listed(log, stored)
+                told = log.listed(stored)
             except StateError as error:
                 problems.append(str(error))
             else:
@@ -183,7 +183,7 @@ def listed(log: JobLog) -> list[CheckpointRef]:
 
     Cost: two heads of the log each. Raises StoreUnreadable where the log tells of no such one.
     """
-    return [_listed(log, stored) for stored in log.reader.checkpoints(log.number)]
+    return [log.listed(stored) for stored in log.reader.checkpoints(log.number)]
 
 
 def _was_taken(log: JobLog, seq: int) -> bool:
@@ -193,25 +193,6 @@ def _was_taken(log: JobLog, seq: int) -> bool:
         for row in log.rows(seq, seq + 1)
         for fact in log.facts(row)
     )
-
-
-def _listed(log: JobLog, stored: StoredCheckpoint) -> CheckpointRef:
-    """The checkpoint's entry in the commit after it."""
-    for row in log.rows(stored.seq, stored.seq + 1):
-        for fact in log.commit(row, stored.chain).facts:
-            if (
-                isinstance(fact, CheckpointTaken)
-                and (fact.seq, fact.digest) == (stored.seq, stored.digest.hex())
-                and (fact.reason, row.at_us) == (stored.reason, stored.at_us)
-            ):
-                return CheckpointRef(
-                    seq=fact.seq,
-                    reason=fact.reason,
-                    checksum=fact.digest,
-                    taken_at=instant(row.at_us),
-                )
-    name = f"the checkpoint at seq {stored.seq} of job {log.job_id}"
-    raise StoreUnreadable(url=log.url, problem=f"{name} is not one that the log tells of")
 
 
 def _checkpoint(told: CheckpointRef, stored: StoredCheckpoint, state: JobState) -> Checkpoint:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from milepost import ItemEvent, Scope, StateManager
@@ -77,7 +80,7 @@ def test_whatever_a_log_tells_of_comes_along(tmp_path: Path) -> None:
             assert tried.sound
             assert here.get_state(job_id).snapshot() == there.get_state(job_id).snapshot()
             assert list(here.results(job_id)) == list(there.results(job_id))
-            assert here.kept(job_id) == there.kept(job_id)
+            assert here.kept(job_id) is None
             there.upkeep.export_log(job_id, tmp_path / "again.jsonl")
             here.upkeep.export_log(job_id, file)
             assert file.read_bytes() == (tmp_path / "again.jsonl").read_bytes()
@@ -123,6 +126,42 @@ def test_a_file_that_is_not_whole_makes_no_job(
         assert "was not imported" in told, what
         assert "leave it out" in told, what
     assert scratch.json("jobs")["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "altered"),
+    [(b'"reason":"by hand"', b'"reason":"by foot"'), (b'"at_us":', b'"at_us":1')],
+)
+def test_a_checkpoint_is_what_the_log_tells_of(
+    written: bytes, altered: bytes, file: Path, scratch: CommandLine
+) -> None:
+    """Its reason and its time are in the log: others are refused, though the digest was redone."""
+    *lines, _ = file.read_bytes().splitlines(keepends=True)
+    lines = [
+        line.replace(written, altered) if line.startswith(b'{"checkpoint"') else line
+        for line in lines
+    ]
+    told = base64.b64encode(hashlib.blake2b(b"".join(lines), digest_size=32).digest())
+    file.write_bytes(b"".join([*lines, b'{"digest":"' + told + b'"}\n']))
+    assert (
+        "is not one that the log tells of"
+        in scratch("import", "log", str(file), exit_code=2).stderr
+    )
+
+
+def test_verify_finds_a_checkpoint_that_the_log_does_not_tell_of() -> None:
+    """As a list of checkpoints does; a repair takes one anew."""
+    with StateManager.open("memory:", clock=FakeClock()) as manager:
+        manager.create_job(["a"], job_id="j")
+        manager.create_checkpoint("j")
+        assert manager.verify("j")[0].sound
+        with manager._store.writing() as writer:
+            (stored,) = writer.checkpoints(1)
+            writer.put_checkpoint(1, msgspec.structs.replace(stored, reason="by another"))
+        (problem,) = manager.verify("j")[0].problems
+        assert "is not one that the log tells of" in problem.message
+        manager.upkeep.repair("j", apply=True)
+        assert manager.verify("j")[0].sound
 
 
 def test_a_dry_run_writes_nothing(file: Path, scratch: CommandLine) -> None:

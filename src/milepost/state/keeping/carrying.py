@@ -1,8 +1,9 @@
 """One job's log as a file of its own: the rows as they are stored, line by line, and back again.
 
-What is derived is left out and made anew. Nothing is decoded on the way: the digests of the copy
-are those of the original, and it is verified as a whole before it is kept. The last line holds a
-digest of all lines before it, since not all that a store keeps of a job is chained.
+What is derived is left out and made anew, and how long a job is kept is for each store to say.
+Nothing is decoded on the way: the digests of the copy are those of the original, and it is verified
+as a whole before it is kept. The last line holds a digest of all lines before it; it tells damage,
+and is no signature.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ from milepost.log.rows import (
     Row,
     StoredCheckpoint,
     StoredJob,
-    StoredKeep,
     StoredLease,
     StoredLifecycle,
 )
 from milepost.process.files import whole_file
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.verification import Verification, verify_job
+from milepost.state.writing.describing import describe
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import Reader, Writer
 
@@ -64,7 +65,6 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     items: InputBlock | None = None
     commit: Row | None = None
     checkpoint: StoredCheckpoint | None = None
-    keep: StoredKeep | None = None
     digest: bytes | None = None
 
 
@@ -113,6 +113,7 @@ def take_in(loader: Loader, writer: Writer, path: Path) -> Verification:
             raise JobExists(job_id=told.job, url=loader.store.url)
         job = writer.add_job(told.job, told.created_at_us, told.lifecycle)
         fence = _put(loader, writer, job, lines, path)
+    describe(writer, loader.tables.get(told.lifecycle))  # by tables, not by the file
     if fence:  # the one that the log tells of, held by nobody
         writer.put_lease(job.number, StoredLease("", fence, 0, 0))
     found = verify_job(JobLog(loader, writer, job))
@@ -139,9 +140,6 @@ def _lines(reader: Reader, job: StoredJob) -> Iterator[_Line]:
         yield _Line(commit=row)
     for checkpoint in reversed(list(reader.checkpoints(job.number))):
         yield _Line(checkpoint=checkpoint)
-    keep = reader.keep(job.number)
-    if keep is not None:
-        yield _Line(keep=keep)
 
 
 def _put(loader: Loader, writer: Writer, job: StoredJob, lines: Iterator[_Line], path: Path) -> int:
@@ -165,6 +163,7 @@ class _Into:
         self.fence = 0
         self._writer = writer
         self._job = job.number
+        self._lifecycle = job.lifecycle
         self._url = url
         self._seq = self._place = 0
 
@@ -180,9 +179,9 @@ class _Into:
                 if not 0 < checkpoint.seq <= self._seq:
                     raise ValueError(f"a checkpoint at {checkpoint.seq} is of no commit")
                 self._writer.put_checkpoint(self._job, checkpoint)
-            case _Line(keep=StoredKeep() as keep):
-                self._writer.put_keep(self._job, keep)
             case _Line(lifecycle=StoredLifecycle() as lifecycle):
+                if lifecycle.digest != self._lifecycle:
+                    raise ValueError("it describes a lifecycle that the job does not run by")
                 if self._writer.lifecycle(lifecycle.digest) is None:
                     self._writer.put_lifecycle(lifecycle)
 

@@ -273,8 +273,9 @@ def _look(log: JobLog) -> _Survey | None:
 
 
 def _stands(log: JobLog, stored: StoredCheckpoint, state: JobState) -> bool:
-    """True if the checkpoint is the state that the log folds to."""
+    """True if the checkpoint is the state that the log folds to, and the log tells of it."""
     try:
+        log.listed(stored)
         return log.verified(stored) == state
     except StateError:
         return False

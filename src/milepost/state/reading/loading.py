@@ -26,7 +26,7 @@ from milepost.errors import (
 from milepost.items.inputs import Inputs, Run, Shelf
 from milepost.job.fold import advance
 from milepost.job.restoring import begin, restore
-from milepost.job.state import JobState, changed
+from milepost.job.state import CheckpointRef, JobState, changed
 from milepost.job.upgrade import upgraded
 from milepost.job.versions import Catalogue, absent
 from milepost.log.codec import (
@@ -38,7 +38,7 @@ from milepost.log.codec import (
     decode_tally,
     digest_of,
 )
-from milepost.log.facts import Commit, Fact, JobCreated, Migrated, check_job_id
+from milepost.log.facts import CheckpointTaken, Commit, Fact, JobCreated, Migrated, check_job_id
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import (
     InputBlock,
@@ -350,6 +350,27 @@ class JobLog(msgspec.Struct, frozen=True):
         ):
             raise StoreUnreadable(url=self.url, problem=f"{name} is of another commit")
         return changed(state, number=self.number)
+
+    def listed(self, stored: StoredCheckpoint) -> CheckpointRef:
+        """The checkpoint as the commit after it tells of it. Two heads.
+
+        Raises StoreUnreadable where it tells of no such one, LogCorrupt.
+        """
+        for row in self.rows(stored.seq, stored.seq + 1):
+            for fact in self.commit(row, stored.chain).facts:
+                if (
+                    isinstance(fact, CheckpointTaken)
+                    and (fact.seq, fact.digest) == (stored.seq, stored.digest.hex())
+                    and (fact.reason, row.at_us) == (stored.reason, stored.at_us)
+                ):
+                    return CheckpointRef(
+                        seq=fact.seq,
+                        reason=fact.reason,
+                        checksum=fact.digest,
+                        taken_at=instant(row.at_us),
+                    )
+        name = f"the checkpoint at seq {stored.seq} of job {self.job_id}"
+        raise StoreUnreadable(url=self.url, problem=f"{name} is not one that the log tells of")
 
     def tally(self, row: Row) -> Tally:
         """Where the job stood after `row`, by the row's own word."""

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from milepost.errors import (
     CodecAbsent,
     InvariantBroken,
@@ -124,11 +126,12 @@ def verify_job(log: JobLog) -> Verification:
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
     each row's tally against the fold, each body against its digest; INV-FOLD for each checkpoint,
-    which is what the log folds to, and for the index of the log; INV-HOLDS, what the lifecycle
-    declares, after each commit; the inputs against their fingerprints; the entry and the lease
-    against the log. Values that need a codec that is not at hand are checked against their digests
-    alone. Cost: the job is read once, every value is decoded, and the heads that an index is of are
-    read once more.
+    which is what the log folds to and what the commit after it tells of, and for the index of the
+    log; INV-HOLDS, what the lifecycle declares, after each commit; the inputs against their
+    fingerprints; the entry and the lease against the log. Values that need a codec that is not at
+    hand are checked against their digests alone. Cost: the job is read once, every value is
+    decoded, and the heads that an index is of, and two for each checkpoint, are read once more;
+    memory: one row, one state, and the checkpoints.
     """
     work = _Work(log)
     work.log()
@@ -216,6 +219,7 @@ class _Work:
         state = self.state = log.origin()
         for seq in [seq for seq in checkpoints if seq <= state.seq]:
             self._attested(checkpoints.pop(seq), None)
+        sound: list[StoredCheckpoint] = []  # without their bytes, which are looked at by then
         known: JobState | None = None  # nobody knows what broke in what came before
         along = set(log.reader.state_ends(log.number))
         for row, after in log.replay(state):
@@ -239,9 +243,20 @@ class _Work:
                 if log.verified(stored) != after:
                     message = "the checkpoint is not what the log folds to"
                     self._add("INV-FOLD", row.seq, message, NOTHING)
+                else:
+                    sound.append(msgspec.structs.replace(stored, snapshot=b""))
             except StateError as error:
                 self._add("INV-FOLD", row.seq, _found(error), NOTHING)
         log.check_end(state)
+        for stored in sound:
+            self._told(stored)
+
+    def _told(self, stored: StoredCheckpoint) -> None:
+        """The commit after a checkpoint tells of it: its digest, its time and its reason."""
+        try:
+            self._log.listed(stored)
+        except StateError as error:
+            self._add("INV-FOLD", stored.seq, _found(error), NOTHING)
 
     def _kept(self, seq: int, before: JobState | None, after: JobState) -> None:
         """Declared invariants of the job and its items that the commit broke, proved ones too."""
@@ -277,6 +292,8 @@ class _Work:
             if any((one.invariant, one.seq) == ("INV-FOLD", stored.seq) for one in self.problems):
                 return  # the fold had come by it, up to where a table is missing
             self._add("INV-FOLD", stored.seq, "the checkpoint is not of this log", NOTHING)
+            return
+        self._told(stored)
 
     def _upgrade(self, row: Row, before: JobState, after: JobState) -> None:
         """A change of version leads where the upgrade leads, as far as that is known here."""
