@@ -24,7 +24,8 @@ demo: $(STAMP)
 test: $(STAMP) lint types contracts drift proofs parser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-## suite: the tests alone, on another Python, in a folder of its own: make suite PYTHON=python3.13
+## suite: the tests alone, on another Python: make suite PYTHON=python3.13
+# In a folder that is named for it, so a path ends in the version as well: /opt/x/bin/python3.13.
 SUITE_VENV := .venv-$(notdir $(PYTHON))
 SUITE_STAMP := $(SUITE_VENV)/.installed
 

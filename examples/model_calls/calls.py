@@ -69,6 +69,7 @@ def ask(url: str, budget: Budget, item: WorkItem) -> dict[str, object]:
         cost = float(str(answer["cost"]))
         item.spent(cost)
     except HTTPError as error:
+        error.close()  # it holds the answer's body, and Python 3.14 warns of one left open
         if error.code == 429:
             wait_ms = error.headers["Retry-After-Ms"] or f"{error.headers['Retry-After']}000"
             raise Later("429", after_s=int(wait_ms) / 1000, everyone=True) from error
