@@ -214,6 +214,7 @@ def _future_of_this_thread() -> Future[Any] | None:
             "run",
         ):
             found = getattr(frame.f_locals.get("self"), "future", None)
-            return found if isinstance(found, Future) else None
+            if isinstance(found, Future):
+                return found  # from Python 3.14 on, two calls of this name lie between
         frame = frame.f_back
     return None
