@@ -215,6 +215,6 @@ def _future_of_this_thread() -> Future[Any] | None:
         ):
             found = getattr(frame.f_locals.get("self"), "future", None)
             if isinstance(found, Future):
-                return found  # from Python 3.14 on, two calls of this name lie between
+                return found  # Python 3.14 has another call of this name below it
         frame = frame.f_back
     return None
