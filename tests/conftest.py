@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.postgres import postgres_server
+
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_is_heard() -> Iterator[None]:
@@ -20,6 +22,13 @@ def ctrl_c_is_heard() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server, one for each process of the tests."""
+    with postgres_server() as server:
+        yield server.url
 
 
 COUNTED = "counted"

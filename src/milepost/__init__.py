@@ -13,7 +13,7 @@ from milepost.lazy import loaded_when_used
 if TYPE_CHECKING:
     from milepost.aio.manager import AsyncStateManager
     from milepost.aio.upkeep import AsyncUpkeep
-    from milepost.clock import Clock
+    from milepost.clock import Clock, SteadyClock
     from milepost.errors import (
         ArgumentInvalid,
         CheckpointAbsent,
@@ -235,6 +235,7 @@ __all__ = [
     "StateEvent",
     "StateManager",
     "StateStore",
+    "SteadyClock",
     "StoreAbsent",
     "StoreError",
     "StoreForeign",
@@ -281,6 +282,7 @@ __getattr__, __dir__ = loaded_when_used(
         "CheckpointPolicy": "milepost.state.checkpoint",
         "CheckpointRef": "milepost.job.state",
         "Clock": "milepost.clock",
+        "SteadyClock": "milepost.clock",
         "CodecAbsent": "milepost.errors",
         "Collected": "milepost.state.keeping.collecting",
         "CommitAbsent": "milepost.errors",

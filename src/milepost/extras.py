@@ -10,7 +10,7 @@ from milepost.errors import ExtraAbsent
 
 __all__ = ["Extra", "absent", "needing"]
 
-Extra: TypeAlias = Literal["compile", "legacy", "web"]
+Extra: TypeAlias = Literal["compile", "legacy", "postgres", "web"]
 
 _PACKAGES: Final[Mapping[Extra, Mapping[str, str]]] = {
     "compile": {
@@ -21,6 +21,7 @@ _PACKAGES: Final[Mapping[Extra, Mapping[str, str]]] = {
         "yaml": "PyYAML",
     },
     "legacy": {"pydantic": "pydantic", "pydantic_core": "pydantic"},
+    "postgres": {"psycopg": "psycopg", "psycopg_pool": "psycopg-pool"},
     "web": {"jinja2": "jinja2", "starlette": "starlette", "uvicorn": "uvicorn"},
 }
 """By the modules that are imported, the packages that pyproject.toml lists under an extra."""

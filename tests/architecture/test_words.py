@@ -183,6 +183,8 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "worker/signals.py": {"everyone": PARAMETER},
     "worker/telling.py": {"message": "a name in the details of failures"},
     "state/manager/work.py": dict.fromkeys(("redo", "requeue", "skip"), FUNCTION),
+    "stores/postgres/reading.py": {"job": COLUMN},
+    "stores/postgres/writing.py": {"job": COLUMN},
 }
 """Words that are our own where they stand, with the reason."""
 

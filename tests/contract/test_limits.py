@@ -15,14 +15,18 @@ from milepost.log.codec import MAX_BLOCK_BYTES
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 from milepost.worker.sizes import largest_in
+from tests.postgres import needs_postgres, new_url
 
 SMALL = Limits(value_max_bytes=2_000, commit_max_bytes=5_000, checkpoint_max_bytes=3_000)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=needs_postgres)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
     """Every store that there is."""
-    opened = open_store("memory:" if request.param == "memory" else tmp_path / "jobs.db")
+    if request.param == "postgres":
+        opened = open_store(new_url(request.getfixturevalue("postgres")))
+    else:
+        opened = open_store("memory:" if request.param == "memory" else tmp_path / "jobs.db")
     yield opened
     opened.close()
 

@@ -26,6 +26,7 @@ from milepost.state.keeping.retention import Why
 from milepost.state.persistence import open_store
 from milepost.state.writing.lease import renew
 from milepost.testing import FakeClock
+from tests.postgres import needs_postgres, new_url
 
 DAY_S = 86_400.0
 NOW = RetentionPolicy(
@@ -33,10 +34,13 @@ NOW = RetentionPolicy(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=needs_postgres)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
     """Every store that there is."""
-    opened = open_store("memory:" if request.param == "memory" else tmp_path / "jobs.db")
+    if request.param == "postgres":
+        opened = open_store(new_url(request.getfixturevalue("postgres")))
+    else:
+        opened = open_store("memory:" if request.param == "memory" else tmp_path / "jobs.db")
     yield opened
     opened.close()
 

@@ -522,9 +522,9 @@ MADE_BY_US = {
     "Nothing", "NOTHING", "Order", "PassedOver", "PayloadCodec", "PhaseEntered", "Problem",
     "Progress", "QuarantinedResult", "QuarantinedRow", "Raised", "RecordedResult",
     "RecoveryPlan", "Repair", "RepairStep", "ReportLine", "RetentionPlan", "RunOutcome",
-    "SomeKeys", "Soundness", "Standing", "StateDiff", "StateEvent", "StateStore", "Steps",
-    "Stored", "StoredSizes", "StoreFormat", "Stray", "StuckJob", "Tally", "Tombstone", "Upkeep",
-    "Users", "Vacuumed", "Verdict", "Verification", "WayBack", "Why", "WorkItem",
+    "SomeKeys", "Soundness", "Standing", "StateDiff", "StateEvent", "StateStore", "SteadyClock",
+    "Steps", "Stored", "StoredSizes", "StoreFormat", "Stray", "StuckJob", "Tally", "Tombstone",
+    "Upkeep", "Users", "Vacuumed", "Verdict", "Verification", "WayBack", "Why", "WorkItem",
 }  # fmt: skip
 """Names that are public so that they can be read: nobody passes them anything."""
 

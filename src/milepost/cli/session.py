@@ -70,7 +70,7 @@ class Session:
             self.store,
             create=False,
             read_only=read_only,
-            clock=self.clock,
+            clock=None if isinstance(self.clock, SystemClock) else self.clock,  # or the store's own
             lifecycles=self.discovery.lifecycles,
             earlier=self.discovery.earlier,
         ) as manager:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from milepost.clock import SteadyClock
 from milepost.errors import StoreError, StoreForked
 from milepost.log.rows import (
     GIVEN_BACK,
@@ -224,6 +225,9 @@ class _Transaction:
     def tombstones_left(self) -> list[Tombstone]:
         return [t for t in self.tombstones.values() if not t.erased]
 
+    def relies_on(self, job: int, seq: int, digest: bytes) -> None:
+        """The writer has the lock: whoever relies on a log has seen by the mark that it is so."""
+
     def add_job(
         self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
     ) -> StoredJob:
@@ -434,6 +438,8 @@ class MemoryStore:
     StoreForked.
     """
 
+    clock: SteadyClock | None = None
+
     def __init__(self) -> None:
         self.url = "memory:"
         self.read_only = False
@@ -465,6 +471,8 @@ class MemoryStore:
             yield transaction
             transaction.mark += 1
             self._now = transaction
+
+    appending = writing
 
     def check(self) -> list[str]:
         """Memory is sound."""

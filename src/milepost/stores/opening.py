@@ -1,4 +1,4 @@
-"""How a store is opened by its URL: a path, `sqlite:///jobs.db`, or `memory:`."""
+"""How a store is opened by its URL: a path, `sqlite:///jobs.db`, `postgresql://...`, `memory:`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from milepost.stores.protocol import Create, Durability, StateStore
 
 __all__ = ["Create", "Durability", "open_store"]
 
+_SERVERS: Final = ("postgresql", "postgres")
 _ALLOW_NETWORK: Final = "allow_network=1"
 
 
@@ -27,6 +28,9 @@ def open_store(
 ) -> StateStore:
     """The store at `url`: a path, `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory:`.
 
+    Or `postgresql://USER@HOST/DATABASE?schema=NAME`, of the extra `postgres`: then `create` makes
+    the schema, and ExtraAbsent says that the extra is not installed.
+
     `?allow_network=1` at the end of a URL is as `allow_network`. Raises StoreAbsent,
     StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe or StoreLocked.
     """
@@ -40,6 +44,21 @@ def open_store(
         from milepost.stores.memory import MemoryStore  # noqa: PLC0415 as below
 
         return MemoryStore()
+    if text.partition("://")[0] in _SERVERS:
+        from milepost.extras import needing  # noqa: PLC0415 as below
+        from milepost.stores.postgres.address import address_of  # noqa: PLC0415
+
+        address = address_of(text)
+        with needing("postgres", "a store on a PostgreSQL server"):
+            from milepost.stores.postgres.store import PostgresStore  # noqa: PLC0415
+
+        return PostgresStore(
+            address,
+            create=create,
+            read_only=read_only,
+            durability=durability,
+            busy_timeout_s=busy_timeout_s,
+        )
     from milepost.stores.sqlite.store import SqliteStore  # noqa: PLC0415 one kind is opened
 
     path, allowed = _place(text)
@@ -65,8 +84,8 @@ def _place(text: str) -> tuple[Path, bool]:
         return Path(text), False
     wrong = StoreError(
         url=text,
-        problem="is no URL of a store: use a path, sqlite:///jobs.db, sqlite:////var/jobs.db"
-        " or memory:",
+        problem="is no URL of a store: use a path, sqlite:///jobs.db, sqlite:////var/jobs.db,"
+        " postgresql://USER@HOST/DATABASE or memory:",
     )
     try:
         parts = urlsplit(text)

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from milepost.clock import SteadyClock
 from milepost.errors import StoreError
 from milepost.log.rows import (
     Block,
@@ -40,6 +41,7 @@ __all__ = [
     "Create",
     "Durability",
     "Kind",
+    "Moved",
     "Reader",
     "Rows",
     "StateStore",
@@ -55,6 +57,10 @@ Durability: TypeAlias = Literal["full", "process"]
 
 Kind: TypeAlias = Literal["keep", "held", "checkpoint"]
 """Rows beside a log that most jobs may lack; `held` are leases that were not given back."""
+
+
+class Moved(Exception):
+    """A log has moved on from where a writer relied on it to be. Nothing was written."""
 
 
 class Rows(Protocol):
@@ -239,6 +245,14 @@ class Writer(Reader, Protocol):
         """
         ...
 
+    def relies_on(self, job: int, seq: int, digest: bytes) -> None:
+        """What is decided from here on is right only if the job's log ends so.
+
+        A writer that has the store's write lock may know that it does. Raises Moved if it does not,
+        here, at another use or when the block ends.
+        """
+        ...
+
     def add_job(
         self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
     ) -> StoredJob:
@@ -395,6 +409,19 @@ class StateStore(Protocol):
 
     def writing(self) -> AbstractContextManager[Writer]:
         """One commit. Raises StoreLocked, StoreReadOnly, CommitUnknown."""
+        ...
+
+    def appending(self) -> AbstractContextManager[Writer]:
+        """As `writing`, for those who say of each log on what they rely, and then add to it.
+
+        Where a store can do that in one act it takes no lock until something else is asked of the
+        writer: its mark is always the same then. Raises Moved too.
+        """
+        ...
+
+    @property
+    def clock(self) -> SteadyClock | None:
+        """The time that all who share the store go by; None if that of the machine is."""
         ...
 
     def check(self) -> list[str]:

@@ -60,7 +60,7 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Failures, Said,
         """A manager on the store at `url`.
 
         Args:
-            url: A path, `sqlite:///jobs.db` or `memory:`.
+            url: A path, `sqlite:///jobs.db`, `postgresql://USER@HOST/DATABASE` or `memory:`.
             create: Make a file that does not exist; with `"folders"` also the folders that lead to
                 it.
             read_only: Write nothing, and wait for no writer.
@@ -75,7 +75,8 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Failures, Said,
                 current version, as far as its upgrades lead: reading shows them so, and the first
                 write records the change.
             allow_network: Open a file on a network file system all the same.
-            clock: The clock that commits are dated by, for tests.
+            clock: The clock that commits are dated by, for tests. Else the store's own, or the
+                machine's.
             payload_codec: What results, messages and item values pass through, encryption say. All
                 who read them need it.
             limits: Which values and commits are too large.

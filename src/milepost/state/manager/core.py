@@ -83,7 +83,7 @@ class Core:
         if legacy is not None:
             self._legacy = work.old_homes.old_home(arguments.path("legacy", legacy))
         self._store = store
-        self._clock: Clock = clock or work.SystemClock()
+        self._clock: Clock = clock or store.clock or work.SystemClock()
         self._new_job_id = new_job_id
         self._limits = replace(limits or work.Limits())  # another manager has told of its own
         self._metrics = metrics or work.Metrics()

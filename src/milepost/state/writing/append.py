@@ -45,7 +45,7 @@ from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.describing import describe
 from milepost.state.writing.group_commit import Line, Place
 from milepost.state.writing.observing import Observer
-from milepost.stores.protocol import Writer
+from milepost.stores.protocol import Moved, Writer
 from milepost.text.escapes import printable
 
 __all__ = ["Appender", "Decision", "Joinable", "Moment", "RefusedWithRecord"]
@@ -242,11 +242,16 @@ class Appender:
         self._attempt = _Attempt(tickets, written)
         mark, self._mark = self._mark, None
         try:
-            with self._loader.store.writing() as writer:
+            with self._loader.store.appending() as writer:
                 if writer.mark != mark or len(self._newest) > self._remembered:
                     self._newest.clear()
                 for job_id, of_job in by_job.items():
                     self._decide(writer, job_id, of_job, written)
+        except Moved:  # nothing was written: look again, which no other writer comes between
+            self._newest.clear()
+            for ticket in tickets:
+                ticket.forget()
+            self._write(tickets)
         except CommitUnknown as error:
             self._settle(tickets, written, error)
         except ValueInvalid as error:  # whatever a decision had put beside its row is undone, too
@@ -312,10 +317,15 @@ class Appender:
 
         Raises ValueInvalid where that row cannot be stored.
         """
-        try:
-            job, before = self._newest.get(job_id) or self._read(writer, job_id)
-        except MilepostError as error:
-            return self._fail(tickets, error)
+        known = self._newest.get(job_id)
+        if known is not None:
+            job, before = known
+            writer.relies_on(job.number, before.seq, before.digest)
+        else:
+            try:
+                job, before = self._read(writer, job_id)
+            except MilepostError as error:
+                return self._fail(tickets, error)
         log = JobLog(self._loader, writer, job)
         now_us = max(self._observer.now_us(), before.updated_at_us)
         state = before

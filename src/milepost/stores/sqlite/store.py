@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import apsw
 
+from milepost.clock import SteadyClock
 from milepost.errors import (
     StoreError,
     StoreFull,
@@ -72,6 +73,8 @@ class SqliteStore:
     It is of the files that `path` names when it is opened, and of the process that opens it: once
     other files are there every use raises StoreReplaced, and in the child of a fork StoreForked.
     """
+
+    clock: SteadyClock | None = None
 
     def __init__(
         self,
@@ -138,6 +141,8 @@ class SqliteStore:
         process took the file further, and CommitUnknown where the outcome cannot be told.
         """
         return Writing(self._connections, self._writer())
+
+    appending = writing
 
     def check(self) -> list[str]:
         """The problems of the file as a file, by SQLite.

@@ -69,6 +69,9 @@ class SqliteWriter(SqliteReader):
         self._url = url
         self.mark = connection.data_version("main")
 
+    def relies_on(self, job: int, seq: int, digest: bytes) -> None:
+        """The writer has the lock: whoever relies on a log has seen by the mark that it is so."""
+
     def add_job(
         self, job_id: str, created_at_us: int, lifecycle: str, number: int | None = None
     ) -> StoredJob:

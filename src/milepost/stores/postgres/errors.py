@@ -1,0 +1,82 @@
+"""PostgreSQL's errors as ours: not there, kept busy, no room, refused."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from milepost.errors import (
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreReadOnly,
+    StoreUnreadable,
+    ValueInvalid,
+)
+
+__all__ = ["MOVED", "lost", "translate"]
+
+MOVED: Final = "MP001"
+"""The SQLSTATE that the function `append` raises where a log is not as the writer believed."""
+
+_NO_ROOM: Final = ("53100", "53400")  # disk_full, configuration_limit_exceeded
+_DAMAGED: Final = ("XX001", "XX002")  # data_corrupted, index_corrupted
+_READ_ONLY: Final = "25006"
+_ENDED: Final = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.IdleInTransactionSessionTimeout,
+)
+
+
+def lost(error: BaseException) -> bool:
+    """True if the connection or the server went away, so that nobody said how a statement ended."""
+    if isinstance(error, _ENDED):
+        return True
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+
+
+def translate(error: psycopg.Error, url: str, waited_s: float = 0.0) -> StoreError | ValueInvalid:
+    """The error of ours for `error`, for the store at `url`.
+
+    `waited_s` is how long what was locked was waited for. The server's own words are kept: they
+    name no secret, since it is never told a password in a statement.
+    """
+    told = " ".join(str(error).split()) or type(error).__name__
+    state = error.sqlstate or ""
+    if isinstance(error, PoolTimeout):
+        problem = (
+            f"no connection was free for {waited_s:g} s: try again, with fewer threads"
+            " at a time, and see that the server is there"
+        )
+        return StoreLocked(url=url, problem=problem)
+    if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected):
+        return StoreLocked(url=url, problem=f"others kept it busy for {waited_s:g} s: try again")
+    if isinstance(error, errors.ProgramLimitExceeded):
+        return ValueInvalid(what="what was to be stored", path="$", problem=told)
+    if state in _NO_ROOM:
+        problem = (
+            f"there is no room left for it ({told}): nothing of it was written, and what was there"
+            " stays; free some space on the server's disk and try again"
+        )
+        return StoreFull(url=url, problem=problem)
+    if state == _READ_ONLY:
+        problem = f"{told}: it is a standby, or set to read only; name the primary to write"
+        return StoreReadOnly(url=url, problem=problem)
+    if isinstance(error, errors.InsufficientPrivilege):
+        problem = f"{told}: use a role that may write"
+        return StoreReadOnly(url=url, problem=problem)
+    if state in _DAMAGED:
+        todo = "restore a backup of the server, and see to its disk"
+        return StoreUnreadable(url=url, problem=f"PostgreSQL finds it damaged: {told}", todo=todo)
+    if lost(error):
+        return StoreError(
+            url=url,
+            problem=f"the connection was lost ({told}): nothing of it was written; try again",
+        )
+    return StoreError(
+        url=url, problem=f"PostgreSQL: {told}: try again; if it stays, see the server's log"
+    )

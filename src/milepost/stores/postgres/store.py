@@ -1,0 +1,388 @@
+"""The PostgreSQL store: one schema of a database, for drivers on any number of machines."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from milepost.errors import (
+    CommitUnknown,
+    StoreAbsent,
+    StoreError,
+    StoreForeign,
+    StoreForked,
+    StoreNewer,
+    StoreReadOnly,
+    StoreUnsafe,
+)
+from milepost.log.rows import FormatStep, StoreFormat, Vacuumed
+from milepost.process.forks import here
+from milepost.stores.postgres.address import Address
+from milepost.stores.postgres.appending import APPEND, PostgresAppending
+from milepost.stores.postgres.clock import ServerClock
+from milepost.stores.postgres.errors import MOVED, lost, translate
+from milepost.stores.postgres.reading import OF_A_JOB, Connection, PostgresReader
+from milepost.stores.postgres.schema import STEPS, VERSION, statement
+from milepost.stores.postgres.writing import PostgresWriter
+from milepost.stores.protocol import Create, Durability, Moved
+
+__all__ = ["PostgresStore"]
+
+_CONNECTIONS: Final = 16
+_OLDEST: Final = 140_000
+_MADE: Final = "milepost"
+"""The comment of a schema that is ours begins with it; its format follows."""
+
+_DURABLE: Final[dict[Durability, str]] = {"full": "on", "process": "off"}
+
+_NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_IDLE: Final = "60s"
+"""How long a writer may keep others waiting and say nothing: then its transaction is undone."""
+
+
+class PostgresStore:
+    """A store in one schema of a PostgreSQL database. Safe for threads, processes and machines.
+
+    `busy_timeout_s` is how long a writer waits for its turn. With durability `full` a commit is on
+    the server's disk when it returns; with `process` it survives this process, and not a crash of
+    the server. It is of the process that opens it: in the child of a fork every use raises
+    StoreForked.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        create: Create = True,
+        read_only: bool = False,
+        durability: Durability = "full",
+        busy_timeout_s: float = 30.0,
+        connections: int = _CONNECTIONS,
+    ) -> None:
+        self.url = address.url
+        self.read_only = read_only
+        self._schema = address.schema
+        self._conninfo = address.conninfo
+        self._durable = _DURABLE[durability]
+        self._busy_timeout_s = busy_timeout_s
+        self._here = here()
+        self._closed = False
+        try:
+            with psycopg.connect(address.conninfo, autocommit=True) as connection:
+                self._look_at(connection, safe=durability == "full" and not read_only)
+                self._prepare(connection, create=bool(create) and not read_only)
+                self.clock = ServerClock(f"postgresql:{self._identity(connection)}")
+                self._hear(connection)
+        except psycopg.Error as error:
+            raise self._translation(error) from error
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            address.conninfo,
+            min_size=1,
+            max_size=connections,
+            timeout=max(busy_timeout_s, 1.0),
+            num_workers=1,
+            kwargs={"autocommit": True},
+            name="milepost",
+            open=True,
+        )
+        self._finalizer = weakref.finalize(self, self._pool.close)
+
+    def close(self) -> None:
+        """The store cannot be used afterwards. In the child of a fork nothing happens."""
+        if self._here is here() and not self._closed:
+            self._closed = True
+            self._finalizer()
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresReader]:
+        """REPEATABLE READ: the server keeps the rows of that moment for it."""
+        with self._lent() as connection:
+            self._run(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield PostgresReader(
+                    lambda: connection, self.url, self._schema, self._busy_timeout_s
+                )
+            finally:
+                with suppress(psycopg.Error):  # it read, and nothing hangs on how it ends
+                    connection.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresWriter]:
+        """The lock is one on the table that every append changes a row of."""
+        self._refuse_to_write()
+        with self._lent() as connection:
+            mark = self._begin(connection)
+            writer = PostgresWriter(
+                lambda: connection, self.url, self._schema, self._busy_timeout_s, mark=mark
+            )
+            with self._ended(connection):
+                yield writer
+                writer.mark = self._next_mark(connection)
+
+    @contextmanager
+    def appending(self) -> Iterator[PostgresAppending]:
+        """One statement in autocommit, where a decision looks at nothing but what is known."""
+        self._refuse_to_write()
+        with self._lent() as connection:
+
+            def begin() -> Connection:
+                self._begin(connection)
+                return connection
+
+            writer = PostgresAppending(begin, self.url, self._schema, self._busy_timeout_s)
+            try:
+                yield writer
+            except BaseException:
+                if writer.opened is not None:
+                    self._roll_back(connection)
+                raise
+            if writer.opened is not None:
+                with self._ended(connection):
+                    self._next_mark(connection)
+                return
+            values = writer.values(self._durable)
+            if values is not None:
+                self._append(connection, values)
+
+    def check(self) -> list[str]:
+        """What the server says of its own settings that durability rests on."""
+        with self._lent() as connection:
+            return self._unsafe(connection)
+
+    def format(self) -> StoreFormat:
+        with self._lent() as connection:
+            version = self._version(connection) or 0
+        pending = tuple(
+            FormatStep(step.version, step.title, statement(self._schema, step.sql).decode())
+            for step in STEPS
+            if step.version > version
+        )
+        return StoreFormat(version=version, newest=VERSION, pending=pending)
+
+    def back_up(self, copy: Path) -> int:
+        """A server is backed up by its own tools. Raises StoreError."""
+        raise StoreError(
+            url=self.url,
+            problem=f"it is on a server: nothing was put in {copy}: use"
+            f" pg_dump --schema={self._schema}, or as the whole server is",
+        )
+
+    def vacuum(self) -> Vacuumed:
+        """VACUUM of our tables: their space is free for other rows, and seldom for the disk."""
+        self._refuse_to_write()
+        with self._lent() as connection:
+            before_bytes = self._size_bytes(connection)
+            for table in OF_A_JOB:
+                self._run(connection, f"VACUUM ${table}")
+            return Vacuumed(
+                how="incremental",
+                before_bytes=before_bytes,
+                after_bytes=self._size_bytes(connection),
+            )
+
+    def _size_bytes(self, connection: Connection) -> int:
+        total = " + ".join(f"pg_total_relation_size('${table}')" for table in OF_A_JOB)
+        return int(self._value(connection, f"SELECT {total}"))
+
+    def _refuse_to_write(self) -> None:
+        if self.read_only:
+            raise StoreReadOnly(
+                url=self.url,
+                problem="it was opened for reading only: open it without read_only=True to write",
+            )
+
+    @contextmanager
+    def _lent(self) -> Iterator[Connection]:
+        """A connection of the pool, for the block."""
+        if self._here is not here():
+            raise StoreForked(url=self.url)
+        if self._closed:
+            raise StoreError(url=self.url, problem="it is closed: open it again")
+        try:
+            connection = self._pool.getconn()
+        except psycopg.Error as error:
+            raise self._translation(error) from error
+        try:
+            yield connection
+        finally:
+            broken = connection.closed
+            self._pool.putconn(connection)
+            if broken:  # the others may be, too: each is looked at before it is lent again
+                self._pool.check()
+
+    def _run(self, connection: Connection, sql: str) -> psycopg.Cursor[tuple[Any, ...]]:
+        try:
+            return connection.execute(statement(self._schema, sql))
+        except psycopg.Error as error:
+            raise self._translation(error) from error
+
+    def _value(self, connection: Connection, sql: str) -> Any:  # Any: each has its own type
+        row = self._run(connection, sql).fetchone()
+        return None if row is None else row[0]
+
+    def _begin(self, connection: Connection) -> int:
+        """Begin a transaction that has the write lock; the mark that it finds."""
+        patience_ms = max(int(self._busy_timeout_s * 1000), 1)
+        try:
+            cursor = connection.execute(
+                statement(
+                    self._schema,
+                    f"BEGIN; SET LOCAL lock_timeout = {patience_ms};"
+                    f" SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}';"
+                    f" SET LOCAL synchronous_commit = {self._durable};"
+                    " LOCK TABLE $tips IN EXCLUSIVE MODE;"
+                    f" SELECT last_value, {_NOW} FROM $changes",
+                )
+            )
+            while cursor.nextset():
+                pass
+            row = cursor.fetchone()
+        except BaseException as error:
+            self._roll_back(connection)
+            if isinstance(error, psycopg.Error):
+                raise self._translation(error) from error
+            raise
+        assert row is not None, "a sequence has its row"
+        self.clock.heard(row[1])
+        return int(row[0])
+
+    def _next_mark(self, connection: Connection) -> int:
+        return int(self._value(connection, "SELECT nextval('$changes')"))
+
+    @contextmanager
+    def _ended(self, connection: Connection) -> Iterator[None]:
+        """Commit what the block did, or undo it if it raises."""
+        try:
+            yield
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        pid = connection.info.backend_pid
+        try:
+            connection.execute("COMMIT")
+        except psycopg.Error as error:
+            raise self._outcome(error, pid) from error
+
+    def _roll_back(self, connection: Connection) -> None:
+        with suppress(psycopg.Error):  # a connection that is lost has no transaction any more
+            connection.execute("ROLLBACK")
+
+    def _append(self, connection: Connection, values: tuple[Any, ...]) -> None:
+        """Run the one statement. Raises Moved, CommitUnknown, and PostgreSQL's errors as ours."""
+        pid = connection.info.backend_pid
+        try:
+            sql = statement(self._schema, APPEND)
+            row = connection.execute(sql, values, prepare=True).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate == MOVED:
+                raise Moved from error
+            raise self._outcome(error, pid) from error
+        if row is not None:
+            self.clock.heard(row[0])
+
+    def _outcome(self, error: psycopg.Error, pid: int) -> Exception:
+        """The error for a commit that failed: of unknown outcome where the connection was lost.
+
+        The process of the server that had it is ended first, if it can be: else it might still
+        do what it was told, after the log was read.
+        """
+        if not lost(error):
+            return self._translation(error)
+        ended = False
+        with suppress(psycopg.Error), psycopg.connect(self._conninfo, autocommit=True) as other:
+            ask = "SELECT pg_terminate_backend(%s, 5000) FROM pg_stat_activity WHERE pid = %s"
+            row = other.execute(ask, (pid, pid)).fetchone()
+            ended = row is None or row[0] is True
+        told = " ".join(str(error).split())
+        return CommitUnknown(
+            url=self.url,
+            problem=f"the connection was lost during a commit ({told}): read the job before you try"
+            " again",
+            may_appear=not ended,
+        )
+
+    def _translation(self, error: psycopg.Error) -> Exception:
+        return translate(error, self.url, self._busy_timeout_s)
+
+    def _look_at(self, connection: Connection, *, safe: bool) -> None:
+        """Refuse a server that is too old, whose texts are not UTF-8, or that forgets commits."""
+        version = connection.info.server_version
+        if version < _OLDEST:
+            problem = f"it is PostgreSQL {version // 10000}: use 14 or newer"
+            raise StoreForeign(url=self.url, problem=problem)
+        encoding = self._value(connection, "SHOW server_encoding")
+        if encoding != "UTF8":
+            problem = f"its encoding is {encoding}: make a database with ENCODING 'UTF8'"
+            raise StoreForeign(url=self.url, problem=problem)
+        unsafe = self._unsafe(connection) if safe else []
+        if unsafe:
+            raise StoreUnsafe(
+                url=self.url,
+                problem=f"{'; '.join(unsafe)}: turn it on, or open with durability='process'",
+                file_system="",
+            )
+
+    def _unsafe(self, connection: Connection) -> list[str]:
+        """The settings of the server under which a crash loses commits, or tears pages."""
+        return [
+            f"{setting} is off on the server, so that a crash loses what was acknowledged"
+            for setting in ("fsync", "full_page_writes")
+            if self._value(connection, f"SHOW {setting}") != "on"
+        ]
+
+    def _identity(self, connection: Connection) -> str:
+        """The identifier that the server's data was made with."""
+        return str(self._value(connection, "SELECT system_identifier FROM pg_control_system()"))
+
+    def _hear(self, connection: Connection) -> None:
+        self.clock.heard(self._value(connection, f"SELECT {_NOW}"))
+
+    def _version(self, connection: Connection) -> int | None:
+        """The format of the schema, 0 of one that is made for us and empty, None where none is.
+
+        Raises StoreForeign, StoreNewer.
+        """
+        row = self._run(
+            connection,
+            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace"
+            f" WHERE nspname = '{self._schema}'",
+        ).fetchone()
+        if row is None:
+            return None
+        made, _, version = (row[0] or "").partition(" ")
+        if made != _MADE or not version.isdecimal():
+            problem = (
+                f"its schema {self._schema} is not of Milepost, and was left alone: name another"
+                " with ?schema="
+            )
+            raise StoreForeign(url=self.url, problem=problem)
+        if int(version) > VERSION:
+            problem = f"it has format {version}, later than {VERSION}: install a newer milepost"
+            raise StoreNewer(url=self.url, problem=problem)
+        return int(version)
+
+    def _prepare(self, connection: Connection, *, create: bool) -> None:
+        """Make the schema, or take it to the newest format. Two at once take turns."""
+        version = self._version(connection)
+        if not version and not create:
+            problem = f"it has no schema {self._schema} with jobs: see the URL, or let it be made"
+            raise StoreAbsent(url=self.url, problem=problem)
+        if version == VERSION or self.read_only:
+            return
+        with connection.transaction():
+            lock = f"SELECT pg_advisory_xact_lock(hashtextextended('{self._schema}', 0))"
+            self._run(connection, lock)
+            version = self._version(connection)
+            if version is None:
+                self._run(connection, f"CREATE SCHEMA {self._schema}")
+            for step in STEPS:
+                if step.version > (version or 0):
+                    self._run(connection, step.sql)
+                    noted = f"'{_MADE} {step.version}'"
+                    self._run(connection, f"COMMENT ON SCHEMA {self._schema} IS {noted}")
