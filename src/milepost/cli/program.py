@@ -196,7 +196,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # no
 
     click.echo(
         f"milepost {version('milepost')}\n"
-        f"store format {FORMAT}, SQLite schema {VERSION}\n"
+        f"store format {VERSION}, log format {FORMAT}\n"
         f"lifecycle {LIFECYCLE.name} version {LIFECYCLE.version} ({LIFECYCLE.digest:.12})"
     )
     ctx.exit()

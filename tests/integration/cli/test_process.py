@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -50,12 +51,16 @@ def test_an_import_would_be_noticed() -> None:
     assert "milepost_codegen" in imported("compile", "--help")
 
 
-def test_python_m_milepost() -> None:
-    """`python -m milepost` is the same command; its version names all that is versioned."""
+def test_python_m_milepost(store: Path) -> None:
+    """`python -m milepost` is the same command; its version names all that is versioned.
+
+    The format of a store is the number that `milepost migrate` tells.
+    """
     done = run("-m", "milepost", "--version")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("milepost ")
-    assert lines[1].startswith(f"store format {FORMAT}, SQLite schema ")
+    told = run("-m", "milepost", "migrate", "--db", str(store), "--json").stdout
+    assert lines[1] == f"store format {json.loads(told)['newest']}, log format {FORMAT}"
     assert lines[2].startswith("lifecycle mapreduce version ")
 
 
