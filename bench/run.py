@@ -29,6 +29,7 @@ import plans
 import proofs
 import records
 import runs
+import servers
 import sizes
 import spaces
 import starting
@@ -58,6 +59,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "inputs": inputs.figures,
     "spaces": spaces.figures,
     "engines": engines.figures,
+    "servers": servers.figures,
     "proofs": proofs.figures,
 }
 

@@ -18,6 +18,7 @@ SHORT = [
     "measuring",
     "batches",
     "large",
+    "servers",
     "whole",
 ]
 """Those that need no large store, no engine and no peer that the tests do not have."""
