@@ -81,18 +81,16 @@ def import_jobs(
 
 def import_log(manager: StateManager, file: Path, store: str, *, dry_run: bool) -> ImportView:
     """The one job whose log was in `file`. Raises as Upkeep.import_log does."""
-    job_id = manager.upkeep.import_log(file, apply=not dry_run).job_id
-    found = None if dry_run else manager.summary(job_id)
+    _, found = manager.upkeep.import_log(file, apply=not dry_run)
     machines = [each for one in manager.lifecycles for each in one.machines.values()]
-    progress = None if found is None else found.progress
     job = ImportedJob(
-        job=job_id,
-        old_job=job_id,
+        job=found.id,
+        old_job=found.id,
         repo="",
-        outcome="would-import" if found is None else "imported",
+        outcome="would-import" if dry_run else "imported",
         source=str(file),
-        phase=phase_among(manager.lifecycles, "" if found is None else found.phase),
-        progress=None if progress is None else counts(progress, machines),
+        phase=phase_among(manager.lifecycles, found.phase),
+        progress=None if found.progress is None else counts(found.progress, machines),
         problem="",
         report=(),
     )

@@ -54,6 +54,15 @@ def test_it_makes_the_store(milepost: CommandLine, home: Path) -> None:
         assert manager.job_ids() == [HALF_DONE]
 
 
+def test_where_no_job_can_be_made_no_store_is(milepost: CommandLine, home: Path) -> None:
+    """It is told as of a store that is there."""
+    args = ("import", "prodigy", str(home), "--job", TORN)
+    fresh = CommandLine(milepost.store.with_name("fresh.db"), milepost.clock)
+    told = fresh.json(*args, exit_code=1)
+    assert told["jobs"] == milepost.json(*args, exit_code=1)["jobs"]
+    assert not fresh.store.exists()
+
+
 def test_notes_are_shown_if_asked_for(milepost: CommandLine, home: Path) -> None:
     args = ("import", "prodigy", str(home), "--dry-run", "--job", HALF_DONE)
     assert " chosen " not in milepost(*args).stdout

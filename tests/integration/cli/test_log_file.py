@@ -77,7 +77,9 @@ def test_whatever_a_log_tells_of_comes_along(tmp_path: Path) -> None:
             tried = here.upkeep.import_log(file)
             assert not here.has_job(job_id)
             assert here.upkeep.import_log(file, apply=True) == tried
-            assert tried.sound
+            verified, stands = tried
+            assert verified.sound
+            assert stands == there.summary(job_id)
             assert here.get_state(job_id).snapshot() == there.get_state(job_id).snapshot()
             assert list(here.results(job_id)) == list(there.results(job_id))
             assert here.kept(job_id) is None
@@ -167,11 +169,55 @@ def test_verify_finds_a_checkpoint_that_the_log_does_not_tell_of() -> None:
 def test_a_dry_run_writes_nothing(file: Path, scratch: CommandLine) -> None:
     """It verifies all the same, and makes no store."""
     told = scratch("import", "log", str(file), "--dry-run")
-    assert "would-import" in told.stdout
+    *_, row = told.stdout.splitlines()
+    assert row.split()[:3] == [JOB, "would-import", "map"]
     assert "nothing was written" in told.stderr
     assert not scratch.store.exists()
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
     assert "is not whole" in scratch("import", "log", str(file), "--dry-run", exit_code=2).stderr
+
+
+def test_a_dry_run_tells_what_an_import_does(file: Path, scratch: CommandLine) -> None:
+    """Phase and progress are those of the job."""
+    tried = scratch.json("import", "log", str(file), "--dry-run")["jobs"]
+    (done,) = scratch.json("import", "log", str(file))["jobs"]
+    assert tried == [{**done, "outcome": "would-import"}]
+
+
+def refusals(file: Path, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Imports that keep nothing, by what is the matter with them."""
+    for number, (what, lines) in enumerate(spoilt(file.read_bytes().splitlines(keepends=True))):
+        other = folder / f"{number}.jsonl"
+        other.write_bytes(b"".join(lines))
+        yield what, ("log", str(other))
+    later = folder / "later.jsonl"
+    later.write_bytes(file.read_bytes().replace(b'"form":1', b'"form":9', 1))
+    (folder / "home").mkdir()
+    yield "of a later form", ("log", str(later))
+    yield "no such file", ("log", str(folder / "no such file"))
+    yield "a folder", ("log", str(folder))
+    yield "no such home", ("prodigy", str(folder / "no such home"))
+    yield "an empty home", ("prodigy", str(folder / "home"))
+    yield "no such job", ("prodigy", str(folder / "home"), "--job", "no")
+    yield "no such repo", ("prodigy", str(folder / "home"), "--repo", "no")
+
+
+def test_a_refused_import_makes_no_store(file: Path, scratch: CommandLine, tmp_path: Path) -> None:
+    """No file is left of it, and a file that was there is byte for byte as it was."""
+    there = CommandLine(tmp_path / "there.db", scratch.clock)
+    with StateManager.open(there.store, clock=scratch.clock) as manager:
+        manager.create_job(["a"], job_id="another")
+    before = there.store.read_bytes()
+    empty = CommandLine(tmp_path / "empty.db", scratch.clock)
+    empty.store.touch()
+    files = set(tmp_path.iterdir()) | {tmp_path / "spoilt"}
+    (tmp_path / "spoilt").mkdir()
+    for what, args in refusals(file, tmp_path / "spoilt"):
+        for store in (scratch, there, empty):
+            store("import", *args, exit_code=0 if what == "an empty home" else 2)
+        assert set(tmp_path.iterdir()) == files, what
+        assert there.store.read_bytes() == before, what
+        assert empty.store.read_bytes() == b"", what
 
 
 def test_a_job_that_is_there_stays(file: Path, milepost: CommandLine) -> None:

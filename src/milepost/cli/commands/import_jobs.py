@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,20 +52,22 @@ def import_jobs(
     TOOL is `prodigy`; PATH is its home, usually ~/.prodigy. Nothing there is changed. Each old job
     becomes a log with its old times, and can be resumed; what was imported before is left as it
     is. Or TOOL is `log`, and PATH a file of `milepost export --log`: the job in it is verified, and
-    is here as it was there. The store is made if there is none.
+    is here as it was there. A store that is not there is made once there is a job to keep in it.
     """
     session = session_of(context)
     if tool == "log":
         if job_id is not None or repo is not None or notes:
             raise click.UsageError("--job, --repo and --notes are for a home", context)
-        with _reading(session) if dry_run else _making(session) as manager:
+        with _opened(session, lambda empty: _verifies(empty, home), dry_run=dry_run) as manager:
             one = model.import_log(manager, home, session.store, dry_run=dry_run)
         session.answer(one, lambda: model.import_jobs_page(one, notes=False))
         if dry_run:
             note("nothing was written: leave --dry-run out to import")
         return
     with (
-        _reading(session) if dry_run else _making(session) as manager,
+        _opened(
+            session, lambda empty: _gives_any(empty, home, job_id, repo), dry_run=dry_run
+        ) as manager,
         click.progressbar(
             length=1, label="importing", file=sys.stderr, hidden=not is_terminal(sys.stderr)
         ) as bar,
@@ -86,20 +88,49 @@ def import_jobs(
 
 
 @contextmanager
-def _making(session: Session) -> Iterator[StateManager]:
-    """The store, which is made if there is none."""
-    with StateManager.open(session.store, clock=session.clock) as manager:
-        yield manager
+def _opened(
+    session: Session, fits: Callable[[StateManager], bool], *, dry_run: bool
+) -> Iterator[StateManager]:
+    """The store; one that is not there is made only if something `fits` into an empty one.
 
-
-@contextmanager
-def _reading(session: Session) -> Iterator[StateManager]:
-    """The store for reading alone; where there is none, an empty one in memory stands for it."""
+    Else, and for a dry run, an empty one in memory stands for it.
+    """
     try:
         manager = StateManager.open(
-            session.store, create=False, read_only=True, clock=session.clock
+            session.store, create=False, read_only=dry_run, clock=session.clock
         )
     except StoreAbsent:
         manager = StateManager.open("memory:", clock=session.clock)
+        absent = True
+    else:
+        absent = False
     with manager:
-        yield manager
+        if not absent or dry_run or not fits(manager):
+            yield manager
+            return
+    with StateManager.open(session.store, clock=session.clock) as made:
+        yield made
+
+
+def _verifies(empty: StateManager, file: Path) -> bool:
+    """True if the log in `file` can be imported. Raises as Upkeep.import_log does if not."""
+    empty.upkeep.import_log(file)
+    return True
+
+
+class _Any(Exception):
+    """There is a job to import."""
+
+
+def _gives_any(empty: StateManager, home: Path, job_id: str | None, repo: str | None) -> bool:
+    """True if there is a job to import; reads old jobs up to the first. Raises as import_jobs."""
+
+    def told(job: JobImport, _total: int) -> None:
+        if job.error is None:
+            raise _Any
+
+    try:
+        empty.upkeep.import_jobs(home, job_id=job_id, repo=repo, on_job=told)
+    except _Any:
+        return True
+    return False

@@ -39,6 +39,7 @@ from milepost.process.files import whole_file
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.verification import Verification, verify_job
 from milepost.state.writing.describing import describe
+from milepost.state.writing.new_jobs import JobSummary, summary
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import Reader, Writer
 
@@ -90,7 +91,7 @@ def write(log: JobLog, path: Path) -> int:
         return out.tell()
 
 
-def tried(loader: Loader, reader: Reader, path: Path) -> Verification:
+def tried(loader: Loader, reader: Reader, path: Path) -> tuple[Verification, JobSummary]:
     """What `take_in` would answer; the job is made in memory, and gone. Raises as `take_in`."""
     with _lines_of(path) as lines:
         job_id = _opening(next(lines, None), path).job
@@ -101,8 +102,10 @@ def tried(loader: Loader, reader: Reader, path: Path) -> Verification:
         return take_in(Loader(memory, loader.tables, payloads=loader.payloads), writer, path)
 
 
-def take_in(loader: Loader, writer: Writer, path: Path) -> Verification:
+def take_in(loader: Loader, writer: Writer, path: Path) -> tuple[Verification, JobSummary]:
     """Make a job of the file, of the same id, held by nobody; verified before the turn ends.
+
+    Returns the verification, and how the job stands.
 
     Raises JobExists, ImportFailed where it is not whole or does not verify, StoreNewer, OSError.
     Cost: O(file), under the write lock; memory: one row, and what a verification takes.
@@ -116,11 +119,12 @@ def take_in(loader: Loader, writer: Writer, path: Path) -> Verification:
     describe(writer, loader.tables.get(told.lifecycle))  # by tables, not by the file
     if fence:  # the one that the log tells of, held by nobody
         writer.put_lease(job.number, StoredLease("", fence, 0, 0))
-    found = verify_job(JobLog(loader, writer, job))
+    log = JobLog(loader, writer, job)
+    found = verify_job(log)
     if found.problems:
         problems = "; ".join(problem.message for problem in found.problems)
         raise ImportFailed(job_id=told.job, problem=f"{path}: it does not verify: {problems}")
-    return found
+    return found, summary(log)
 
 
 def _lines(reader: Reader, job: StoredJob) -> Iterator[_Line]:

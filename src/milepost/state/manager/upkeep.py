@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from milepost.state.reading.loading import Loader
     from milepost.state.reading.verification import Verification
     from milepost.state.writing.append import Appender
+    from milepost.state.writing.new_jobs import JobSummary
 
 __all__ = ["Upkeep"]
 
@@ -290,7 +291,9 @@ class Upkeep:
         with self._store.reading() as reader:
             return work.carrying.write(self._loader.log(reader, job_id), path)
 
-    def import_log(self, file: str | Path, *, apply: bool = False) -> Verification:
+    def import_log(
+        self, file: str | Path, *, apply: bool = False
+    ) -> tuple[Verification, JobSummary]:
         """Make a job of a log that `export_log` wrote, with its id, its times and its digests.
 
         Nobody holds it. All of it is verified before it is kept; a job of its id stays as it is.
@@ -300,7 +303,7 @@ class Upkeep:
             apply: Keep the job; without it, the file is verified in memory alone.
 
         Returns:
-            The verification of the job, which found no problem.
+            The verification of the job, which found no problem, and how the job stands.
 
         Raises:
             StoreAbsent: There is no such file.
