@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: demo test check soak lint types contracts drift parser proofs traces compile screenshots bench bench-quick clean
+.PHONY: demo demo-postgres test check soak lint types contracts drift parser proofs traces compile screenshots bench bench-quick clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say: make PYTHON=python3.12")'
@@ -19,6 +19,10 @@ $(STAMP): pyproject.toml
 ## demo: kill a job three times and watch it finish
 demo: $(STAMP)
 	$(BIN)/python examples/stdlib_report.py demo
+
+## demo-postgres: two drivers on a PostgreSQL server; the first is killed, the second finishes
+demo-postgres: $(STAMP)
+	$(BIN)/python -W ignore examples/two_drivers/drivers.py demo
 
 ## test: everything that CI runs
 test: $(STAMP) lint types contracts drift proofs parser
