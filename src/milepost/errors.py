@@ -405,18 +405,22 @@ class ItemAbsent(StateError, LookupError):
 
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)
 class ResultAbsent(StateError, KeyError):
-    """The item, or the job where `item` is None, has no result: none yet, or it never will."""
+    """The item, or the job where `item` is None, has no result: none yet, or it never will.
+
+    `todo` says what helps, by what its state means; where it is empty, there is work left.
+    """
 
     code: ClassVar[str] = "result-absent"
     job_id: str
     item: str | None
     state: str
+    todo: str = ""
 
     def __str__(self) -> str:
         whose = "" if self.item is None else f": item {self.item!r}"
+        todo = self.todo or f"`milepost plan {self.job_id}` shows what is left to do, and why"
         return printable(
-            f"job {self.job_id}{whose} has given no result: it is in '{self.state}':"
-            f" `milepost plan {self.job_id}` shows what is left to do, and why"
+            f"job {self.job_id}{whose} has given no result: it is in '{self.state}': {todo}"
         )
 
 

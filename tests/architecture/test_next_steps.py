@@ -14,7 +14,7 @@ import pytest
 
 import milepost
 from milepost import errors
-from milepost.errors import MilepostError, ResultAbsent, StateError
+from milepost.errors import MilepostError, StateError
 from tests.architecture.test_messages import ERRORS, built
 
 SOURCE: Final = Path(milepost.__file__).parent
@@ -111,7 +111,7 @@ def test_a_message_without_a_step_would_be_found() -> None:
             return "job x: item 'x' has given no result: it is in 'x'"
 
     assert not STEP.search(str(Mute()))
-    assert STEP.search(str(built(ResultAbsent, "x")))
+    assert STEP.search(str(_of_nothing("ResultAbsent")))
     raising = 'raise StoreAbsent(url=url, problem=f"the file {name} is not there")'
     assert list(_in(ast.parse(raising))) == [("StoreAbsent", "the file … is not there")]
 

@@ -14,7 +14,7 @@ import click
 from milepost.cli.commands import COMMANDS, COMPILER, TASKS, command
 from milepost.cli.keys import DEBUG
 from milepost.cli.options import debug_option, examples, lifecycle_option, store_option
-from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest
+from milepost.cli.trouble import TROUBLE, Misuse, Trouble, nearest, told
 from milepost.refusals import MilepostError
 from milepost.text.escapes import lenient, printable, printable_lines
 
@@ -140,9 +140,9 @@ class Program(click.Group):
             raise Trouble(_message(error)) from error
         except Exception as error:
             _trace(ctx)
-            told = printable(f"{type(error).__name__}: {error}")
+            unexpected = printable(f"{type(error).__name__}: {error}")
             raise Trouble(
-                f"unexpected, a defect of milepost: {told}; --debug shows where"
+                f"unexpected, a defect of milepost: {unexpected}; --debug shows where"
             ) from error
 
 
@@ -174,7 +174,8 @@ def _load(entry: EntryPoint) -> click.Command:
 
 
 def _message(error: MilepostError | OSError) -> str:
-    return "\n".join((str(error), *getattr(error, "__notes__", ())))
+    message = told(error) if isinstance(error, OSError) else str(error)
+    return "\n".join((message, *getattr(error, "__notes__", ())))
 
 
 def _trace(ctx: click.Context) -> None:

@@ -18,8 +18,17 @@ from milepost.inspect.page import Column, Page, Table
 from milepost.inspect.words import duration, stamp, told
 from milepost.state.manager import StateManager
 from milepost.state.reading.history import StateEvent
+from milepost.state.writing.new_jobs import JobSummary
 
-__all__ = ["EVERYTHING", "HistoryLine", "HistoryView", "Wanted", "history", "history_page"]
+__all__ = [
+    "EVERYTHING",
+    "HistoryLine",
+    "HistoryView",
+    "Wanted",
+    "history",
+    "history_page",
+    "nothing_there",
+]
 
 _KEYS_NAMED: Final = 3
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -155,6 +164,21 @@ def history_page(view: HistoryView) -> Page:
         for event in view.events
     )
     return (Table(columns=columns, rows=rows),) if rows else ()
+
+
+def nothing_there(
+    newest: JobSummary, *, after: int, upto: int | None, wanted: Wanted = EVERYTHING
+) -> str:
+    """Why there is no event: what was asked for, and up to where the job's log goes."""
+    if wanted.chooses:
+        return "nothing of the kind happened"
+    asked = [f"after {after}"] if after else []
+    if upto is not None:
+        asked.append(f"up to {upto}")
+    if wanted.since is not None:
+        asked.append(f"since {stamp(wanted.since, timespec='milliseconds')}")
+    at = stamp(newest.updated_at, timespec="milliseconds")
+    return f"no commit {' and '.join(asked)}: the newest of the job is {newest.seq}, of {at}"
 
 
 _Names = Callable[[StateEvent], Iterator[str]]

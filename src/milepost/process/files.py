@@ -14,7 +14,10 @@ __all__ = ["whole_file"]
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, put in its place once all of it is durable; nothing is left of a failure."""
+    """A file to write, put in its place once all of it is durable; nothing is left of a failure.
+
+    An OSError names `path`, whichever file it was about on the way there.
+    """
     if path.exists() and not path.is_file():
         with path.open("wb") as out:
             yield out
@@ -31,7 +34,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(beside)) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise

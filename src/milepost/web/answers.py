@@ -172,7 +172,7 @@ def _failures(asking: Asking) -> Answer:
     if not view.count:
         notes = ("no failures",)
     elif view.each and len(view.each) < view.count:
-        notes = (f"the newest {len(view.each)} of {view.count} failures",)
+        notes = (f"the newest {len(view.each)} of {counted(view.count, 'failures')}",)
     lines = Lines(kind=failures_model.GroupLine, lines=view.groups)
     if view.each is not UNSET:
         lines = Lines(kind=failures_model.ItemFailure, lines=view.each)
@@ -192,7 +192,8 @@ def _plan(asking: Asking) -> Answer:
 
 def _history(asking: Asking) -> Answer:
     asked = asking.asked
-    after, upto = asked.number("after", 0), asked.number("upto", MAX_COUNT, least=1)
+    after, last = asked.number("after", 0), asked.number("upto", MAX_COUNT, least=1)
+    upto = None if last == MAX_COUNT else last
     view = history_model.history(
         asking.manager, asking.job, after=after, upto=upto, limit=asked.limit(_ROWS)
     )
@@ -201,7 +202,8 @@ def _history(asking: Asking) -> Answer:
     if view.cut:
         notes = (f"the newest {counted(len(view.events), 'events')} of them",)
     elif not view.events:
-        notes = (f"no commit there: the job is at seq {view.seq}",)
+        newest = asking.manager.summary(asking.job)
+        notes = (history_model.nothing_there(newest, after=after, upto=upto),)
     return Answer(
         view=view,
         page=history_model.history_page(view),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +18,34 @@ __all__ = ["listening", "run", "server"]
 
 @contextmanager
 def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
-    """A socket that listens at `host` and `port`, and the address of the pages. Raises OSError."""
-    family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    """A socket that listens at `host` and `port`, and the address of the pages.
+
+    Raises OSError, which says what to do.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise OSError(f"{host}: no such host is known: name an address of this machine") from error
+    family, kind, number, _, address = found[0]
     with socket.socket(family, kind, number) as place:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        place.bind(address)
-        place.listen()
+        try:
+            place.bind(address)
+            place.listen()
+        except OSError as error:
+            raise OSError(f"{host}, port {port}: {_why_not(error)}") from error
         named = f"[{host}]" if ":" in host else host
         yield place, f"http://{named}:{place.getsockname()[1]}/"
+
+
+def _why_not(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there: choose another port, or 0 for any that is free"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address: name one that it has"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "you may not listen there: choose a port from 1024 on, or 0 for any that is free"
+    return f"{(error.strerror or str(error)).lower()}: choose another host or port"
 
 
 def server(

@@ -16,15 +16,18 @@ def test_dead_lists_shows_and_exports(milepost: CommandLine, tmp_path: Path) -> 
     """All of it, one of it, or all of it into a file."""
     (letter,) = milepost.json("dead", "nightly")["letters"]
     assert (letter["key"], letter["value"], len(letter["failures"])) == ("eu/2", {"n": 2}, 2)
-    assert "none of the 1 dead letters" in milepost("dead", "nightly", "--cause", "error").stderr
+    assert (
+        "no such dead letter; there is 1 in all"
+        in milepost("dead", "nightly", "--cause", "error").stderr
+    )
     assert "no answer in 30 s" in milepost("dead", "nightly", "eu/2").stdout
-    assert "none of the 1" in milepost("dead", "nightly", "eu/3").stderr
+    assert "no such dead letter" in milepost("dead", "nightly", "eu/3").stderr
     assert "no item of key 'eu/99'" in milepost("dead", "nightly", "eu/99", exit_code=2).stderr
     path = tmp_path / "dead.jsonl"
     told = milepost("dead", "nightly", "--export", str(path))
     assert (told.stdout, told.stderr) == (
         "",
-        "milepost: exported 1 of the dead letters of nightly\n",
+        "milepost: exported 1 dead letter of nightly\n",
     )
     (line,) = path.read_text().splitlines()
     entry = json.loads(line)

@@ -250,6 +250,14 @@ def test_what_there_is_not_in_a_history_is_told(milepost: CommandLine) -> None:
     """An event, an item, a pattern; that nothing happened is no error."""
     nothing = milepost("history", "nightly", "--event", "rewound")
     assert (nothing.stdout, nothing.stderr) == ("", "milepost: nothing of the kind happened\n")
+    newest = "the newest of the job is 9, of 2023-11-14T22:13:41.500Z\n"
+    for asked, of in (
+        (("--after", "9"), "after 9"),
+        (("--after", "5", "--upto", "3"), "after 5 and up to 3"),
+        (("--since", "1m"), "since 2023-11-14T22:14:11.500Z"),
+    ):
+        nothing = milepost("history", "nightly", *asked)
+        assert (nothing.stdout, nothing.stderr) == ("", f"milepost: no commit {of}: {newest}")
     wrong = milepost("history", "nightly", "--event", "fial", exit_code=2).stderr
     assert "has no event 'fial': did you mean fail" in wrong
     assert "no item" in milepost("history", "nightly", "--item", "eu/99", exit_code=2).stderr
@@ -268,7 +276,7 @@ def test_history_of_a_range(milepost: CommandLine) -> None:
     assert newest["cut"] is True
     assert newest["events"] == part["events"][-2:]
     beyond = milepost("history", "nightly", "--after", "99")
-    assert (beyond.stdout, "at seq 9" in beyond.stderr) == ("", True)
+    assert (beyond.stdout, "of the job is 9," in beyond.stderr) == ("", True)
 
 
 def test_items_with_their_attempts_and_failures(milepost: CommandLine) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import socket
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -12,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from milepost import StateManager
+from milepost import Scope, StateManager
 from milepost.cli import main, program
 from milepost.cli.commands import jobs as jobs_command
 from tests.integration.cli.conftest import CommandLine
@@ -219,3 +221,134 @@ def test_a_command_that_exits_while_it_is_loaded_has_not_answered(
     result = CliRunner().invoke(main, ["leaves"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "cannot be loaded: SystemExit: 0; install that package again" in result.stderr
+
+
+ABSENT_FOLDER = (
+    ("export", "nightly", "--out"),
+    ("export", "nightly", "--log", "--out"),
+    ("results", "nightly", "--format", "csv", "--out"),
+    ("diagram", "nightly", "--out"),
+    ("dead", "nightly", "--export"),
+    ("backup",),
+)
+
+
+@pytest.mark.parametrize("args", ABSENT_FOLDER, ids=" ".join)
+def test_a_file_that_cannot_be_written(
+    milepost: CommandLine, tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    """What was asked for, where it was to be, and what to do; no number and no name of ours."""
+    absent = tmp_path / "absent" / "x"
+    told = milepost(*args, str(absent), exit_code=2).stderr
+    assert str(absent) in told
+    assert "folder" in told
+    assert "does not exist: " in told
+    assert "Errno" not in told
+    assert ".part" not in told
+    under = tmp_path / "file"
+    under.write_text("no folder")
+    told = milepost(*args, str(under / "x"), exit_code=2).stderr
+    assert f"{under / 'x'}: " in told
+    assert "check the path" in told
+    assert "Errno" not in told
+
+
+@pytest.mark.parametrize(
+    ("args", "whole"),
+    [(("diagram", "nightly", "--out"), "svg"), (("dead", "nightly", "--export"), "eu/2")],
+)
+def test_a_file_is_whole_or_as_it_was(
+    milepost: CommandLine,
+    tmp_path: Path,
+    args: tuple[str, ...],
+    whole: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No room on the medium leaves the file that was there, and nothing beside it."""
+    out = tmp_path / "out" / "x"
+    out.parent.mkdir()
+    out.write_text("before")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("milepost.process.files.os.fsync", full)
+        told = milepost(*args, str(out), exit_code=2).stderr
+    assert told == f"milepost: {out}: no space left on device: free some space and try again\n"
+    assert (out.read_text(), list(out.parent.iterdir())) == ("before", [out])
+    milepost(*args, str(out))
+    assert whole in out.read_text()
+
+
+def test_a_salvage_into_no_folder(store: Path, tmp_path: Path) -> None:
+    """What to do is a thing that can be done on the command line."""
+    told = fails("salvage", str(store), str(tmp_path / "absent" / "x"))
+    assert told.endswith(f"the folder {tmp_path / 'absent'} does not exist: make it first\n")
+
+
+@pytest.mark.parametrize("command", ["completion", "import"])
+def test_choices_are_listed_a_line_each(command: str) -> None:
+    told = fails(command)
+    assert "Choose from:\n  " in told
+    assert "\\t" not in told
+
+
+def test_a_result_that_there_is_none_of(milepost: CommandLine) -> None:
+    """What helps depends on why: there is work left, it has failed for good, or is left out."""
+    assert "`milepost plan nightly`" in milepost("results", "nightly", "eu/7", exit_code=2).stderr
+    assert "`milepost dead nightly`" in milepost("results", "nightly", "eu/2", exit_code=2).stderr
+    with StateManager.open(milepost.store, clock=milepost.clock) as manager:
+        manager.skip("nightly", Scope.keys("eu/7"))
+    told = milepost("results", "nightly", "eu/7", exit_code=2).stderr
+    assert "it was skipped" in told
+    assert "plan" not in told
+
+
+def test_a_lifecycle_that_there_is_not(milepost: CommandLine) -> None:
+    """As for other names: the nearest, or all there are."""
+    told = milepost("jobs", "--of", "nosuch", exit_code=2).stderr
+    assert "no lifecycle 'nosuch'" in told
+    assert "there are " in told
+    assert "mapreduce" in told
+    assert "did you mean mapreduce" in milepost("jobs", "--of", "mapreduse", exit_code=2).stderr
+    assert (
+        milepost("jobs", "--of", "mapreduce", "--prefix", "z").stderr == "milepost: no such job\n"
+    )
+
+
+def test_an_address_that_is_taken(milepost: CommandLine) -> None:
+    """Or that there is not: what to say instead."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        told = milepost("serve", "--port", str(port), exit_code=2).stderr
+    assert told.startswith(f"milepost: 127.0.0.1, port {port}: another program listens there: ")
+    assert "choose another port" in told
+
+
+def test_a_host_that_is_not_known(milepost: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("milepost.web.serving.socket.getaddrinfo", unknown)
+    told = milepost("serve", "--host", "nosuch.invalid", "--token", "t" * 16, exit_code=2).stderr
+    assert told == (
+        "milepost: nosuch.invalid: no such host is known: name an address of this machine\n"
+    )
+
+
+def test_a_repair_of_what_is_sound_repairs_nothing(
+    milepost: CommandLine, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "nothing to repair" in milepost("verify", "--repair", "--apply").stdout
+    assert "repaired" not in caplog.text
+
+
+def test_one_is_not_called_many(milepost: CommandLine) -> None:
+    assert "exported 1 dead letter of" in milepost("dead", "nightly", "--export", "-").stderr
+    assert milepost("dead", "weekly-1").stderr == "milepost: no dead letters\n"
+    told = milepost("dead", "nightly", "--cause", "error").stderr
+    assert told == "milepost: no such dead letter; there is 1 in all\n"
+    assert "the first 1 of 2 results" in milepost("results", "nightly", "--limit", "1").stderr

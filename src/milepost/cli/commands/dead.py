@@ -18,8 +18,10 @@ from milepost.cli.scoping import scope_for, with_items_scope
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import dead as model
 from milepost.inspect.json import as_json
+from milepost.process.files import whole_file
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
+from milepost.text.wording import counted
 
 __all__ = ["dead"]
 
@@ -41,7 +43,7 @@ _Put: TypeAlias = Callable[[str], object]
     "--export",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Write all of them to this file, - for stdout: a JSON object a line.",
+    help="Write all of them to this file, whole or not at all; - for stdout: a JSON object a line.",
 )
 @click.option(
     "--details",
@@ -76,9 +78,13 @@ def dead(
         view = model.dead(manager, job_id, scope=scope, limit=limit, detailed=key is not None)
     session.answer(view, lambda: model.dead_page(view, details=details))
     if len(view.letters) < view.matched:
-        note(f"{len(view.letters)} of {view.matched} dead letters; --limit 0 lists all")
+        matched = counted(view.matched, "dead letters")
+        note(f"{len(view.letters)} of {matched}; --limit 0 lists all")
+    elif not view.total:
+        note("no dead letters")
     elif not view.matched:
-        note(f"none of the {view.total} dead letters")
+        there = "is 1" if view.total == 1 else f"are {view.total}"
+        note(f"no such dead letter; there {there} in all")
     return None
 
 
@@ -88,7 +94,7 @@ def _export(manager: StateManager, job_id: str, scope: Scope, path: Path) -> Non
         for line in model.dead_lines(manager, job_id, scope=scope):
             put(model.letter_line(line))
             count += 1
-    note(f"exported {count} of the dead letters of {job_id}")
+    note(f"exported {counted(count, 'dead letters')} of {job_id}")
 
 
 @contextmanager
@@ -96,5 +102,5 @@ def _lines(path: Path) -> Iterator[_Put]:
     if path == _STDOUT:
         yield partial(write_format, escape=as_json)
     else:
-        with path.open("w", encoding="utf-8") as file:
-            yield file.write
+        with whole_file(path) as file:
+            yield lambda line: file.write(line.encode())

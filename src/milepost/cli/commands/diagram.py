@@ -13,6 +13,7 @@ from milepost.cli.session import find_job, session_of
 from milepost.inspect import diagram as diagrams
 from milepost.inspect import path as model
 from milepost.inspect.json import as_json, to_json
+from milepost.process.files import whole_file
 from milepost.text.escapes import printable
 
 __all__ = ["diagram"]
@@ -30,7 +31,7 @@ __all__ = ["diagram"]
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write to this file and not to stdout.",
+    help="Write to this file, whole or not at all, and not to stdout.",
 )
 @click.option(
     "--machine",
@@ -64,5 +65,6 @@ def diagram(
     if out is None:
         write_format(drawn, escape)
     else:
-        out.write_text(drawn, encoding="utf-8")
+        with whole_file(out) as file:
+            file.write(drawn.encode())
         note(f"wrote {printable(str(out))}")

@@ -11,6 +11,7 @@ from milepost.cli.output import note
 from milepost.cli.scoping import scope_for, with_items_scope
 from milepost.cli.session import find_job, session_of
 from milepost.inspect import failures as model
+from milepost.text.wording import counted
 
 __all__ = ["failures"]
 
@@ -48,4 +49,6 @@ def failures(
     if not view.count:
         note("no failures")
     elif view.each and len(view.each) < view.count:
-        note(f"the newest {len(view.each)} of {view.count} failures; --limit 0 lists all")
+        note(
+            f"the newest {len(view.each)} of {counted(view.count, 'failures')}; --limit 0 lists all"
+        )

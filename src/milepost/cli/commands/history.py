@@ -144,10 +144,13 @@ def history(
             following.follow(session, manager, job_id, wanted, after=after, every_s=interval)
             return
         view = model.history(manager, job_id, after=after, upto=upto, wanted=wanted, limit=limit)
+        nothing = ""
         if not view.events:
             _check_names(manager, job_id, keys, named)
+            newest = manager.summary(job_id)
+            nothing = model.nothing_there(newest, after=after, upto=upto, wanted=wanted)
     session.answer(view, lambda: model.history_page(view))
-    _tell(view)
+    _tell(view, nothing)
 
 
 def _check_names(
@@ -163,11 +166,9 @@ def _check_names(
             raise Trouble(f"job {job_id}: no item {key!r}") from None
 
 
-def _tell(view: model.HistoryView) -> None:
+def _tell(view: model.HistoryView, nothing: str) -> None:
     if view.cut:
         which = "them" if view.total is None else f"{view.total}"
         note(f"the newest {counted(len(view.events), 'events')} of {which}; --limit 0 shows all")
-    elif not view.events and view.total is not None:
-        note("nothing of the kind happened")
     elif not view.events:
-        note(f"no commit there: the job is at seq {view.seq}")
+        note(nothing)

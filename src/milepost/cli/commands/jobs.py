@@ -10,7 +10,9 @@ from milepost.cli.naming import check_names, completed_by, phases
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
 from milepost.cli.session import Session, session_of, tell_unreadable
+from milepost.cli.trouble import Trouble, nearest
 from milepost.inspect import jobs as model
+from milepost.state.manager import StateManager
 from milepost.text.wording import counted
 
 __all__ = ["jobs"]
@@ -98,9 +100,20 @@ def jobs(
             )
             if among and not view.jobs and not view.unreadable:
                 check_names(among, phases, "phase", *manager.lifecycles)
+            if lifecycle and not view.jobs and not view.unreadable:
+                _check_lifecycle(manager, lifecycle)
         session.answer(view, lambda: model.jobs_page(view))
         _tell(view, chosen=chosen)
     tell_unreadable(context, view.unreadable)
+
+
+def _check_lifecycle(manager: StateManager, wanted: str) -> None:
+    """Raise Trouble for a lifecycle that is not at hand and that no job runs by."""
+    known = sorted({each.name for each in manager.lifecycles})
+    if wanted in known or manager.list_jobs(lifecycle=wanted, limit=1, on_error=lambda _: None):
+        return
+    advice = nearest(wanted, known) or f": there are {', '.join(known)}"
+    raise Trouble(f"no lifecycle {wanted!r} is at hand, and no job runs by one{advice}")
 
 
 def _tell(view: model.JobsView, *, chosen: bool) -> None:

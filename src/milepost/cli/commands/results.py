@@ -14,6 +14,7 @@ from milepost.cli.session import find_job, session_of
 from milepost.cli.tabling import check_table_options, with_table_options, write_table_of
 from milepost.inspect import results as model
 from milepost.tables.files import Format
+from milepost.text.wording import counted
 
 __all__ = ["results"]
 
@@ -67,7 +68,12 @@ def results(
         view = model.results(manager, job_id, limit=limit)
     session.answer(view, lambda: model.results_page(view))
     if view.more:
-        count = "" if view.count is None else f" of {view.count}"
-        note(f"the first {len(view.results)}{count} results; --limit 0 lists all")
+        shown = len(view.results)
+        which = (
+            f"{counted(shown, 'results')}"
+            if view.count is None
+            else f"{shown} of {counted(view.count, 'results')}"
+        )
+        note(f"the first {which}; --limit 0 lists all")
     elif not view.results:
         note("no results")

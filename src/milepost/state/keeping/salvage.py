@@ -58,8 +58,8 @@ def salvage(
     """Copy every job of the file `old` that can be had into a new file, one after the other.
 
     `old` is only read. A job whose log does not verify is repaired in the copy, as
-    StateManager.repair does. Raises StoreAbsent where there is no old file, StoreError where
-    there is a new one or where nothing of the old can be read.
+    StateManager.repair does. Raises StoreAbsent where there is no old file or no folder for the new
+    one, StoreError where there is a new one or where nothing of the old can be read.
     """
     old, new = arguments.path("old", old), arguments.path("new", new)
     catalogue = catalogue_of(lifecycle, lifecycles, earlier)
@@ -68,6 +68,9 @@ def salvage(
     if new.exists():
         problem = "it is there already, and a salvage makes a new file: name another"
         raise StoreError(url=f"sqlite:///{new}", problem=problem)
+    if not new.parent.is_dir():
+        problem = f"the folder {new.parent} does not exist: make it first"
+        raise StoreAbsent(url=f"sqlite:///{new}", problem=problem)
     now_us = (clock or SystemClock()).now_us()
     return _salvaged(old, new, catalogue, now_us)
 

@@ -176,7 +176,9 @@ class Upkeep:
             log = work.damaged_log(self._loader, writer, job_id)
             repair = work.repair_job(log, writer, self._now_us())
         self._appender.forget(job_id)
-        _log.warning("job %s repaired: %s", job_id, printable(str(repair.steps)))
+        if repair.steps:
+            done = "; ".join(step.does for step in repair.steps)
+            _log.warning("job %s repaired: %s", job_id, printable(done))
         return repair
 
     def strays(self, *, apply: bool = False) -> list[Stray]:

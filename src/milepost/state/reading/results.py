@@ -128,7 +128,9 @@ class ResultReader:
         seq, version = self._locator.place(self._reader, self._job, state, ordinal)
         if not seq:
             key = state.inputs.key(ordinal)
-            raise ResultAbsent(job_id=state.id, item=key, state=state.items.member(ordinal)[0])
+            stands = state.items.member(ordinal)[0]
+            todo = _instead(state.id, stands, machine.roles)
+            raise ResultAbsent(job_id=state.id, item=key, state=stands, todo=todo)
         return self._results_in(seq, version, bitmap([ordinal]))[ordinal].value
 
     def results(
@@ -466,3 +468,12 @@ def _causes_in(fact: ItemsFired, roles: Roles) -> Iterator[tuple[int, str]]:
             yield ordinal, str(payload.get(cause, ""))
     elif roles.crash is not None and fact.event == roles.crash.event:
         yield from ((ordinal, lost_cause(roles)) for ordinal in fact.ordinals)
+
+
+def _instead(job_id: str, state: str, roles: Roles) -> str:
+    """What to do about an item without a result, where that is not to work on."""
+    if state in roles.dead:
+        return f"`milepost dead {job_id}` shows what went wrong, and `milepost requeue` tries again"
+    if state in roles.skipped:
+        return f"it was skipped, and gives none; `milepost history {job_id}` shows when and by whom"
+    return ""

@@ -162,7 +162,9 @@ def make_ready(path: Path, url: str, *, create: Create) -> None:
 
 def _make(path: Path, url: str, *, create: Create) -> None:
     if not path.parent.is_dir() and create != "folders":
-        problem = f"the folder {path.parent} does not exist: make it first, or say create='folders'"
+        problem = f"the folder {path.parent} does not exist: make it first"
+        if create:
+            problem += ", or say create='folders' in Python"
         raise StoreAbsent(url=url, problem=problem)
     if not create:
         problem = "there is no such file: check the path, or create a job in it"
@@ -201,10 +203,13 @@ def settle(path: Path, url: str) -> int:
 
 def _trouble(error: OSError, url: str, what: str) -> StoreError:
     """What the system says about a file that was to be made."""
+    reason = (error.strerror or str(error)).lower()
     if error.errno in NO_ROOM:
-        problem = f"{what}, for there is no room left: {error}; free some space and try again"
+        problem = f"{what}, for there is no room left: {reason}; free some space and try again"
         return StoreFull(url=url, problem=problem)
-    return StoreError(url=url, problem=f"{what}: {error}: check the path, and what you may write")
+    if isinstance(error, FileNotFoundError) and not Path(error.filename).parent.is_dir():
+        reason = "its folder does not exist"
+    return StoreError(url=url, problem=f"{what}: {reason}: check the path, and what you may write")
 
 
 def _make_folder(folder: Path) -> None:
