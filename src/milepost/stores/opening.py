@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from milepost import arguments
 from milepost.errors import StoreError
 from milepost.stores.protocol import Create, Durability, StateStore
 
-__all__ = ["Create", "Durability", "open_store"]
+__all__ = ["GROUP", "Create", "Durability", "Opener", "open_store"]
+
+GROUP: Final = "milepost.stores"
+"""The group of entry points by which packages bring stores of their own: a scheme for each."""
 
 _SERVERS: Final = ("postgresql", "postgres")
 _ALLOW_NETWORK: Final = "allow_network=1"
@@ -29,7 +32,8 @@ def open_store(
     """The store at `url`: a path, `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory:`.
 
     Or `postgresql://USER@HOST/DATABASE?schema=NAME`, of the extra `postgres`: then `create` makes
-    the schema, and ExtraAbsent says that the extra is not installed.
+    the schema, and ExtraAbsent says that the extra is not installed. Any other scheme is one that
+    a package brings by an entry point of the group `milepost.stores`.
 
     `?allow_network=1` at the end of a URL is as `allow_network`. Raises StoreAbsent,
     StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe or StoreLocked.
@@ -59,6 +63,15 @@ def open_store(
             durability=durability,
             busy_timeout_s=busy_timeout_s,
         )
+    opener = _opener(text)
+    if opener is not None:
+        return opener(
+            text,
+            create=create,
+            read_only=read_only,
+            durability=durability,
+            busy_timeout_s=busy_timeout_s,
+        )
     from milepost.stores.sqlite.store import SqliteStore  # noqa: PLC0415 one kind is opened
 
     path, allowed = _place(text)
@@ -72,6 +85,55 @@ def open_store(
     )
 
 
+class Opener(Protocol):
+    """Opens the stores of a package: the object that its entry point of `milepost.stores` names.
+
+    The entry point has the name of the scheme: `redis` for `redis://host/0`.
+    """
+
+    def __call__(
+        self,
+        url: str,
+        *,
+        create: Create,
+        read_only: bool,
+        durability: Durability,
+        busy_timeout_s: float,
+    ) -> StateStore:
+        """The store at `url`, opened as `open_store` was asked to. Raises StoreError."""
+        ...
+
+
+def _opener(text: str) -> Opener | None:
+    """What opens a URL of this scheme: of a package, None where it is ours or no URL.
+
+    Raises StoreError for a package that cannot be loaded.
+    """
+    scheme, separator, _ = text.partition("://")
+    if not separator or scheme == "sqlite":
+        return None
+    from importlib.metadata import entry_points  # noqa: PLC0415 only for schemes that are not ours
+
+    for each in entry_points(group=GROUP, name=scheme):
+        try:
+            opener: Opener = each.load()
+        except Exception as error:
+            problem = (
+                f"the package that has stores at {scheme}:// cannot be loaded"
+                f" ({each.value}: {type(error).__name__}: {error}): install it anew"
+            )
+            raise StoreError(url=_shown(text), problem=problem) from error
+        return opener
+    return None
+
+
+def _shown(text: str) -> str:
+    """The URL without a password, which may be in one whatever its scheme is."""
+    from milepost.stores.postgres.address import shown  # noqa: PLC0415 as for servers
+
+    return shown(text)
+
+
 def _url(given: object) -> str:
     """A text that names a store: a path or a URL, its case and slashes as they were written."""
     arguments.path("url", given)
@@ -83,7 +145,7 @@ def _place(text: str) -> tuple[Path, bool]:
     if "://" not in text:
         return Path(text), False
     wrong = StoreError(
-        url=text,
+        url=_shown(text),
         problem="is no URL of a store: use a path, sqlite:///jobs.db, sqlite:////var/jobs.db,"
         " postgresql://USER@HOST/DATABASE or memory:",
     )
