@@ -11,6 +11,7 @@ from itertools import islice, pairwise
 from typing import Any, ClassVar, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from milepost.arguments import MAX_COUNT
 from milepost.errors import CommitAbsent
@@ -19,6 +20,7 @@ from milepost.inspect.words import duration, stamp, told
 from milepost.state.manager import StateManager
 from milepost.state.reading.history import StateEvent
 from milepost.state.writing.new_jobs import JobSummary
+from milepost.text.wording import bounded
 
 __all__ = [
     "EVERYTHING",
@@ -32,6 +34,9 @@ __all__ = [
 
 _KEYS_NAMED: Final = 3
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MESSAGE: Final = 200
+"""The most characters of a message that a line has; `milepost failures` has all of it."""
+
 _LONG: Final = ("report",)  # of an import: in the JSON alone
 
 
@@ -40,7 +45,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     They touched an item of one of `keys` or one whose key fits one of `globs`, are one of `events`
     or of that kind, took place at or after `since`, and have a text that `grep` finds: their name,
-    a phase, who did it, or what came with them.
+    a phase, who did it, what came with them, or the message of a failure.
     """
 
     keys: frozenset[str] = frozenset()
@@ -65,6 +70,8 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     `count` is how many items it touched, `keys` names the first few of them, where items were
     asked for the first few of those; `transitions`
     counts the transitions taken, by machine and id. `index` is its place in its commit, from 0.
+    `message` is what was said of a failure, bounded: of the first of the items that were asked for
+    whose message fits.
     """
 
     seq: int
@@ -81,6 +88,7 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     transitions: Mapping[str, int]
     payload: Mapping[str, Any]  # Any: JSON
     index: int
+    message: str = ""
 
 
 class HistoryView(Struct, frozen=True, kw_only=True):
@@ -126,8 +134,9 @@ def history(
         context = max(after - 1, 0)
         events = manager.get_state_history(job_id, after=context, upto=last, newest=newest)
     older = bool(events) and events[0].seq > after + 1
-    lines = _lines(events, _named(wanted))
+    lines = _lines(events, _named(wanted), wanted.grep)
     found = [line for line in lines if line.seq > after and _fits(line, wanted)]
+    found = [replace(line, message=bounded(line.message, _MESSAGE)) for line in found]
     shown = found if limit is None else found[max(len(found) - limit, 0) :]
     return HistoryView(
         job=job_id,
@@ -202,20 +211,34 @@ def _fits(line: HistoryLine, wanted: Wanted) -> bool:
         return False
     if wanted.grep is None:
         return True
-    texts = (line.event, line.source, line.target, line.owner or "", told(line.payload), *line.keys)
+    named = (line.event, line.source, line.target, line.owner or "", *line.keys)
+    texts = (*named, told(line.payload), line.message)
     return any(map(wanted.grep.search, texts))
 
 
-def _lines(events: list[StateEvent], named: _Names) -> Iterator[HistoryLine]:
+def _lines(
+    events: list[StateEvent], named: _Names, grep: re.Pattern[str] | None
+) -> Iterator[HistoryLine]:
     """A line for each event; the first of them is the first of its commit."""
     index = 0
     for before, event in pairwise((None, *events)):
         assert event is not None
         index = index + 1 if before is not None and before.seq == event.seq else 0
-        yield _line(before, event, named, index)
+        yield _line(before, event, named, index, _message(event, named, grep))
 
 
-def _line(before: StateEvent | None, event: StateEvent, named: _Names, index: int) -> HistoryLine:
+def _message(event: StateEvent, named: _Names, grep: re.Pattern[str] | None) -> str:
+    """What was said of the first item that is named and failed, where `grep` finds it if it can."""
+    if not event.messages:
+        return ""
+    told_of = [event.messages[key] for key in named(event) if key in event.messages]
+    fitting = (each for each in told_of if grep is not None and grep.search(each))
+    return next(fitting, next(iter(told_of), ""))
+
+
+def _line(
+    before: StateEvent | None, event: StateEvent, named: _Names, index: int, message: str
+) -> HistoryLine:
     elapsed_s = None if before is None else (event.at - before.at).total_seconds()
     return HistoryLine(
         seq=event.seq,
@@ -232,6 +255,7 @@ def _line(before: StateEvent | None, event: StateEvent, named: _Names, index: in
         transitions=dict(event.transitions),
         payload=dict(event.payload),
         index=index,
+        message=message,
     )
 
 
@@ -246,4 +270,4 @@ def _what(event: HistoryLine) -> str:
     more = ", …" if event.count > len(event.keys) else ""
     keys = ", ".join(event.keys) + more if event.keys else ""
     payload = {name: given for name, given in event.payload.items() if name not in _LONG}
-    return "; ".join(part for part in (keys, told(payload)) if part)
+    return "; ".join(part for part in (keys, told(payload), event.message) if part)

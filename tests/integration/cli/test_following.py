@@ -91,6 +91,31 @@ def test_what_is_not_asked_for_is_left_out(milepost: CommandLine, manager: State
     assert found == [("start", 0, ["b"]), ("release", 1, ["b"])]
 
 
+def test_what_was_said_of_a_failure(milepost: CommandLine, manager: StateManager) -> None:
+    """It is on the line, of the item that was asked for, bounded, and can be searched."""
+    start, record, *_, cancel = whole(manager)
+    said = {"a": "no answer", "b": "HTTP 500 " + "x" * 500}
+
+    def fail() -> None:
+        failed = [
+            ItemEvent(key, "fail", {"cause": "error", "message": message})
+            for key, message in said.items()
+        ]
+        manager.record(JOB, failed)
+
+    line = beside(milepost, start, record, fail, cancel)
+    (found,) = lines(line("history", JOB, "--follow", "--grep", "HTTP 5").stdout)
+    assert (found["event"], found["count"]) == ("fail", 2)
+    assert found["message"].startswith("HTTP 500 x")
+    assert found["message"].endswith(" characters more)")
+    assert len(found["message"]) < 300
+    first = milepost.json("history", JOB, "--event", "fail")["events"][0]
+    assert first["message"] == "no answer"
+    of_b = milepost.json("history", JOB, "--event", "fail", "--item", "b")["events"][0]
+    assert of_b["message"] == found["message"]
+    assert milepost.json("history", JOB, "--item", "a", "--grep", "HTTP")["events"] == []
+
+
 @pytest.mark.parametrize(
     ("args", "problem"),
     [

@@ -238,6 +238,10 @@ def test_history_is_searched(milepost: CommandLine) -> None:
     assert told("--event", "checkpoint") == [(6, "checkpoint")]
     assert told("--event", "job", "--grep", "^pau") == [(8, "pause"), (9, "resume")]
     assert told("--grep", "reason=by hand") == [(6, "checkpoint")]
+    assert told("--grep", "no answer") == [(7, "fail"), (7, "fail")]
+    assert told("--grep", "no answer", "--item", "eu/3") == [(7, "fail")]
+    assert told("--grep", "HTTP 500") == [(5, "fail")]
+    assert "eu/2; no answer in 30 s" in milepost("history", "nightly", "--event", "fail").stdout
     assert told("--since", "90s") == [(9, "resume")]
     assert told("--since", "89s") == []
     assert told("--since", "9w") == told()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -36,7 +36,7 @@ from milepost.log.rows import Row
 from milepost.state.reading.loading import JobLog
 from milepost.text.wording import short_repr
 
-__all__ = ["Kind", "StateEvent", "Told", "job_bodies", "told", "touched"]
+__all__ = ["Kind", "StateEvent", "Told", "told", "told_bodies", "touched"]
 
 Kind: TypeAlias = Literal[
     "created",
@@ -82,6 +82,8 @@ class StateEvent:
     `items` which. `transitions` counts the transitions taken, by machine and id (of the built-in
     lifecycle `item:…` and `job:…`). `payload` is what came with the event, results left out; what
     needs a codec that is not at hand is left out as well, and `encoded_by` in it names the codec.
+    `messages` says of a failure what was said of it, by key of the item; it is empty where the
+    tables of the version are not at hand.
     """
 
     seq: int
@@ -96,13 +98,22 @@ class StateEvent:
     items: KeySet
     transitions: Mapping[str, int]
     payload: Mapping[str, Any]  # Any: JSON
+    messages: Mapping[str, str] = field(default_factory=dict)
 
 
-def job_bodies(log: JobLog, row: Row) -> list[Any]:
-    """The bodies of a commit in which the job took an event, or was imported; no items' bodies."""
+def _never(_: Fact) -> bool:
+    return False
+
+
+def told_bodies(log: JobLog, row: Row, failing: Callable[[Fact], bool] = _never) -> list[Any]:
+    """The bodies of a commit in which the job took an event, was imported, or items were `failing`.
+
+    Those of the other facts may be among them. What needs a codec that is not at hand is a mapping
+    that names it.
+    """
     commit_facts = log.facts(row)
     if not row.body_digest or not any(
-        isinstance(fact, JobFired | Imported) for fact in commit_facts
+        isinstance(fact, JobFired | Imported) or failing(fact) for fact in commit_facts
     ):
         return []
     for whole in log.rows(row.seq - 1, row.seq, bodies=True):
@@ -111,7 +122,7 @@ def job_bodies(log: JobLog, row: Row) -> list[Any]:
             return log.bodies(attested)
         except CodecAbsent as error:
             return [
-                {"encoded_by": error.codec} if isinstance(fact, JobFired) else None
+                {"encoded_by": error.codec} if isinstance(fact, JobFired) or failing(fact) else None
                 for fact in commit_facts
             ]
     raise log.corrupt(row.seq, "it was there and is missing")

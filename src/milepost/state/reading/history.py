@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from milepost.clock import instant
@@ -15,10 +16,12 @@ from milepost.job.fold import apply, trace
 from milepost.job.state import JobState
 from milepost.log.facts import Fact, Imported, ItemsFired, JobFired, Migrated
 from milepost.log.rows import Row
-from milepost.state.reading.events import Kind, StateEvent, job_bodies, told, touched
+from milepost.state.reading.events import Kind, StateEvent, told, told_bodies, touched
 from milepost.state.reading.loading import JobLog
+from milepost.state.reading.meaning import fails_by, why_of
 from milepost.state.reading.outline import outline
 from milepost.state.reading.outlined import outlined
+from milepost.state.reading.values import payloads_of
 
 __all__ = ["Kind", "StateEvent", "history", "since_newest"]
 
@@ -71,7 +74,7 @@ def _folded(
 ) -> Iterator[StateEvent]:
     """The events after `state`, by the tables of each version; `version` is that before them."""
     for row, folded in log.replay(state, upto):
-        bodies = job_bodies(log, row)
+        bodies = told_bodies(log, row, partial(_fails, state))
         commit = log.commit(row, state.digest)
         state = replace(state, seq=row.seq, updated_at_us=row.at_us)
         for index, fact in enumerate(commit.facts):
@@ -84,9 +87,29 @@ def _folded(
     log.check_end(state, upto)
 
 
+def _fails(state: JobState, fact: Fact) -> bool:
+    """True if items failed by that fact; of several collections, in the words of any."""
+    return isinstance(fact, ItemsFired) and any(
+        fails_by(ledger.machine.roles, fact.event) for ledger in state.ledgers.values()
+    )
+
+
+def _messages(state: JobState, fact: ItemsFired, body: Any) -> dict[str, str]:
+    """What was said of the items that failed by that fact, by key."""
+    roles = state.ledger_of(fact.ordinals[0]).machine.roles
+    if not fails_by(roles, fact.event):
+        return {}
+    told_of = {
+        state.inputs.key(ordinal): why_of(roles, fact.event, {**readable, **opaque}).message
+        for ordinal, readable, opaque in payloads_of(fact, body)
+    }
+    return {key: message for key, message in told_of.items() if message}
+
+
 def _event(state: JobState, fact: Fact, row: Row, body: Any, version: int) -> StateEvent:
     kind: Kind
     transitions: dict[str, int] = {}
+    messages: dict[str, str] = {}
     hit = bitmap()
     if isinstance(fact, JobFired | ItemsFired):
         event = fact.event
@@ -97,6 +120,10 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any, version: int) -> St
             payload = {**fact.payload, **(body or {})}
             if state.roles.result is not None:
                 payload.pop(state.roles.result.field, None)
+        elif isinstance(body, dict):  # nobody here can decode it
+            payload = body
+        else:
+            messages = _messages(state, fact, body)
         if taken.step:
             transitions[f"{state.machine.name}:{taken.step.transition}"] = 1
         for collection, _, moves in taken.moves:
@@ -125,4 +152,5 @@ def _event(state: JobState, fact: Fact, row: Row, body: Any, version: int) -> St
         items=KeySet(hit, after.inputs if kind == "added" else state.inputs),
         transitions=transitions,
         payload=payload,
+        messages=messages,
     )

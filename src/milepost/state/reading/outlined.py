@@ -23,7 +23,7 @@ from milepost.log.facts import (
     Rewound,
 )
 from milepost.log.rows import Row
-from milepost.state.reading.events import Kind, StateEvent, job_bodies, told, touched
+from milepost.state.reading.events import Kind, StateEvent, told, told_bodies, touched
 from milepost.state.reading.loading import JobLog
 from milepost.state.reading.naming import Names
 from milepost.state.reading.outline import Outline, outlines
@@ -43,7 +43,7 @@ def outlined(log: JobLog, after: int, upto: int | None) -> Iterator[StateEvent]:
     before: Outline | None = None
     for row, commit, stands in outlines(log, upto):
         if row.seq > after:
-            bodies = job_bodies(log, row)
+            bodies = told_bodies(log, row)
             means = names.meaning(stands.lifecycle.digest)
             yield from _events(before, commit, stands, row, bodies, means)
         before = stands
