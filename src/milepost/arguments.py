@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from math import inf, isfinite
@@ -25,6 +26,7 @@ __all__ = [
     "MAX_TEXT",
     "calls",
     "choice",
+    "file_path",
     "flag",
     "instance",
     "integer",
@@ -51,6 +53,8 @@ MAX_COUNT: Final = 2**63 - 1
 
 MAX_SECONDS: Final = 1_000_000_000.0
 """The longest time that can be asked for, some thirty years."""
+
+_SERVER: Final = re.compile(r"\s*postgres(ql)?(\+\w+)?:/", re.IGNORECASE)
 
 _T = TypeVar("_T")
 
@@ -198,6 +202,13 @@ def path(name: str, given: object) -> Path:
         if isinstance(named, str) and 0 < len(named) <= 4096 and _storable(named):
             return Path(named)
     refuse(name, given, "a path: text or a pathlib.Path, in UTF-8 and without NUL")
+
+
+def file_path(name: str, given: object) -> Path:
+    """As `path`, and not the URL of a server: its password would be in all that is said of it."""
+    if _SERVER.match(str(given) if isinstance(given, str | os.PathLike) else ""):
+        raise ArgumentInvalid(name=name, given="the URL of a server", wanted="a path of a file")
+    return path(name, given)
 
 
 def moment(name: str, given: object) -> datetime:

@@ -55,7 +55,8 @@ def tell(manager: StateManager, clock: FakeClock) -> None:
         )
         manager.record("left", [ItemEvent(2, "fail", {"cause": "error", "message": "HTTP 500"})])
     manager.create_job({"a": 1}, job_id="waiting")
-    assert manager.compact("whole").blocks == 1
+    in_a_file = not manager.url.startswith("postgresql:")
+    assert manager.compact("whole").blocks == in_a_file
 
 
 def holds(manager: StateManager) -> dict[str, Any]:

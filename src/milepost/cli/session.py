@@ -20,6 +20,7 @@ from milepost.errors import LifecycleUnknown, StateError
 from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
+from milepost.stores.opening import shown_url
 from milepost.text.escapes import printable
 
 __all__ = [
@@ -70,7 +71,7 @@ class Session:
             self.store,
             create=False,
             read_only=read_only,
-            clock=None if isinstance(self.clock, SystemClock) else self.clock,  # or the store's own
+            clock=self.clock_given,
             lifecycles=self.discovery.lifecycles,
             earlier=self.discovery.earlier,
         ) as manager:
@@ -83,6 +84,16 @@ class Session:
                     if each.named == error.lifecycle and each.problem:
                         error.add_note(each.problem)
                 raise
+
+    @property
+    def clock_given(self) -> Clock | None:
+        """The clock that stands above the store's own, if the call has one."""
+        return None if isinstance(self.clock, SystemClock) else self.clock
+
+    @property
+    def store_named(self) -> str:
+        """The store as it was named, without the password of a URL."""
+        return shown_url(self.store)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, by the session's clock if it has a way to."""

@@ -11,7 +11,7 @@ from milepost import arguments
 from milepost.errors import StoreError
 from milepost.stores.protocol import Create, Durability, StateStore
 
-__all__ = ["GROUP", "Create", "Durability", "Opener", "open_store"]
+__all__ = ["GROUP", "Create", "Durability", "Opener", "open_store", "shown_url"]
 
 GROUP: Final = "milepost.stores"
 """The group of entry points by which packages bring stores of their own: a scheme for each."""
@@ -38,7 +38,7 @@ def open_store(
     `?allow_network=1` at the end of a URL is as `allow_network`. Raises StoreAbsent,
     StoreForeign, StoreNewer, StoreUnreadable, StoreUnsafe or StoreLocked.
     """
-    text = str(arguments.path("url", url)) if isinstance(url, os.PathLike) else _url(url)
+    text = str(arguments.file_path("url", url)) if isinstance(url, os.PathLike) else _url(url)
     arguments.choice("create", create, (True, False, "folders"))
     arguments.flag("read_only", read_only)
     arguments.choice("durability", durability, ("full", "process"))
@@ -122,37 +122,47 @@ def _opener(text: str) -> Opener | None:
                 f"the package that has stores at {scheme}:// cannot be loaded"
                 f" ({each.value}: {type(error).__name__}: {error}): install it anew"
             )
-            raise StoreError(url=_shown(text), problem=problem) from error
+            raise StoreError(url=shown_url(text), problem=problem) from error
         return opener
     return None
 
 
-def _shown(text: str) -> str:
-    """The URL without a password, which may be in one whatever its scheme is."""
-    from milepost.stores.postgres.address import shown  # noqa: PLC0415 as for servers
+def shown_url(text: str) -> str:
+    """What names a store, for people: without a password, whatever else is wrong with it."""
+    scheme, _, rest = text.partition(":/")
+    if scheme == "sqlite" or not (rest.startswith("/") or _of_a_server(text)):
+        return text
+    from milepost.stores.postgres.address import shown  # noqa: PLC0415 most stores are files
 
-    return shown(text)
+    return shown(text.strip() if rest.startswith("/") else f"{scheme.strip()}://{rest}")
+
+
+def _of_a_server(text: str) -> bool:
+    """True for what is meant as the URL of a server, right or wrong."""
+    return text.partition(":/")[0].strip().lower() in _SERVERS and ":/" in text
 
 
 def _url(given: object) -> str:
     """A text that names a store: a path or a URL, its case and slashes as they were written."""
-    arguments.path("url", given)
+    arguments.path("url", shown_url(given) if isinstance(given, str) else given)
     return str.__str__(arguments.instance("url", given, str))
 
 
 def _place(text: str) -> tuple[Path, bool]:
     """The path that a URL names, and whether it may be on a network."""
-    if "://" not in text:
-        return Path(text), False
     wrong = StoreError(
-        url=_shown(text),
+        url=shown_url(text),
         problem="is no URL of a store: use a path, sqlite:///jobs.db, sqlite:////var/jobs.db,"
         " postgresql://USER@HOST/DATABASE or memory:",
     )
+    if "://" not in text:
+        if _of_a_server(text):
+            raise wrong
+        return Path(text), False
     try:
         parts = urlsplit(text)
-    except ValueError as error:
-        raise wrong from error
+    except ValueError:
+        raise wrong from None  # a password may be in what the parser says
     known = parts.query in ("", _ALLOW_NETWORK) and not parts.fragment
     if parts.scheme != "sqlite" or parts.netloc or not known or len(parts.path) < 2:
         raise wrong

@@ -27,13 +27,13 @@ from tests.integration.cli.story import tell
 from tests.integration.cli.test_verify import damage
 from tests.stores import make
 
-__all__ = ["KEPT", "Spelling", "ask"]
+__all__ = ["CALLS", "KEPT", "Spelling", "answered", "ask", "fill"]
 
 KEPT: Final = Path(__file__).parents[2] / "golden" / "answers.txt"
 
 _DAY_S: Final = 86_400
 
-_CALLS: Final = (
+CALLS: Final = (
     "jobs",
     "jobs --phase map --limit 1",
     "jobs --stuck",
@@ -143,11 +143,11 @@ def ask(spelling: Spelling = BUILT_IN) -> str:
     """
     told: list[str] = []
     with _stores(spelling) as (clock, as_pages), _stores(spelling) as (other, in_json):
-        for call in _CALLS:
+        for call in CALLS:
             if call.startswith(spelling.left_out or ("-",)):
                 continue
-            page = _run(call, clock, as_pages, spelling)
-            answer = _run(f"{call} --json", other, in_json, spelling)
+            page = answered(call, clock, as_pages, spelling)
+            answer = answered(f"{call} --json", other, in_json, spelling)
             drawn = call.startswith("diagram") and "--mermaid" not in call
             if not drawn and call.split()[0] not in _SIZES:
                 told.append(f"$ milepost {call}\n{page}")
@@ -163,7 +163,7 @@ def _stores(spelling: Spelling) -> Iterator[tuple[FakeClock, Path]]:
         store = tell(folder, clock, silent_s=0, lifecycles=spelling.lifecycles, of=spelling.manager)
         shutil.copy(store, folder / "left.db")
         with StateManager.open(store, clock=clock, lifecycles=spelling.lifecycles) as manager:
-            _more(spelling.manager(manager), clock)
+            fill(spelling.manager(manager), clock)
         shutil.copy(store, folder / "torn.db")
         damage(folder / "torn.db", "UPDATE commits SET at_us = at_us + 1 WHERE job = 1 AND seq > 7")
         shutil.copy(make.store_of(1), folder / "old.db")
@@ -171,7 +171,7 @@ def _stores(spelling: Spelling) -> Iterator[tuple[FakeClock, Path]]:
         yield clock, folder
 
 
-def _more(manager: StateManager, clock: FakeClock) -> None:
+def fill(manager: StateManager, clock: FakeClock) -> None:
     """Jobs that ended in every way, one whose items died with their executors, one that is kept."""
     make.tell(manager, clock)
     for job_id in ("broken", "stopped", "spoilt"):
@@ -188,12 +188,13 @@ def _more(manager: StateManager, clock: FakeClock) -> None:
     clock.advance(10 * _DAY_S)
 
 
-def _run(call: str, clock: FakeClock, folder: Path, spelling: Spelling) -> str:
+def answered(call: str, clock: FakeClock, folder: Path, spelling: Spelling, store: str = "") -> str:
+    """The answer to `call` on the store at `store`, or on jobs.db in `folder`."""
     names = {"HOME": "prodigy", "COPY": "copy.db", "TORN": "torn.db", "SAVED": "saved.db"}
     names |= {"OLD": "old.db", "LEFT": "left.db"}
     args = [str(folder / names[arg]) if arg in names else arg for arg in call.split()]
     args = spelling.arguments(args)
-    env = {"MILEPOST_DB": str(folder / "jobs.db"), **spelling.environment}
+    env = {"MILEPOST_DB": store or str(folder / "jobs.db"), **spelling.environment}
     with mock.patch("milepost.cli.commands.recover.default_owner", return_value="host:4711"):
         result = CliRunner().invoke(main, args, obj=clock, env=env, terminal_width=80)
     assert result.exit_code in (0, 1), (call, result.output)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from milepost import ItemEvent, StateManager
+from milepost.errors import StoreError
 from milepost.machine import Lifecycle
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
@@ -33,15 +35,7 @@ def tell(
     store = open_store(alive)
     opened = StateManager(store, clock=clock, processes=NoProcesses(), lifecycles=tuple(lifecycles))
     with of(opened) as manager:
-        manager.create_job(
-            {f"eu/{n}": {"n": n} for n in range(8)},
-            job_id=JOB,
-            config={"max_attempts": 2},
-            variables={"day": "2023-11-14"},
-        )
-        for waiting in ("weekly-1", "weekly-2"):
-            clock.advance(1)
-            manager.create_job(["a", "b"], job_id=waiting)
+        _create(manager, clock)
         with manager.lease(JOB, "worker-1", renewed=False):
             _work(manager, clock)
             for suffix in ("", "-wal"):
@@ -51,6 +45,30 @@ def tell(
     StateManager.open(left).close()
     clock.advance(silent_s)
     return left
+
+
+def tell_on_a_server(url: str, clock: FakeClock, *, silent_s: float = 90) -> str:
+    """The same at `url`: the store is shut under the executor, so that its lease stays."""
+    store = open_store(url)
+    manager = StateManager(store, clock=clock, processes=NoProcesses())
+    _create(manager, clock)
+    with suppress(StoreError), manager.lease(JOB, "worker-1", renewed=False):
+        _work(manager, clock)
+        store.close()
+    clock.advance(silent_s)
+    return url
+
+
+def _create(manager: StateManager, clock: FakeClock) -> None:
+    manager.create_job(
+        {f"eu/{n}": {"n": n} for n in range(8)},
+        job_id=JOB,
+        config={"max_attempts": 2},
+        variables={"day": "2023-11-14"},
+    )
+    for waiting in ("weekly-1", "weekly-2"):
+        clock.advance(1)
+        manager.create_job(["a", "b"], job_id=waiting)
 
 
 def _work(manager: StateManager, clock: FakeClock) -> None:

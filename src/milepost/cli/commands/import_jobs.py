@@ -59,7 +59,7 @@ def import_jobs(
         if job_id is not None or repo is not None or notes:
             raise click.UsageError("--job, --repo and --notes are for a home", context)
         with _opened(session, lambda empty: _verifies(empty, home), dry_run=dry_run) as manager:
-            one = model.import_log(manager, home, session.store, dry_run=dry_run)
+            one = model.import_log(manager, home, session.store_named, dry_run=dry_run)
         session.answer(one, lambda: model.import_jobs_page(one, notes=False))
         if dry_run:
             note("nothing was written: leave --dry-run out to import")
@@ -80,7 +80,7 @@ def import_jobs(
         done = manager.upkeep.import_jobs(
             home, job_id=job_id, repo=repo, apply=not dry_run, on_job=told
         )
-        view = model.import_jobs(manager, done, session.store, dry_run=dry_run)
+        view = model.import_jobs(manager, done, session.store_named, dry_run=dry_run)
     session.answer(view, lambda: model.import_jobs_page(view, notes=notes))
     if dry_run:
         note("nothing was written: leave --dry-run out to import")
@@ -97,7 +97,7 @@ def _opened(
     """
     try:
         manager = StateManager.open(
-            session.store, create=False, read_only=dry_run, clock=session.clock
+            session.store, create=False, read_only=dry_run, clock=session.clock_given
         )
     except StoreAbsent:
         manager = StateManager.open("memory:", clock=session.clock)
@@ -108,7 +108,7 @@ def _opened(
         if not absent or dry_run or not fits(manager):
             yield manager
             return
-    with StateManager.open(session.store, clock=session.clock) as made:
+    with StateManager.open(session.store, clock=session.clock_given) as made:
         yield made
 
 

@@ -61,7 +61,7 @@ def salvage(
     StateManager.repair does. Raises StoreAbsent where there is no old file or no folder for the new
     one, StoreError where there is a new one or where nothing of the old can be read.
     """
-    old, new = arguments.path("old", old), arguments.path("new", new)
+    old, new = arguments.file_path("old", old), arguments.file_path("new", new)
     catalogue = catalogue_of(lifecycle, lifecycles, earlier)
     if not old.is_file():
         raise StoreAbsent(url=f"sqlite:///{old}", problem="there is no such file: check the path")

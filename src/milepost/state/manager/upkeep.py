@@ -102,7 +102,7 @@ class Upkeep:
             The store is read once.
 
         """
-        return self._store.back_up(arguments.path("copy", copy))
+        return self._store.back_up(arguments.file_path("copy", copy))
 
     def vacuum(self) -> Vacuumed:
         """Give the space of deleted rows back to the disk, now; it may take long.
