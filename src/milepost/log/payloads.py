@@ -12,9 +12,11 @@ from typing import Final, Protocol
 from milepost.arguments import refuse
 from milepost.text.wording import shown
 
-__all__ = ["PayloadCodec", "codec_name", "coded", "digest_key", "parted"]
+__all__ = ["CODEC", "PayloadCodec", "codec_name", "coded", "digest_key", "parted"]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+CODEC: Final = re.compile(rf"[jz][jz](\+{_NAME.pattern})?")
+"""What a row says of how its two parts are packed, and what the second then passed through."""
 _MAX_KEY_BYTES: Final = 64
 
 

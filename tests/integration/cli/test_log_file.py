@@ -6,14 +6,18 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from milepost import ItemEvent, Scope, StateManager
+from milepost.errors import ImportFailed, JobIdInvalid, StoreNewer
 from milepost.testing import FakeClock
 from tests.integration.cli.conftest import CommandLine
+from tests.integration.many.orders import ORDERS_1, compiled
+from tests.integration.many.test_without import work
 
 JOB = "nightly"
 
@@ -130,6 +134,105 @@ def test_a_file_that_is_not_whole_makes_no_job(
     assert scratch.json("jobs")["jobs"] == []
 
 
+SAME = {("commit", "codec"), ("items", "codec")}
+"""Fields that may say something else though the digests are right: which codec values need."""
+
+UNSEALED = {("lifecycle", "description")}
+"""And without tables: what states and events of the lifecycle mean, for people."""
+
+
+def sealed(lines: list[bytes]) -> bytes:
+    """A file of these lines, with the digest of them at its end."""
+    told = base64.b64encode(hashlib.blake2b(b"".join(lines), digest_size=32).digest())
+    return b"".join([*lines, b'{"digest":"' + told + b'"}\n'])
+
+
+def others(value: object) -> Iterator[object]:
+    """Other values than `value`, of its kind and of none."""
+    yield None
+    if isinstance(value, int):
+        yield from (value + 1, value - 1, -value - 1, 0 if value else 7, 1 << 70, str(value))
+    elif isinstance(value, str):
+        yield from (value + "x", value[:-1], value + "+other", "", "\ud800", "AAAA" + value[4:], 1)
+
+
+def altered(lines: list[bytes]) -> Iterator[tuple[str, str, object, bytes]]:
+    """The file with one field of one line altered: what the line is of, the field, its value."""
+    for number, line in enumerate(lines):
+        ((kind, fields),) = json.loads(line).items()
+        for name, value in fields.items():
+            for other in others(value):
+                if other != value:
+                    changed = json.dumps({kind: {**fields, name: other}}).encode() + b"\n"
+                    yield (
+                        kind,
+                        name,
+                        other,
+                        sealed([*lines[:number], changed, *lines[number + 1 :]]),
+                    )
+            without = {each: fields[each] for each in fields if each != name}
+            left = json.dumps({kind: without}).encode() + b"\n"
+            yield kind, name, "left out", sealed([*lines[:number], left, *lines[number + 1 :]])
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_every_field_is_refused_or_the_same(tables: bool, tmp_path: Path) -> None:
+    """Of every line, though the digest at the end was redone; what may differ is listed above."""
+    clock, file, again = FakeClock(), tmp_path / "j.jsonl", tmp_path / "again.jsonl"
+    lifecycle = None if tables else compiled(ORDERS_1)
+    with StateManager.open("memory:", clock=clock, lifecycle=lifecycle) as there:
+        work(there, "j")
+        there.upkeep.export_log("j", file)
+    *lines, _ = file.read_bytes().splitlines(keepends=True)
+    kinds = {next(iter(json.loads(line))) for line in lines}
+    assert kinds == {"opening", "lifecycle", "items", "commit", "checkpoint"}
+    accepted = set()
+    url = tmp_path / "empty.db"
+    with ExitStack() as stack:
+        here = stack.enter_context(StateManager.open(url, durability="process", clock=clock))
+        for kind, name, other, changed in altered(lines):
+            file.write_bytes(changed)
+            try:
+                here.upkeep.import_log(file, apply=True)
+            except (ImportFailed, StoreNewer, JobIdInvalid) as error:
+                assert str(file) in str(error) or "job id" in str(error), (kind, name, other)
+                assert not here.job_ids()
+                continue
+            here.upkeep.export_log("j", again)
+            if again.read_bytes() != sealed(lines):
+                accepted.add((kind, name))
+                assert name != "codec" or str(other).endswith("+other"), (kind, other)
+            url = tmp_path / f"{len(list(tmp_path.iterdir()))}.db"
+            here = stack.enter_context(StateManager.open(url, durability="process", clock=clock))
+    assert accepted == (SAME if tables else SAME | UNSEALED)
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        (1, b"{}"),
+        (1, b'{"opening":{"form":1,"job":"j","created_at_us":0,"lifecycle":""}}'),
+        (2, b""),
+        (3, b"again"),
+        (2, b"both"),
+    ],
+)
+def test_a_line_is_one_thing_in_its_place(
+    where: int, line: bytes, file: Path, scratch: CommandLine
+) -> None:
+    """A second opening or description, nothing, and two things at once are refused by line."""
+    *lines, _ = file.read_bytes().splitlines(keepends=True)
+    if line == b"again":
+        line = lines[1][:-1]
+        assert line.startswith(b'{"lifecycle"')
+    if line == b"both":
+        line = lines[1][:-2] + b"," + lines[2][1:-1]
+    file.write_bytes(sealed([*lines[:where], line + b"\n", *lines[where:]]))
+    told = scratch("import", "log", str(file), exit_code=2).stderr
+    assert f"line {where + 1} of" in " ".join(told.split())
+    assert "was not imported" in told
+
+
 @pytest.mark.parametrize(
     ("written", "altered"),
     [(b'"reason":"by hand"', b'"reason":"by foot"'), (b'"at_us":', b'"at_us":1')],
@@ -143,8 +246,7 @@ def test_a_checkpoint_is_what_the_log_tells_of(
         line.replace(written, altered) if line.startswith(b'{"checkpoint"') else line
         for line in lines
     ]
-    told = base64.b64encode(hashlib.blake2b(b"".join(lines), digest_size=32).digest())
-    file.write_bytes(b"".join([*lines, b'{"digest":"' + told + b'"}\n']))
+    file.write_bytes(sealed(lines))
     assert (
         "is not one that the log tells of"
         in scratch("import", "log", str(file), exit_code=2).stderr

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
@@ -27,6 +28,7 @@ from milepost.errors import (
 from milepost.items.blocks import read_keys
 from milepost.items.key_index import segment_of
 from milepost.log.facts import check_job_id
+from milepost.log.payloads import CODEC
 from milepost.log.rows import (
     InputBlock,
     Row,
@@ -37,11 +39,12 @@ from milepost.log.rows import (
 )
 from milepost.process.files import whole_file
 from milepost.state.reading.loading import JobLog, Loader
+from milepost.state.reading.naming import Names
 from milepost.state.reading.verification import Verification, verify_job
 from milepost.state.writing.describing import describe
 from milepost.state.writing.new_jobs import JobSummary, summary
 from milepost.stores.opening import open_store
-from milepost.stores.protocol import Reader, Writer
+from milepost.stores.protocol import Reader, StateStore, Writer
 
 __all__ = ["take_in", "tried", "write"]
 
@@ -59,7 +62,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A line of the file: one of these. The last has the `digest` of the lines before it."""
+    """A line of the file: just one of these. The last has the `digest` of the lines before it."""
 
     opening: Opening | None = None
     lifecycle: StoredLifecycle | None = None
@@ -92,14 +95,20 @@ def write(log: JobLog, path: Path) -> int:
 
 
 def tried(loader: Loader, reader: Reader, path: Path) -> tuple[Verification, JobSummary]:
-    """What `take_in` would answer; the job is made in memory, and gone. Raises as `take_in`."""
+    """What `take_in` would answer; the job is made in a temporary folder, and gone.
+
+    Raises as `take_in`.
+    """
     with _lines_of(path) as lines:
         job_id = _opening(next(lines, None), path).job
     if reader.has_job(job_id):
         raise JobExists(job_id=job_id, url=loader.store.url)
-    memory = open_store("memory:")
-    with memory.writing() as writer:
-        return take_in(Loader(memory, loader.tables, payloads=loader.payloads), writer, path)
+    with (
+        TemporaryDirectory(prefix="milepost-") as folder,
+        closing(_for_a_while(folder)) as store,
+        store.writing() as writer,
+    ):
+        return take_in(Loader(store, loader.tables, payloads=loader.payloads), writer, path)
 
 
 def take_in(loader: Loader, writer: Writer, path: Path) -> tuple[Verification, JobSummary]:
@@ -114,16 +123,29 @@ def take_in(loader: Loader, writer: Writer, path: Path) -> tuple[Verification, J
         told = _opening(next(lines, None), path)
         if writer.has_job(check_job_id(told.job)):
             raise JobExists(job_id=told.job, url=loader.store.url)
-        job = writer.add_job(told.job, told.created_at_us, told.lifecycle)
-        fence = _put(loader, writer, job, lines, path)
+        with _fitting(told.job, 1, path):
+            job = writer.add_job(told.job, told.created_at_us, told.lifecycle)
+        into = _Into(writer, job, loader.store.url)
+        for number, line in enumerate(lines, 2):
+            with _fitting(told.job, number, path):
+                into.put(line)
     describe(writer, loader.tables.get(told.lifecycle))  # by tables, not by the file
-    if fence:  # the one that the log tells of, held by nobody
-        writer.put_lease(job.number, StoredLease("", fence, 0, 0))
+    if into.fence:  # the one that the log tells of, held by nobody
+        writer.put_lease(job.number, StoredLease("", into.fence, 0, 0))
     log = JobLog(loader, writer, job)
     found = verify_job(log)
     if found.problems:
         problems = "; ".join(problem.message for problem in found.problems)
         raise ImportFailed(job_id=told.job, problem=f"{path}: it does not verify: {problems}")
+    if into.told is not None:
+        by_log = Names(loader, writer).by_log(job)
+        if (into.told.name, into.told.version) != by_log:
+            problem = (
+                f"{path}: it describes version {into.told.version} of the lifecycle"
+                f" {into.told.name!r}, and by its log the job runs by version {by_log[1]} of"
+                f" {by_log[0]!r}"
+            )
+            raise ImportFailed(job_id=told.job, problem=problem)
     return found, summary(log)
 
 
@@ -146,56 +168,80 @@ def _lines(reader: Reader, job: StoredJob) -> Iterator[_Line]:
         yield _Line(checkpoint=checkpoint)
 
 
-def _put(loader: Loader, writer: Writer, job: StoredJob, lines: Iterator[_Line], path: Path) -> int:
-    """Store what the lines say; the fence of the newest commit. Raises ImportFailed."""
-    into = _Into(writer, job, loader.store.url)
-    for number, line in enumerate(lines, 2):
-        try:
-            into.put(line)
-        except (StoreError, ValueError, OverflowError) as error:
-            if not isinstance(error, StoreError) or type(error) in (StoreError, StoreUnreadable):
-                problem = f"line {number} of {path} does not fit: {error}"
-                raise ImportFailed(job_id=job.job_id, problem=problem) from error
+def _for_a_while(folder: str) -> StateStore:
+    return open_store(Path(folder) / "job.db", durability="process", allow_network=True)
+
+
+@contextmanager
+def _fitting(job_id: str, number: int, path: Path) -> Iterator[None]:
+    """Raise ImportFailed for what is the matter with the line; what is of the store stays so."""
+    try:
+        yield
+    except (StoreError, ValueError, OverflowError) as error:
+        if isinstance(error, StoreError) and type(error) not in (StoreError, StoreUnreadable):
             raise  # of the store itself
-    return into.fence
+        problem = f"line {number} of {path} does not fit: {error}"
+        raise ImportFailed(job_id=job_id, problem=problem) from error
 
 
 class _Into:
-    """A job that is made line by line; `fence` is that of its newest commit."""
+    """A job that is made line by line; `fence` is that of its newest commit.
+
+    `told` is the description of its lifecycle, None without one.
+    """
 
     def __init__(self, writer: Writer, job: StoredJob, url: str) -> None:
         self.fence = 0
+        self.told: StoredLifecycle | None = None
         self._writer = writer
         self._job = job.number
         self._lifecycle = job.lifecycle
         self._url = url
-        self._seq = self._place = 0
+        self._seq = self._place = self._checkpoint = 0
 
     def put(self, line: _Line) -> None:
         """Store one line. Raises ValueError for what is out of its range, and as the store does."""
         match line:
             case _Line(commit=Row() as row):
+                if row.seq != self._seq + 1:
+                    raise ValueError(f"commit {row.seq} follows {self._seq}")
+                _check_codec(row.codec)
+                if not row.body_digest and (row.body or row.codec[1:] != "j"):
+                    raise ValueError(f"commit {row.seq} does not attest its body")
                 self._writer.add_row(self._job, row)
                 self._seq, self.fence = row.seq, row.fence
             case _Line(items=InputBlock() as block):
                 self._items(block)
             case _Line(checkpoint=StoredCheckpoint() as checkpoint):
-                if not 0 < checkpoint.seq <= self._seq:
-                    raise ValueError(f"a checkpoint at {checkpoint.seq} is of no commit")
+                if not self._checkpoint < checkpoint.seq <= self._seq:
+                    raise ValueError(f"a checkpoint at {checkpoint.seq} is out of turn")
+                self._checkpoint = checkpoint.seq
                 self._writer.put_checkpoint(self._job, checkpoint)
             case _Line(lifecycle=StoredLifecycle() as lifecycle):
                 if lifecycle.digest != self._lifecycle:
                     raise ValueError("it describes a lifecycle that the job does not run by")
+                if self.told is not None:
+                    raise ValueError("a lifecycle was described before")
+                self.told = lifecycle
                 if self._writer.lifecycle(lifecycle.digest) is None:
                     self._writer.put_lifecycle(lifecycle)
+            case _:
+                raise ValueError("an opening is the first line alone")
 
     def _items(self, block: InputBlock) -> None:
         end = block.first + block.count
         if not self._place <= block.first < end <= _PLACES:
             raise ValueError(f"items {block.first} to {end - 1} are out of turn")
+        _check_codec(block.codec)
         self._place = end
         segment = segment_of(block.first, read_keys(block, self._url))
         self._writer.add_inputs(self._job, [block], [segment.stored()])
+
+
+def _check_codec(codec: str) -> None:
+    """Raise ValueError for what no row says: the digests of rows do not attest it."""
+    if CODEC.fullmatch(codec) is None:
+        raise ValueError(f"{codec!r} is no codec")
 
 
 @contextmanager
@@ -219,7 +265,9 @@ def _read(lines: Iterable[bytes], path: Path) -> Iterator[_Line]:
     for number, text in enumerate(lines, 1):
         try:
             line = _decoder.decode(text)
-        except (msgspec.MsgspecError, RecursionError) as error:
+            if sum(part is not None for part in msgspec.structs.astuple(line)) != 1:
+                raise ValueError("a line is one thing")
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
             problem = f"line {number} of {path} is not of the log of a job: {error}"
             raise ImportFailed(job_id=path.name, problem=problem) from error
         if whole:
@@ -240,7 +288,7 @@ def _hasher() -> hashlib.blake2b:
 
 
 def _opening(first: _Line | None, path: Path) -> Opening:
-    if first is None or first.opening is None:
+    if first is None or first.opening is None or first.opening.form < 1:
         problem = f"{path} is no log of a job: `milepost export JOB --log --out FILE` writes one"
         raise ImportFailed(job_id=path.name, problem=problem)
     if first.opening.form > FORMAT:

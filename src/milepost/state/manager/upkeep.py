@@ -302,7 +302,7 @@ class Upkeep:
 
         Args:
             file: The path of the file.
-            apply: Keep the job; without it, the file is verified in memory alone.
+            apply: Keep the job; without it, the file is verified in a temporary folder.
 
         Returns:
             The verification of the job, which found no problem, and how the job stands.

@@ -32,7 +32,7 @@ class Names:
         found = self._known.get(digest)
         if found is None:
             told = self._loader.tables.get(digest) or self._told(digest)
-            found = (told.name, told.version) if told else self._by_log(job)
+            found = (told.name, told.version) if told else self.by_log(job)
             self._known[digest] = found
         return found
 
@@ -47,13 +47,11 @@ class Names:
             self._meanings[digest] = None if told is None else described_by(told)
         return self._meanings[digest]
 
-    def _told(self, digest: str) -> StoredLifecycle | None:
-        try:
-            return self._reader.lifecycle(digest)
-        except StoreError:
-            return None  # `verify` says so
+    def by_log(self, job: StoredJob) -> tuple[str, int]:
+        """Name and version by the log alone, version 0 where it does not tell. Raises LogCorrupt.
 
-    def _by_log(self, job: StoredJob) -> tuple[str, int]:
+        Cost: the heads up to the commit that tells.
+        """
         log, name = JobLog(self._loader, self._reader, job), ""
         previous = chain_start(job.job_id)
         for row in log.rows():
@@ -65,3 +63,9 @@ class Names:
                         return name, fact.version
             previous = row.digest
         return name, 0
+
+    def _told(self, digest: str) -> StoredLifecycle | None:
+        try:
+            return self._reader.lifecycle(digest)
+        except StoreError:
+            return None  # `verify` says so
