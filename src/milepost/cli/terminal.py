@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from textwrap import wrap
 from typing import TypeAlias
 
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -38,14 +40,15 @@ def draw(page: Page, console: Console | None = None) -> None:
     """
     console = console or Console(highlight=False)
     show = partial(_shown, encoding=console.encoding)
-    drawn = [piece for piece in (_block(block, show) for block in page) if piece is not None]
+    pieces = (_block(block, show, console.width) for block in page)
+    drawn = [piece for piece in pieces if piece is not None]
     for position, piece in enumerate(drawn):
         if position:
             console.print()
         console.print(piece)
 
 
-def _block(block: Block, show: _Show) -> RenderableType | None:
+def _block(block: Block, show: _Show, width: int) -> RenderableType | None:
     match block:
         case Note():
             return Text(show(block.text), overflow="fold")
@@ -55,7 +58,7 @@ def _block(block: Block, show: _Show) -> RenderableType | None:
         case Fields():
             return _titled(block.title, _fields(block, show), show) if block.entries else None
         case Table() if block.rows:
-            return _titled(block.title, _table(block, show), show)
+            return _titled(block.title, _table(block, show, width), show)
         case Table():
             return Text(show(block.empty), overflow="fold") if block.empty else None
 
@@ -73,19 +76,38 @@ def _fields(fields: Fields, show: _Show) -> Grid:
     return grid
 
 
-def _table(table: Table, show: _Show) -> Grid:
-    grid = _grid(show_header=True)
+def _table(table: Table, show: _Show, width: int) -> Grid:
+    narrow = _wide(table, show) > width
+    grid = _grid(show_header=True, gap=1 if narrow else 2)
     for column in table.columns:
         name = Text(show(column.name))
-        grid.add_column(name, justify="right" if column.numeric else "left")
+        justify: JustifyMethod = "right" if column.numeric else "left"
+        grid.add_column(name, justify=justify, no_wrap=column.numeric or column.whole)
     for row in table.rows:
-        grid.add_row(*(_cell(cell, show) for cell in row))
+        grid.add_row(
+            *(
+                _words(cell, show) if narrow and column.whole else _cell(cell, show)
+                for cell, column in zip(row, table.columns, strict=True)
+            )
+        )
     return grid
 
 
-def _grid(*, show_header: bool) -> Grid:
+def _wide(table: Table, show: _Show) -> int:
+    """How wide a table is whose cells all stand on one line."""
+    widest = [cell_len(show(column.name)) for column in table.columns]
+    for row in table.rows:
+        widest = [
+            max(before, _cell(cell, show).cell_len)
+            for before, cell in zip(widest, row, strict=True)
+        ]
+    return sum(widest) + 2 * len(widest)
+
+
+def _grid(*, show_header: bool, gap: int = 2) -> Grid:
+    padding = (0, gap, 0, 0)
     return Grid(
-        box=None, show_header=show_header, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0)
+        box=None, show_header=show_header, header_style="bold", pad_edge=False, padding=padding
     )
 
 
@@ -96,6 +118,13 @@ def _cell(cell: Cell, show: _Show) -> Text:
         named = f"{glyph} {state}" if show(glyph) == glyph else state
         return Text(named, style=colour, no_wrap=True)
     return Text(show(cell), overflow="fold")
+
+
+def _words(cell: Cell, show: _Show) -> Text:
+    """A cell on as many lines as its words need, each as wide as the longest of them."""
+    words = show(cell).split()
+    longest = max(map(len, words), default=1)
+    return Text("\n".join(wrap(" ".join(words), longest, break_on_hyphens=False)))
 
 
 def _shown(text: str, encoding: str) -> str:

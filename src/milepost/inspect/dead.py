@@ -107,7 +107,7 @@ def dead_page(view: DeadView, *, details: bool = False) -> Page:
         Column("ATTEMPTS", numeric=True),
         Column("CRASHES", numeric=True),
         Column("FAILURES", numeric=True),
-        Column("LAST AT"),
+        Column("LAST AT", whole=True),
         *((Column("WORKER"),) if workers else ()),
         Column("CAUSE"),
         *((Column("KIND"),) if kinds else ()),
@@ -168,7 +168,7 @@ def _letter(letter: DeadLine, *, details: bool) -> Iterator[Block]:
         title="failed attempts",
         columns=(
             Column("SEQ", numeric=True),
-            Column("AT"),
+            Column("AT", whole=True),
             Column("CAUSE"),
             *((Column("KIND"),) if kinds else ()),
             Column("MESSAGE"),

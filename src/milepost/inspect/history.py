@@ -151,7 +151,7 @@ def history_page(view: HistoryView) -> Page:
     """A line for each event, oldest first."""
     columns = (
         Column("SEQ", numeric=True),
-        Column("AT"),
+        Column("AT", whole=True),
         Column("AFTER", numeric=True),
         Column("EVENT"),
         Column("PHASE"),

@@ -227,7 +227,7 @@ def jobs_page(view: JobsView) -> Page:
         *((Column("ENDED", numeric=True),) if ended else ()),
         Column("ITEMS", numeric=True),
         Column("SEQ", numeric=True),
-        Column("UPDATED"),
+        Column("UPDATED", whole=True),
     )
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
@@ -255,8 +255,8 @@ def stuck_table(jobs: tuple[StuckLine, ...], now: datetime) -> Page:
         Column("PHASE"),
         Column("HELD BY"),
         Column("FENCE", numeric=True),
-        Column("EXPIRED"),
-        Column("LAST WRITE"),
+        Column("EXPIRED", whole=True),
+        Column("LAST WRITE", whole=True),
         Column("IN FLIGHT", numeric=True),
         Column("WHY"),
     )

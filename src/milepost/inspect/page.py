@@ -14,10 +14,15 @@ Cell: TypeAlias = str
 
 
 class Column(NamedTuple):
-    """A column's heading, and whether its cells are numbers, which stand to the right."""
+    """A column's heading, and whether its cells are numbers, which stand to the right.
+
+    Numbers, and the words of what is `whole`, such as a time, are never broken where a terminal is
+    narrow.
+    """
 
     name: str
     numeric: bool = False
+    whole: bool = False
 
 
 class Table(Struct, frozen=True, kw_only=True):

@@ -78,7 +78,7 @@ def quarantine_page(view: QuarantineView) -> Page:
     )
     columns = (
         Column("NUMBER", numeric=True),
-        Column("AT"),
+        Column("AT", whole=True),
         Column("JOB"),
         Column("FROM"),
         Column("KEY", numeric=True),

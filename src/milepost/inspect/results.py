@@ -89,7 +89,11 @@ def one_result(manager: StateManager, job_id: str, key: str | None) -> ResultsVi
 def results_page(view: ResultsView) -> Page:
     """A line for each result; long ones are cut."""
     known = any(line.seq is not None for line in view.results)
-    how = (Column("ATTEMPTS", numeric=True), Column("SEQ", numeric=True), Column("RECORDED"))
+    how = (
+        Column("ATTEMPTS", numeric=True),
+        Column("SEQ", numeric=True),
+        Column("RECORDED", whole=True),
+    )
     return (
         Table(
             columns=(Column("ITEM"), *(how if known else ()), Column("RESULT")),

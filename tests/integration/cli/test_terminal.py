@@ -154,3 +154,19 @@ def test_help_groups_commands_by_what_they_are_for() -> None:
     assert len(named) == len(set(named))
     assert {"jobs", "completion", "recover", "verify", "compile"} <= set(named)
     assert len({len(name) + len(gap) for name, gap in rows if name != "milepost"}) == 1
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_time_is_on_one_line(
+    milepost: CommandLine, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """In tables that are too wide for the terminal: other columns are folded, not these."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    for call in PAGES:
+        if call.startswith(("show", "fork")):
+            continue  # there are times in their running text
+        shown = milepost(*call.split()).stdout
+        begun = re.findall(r"20\d\d-\d\d-\d\dT?", shown)
+        assert len(HERE.findall(shown)) == len(begun) > 0, (call, shown)
+        assert max(map(len, shown.splitlines())) <= width
