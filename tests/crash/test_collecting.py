@@ -50,6 +50,8 @@ class Dying:
                 raise CommitUnknown(url="dying:", problem="it may have taken place")
             raise Died
 
+    appending = writing
+
 
 def rest() -> None:
     """Nobody waits."""

@@ -37,6 +37,8 @@ class Faulty:
         if fault:
             raise CommitUnknown(url="faulty:", problem="the outcome of a commit is unknown")
 
+    appending = writing
+
 
 @pytest.mark.parametrize("fault", ["lost", "kept"])
 def test_the_caller_learns_what_became_of_its_commit(fault: str) -> None:

@@ -107,6 +107,8 @@ class Store:
         hide, self.hide = self.hide, None
         return _Unanswered(self, self._store.writing(), hide)
 
+    appending = writing
+
     def unanswered(self) -> CommitUnknown:
         """The error of a commit of which nobody can say yet whether it took place."""
         self._asker = get_ident()

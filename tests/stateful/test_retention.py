@@ -79,6 +79,8 @@ class Mortal:
         with self.inner.writing() as writer:
             yield writer
 
+    appending = writing
+
 
 @dataclass
 class Job:
