@@ -108,7 +108,7 @@ class _Thread:
 def _main() -> None:
     folder, process, seconds, items = Path(sys.argv[1]), *map(float, sys.argv[2:5])
     until = time.monotonic() + seconds
-    with StateManager.open(folder / "jobs.db", create=False) as manager:
+    with StateManager.open(sys.argv[5], create=False) as manager:
         crew = [_Thread(manager, folder, int(process), number) for number in range(THREADS)]
         threads = [threading.Thread(target=one.work, args=(until, int(items))) for one in crew]
         for thread in threads:

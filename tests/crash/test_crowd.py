@@ -13,6 +13,7 @@ import apsw
 
 from milepost import StateManager
 from tests.crash.crowd import EXPECTED, JOBS, THREADS, key_of
+from tests.postgres import needs_postgres, new_url
 
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
 PROCESSES = 8
@@ -23,15 +24,15 @@ ITEMS = 6000 if SOAK else 400
 Line = tuple[str, str, str | None]
 
 
-def let_loose(folder: Path) -> list[Line]:
-    """All that a crowd says it did, on a new store in `folder`."""
+def let_loose(folder: Path, store: str) -> list[Line]:
+    """All that a crowd says it did, with journals in `folder`, on a new store."""
     keys = [
         key_of(process, thread, number)
         for process in range(PROCESSES)
         for thread in range(THREADS)
         for number in range(ITEMS)
     ]
-    with StateManager.open(folder / "jobs.db") as manager:
+    with StateManager.open(store) as manager:
         for job_id in JOBS:
             manager.create_job(keys, job_id=job_id)
             manager.fire(job_id, "start_map")
@@ -42,7 +43,7 @@ def let_loose(folder: Path) -> list[Line]:
                 sys.executable,
                 "-m",
                 "tests.crash.crowd",
-                *map(str, (folder, process, SECONDS, ITEMS)),
+                *map(str, (folder, process, SECONDS, ITEMS, store)),
             ],
             cwd=Path(__file__).parents[2],
             stderr=errors[process],
@@ -61,7 +62,7 @@ def let_loose(folder: Path) -> list[Line]:
     ]
 
 
-def complaints(folder: Path, said: list[Line]) -> list[str]:
+def complaints(store: str, said: list[Line]) -> list[str]:
     """What of all that was acknowledged is not so."""
     found = [f"{kind}: {what}" for kind, what, _ in said if kind == "unexpected"]
     ended = sum(kind == "end" for kind, _, _ in said)
@@ -71,7 +72,7 @@ def complaints(folder: Path, said: list[Line]) -> list[str]:
     found += [
         f"another error: {what}" for kind, what, _ in said if kind == "error" and what not in known
     ]
-    with StateManager.open(folder / "jobs.db", read_only=True) as manager:
+    with StateManager.open(store, read_only=True) as manager:
         found += manager.check_store()
         for verification in manager.verify():
             found += [f"{verification.job_id}: {p.message}" for p in verification.problems]
@@ -101,13 +102,10 @@ def test_what_a_crowd_was_told_is_so_and_the_check_would_notice(tmp_path: Path) 
 
     Then the negative control: one acknowledged result taken out of the file is missed.
     """
-    said = let_loose(tmp_path)
-    assert complaints(tmp_path, said) == []
-    done = Counter(what for kind, what, _ in said if kind == "done")
-    met = Counter(what for kind, what, _ in said if kind == "error")
-    print(f"{SECONDS} s: {dict(done)} acknowledged, errors {dict(met)}")
-    assert done["open"] > PROCESSES * THREADS
-    assert met, "they never met"
+    store = str(tmp_path / "jobs.db")
+    said = let_loose(tmp_path, store)
+    assert complaints(store, said) == []
+    _look_that_they_met(said, PROCESSES * THREADS)
 
     connection = apsw.Connection(str(tmp_path / "jobs.db"))
     connection.execute("DELETE FROM commits WHERE id = (SELECT max(id) FROM commits WHERE job = 2)")
@@ -117,4 +115,22 @@ def test_what_a_crowd_was_told_is_so_and_the_check_would_notice(tmp_path: Path) 
     )
     connection.execute("UPDATE leases SET fence = 0")
     connection.close()
-    assert complaints(tmp_path, said)
+    assert complaints(store, said)
+
+
+@needs_postgres
+def test_what_a_crowd_on_a_server_was_told_is_so(postgres: str, tmp_path: Path) -> None:
+    """The same of processes that have only a server between them."""
+    store = new_url(postgres)
+    said = let_loose(tmp_path, store)
+    assert complaints(store, said) == []
+    _look_that_they_met(said, PROCESSES)
+
+
+def _look_that_they_met(said: list[Line], least: int) -> None:
+    """More than the `least` was done, and they were in each other's way."""
+    done = Counter(what for kind, what, _ in said if kind == "done")
+    met = Counter(what for kind, what, _ in said if kind == "error")
+    print(f"{SECONDS} s: {dict(done)} acknowledged, errors {dict(met)}")
+    assert done["open"] > least
+    assert met, "they never met"

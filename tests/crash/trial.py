@@ -39,11 +39,12 @@ class Trial:
     drops_commits: bool = False
     items: int = 300
     spin: int = 500
+    url: str = ""
     doing: Counter[str] = field(default_factory=Counter)
     tries: int = 0
 
     def __post_init__(self) -> None:
-        self.url = str(self.folder / "jobs.db")
+        self.url = self.url or str(self.folder / "jobs.db")
         self.journal = self.folder / "journal"
         self.journal.touch()
         items = [Item(key=f"item-{n:03}", value=self.spin) for n in range(self.items)]

@@ -38,6 +38,7 @@ from milepost import (
 from milepost.errors import ItemExists, ItemsRefused, PlanStale
 from milepost.state.checkpoint import KEPT
 from milepost.testing import FakeClock
+from tests.postgres import needs_postgres, new_url
 
 from .observing import check_partition, crash_image, folded_from_nothing, observed
 from .reference import ITEM, JOB, ReferenceJob, Refused, Table
@@ -76,8 +77,7 @@ class Jobs(RuleBasedStateMachine):
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="milepost-stateful-"))
         self.clock = FakeClock()
-        self.database = self.root / "0" / "jobs.db"
-        self.database.parent.mkdir()
+        self.store = self.new_store()
         self.crashes = 0
         self.added = 0
         self.managers = [self.open(), self.open()]
@@ -87,8 +87,12 @@ class Jobs(RuleBasedStateMachine):
         self.moments: list[tuple[int, dict[str, Any], ReferenceJob]] = []
         self.reference: ReferenceJob
 
+    def new_store(self) -> str:
+        (self.root / "0").mkdir()
+        return str(self.root / "0" / "jobs.db")
+
     def open(self) -> StateManager:
-        return StateManager.open(self.database, durability="process", clock=self.clock)
+        return StateManager.open(self.store, durability="process", clock=self.clock)
 
     @initialize(
         max_attempts=st.integers(1, 2),
@@ -375,13 +379,16 @@ class Jobs(RuleBasedStateMachine):
     def crash(self) -> None:
         """Both processes are gone with their memory; what is on the disk is all there is."""
         self.crashes += 1
-        image = crash_image(self.database, self.root / str(self.crashes))
+        image = self.left_behind()
         self.drop_leases()
         for manager in self.managers:
             manager.close()
-        shutil.rmtree(self.database.parent)
-        self.database = image
+        self.store = image
         self.managers = [self.open(), self.open()]
+
+    def left_behind(self) -> str:
+        """The store as a crash now would leave it."""
+        return str(crash_image(Path(self.store), self.root / str(self.crashes)))
 
     @rule(who=managers)
     def reopen(self, who: int) -> None:
@@ -431,7 +438,7 @@ class Jobs(RuleBasedStateMachine):
             assert observed(state, dict(manager.results(JOB_ID))) == expected
             assert set(state.allowed()) == self.enabled()
             check_partition(manager, JOB_ID)
-        assert folded_from_nothing(str(self.database), JOB_ID) == state
+        assert folded_from_nothing(self.store, JOB_ID) == state
         (verification,) = manager.verify()
         assert verification.sound, verification.problems
 
@@ -463,6 +470,8 @@ RULES = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+ON_A_SERVER = settings(RULES, max_examples=6 * int(os.environ.get("MILEPOST_SOAK", "1")))
+
 CONTROL = settings(
     RULES,
     max_examples=120,
@@ -476,6 +485,20 @@ CONTROL = settings(
 def test_random_rules_agree_with_the_reference() -> None:
     """Whatever two managers do, crashes included, state = fold(log) = reference."""
     run_state_machine_as_test(Jobs, settings=RULES)
+
+
+@needs_postgres
+def test_random_rules_on_a_server_agree_with_the_reference(postgres: str) -> None:
+    """The same of a PostgreSQL store, where a crash of the processes leaves all that there is."""
+
+    class OnAServer(Jobs):
+        def new_store(self) -> str:
+            return new_url(postgres)
+
+        def left_behind(self) -> str:
+            return self.store
+
+    run_state_machine_as_test(OnAServer, settings=ON_A_SERVER)
 
 
 def test_the_rules_find_a_reference_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:

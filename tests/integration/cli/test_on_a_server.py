@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from milepost import StateManager
 from milepost.cli import main
@@ -16,7 +18,7 @@ from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 from tests.integration.cli import old_home
 from tests.integration.cli.answers import BUILT_IN, CALLS, answered, fill
-from tests.integration.cli.story import tell, tell_on_a_server
+from tests.integration.cli.story import JOB, tell, tell_on_a_server
 from tests.postgres import needs_postgres, new_url
 
 pytestmark = needs_postgres
@@ -126,3 +128,69 @@ def test_a_wrong_url_is_refused_without_its_password(wrong: str | Path) -> None:
     while said is not None:
         assert PASSWORD not in f"{said} {said!r}"
         said = said.__cause__
+
+
+def test_a_log_goes_from_a_file_to_a_server_and_back(url: str, tmp_path: Path) -> None:
+    """The job is the same in all three, with its digests."""
+    clock = FakeClock()
+    first = str(tell(tmp_path, clock))
+    there, back = str(tmp_path / "there.log"), str(tmp_path / "back.log")
+    last = str(tmp_path / "last.db")
+    for source, log, target in ((first, there, url), (url, back, last)):
+        for args in (
+            ["export", JOB, "--log", "--out", log, "--db", source],
+            ["import", "log", log, "--db", target],
+        ):
+            result = CliRunner().invoke(main, args, obj=clock)
+            assert result.exit_code == 0, result.output
+            assert PASSWORD not in result.output
+    digests = set()
+    for named in (first, url, last):
+        with StateManager.open(named, clock=clock, read_only=True) as manager:
+            assert manager.verify(JOB)[0].sound
+            digests.add(manager.get_state(JOB).digest)
+    assert len(digests) == 1
+    assert Path(there).read_bytes() == Path(back).read_bytes()
+
+
+def test_a_history_is_followed_until_the_job_has_ended(url: str) -> None:
+    """What is recorded while somebody follows is told, once and in order."""
+
+    class Cancelling(FakeClock):
+        """While the reader sleeps, another cancels the job."""
+
+        def sleep(self, seconds: float) -> None:
+            self.advance(seconds)
+            with StateManager.open(url, clock=self) as manager:
+                if manager.get_state(JOB).phase == "map":
+                    manager.fire(JOB, "cancel", {"reason": "enough"}, operator=True)
+
+    clock = Cancelling()
+    tell_on_a_server(url, clock)
+    args = ["history", JOB, "--follow", "--db", url]
+    result = CliRunner().invoke(main, args, obj=clock)
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["seq"] for line in lines] == sorted(line["seq"] for line in lines)
+    assert any(line["event"] == "cancel" for line in lines)
+
+
+def test_a_damaged_log_is_told_of_and_repaired(url: str) -> None:
+    """`verify` says no, its repair sets aside what cannot be reached, and it is sound again."""
+    clock = FakeClock()
+    tell_on_a_server(url, clock)
+    server, _, schema = url.partition("&schema=")
+    with psycopg.connect(server, autocommit=True) as connection:
+        damage = f"UPDATE {schema}.commits SET at_us = at_us + 1 WHERE job = 1 AND seq > 7"
+        connection.execute(damage.encode())
+
+    def call(*args: str) -> Result:
+        result = CliRunner().invoke(main, [*args, "--db", url], obj=clock)
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        assert PASSWORD not in result.output
+        return result
+
+    assert call("verify").exit_code == 1
+    assert call("verify", "--repair", "--apply").exit_code in (0, 1)
+    assert call("verify").exit_code == 0
+    assert JOB in call("verify", "--quarantine").stdout
