@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from html import escape
 from io import StringIO
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -52,6 +53,11 @@ def test_jobs_are_chosen_as_the_command_chooses_them(
     [
         ("/?outcome=won", "outcome must be one of active, "),
         ("/?sort=size", "sort must be one of created, "),
+        ("/?phase=mapp", "phase must be one of setup, map, "),
+        ("/?of=other", "of must be one of "),
+        ("/?stuck=1&phase=mapp", "phase must be one of setup, map, "),
+        ("/?stuck=1&outcome=won", "outcome must be one of active, "),
+        (f"/jobs/{JOB}/items?state=dead&state=ded", "state must be one of pending, running, "),
         ("/?since=soon", "since: &#39;soon&#39; is no age"),
         (f"/jobs/{JOB}/changes?a=yesterday", "&#39;yesterday&#39; is no moment"),
         (f"/jobs/{JOB}/changes?b=-1&a=-0", "a is the earlier one"),
@@ -61,6 +67,63 @@ def test_a_choice_that_is_none_is_said(looked_at: TestClient, place: str, said: 
     answer = looked_at.get(place)
     assert answer.status_code == 400
     assert said in answer.text
+    path, _, query = place.partition("?")
+    data = looked_at.get(f"{path if path != '/' else '/jobs'}.json?{query}")
+    assert data.status_code == 400
+    assert data.json()["code"] == "query"
+    assert escape(data.json()["message"]) in answer.text.replace("&#39;", "&#x27;")
+
+
+@pytest.mark.parametrize(
+    ("place", "of", "said"),
+    [
+        ("/?outcome=failed", "jobs", "looked for outcome failed: none of 3 jobs matched"),
+        ("/?prefix=x&phase=map", "jobs", "id begins with x, phase map: none of 3 jobs matched"),
+        ("/?phase=map&outcome=failed&since=9w", "jobs", "written to within 9w: none of 3 jobs"),
+        (f"/jobs/{JOB}/items?state=skipped", "items", "state skipped: none of 8 items matched"),
+        (f"/jobs/{JOB}/items?key=us/*&state=dead", "items", "key fits us/*, state dead: none of 8"),
+        (f"/jobs/{JOB}/items?first=70&last=80", "items", "first ordinal 70, last ordinal 80: none"),
+        ("/jobs/weekly-1/items?failed=1", "items", "looked for failed or dead: none of 2 items"),
+        (
+            f"/jobs/{JOB}/history?after=99",
+            "events",
+            "after commit 99: no commit after 99: the newest",
+        ),
+        ("/jobs/weekly-1/plan?failed=1", "", "looked for failed or dead: none of 2 items matched"),
+    ],
+)
+def test_what_was_looked_for_and_is_not_there_is_said(
+    looked_at: TestClient, place: str, of: str, said: str
+) -> None:
+    """With an address that lifts the filter; where something is found nothing is said."""
+    path, _, query = place.partition("?")
+    page = looked_at.get(place).text
+    assert said in page
+    assert f'<a href="{path}">show all</a>' in page
+    everything = looked_at.get(path).text
+    assert "looked for" not in everything
+    assert "show all" not in everything
+    data = looked_at.get(f"{path if path != '/' else '/jobs'}.json?{query}").json()
+    if of:
+        assert data[of] == []
+        count = {"jobs": "total", "items": "matched"}.get(of)
+        assert count is None or data[count] == 0
+
+
+def test_where_no_holder_left_that_is_said(tmp_path: Path) -> None:
+    """Beside it, that the other filters were left out; and of an empty store that it is one."""
+    clock = FakeClock()
+    with StateManager.open(tmp_path / "other.db", clock=clock) as other:
+        client = TestClient(application(other, clock=clock), base_url="http://localhost")
+        for place in ("/", "/?stuck=1"):
+            text = client.get(place).text
+            assert "there are no jobs in this store" in text
+            assert "show all" not in text
+        other.create_job(["a"], job_id="j")
+        page = client.get("/?stuck=1&phase=map").text
+        assert "looked for jobs left by their holders: none of 1 job matched" in page
+        assert "whatever else was asked for: phase map" in page
+        assert client.get("/jobs/j/failures").text.count("no failures") == 1
 
 
 def test_each_choice_says_how_many_jobs_it_leaves(client: TestClient, tmp_path: Path) -> None:

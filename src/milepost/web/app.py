@@ -148,7 +148,7 @@ class _Pages:
             return self._problem(str(error), _status(error), form, error)
         if not etag:
             told = [to_json(view) for view in (answer.view, answer.facets) if view is not None]
-            etag = f'"{_digest(form, *told)}"'
+            etag = f'"{_digest(form, request.url.query, str(answer.missed), *told)}"'
             if request.headers.get("if-none-match") == etag:
                 return Response(status_code=304, headers={"etag": etag})
         headers = {"etag": etag}
@@ -181,6 +181,7 @@ class _Pages:
             page=page,
             data=f"{name}.json{query}",
             table=f"{name}.csv{query}" if answer.lines else "",
+            whole=request.url.path,
             live=live,
             query=tuple((name, printable(text)) for name, text in request.query_params.items()),
         )

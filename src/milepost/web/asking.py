@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from milepost.arguments import MAX_COUNT
 from milepost.inspect.moments import MomentUnfitError, age_of, seq_of
 from milepost.state.manager import StateManager
 
-__all__ = ["MOST_ROWS", "Asked", "QueryUnfitError"]
+__all__ = ["MOST_ROWS", "Asked", "QueryUnfitError", "require_among"]
 
 MOST_ROWS: Final = 1_000
 """The most rows of a table on one page."""
@@ -35,7 +35,7 @@ class Asked:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """All texts of that name that are not empty."""
-        return tuple(each for each in self.query.getlist(name) if each)
+        return tuple(text for each in self.query.getlist(name) if (text := each.strip()))
 
     def flag(self, name: str) -> bool:
         """True if `name` is there, and is not 0."""
@@ -57,8 +57,7 @@ class Asked:
     def choice(self, name: str, among: Collection[str]) -> str:
         """The text of that name, "" where it is left out. Raises QueryUnfitError for another."""
         given = self.text(name) or ""
-        if given and given not in among:
-            raise QueryUnfitError(f"{name} must be one of {', '.join(among)}")
+        require_among(name, (given,) if given else (), among)
         return given
 
     def since(self, name: str, now: datetime) -> datetime | None:
@@ -84,3 +83,23 @@ class Asked:
     def limit(self, default: int) -> int:
         """How many rows to show: `limit`, within what one page holds."""
         return self.number("limit", default, least=1, most=MOST_ROWS)
+
+    def told(self, names: Mapping[str, str], *, flag: str = "") -> str:
+        """What was chosen by the parts of the query, each in its own words; "" where nothing was.
+
+        `names` are the words for each part. The part `flag` is one: it is told by its words alone.
+        """
+        chosen = (
+            words if name == flag else f"{words} {text}"
+            for name, words in names.items()
+            for text in self.texts(name)
+            if name != flag or self.flag(name)
+        )
+        return ", ".join(chosen)
+
+
+def require_among(name: str, given: Iterable[str], among: Collection[str]) -> None:
+    """Raise QueryUnfitError, with the words that there are, for one `given` that is none."""
+    if any(each not in among for each in given):
+        there = f"one of {', '.join(among)}" if among else "left out: there are none"
+        raise QueryUnfitError(f"{name} must be {there}")

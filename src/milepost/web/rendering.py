@@ -56,7 +56,8 @@ _ORDERS: Final = {
 class Chrome:
     """What stands around an answer: its title, the job, the address of its data, and if it lives.
 
-    `data` is that of its JSON, `table` that of its CSV, "" where it is no table.
+    `data` is that of its JSON, `table` that of its CSV, "" where it is no table; `whole` is that
+    of the page without a filter.
     `query` is what was asked, for forms that show it again; `problem` is said instead of an answer.
     """
 
@@ -65,6 +66,7 @@ class Chrome:
     page: str = ""
     data: str = ""
     table: str = ""
+    whole: str = ""
     live: bool = False
     query: tuple[tuple[str, str], ...] = ()
     problem: str = ""
