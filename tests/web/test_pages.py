@@ -210,3 +210,14 @@ def test_a_plan_that_changes_nothing_says_what_is_left(looked_at: TestClient) ->
     assert "nothing to change: a run does what is left" in waits
     assert "nothing is left to do" not in waits
     assert "a run does what is left" not in looked_at.get(f"/jobs/{JOB}/plan").text
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if each.startswith("/jobs")] + ["/jobs"])
+def test_a_slash_at_the_end_leads_to_the_page_without_it(looked_at: TestClient, page: str) -> None:
+    """With what was asked; the list of jobs stands at `/`, by its own name too."""
+    path, _, query = page.partition("?")
+    answer = looked_at.get(f"{path}/?{query}", follow_redirects=True)
+    assert answer.status_code == 200
+    ended = path if path != "/jobs" else "/"
+    assert (answer.url.path, answer.url.query.decode()) == (ended, query)
+    assert looked_at.get("/jobs?phase=map").url.query == b"phase=map"

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from milepost.clock import Clock, SystemClock, instant
@@ -72,6 +72,7 @@ def application(
     pages = _Pages(manager, payloads=payloads, clock=clock or SystemClock())
     routes = [
         Route("/", pages.jobs),
+        Route("/jobs", _to_jobs),
         Route("/{page}", pages.data),
         Route("/static/{name}", _asset),
         Route("/jobs/{job}", pages.job),
@@ -223,6 +224,12 @@ class _Pages:
             return Response(msgspec.json.encode(said) + b"\n", status, media_type=_JSON)
         chrome = Chrome(title="not here" if status == 404 else "no answer", job=job, problem=told)
         return Response(html(chrome, answer=None, picture=None), status, media_type=_HTML)
+
+
+def _to_jobs(request: Request) -> Response:
+    """The list of jobs has one address, by whichever name it was asked for."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/{query}", 307)
 
 
 def _asset(request: Request) -> Response:
