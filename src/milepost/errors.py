@@ -61,7 +61,7 @@ MilepostError                     the root (`refusals.py`, so that generated mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from milepost.refusals import (
@@ -71,6 +71,7 @@ from milepost.refusals import (
     PayloadInvalid,
     TransitionRefused,
 )
+from milepost.text.commands import command
 from milepost.text.escapes import printable, printable_lines
 from milepost.text.wording import short_repr, shown
 
@@ -344,7 +345,7 @@ class JobAbsent(StateError, LookupError):
     job_id: str
     url: str
     deleted_at: datetime | None = None
-    advice: str = "`milepost jobs` lists those there are"
+    advice: str = field(default_factory=lambda: f"`{command('jobs')}` lists those there are")
 
     def __str__(self) -> str:
         at = self.deleted_at
@@ -399,7 +400,7 @@ class ItemAbsent(StateError, LookupError):
             example = f"{next(iter(self.collections))}/{self.item}"
             told += f": a key begins with a collection ({listed}), as in {example!r}"
         else:
-            told += f": `milepost items {self.job_id}` lists them"
+            told += f": `{command('items', self.job_id)}` lists them"
         return printable(told)
 
 
@@ -418,7 +419,8 @@ class ResultAbsent(StateError, KeyError):
 
     def __str__(self) -> str:
         whose = "" if self.item is None else f": item {self.item!r}"
-        todo = self.todo or f"`milepost plan {self.job_id}` shows what is left to do, and why"
+        plan = command("plan", self.job_id)
+        todo = self.todo or f"`{plan}` shows what is left to do, and why"
         return printable(
             f"job {self.job_id}{whose} has given no result: it is in '{self.state}': {todo}"
         )
@@ -454,11 +456,11 @@ class CommitAbsent(StateError, ValueError):
         if isinstance(self.wanted, int):
             return printable(
                 f"job {self.job_id}: there is no commit {self.wanted}, only 1 to {self.last}:"
-                f" `milepost history {self.job_id}` shows them"
+                f" `{command('history', self.job_id)}` shows them"
             )
         return printable(
             f"job {self.job_id}: there was no commit yet at {self.wanted.isoformat()}:"
-            f" `milepost history {self.job_id}` shows when there was"
+            f" `{command('history', self.job_id)}` shows when there was"
         )
 
 
@@ -495,7 +497,7 @@ class LeaseHeld(StateError):
         return printable(
             f"job {self.job_id} is held by {self.owner}{left}. Wait for it{longer}, or take the job"
             ' over with a reason: takeover="why", or'
-            f" `milepost recover {self.job_id} --take-over WHY --apply`"
+            f" `{command('recover', self.job_id, '--take-over', 'WHY', '--apply')}`"
         )
 
 
@@ -556,7 +558,7 @@ class RecordConflict(StateError):
         return printable(
             f"job {self.job_id}: item {self.item!r} has another result already"
             f" ({self.recorded_digest[:12]}, not {self.digest[:12]}): the recorded one stands;"
-            f" to have another, let the item be done again: `milepost redo {self.job_id}`"
+            f" to have another, let the item be done again: `{command('redo', self.job_id)}`"
         )
 
 
@@ -610,7 +612,7 @@ class LifecycleAbsent(StateError):
     def __str__(self) -> str:
         return printable(
             f"{self.source} {self.named}: {self.problem}; name a compiled module that can be"
-            " imported here, or its file: `milepost lifecycles` lists what is found"
+            f" imported here, or its file: `{command('lifecycles')}` lists what is found"
         )
 
 
@@ -649,8 +651,8 @@ class RedoRefused(StateError):
                 f"job {self.job_id}: only what is done can be done again: {named}{more};"
                 " leave these out"
             )
-        back = f"milepost rewind {self.job_id} {self.before} --apply"
-        copy = f"milepost fork {self.job_id} {self.before} NEW_ID --apply"
+        back = command("rewind", self.job_id, self.before, "--apply")
+        copy = command("fork", self.job_id, self.before, "NEW_ID", "--apply")
         return printable(
             f"job {self.job_id}: it has ended in '{self.phase}', and no item is done again there:"
             f" `{back}` goes back to the commit before the end, `{copy}` makes a new job that"
@@ -968,7 +970,11 @@ class StoreUnreadable(StoreError):
     """The store, or a part of it, cannot be read back as it was written; `todo` says what helps."""
 
     code: ClassVar[str] = "store-unreadable"
-    todo: str = "`milepost verify` shows what is damaged, and what a repair or a backup gives back"
+    todo: str = field(
+        default_factory=lambda: (
+            f"`{command('verify')}` shows what is damaged, and what a repair or a backup gives back"
+        )
+    )
 
     def __str__(self) -> str:
         return printable(f"{self.url}: {self.problem}: {self.todo}")
@@ -985,7 +991,7 @@ class LogCorrupt(StoreUnreadable):
     def __str__(self) -> str:
         return printable(
             f"{self.url}: job {self.job_id}, commit {self.seq}: {self.problem}; commits before it"
-            " are intact: `milepost verify` shows the whole, restore the file from a backup"
+            f" are intact: `{command('verify')}` shows the whole, restore the file from a backup"
         )
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import milepost
 from milepost import errors
+from milepost.cli.commands import COMMANDS
 from milepost.errors import MilepostError, StateError
 from tests.architecture.test_messages import ERRORS, built
 
@@ -68,6 +69,9 @@ NEVER_SEEN: Final = {"InputInvalid", "MilepostError", "StateError"}
 """Bases, which nothing raises."""
 
 
+NAMES: Final = "|".join(sorted(COMMANDS))
+
+
 def test_every_public_error_is_of_one_kind() -> None:
     """An error that is added fails until it is said where its step is."""
     apart = [set(ABOUT_WHAT_IS_GIVEN), SAID_WHERE_IT_IS_RAISED, set(OF_ANOTHER), NEVER_SEEN]
@@ -93,6 +97,8 @@ def _of_nothing(name: str) -> MilepostError:
     for one in dataclasses.fields(error):  # type: ignore[arg-type]  # all of these are
         if one.default is not dataclasses.MISSING:
             setattr(error, one.name, one.default)
+        elif one.default_factory is not dataclasses.MISSING:
+            setattr(error, one.name, one.default_factory())
     return error
 
 
@@ -114,6 +120,48 @@ def test_a_message_without_a_step_would_be_found() -> None:
     assert STEP.search(str(_of_nothing("ResultAbsent")))
     raising = 'raise StoreAbsent(url=url, problem=f"the file {name} is not there")'
     assert list(_in(ast.parse(raising))) == [("StoreAbsent", "the file … is not there")]
+
+
+WITHOUT_STORE: Final = re.compile(r"`milepost (compile|serve)`|--db STORE`")
+"""Commands that no store makes different, and one that is asked of another store."""
+
+
+def test_advised_commands_are_composed_in_one_place() -> None:
+    """A text that spells a command out would lack the store that `--db` named."""
+    found = [
+        f"{path.relative_to(SOURCE)}: {told}"
+        for path in sorted(SOURCE.rglob("*.py"))
+        for told in spelt_out(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []
+
+
+def test_a_command_that_is_spelt_out_would_be_found() -> None:
+    """The negative control: as messages said it once, and as they say it now."""
+    once = "def f(job):\n    return f'it is there: `milepost show {job}` shows it'"
+    now = "def f(job):\n    return f'it is there: `{command(\"show\", job)}` shows it'"
+    assert list(spelt_out(ast.parse(once))) == ["it is there: `milepost show "]
+    assert list(spelt_out(ast.parse("x = f'milepost dead {job} tells'"))) == ["milepost dead "]
+    assert list(spelt_out(ast.parse(now))) == []
+
+
+def spelt_out(module: ast.AST) -> Iterator[str]:
+    """The texts of a module, but for docstrings and for help, that spell out a command of ours."""
+    for node in ast.walk(module):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(node, ast.Expr) or _is_help(node):
+                continue
+            if isinstance(child, ast.Constant) and isinstance(child.value, str):
+                said = re.search(rf"`milepost |^milepost (?:{NAMES})\b", child.value)
+                if said and not WITHOUT_STORE.search(child.value):
+                    yield child.value
+
+
+def _is_help(node: ast.AST) -> bool:
+    """True for the help of an option, and for the examples of a command."""
+    if isinstance(node, ast.keyword):
+        return node.arg == "help"
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "examples"
 
 
 def problems() -> Iterator[tuple[str, str]]:
@@ -162,11 +210,20 @@ def _text(given: ast.expr, known: Mapping[str, str] = MappingProxyType({})) -> s
     """
     if isinstance(given, ast.Constant):
         return str(given.value)
+    if isinstance(given, ast.FormattedValue) and _is_command(given.value):
+        return "milepost …"
     if isinstance(given, ast.FormattedValue):
         return known.get(given.value.id, "…") if isinstance(given.value, ast.Name) else "…"
     if isinstance(given, ast.JoinedStr):
         return "".join(_text(each, known) for each in given.values)
     return ""
+
+
+def _is_command(given: ast.expr) -> bool:
+    """True for what composes a command that is advised, by `milepost.text.commands`."""
+    if not isinstance(given, ast.Call) or not isinstance(given.func, ast.Name):
+        return False
+    return given.func.id in {"command", "salvage_of"}
 
 
 def _constants(module: ast.AST, scope: ast.AST) -> dict[str, str]:

@@ -212,7 +212,7 @@ def constants(code: str) -> Iterator[tuple[int, str]]:
     """Strings of `code` that are a word of the lifecycle, with their lines.
 
     What is listed in `__all__` are names of the module, and what a `Literal` lists or a function
-    that takes a role is given are roles.
+    that takes a role is given are roles. The first word of a command that is advised is its name.
     """
     tree = ast.parse(code)
     passed = {
@@ -232,6 +232,8 @@ def _ours(node: ast.AST) -> Iterator[ast.AST]:
         yield node.slice
     if isinstance(node, ast.Call) and _called(node) in ROLE_TAKERS:
         yield from node.args
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "command":
+        yield from node.args[:1]
 
 
 def _called(node: ast.Call) -> str:

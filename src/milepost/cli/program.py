@@ -124,7 +124,18 @@ class Program(click.Group):
                     )
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; what it raises becomes a message on stderr and an exit code."""
+        """Run the command; what it raises becomes a message on stderr and an exit code.
+
+        The commands that it advises reach the store of this one.
+        """
+        # Help and the version, which end before, advise nothing.
+        from milepost.cli.advising import reaching_words  # noqa: PLC0415
+        from milepost.text.commands import reaching  # noqa: PLC0415
+
+        with reaching(lambda: reaching_words(ctx.meta)):
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except click.exceptions.Exit:

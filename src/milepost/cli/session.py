@@ -21,6 +21,7 @@ from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
 from milepost.stores.opening import shown_url
+from milepost.text.commands import command
 from milepost.text.escapes import printable
 
 __all__ = [
@@ -199,6 +200,6 @@ def find_job(manager: StateManager, wanted: str) -> str:
         raise Trouble(f"{manager.count_jobs(wanted)} jobs begin with {wanted!r}: {listed}")
     known = manager.job_ids()
     advice = nearest(wanted, known) or (
-        ": `milepost jobs` lists those there are" if known else ": there are no jobs in it"
+        f": `{command('jobs')}` lists those there are" if known else ": there are no jobs in it"
     )
     raise Trouble(f"no job {wanted!r} in {printable(manager.url)}{advice}")

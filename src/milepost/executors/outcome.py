@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from signal import Signals
 
@@ -16,6 +15,7 @@ from milepost.state.manager import StateManager
 from milepost.state.reading.comparing import InputComparison
 from milepost.state.reading.failures import FailureGroup
 from milepost.state.recovery import RecoveryPlan
+from milepost.text.commands import command
 from milepost.text.escapes import printable
 from milepost.text.wording import bounded, items_counted, one_line
 
@@ -165,7 +165,7 @@ def why_in(manager: StateManager, state: JobState, *, stopped: str, halted: str)
 
 def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
     """What to do next about a job that a run left in `state`, in one sentence; or nothing."""
-    job, dead = shlex.quote(state.id), state.progress.dead
+    job, dead = state.id, state.progress.dead
     if stopped and not _is_over(state):
         return "run it again: it goes on where it was left"
     if not _is_over(state):
@@ -174,15 +174,15 @@ def advice_for(state: JobState, *, stopped: str, halted: str) -> str:
         return "see to what is missing, and run it again" if halted else ""
     if _has_ended_well(state):
         left = f"the {items_counted(dead)} that {'has' if dead == 1 else 'have'} no result"
-        return f"milepost dead {job} tells of {left}" if dead else ""
+        return f"{command('dead', job)} tells of {left}" if dead else ""
     if not _resumes(state):
         return "it has ended for good: fork it from before, or create another job"
     if any(bool(found) for _, found in state.takers_of("requeue")):
-        requeue = f"milepost requeue {job} --apply"
+        requeue = command("requeue", job, "--apply")
         allowed = dead_allowed(state)
         if state.roles.allow_dead is not None and allowed is not None and dead > allowed:
-            requeue += f" or milepost allow-dead {job} {dead - allowed} --apply"
-        return f"milepost dead {job} --details tells why; then {requeue}, and run it again"
+            requeue += f" or {command('allow-dead', job, dead - allowed, '--apply')}"
+        return f"{command('dead', job, '--details')} tells why; then {requeue}, and run it again"
     return "mend what failed, and run it again: it goes on in the phase that failed"
 
 

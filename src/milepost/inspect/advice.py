@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
@@ -10,6 +9,7 @@ from pyroaring import BitMap
 
 from milepost.job.state import JobState
 from milepost.roles import Outcome
+from milepost.text.commands import command
 
 __all__ = ["NextStep", "next_steps"]
 
@@ -27,24 +27,24 @@ def next_steps(state: JobState, dead_allowed: int | None) -> Iterator[NextStep]:
     Nothing, where nothing is dead and the job did not fail. `dead_allowed` is how many dead letters
     the job may complete with, None for any number.
     """
-    job, dead = shlex.quote(state.id), state.progress.dead
+    job, dead = state.id, state.progress.dead
     failed = state.roles.outcomes.get(state.phase) is Outcome.FAILED
     resumes = failed and bool(state.roles.resume.get(state.phase))
     too_many = dead_allowed is not None and dead > dead_allowed
     if dead:
-        yield NextStep(command=f"milepost dead {job} --details", does="what they died of, where")
+        yield NextStep(command=command("dead", job, "--details"), does="what they died of, where")
     if dead and _any(state.takers_of("requeue")):
         then = "; a run then takes the job up again" if resumes else ""
         does = f"gives them all their attempts again{then}"
-        yield NextStep(command=f"milepost requeue {job} --apply", does=does)
+        yield NextStep(command=command("requeue", job, "--apply"), does=does)
     if too_many and _allows_more(state):
         more = dead - (dead_allowed or 0)
         then = "; a run then takes the job up again" if resumes else ""
         does = f"lets it complete with {more} more dead than before{then}"
-        yield NextStep(command=f"milepost allow-dead {job} {more} --apply", does=does)
+        yield NextStep(command=command("allow-dead", job, more, "--apply"), does=does)
     if failed and _any(state.takers_of("redo")):
         does = "shows what is done; with --item KEY --apply, what has a wrong result is done again"
-        yield NextStep(command=f"milepost redo {job}", does=does)
+        yield NextStep(command=command("redo", job), does=does)
     if resumes and not too_many:
         yield NextStep(command="", does="run it again: it goes on in the phase that failed")
 

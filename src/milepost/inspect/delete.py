@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import timedelta
 from typing import ClassVar, Final
 
@@ -14,6 +13,7 @@ from milepost.inspect.states import StateName
 from milepost.inspect.words import duration
 from milepost.state.keeping.retention import RetentionPolicy, Verdict, Why
 from milepost.state.manager import StateManager
+from milepost.text.commands import command
 
 __all__ = ["DeleteView", "delete", "delete_page"]
 
@@ -65,7 +65,7 @@ def delete(manager: StateManager, job_id: str, *, reason: str, apply: bool) -> D
         applied = verdict.job_id in done.deleted
         if done.passed_over:
             refused = "; ".join(why for _, why in done.passed_over)
-            instead = f"milepost show {shlex.quote(job_id)}"
+            instead = command("show", job_id)
     phase, outcome = states_of(manager, verdict)
     return DeleteView(
         applied=applied,
@@ -105,7 +105,7 @@ def _outcome(view: DeleteView) -> str:
 
 def _refused(verdict: Verdict) -> tuple[str, str]:
     """Why the job stays, and the command that helps; empty where it may go."""
-    job = shlex.quote(verdict.job_id)
+    job = verdict.job_id
     because = f": {verdict.reason}" if verdict.reason else ""
     match verdict.why:
         case Why.OLD:
@@ -113,18 +113,18 @@ def _refused(verdict: Verdict) -> tuple[str, str]:
         case Why.ACTIVE:
             return (
                 f"a job in {verdict.phase} has not ended, and would have to be cancelled first",
-                f"milepost cancel {job} --apply",
+                command("cancel", job, "--apply"),
             )
         case Why.HELD:
-            return f"{verdict.reason} holds it under a lease", f"milepost show {job}"
+            return f"{verdict.reason} holds it under a lease", command("show", job)
         case Why.UNKNOWN:
             told = f"it runs by {verdict.reason}, and no table for it is here (--lifecycle)"
-            return told, "milepost lifecycles"
+            return told, command("lifecycles")
         case Why.UNREADABLE:
-            return f"it cannot be read{because}", f"milepost verify {job}"
+            return f"it cannot be read{because}", command("verify", job)
         case Why.FOR_EVER:
-            return f"it is kept for ever{because}", f"milepost keep {job} --by-policy"
+            return f"it is kept for ever{because}", command("keep", job, "--by-policy")
         case Why.YOUNG:
             kept_s = verdict.kept_for.total_seconds() if verdict.kept_for else 0
             told = f"it is kept for {duration(kept_s)} after its newest commit{because}"
-            return told, f"milepost keep {job} --by-policy"
+            return told, command("keep", job, "--by-policy")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import ClassVar
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from milepost.inspect.states import StateName, phase_of
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.state.recovering.scope import Scope
+from milepost.text.commands import command
 
 __all__ = ["RedoView", "redo", "redo_page"]
 
@@ -95,10 +95,11 @@ def _before_end(manager: StateManager, state: JobState) -> int | None:
 def _instead(view: RedoView) -> str:
     """What leads to where items are redone."""
     if view.before is None:
-        return "`milepost show` says what it takes"
-    job = shlex.quote(view.job)
+        return f"`{command('show', view.job)}` says what it takes"
+    back = command("rewind", view.job, view.before, "--apply")
+    copy = command("fork", view.job, view.before, "NEW_ID", "--apply")
     return (
-        f"`milepost rewind {job} {view.before} --apply` goes back to the commit before the end,"
-        f" `milepost fork {job} {view.before} NEW_ID --apply` makes a new job that stands as this"
+        f"`{back}` goes back to the commit before the end,"
+        f" `{copy}` makes a new job that stands as this"
         " one did then; redo them after either"
     )

@@ -5,7 +5,6 @@ Which event that is, the lifecycle's roles say.
 
 from __future__ import annotations
 
-import shlex
 from enum import StrEnum, auto
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from milepost.job.state import JobState
 from milepost.roles import Outcome
 from milepost.state.manager import StateManager
 from milepost.state.writing.liveness import Standing
+from milepost.text.commands import command
 
 __all__ = ["Act", "Steering", "steer", "steering_page"]
 
@@ -110,7 +110,8 @@ def _outcome(view: Steering, act: Act) -> str:
     if view.instead:
         return f"a job in {view.before} is not taken up so: {view.instead} does it"
     if not view.accepted:
-        return f"a job in {view.before} takes no {view.event}: `milepost show` says what it takes"
+        shows = f"`{command('show', view.job)}`"
+        return f"a job in {view.before} takes no {view.event}: {shows} says what it takes"
     return "nothing was changed: --apply does it"
 
 
@@ -158,7 +159,7 @@ def _instead(state: JobState, act: Act) -> str:
         return ""
     if _has_failed(state, state.phase) is (act is Act.RETRY):
         return ""
-    return f"`milepost {others[act]} {shlex.quote(state.id)}`"
+    return f"`{command(others[act], state.id)}`"
 
 
 def _has_failed(state: JobState, phase: str) -> bool:

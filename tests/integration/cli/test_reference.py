@@ -156,8 +156,9 @@ def test_an_example_that_does_not_run_would_be_noticed(
 def test_examples_print_what_the_page_shows(
     page: Path, milepost: CommandLine, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every example of a page is run, in order, on the story's store."""
+    """Every example of a page is run, in order, on the story's store, which the variable names."""
     monkeypatch.chdir(store.parent)
+    monkeypatch.setenv("MILEPOST_DB", store.name)
     monkeypatch.setattr("milepost.cli.commands.recover.default_owner", lambda: "host:4711")
     old_home.leave(store.parent)
     text = page.read_text()

@@ -13,6 +13,7 @@ from milepost.cli.session import Session, session_of, tell_unreadable
 from milepost.cli.trouble import Trouble, nearest
 from milepost.inspect import jobs as model
 from milepost.state.manager import StateManager
+from milepost.text.commands import command
 from milepost.text.wording import counted
 
 __all__ = ["jobs"]
@@ -140,7 +141,7 @@ def _stuck(session: Session) -> model.StuckView:
     for unknown in view.unknown:
         note(unknown)
     if view.jobs:
-        note("`milepost recover --expired --apply` frees them for another executor")
+        note(f"`{command('recover', '--expired', '--apply')}` frees them for another executor")
     else:
         note("no lease has expired")
     return view

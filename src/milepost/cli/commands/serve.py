@@ -10,6 +10,7 @@ from milepost.cli.options import examples, with_store
 from milepost.cli.session import session_of
 from milepost.extras import needing
 from milepost.inspect import serve as model
+from milepost.text.commands import reaching
 
 __all__ = ["serve"]
 
@@ -69,4 +70,5 @@ def serve(
     with session.reading() as manager, listening(host, port) as (place, url):
         view = model.serve(url, token_needed=token is not None, payloads_shown=show_payloads)
         session.answer(view, lambda: model.serve_page(view))
-        run(manager, place, host=host, token=token, payloads=show_payloads, clock=session.clock)
+        with reaching():  # the pages are for people elsewhere: they say no path of this machine
+            run(manager, place, host=host, token=token, payloads=show_payloads, clock=session.clock)

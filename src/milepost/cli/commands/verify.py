@@ -20,6 +20,7 @@ from milepost.inspect import repair as mending
 from milepost.inspect import verify as model
 from milepost.inspect.json import as_json, to_json_line
 from milepost.state.manager import StateManager
+from milepost.text.commands import salvage_of
 from milepost.text.escapes import printable
 
 __all__ = ["verify"]
@@ -92,8 +93,8 @@ def _repair(session: Session, job: str | None, *, apply: bool) -> int:
     with session.writing() if apply else session.reading() as manager:
         view = mending.repair(manager, _ids(manager, job), apply=apply)
     session.answer(view, lambda: mending.repair_page(view))
-    if view.store_problems and not apply:
-        note("if the medium is damaged: `milepost salvage OLD NEW` copies what can be read")
+    if view.store_problems and not apply and view.store.startswith("sqlite:"):
+        note(f"if the medium is damaged: `{salvage_of(view.store)}` copies what can be read")
     for unknown in view.unknown:
         note(unknown)
     return _exit_code(view.sound)

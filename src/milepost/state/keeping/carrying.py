@@ -289,7 +289,8 @@ def _hasher() -> hashlib.blake2b:
 
 def _opening(first: _Line | None, path: Path) -> Opening:
     if first is None or first.opening is None or first.opening.form < 1:
-        problem = f"{path} is no log of a job: `milepost export JOB --log --out FILE` writes one"
+        writes = "`milepost export JOB --log --out FILE --db STORE` writes one"
+        problem = f"{path} is no log of a job: {writes}"
         raise ImportFailed(job_id=path.name, problem=problem)
     if first.opening.form > FORMAT:
         raise StoreNewer(

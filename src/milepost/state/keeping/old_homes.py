@@ -25,6 +25,7 @@ from milepost.job.state import JobState
 from milepost.log.drafts import LogDraft, ReportLine
 from milepost.state.keeping import importing
 from milepost.state.reading.loading import Loader
+from milepost.text.commands import command
 from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
 
@@ -114,7 +115,7 @@ def advice(home: Path, job_id: str) -> str:
     if any(name.job_id == job_id for name in names):
         return (
             f"an old job of that id is in {home}, and this store is open for reading alone:"
-            f" `milepost import prodigy {home} --job {job_id}` imports it"
+            f" `{command('import', 'prodigy', home.absolute(), '--job', job_id)}` imports it"
         )
     return _other_names(names, home, job_id)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from milepost import arguments
 from milepost.errors import StoreUnreadable
 from milepost.state.manager import work
+from milepost.text.commands import salvage_of
 from milepost.text.escapes import printable
 from milepost.text.wording import one_line
 
@@ -328,7 +329,8 @@ class Upkeep:
     def _refuse_damaged(self) -> None:
         problems = self._store.check()
         if problems:
-            todo = (
-                "`milepost salvage` copies what can be read into a new file; nothing was repaired"
-            )
+            todo = "nothing was repaired: see to that first"
+            if self._store.url.startswith("sqlite:"):
+                salvage = salvage_of(self._store.url)
+                todo = f"`{salvage}` copies what can be read into a new file; nothing was repaired"
             raise StoreUnreadable(url=self._store.url, problem=problems[0], todo=todo)

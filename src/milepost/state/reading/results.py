@@ -35,6 +35,7 @@ from milepost.state.reading.meaning import Meaning, fails_by, lost_cause, why_of
 from milepost.state.reading.spanned import Events, Told, Wanted, picked, walk
 from milepost.state.reading.values import in_order, payloads_of, result_value
 from milepost.stores.protocol import Rows
+from milepost.text.commands import command
 from milepost.text.wording import short_repr
 from milepost.worker.beside import Stored
 
@@ -473,7 +474,9 @@ def _causes_in(fact: ItemsFired, roles: Roles) -> Iterator[tuple[int, str]]:
 def _instead(job_id: str, state: str, roles: Roles) -> str:
     """What to do about an item without a result, where that is not to work on."""
     if state in roles.dead:
-        return f"`milepost dead {job_id}` shows what went wrong, and `milepost requeue` tries again"
+        dead, requeue = command("dead", job_id), command("requeue", job_id, "--apply")
+        return f"`{dead}` shows what went wrong, and `{requeue}` tries again"
     if state in roles.skipped:
-        return f"it was skipped, and gives none; `milepost history {job_id}` shows when and by whom"
+        history = command("history", job_id)
+        return f"it was skipped, and gives none; `{history}` shows when and by whom"
     return ""

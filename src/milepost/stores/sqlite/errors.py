@@ -15,6 +15,7 @@ from milepost.errors import (
     StoreReadOnly,
     StoreUnreadable,
 )
+from milepost.text.commands import command, salvage_of
 
 __all__ = ["CHECK", "NO_ROOM", "errno_of", "is_full", "translate"]
 
@@ -69,7 +70,7 @@ def translate(
             return StoreUnreadable(
                 url=url,
                 problem=f"SQLite finds it damaged: {error}",
-                todo="`milepost salvage` copies what can be read, or restore a backup",
+                todo=f"`{salvage_of(url)}` copies what can be read, or restore a backup",
             )
         case apsw.CantOpenError():
             return StoreUnreadable(url=url, problem=f"cannot be opened: {error}", todo=CHECK)
@@ -81,5 +82,5 @@ def translate(
             return StoreError(
                 url=url,
                 problem=f"SQLite: {error}: try again; if it stays,"
-                " `milepost verify` looks for damage",
+                f" `{command('verify')}` looks for damage",
             )

@@ -20,6 +20,7 @@ from milepost.stores.sqlite.migration import APPLICATION_ID, stored_version
 from milepost.stores.sqlite.outcome import roll_back
 from milepost.stores.sqlite.schema import SCHEMA_DIGESTS, STEPS
 from milepost.stores.sqlite.seals import enable
+from milepost.text.commands import salvage_of
 from milepost.text.escapes import printable
 
 __all__ = ["alterations", "digest_of_schema", "distrust", "identify"]
@@ -169,7 +170,7 @@ def _identified(connection: apsw.Connection, url: str, *, create: bool) -> int:
             url,
             f"its schema is not that of format {version}: {problems[0]}",
             "it may be altered or damaged: restore a backup, or copy what can be had of it with"
-            " `milepost salvage`",
+            f" `{salvage_of(url)}`",
         )
     return version
 
