@@ -221,3 +221,18 @@ def test_a_slash_at_the_end_leads_to_the_page_without_it(looked_at: TestClient, 
     ended = path if path != "/jobs" else "/"
     assert (answer.url.path, answer.url.query.decode()) == (ended, query)
     assert looked_at.get("/jobs?phase=map").url.query == b"phase=map"
+
+
+@pytest.mark.parametrize("page", [f"/jobs/{JOB}", f"/jobs/{JOB}/history", f"/jobs/{JOB}.json"])
+def test_ages_move_under_a_weak_etag(client: TestClient, clock: FakeClock, page: str) -> None:
+    """HEAD is as GET of that moment; later what has not changed is still known by its ETag."""
+    head, full = client.head(page), client.get(page)
+    assert head.headers["content-length"] == full.headers["content-length"]
+    etag = full.headers["etag"]
+    assert etag.startswith('W/"')
+    clock.advance(5_000)
+    assert client.head(page).headers["content-length"] == client.get(page).headers["content-length"]
+    now = client.get(page).headers["etag"]
+    for given in (now, now.removeprefix("W/"), f'"other", {now}'):
+        assert client.get(page, headers={"if-none-match": given}).status_code == 304
+    assert client.get(page, headers={"if-none-match": '"other"'}).status_code == 200

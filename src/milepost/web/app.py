@@ -121,7 +121,7 @@ class _Pages:
         job: str = request.path_params["job"]
         try:
             etag = self._etag(request, job, "svg")
-            if etag and request.headers.get("if-none-match") == etag:
+            if etag and _known(request, etag):
                 return Response(status_code=304, headers={"etag": etag})
             view = path(self._manager, job)
             drawn = diagrams.svg(view, self._manager.get_state(job).lifecycle)
@@ -140,7 +140,7 @@ class _Pages:
     def _answered(self, request: Request, page: str, job: str, form: _Form) -> Response:
         try:
             etag = self._etag(request, job, form) if job else ""
-            if etag and request.headers.get("if-none-match") == etag:
+            if etag and _known(request, etag):
                 return Response(status_code=304, headers={"etag": etag})
             answer = self._ask(request, page, job)
         except QueryUnfitError as error:
@@ -149,8 +149,8 @@ class _Pages:
             return self._problem(str(error), _status(error), form, error)
         if not etag:
             told = [to_json(view) for view in (answer.view, answer.facets) if view is not None]
-            etag = f'"{_digest(form, request.url.query, str(answer.missed), *told)}"'
-            if request.headers.get("if-none-match") == etag:
+            etag = f'W/"{_digest(form, request.url.query, str(answer.missed), *told)}"'
+            if _known(request, etag):
                 return Response(status_code=304, headers={"etag": etag})
         headers = {"etag": etag}
         if form == "json":
@@ -206,7 +206,7 @@ class _Pages:
         standing = "" if held is None else f"{held.owner} {held.standing} {held.fence}"
         parts = (job, summary.created_at, summary.seq, summary.updated_at, standing)
         asked = (what, request.url.path, request.url.query, self._payloads)
-        return f'"{_digest(*map(str, parts), *map(str, asked))}"'
+        return f'W/"{_digest(*map(str, parts), *map(str, asked))}"'
 
     def _problem(
         self,
@@ -239,9 +239,15 @@ def _asset(request: Request) -> Response:
         return PlainTextResponse("there is no such file\n", 404)
     text = static(name)
     etag = f'"{_digest(text)}"'
-    if request.headers.get("if-none-match") == etag:
+    if _known(request, etag):
         return Response(status_code=304, headers={"etag": etag})
     return Response(text, media_type=_STATIC[name], headers={"etag": etag})
+
+
+def _known(request: Request, etag: str) -> bool:
+    """True if the asker names `etag` among those that it has, weak or strong: RFC 9110, 13.1.2."""
+    named = request.headers.get("if-none-match", "").split(",")
+    return etag.removeprefix("W/") in (each.strip().removeprefix("W/") for each in named)
 
 
 def _named(part: str) -> tuple[str, _Form]:
