@@ -127,10 +127,18 @@ def test_many_that_open_at_once_make_one_schema(url: str) -> None:
 
 def test_a_server_that_is_not_there_is_said_without_the_password(tmp_path: Path) -> None:
     """Where it was looked for is told, and no secret."""
-    with pytest.raises(StoreError, match="connection") as caught:
+    with pytest.raises(StoreError, match=r"cannot be reached .*see the URL") as caught:
         open_store(f"postgresql://me:SECRET-1@/db?host={tmp_path}")
     assert "SECRET-1" not in str(caught.value)
     assert "me@" in str(caught.value)
+
+
+def test_an_address_that_the_driver_does_not_take_is_said(url: str) -> None:
+    """A slip in a parameter, a database that is not there."""
+    with pytest.raises(StoreError, match=r"keepalive_idle.*see the parameters"):
+        open_store(f"{url}&keepalive_idle=3")
+    with pytest.raises(StoreError, match=r"nosuch.*see the URL"):
+        open_store(url.replace("/postgres?", "/nosuch?"))
 
 
 def test_one_that_is_read_only_writes_nothing(url: str) -> None:

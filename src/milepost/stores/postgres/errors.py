@@ -17,7 +17,7 @@ from milepost.errors import (
     ValueInvalid,
 )
 
-__all__ = ["MOVED", "lost", "translate"]
+__all__ = ["MOVED", "lost", "translate", "unreached"]
 
 MOVED: Final = "MP001"
 """The SQLSTATE that the function `append` raises where a log is not as the writer believed."""
@@ -37,6 +37,18 @@ def lost(error: BaseException) -> bool:
     if isinstance(error, _ENDED):
         return True
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+
+
+def unreached(error: psycopg.Error, url: str) -> StoreError | None:
+    """What to raise for `error` where no connection came about; None where one did."""
+    if error.sqlstate is not None:
+        return None
+    told = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, psycopg.ProgrammingError):
+        problem = f"libpq does not take this address ({told}): see the parameters behind its ?"
+    else:
+        problem = f"cannot be reached ({told}): see the URL, and whether the server runs"
+    return StoreError(url=url, problem=problem)
 
 
 def translate(error: psycopg.Error, url: str, waited_s: float = 0.0) -> StoreError | ValueInvalid:

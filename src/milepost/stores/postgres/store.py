@@ -26,7 +26,7 @@ from milepost.process.forks import here
 from milepost.stores.postgres.address import Address
 from milepost.stores.postgres.appending import APPEND, PostgresAppending
 from milepost.stores.postgres.clock import ServerClock
-from milepost.stores.postgres.errors import MOVED, lost, translate
+from milepost.stores.postgres.errors import MOVED, lost, translate, unreached
 from milepost.stores.postgres.reading import OF_A_JOB, Connection, PostgresReader
 from milepost.stores.postgres.schema import STEPS, VERSION, statement
 from milepost.stores.postgres.writing import PostgresWriter
@@ -80,7 +80,7 @@ class PostgresStore:
                 self.clock = ServerClock(f"postgresql:{self._identity(connection)}")
                 self._hear(connection)
         except psycopg.Error as error:
-            raise self._translation(error) from error
+            raise unreached(error, self.url) or self._translation(error) from error
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             address.conninfo,
             min_size=1,
