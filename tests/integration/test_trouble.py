@@ -211,7 +211,7 @@ def test_an_older_file_gets_its_seals_from_the_first_writer(tmp_path: Path) -> N
 
 def test_a_url_that_is_none_is_refused() -> None:
     """What cannot be a place is said to be none."""
-    for url in ("postgres://host/db", "sqlite://host/x.db", "sqlite:///", "sqlite:///x?mode=rw"):
+    for url in ("postgress://host/db", "sqlite://host/x.db", "sqlite:///", "sqlite:///x?mode=rw"):
         with pytest.raises(StoreError, match="no URL of a store"):
             StateManager.open(url)
 

@@ -62,7 +62,8 @@ def test_data_is_what_the_command_gives(
     )
     answer = client.get(page)
     assert answer.headers["content-type"] == "application/json"
-    told = CliRunner().invoke(main, [*args, "--json", "--db", str(tmp_path / "jobs.db")], obj=clock)
+    store = {"MILEPOST_DB": str(tmp_path / "jobs.db")}  # what it advises then names no store either
+    told = CliRunner(env=store).invoke(main, [*args, "--json"], obj=clock)
     assert told.exit_code == 0
     assert answer.text == told.stdout
 

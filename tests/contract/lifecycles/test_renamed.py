@@ -122,7 +122,7 @@ def test_every_command_answers_the_same() -> None:
 def test_an_answer_that_differs_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: with one role less in the renamed definition, some answers are others."""
     calls = ("dead nightly", "items nightly")
-    monkeypatch.setattr("tests.integration.cli.answers._CALLS", calls)
+    monkeypatch.setattr("tests.integration.cli.answers.CALLS", calls)
     less = re.sub(r"\n +attempts: \{counts: .*", "", RENAMED)
     assert less != RENAMED
     assert _asked(_spelling(less)) != _asked(Spelling(left_out=_FOREIGN))
