@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 SHORT = [
@@ -72,3 +76,63 @@ def test_a_benchmark_whose_subject_wants_more_than_it_gives_fails(tmp_path: Path
 
     assert done.returncode != 0
     assert "KeyError: 'permanent'" in done.stderr
+
+
+BROUGHT = {
+    "aiosqlite": "langgraph-checkpoint-sqlite",
+    "dask": "distributed",
+    "langgraph": "langgraph-checkpoint-sqlite",
+    "langchain_core": "langgraph-checkpoint-sqlite",
+    "opentelemetry": "opentelemetry-sdk",
+    "sqlalchemy": "dbos",
+    "statemachine": "python-statemachine",
+    "z3": "z3-solver",
+}
+"""Modules whose package has another name, or that come along with one."""
+
+PEERS_BESIDE_THEM = {"milepost", "milepost_codegen", "tests"}
+
+
+def test_what_a_benchmark_imports_is_installed_with_them():
+    """`make bench` has an environment of its own, of the extra `bench` and nothing else."""
+    found = wanted()
+
+    assert {"dbos", "starlette", "ray"} <= found.keys()
+    assert {name: where for name, where in found.items() if name not in installed()} == {}
+
+
+def test_a_package_that_nobody_lists_would_be_found():
+    """The control: one of the developers' that is not in the extra."""
+    assert "hypothesis" not in installed()
+
+
+def wanted() -> dict[str, str]:
+    """The packages of all imports in the folder, each with a module that has it."""
+    ours = {path.stem for path in BENCH.glob("*.py")} | PEERS_BESIDE_THEM | sys.stdlib_module_names
+    found: dict[str, str] = {}
+    for path in sorted(BENCH.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            for top in {name.partition(".")[0] for name in names} - ours:
+                found[BROUGHT.get(top, top.replace("_", "-"))] = path.name
+    return found
+
+
+def installed() -> set[str]:
+    """The packages of the extra `bench`, with those of the extras that it names, and the base."""
+    project = tomllib.loads((BENCH.parent / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    extras = project["optional-dependencies"]
+    left, found = [*project["dependencies"], *extras["bench"]], set[str]()
+    while left:
+        named = Requirement(left.pop())
+        if named.name == "milepost":
+            left += [each for extra in named.extras for each in extras[extra]]
+        else:
+            found.add(named.name)
+    return found
