@@ -90,7 +90,7 @@ BROUGHT = {
 }
 """Modules whose package has another name, or that come along with one."""
 
-PEERS_BESIDE_THEM = {"milepost", "milepost_codegen", "tests"}
+OURS = {"milepost", "milepost_codegen"}
 
 
 def test_what_a_benchmark_imports_is_installed_with_them():
@@ -108,7 +108,7 @@ def test_a_package_that_nobody_lists_would_be_found():
 
 def wanted() -> dict[str, str]:
     """The packages of all imports in the folder, each with a module that has it."""
-    ours = {path.stem for path in BENCH.glob("*.py")} | PEERS_BESIDE_THEM | sys.stdlib_module_names
+    ours = {path.stem for path in BENCH.glob("*.py")} | OURS | sys.stdlib_module_names
     found: dict[str, str] = {}
     for path in sorted(BENCH.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,9 +170,8 @@ def test_whoever_was_overtaken_looks_again_and_decides_anew(proxy: Proxy, url: s
     with StateManager.open(proxy.url) as one, StateManager.open(url) as other:
         begun(one)
         one.record("j", [ItemEvent(0, "start")])
-        for n in range(1, 20, 2):
-            other.record("j", [ItemEvent(n, "start")])
-            one.record("j", [ItemEvent(n + 1, "start")]) if n < 19 else None
+        for n in range(1, 20):
+            (other if n % 2 else one).record("j", [ItemEvent(n, "start")])
         assert one.get_state("j") == other.get_state("j")
         assert one.get_state("j").progress.running == 20
         assert one.verify("j")[0].sound
@@ -216,6 +217,38 @@ def test_leases_go_by_the_time_of_the_server(url: str, monkeypatch: pytest.Monke
             assert 0 < caught.value.left_s <= 30
             assert abs(one.now_us() - heard_us) < 60_000_000
         assert other.url == one.url
+
+
+FORKING = """
+import os, sys
+from milepost import ItemEvent, StateManager
+from milepost.errors import StoreForked
+
+with StateManager.open(sys.argv[1]) as manager:
+    manager.record("j", [ItemEvent(0, "start")])
+    if os.fork() == 0:
+        try:
+            manager.get_state("j")
+        except StoreForked:
+            sys.exit(7)  # as a program ends: all that is registered for that is done
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+    for n in range(1, 5):
+        manager.record("j", [ItemEvent(n, "start")])
+    print(manager.get_state("j").progress.running)
+"""
+
+
+def test_a_child_of_a_fork_ends_without_ending_its_parents_sessions(url: str) -> None:
+    """It is refused, and when it exits it says nothing on connections that are not its own."""
+    with StateManager.open(url) as manager:
+        begun(manager)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING, url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("5\n", "")
 
 
 def test_the_time_of_a_server_never_falls() -> None:

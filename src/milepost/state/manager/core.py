@@ -43,7 +43,7 @@ def _new_job_id() -> str:
 
 def _check_made_of(store: object, clock: object, metrics: object, limits: object) -> None:
     """Raise ArgumentInvalid for a part that a manager cannot work with."""
-    for name in ("reading", "writing", "close"):
+    for name in ("reading", "writing", "appending", "close"):
         if not callable(getattr(store, name, None)):
             arguments.refuse("store", store, "a StateStore, as open_store gives,")
     if clock is not None and not callable(getattr(clock, "now_us", None)):
@@ -83,7 +83,7 @@ class Core:
         if legacy is not None:
             self._legacy = work.old_homes.old_home(arguments.path("legacy", legacy))
         self._store = store
-        self._clock: Clock = clock or store.clock or work.SystemClock()
+        self._clock: Clock = clock or getattr(store, "clock", None) or work.SystemClock()
         self._new_job_id = new_job_id
         self._limits = replace(limits or work.Limits())  # another manager has told of its own
         self._metrics = metrics or work.Metrics()

@@ -91,7 +91,7 @@ class PostgresStore:
             name="milepost",
             open=True,
         )
-        self._finalizer = weakref.finalize(self, self._pool.close)
+        self._finalizer = weakref.finalize(self, _close, self._pool, self._here)
 
     def close(self) -> None:
         """The store cannot be used afterwards. In the child of a fork nothing happens."""
@@ -386,3 +386,12 @@ class PostgresStore:
                     self._run(connection, step.sql)
                     noted = f"'{_MADE} {step.version}'"
                     self._run(connection, f"COMMENT ON SCHEMA {self._schema} IS {noted}")
+
+
+def _close(pool: ConnectionPool[Connection], made_in: object) -> None:
+    """Close what this process opened.
+
+    The child of a fork would end the sessions of its parent, whose connections it has copies of.
+    """
+    if made_in is here():
+        pool.close()
