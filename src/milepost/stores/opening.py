@@ -9,9 +9,18 @@ from urllib.parse import unquote, urlsplit
 
 from milepost import arguments
 from milepost.errors import StoreError
+from milepost.log.rows import StoreFormat
 from milepost.stores.protocol import Create, Durability, StateStore
 
-__all__ = ["GROUP", "Create", "Durability", "Opener", "open_store", "shown_url"]
+__all__ = [
+    "GROUP",
+    "Create",
+    "Durability",
+    "Opener",
+    "open_store",
+    "server_format",
+    "shown_url",
+]
 
 GROUP: Final = "milepost.stores"
 """The group of entry points by which packages bring stores of their own: a scheme for each."""
@@ -48,7 +57,7 @@ def open_store(
         from milepost.stores.memory import MemoryStore  # noqa: PLC0415 as below
 
         return MemoryStore()
-    if text.partition("://")[0] in _SERVERS:
+    if _names_a_server(text):
         from milepost.extras import needing  # noqa: PLC0415 as below
         from milepost.stores.postgres.address import address_of  # noqa: PLC0415
 
@@ -83,6 +92,28 @@ def open_store(
         durability=durability,
         busy_timeout_s=busy_timeout_s,
     )
+
+
+def server_format(url: str, *, asked: bool = True) -> StoreFormat | None:
+    """The format of what is on a server at `url`, where nothing need be yet; None for no server.
+
+    Nothing is changed there. Without `asked` it is not even looked at, and taken to be nothing.
+    Raises StoreError, StoreForeign, StoreNewer, ExtraAbsent.
+    """
+    if not _names_a_server(url):
+        return None
+    from milepost.extras import needing  # noqa: PLC0415 most stores are files
+    from milepost.stores.postgres.address import address_of  # noqa: PLC0415
+
+    address = address_of(url)
+    with needing("postgres", "a store on a PostgreSQL server"):
+        from milepost.stores.postgres.migration import format_at  # noqa: PLC0415
+
+        return format_at(address, asked=asked)
+
+
+def _names_a_server(text: str) -> bool:
+    return text.partition("://")[0] in _SERVERS
 
 
 class Opener(Protocol):

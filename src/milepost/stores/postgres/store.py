@@ -13,22 +13,21 @@ from psycopg_pool import ConnectionPool
 
 from milepost.errors import (
     CommitUnknown,
-    StoreAbsent,
     StoreError,
     StoreForeign,
     StoreForked,
-    StoreNewer,
     StoreReadOnly,
     StoreUnsafe,
 )
-from milepost.log.rows import FormatStep, StoreFormat, Vacuumed
+from milepost.log.rows import StoreFormat, Vacuumed
 from milepost.process.forks import here
 from milepost.stores.postgres.address import Address
 from milepost.stores.postgres.appending import APPEND, PostgresAppending
 from milepost.stores.postgres.clock import ServerClock
 from milepost.stores.postgres.errors import MOVED, lost, translate, unreached
+from milepost.stores.postgres.migration import format_of, prepare, stored_version
 from milepost.stores.postgres.reading import OF_A_JOB, Connection, PostgresReader
-from milepost.stores.postgres.schema import STEPS, VERSION, statement
+from milepost.stores.postgres.schema import statement
 from milepost.stores.postgres.writing import PostgresWriter
 from milepost.stores.protocol import Create, Durability, Moved
 
@@ -36,9 +35,6 @@ __all__ = ["PostgresStore"]
 
 _CONNECTIONS: Final = 16
 _OLDEST: Final = 140_000
-_MADE: Final = "milepost"
-"""The comment of a schema that is ours begins with it; its format follows."""
-
 _DURABLE: Final[dict[Durability, str]] = {"full": "on", "process": "off"}
 
 _NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -76,7 +72,9 @@ class PostgresStore:
         try:
             with psycopg.connect(address.conninfo, autocommit=True) as connection:
                 self._look_at(connection, safe=durability == "full" and not read_only)
-                self._prepare(connection, create=bool(create) and not read_only)
+                writes = not read_only
+                create = bool(create) and writes
+                prepare(connection, self._schema, self.url, create=create, steps=writes)
                 self.clock = ServerClock(f"postgresql:{self._identity(connection)}")
                 self._hear(connection)
         except psycopg.Error as error:
@@ -157,13 +155,11 @@ class PostgresStore:
 
     def format(self) -> StoreFormat:
         with self._lent() as connection:
-            version = self._version(connection) or 0
-        pending = tuple(
-            FormatStep(step.version, step.title, statement(self._schema, step.sql).decode())
-            for step in STEPS
-            if step.version > version
-        )
-        return StoreFormat(version=version, newest=VERSION, pending=pending)
+            try:
+                version = stored_version(connection, self._schema, self.url)
+            except psycopg.Error as error:
+                raise self._translation(error) from error
+        return format_of(self._schema, version)
 
     def back_up(self, copy: Path) -> int:
         """A server is backed up by its own tools. Raises StoreError."""
@@ -342,50 +338,6 @@ class PostgresStore:
 
     def _hear(self, connection: Connection) -> None:
         self.clock.heard(self._value(connection, f"SELECT {_NOW}"))
-
-    def _version(self, connection: Connection) -> int | None:
-        """The format of the schema, 0 of one that is made for us and empty, None where none is.
-
-        Raises StoreForeign, StoreNewer.
-        """
-        row = self._run(
-            connection,
-            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace"
-            f" WHERE nspname = '{self._schema}'",
-        ).fetchone()
-        if row is None:
-            return None
-        made, _, version = (row[0] or "").partition(" ")
-        if made != _MADE or not version.isdecimal():
-            problem = (
-                f"its schema {self._schema} is not of Milepost, and was left alone: name another"
-                " with ?schema="
-            )
-            raise StoreForeign(url=self.url, problem=problem)
-        if int(version) > VERSION:
-            problem = f"it has format {version}, later than {VERSION}: install a newer milepost"
-            raise StoreNewer(url=self.url, problem=problem)
-        return int(version)
-
-    def _prepare(self, connection: Connection, *, create: bool) -> None:
-        """Make the schema, or take it to the newest format. Two at once take turns."""
-        version = self._version(connection)
-        if not version and not create:
-            problem = f"it has no schema {self._schema} with jobs: see the URL, or let it be made"
-            raise StoreAbsent(url=self.url, problem=problem)
-        if version == VERSION or self.read_only:
-            return
-        with connection.transaction():
-            lock = f"SELECT pg_advisory_xact_lock(hashtextextended('{self._schema}', 0))"
-            self._run(connection, lock)
-            version = self._version(connection)
-            if version is None:
-                self._run(connection, f"CREATE SCHEMA {self._schema}")
-            for step in STEPS:
-                if step.version > (version or 0):
-                    self._run(connection, step.sql)
-                    noted = f"'{_MADE} {step.version}'"
-                    self._run(connection, f"COMMENT ON SCHEMA {self._schema} IS {noted}")
 
 
 def _close(pool: ConnectionPool[Connection], made_in: object) -> None:
