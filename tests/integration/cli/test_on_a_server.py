@@ -20,6 +20,7 @@ from tests.integration.cli import old_home
 from tests.integration.cli.answers import BUILT_IN, CALLS, answered, fill
 from tests.integration.cli.story import JOB, tell, tell_on_a_server
 from tests.postgres import needs_postgres, new_url
+from tests.server_page import Logins, with_roles
 
 pytestmark = needs_postgres
 
@@ -33,9 +34,15 @@ _CHANGING: Final = ("allow-dead", "checkpoint", "fork", "import", "keep", "redo"
 
 
 @pytest.fixture
-def url(postgres: str) -> str:
-    """An address with a password, where nothing is yet."""
-    return new_url(postgres.replace("//postgres:@", f"//postgres:{PASSWORD}@"))
+def logins(postgres: str) -> Logins:
+    """Addresses with a password of an empty store, by roles that have no more than they need."""
+    return with_roles(new_url(postgres), PASSWORD)
+
+
+@pytest.fixture
+def url(logins: Logins) -> str:
+    """The address for writing: all that is done here is done by the role of drivers."""
+    return logins.writer
 
 
 def test_every_command_answers_as_in_a_file(url: str, tmp_path: Path) -> None:
@@ -175,11 +182,11 @@ def test_a_history_is_followed_until_the_job_has_ended(url: str) -> None:
     assert any(line["event"] == "cancel" for line in lines)
 
 
-def test_a_damaged_log_is_told_of_and_repaired(url: str) -> None:
+def test_a_damaged_log_is_told_of_and_repaired(postgres: str, url: str) -> None:
     """`verify` says no, its repair sets aside what cannot be reached, and it is sound again."""
     clock = FakeClock()
     tell_on_a_server(url, clock)
-    server, _, schema = url.partition("&schema=")
+    server, schema = postgres, url.partition("&schema=")[2]
     with psycopg.connect(server, autocommit=True) as connection:
         damage = f"UPDATE {schema}.commits SET at_us = at_us + 1 WHERE job = 1 AND seq > 7"
         connection.execute(damage.encode())
