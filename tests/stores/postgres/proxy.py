@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import threading
@@ -18,20 +19,29 @@ Cut: TypeAlias = Literal["before", "after"]
 _SOCKET: Final = ".s.PGSQL.5432"
 _LOOK_S: Final = 0.05
 
+_NAMED: Final = re.compile(rb"P...._pg3_", re.DOTALL)
+"""Parse, of a statement under one of psycopg's names."""
+_KEY: Final = re.compile(rb"K\x00{3}\x0c....(?=....Z\x00{3}\x05)", re.DOTALL)
+"""BackendKeyData, which comes with the number of the process just before ReadyForQuery."""
+_MADE_UP: Final = b"K\x00\x00\x00\x0c\x7f\xff\xff\xff"
+
 
 class Proxy:
     """Listens in `folder` for clients of the server at the URL `server`, until it is closed.
 
     `trips` counts how often somebody asked after the server had answered. Once `cut` is set, the
-    next message is the last of its connection.
+    next message is the last of its connection. As a `pooler` it makes up the numbers of processes
+    that it tells. `prepared` says whether a client had a statement prepared under a name.
     """
 
-    def __init__(self, server: str, folder: Path) -> None:
+    def __init__(self, server: str, folder: Path, *, pooler: bool = False) -> None:
         query = parse_qs(urlsplit(server).query)
         self._behind = f"{query['host'][0]}/{_SOCKET}"
         self.url = server.replace(query["host"][0], str(folder))
         self.trips = 0
         self.cut: Cut | None = None
+        self.prepared = False
+        self._pooler = pooler
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{folder}/{_SOCKET}")
         self._listener.listen()
@@ -65,6 +75,7 @@ class Proxy:
                 ready = select.select([client, server], [], [], _LOOK_S)[0]
                 if client in ready:
                     message = client.recv(1 << 20)
+                    self.prepared |= _NAMED.search(message) is not None
                     cut = self._meets(message)
                     if not message or cut == "before":
                         return
@@ -78,7 +89,7 @@ class Proxy:
                     if not message or mute:
                         return
                     answered = True
-                    client.sendall(message)
+                    client.sendall(_KEY.sub(_MADE_UP, message) if self._pooler else message)
 
     def _meets(self, message: bytes) -> Cut | None:
         """Where this message is to be cut, if it is; that happens once."""

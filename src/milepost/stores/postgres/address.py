@@ -30,6 +30,9 @@ _DEFAULTS: Final = {
 }
 """What libpq is told unless the URL says otherwise: a peer that is gone is noticed in 30 s."""
 
+_FIXED: Final = {"client_encoding": "UTF8"}
+"""What it is told whatever the URL, the role or the server say: texts are Unicode."""
+
 
 class Address(NamedTuple):
     """Where a store is: `url` for people, without a password; `conninfo` for libpq; the schema."""
@@ -82,6 +85,6 @@ def address_of(text: str) -> Address:
     if parts.fragment:
         raise StoreError(url=url, problem="has a part after #: write it as %23")
     given = {name: value for name, value in named if name != _OWN}
-    query = urlencode(_DEFAULTS | given)
+    query = urlencode(_DEFAULTS | given | _FIXED)
     conninfo = urlunsplit(("postgresql", parts.netloc, parts.path, query, ""))
     return Address(url, conninfo, schema)

@@ -17,10 +17,13 @@ from milepost.errors import (
     ValueInvalid,
 )
 
-__all__ = ["MOVED", "lost", "translate", "unreached"]
+__all__ = ["MOVED", "OVERTAKEN", "lost", "translate", "unreached"]
 
 MOVED: Final = "MP001"
 """The SQLSTATE that the function `append` raises where a log is not as the writer believed."""
+
+OVERTAKEN: Final = "40001"
+"""serialization_failure: the same, where the role's transactions are above READ COMMITTED."""
 
 _NO_ROOM: Final = ("53100", "53400")  # disk_full, configuration_limit_exceeded
 _DAMAGED: Final = ("XX001", "XX002")  # data_corrupted, index_corrupted

@@ -27,6 +27,11 @@ _MADE: Final = "milepost"
 
 _NAMED: Final = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = "
 
+_PATIENT: Final = (
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;"  # whoever waited sees what was made meanwhile
+    " SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+)
+
 
 def stored_version(connection: Connection, schema: str, url: str) -> int | None:
     """The format of the schema, 0 of one that is made for us and empty, None where none is.
@@ -90,7 +95,7 @@ def prepare(connection: Connection, schema: str, url: str, *, create: bool, step
         return
     try:
         with connection.transaction():
-            connection.execute(_turn(schema).encode())
+            connection.execute(f"{_PATIENT}; {_turn(schema)}".encode())
             version = stored_version(connection, schema, url)
             for sql in _taken(schema, version):
                 connection.execute(sql.encode())

@@ -24,10 +24,11 @@ from milepost.process.forks import here
 from milepost.stores.postgres.address import Address
 from milepost.stores.postgres.appending import APPEND, PostgresAppending
 from milepost.stores.postgres.clock import ServerClock
-from milepost.stores.postgres.errors import MOVED, lost, translate, unreached
+from milepost.stores.postgres.errors import MOVED, OVERTAKEN, lost, translate, unreached
 from milepost.stores.postgres.migration import format_of, prepare, stored_version
 from milepost.stores.postgres.reading import OF_A_JOB, Connection, PostgresReader
 from milepost.stores.postgres.schema import statement
+from milepost.stores.postgres.sessions import direct, ended, listen_to
 from milepost.stores.postgres.writing import PostgresWriter
 from milepost.stores.protocol import Create, Durability, Moved
 
@@ -77,6 +78,7 @@ class PostgresStore:
                 prepare(connection, self._schema, self.url, create=create, steps=writes)
                 self.clock = ServerClock(f"postgresql:{self._identity(connection)}")
                 self._hear(connection)
+                prepared = {} if direct(connection) else {"prepare_threshold": None}
         except psycopg.Error as error:
             raise unreached(error, self.url) or self._translation(error) from error
         self._pool: ConnectionPool[Connection] = ConnectionPool(
@@ -85,7 +87,8 @@ class PostgresStore:
             max_size=connections,
             timeout=max(busy_timeout_s, 1.0),
             num_workers=1,
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, **prepared},
+            check=listen_to,
             name="milepost",
             open=True,
         )
@@ -229,7 +232,7 @@ class PostgresStore:
             cursor = connection.execute(
                 statement(
                     self._schema,
-                    f"BEGIN; SET LOCAL lock_timeout = {patience_ms};"
+                    f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {patience_ms};"
                     f" SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}';"
                     f" SET LOCAL synchronous_commit = {self._durable};"
                     " LOCK TABLE $tips IN EXCLUSIVE MODE;"
@@ -276,7 +279,7 @@ class PostgresStore:
             sql = statement(self._schema, APPEND)
             row = connection.execute(sql, values, prepare=True).fetchone()
         except psycopg.Error as error:
-            if error.sqlstate == MOVED:
+            if error.sqlstate in (MOVED, OVERTAKEN):
                 raise Moved from error
             raise self._outcome(error, pid) from error
         if row is not None:
@@ -290,17 +293,12 @@ class PostgresStore:
         """
         if not lost(error):
             return self._translation(error)
-        ended = False
-        with suppress(psycopg.Error), psycopg.connect(self._conninfo, autocommit=True) as other:
-            ask = "SELECT pg_terminate_backend(%s, 5000) FROM pg_stat_activity WHERE pid = %s"
-            row = other.execute(ask, (pid, pid)).fetchone()
-            ended = row is None or row[0] is True
         told = " ".join(str(error).split())
         return CommitUnknown(
             url=self.url,
             problem=f"the connection was lost during a commit ({told}): read the job before you try"
             " again",
-            may_appear=not ended,
+            may_appear=not ended(self._conninfo, pid),
         )
 
     def _translation(self, error: psycopg.Error) -> Exception:
