@@ -23,6 +23,7 @@ import growth
 import imports
 import inputs
 import large
+import listeners
 import measuring
 import pages
 import plans
@@ -60,6 +61,7 @@ BENCHES: Final[dict[str, Callable[[Settings], Iterable[Figure]]]] = {
     "spaces": spaces.figures,
     "engines": engines.figures,
     "servers": servers.figures,
+    "listeners": listeners.figures,
     "proofs": proofs.figures,
 }
 

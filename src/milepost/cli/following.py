@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from milepost.cli.output import note, write_format
@@ -40,6 +41,19 @@ def follow(
     job has ended and all is written, or nobody reads any more. Raises JobAbsent once the job is
     deleted, Trouble if another has its id then.
     """
+    with session.watching(job_id) as wait:
+        _follow(session, manager, job_id, wanted, after=after, wait=lambda: wait(every_s))
+
+
+def _follow(
+    session: Session,
+    manager: StateManager,
+    job_id: str,
+    wanted: Wanted,
+    *,
+    after: int,
+    wait: Callable[[], None],
+) -> None:
     first = manager.summary(job_id)
     seen, told = 0, False
     state: JobState | None = None
@@ -62,7 +76,7 @@ def follow(
                 return
         if state is not None:
             driver = tell_driver(session, driver, driver_of(manager, state))
-        session.sleep(every_s)
+        wait()
 
 
 def _newest(manager: StateManager, job_id: str) -> JobState | None:

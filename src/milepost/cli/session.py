@@ -20,7 +20,7 @@ from milepost.errors import LifecycleUnknown, StateError
 from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
-from milepost.stores.opening import shown_url
+from milepost.stores.opening import shown_url, watching
 from milepost.text.commands import command
 from milepost.text.escapes import printable
 
@@ -99,6 +99,16 @@ class Session:
     def sleep(self, seconds: float) -> None:
         """Let time pass, by the session's clock if it has a way to."""
         getattr(self.clock, "sleep", time.sleep)(seconds)
+
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[Callable[[float], None]]:
+        """A way to wait between two looks at a job: shorter where a server says that it changed."""
+        by_server = None if self.clock_given else watching(self.store, job_id)
+        if by_server is None:
+            yield self.sleep
+        else:
+            with by_server as wait:
+                yield wait
 
     def monotonic_s(self) -> float:
         """Seconds from any start, by the session's clock."""

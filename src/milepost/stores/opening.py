@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
@@ -20,6 +22,7 @@ __all__ = [
     "open_store",
     "server_format",
     "shown_url",
+    "watching",
 ]
 
 GROUP: Final = "milepost.stores"
@@ -110,6 +113,24 @@ def server_format(url: str, *, asked: bool = True) -> StoreFormat | None:
         from milepost.stores.postgres.migration import format_at  # noqa: PLC0415
 
         return format_at(address, asked=asked)
+
+
+def watching(url: str, job_id: str) -> AbstractContextManager[Callable[[float], None]] | None:
+    """A way to wait for a job on a server to change: a call takes at most so many seconds.
+
+    From when it is entered on; it keeps a connection of its own. None for a URL of no server.
+    Raises StoreError, ExtraAbsent.
+    """
+    if not _names_a_server(url):
+        return None
+    from milepost.extras import needing  # noqa: PLC0415 most stores are files
+    from milepost.stores.postgres.address import address_of  # noqa: PLC0415
+
+    address = address_of(url)
+    with needing("postgres", "a store on a PostgreSQL server"):
+        from milepost.stores.postgres.notices import watching as watched  # noqa: PLC0415
+
+        return watched(address, job_id)
 
 
 def _names_a_server(text: str) -> bool:

@@ -18,6 +18,7 @@ Cut: TypeAlias = Literal["before", "after"]
 
 _SOCKET: Final = ".s.PGSQL.5432"
 _LOOK_S: Final = 0.05
+_NOTICE: Final = b"pg_notify"
 
 _NAMED: Final = re.compile(rb"P...._pg3_", re.DOTALL)
 """Parse, of a statement under one of psycopg's names."""
@@ -32,6 +33,7 @@ class Proxy:
     `trips` counts how often somebody asked after the server had answered. Once `cut` is set, the
     next message is the last of its connection. As a `pooler` it makes up the numbers of processes
     that it tells. `prepared` says whether a client had a statement prepared under a name.
+    Notices are passed on and count as no message: a thread sends them when it likes.
     """
 
     def __init__(self, server: str, folder: Path, *, pooler: bool = False) -> None:
@@ -76,6 +78,9 @@ class Proxy:
                 if client in ready:
                     message = client.recv(1 << 20)
                     self.prepared |= _NAMED.search(message) is not None
+                    if _NOTICE in message:
+                        server.sendall(message)
+                        continue
                     cut = self._meets(message)
                     if not message or cut == "before":
                         return

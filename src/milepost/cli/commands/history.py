@@ -100,7 +100,7 @@ def _pattern(
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="With --follow: look again after so long.",
+    help="With --follow: look again after so long, or sooner where a server says to.",
 )
 @with_store
 @click.pass_context

@@ -42,7 +42,7 @@ _IDLE: Final = "nobody drives it"
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="Look again after so long.",
+    help="Look again after so long, or sooner where a server says that the job changed.",
 )
 @click.option("--exit-status", is_flag=True, help="Exit code 1 if it failed or was cancelled.")
 @click.option("--until-idle", is_flag=True, help="End, too, once nobody drives the job.")
@@ -63,17 +63,18 @@ def watch(
     session = session_of(context)
     with session.reading() as manager:
         job_id = find_job(manager, job)
-        state = manager.get_state(job_id)
-        meter = Meter(_seen(state), session.monotonic_s())
-        display = _display(session)
-        driver: Driver | None = None
-        while not model.has_ended(state):
-            driver = tell_driver(session, driver, driver_of(manager, state))
-            if until_idle and not driver.drives:
-                break
-            display.show(meter.figures(_seen(state), session.monotonic_s()))
-            session.sleep(interval)
+        with session.watching(job_id) as wait:
             state = manager.get_state(job_id)
+            meter = Meter(_seen(state), session.monotonic_s())
+            display = _display(session)
+            driver: Driver | None = None
+            while not model.has_ended(state):
+                driver = tell_driver(session, driver, driver_of(manager, state))
+                if until_idle and not driver.drives:
+                    break
+                display.show(meter.figures(_seen(state), session.monotonic_s()))
+                wait(interval)
+                state = manager.get_state(job_id)
         ended = state.phase if model.has_ended(state) else f"{state.phase}, {_IDLE}"
         display.end(meter.figures(_seen(state), session.monotonic_s(), ended=ended))
     view = model.watch(state)

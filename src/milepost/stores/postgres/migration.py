@@ -125,6 +125,7 @@ def _taken(schema: str, version: int | None) -> Iterator[str]:
 def _script(schema: str, version: int | None) -> Iterator[str]:
     """The lines of the steps for any client: refused where it is not `version` by then."""
     yield "BEGIN;"
+    yield f"{_PATIENT};"
     yield f"{_turn(schema)};"
     if version is not None:
         yield from (

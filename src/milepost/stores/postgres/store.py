@@ -26,6 +26,7 @@ from milepost.stores.postgres.appending import APPEND, PostgresAppending
 from milepost.stores.postgres.clock import ServerClock
 from milepost.stores.postgres.errors import MOVED, OVERTAKEN, lost, translate, unreached
 from milepost.stores.postgres.migration import format_of, prepare, stored_version
+from milepost.stores.postgres.notices import Notices, sending
 from milepost.stores.postgres.reading import OF_A_JOB, Connection, PostgresReader
 from milepost.stores.postgres.schema import statement
 from milepost.stores.postgres.sessions import direct, ended, listen_to
@@ -92,7 +93,8 @@ class PostgresStore:
             name="milepost",
             open=True,
         )
-        self._finalizer = weakref.finalize(self, _close, self._pool, self._here)
+        self._notices = Notices(sending(self._pool, self._schema))
+        self._finalizer = weakref.finalize(self, _close, self._pool, self._notices, self._here)
 
     def close(self) -> None:
         """The store cannot be used afterwards. In the child of a fork nothing happens."""
@@ -267,6 +269,7 @@ class PostgresStore:
             connection.execute("COMMIT")
         except psycopg.Error as error:
             raise self._outcome(error, pid) from error
+        self._notices.committed()
 
     def _roll_back(self, connection: Connection) -> None:
         with suppress(psycopg.Error):  # a connection that is lost has no transaction any more
@@ -284,6 +287,7 @@ class PostgresStore:
             raise self._outcome(error, pid) from error
         if row is not None:
             self.clock.heard(row[0])
+        self._notices.committed()
 
     def _outcome(self, error: psycopg.Error, pid: int) -> Exception:
         """The error for a commit that failed: of unknown outcome where the connection was lost.
@@ -338,10 +342,11 @@ class PostgresStore:
         self.clock.heard(self._value(connection, f"SELECT {_NOW}"))
 
 
-def _close(pool: ConnectionPool[Connection], made_in: object) -> None:
+def _close(pool: ConnectionPool[Connection], notices: Notices, made_in: object) -> None:
     """Close what this process opened.
 
     The child of a fork would end the sessions of its parent, whose connections it has copies of.
     """
     if made_in is here():
+        notices.close()
         pool.close()
