@@ -37,7 +37,7 @@ def figures(_settings: Settings) -> Iterator[Figure]:
         for callers in CALLERS:
             unwatched, watched = in_turn(ROUNDS, alone(callers), seen(callers), warm_up=WARM_UP)
             yield ratios(
-                f"{callers} callers, a job each, one of them watched",
+                f"{callers} at once, a job each, one of them watched",
                 watched,
                 ("nobody listens", unwatched),
                 unit="µs",

@@ -33,7 +33,8 @@ class Proxy:
     `trips` counts how often somebody asked after the server had answered. Once `cut` is set, the
     next message is the last of its connection. As a `pooler` it makes up the numbers of processes
     that it tells. `prepared` says whether a client had a statement prepared under a name.
-    Notices are passed on and count as no message: a thread sends them when it likes.
+    `listening` says whether one wanted to hear of notices. These are passed on and count as no
+    message: a thread sends them when it likes.
     """
 
     def __init__(self, server: str, folder: Path, *, pooler: bool = False) -> None:
@@ -43,6 +44,7 @@ class Proxy:
         self.trips = 0
         self.cut: Cut | None = None
         self.prepared = False
+        self.listening = False
         self._pooler = pooler
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{folder}/{_SOCKET}")
@@ -78,6 +80,7 @@ class Proxy:
                 if client in ready:
                     message = client.recv(1 << 20)
                     self.prepared |= _NAMED.search(message) is not None
+                    self.listening |= b"LISTEN" in message
                     if _NOTICE in message:
                         server.sendall(message)
                         continue

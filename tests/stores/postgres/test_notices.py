@@ -217,6 +217,23 @@ def test_a_watcher_outlives_its_connection(logins: Logins, tmp_path: Path) -> No
 
 
 @needs_postgres
+@pytest.mark.parametrize("pooler", [True, False])
+def test_nobody_listens_behind_a_pooler(logins: Logins, tmp_path: Path, *, pooler: bool) -> None:
+    """PgBouncer would have its connection to the server listen on, and warn of each notice."""
+    proxy = Proxy(logins.reader, tmp_path, pooler=pooler)
+    try:
+        with watching(address_of(proxy.url), "j", nap=lambda _: None, poll_s=0.01) as wait:
+            with StateManager.open(logins.writer) as manager:
+                manager.record("j", [ItemEvent(1, "start")])
+            for _ in range(10):
+                wait(0.001)
+    finally:
+        proxy.close()
+    assert proxy.listening is not pooler
+    assert not proxy.prepared or not pooler
+
+
+@needs_postgres
 @pytest.mark.parametrize("command", ["watch", "history --follow"])
 def test_commands_that_watch_hear_of_the_end(postgres: str, logins: Logins, command: str) -> None:
     """Long before they would look again by themselves."""

@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool
 from milepost.stores.postgres.address import Address
 from milepost.stores.postgres.reading import Connection
 from milepost.stores.postgres.schema import statement
+from milepost.stores.postgres.sessions import direct
 
 __all__ = ["Notices", "Watch", "sending", "watching"]
 
@@ -136,9 +137,9 @@ def watching(
 ) -> Iterator[Watch]:
     """A way to wait for the job, by a connection of its own, from this moment on.
 
-    Behind a pooler that lends a connection for a transaction no notice arrives, and each change is
-    found by the poll. Where the server cannot be asked the time passes: whoever looks then, hears
-    why.
+    Behind a pooler nothing listens: it may lend its connection to another for the next transaction,
+    which would listen on and on. Each change is found by the poll then. Where the server cannot be
+    asked the time passes: whoever looks then, hears why.
     """
     with _Watcher(address, job_id, nap=nap, clock=clock, poll_s=poll_s, rest_s=rest_s) as watcher:
         yield watcher.wait
@@ -202,8 +203,9 @@ class _Watcher:
     def _opened(self) -> Connection:
         if self._connection is None:
             self._connection = psycopg.connect(self._address.conninfo, autocommit=True)
-            with suppress(psycopg.errors.ReadOnlySqlTransaction):  # a standby: then it is polled
-                self._connection.execute(f'LISTEN "{self._address.schema}"'.encode())
+            if direct(self._connection):
+                with suppress(psycopg.errors.ReadOnlySqlTransaction):  # a standby is polled
+                    self._connection.execute(f'LISTEN "{self._address.schema}"'.encode())
         return self._connection
 
     def _drop(self) -> None:
