@@ -12,7 +12,7 @@ from milepost import ItemEvent, StateManager
 from milepost.errors import MilepostError
 from milepost.testing import FakeClock
 
-__all__ = ["JOBS", "PAGE_BYTES", "answers", "make"]
+__all__ = ["JOBS", "PAGE_BYTES", "answers", "fill", "make"]
 
 JOBS = ("first", "second")
 PAGE_BYTES = 512
@@ -24,27 +24,7 @@ def make(path: Path) -> Path:
     whole = path.with_suffix(".whole")
     clock = FakeClock()
     with StateManager.open(whole, clock=clock) as manager:
-        for job_id in JOBS:
-            items = {
-                f"{job_id}/{n}": {"page": n, "text": f"{job_id} " * (n % 3)} for n in range(40)
-            }
-            manager.create_job(items, job_id=job_id, variables={"day": 1})
-            clock.advance(1)
-            with manager.lease(job_id, "worker 1", renewed=False):
-                manager.fire(job_id, "start_map")
-                keys = list(items)
-                for part in (keys[:2], keys[2:14], keys[14:17]):
-                    manager.record(job_id, [ItemEvent(key, "start") for key in part])
-                    clock.advance(1)
-                    manager.record(
-                        job_id,
-                        [ItemEvent(key, "succeed", {"result": {"of": key}}) for key in part],
-                    )
-                    if len(part) != 2:
-                        manager.create_checkpoint(job_id, reason="half way")
-                manager.record(job_id, [ItemEvent(keys[20], "start"), ItemEvent(keys[21], "start")])
-                failed = {"cause": "timeout", "message": "no answer"}
-                manager.record(job_id, [ItemEvent(keys[20], "fail", failed)])
+        fill(manager, clock)
     connection = apsw.Connection(str(whole))
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -53,6 +33,29 @@ def make(path: Path) -> Path:
     connection.close()
     whole.rename(path)
     return path
+
+
+def fill(manager: StateManager, clock: FakeClock) -> None:
+    """The two jobs, in any store."""
+    for job_id in JOBS:
+        items = {f"{job_id}/{n}": {"page": n, "text": f"{job_id} " * (n % 3)} for n in range(40)}
+        manager.create_job(items, job_id=job_id, variables={"day": 1})
+        clock.advance(1)
+        with manager.lease(job_id, "worker 1", renewed=False):
+            manager.fire(job_id, "start_map")
+            keys = list(items)
+            for part in (keys[:2], keys[2:14], keys[14:17]):
+                manager.record(job_id, [ItemEvent(key, "start") for key in part])
+                clock.advance(1)
+                manager.record(
+                    job_id,
+                    [ItemEvent(key, "succeed", {"result": {"of": key}}) for key in part],
+                )
+                if len(part) != 2:
+                    manager.create_checkpoint(job_id, reason="half way")
+            manager.record(job_id, [ItemEvent(keys[20], "start"), ItemEvent(keys[21], "start")])
+            failed = {"cause": "timeout", "message": "no answer"}
+            manager.record(job_id, [ItemEvent(keys[20], "fail", failed)])
 
 
 def _state(manager: StateManager, job_id: str) -> Any:

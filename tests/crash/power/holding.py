@@ -59,12 +59,12 @@ def look(manager: StateManager) -> Held:
     jobs: dict[str, JobHeld] = {}
     for job_id in manager.stored_ids():
         try:
-            found = _job(manager, job_id)
+            found, promises = _job(manager, job_id), list(_promises(manager, job_id))
         except StateError as error:
             jobs[job_id] = JobHeld(trouble=error.code)
             continue
         jobs[job_id] = found
-        problems += [f"{job_id}: {problem}" for problem in _promises(manager, job_id)]
+        problems += [f"{job_id}: {problem}" for problem in promises]
     for verification in manager.verify():
         problems += [f"{verification.job_id}: {p.message}" for p in verification.problems]
     return Held(jobs, frozenset(problems))

@@ -93,8 +93,8 @@ class Story(NamedTuple):
     steps: tuple[Step, ...]
 
 
-OPEN = Step("open", Life.open)
-CLOSE = Step("close", Life.close)
+OPEN = Step("open", lambda life: life.open())
+CLOSE = Step("close", lambda life: life.close())
 
 
 def _items(prefix: str, count: int) -> dict[str, object]:
@@ -175,21 +175,25 @@ A_JOB = Story(
 
 
 def _worked(folder: Path) -> None:
-    """A store with a job of many small commits, one that is finished, and one to be deleted."""
     with StateManager.open(folder / DATABASE, clock=new_clock()) as manager:
-        manager.create_job(_items("w", 8), job_id="w", config={"max_attempts": 1})
-        manager.fire("w", "start_map")
-        for n in range(4):
-            manager.record("w", [ItemEvent(n, "start")])
-            manager.record("w", [ItemEvent(n, "succeed", {"result": "r" * 100 * n})])
-        manager.create_checkpoint("w")
-        manager.record("w", [ItemEvent(4, "start")])
-        manager.record("w", [ItemEvent(4, "fail", {"cause": "error", "message": "no"})])
-        manager.create_job(_items("old", 60), job_id="old")
-        manager.fire("old", "start_map")
-        manager.record("old", [ItemEvent(n, "start") for n in range(60)])
-        manager.record("old", [ItemEvent(n, "succeed", {"result": "o" * 150}) for n in range(60)])
-        manager.fire("old", "cancel")
+        work(manager)
+
+
+def work(manager: StateManager) -> None:
+    """A job of many small commits, one that is finished, and one to be deleted, in any store."""
+    manager.create_job(_items("w", 8), job_id="w", config={"max_attempts": 1})
+    manager.fire("w", "start_map")
+    for n in range(4):
+        manager.record("w", [ItemEvent(n, "start")])
+        manager.record("w", [ItemEvent(n, "succeed", {"result": "r" * 100 * n})])
+    manager.create_checkpoint("w")
+    manager.record("w", [ItemEvent(4, "start")])
+    manager.record("w", [ItemEvent(4, "fail", {"cause": "error", "message": "no"})])
+    manager.create_job(_items("old", 60), job_id="old")
+    manager.fire("old", "start_map")
+    manager.record("old", [ItemEvent(n, "start") for n in range(60)])
+    manager.record("old", [ItemEvent(n, "succeed", {"result": "o" * 150}) for n in range(60)])
+    manager.fire("old", "cancel")
 
 
 def _collect(life: Life) -> None:
