@@ -17,9 +17,10 @@ from pairing import Figure, Settings, at_least, in_turn, ratios
 from samples import results
 from serving import at_once, server
 
-ROUNDS: Final = 11
+ROUNDS: Final = 9
 WARM_UP: Final = 2
-EACH: Final = 512  # some notices are sent in a turn
+SLICES: Final = 4
+EACH: Final = 192  # of a slice: in which some notices are sent
 CALLERS: Final = (1, 8, 64)
 WATCHED: Final = "watched"
 
@@ -35,7 +36,9 @@ def figures(_settings: Settings) -> Iterator[Figure]:
         )
         opened.enter_context(_watching(there))
         for callers in CALLERS:
-            unwatched, watched = in_turn(ROUNDS, alone(callers), seen(callers), warm_up=WARM_UP)
+            unwatched, watched = in_turn(
+                ROUNDS, alone(callers), seen(callers), warm_up=WARM_UP, slices=SLICES
+            )
             yield ratios(
                 f"{callers} at once, a job each, one of them watched",
                 watched,
@@ -51,7 +54,7 @@ def _recording(manager: StateManager) -> Callable[[int], Callable[[int], float]]
     values = results(EACH, seed=9)
     for caller in range(max(CALLERS)):
         each = sum(EACH // callers for callers in CALLERS if callers > caller)
-        mapping_job(manager, f"job-{caller}", (ROUNDS + WARM_UP) * each)
+        mapping_job(manager, f"job-{caller}", (ROUNDS + WARM_UP) * SLICES * each)
     places = [itertools.count() for _ in range(max(CALLERS))]
 
     def record(caller: int, share: range) -> None:
