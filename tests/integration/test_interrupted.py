@@ -71,8 +71,9 @@ class Crowd:
         thread.start()
         self.threads.append(thread)
 
-    def gathered(self, count: int) -> None:
-        while len(self.line.waiting) < count:
+    def gathered(self) -> None:
+        """Return once each thread behind the first waits, or was interrupted before it did."""
+        while len(self.line.waiting) < sum(thread.is_alive() for thread in self.threads[1:]):
             os.sched_yield()
 
 
@@ -101,15 +102,12 @@ def trial(manager: StateManager, nth: int) -> tuple[Crowd, Interrupting]:
 
     crowd.send("blocker", hold)
     assert at_gate.wait(30)
-    for number, key in enumerate(KEYS[1:], 1):
+    for key in KEYS[1:]:
         if key == "leader":
             crowd.send(key, lambda: sys.setprofile(interrupting))
         else:
             crowd.send(key)
-        if not interrupting.where:
-            crowd.gathered(number)
-        elif number > 1:
-            crowd.gathered(number - 1)
+        crowd.gathered()
     gate.set()
     for thread in crowd.threads:
         thread.join(60)
