@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres import postgres_server
+from tests.postgres import Server, postgres_server, run_sql
 
 # Hundreds of processes are started: where the shell wants no bytecode, each would compile all anew.
 sys.dont_write_bytecode = False
@@ -35,6 +35,16 @@ def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server, one for each process of the tests."""
     with postgres_server() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def crashing() -> Iterator[Server]:
+    """A server that tests crash. Commits that may wait are written by it only after 10 s."""
+    with postgres_server() as opened:
+        settings = ("wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'")
+        alter = "".join(f"ALTER SYSTEM SET {setting};\n" for setting in settings)
+        run_sql(opened.url, f"{alter}SELECT pg_reload_conf();")
+        yield opened
 
 
 COUNTED = "counted"

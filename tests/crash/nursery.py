@@ -17,10 +17,13 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+with suppress(ImportError):  # where it is installed no child has to import it
+    import milepost.stores.postgres.store  # noqa: F401
 from tests.crash.work import Spec, wait_until_alone, work
 
 _PATIENCE_S = 60.0

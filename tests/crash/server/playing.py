@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from milepost import StateManager, StateStore
-from milepost.errors import CommitUnknown, StateError
+from milepost.errors import CommitUnknown, StateError, StoreAbsent
 from milepost.machine import MilepostError
 from milepost.state.persistence import open_store
 from tests.crash.power.holding import NOTHING, Chains, Held, chains_of, complaints, look
@@ -18,6 +19,7 @@ from tests.crash.power.stories import Step
 from tests.crash.server.stories import ServedLife, ServedStory, clock, small_sizes
 from tests.stores.postgres.proxy import Cut, Proxy, Request
 
+SOAK = bool(os.environ.get("MILEPOST_SOAK"))
 _NOTHING = "nothing of it was written"
 
 
@@ -102,12 +104,18 @@ class Play:
             self.witness.close()
         self.proxy.close()
 
+    def look_away(self) -> None:
+        """Give back the connections by which one looked: a server that is crashed ends them."""
+        if self.witness is not None:
+            self.witness.close()
+        self.witness = None
+
     def held(self) -> Held:
         """What the store holds, for one who has seen nothing of it and looks past the proxy."""
         if self.witness is None:
             try:
                 self.witness = open_store(self.url, create=False)
-            except StateError:
+            except StoreAbsent:
                 return NOTHING
         return look(StateManager(self.witness, clock=self.clock))
 
@@ -118,16 +126,23 @@ class Play:
             self.counting.begin()
             step.do(self.life)
             commits.append(self.counting.commits)
-            held.append(self.held())
+            held.append(self.held() if self.counting.commits else held[-1])
         assert self.witness is not None
         return Recording(
             held, commits, chains_of(held, StateManager(self.witness, clock=self.clock))
         )
 
     def lose_each(self, recording: Recording) -> Outcome:
-        """Play it, each step again and again: its first commit lost, then the answer to it, ..."""
+        """Play it, each step again and again: its first commit lost, then the answer to it, ...
+
+        One of a name that was there before is only taken, but in a soak.
+        """
         outcome = Outcome()
         for number, step in enumerate(self.story.steps, 1):
+            if step.name in outcome.faults and not SOAK:
+                self.counting.begin()
+                step.do(self.life)
+                continue
             for fault in faults():
                 self.counting.begin(fault)
                 error = self.told(step, outcome)

@@ -27,7 +27,7 @@ _ENDS: Final = b"QSX"
 _MADE_UP: Final = b"\x7f\xff\xff\xff"
 
 _READS: Final = re.compile(
-    r"\s*(BEGIN|ROLLBACK|SHOW|SET|DEALLOCATE|LISTEN|LOCK|(SELECT|WITH)(?!.*\w\.\w+\())",
+    r"\s*($|BEGIN|ROLLBACK|SHOW|SET|DEALLOCATE|LISTEN|LOCK|(SELECT|WITH)(?!.*\w\.\w+\())",
     re.IGNORECASE | re.DOTALL,
 )
 """What changes nothing by itself: a SELECT does where it calls a function of the schema."""

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from milepost import StateManager
-from tests.postgres import Server, needs_postgres, new_url, postgres_server
+from tests.postgres import Server, needs_postgres, new_url
 from tests.stores.postgres import driver
 
 pytestmark = needs_postgres
 
 _BEYOND = 25
 """So many items are left for the driver when the server is crashed."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """One that others do not rely on. Commits that may wait are written by it only after 10 s."""
-    with postgres_server() as opened:
-        with psycopg.connect(opened.url, autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
-            connection.execute("ALTER SYSTEM SET wal_writer_flush_after = '1GB'")
-            connection.execute("SELECT pg_reload_conf()")
-        yield opened
 
 
 def crashed(server: Server, url: str, durability: str, acknowledged: int) -> list[int]:
@@ -52,15 +39,15 @@ def crashed(server: Server, url: str, durability: str, acknowledged: int) -> lis
 
 
 @pytest.mark.parametrize("acknowledged", [1, 17, 60])
-def test_nothing_that_was_acknowledged_is_lost(server: Server, acknowledged: int) -> None:
+def test_nothing_that_was_acknowledged_is_lost(crashing: Server, acknowledged: int) -> None:
     """Crashed twice in one job; the driver goes on from what is there."""
-    url = new_url(server.url)
+    url = new_url(crashing.url)
     with StateManager.open(url) as manager:
         manager.create_job([f"{n}" for n in range(driver.ITEMS)], job_id="j")
         manager.fire("j", "start_map")
     told: list[int] = []
     for _ in range(2):
-        told += crashed(server, url, "full", acknowledged)
+        told += crashed(crashing, url, "full", acknowledged)
         with StateManager.open(url) as manager:
             results = dict(manager.results("j"))
             assert manager.verify("j")[0].sound
@@ -70,13 +57,13 @@ def test_nothing_that_was_acknowledged_is_lost(server: Server, acknowledged: int
                 manager.apply(manager.recover_from_checkpoint("j"))
 
 
-def test_a_server_that_need_not_write_loses_some(server: Server) -> None:
+def test_a_server_that_need_not_write_loses_some(crashing: Server) -> None:
     """The control: a commit that only outlives its process is lost with the server."""
-    url = new_url(server.url)
+    url = new_url(crashing.url)
     with StateManager.open(url) as manager:
         manager.create_job([f"{n}" for n in range(driver.ITEMS)], job_id="j")
         manager.fire("j", "start_map")
-    told = crashed(server, url, "process", 60)
+    told = crashed(crashing, url, "process", 60)
     with StateManager.open(url) as manager:
         assert len(dict(manager.results("j"))) < len(told)
         assert manager.verify("j")[0].sound
