@@ -1030,6 +1030,8 @@ class StoreFull(StoreError):
 class StoreReplaced(StoreError):
     """The files at the path are no longer those that are open; the store is used no more.
 
+    Of a server: a run found the log of its job shorter than it was; the next goes on from there.
+
     `committed` is True for a write that had gone into the files that were open when this was
     found: it may not be in those that the path names now.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from milepost.errors import JobReplaced, LeaseLost, MilepostError, TransitionRefused
+from milepost.errors import JobReplaced, LeaseLost, MilepostError, StoreReplaced, TransitionRefused
 from milepost.executors.checkpoints import Checkpoints
 from milepost.job.state import JobState
 from milepost.machine import Values
@@ -31,16 +31,18 @@ class HeldJob:
 
     def record(self, events: Sequence[ItemEvent]) -> JobState:
         """The state after one commit of `events`, not yet taken for the job's: see `moved`."""
-        return self.manager.record(self.state.id, events, lease=self._lease)
+        before = self.state
+        return self._after(before, self.manager.record(self.state.id, events, lease=self._lease))
 
     def fire(self, event: str, payload: Values | None) -> bool:
         """The job takes the event; False if somebody else moved it on before."""
+        before = self.state
         try:
             state = self.manager.fire(self.state.id, event, payload, lease=self._lease)
         except TransitionRefused as refused:
             self.reload(refused)
             return False
-        self.moved(state)
+        self.moved(self._after(before, state))
         return True
 
     def reload(self, refused: MilepostError) -> None:
@@ -62,8 +64,11 @@ class HeldJob:
         )
 
     def look(self) -> None:
-        """See what others did to the job. Raises LeaseLost if another holds it, JobAbsent."""
-        self.state = self.manager.get_state(self.state.id)
+        """See what others did to the job.
+
+        Raises LeaseLost if another holds it, JobAbsent, StoreReplaced if its log was set back.
+        """
+        self.state = self._after(self.state, self.manager.get_state(self.state.id))
         lease = self._lease
         if self.state.number != lease.number:
             raise JobReplaced(job_id=self.state.id, url=self.manager.url, what=repr(lease))
@@ -81,6 +86,21 @@ class HeldJob:
         self.state = state
         self.on_progress(state)
         self.checkpoints.moved(state)
+
+    def _after(self, before: JobState, state: JobState) -> JobState:
+        """`state`, seen after `before`. Raises StoreReplaced where its log is shorter now.
+
+        A repair that shortens it takes the lease with it; a server that was set back does not. What
+        was under way by the log may have ended before that, and nobody would end it again.
+        """
+        if state.number == before.number and state.fence == before.fence and state.seq < before.seq:
+            problem = (
+                f"the log of job {state.id} is at commit {state.seq}, and was at {before.seq}: the"
+                " server was set back, to a backup or a standby that had less, and what was"
+                " acknowledged since is gone: resume it by another run, from what is there"
+            )
+            raise StoreReplaced(url=self.manager.url, problem=problem)
+        return state
 
     @property
     def _lease(self) -> Lease:

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 __all__ = ["Cut", "Proxy", "Request"]
 
-Cut: TypeAlias = Literal["before", "after"]
-"""Where something is lost: on its way to the server, or its answer."""
+Cut: TypeAlias = Literal["before", "after", "told"]
+"""Where something is lost: on its way to the server, or its answer; a pooler may tell of that."""
 
 _SOCKET: Final = ".s.PGSQL.5432"
 _LOOK_S: Final = 0.05
@@ -25,6 +25,9 @@ _ENDS: Final = b"QSX"
 """What is answered: a plain query, the end of a prepared one. And the end of the connection."""
 
 _MADE_UP: Final = b"\x7f\xff\xff\xff"
+_SAID: Final = b"SFATAL\x00C08P01\x00Mserver conn crashed?\x00\x00"
+_CLOSES: Final = b"E" + struct.pack("!i", len(_SAID) + 4) + _SAID
+"""What PgBouncer says where it has lost the server."""
 
 _READS: Final = re.compile(
     r"\s*($|BEGIN|ROLLBACK|SHOW|SET|DEALLOCATE|LISTEN|LOCK|(SELECT|WITH)(?!.*\w\.\w+\())",
@@ -144,7 +147,8 @@ class Proxy:
     def _loses(self, talk: _Talk, request: Request) -> bool:
         """True if this request never comes to the server; its answer may be lost instead."""
         cut, self.cut = self.cut, None
-        talk.mute = talk.mute or cut == "after"
+        talk.mute = talk.mute or cut in ("after", "told")
+        talk.last_words = _CLOSES if cut == "told" else b""
         return cut == "before" or self._is_lost(request, "before")
 
     def _is_lost(self, request: Request, cut: Cut) -> bool:
@@ -155,7 +159,7 @@ class _Talk:
     """One connection: what was asked on it and not answered, and how far it has been read.
 
     `prepared` are its statements by name; `mute` says that the client hears nothing any more: the
-    connection ends with the answer.
+    connection ends with the answer, for which it is told `last_words`.
     """
 
     def __init__(self, client: socket.socket, *, pooler: bool) -> None:
@@ -171,6 +175,8 @@ class _Talk:
         self._within = False
         self.under_way: deque[Request] = deque()
         self.mute = False
+        self.last_words = b""
+        self._client = client
 
     def asked(self, said: bytes) -> Iterator[tuple[bytes, Request]]:
         """Each whole request with what it says, in order."""
@@ -203,6 +209,7 @@ class _Talk:
                 request = self.under_way.popleft() if self.under_way else None
                 yield whole, request
                 if self.mute and not self.under_way:
+                    self._client.sendall(self.last_words)
                     raise ConnectionError("it is cut")
             else:
                 at = end

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from milepost import ItemEvent, StateManager
-from milepost.errors import CommitUnknown, StoreReadOnly, TransitionRefused
+from milepost import Item, ItemEvent, JobState, StateManager
+from milepost.errors import CommitUnknown, StoreReadOnly, StoreReplaced, TransitionRefused
+from milepost.executors import run
 from tests.postgres import needs_postgres, new_url
 from tests.stores.postgres.proxy import Proxy
 
@@ -158,3 +161,39 @@ def test_behind_a_pooler_nothing_is_prepared_and_a_lost_commit_may_appear(
             assert manager.record("j", [ItemEvent(1, "start")]).progress.running == 9
     finally:
         proxy.close()
+
+
+def test_a_run_whose_server_was_set_back_says_so_and_the_next_goes_on(postgres: str) -> None:
+    """By a restore, or by a standby that had less: it had waited for ever for what it had ended."""
+    url = new_url(postgres)
+    schema = sql.Identifier(url.rpartition("=")[2])
+    back = sql.SQL(
+        "LOCK TABLE {0}.tips IN EXCLUSIVE MODE; DELETE FROM {0}.commits WHERE seq > {1};"
+        " UPDATE {0}.tips SET (seq, digest) ="
+        " (SELECT seq, digest FROM {0}.commits ORDER BY seq DESC LIMIT 1)"
+    )
+    begun: list[int] = []
+    called: list[str] = []
+
+    def set_back_once(state: JobState) -> None:
+        """To the first commit at which an item was under way, once two more were made."""
+        if not begun and state.progress.running:
+            begun.append(state.seq)
+        if len(begun) == 1 and state.seq >= begun[0] + 2:
+            with psycopg.connect(postgres) as connection:
+                connection.execute(back.format(schema, sql.Literal(begun[0])))
+            begun.append(state.seq)
+
+    def called_with(item: Item) -> int:
+        called.append(item.key)
+        return int(item.key)
+
+    with StateManager.open(url) as manager:
+        manager.create_job([f"{n}" for n in range(90)], job_id="j")
+        one = partial(ThreadPoolExecutor, 1)
+        with pytest.raises(StoreReplaced, match=r"at commit \d+, and was at \d+"):
+            run(manager, "j", called_with, executor=one, on_progress=set_back_once)
+        assert run(manager, "j", called_with, executor=one).state.progress.done == 90
+        assert dict(manager.results("j")) == {f"{n}": n for n in range(90)}
+        assert manager.verify("j")[0].sound
+    assert len(called) > 90, "what was lost with its commits was done again"

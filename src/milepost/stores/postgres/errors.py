@@ -34,12 +34,19 @@ _ENDED: Final = (
     errors.IdleInTransactionSessionTimeout,
 )
 
+_LAST_WORDS: Final = ("FATAL", "PANIC")
+"""Of a server or a pooler that closes the connection. They may be said in another language: then
+the state tells, of a pooler a connection_exception, 08."""
+
 
 def lost(error: BaseException) -> bool:
     """True if the connection or the server went away, so that nobody said how a statement ended."""
-    if isinstance(error, _ENDED):
+    if not isinstance(error, psycopg.Error):
+        return False
+    if isinstance(error, _ENDED) or error.diag.severity in _LAST_WORDS:
         return True
-    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    state = error.sqlstate
+    return state.startswith("08") if state else isinstance(error, psycopg.OperationalError)
 
 
 def unreached(error: psycopg.Error, url: str) -> StoreError | None:
