@@ -59,7 +59,7 @@ class Mortal:
             yield reader
 
     @contextmanager
-    def writing(self) -> Iterator[Any]:
+    def writing(self, *jobs: str) -> Iterator[Any]:
         self._alive()
         self.writes += 1
         now = self.death is not None and self.writes == self.death.write
@@ -69,7 +69,7 @@ class Mortal:
         if when == "before":
             self._die()
         before = self.inner._now
-        with self.inner.writing() as writer:
+        with self.inner.writing(*jobs) as writer:
             yield writer
         if when == "lost":
             self.inner._now = before

@@ -39,9 +39,9 @@ class Dying:
         return getattr(self.inner, name)
 
     @contextmanager
-    def writing(self) -> Iterator[Any]:
+    def writing(self, *jobs: str) -> Iterator[Any]:
         self.left -= 1
-        with self.inner.writing() as writer:
+        with self.inner.writing(*jobs) as writer:
             yield writer
             if self.left == 0 and self.how == "before":
                 raise Died

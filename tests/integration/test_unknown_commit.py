@@ -25,14 +25,14 @@ class Faulty:
         return getattr(self.inner, name)
 
     @contextmanager
-    def writing(self) -> Iterator[Any]:
+    def writing(self, *jobs: str) -> Iterator[Any]:
         fault, self.fault = self.fault, None
         if fault == "lost":
-            with pytest.raises(KeyError), self.inner.writing() as writer:
+            with pytest.raises(KeyError), self.inner.writing(*jobs) as writer:
                 yield writer
                 raise KeyError("undo it")
         else:
-            with self.inner.writing() as writer:
+            with self.inner.writing(*jobs) as writer:
                 yield writer
         if fault:
             raise CommitUnknown(url="faulty:", problem="the outcome of a commit is unknown")

@@ -101,11 +101,11 @@ class Store:
         with self._store.reading() as reader:
             yield reader
 
-    def writing(self) -> AbstractContextManager[Writer]:
+    def writing(self, *jobs: str) -> AbstractContextManager[Writer]:
         if self.hide is None:
-            return self._store.writing()
+            return self._store.writing(*jobs)
         hide, self.hide = self.hide, None
-        return _Unanswered(self, self._store.writing(), hide)
+        return _Unanswered(self, self._store.writing(*jobs), hide)
 
     appending = writing
 

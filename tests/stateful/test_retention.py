@@ -71,12 +71,12 @@ class Mortal:
         return getattr(self.inner, name)
 
     @contextmanager
-    def writing(self) -> Iterator[Any]:
+    def writing(self, *jobs: str) -> Iterator[Any]:
         if self.commits_left is not None:
             if self.commits_left == 0:
                 raise Died
             self.commits_left -= 1
-        with self.inner.writing() as writer:
+        with self.inner.writing(*jobs) as writer:
             yield writer
 
     appending = writing

@@ -18,7 +18,7 @@ from milepost.log.facts import CheckpointTaken, Draft
 from milepost.log.rows import StoredCheckpoint
 from milepost.state.limits import Limits, check_checkpoint
 from milepost.state.reading.loading import JobLog
-from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.decision import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr
 

@@ -23,7 +23,7 @@ from milepost.state.reading.loading import JobLog
 from milepost.state.reading.results import ResultReader
 from milepost.state.recovering.rewinding import WayBack, before_phase
 from milepost.state.recovering.scope import Scope, select
-from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.decision import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import one_line
 

@@ -19,7 +19,7 @@ from milepost.state.reading.results import ResultReader
 from milepost.state.reading.spanned import spans_of
 from milepost.state.recovering.scope import Scope, select_standing
 from milepost.state.transitions import ItemEvent, Wanted, item_ordinal, prepare
-from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.decision import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 
 __all__ = ["Again", "again", "redo"]

@@ -33,7 +33,7 @@ from milepost.state.limits import Limits, check_value
 from milepost.state.reading.locating import Locator, ResultsFar
 from milepost.state.reading.outline import Outline
 from milepost.state.reading.results import ResultReader
-from milepost.state.writing.append import Decision, Joinable, Moment, RefusedWithRecord
+from milepost.state.writing.decision import Decision, Joinable, Moment, RefusedWithRecord
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr, shown
 from milepost.worker.beside import Stored, as_stored

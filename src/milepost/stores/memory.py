@@ -69,7 +69,8 @@ class _Places:
 class _Transaction:
     """A moment of the store: the logs as they were when it began, and as this writer left them.
 
-    `buried` are the logs of deleted jobs, by number, until they are erased.
+    `buried` are the logs of deleted jobs, by number, until they are erased. `named` are the jobs
+    that the writer is for; rows of others it may not change, unless none is named.
     """
 
     logs: dict[str, _Log] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class _Transaction:
     mark: int = 0
     aside: tuple[Quarantined, ...] = ()
     told: dict[str, StoredLifecycle] = field(default_factory=dict)
+    named: tuple[str, ...] = ()
 
     def job(self, job_id: str) -> StoredJob | None:
         log = self.logs.get(job_id)
@@ -233,6 +235,7 @@ class _Transaction:
     ) -> StoredJob:
         number = self.reserve() if number is None else number
         job = StoredJob(number, job_id, created_at_us, lifecycle)
+        self._check_named(job_id)
         self.logs[job_id] = _Log(job)
         return job
 
@@ -244,6 +247,7 @@ class _Transaction:
         self, job: int, blocks: Iterable[InputBlock], segments: Iterable[KeySegment]
     ) -> None:
         places = self._places(job)
+        self._check_named(self._log(job).job.job_id)
         self.places[job] = _Places((*places.blocks, *blocks), (*places.segments, *segments))
 
     def stage(self, staged: Staged) -> None:
@@ -370,6 +374,7 @@ class _Transaction:
         self._put(replace(log, checkpoints=others))
 
     def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
+        self._check_named(job.job_id)
         self.buried[job.number] = self.logs.pop(job.job_id)
         tombstone = Tombstone(job.number, job.job_id, deleted_at_us, reason, erased=False)
         self.tombstones[job.number] = tombstone
@@ -378,6 +383,7 @@ class _Transaction:
     def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
         if any(log.job.number == number for log in self.logs.values()):
             raise ValueError(f"job number {number} has an entry: bury it first")
+        self._check_named(self._log(number).job.job_id)
         log, places, taken, freed_bytes = self._log(number), self._places(number), 0, 0
 
         def left(
@@ -427,7 +433,13 @@ class _Transaction:
                 return log
         return self.buried.get(job) or _Log(StoredJob(job, "", 0, ""))
 
+    def _check_named(self, job_id: str) -> None:
+        """Raise ValueError if this writer is not for that job; rows without an entry have no id."""
+        if self.named and job_id and job_id not in self.named:
+            raise ValueError(f"job {job_id} is not one that the writer is for: name it, too")
+
     def _put(self, log: _Log) -> None:
+        self._check_named(log.job.job_id)
         self.logs[log.job.job_id] = log
 
 
@@ -439,6 +451,7 @@ class MemoryStore:
     """
 
     clock: SteadyClock | None = None
+    commits_at_once = 1
 
     def __init__(self) -> None:
         self.url = "memory:"
@@ -453,8 +466,12 @@ class MemoryStore:
         yield self._now
 
     @contextmanager
-    def writing(self) -> Iterator[_Transaction]:
-        """What the block leaves replaces what was, unless it raises."""
+    def writing(self, *jobs: str) -> Iterator[_Transaction]:
+        """What the block leaves replaces what was, unless it raises. One lock for all jobs.
+
+        A writer that changes rows of a job that it is not for gets ValueError: it would be alone
+        with them here, and not in a store with a lock for each job.
+        """
         self._refuse()
         with self._turn:
             now = self._now
@@ -467,6 +484,7 @@ class MemoryStore:
                 now.mark,
                 now.aside,
                 dict(now.told),
+                jobs,
             )
             yield transaction
             transaction.mark += 1

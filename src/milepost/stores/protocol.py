@@ -242,6 +242,7 @@ class Writer(Reader, Protocol):
         """The name of the store's content: as this writer found it, and later, as it left it.
 
         Where a writer finds the mark that another left, nobody wrote in between: in no process.
+        Of a writer beside which others may write it is always the same, and tells nothing.
         """
         ...
 
@@ -388,9 +389,13 @@ class Writer(Reader, Protocol):
 class StateStore(Protocol):
     """A place where state is kept. Safe for any number of threads.
 
-    What `writing` yields holds the store's one write lock until the block ends; then everything
-    in it is durable (INV-ACK), or, after an exception, nothing of it took place. What `reading`
-    yields never waits for a writer (INV-READ).
+    What `writing` yields holds a write lock until the block ends; then everything in it is durable
+    (INV-ACK), or, after an exception, nothing of it took place. What `reading` yields never waits
+    for a writer (INV-READ).
+
+    Whoever names jobs has the lock of these alone: each row that the block changes, and each that
+    its decisions rest on, is of one of them, or of a new job of one of these ids. A store with one
+    lock for all its jobs takes that. Whoever names none has all jobs to itself.
     """
 
     @property
@@ -407,15 +412,23 @@ class StateStore(Protocol):
         """Queries of one moment."""
         ...
 
-    def writing(self) -> AbstractContextManager[Writer]:
-        """One commit. Raises StoreLocked, StoreReadOnly, CommitUnknown."""
+    def writing(self, *jobs: str) -> AbstractContextManager[Writer]:
+        """One commit, for jobs of these ids. Raises StoreLocked, StoreReadOnly, CommitUnknown."""
         ...
 
-    def appending(self) -> AbstractContextManager[Writer]:
+    def appending(self, *jobs: str) -> AbstractContextManager[Writer]:
         """As `writing`, for those who say of each log on what they rely, and then add to it.
 
         Where a store can do that in one act it takes no lock until something else is asked of the
         writer: its mark is always the same then. Raises Moved too.
+        """
+        ...
+
+    @property
+    def commits_at_once(self) -> int:
+        """How many commits of one process, of different jobs, can usefully be under way: 1 or more.
+
+        One, where there is one lock for all jobs.
         """
         ...
 

@@ -122,7 +122,7 @@ def _bury(
     done: _Tally,
 ) -> bool:
     """The first act: the tombstone, in one commit; False if the job is to stay after all."""
-    with loader.store.writing() as writer:
+    with loader.store.writing(verdict.job_id) as writer:
         job = writer.job(verdict.job_id)
         again = _again(loader, observer, writer, plan, verdict)
         if isinstance(again, str) or not again.goes or job is None:
@@ -140,7 +140,7 @@ def _thin(
     loader: Loader, observer: Observer, plan: RetentionPlan, verdict: Verdict, done: _Tally
 ) -> None:
     """Take away checkpoints of a job that stays, in one commit."""
-    with loader.store.writing() as writer:
+    with loader.store.writing(verdict.job_id) as writer:
         again = _again(loader, observer, writer, plan, verdict)
         if isinstance(again, str):
             done.passed_over.append(PassedOver(verdict.job_id, again))
@@ -192,7 +192,7 @@ def _erase(
     part = Erased(0, 0, done=False)
     while not part.done:
         rest()
-        with loader.store.writing() as writer:
+        with loader.store.writing(job_id) as writer:
             part = writer.erase(number, batch_rows, _BATCH_BYTES)
         done.rows += part.rows
         done.freed_bytes += part.size_bytes

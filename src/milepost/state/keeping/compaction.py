@@ -87,7 +87,7 @@ def _worthwhile(run: _Run) -> Block | None:
 
 
 def _put(loader: Loader, job: StoredJob, block: Block) -> bool:
-    with loader.store.writing() as writer:
+    with loader.store.writing(job.job_id) as writer:
         return writer.put_block(job.number, block)
 
 

@@ -63,7 +63,7 @@ def mend(loader: Loader, job: StoredJob) -> None:
         spans = spans_of(reader, job)
     upto = spans[-1].last if spans else 0
     if upto < end:
-        with loader.store.writing() as writer:
+        with loader.store.writing(job.job_id) as writer:
             writer.drop_spans(job.number, upto)
 
 
@@ -119,7 +119,7 @@ def _last_span(reader: Reader, job: int, end: int) -> Span | None:
 def _put(loader: Loader, job: StoredJob, span: StoredSpan) -> bool:
     """Put it into the index, unless the log or the index are not what they were."""
     chain = decode_span(span).chain
-    with loader.store.writing() as writer:
+    with loader.store.writing(job.job_id) as writer:
         found = writer.job(job.job_id)
         rows = writer.rows(job.number, span.last - 1, span.last)
         if found is None or found.number != job.number or all(r.digest != chain for r in rows):

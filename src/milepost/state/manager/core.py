@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from milepost.state.reading.loading import JobLog, Loading
     from milepost.state.reading.outline import Outline
     from milepost.state.reading.results import ResultReader
-    from milepost.state.writing.append import Decision
+    from milepost.state.writing.decision import Decision
     from milepost.state.writing.lease import Lease
     from milepost.stores.protocol import Rows, StateStore, Writer
 
@@ -199,10 +199,13 @@ class Core:
             yield self._loader.log(reader, job_id)
 
     @contextmanager
-    def _job_log_written(self, job_id: str) -> Iterator[tuple[JobLog, Writer]]:
-        """As `_job_log`, with the writer that the log is read by: one commit."""
+    def _job_log_written(self, job_id: str, *others: str) -> Iterator[tuple[JobLog, Writer]]:
+        """As `_job_log`, with the writer that the log is read by: one commit.
+
+        It is of this job and of `others`.
+        """
         job_id = self._meet(job_id)
-        with self._store.writing() as writer:
+        with self._store.writing(job_id, *others) as writer:
             yield self._loader.log(writer, job_id), writer
 
     def _append(self, job_id: str, decision: Decision) -> JobState:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from milepost.job.state import JobState
     from milepost.machine import Payload, Values
     from milepost.state.transitions import ItemEvent, Request, Updater, Wanted, Write
-    from milepost.state.writing.append import Decision
+    from milepost.state.writing.decision import Decision
     from milepost.state.writing.lease import Lease
     from milepost.worker.beside import Beside, Keeping
 
@@ -148,7 +148,8 @@ class Events(Core):
             States and errors, in the order of `writes`. The errors of the store are among them.
 
         Cost:
-            One commit for each job, and one wait for the disk for all of them.
+            One commit for each job, and one wait for the disk for all of them; four at most where
+            the store is on a server.
         """
         asked = list(arguments.iterable("writes", writes, "an iterable of Write"))
         outcomes: dict[int, JobState | Exception] = {}

@@ -100,7 +100,7 @@ class Jobs(Core):
                 stagings[name] = staging
                 entries = work.entries_for(of, name, lists.get(name, ()), self._loader.payloads)
                 staging.read(work.checked_entries(self._limits, entries))
-            with self._store.writing() as writer:
+            with self._store.writing(job_id) as writer:
                 new.store(self._loader, writer, job_id, stagings, self._clock.now_us())
                 earlier = writer.tombstone(job_id)
                 state = self._written(writer, job_id)

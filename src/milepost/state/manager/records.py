@@ -152,7 +152,7 @@ class Records(Core):
         reason = arguments.text("reason", reason)
         new_job_id = work.check_job_id(self._new_job_id() if new_job_id is None else new_job_id)
         now_us = self._clock.now_us()
-        with self._job_log_written(job_id) as (source, writer):
+        with self._job_log_written(job_id, new_job_id) as (source, writer):
             work.fork(source, writer, seq, new_job_id, reason=reason, now_us=now_us)
             state = self._written(writer, new_job_id)
             work.describe(writer, (state.as_logged or state).lifecycle)

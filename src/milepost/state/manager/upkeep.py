@@ -173,7 +173,7 @@ class Upkeep:
             with self._store.reading() as reader:
                 return work.survey(work.damaged_log(self._loader, reader, job_id))
         self._refuse_damaged()
-        with self._store.writing() as writer:
+        with self._store.writing(job_id) as writer:
             log = work.damaged_log(self._loader, writer, job_id)
             repair = work.repair_job(log, writer, self._now_us())
         self._appender.forget(job_id)

@@ -15,7 +15,7 @@ from milepost.log.facts import Draft, ItemsFired
 from milepost.state.reading.failures import Failure
 from milepost.state.reading.results import ResultReader
 from milepost.state.recovering.scope import Scope, select_standing
-from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.decision import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.text.wording import short_repr
 

@@ -16,7 +16,7 @@ from milepost.log.facts import Draft, LeaseReleased, LeaseTaken
 from milepost.log.rows import Row, StoredLease
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
-from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.decision import Decision, Moment
 from milepost.state.writing.lease import give_back, take
 from milepost.state.writing.liveness import Standing, Verdict
 from milepost.state.writing.observing import Observer

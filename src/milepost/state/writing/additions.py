@@ -12,7 +12,7 @@ from milepost.job.state import JobState
 from milepost.log.facts import Draft, ItemsAdded, MembersAdded
 from milepost.state.limits import Limits, checked_entries
 from milepost.state.reading.loading import Loader
-from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.decision import Decision, Moment
 from milepost.state.writing.given import ItemList, entries_for, key_for, one_list, ordinal_of
 from milepost.state.writing.lease import Lease, check_lease
 from milepost.state.writing.staging import Staging

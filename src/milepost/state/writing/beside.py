@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from milepost.log.facts import Draft, FolderNamed
-from milepost.state.writing.append import Decision, Moment
+from milepost.state.writing.decision import Decision, Moment
 from milepost.state.writing.lease import Lease, check_lease
 
 __all__ = ["name_folder"]

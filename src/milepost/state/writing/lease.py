@@ -23,7 +23,7 @@ from milepost.errors import (
 from milepost.log.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected, check_job_id
 from milepost.log.rows import StoredLease
 from milepost.state.reading.loading import JobLog, Loader
-from milepost.state.writing.append import Decision, Moment, RefusedWithRecord
+from milepost.state.writing.decision import Decision, Moment, RefusedWithRecord
 from milepost.state.writing.liveness import Standing
 from milepost.state.writing.observing import Observer
 from milepost.text.escapes import printable
@@ -157,7 +157,7 @@ def renew(loader: Loader, lease: Lease, observer: Observer) -> bool:
 
     However long ago it was renewed: what counts is that nobody took over.
     """
-    with loader.store.writing() as writer:
+    with loader.store.writing(lease.job_id) as writer:
         job = writer.job(lease.job_id)
         if job is None or job.number != lease.number:  # it was deleted
             lease.lost.set()

@@ -137,7 +137,7 @@ class Staging:
         if not self._staged:
             return
         try:
-            _sweep(self._loader, lambda staged: staged.token == self._token)
+            _sweep(self._loader, lambda staged: staged.token == self._token, self._job_id)
         except StateError as error:
             _log.warning("job %s: items that were staged stay for now: %s", self._job_id, error)
 
@@ -193,7 +193,7 @@ class Staging:
         return self._loader.shelf(self._job)
 
     def _stage(self, batch: _Batch) -> None:
-        with self._loader.store.writing() as writer:
+        with self._loader.store.writing(self._job_id) as writer:
             staged = self.check_staged(writer)
             number = writer.reserve() if self.number is None else self.number
             run = _put(writer, number, batch)
@@ -222,14 +222,15 @@ def sweep(loader: Loader, now_us: int) -> int:
     return _sweep(loader, lambda s: s.token == _SWEPT or abs(now_us - s.touched_at_us) > for_us)
 
 
-def _sweep(loader: Loader, wanted: Callable[[Staged], bool]) -> int:
+def _sweep(loader: Loader, wanted: Callable[[Staged], bool], *jobs: str) -> int:
+    """Take away the staged items that are `wanted`, of these jobs; of any, if none is named."""
     with loader.store.reading() as reader:
         found = [staged for staged in reader.staged() if wanted(staged)]
     for staged in found:
         claimed = msgspec.structs.replace(staged, token=_SWEPT)  # its writer will find out
         done = False
         while not done:
-            with loader.store.writing() as writer:
+            with loader.store.writing(*jobs) as writer:
                 done = not {staged, claimed}.intersection(writer.staged())
                 if not done:
                     writer.stage(claimed)

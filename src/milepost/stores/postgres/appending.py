@@ -9,12 +9,13 @@ from psycopg.types.numeric import Int8
 
 from milepost.log.rows import Row
 from milepost.stores.postgres.reading import Connection
+from milepost.stores.postgres.schema import statement
 from milepost.stores.postgres.writing import PostgresWriter
 from milepost.stores.protocol import Moved
 
-__all__ = ["APPEND", "PostgresAppending"]
+__all__ = ["PostgresAppending"]
 
-APPEND: Final = (
+_APPEND: Final = (
     "SELECT $append("
     + ", ".join(
         f"%s::{kind}"
@@ -26,6 +27,7 @@ APPEND: Final = (
     )
     + ")"
 )
+_APPEND_ONE: Final = f"SELECT $append_one({', '.join(['%s'] * 15)})"
 _COLUMNS: Final[Mapping[str, Callable[[Any], object]]] = (
     dict.fromkeys(("fence", "at_us", "count", "format"), Int8)
     | {"codec": str}
@@ -37,8 +39,8 @@ _COLUMNS: Final[Mapping[str, Callable[[Any], object]]] = (
 class PostgresAppending(PostgresWriter):
     """A writer for those who know how the logs end, and mostly only add a row to each.
 
-    As long as nothing else is asked of it, it does nothing: `values` are what one statement then
-    writes, if every log still ends as was relied on. The first other use begins a transaction with
+    As long as nothing else is asked of it, it does nothing: one `statement` then writes all of it,
+    if every log still ends as was relied on. The first other use begins a transaction with
     the store's write lock, by `begin`, in which what was relied on is looked at.
     """
 
@@ -76,15 +78,24 @@ class PostgresAppending(PostgresWriter):
                 super().add_row(job, row)
         return self.opened
 
-    def values(self, durable: str) -> tuple[Any, ...] | None:
-        """The arguments of `append`, in order of jobs; None if it relied on nothing."""
+    def statement(self, durable: str) -> tuple[bytes, tuple[Any, ...]] | None:
+        """What writes it, and its values, in order of jobs; None if it relied on nothing."""
         if not self._relied:
             return None
+        patience = f"{max(int(self._waited_s * 1000), 1)}ms"
+        if len(self._relied) == 1 == len(self._added):
+            ((job, (seq, digest)),) = self._relied.items()
+            row = self._added[job]
+            return statement(self._schema, _APPEND_ONE), (
+                *(durable, patience, Int8(job), Int8(seq), digest),
+                *(Int8(row.fence), Int8(row.at_us), Int8(row.count), Int8(row.format), row.codec),
+                *(row.head, row.after, row.body, row.body_digest, row.digest),
+            )
         jobs = sorted(self._relied)
         rows = [self._added.get(job) for job in jobs]
-        return (
+        return statement(self._schema, _APPEND), (
             durable,
-            f"{max(int(self._waited_s * 1000), 1)}ms",
+            patience,
             [Int8(job) for job in jobs],  # of one type always, so that it is prepared once
             [Int8(self._relied[job][0]) for job in jobs],
             [self._relied[job][1] for job in jobs],

@@ -12,10 +12,13 @@ from typing import Final, NamedTuple
 
 from milepost.stores.postgres.errors import MOVED
 
-__all__ = ["NUMBERS", "STEPS", "VERSION", "Step", "statement"]
+__all__ = ["NOW", "NUMBERS", "STEPS", "VERSION", "Step", "statement"]
 
 NUMBERS: Final = (1 << 23) - 1
 """The largest number of a job: the same as of a store in a file, so that any job fits there."""
+
+NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+"""The time by the server's clock, in microseconds since 1970."""
 
 _NAMED: Final = re.compile(r"\$(?=[a-z])")
 
@@ -218,7 +221,41 @@ END
 $$;
 """
 
-STEPS: Final = (Step(1, "jobs, their logs and inputs, and all that is kept beside them", _FIRST),)
+# What most commits are: one row of one job. As `append`, without lists to take apart.
+_SECOND: Final = f"""
+CREATE FUNCTION $append_one(
+    durable text, patience text, one bigint, after_seq bigint, after_digest bytea,
+    fence bigint, at_us bigint, count bigint, format bigint, codec text,
+    head bytea, after bytea, body bytea, body_digest bytea, new_digest bytea
+) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', durable, true),
+            set_config('lock_timeout', patience, true);
+    WITH tip AS (
+        UPDATE $tips AS tip
+        SET seq = after_seq + 1, fence = append_one.fence, digest = new_digest
+        WHERE tip.job = one AND tip.seq = after_seq AND tip.digest = after_digest
+          AND tip.fence <= append_one.fence
+        RETURNING tip.job
+    )
+    INSERT INTO $commits
+    SELECT job, after_seq + 1, fence, at_us, count, format, codec, head, after, body,
+           body_digest, new_digest
+    FROM tip;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the log of the job numbered % has moved on', one
+        USING ERRCODE = '{MOVED}';
+    END IF;
+    PERFORM nextval('$changes');
+    RETURN {NOW};
+END
+$$;
+"""
+
+STEPS: Final = (
+    Step(1, "jobs, their logs and inputs, and all that is kept beside them", _FIRST),
+    Step(2, "an append of one row that takes no lists", _SECOND),
+)
 """Every format that there was, in order. A step that has been released is never changed."""
 
 VERSION: Final = STEPS[-1].version

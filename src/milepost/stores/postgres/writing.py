@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
 from milepost.log.rows import (
     Block,
@@ -46,7 +46,17 @@ def _upsert(table: str, columns: str, keys: str) -> str:
     )
 
 
-_ADD_ROW: Final = f"INSERT INTO $commits VALUES ({', '.join(['%s'] * 12)})"
+_ADD_ROW: Final = (
+    "WITH tip AS (INSERT INTO $tips AS tip (job, seq, fence, digest)"
+    " SELECT %(job)s, %(seq)s, %(fence)s, %(digest)s"
+    " WHERE %(seq)s = 1 OR EXISTS (SELECT FROM $tips WHERE job = %(job)s)"
+    " ON CONFLICT (job) DO UPDATE SET seq = EXCLUDED.seq, fence = EXCLUDED.fence,"
+    " digest = EXCLUDED.digest WHERE tip.seq = EXCLUDED.seq - 1 AND tip.fence <= EXCLUDED.fence"
+    " RETURNING job)"
+    " INSERT INTO $commits SELECT job, %(seq)s, %(fence)s, %(at_us)s, %(count)s, %(format)s,"
+    " %(codec)s, %(head)s, %(after)s, %(body)s, %(body_digest)s, %(digest)s FROM tip"
+)
+"""The row, and it as the newest: neither where it does not follow the one that is."""
 _PUT_TIP: Final = _upsert("tips", "job, seq, fence, digest", "job")
 _PUT_SEGMENT: Final = _upsert(
     "key_segments", "job, first, count, hashes, offsets, digest", "job, first"
@@ -139,13 +149,8 @@ class PostgresWriter(PostgresReader):
         return True
 
     def add_row(self, job: int, row: Row) -> None:
-        last = self._one("SELECT seq, fence FROM $tips WHERE job = %s", (job,))
-        if (row.seq != 1 or last is not None) and (
-            last is None or row.seq != last[0] + 1 or row.fence < last[1]
-        ):
+        if not self._change(_ADD_ROW, {"job": job, **asdict(row)}):
             raise out_of_turn(self._url, job, row, self.tip(job))
-        self._change(_ADD_ROW, (job, *astuple(row)))
-        self._change(_PUT_TIP, (job, row.seq, row.fence, row.digest))
 
     def put_block(self, job: int, block: Block) -> bool:
         """Never: rows stay as they are."""

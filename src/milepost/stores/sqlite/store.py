@@ -75,6 +75,7 @@ class SqliteStore:
     """
 
     clock: SteadyClock | None = None
+    commits_at_once = 1
 
     def __init__(
         self,
@@ -134,8 +135,8 @@ class SqliteStore:
             finally:
                 self._connections.give_back(connection)
 
-    def writing(self) -> AbstractContextManager[SqliteWriter]:
-        """The store's write lock, until the block ends: then it is one commit, or none of it.
+    def writing(self, *_jobs: str) -> AbstractContextManager[SqliteWriter]:
+        """The store's one write lock, until the block ends: then it is one commit, or none of it.
 
         Raises StoreLocked, StoreReadOnly, StoreReplaced, StoreForked, StoreNewer where another
         process took the file further, and CommitUnknown where the outcome cannot be told.
