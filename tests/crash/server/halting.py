@@ -102,18 +102,18 @@ class Halted:
         self.gate.commit = 0
         found, number = self.play.held(), self.done + 1
         self.play.look_away()
-        recording = self.recording
-        if self.play.story.steps[self.done].moves:
+        recording, step = self.recording, self.play.story.steps[self.done]
+        if step.moves:
             self.recording = recording = recording.without_digests()
         before, after = recording.held[number - 1 : number + 1]
         last = self.kind.commit == recording.commits[number]
-        if when == "before" and self.kind.commit == 1:
+        if when == "before" and self.kind.commit == 1 and not step.parts:
             after = before
         if when == "after" and last:
             before = after
         found = found if recording.by_digest else found.without_digests()
         wrong = complaints(found, before, after, recording.chains)
-        wrong += recording.complaints(found, number, self.error, parts=self.kind.commit > 1)
+        wrong += recording.complaints(found, number, self.error, parts=step.parts)
         self.done += recording.has(found, number)
         return [*self.outcome.wrong, *(f"{self.kind}, {when}: {what}" for what in wrong)]
 

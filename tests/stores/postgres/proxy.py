@@ -30,7 +30,8 @@ _CLOSES: Final = b"E" + struct.pack("!i", len(_SAID) + 4) + _SAID
 """What PgBouncer says where it has lost the server."""
 
 _READS: Final = re.compile(
-    r"\s*($|BEGIN|ROLLBACK|SHOW|SET|DEALLOCATE|LISTEN|LOCK|(SELECT|WITH)(?!.*\w\.\w+\())",
+    r"\s*($|BEGIN|ROLLBACK|SHOW|SET|DEALLOCATE|LISTEN|LOCK"
+    r"|(SELECT|WITH)(?!.*(\w\.\w+\(|INSERT|UPDATE|DELETE)))",
     re.IGNORECASE | re.DOTALL,
 )
 """What changes nothing by itself: a SELECT does where it calls a function of the schema."""
