@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         JobExists,
         JobFailed,
         JobIdInvalid,
+        JobMoved,
         JobReplaced,
         Large,
         LeaseForeign,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         LifecycleUnknown,
         LogCorrupt,
         MilepostError,
+        MoveFailed,
         NoteRefused,
         NotesAbsent,
         NumberUnfit,
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from milepost.state.checkpoint import Checkpoint, CheckpointPolicy
     from milepost.state.keeping.collecting import Collected, PassedOver
     from milepost.state.keeping.compaction import Compaction
+    from milepost.state.keeping.moving import JobMove, StoreMove
     from milepost.state.keeping.old_homes import HomeImport, JobImport
     from milepost.state.keeping.quarantine import QuarantinedResult, QuarantinedRow
     from milepost.state.keeping.repair import Lost, Repair, RepairStep
@@ -174,6 +177,8 @@ __all__ = [
     "JobFailed",
     "JobIdInvalid",
     "JobImport",
+    "JobMove",
+    "JobMoved",
     "JobReplaced",
     "JobSizes",
     "JobState",
@@ -198,6 +203,7 @@ __all__ = [
     "Lost",
     "MilepostError",
     "Move",
+    "MoveFailed",
     "NoteRefused",
     "NotesAbsent",
     "NumberUnfit",
@@ -243,6 +249,7 @@ __all__ = [
     "StoreFormat",
     "StoreFull",
     "StoreLocked",
+    "StoreMove",
     "StoreNewer",
     "StoreReadOnly",
     "StoreReplaced",
@@ -319,6 +326,8 @@ __getattr__, __dir__ = loaded_when_used(
         "JobFailed": "milepost.errors",
         "JobIdInvalid": "milepost.errors",
         "JobImport": "milepost.state.keeping.old_homes",
+        "JobMove": "milepost.state.keeping.moving",
+        "JobMoved": "milepost.errors",
         "JobReplaced": "milepost.errors",
         "JobSizes": "milepost.state.reading.sizes",
         "JobState": "milepost.job.state",
@@ -343,6 +352,7 @@ __getattr__, __dir__ = loaded_when_used(
         "Lost": "milepost.state.keeping.repair",
         "MilepostError": "milepost.errors",
         "Move": "milepost.items.ledger",
+        "MoveFailed": "milepost.errors",
         "NoteRefused": "milepost.errors",
         "NotesAbsent": "milepost.errors",
         "NumberUnfit": "milepost.errors",
@@ -387,6 +397,7 @@ __getattr__, __dir__ = loaded_when_used(
         "StoreFormat": "milepost.log.rows",
         "StoreFull": "milepost.errors",
         "StoreLocked": "milepost.errors",
+        "StoreMove": "milepost.state.keeping.moving",
         "StoreNewer": "milepost.errors",
         "StoreReadOnly": "milepost.errors",
         "StoreReplaced": "milepost.errors",

@@ -20,7 +20,8 @@ MilepostError                     the root (`refusals.py`, so that generated mod
    ├─ NotesAbsent                 a note from where there is no way back
    ├─ StagingExpired              items came in so slowly that what there was of them was swept
    ├─ JobAbsent, JobExists, ItemAbsent, ResultAbsent, CheckpointAbsent
-   │  └─ JobReplaced              the job was deleted, and another has its id
+   │  ├─ JobReplaced              the job was deleted, and another has its id
+   │  └─ JobMoved                 the job was moved to another store
    ├─ CommitAbsent                a log that does not reach there
    ├─ LeaseHeld, LeaseLost        another executor works on the job
    ├─ LeaseForeign                the lease is of another job
@@ -34,6 +35,7 @@ MilepostError                     the root (`refusals.py`, so that generated mod
    ├─ InputChanged                the items given are not those of the job
    ├─ ImportFailed                an old job of which nothing can be made here
    ├─ ImportConflict              an old job whose place here is taken
+   ├─ MoveFailed                  a job that stays in its store, since its copy is not as it must be
    ├─ UpdateConflict, PlanStale   the job has moved on since it was looked at
    ├─ JobFailed                   a job has not succeeded, of a run that was to check that
    ├─ PayloadUnfilled             a run cannot give an event all that the lifecycle has it carry
@@ -71,7 +73,7 @@ from milepost.refusals import (
     PayloadInvalid,
     TransitionRefused,
 )
-from milepost.text.commands import command
+from milepost.text.commands import command, reaching
 from milepost.text.escapes import printable, printable_lines
 from milepost.text.wording import short_repr, shown
 
@@ -102,6 +104,7 @@ __all__ = [
     "JobExists",
     "JobFailed",
     "JobIdInvalid",
+    "JobMoved",
     "JobReplaced",
     "LeaseForeign",
     "LeaseHeld",
@@ -112,6 +115,7 @@ __all__ = [
     "LifecycleUnknown",
     "LogCorrupt",
     "MilepostError",
+    "MoveFailed",
     "NoteRefused",
     "NotesAbsent",
     "NumberUnfit",
@@ -364,6 +368,27 @@ class JobReplaced(JobAbsent):
         return printable(
             f"{self.what} is of a job {self.job_id!r} that was deleted, and {self.url} has another"
             " of that id now: begin with that one's newest state"
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
+class JobMoved(JobAbsent):
+    """The job was moved to the store `moved_to`, at `deleted_at`; nobody drives it here any more.
+
+    Its id is not free here either: whoever would make a job of it has that one in mind.
+    """
+
+    code: ClassVar[str] = "job-moved"
+    moved_to: str = ""
+
+    def __str__(self) -> str:
+        at = self.deleted_at
+        when = f" at {at:%Y-%m-%dT%H:%M:%SZ}" if at else ""
+        with reaching():  # no store but that one
+            there = command("show", self.job_id, "--db", self.moved_to)
+        return printable(
+            f"job {self.job_id!r} was moved from {self.url} to {self.moved_to}{when}: go on there,"
+            f" `{there}` shows it; a new job here needs another id"
         )
 
 
@@ -756,6 +781,23 @@ class ImportConflict(StateError):
 
     def __str__(self) -> str:
         return printable(f"job {self.job_id!r} in {self.url} {self.problem}")
+
+
+@dataclass(eq=False, kw_only=True, repr=False, match_args=False)
+class MoveFailed(StateError):
+    """A job was not moved to the store `target`: it stays where it is, in the store at `url`."""
+
+    code: ClassVar[str] = "move-failed"
+    job_id: str
+    url: str
+    target: str
+    problem: str
+
+    def __str__(self) -> str:
+        return printable(
+            f"job {self.job_id!r} was not moved from {self.url} to {self.target}: {self.problem};"
+            " see to that, and begin again"
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False, match_args=False)

@@ -104,7 +104,8 @@ WORKED: Final = (
     *("milepost.items*", "milepost.job*", "milepost.log*", "milepost.worker*"),
     *("milepost.stores.opening", "milepost.stores.protocol", "milepost.stores.sqlite*"),
     *("milepost.state.limits", "milepost.state.transitions", "milepost.state.writing*"),
-    *(f"milepost.state.reading{each}" for each in ("", ".failures", ".hands", ".loading")),
+    *("milepost.state.reading", "milepost.state.reading.departures"),
+    *(f"milepost.state.reading.{each}" for each in ("failures", "hands", "loading")),
     *(
         f"milepost.state.reading.{each}"
         for each in ("followed", "locating", "meaning", "naming", "outline")

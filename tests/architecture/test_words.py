@@ -54,6 +54,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "cli/commands/cancel.py": {"cancel": COMMAND},
     "cli/commands/dead.py": {"dead": COMMAND},
     "cli/commands/items.py": {"items": COMMAND},
+    "cli/commands/move.py": {"job": PARAMETER},
     "cli/commands/pause.py": {"pause": COMMAND},
     "cli/commands/recover.py": {"recover": COMMAND, "job": PARAMETER},
     "cli/commands/redo.py": {"redo": COMMAND},
@@ -161,7 +162,6 @@ OURS: Final[dict[str, dict[str, str]]] = {
     ),
     "stores/sqlite/reading.py": {"job": COLUMN},
     "stores/sqlite/salvage.py": {"job": COLUMN},
-    "stores/sqlite/writing.py": {"job": COLUMN},
     "tracing.py": dict.fromkeys(
         ("done", "failed", "deferred"), "how an attempt ended, as spans have it"
     ),

@@ -20,6 +20,7 @@ CHANGING: dict[str, Callable[..., Any]] = {
     "repair": lambda upkeep, **how: upkeep.repair("damaged", **how),
     "strays": lambda upkeep, **how: upkeep.strays(**how),
     "import_jobs": lambda upkeep, **how: upkeep.import_jobs("old", **how),
+    "move": lambda upkeep, **how: upkeep.move("other.db", job_id="long", **how),
 }
 """The methods that change stored rows, each with something to do in the store below."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,12 +69,14 @@ class _Places:
 class _Transaction:
     """A moment of the store: the logs as they were when it began, and as this writer left them.
 
-    `buried` are the logs of deleted jobs, by number, until they are erased. `named` are the jobs
-    that the writer is for; rows of others it may not change, unless none is named.
+    `buried` are the logs of deleted jobs, by number, until they are erased, and `coming` those of
+    numbers that no job has yet. `named` are the jobs that the writer is for; rows of others it may
+    not change, unless none is named.
     """
 
     logs: dict[str, _Log] = field(default_factory=dict)
     buried: dict[int, _Log] = field(default_factory=dict)
+    coming: dict[int, _Log] = field(default_factory=dict)
     tombstones: dict[int, Tombstone] = field(default_factory=dict)
     places: dict[int, _Places] = field(default_factory=dict)
     stagings: tuple[Staged, ...] = ()
@@ -236,7 +238,7 @@ class _Transaction:
         number = self.reserve() if number is None else number
         job = StoredJob(number, job_id, created_at_us, lifecycle)
         self._check_named(job_id)
-        self.logs[job_id] = _Log(job)
+        self.logs[job_id] = replace(self.coming.pop(number, _Log(job)), job=job)
         return job
 
     def reserve(self) -> int:
@@ -279,6 +281,10 @@ class _Transaction:
         if row.seq != len(log.rows) + 1 or row.fence < (last.fence if last else 0):
             raise out_of_turn("memory:", job, row, last)
         self._put(replace(log, rows=(*log.rows, row)))
+
+    def add_rows(self, job: int, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self.add_row(job, row)
 
     def put_block(self, job: int, block: Block) -> bool:
         """Never: rows stay as they are."""
@@ -398,12 +404,13 @@ class _Transaction:
 
         log = replace(log, rows=left(log.rows, _row_bytes))
         places = _Places(left(places.blocks, _block_bytes), left(places.segments, _segment_bytes))
-        staged = left(tuple(s for s in self.stagings if s.number == number), lambda _: 0)
         log = replace(log, checkpoints=left(log.checkpoints, lambda c: len(c.snapshot)))
         log = replace(log, spans=left(log.spans, _span_bytes))
+        staged = left(tuple(s for s in self.stagings if s.number == number), lambda _: 0)
         of_log = log.rows or log.checkpoints or log.spans
         done = not (of_log or places.blocks or places.segments or staged)
         done = done and taken < rows and freed_bytes < size_bytes
+        self.coming.pop(number, None)
         self.buried[number], self.places[number] = log, places
         self.stagings = (*(s for s in self.stagings if s.number != number), *staged)
         if done:
@@ -427,11 +434,11 @@ class _Transaction:
         return self.places.get(job, _Places())
 
     def _log(self, job: int) -> _Log:
-        """The log of that number, of an entry or of a buried job; an empty one if there is none."""
+        """The log of that number, with an entry or without one; an empty one if there is none."""
         for log in self.logs.values():
             if log.job.number == job:
                 return log
-        return self.buried.get(job) or _Log(StoredJob(job, "", 0, ""))
+        return self.buried.get(job) or self.coming.get(job) or _Log(StoredJob(job, "", 0, ""))
 
     def _check_named(self, job_id: str) -> None:
         """Raise ValueError if this writer is not for that job; rows without an entry have no id."""
@@ -440,7 +447,13 @@ class _Transaction:
 
     def _put(self, log: _Log) -> None:
         self._check_named(log.job.job_id)
-        self.logs[log.job.job_id] = log
+        number = log.job.number
+        if log.job.job_id in self.logs and self.logs[log.job.job_id].job.number == number:
+            self.logs[log.job.job_id] = log
+        elif number in self.buried:
+            self.buried[number] = log
+        else:
+            self.coming[number] = log
 
 
 class MemoryStore:
@@ -478,6 +491,7 @@ class MemoryStore:
             transaction = _Transaction(
                 dict(now.logs),
                 dict(now.buried),
+                dict(now.coming),
                 dict(now.tombstones),
                 dict(now.places),
                 now.stagings,

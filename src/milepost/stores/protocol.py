@@ -6,7 +6,7 @@ has one, that adds what is its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -293,7 +293,14 @@ class Writer(Reader, Protocol):
         ...
 
     def add_row(self, job: int, row: Row) -> None:
-        """The next row of the job's log. A store refuses one that leaves a gap (INV-GAPLESS)."""
+        """The next row of the job's log. A store refuses one that leaves a gap (INV-GAPLESS).
+
+        A log may come in before its job has an entry, under a number that is staged.
+        """
+        ...
+
+    def add_rows(self, job: int, rows: Sequence[Row]) -> None:
+        """As `add_row` for each of them, in order; a store may do that in one act."""
         ...
 
     def put_block(self, job: int, block: Block) -> bool:
@@ -373,8 +380,9 @@ class Writer(Reader, Protocol):
     def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
         """Take away up to `rows` rows of a buried job, or the first that make up `size_bytes`.
 
-        Once nothing is left the tombstone says so. Doing it again is fine. Raises ValueError for
-        a job that has an entry.
+        Once nothing is left the tombstone says so. Doing it again is fine, and so is it for what
+        came in under a number that no job has: its staging goes last. Raises ValueError for a job
+        that has an entry.
         """
         ...
 

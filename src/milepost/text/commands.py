@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["STORELESS", "command", "reaching", "salvage_of"]
 
 STORELESS: Final = frozenset(
-    ("check", "compile", "completion", "diff", "explain", "salvage", "schema", "traces")
+    ("check", "compile", "completion", "diff", "explain", "move", "salvage", "schema", "traces")
 )
 """The commands that take no `--db`: they reach no store, or name theirs by arguments."""
 

@@ -100,6 +100,9 @@ CALLS: Final = (
     "import prodigy HOME",
     "recover --expired --apply --db LEFT",
     "jobs --stuck --db LEFT",
+    "move LEFT MOVED",
+    "move LEFT MOVED weekly-1 --apply",
+    "move LEFT MOVED --apply",
     "migrate",
     "verify",
     "backup COPY",
@@ -112,7 +115,7 @@ CALLS: Final = (
     "migrate --apply --db OLD",
 )
 
-_SIZES: Final = ("backup", "compact", "gc", "sizes")
+_SIZES: Final = ("backup", "compact", "gc", "move", "sizes")
 """Pages of these hold sizes of what was compressed, which the library for that decides."""
 
 
@@ -191,7 +194,7 @@ def fill(manager: StateManager, clock: FakeClock) -> None:
 def answered(call: str, clock: FakeClock, folder: Path, spelling: Spelling, store: str = "") -> str:
     """The answer to `call` on the store at `store`, or on jobs.db in `folder`."""
     names = {"HOME": "prodigy", "COPY": "copy.db", "TORN": "torn.db", "SAVED": "saved.db"}
-    names |= {"OLD": "old.db", "LEFT": "left.db"}
+    names |= {"OLD": "old.db", "LEFT": "left.db", "MOVED": "moved.db"}
     args = [str(folder / names[arg]) if arg in names else arg for arg in call.split()]
     args = spelling.arguments(args)
     env = {"MILEPOST_DB": store or str(folder / "jobs.db"), **spelling.environment}

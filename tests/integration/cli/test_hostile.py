@@ -99,6 +99,7 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
     "completion": [("bash",), (SOME,)],
     "salvage": [(STORE, NEW), (NEW, NEW)],
     "backup": [(NEW,), (STORE,)],
+    "move": [(STORE, NEW), (STORE, NEW, "hostile", "--apply"), (NEW, STORE), (STORE, STORE)],
     "migrate": [(), ("--sql",)],
     "compact": [("hostile",), ("hostile", "--apply"), ("--all",)],
     "diagram": [

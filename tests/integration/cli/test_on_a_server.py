@@ -93,6 +93,9 @@ def _unnamed(answer: str) -> str:
         "backup URL",
         "salvage URL new.db",
         "salvage old.db URL",
+        "move URL new.db",
+        "move new.db URL",
+        "move URL URL --apply",
     ],
 )
 def test_what_is_of_files_is_refused_or_done_without_trouble(
@@ -103,7 +106,7 @@ def test_what_is_of_files_is_refused_or_done_without_trouble(
     clock = FakeClock()
     tell_on_a_server(url, clock)
     args = [url if arg == "URL" else arg for arg in call.split()]
-    if args[0] != "salvage":
+    if args[0] not in ("move", "salvage"):
         args += ["--db", url]
     result = CliRunner().invoke(main, args, obj=clock)
     assert isinstance(result.exception, SystemExit | None), result.exception

@@ -84,6 +84,10 @@ TASKS: Final[Mapping[str, Mapping[str, Listed]]] = {
             "export",
             "Write the results of a job as a table, or its items, or its failed attempts.",
         ),
+        "move": Listed(
+            "move",
+            "Move the jobs of a store to another, or one of them; exit 1 if any has to stay.",
+        ),
     },
     "Look after a store": {
         "verify": Listed(

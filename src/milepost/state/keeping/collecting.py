@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from milepost.defaults import BATCH_ROWS, pause
-from milepost.log.rows import Erased
 from milepost.state.keeping.objects import clear_folders
 from milepost.state.keeping.retention import RetentionPlan, Verdict, judge
 from milepost.state.reading.loading import JobLog, Loader
+from milepost.state.writing.arriving import erased
 from milepost.state.writing.observing import Observer
 from milepost.stores.protocol import Writer
 from milepost.text.escapes import printable
@@ -26,8 +26,6 @@ from milepost.text.wording import short_repr
 __all__ = ["BATCH_ROWS", "Collected", "PassedOver", "collect", "pause"]
 
 _log: Final = logging.getLogger("milepost.retention")
-
-_BATCH_BYTES: Final = 16 * 1024 * 1024
 
 
 @short_repr
@@ -189,11 +187,7 @@ def _erase(
         _log.warning("job %s: %s", job_id, printable(problem))
         done.passed_over.append(PassedOver(job_id, problem))
         return False
-    part = Erased(0, 0, done=False)
-    while not part.done:
-        rest()
-        with loader.store.writing(job_id) as writer:
-            part = writer.erase(number, batch_rows, _BATCH_BYTES)
+    for part in erased(loader.store, number, batch_rows, rest, job_id):
         done.rows += part.rows
         done.freed_bytes += part.size_bytes
     return True

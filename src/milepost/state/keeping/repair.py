@@ -8,12 +8,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from milepost.errors import JobAbsent, MilepostError, StateError, StoreError
+from milepost.errors import MilepostError, StateError, StoreError
 from milepost.job.fold import apply
 from milepost.job.state import JobState, changed
 from milepost.log.codec import decode_facts, digest_of, encode_row
 from milepost.log.facts import CheckpointTaken, Draft, ItemsFired, Repaired
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob, StoredLease, Stray
+from milepost.state.reading.departures import absence
 from milepost.state.reading.index_check import index_faults, is_state_of
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.meaning import result_events
@@ -139,7 +140,7 @@ def damaged_log(loader: Loader, reader: Reader, job_id: str) -> JobLog:
     for job in reader.entries():
         if job.job_id == job_id:
             return JobLog(loader, reader, job)
-    raise JobAbsent(job_id=job_id, url=loader.store.url)
+    raise absence(reader, job_id, loader.store.url)
 
 
 def survey(log: JobLog) -> Repair:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from milepost import arguments
 from milepost.clock import instant
-from milepost.errors import StateError, StoreUnreadable
+from milepost.errors import LifecycleChanged, StateError, StoreUnreadable
 from milepost.job.versions import Catalogue, named
 from milepost.log.rows import (
     Row,
@@ -26,8 +26,10 @@ from milepost.log.rows import (
 )
 from milepost.roles import Outcome
 from milepost.state.checkpoint import KEPT, superfluous
+from milepost.state.reading.departures import departure_of
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
+from milepost.state.reading.outline import outline
 from milepost.state.writing.liveness import Standing, current_by_wall
 from milepost.state.writing.observing import Observer
 from milepost.stores.protocol import Reader
@@ -42,6 +44,7 @@ __all__ = [
     "RetentionPolicy",
     "Verdict",
     "Why",
+    "holder_of",
     "judge",
     "keep_of",
     "kept_of",
@@ -181,6 +184,7 @@ class RetentionPlan:
     """The jobs that a collector may delete by `policy`, as of `made_at`; it changes nothing.
 
     `left` are jobs whose deletion was begun and not ended: nobody sees them, their rows still go.
+    What is left of a job that moves to another store is no such: a move ends it.
     `unreadable` names the jobs that cannot be read, and why: they are left alone.
     """
 
@@ -231,7 +235,7 @@ def plan_retention(
         policy=policy,
         made_at=made_at,
         verdicts=tuple(verdicts),
-        left=tuple(reader.tombstones_left()),
+        left=tuple(one for one in reader.tombstones_left() if departure_of(one) is None),
         unreadable=tuple(map(str, unreadable)),
     )
 
@@ -352,7 +356,7 @@ def judge(
         why = Why.FOR_EVER
         if kept_for is not None:
             why = Why.OLD if age >= kept_for else Why.YOUNG
-        holder = _holder(log, tip, observer) if number in beside.held else None
+        holder = holder_of(log, tip, observer) if number in beside.held else None
         if holder is not None:
             why, reason = Why.HELD, holder.owner
     thinned: tuple[StoredCheckpointSize, ...] = ()
@@ -421,11 +425,11 @@ def _age(for_us: int | None) -> timedelta | None:
     return None if for_us is None else timedelta(microseconds=for_us)
 
 
-def _holder(log: JobLog, tip: Row, observer: Observer) -> StoredLease | None:
+def holder_of(log: JobLog, tip: Row, observer: Observer) -> StoredLease | None:
     """The lease of an executor that still seems alive and has not given the job back.
 
-    One that would have to be watched is believed by the wall clock: the job has ended, and a
-    collector does not stay.
+    One that would have to be watched is believed by the wall clock: who asks takes the job out of
+    its reach, and does not stay.
     """
     lease = log.reader.lease(log.number)
     if lease is None or lease.fence != tip.fence:
@@ -437,6 +441,8 @@ def _holder(log: JobLog, tip: Row, observer: Observer) -> StoredLease | None:
         return None
     try:
         given_back = log.load().state.owner is None
+    except LifecycleChanged:
+        given_back = outline(log).owner is None
     except StateError:
         given_back = False  # not known: so the job stays as long as the lease runs
     return None if given_back else lease

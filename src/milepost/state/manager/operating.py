@@ -33,7 +33,14 @@ class Operating(Core):
     @property
     def upkeep(self) -> Upkeep:
         """Repair, compaction, vacuum, quarantine, copies and imports: what operators do."""
-        return Upkeep(self._loader, self._appender, self._clock.now_us, self._meet, self.get_state)
+        return Upkeep(
+            self._loader,
+            self._appender,
+            self._clock.now_us,
+            self._meet,
+            self.get_state,
+            self._observer,
+        )
 
     def verify(self, job_id: str | None = None) -> list[Verification]:
         """Check everything that the job, or every job, promises, from the start.

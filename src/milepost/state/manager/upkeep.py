@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from milepost.job.state import JobState
     from milepost.log.rows import StoreFormat, Stray, Vacuumed
     from milepost.state.keeping.compaction import Compaction
+    from milepost.state.keeping.moving import OnMove, StoreMove
     from milepost.state.keeping.old_homes import HomeImport, OnJob
     from milepost.state.keeping.quarantine import QuarantinedRow
     from milepost.state.keeping.repair import Repair
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from milepost.state.reading.verification import Verification
     from milepost.state.writing.append import Appender
     from milepost.state.writing.new_jobs import JobSummary
+    from milepost.state.writing.observing import Observer
 
 __all__ = ["Upkeep"]
 
@@ -51,6 +53,7 @@ class Upkeep:
         now_us: Callable[[], int],
         meet: Callable[[str], str],
         newest: Callable[[str], JobState],
+        observer: Observer,
     ) -> None:
         self._loader = loader
         self._store = loader.store
@@ -58,6 +61,7 @@ class Upkeep:
         self._now_us = now_us
         self._meet = meet
         self._newest = newest
+        self._observer = observer
 
     def __repr__(self) -> str:
         return one_line(f"<Upkeep of {self._store.url}>")
@@ -325,6 +329,58 @@ class Upkeep:
                 return work.carrying.take_in(self._loader, writer, path)
         with self._store.reading() as reader:
             return work.carrying.tried(self._loader, reader, path)
+
+    def move(
+        self,
+        to: str | Path,
+        *,
+        job_id: str | None = None,
+        apply: bool = False,
+        on_move: OnMove | None = None,
+    ) -> StoreMove:
+        """Move jobs to another store: their logs with all digests, and what is beside them.
+
+        Each arrives there unseen and is verified before this store lets go of it. From then on it
+        is there alone; here JobMoved says where. A move that was cut short goes on where it was
+        when it is begun again. Numbers of jobs are the store's own, results that are kept beside
+        the log stay where they are, and so do rows that repairs set aside.
+
+        Args:
+            to: The store: a path or a URL. It is made if it is not there, and a job can be moved.
+            job_id: Only this job; without it, every one, in their order.
+            apply: Move them; without it, the answer says what a move would come to.
+            on_move: Is called with the id of a job, how many of its commits are there, and how
+                many there are.
+
+        Returns:
+            What became of each job; one that was refused has its reason there, and stays: it is
+            held, its copy does not verify, or the other store has another job of its id.
+
+        Raises:
+            JobAbsent: There is no such job.
+            StoreReadOnly: This store or the other cannot be written to; only with `apply`.
+            StoreError: Both are one store, or the other is in memory.
+
+        Cost:
+            Each job is read twice and written once, in commits of a bounded size.
+
+        """
+        target = to if isinstance(to, str) else arguments.file_path("to", to)
+        if job_id is not None:
+            job_id = self._meet(job_id)
+        arguments.flag("apply", apply)
+        if on_move is not None:
+            arguments.calls("on_move", on_move)
+        return work.moving.move_jobs(
+            self._loader,
+            target,
+            self._observer,
+            self._now_us,
+            job_id=job_id,
+            dry_run=not apply,
+            told=on_move,
+            forget=self._appender.forget,
+        )
 
     def _refuse_damaged(self) -> None:
         problems = self._store.check()

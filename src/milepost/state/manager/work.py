@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from milepost.process.identity import SystemProcesses
     from milepost.state import checkpoint as checkpoints
     from milepost.state.checkpoint import Checkpoint
-    from milepost.state.keeping import carrying, old_homes
+    from milepost.state.keeping import carrying, moving, old_homes
     from milepost.state.keeping.collecting import collect
     from milepost.state.keeping.compaction import compact
     from milepost.state.keeping.quarantine import quarantined
@@ -169,6 +169,7 @@ __all__ = [
     "left_out",
     "lists_of",
     "mend",
+    "moving",
     "name_folder",
     "named_item",
     "old_homes",
@@ -323,6 +324,7 @@ __getattr__, __dir__ = loaded_when_used(
         "checkpoints": "milepost.state.checkpoint",
         "leases": "milepost.state.writing.lease",
         "carrying": "milepost.state.keeping.carrying",
+        "moving": "milepost.state.keeping.moving",
         "old_homes": "milepost.state.keeping.old_homes",
         "said": "milepost.state.reading.said",
         "travel": "milepost.state.reading.travel",

@@ -15,7 +15,6 @@ import msgspec
 from milepost.clock import instant
 from milepost.errors import (
     CommitAbsent,
-    JobAbsent,
     JobReplaced,
     LifecycleChanged,
     LogCorrupt,
@@ -51,6 +50,7 @@ from milepost.log.rows import (
 )
 from milepost.log.spans import decode_span
 from milepost.metrics import Metrics
+from milepost.state.reading.departures import absence
 from milepost.stores.protocol import Reader, StateStore
 from milepost.text.escapes import printable
 
@@ -99,9 +99,7 @@ class Loader:
         """The log of the job of that id, as `reader` sees it. Raises JobIdInvalid, JobAbsent."""
         entry = reader.job(check_job_id(job_id))
         if entry is None:
-            tombstone = reader.tombstone(job_id)
-            deleted_at = instant(tombstone.deleted_at_us) if tombstone else None
-            raise JobAbsent(job_id=job_id, url=self.store.url, deleted_at=deleted_at)
+            raise absence(reader, job_id, self.store.url)
         return JobLog(self, reader, entry)
 
     def current(self, state: JobState) -> JobState:
@@ -412,8 +410,7 @@ class JobLog(msgspec.Struct, frozen=True):
             what = "what was read"
             return JobReplaced(job_id=self.job_id, url=self.url, what=what)
         if found is None and tombstone is not None:
-            deleted_at = instant(tombstone.deleted_at_us)
-            return JobAbsent(job_id=self.job_id, url=self.url, deleted_at=deleted_at)
+            return absence(self.reader, self.job_id, self.url)
         problem = f"the item at place {place} of job {self.job_id} is missing"
         return StoreUnreadable(url=self.url, problem=problem)
 

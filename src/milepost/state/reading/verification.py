@@ -121,7 +121,7 @@ def store_problems(loader: Loader, reader: Reader) -> list[str]:
     return found
 
 
-def verify_job(log: JobLog) -> Verification:
+def verify_job(log: JobLog, *, listed: bool = True) -> Verification:
     """Check the whole of one job, and go on after a problem as far as that means something.
 
     INV-CHAIN, INV-GAPLESS, INV-FENCE and INV-LEGAL by replaying the log from its first commit;
@@ -131,9 +131,10 @@ def verify_job(log: JobLog) -> Verification:
     fingerprints; the entry and the lease against the log. Values that need a codec that is not at
     hand are checked against their digests alone. Cost: the job is read once, every value is
     decoded, and the heads that an index is of, and two for each checkpoint, are read once more;
-    memory: one row, one state, and the checkpoints.
+    memory: one row, one state, and the checkpoints. `listed` is False for a job that has no entry
+    yet: then the entry that it is to have is looked at.
     """
-    work = _Work(log)
+    work = _Work(log, listed=listed)
     work.log()
     work.entry()
     work.bodies()
@@ -159,8 +160,9 @@ def entry_of(job: StoredJob, state: JobState | Outline) -> StoredJob:
 class _Work:
     """The problems of one job, as they are found; `state` is the last that verifies."""
 
-    def __init__(self, log: JobLog) -> None:
+    def __init__(self, log: JobLog, *, listed: bool) -> None:
         self._log = log
+        self._has_entry = listed
         self.problems: list[Problem] = []
         self.state: JobState | Outline | None = None
         self.unchecked = ""
@@ -178,7 +180,8 @@ class _Work:
     def entry(self) -> None:
         """The job is found by its id, and its entry says what the log does."""
         try:
-            found = self._log.reader.job(self._log.job_id)
+            reader = self._log.reader
+            found = reader.job(self._log.job_id) if self._has_entry else self._log.entry
         except StoreError as error:
             self._add("entry", None, error.problem, NOTHING)
             return

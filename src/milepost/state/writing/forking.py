@@ -12,7 +12,6 @@ from itertools import takewhile
 
 import msgspec
 
-from milepost.errors import JobExists
 from milepost.items.inputs import Run
 from milepost.log.codec import chain_start, decode_snapshot, encode_row, encode_snapshot, rechained
 from milepost.log.facts import (
@@ -27,6 +26,7 @@ from milepost.log.facts import (
 )
 from milepost.log.rows import StoredLease
 from milepost.state.reading.loading import JobLog
+from milepost.state.writing.new_jobs import check_absent
 from milepost.stores.protocol import Writer
 
 __all__ = ["fork"]
@@ -45,12 +45,11 @@ def fork(
 
     `writer` is the reader of `source`.
 
-    Raises CommitAbsent, JobExists, LogCorrupt; bodies and items are copied as they are stored, so
-    that damage in them is damage in the copy. Cost: O(bytes of the log up to `seq` and of the
-    items), under the write lock; memory: one row.
+    Raises CommitAbsent, JobExists, JobMoved, LogCorrupt; bodies and items are copied as they are
+    stored, so that damage in them is damage in the copy. Cost: O(bytes of the log up to `seq` and
+    of the items), under the write lock; memory: one row.
     """
-    if writer.has_job(job_id):
-        raise JobExists(job_id=job_id, url=source.url)
+    check_absent(source.loader, writer, job_id)
     state = source.logged_at(seq)
     job = writer.add_job(job_id, max(now_us, state.updated_at_us), state.lifecycle.digest)
     went_back_to = {to_seq for _, to_seq in state.rewinds}

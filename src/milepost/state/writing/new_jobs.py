@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from milepost.clock import instant
-from milepost.errors import JobExists, StateError
+from milepost.errors import JobExists, JobMoved, StateError
 from milepost.items.blocks import Listing
 from milepost.items.inputs import Run
 from milepost.items.parts import Parts, parts_of
@@ -25,6 +25,7 @@ from milepost.log.facts import Draft, Fact, JobCreated, MembersAdded
 from milepost.log.rows import Row, StoredJob
 from milepost.machine import Lifecycle, Machine, MachineUpgrade, Values
 from milepost.state.limits import Limits, Warned, check_commit, check_value
+from milepost.state.reading.departures import absence
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.writing.describing import describe
@@ -165,9 +166,13 @@ class NewJob:
 
 
 def check_absent(loader: Loader, reader: Reader, job_id: str) -> None:
-    """Raise JobExists if there is a job of that id."""
+    """Raise JobExists if there is a job of that id, JobMoved if it has gone to another store."""
+    url = loader.store.url
     if reader.has_job(job_id):
-        raise JobExists(job_id=job_id, url=loader.store.url)
+        raise JobExists(job_id=job_id, url=url)
+    absent = absence(reader, job_id, url)
+    if isinstance(absent, JobMoved):
+        raise absent
 
 
 def summaries(

@@ -15,12 +15,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from milepost.clock import Clock, steady
+from milepost.defaults import BATCH_ROWS, pause
 from milepost.errors import ItemKeyDuplicate, StagingExpired, StateError
 from milepost.items.blocks import Entry, Filled, Listing, entries_in
 from milepost.items.inputs import Run, Shelf
 from milepost.items.key_index import SEGMENT_KEYS, Seen, Segment, hash_of, segment_of
 from milepost.log.rows import InputBlock, Staged, StoredJob
 from milepost.state.reading.loading import JobLog, Loader
+from milepost.state.writing.arriving import give_up, is_arrival, is_given_up, is_whole
 from milepost.stores.protocol import Writer
 
 __all__ = ["STAGED_FOR_S", "Staging", "sweep"]
@@ -213,13 +215,21 @@ class Staging:
 def sweep(loader: Loader, now_us: int) -> int:
     """Take away what writers that died left staged; how many places. One query if there is none.
 
+    So goes what came in of a job from another store, unless all of it did.
+
     What is dated as far ahead as it would be kept is of a clock that was corrected; a writer that
     lives writes at the latest an hour after that, and is then dated as it should be.
 
     Each transaction takes away 64 blocks at most.
     """
     for_us = int(STAGED_FOR_S * 1e6)
-    return _sweep(loader, lambda s: s.token == _SWEPT or abs(now_us - s.touched_at_us) > for_us)
+
+    def is_left(staged: Staged) -> bool:
+        if staged.token == _SWEPT or is_given_up(staged):
+            return True
+        return abs(now_us - staged.touched_at_us) > for_us and not is_whole(staged)
+
+    return _sweep(loader, is_left)
 
 
 def _sweep(loader: Loader, wanted: Callable[[Staged], bool], *jobs: str) -> int:
@@ -227,6 +237,9 @@ def _sweep(loader: Loader, wanted: Callable[[Staged], bool], *jobs: str) -> int:
     with loader.store.reading() as reader:
         found = [staged for staged in reader.staged() if wanted(staged)]
     for staged in found:
+        if is_arrival(staged):
+            give_up(loader.store, staged, BATCH_ROWS, pause)
+            continue
         claimed = msgspec.structs.replace(staged, token=_SWEPT)  # its writer will find out
         done = False
         while not done:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import psycopg
@@ -64,9 +64,9 @@ OF_A_JOB: Final = {
     "commits": ("seq", "length(head) + length(after) + length(body)"),
     "inputs": ("first", 'length(keys) + length("values")'),
     "key_segments": ("first", "length(hashes) + length(offsets)"),
-    "staged": ("first", "0"),
     "checkpoints": ("seq", "length(snapshot)"),
     "spans": ("last", 'length("index") + length(state)'),
+    "staged": ("first", "0"),  # last: it keeps the number from others
 }
 """The tables with many rows of a job: what orders them, and how many bytes a row takes."""
 
@@ -136,6 +136,14 @@ class PostgresReader:
         """Run a statement that changes rows; how many it did."""
         try:
             return self._connection().execute(statement(self._schema, sql), values).rowcount
+        except psycopg.Error as error:
+            raise translate(error, self._url, self._waited_s) from error
+
+    def _change_each(self, sql: str, values: Iterable[Params]) -> None:
+        """Run a statement that changes rows with each of `values`, in one round trip or few."""
+        try:
+            with self._connection().cursor() as cursor:
+                cursor.executemany(statement(self._schema, sql), values)
         except psycopg.Error as error:
             raise translate(error, self._url, self._waited_s) from error
 

@@ -93,9 +93,9 @@ OF_A_JOB: Final = {
     "commits": "length(head) + length(after) + length(body)",
     "inputs": 'length(keys) + length("values")',
     "key_segments": "length(hashes) + length(offsets)",
-    "staged": "0",
     "checkpoints": "length(snapshot)",
     "spans": 'length("index") + length(state)',
+    "staged": "0",  # last: it keeps the number from others
 }
 """The tables whose ids begin with the job's number, and how many bytes a row of each takes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import apsw
@@ -49,6 +49,9 @@ _HIGHEST_NUMBER: Final = (
     " UNION ALL SELECT max(number) FROM tombstones"
     f" UNION ALL SELECT max(id) >> {_SHIFT} FROM staged)"
 )
+_BESIDE: Final = ("leases", "retention", "tips")
+"""The tables that have one row of a job at most, by its number."""
+
 _OUT_OF_TURN: Final = (apsw.SQLITE_CONSTRAINT_TRIGGER, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
@@ -172,6 +175,10 @@ class SqliteWriter(SqliteReader):
                 raise
             raise out_of_turn(self._url, job, row, self.tip(job)) from error
         self._change(_PUT_TIP, (job, *shown(job, row)))
+
+    def add_rows(self, job: int, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self.add_row(job, row)
 
     def put_block(self, job: int, block: Block) -> bool:
         first, last = (job << _SHIFT) + block.first, (job << _SHIFT) + block.last
@@ -397,9 +404,9 @@ class SqliteWriter(SqliteReader):
         self._execute("DELETE FROM checkpoints WHERE id = ?", ((job << _SHIFT) + seq,))
 
     def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
-        of_one = (("jobs", "number"), ("leases", "job"), ("retention", "job"), ("tips", "job"))
-        for table, column in of_one:
-            self._execute(f"DELETE FROM {table} WHERE {column} = ?", (job.number,))
+        self._execute("DELETE FROM jobs WHERE number = ?", (job.number,))
+        for table in _BESIDE:
+            self._execute(f"DELETE FROM {table} WHERE job = ?", (job.number,))
         self._execute(
             "INSERT INTO tombstones (number, job_id, deleted_at_us, reason, erased)"
             " VALUES (?, ?, ?, ?, 0)",
@@ -409,6 +416,8 @@ class SqliteWriter(SqliteReader):
     def erase(self, number: int, rows: int, size_bytes: int) -> Erased:
         for _ in self._select("SELECT 1 FROM jobs WHERE number = ?", (number,)):
             raise ValueError(f"job number {number} has an entry: bury it first")
+        for table in _BESIDE:  # a job that only came in has them still
+            self._execute(f"DELETE FROM {table} WHERE job = ?", (number,))
         base, taken, freed_bytes = number << _SHIFT, 0, 0
         for table, measure in OF_A_JOB.items():
             last = None
