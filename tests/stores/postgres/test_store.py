@@ -24,6 +24,7 @@ from milepost.errors import (
 from milepost.state.persistence import open_store
 from milepost.stores.postgres.clock import ServerClock
 from milepost.stores.postgres.schema import VERSION
+from milepost.stores.postgres.sessions import duration, setting_up
 from milepost.stores.postgres.store import PostgresStore
 from tests.postgres import needs_postgres, new_url
 from tests.stores.postgres.proxy import Cut, Proxy
@@ -264,3 +265,29 @@ def test_the_time_of_a_server_never_falls() -> None:
     steady_us[0] += 200
     assert clock.now_us() == 1_100
     assert clock.timeline() == "server"
+
+
+def test_one_thread_that_records_keeps_to_one_session(url: str) -> None:
+    """However many there are: the one that came back last goes first."""
+    with StateManager.open(url) as manager:
+        begun(manager)
+        with manager._store.reading(), manager._store.reading():
+            manager.get_state("j")  # so that there are three
+        for item in range(20):
+            manager.record("j", [ItemEvent(item, "start")])
+        server, schema = of(url)
+        with psycopg.connect(server, autocommit=True) as connection:
+            sessions = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s",
+                (f"SELECT {schema}.append_one%",),
+            ).fetchone()
+        assert sessions == (1,)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.05, 1.5, 30, 60, 5_400, 86_400, 1e9])
+def test_a_time_to_wait_is_told_as_the_server_shows_it(postgres: str, seconds: float) -> None:
+    """So that an append finds its session as it would set it."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        setting_up("off", duration(seconds))(connection)
+        found = connection.execute("SHOW lock_timeout").fetchone()
+    assert found == (duration(seconds),)

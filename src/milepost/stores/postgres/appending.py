@@ -10,6 +10,7 @@ from psycopg.types.numeric import Int8
 from milepost.log.rows import Row
 from milepost.stores.postgres.reading import Connection
 from milepost.stores.postgres.schema import statement
+from milepost.stores.postgres.sessions import duration
 from milepost.stores.postgres.writing import PostgresWriter
 from milepost.stores.protocol import Moved
 
@@ -82,7 +83,7 @@ class PostgresAppending(PostgresWriter):
         """What writes it, and its values, in order of jobs; None if it relied on nothing."""
         if not self._relied:
             return None
-        patience = f"{max(int(self._waited_s * 1000), 1)}ms"
+        patience = duration(self._waited_s)
         if len(self._relied) == 1 == len(self._added):
             ((job, (seq, digest)),) = self._relied.items()
             row = self._added[job]

@@ -221,7 +221,8 @@ END
 $$;
 """
 
-# What most commits are: one row of one job. As `append`, without lists to take apart.
+# What most commits are: one row of one job. As `append`, without lists to take apart. A session
+# that is ours alone has these settings already; one that a pooler lends is given them.
 _SECOND: Final = f"""
 CREATE FUNCTION $append_one(
     durable text, patience text, one bigint, after_seq bigint, after_digest bytea,
@@ -229,23 +230,24 @@ CREATE FUNCTION $append_one(
     head bytea, after bytea, body bytea, body_digest bytea, new_digest bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM set_config('synchronous_commit', durable, true),
-            set_config('lock_timeout', patience, true);
-    WITH tip AS (
-        UPDATE $tips AS tip
-        SET seq = after_seq + 1, fence = append_one.fence, digest = new_digest
-        WHERE tip.job = one AND tip.seq = after_seq AND tip.digest = after_digest
-          AND tip.fence <= append_one.fence
-        RETURNING tip.job
-    )
-    INSERT INTO $commits
-    SELECT job, after_seq + 1, fence, at_us, count, format, codec, head, after, body,
-           body_digest, new_digest
-    FROM tip;
+    IF current_setting('synchronous_commit') <> durable THEN
+        PERFORM set_config('synchronous_commit', durable, true);
+    END IF;
+    IF current_setting('lock_timeout') <> patience THEN
+        PERFORM set_config('lock_timeout', patience, true);
+    END IF;
+    UPDATE $tips AS tip
+    SET seq = after_seq + 1, fence = append_one.fence, digest = new_digest
+    WHERE tip.job = one AND tip.seq = after_seq AND tip.digest = after_digest
+      AND tip.fence <= append_one.fence;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the log of the job numbered % has moved on', one
         USING ERRCODE = '{MOVED}';
     END IF;
+    INSERT INTO $commits VALUES (
+        one, after_seq + 1, fence, at_us, count, format, codec, head, after, body, body_digest,
+        new_digest
+    );
     PERFORM nextval('$changes');
     RETURN {NOW};
 END

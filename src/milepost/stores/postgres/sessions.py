@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import psycopg
 
 from milepost.stores.postgres.reading import Connection
 
-__all__ = ["direct", "ended", "listen_to"]
+__all__ = ["direct", "duration", "ended", "listen_to", "setting_up"]
+
+_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1))
+_LONGEST_MS: Final = (1 << 31) - 1
 
 
 def listen_to(connection: Connection) -> None:
@@ -30,6 +35,32 @@ def direct(connection: Connection) -> bool:
     """
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     return row is not None and row[0] == connection.info.backend_pid
+
+
+def setting_up(durable: str, patience: str) -> Callable[[Connection], None]:
+    """What gives a session that is ours alone the settings that an append asks for.
+
+    An append finds them so, which costs less than to set them in each transaction.
+    """
+
+    def set_up(connection: Connection) -> None:
+        connection.execute(
+            "SELECT set_config('synchronous_commit', %s, false),"
+            " set_config('lock_timeout', %s, false)",
+            (durable, patience),
+        )
+
+    return set_up
+
+
+def duration(seconds: float) -> str:
+    """The text of a time to wait as the server shows it: in the largest unit of which it is whole.
+
+    At least 1 ms, since 0 would be for ever, and at most what a setting of the server can be.
+    """
+    whole_ms = int(min(max(seconds * 1000, 1), _LONGEST_MS))
+    unit, of_unit = next(each for each in _UNITS if whole_ms % each[1] == 0)
+    return f"{whole_ms // of_unit}{unit}"
 
 
 def ended(conninfo: str, pid: int) -> bool:

@@ -25,11 +25,12 @@ from milepost.stores.postgres.address import Address
 from milepost.stores.postgres.appending import PostgresAppending
 from milepost.stores.postgres.clock import ServerClock
 from milepost.stores.postgres.errors import MOVED, OVERTAKEN, lost, translate, unreached
+from milepost.stores.postgres.lending import Lending
 from milepost.stores.postgres.migration import format_of, prepare, stored_version
 from milepost.stores.postgres.notices import Notices, sending
 from milepost.stores.postgres.reading import OF_A_JOB, Connection, PostgresReader
 from milepost.stores.postgres.schema import NOW, statement
-from milepost.stores.postgres.sessions import direct, ended, listen_to
+from milepost.stores.postgres.sessions import direct, duration, ended, listen_to, setting_up
 from milepost.stores.postgres.turns import Turns
 from milepost.stores.postgres.writing import PostgresWriter
 from milepost.stores.protocol import Create, Durability, Moved
@@ -79,22 +80,25 @@ class PostgresStore:
                 prepare(connection, self._schema, self.url, create=create, steps=writes)
                 self.clock = ServerClock(f"postgresql:{self._identity(connection)}")
                 self._hear(connection)
-                prepared = {} if direct(connection) else {"prepare_threshold": None}
+                ours = direct(connection)
         except psycopg.Error as error:
             raise unreached(error, self.url) or self._translation(error) from error
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
+        patience = duration(busy_timeout_s)
+        pool: ConnectionPool[Connection] = ConnectionPool(
             address.conninfo,
             min_size=1,
             max_size=connections,
             timeout=max(busy_timeout_s, 1.0),
             num_workers=1,
-            kwargs={"autocommit": True, **prepared},
+            kwargs={"autocommit": True, **({} if ours else {"prepare_threshold": None})},
+            configure=setting_up(self._durable, patience) if ours else None,
             check=listen_to,
             name="milepost",
             open=True,
         )
-        self._notices = Notices(sending(self._pool, self._schema))
-        self._finalizer = weakref.finalize(self, _close, self._pool, self._notices, self._here)
+        self._lending = Lending(pool, keeps=self.commits_at_once)
+        self._notices = Notices(sending(pool, self._schema))
+        self._finalizer = weakref.finalize(self, _close, self._lending, self._notices, self._here)
 
     def close(self) -> None:
         """The store cannot be used afterwards. In the child of a fork nothing happens."""
@@ -212,16 +216,13 @@ class PostgresStore:
         if self._closed:
             raise StoreError(url=self.url, problem="it is closed: open it again")
         try:
-            connection = self._pool.getconn()
+            connection = self._lending.take()
         except psycopg.Error as error:
             raise self._translation(error) from error
         try:
             yield connection
         finally:
-            broken = connection.closed
-            self._pool.putconn(connection)
-            if broken:  # the others may be, too: each is looked at before it is lent again
-                self._pool.check()
+            self._lending.give_back(connection)
 
     def _run(self, connection: Connection, sql: str) -> psycopg.Cursor[tuple[Any, ...]]:
         try:
@@ -326,11 +327,11 @@ class PostgresStore:
         self.clock.heard(self._value(connection, f"SELECT {NOW}"))
 
 
-def _close(pool: ConnectionPool[Connection], notices: Notices, made_in: object) -> None:
+def _close(lending: Lending, notices: Notices, made_in: object) -> None:
     """Close what this process opened.
 
     The child of a fork would end the sessions of its parent, whose connections it has copies of.
     """
     if made_in is here():
         notices.close()
-        pool.close()
+        lending.close()

@@ -12,6 +12,7 @@ from psycopg.sql import Literal
 
 from milepost.stores.postgres.reading import Connection
 from milepost.stores.postgres.schema import NOW, statement
+from milepost.stores.postgres.sessions import duration
 
 __all__ = ["Turns"]
 
@@ -21,7 +22,7 @@ _IDLE: Final = "60s"
 _THESE: Final = "%s"
 
 _BEGIN: Final = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {patience_ms};"
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{patience}';"
     f" SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}';"
     " SET LOCAL synchronous_commit = {durable};"
 )
@@ -49,8 +50,7 @@ class Turns:
     """
 
     def __init__(self, schema: str, durable: str, patience_s: float) -> None:
-        patience_ms = max(int(patience_s * 1000), 1)
-        begin = _BEGIN.format(patience_ms=patience_ms, durable=durable)
+        begin = _BEGIN.format(patience=duration(patience_s), durable=durable)
         self._of_all = statement(schema, begin + _ALL + _FOUND)
         some = begin + _BESIDE + _IDS + _ROWS + _FOUND
         self._of_some = tuple(statement(schema, part) for part in some.split(_THESE))
