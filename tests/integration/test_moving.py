@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import apsw
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from milepost import ItemEvent, RetentionPolicy, StateManager, TransitionRefused
+from milepost import Item, ItemEvent, RetentionPolicy, StateManager, TransitionRefused
+from milepost.cli import main
 from milepost.errors import (
     JobAbsent,
     JobExists,
@@ -33,6 +35,7 @@ from milepost.log.rows import InputBlock, Staged
 from milepost.state.keeping import moving
 from milepost.testing import FakeClock
 from milepost.worker.beside import Beside
+from tests.integration.many.orders import ORDERS_1, compiled
 from tests.integration.moved import JOBS, content, known, tell
 from tests.postgres import needs_postgres, new_url
 from tests.stores.make import store_of
@@ -446,3 +449,69 @@ def _try(manager: StateManager, event: str, payload: dict[str, Any]) -> None:
         except (TransitionRefused, RecordConflict):
             continue
         return
+
+
+def test_without_its_tables_a_job_is_verified_as_far_as_its_log_says(
+    other: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    """The answer names what was not checked; those who have the tables find it as it was."""
+    orders = compiled(ORDERS_1)
+    with opened(tmp_path / "jobs.db", clock, lifecycle=orders) as manager:
+        manager.create_job(["a"], job_id="o")
+        before = content(manager._store, "o")
+    with opened(tmp_path / "jobs.db", clock) as manager:
+        [job] = manager.upkeep.move(other, apply=True).jobs
+        assert (job.outcome, job.unchecked) == (
+            "moved",
+            f"no table for orders 1 ({orders.digest:.12})",
+        )
+    with opened(other, clock, lifecycle=orders) as manager:
+        assert content(manager._store, "o") == before
+        assert sound(manager)
+
+
+@needs_postgres
+def test_what_a_file_takes_a_server_takes(postgres: str, tmp_path: Path, clock: FakeClock) -> None:
+    """Every text that a job can hold: NUL in values and messages, and whatever else in all."""
+    odd = "\U0010ffff\ufffe\x01\x7f\r\n'\"\\ %s $x"
+    with opened(tmp_path / "jobs.db", clock) as manager:
+        manager.create_job([Item(value=f"\0{odd}", key=odd)], job_id="j", variables={odd: odd})
+        manager.fire("j", "start_map")
+        with manager.lease("j", odd, renewed=False):
+            manager.record("j", [ItemEvent(0, "start")])
+            manager.record("j", [ItemEvent(0, "fail", {"cause": "error", "message": f"\0{odd}"})])
+            manager.create_checkpoint("j", reason=odd)
+        manager.keep("j", for_=None, reason=odd)
+        before = content(manager._store, "j")
+        url = new_url(postgres)
+        assert moved(manager, url) == ["moved"]
+    with opened(url, clock) as manager:
+        assert content(manager._store, "j") == before
+        assert sound(manager)
+
+
+def test_the_command_moves_and_says_where(tmp_path: Path, clock: FakeClock) -> None:
+    """A beginning will do until it would name another; exit 1 if a job stays."""
+    first, other = str(tmp_path / "jobs.db"), str(tmp_path / "other.db")
+    with opened(first, clock) as manager, opened(other, clock) as there:
+        tell(manager, clock)
+        there.create_job(["z"], job_id="whole")
+
+    def call(*args: str) -> Result:
+        result = CliRunner().invoke(main, list(args), obj=clock)
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        return result
+
+    assert call("move", first, other, "gro").exit_code == 0
+    assert (
+        "With --apply name all of it: grown" in call("move", first, other, "gro", "--apply").output
+    )
+    assert call("move", first, other, "grown", "--apply").exit_code == 0
+    assert call("move", first, other, "grown", "--apply").exit_code == 0  # it is there
+    shown = call("show", "grown", "--db", first)
+    assert (shown.exit_code, "was moved from" in shown.output) == (2, True)
+    assert call("show", "grown", "--db", other).exit_code == 0
+    stays = call("move", first, other, "--apply")
+    assert (stays.exit_code, "job 'whole' exists in" in stays.output) == (1, True)
+    assert call("move", first, other, "none", "--apply").exit_code == 2
+    assert call("move", first, first).exit_code == 2

@@ -16,7 +16,7 @@ from milepost.cli.output import note, write_json, write_page
 from milepost.cli.trouble import TROUBLE, Trouble, nearest
 from milepost.clock import Clock, SystemClock, instant, steady
 from milepost.discovery import Discovery, discover
-from milepost.errors import LifecycleUnknown, StateError
+from milepost.errors import JobMoved, LifecycleUnknown, StateError
 from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
@@ -193,7 +193,8 @@ def tell_unreadable(context: click.Context, problems: Iterable[str]) -> None:
 def find_job(manager: StateManager, wanted: str) -> str:
     """The id of the job that `wanted` names: by all of its id, or by a beginning no other has.
 
-    Raises Trouble, which lists the candidates, or the nearest ids where there is none. Entries
+    Raises Trouble, which lists the candidates, or the nearest ids where there is none, and JobMoved
+    for a whole id of one that has gone to another store. Entries
     that cannot be read stand in the way of a beginning, which may be theirs, not of a whole id.
     Cost: a look at the index for a whole id; as StateManager.job_ids for the rest.
     """
@@ -208,6 +209,12 @@ def find_job(manager: StateManager, wanted: str) -> str:
     if found:
         listed = ", ".join(found[:_LISTED]) + (", …" if len(found) > _LISTED else "")
         raise Trouble(f"{manager.count_jobs(wanted)} jobs begin with {wanted!r}: {listed}")
+    try:
+        manager.summary(wanted)
+    except JobMoved:
+        raise  # which says where it is
+    except StateError:
+        pass
     known = manager.job_ids()
     advice = nearest(wanted, known) or (
         f": `{command('jobs')}` lists those there are" if known else ": there are no jobs in it"
