@@ -420,7 +420,9 @@ class Movement:
             self._source.store.writing(job_id) as leaving,
         ):
             job, tip = leaving.job(standing.job.job_id), leaving.tip(number)
-            if job != standing.job or tip is None or (tip.seq, tip.digest) != copy[1:3]:
+            if job is None or tip is None or job != standing.job:
+                raise Overtaken
+            if (tip.seq, tip.digest) != (copy.seq, copy.digest):
                 raise Overtaken
             self._refuse_held(JobLog(self._source, leaving, job), tip)
             here = beside(leaving, number)
