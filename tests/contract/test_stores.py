@@ -393,7 +393,7 @@ def test_those_who_wait_share_one_commit(store: StateStore) -> None:
     with store.writing():  # nobody's commit can end before all of them wait
         for thread in work:
             thread.start()
-        while len(manager._appender.lane("j").line.waiting) < 19:
+        while len(manager._appender._line.waiting) < 19:
             os.sched_yield()
     for thread in work:
         thread.join()
@@ -428,7 +428,7 @@ def test_requests_too_large_together_are_written_one_by_one(
     with store.writing():
         for thread in threads:
             thread.start()
-        while len(manager._appender.lane("j").line.waiting) < 5:
+        while len(manager._appender._line.waiting) < 5:
             os.sched_yield()
     for thread in threads:
         thread.join()

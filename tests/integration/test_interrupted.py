@@ -53,7 +53,7 @@ class Crowd:
     def __init__(self, manager: StateManager, job_id: str) -> None:
         self.manager = manager
         self.job_id = job_id
-        self.line = manager._appender.lane(job_id).line
+        self.line = manager._appender._line
         self.outcomes: dict[str, JobState | BaseException] = {}
         self.threads: list[threading.Thread] = []
 
@@ -135,7 +135,7 @@ def test_an_interrupt_of_the_leader_is_its_own(tmp_path: Path, kind: str) -> Non
                     assert key in started, (key, interrupting.where)
             nth += 1 if every else 3
         assert manager.verify(crowd.job_id)[0].sound
-    assert any(("_decide" if every else "lane.py:") in place for place in told_in)
+    assert any(("_decide" if every else "append.py:") in place for place in told_in)
     assert any("_hand_over" in place for place in told_in)
     assert len(told_in) > 20
 
@@ -144,14 +144,14 @@ def test_an_appender_that_forgets_its_followers_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Negative control: with every request answered as unknown the followers are told lies."""
-    from milepost.state.writing.lane import Lane
+    from milepost.state.writing.append import Appender
 
-    def all_unknown(self: Lane, places: list[Any]) -> None:
+    def all_unknown(self: Appender, places: list[Any]) -> None:
         for place in places:
             self._fail(place.tickets, MilepostError())
             place.answered = True
 
-    monkeypatch.setattr(Lane, "_resolve", all_unknown)
+    monkeypatch.setattr(Appender, "_resolve", all_unknown)
     with StateManager.open("memory:") as manager:
         for nth in range(3, 200):
             crowd, interrupting = trial(manager, nth)

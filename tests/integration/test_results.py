@@ -240,7 +240,7 @@ def test_the_same_result_from_two_threads_at_once(
 ) -> None:
     """INV-ONCE within one commit: two bring the same, one another, a fourth an old one again."""
     queued, release = threading.Event(), threading.Event()
-    line = manager._appender.lane("j").line
+    line = manager._appender._line
     serve = line._serve
 
     def held(tickets: list[Any]) -> None:

@@ -20,7 +20,7 @@ from milepost.log.rows import StoredCheckpoint, StoredLease
 from milepost.state.reading.loading import JobLog, Loading
 from milepost.state.writing import lease as leases
 from milepost.state.writing import observing
-from milepost.state.writing.lane import Lane
+from milepost.state.writing.append import Appender
 from milepost.state.writing.liveness import Standing, Verdict
 from milepost.stores.sqlite import store as sqlite_store
 from milepost.stores.sqlite.writing import SqliteWriter
@@ -189,11 +189,11 @@ def checkpoint_ahead(patch: pytest.MonkeyPatch) -> None:
 
 
 def settled_by_seq(patch: pytest.MonkeyPatch) -> None:
-    def took_place(self: Lane, written: Any) -> bool:
+    def took_place(self: Appender, written: Any) -> bool:
         with self._loader.store.reading() as reader:
             return all(list(reader.rows(job.number, s.seq - 1, s.seq)) for job, s in written)
 
-    patch.setattr(Lane, "_took_place", took_place)
+    patch.setattr(Appender, "_took_place", took_place)
 
 
 ONE_LEASE = World(results=1, fences=1, corrections=0, cuts=0)

@@ -464,7 +464,6 @@ class MemoryStore:
     """
 
     clock: SteadyClock | None = None
-    commits_at_once = 1
 
     def __init__(self) -> None:
         self.url = "memory:"

@@ -433,14 +433,6 @@ class StateStore(Protocol):
         ...
 
     @property
-    def commits_at_once(self) -> int:
-        """How many commits of one process, of different jobs, can usefully be under way: 1 or more.
-
-        One, where there is one lock for all jobs.
-        """
-        ...
-
-    @property
     def clock(self) -> SteadyClock | None:
         """The time that all who share the store go by; None if that of the machine is."""
         ...

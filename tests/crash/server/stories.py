@@ -10,7 +10,7 @@ from unittest import mock
 
 import psycopg
 
-from milepost import ItemEvent, JobEvent, StateManager, Write
+from milepost import StateManager
 from milepost.state.persistence import open_store
 from milepost.state.writing import lease as leases
 from milepost.state.writing import staging
@@ -67,26 +67,8 @@ def _damaged(url: str, clock: FakeClock) -> None:
             connection.execute(damage.format(schema).encode())
 
 
-def _group(life: Life) -> None:
-    """Many callers' writes for two jobs, of those that are not done yet: in a lane for each job."""
-    writes: list[Write] = []
-    if 6 in life.manager.get_state("j").items.members("pending"):
-        writes += [Write("j", [ItemEvent(n, "start")]) for n in (6, 7, 8)]
-    if life.manager.get_state("k").phase == "setup":
-        writes.append(Write("k", [JobEvent("start_map")]))
-        writes += [Write("k", [ItemEvent(n, "start")]) for n in (0, 1)]
-    for answer in life.manager.write_each(writes):
-        if isinstance(answer, Exception):
-            raise answer
-
-
-def _in_lanes(step: Step) -> Step:
-    """The step as it is here, where jobs that are written at once are so in lanes of their own."""
-    return step._replace(do=_group, parts=True) if step.name == "group" else step
-
-
 STORIES = (
-    ServedStory("a job", tuple(_in_lanes(step) for step in A_JOB.steps)),
+    ServedStory("a job", A_JOB.steps),
     ServedStory("upkeep", tuple(step for step in UPKEEP.steps if step.name != "vacuum"), _worked),
     ServedStory("streamed", STREAMED.steps),
     ServedStory("repair", REPAIR.steps, _damaged),

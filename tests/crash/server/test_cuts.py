@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.state.writing.lane import Lane
+from milepost.state.writing.append import Appender
 from tests.crash.power.conftest import Count
 from tests.crash.server.playing import Recording, playing
 from tests.crash.server.stories import STORIES, ServedStory
@@ -39,7 +39,7 @@ def test_a_commit_that_is_said_to_have_taken_place_is_looked_for(
     story = STORIES[0]._replace(steps=STORIES[0].steps[:4])
     with playing(story, new_url(postgres), tmp_path / "recorded") as play:
         recording = play.record()
-    monkeypatch.setattr(Lane, "_took_place", lambda *_: True)
+    monkeypatch.setattr(Appender, "_took_place", lambda *_: True)
     with playing(story, new_url(postgres), tmp_path / "cut") as play:
         outcome = play.lose_each(recording)
     assert any("told None" in what for what in outcome.wrong)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from milepost import ItemEvent, JobState, RetentionPolicy, StateManager, Write
+from milepost import ItemEvent, RetentionPolicy, StateManager
 from milepost.errors import JobExists, StoreLocked
 from milepost.log.rows import StoredKeep
 from milepost.stores.postgres.address import address_of
@@ -152,35 +152,6 @@ def test_jobs_are_locked_in_one_order(url: str, store: PostgresStore) -> None:
         thread.join()
     assert sorted(done) == ["a"] * 20 + ["b"] * 20
     assert store.url
-
-
-def test_jobs_of_other_lanes_are_recorded_meanwhile(url: str, store: PostgresStore) -> None:
-    """One process has several commits under way, each of jobs of its own."""
-    with StateManager.open(url) as manager:
-        of_a = manager._appender.lane("a")
-        names = (f"other-{n}" for n in range(1_000))
-        other = next(name for name in names if manager._appender.lane(name) is not of_a)
-        manager.create_job(["one"], job_id=other)
-        manager.fire(other, "start_map")
-        recorded: list[str] = []
-
-        def record() -> None:
-            manager.record("a", [ItemEvent(0, "start")])
-            recorded.append("a")
-
-        thread = threading.Thread(target=record)
-        with store.writing("a"):
-            thread.start()
-            wait_for_waiters(url)
-            states = manager.write_each([Write(other, [ItemEvent(0, "start")])])
-            recorded.append(other)
-        thread.join()
-        assert recorded == [other, "a"]
-        assert [type(state) for state in states] == [JobState]
-        end = [ItemEvent(0, "succeed", {"result": 1})]
-        answers = manager.write_each([Write(job_id, end) for job_id in ("a", other, "nosuch")])
-    assert [type(answer).__name__ for answer in answers] == ["JobState", "JobState", "JobAbsent"]
-    assert [answer.id for answer in answers[:2] if isinstance(answer, JobState)] == ["a", other]
 
 
 def wait_for_waiters(url: str) -> None:

@@ -148,8 +148,7 @@ class Events(Core):
             States and errors, in the order of `writes`. The errors of the store are among them.
 
         Cost:
-            One commit for each job, and one wait for the disk for all of them; four at most where
-            the store is on a server.
+            One commit for each job, and one wait for the disk for all of them.
         """
         asked = list(arguments.iterable("writes", writes, "an iterable of Write"))
         outcomes: dict[int, JobState | Exception] = {}

@@ -38,6 +38,7 @@ from milepost.stores.protocol import Create, Durability, Moved
 __all__ = ["PostgresStore"]
 
 _CONNECTIONS: Final = 16
+_KEPT: Final = 4  # for one who appends, and some who look
 _OLDEST: Final = 140_000
 _DURABLE: Final[dict[Durability, str]] = {"full": "on", "process": "off"}
 
@@ -50,8 +51,6 @@ class PostgresStore:
     the server. It is of the process that opens it: in the child of a fork every use raises
     StoreForked.
     """
-
-    commits_at_once = 4  # more gain nothing: measured with 8 and with 64 jobs at once
 
     def __init__(
         self,
@@ -96,7 +95,7 @@ class PostgresStore:
             name="milepost",
             open=True,
         )
-        self._lending = Lending(pool, keeps=self.commits_at_once)
+        self._lending = Lending(pool, keeps=_KEPT)
         self._notices = Notices(sending(pool, self._schema))
         self._finalizer = weakref.finalize(self, _close, self._lending, self._notices, self._here)
 

@@ -75,7 +75,6 @@ class SqliteStore:
     """
 
     clock: SteadyClock | None = None
-    commits_at_once = 1
 
     def __init__(
         self,
