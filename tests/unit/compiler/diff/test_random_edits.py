@@ -6,18 +6,26 @@ import os
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from milepost_codegen.diff import compare
-from tests.unit.compiler.diff.edits import edited_definitions, refuted
+from tests.unit.compiler.diff.edits import Edited, edited_definitions, refuted
 
 COUNT = 250 * int(os.environ.get("MILEPOST_SOAK", "1"))  # a thousand takes 90 s
 MOST = 120  # jobs of each definition that are followed
 
 
-def test_no_run_refutes_a_verdict_but_breaking() -> None:
+@pytest.fixture(scope="module")
+def pairs() -> list[Edited]:
+    """What all are about: most of the time goes into making them."""
+    return list(edited_definitions(COUNT, migrations=0.3))
+
+
+def test_no_run_refutes_a_verdict_but_breaking(pairs: list[Edited]) -> None:
     """Every run of OLD with a few numbers and members is taken alike; needless breaking is told."""
     told: Counter[str] = Counter()
     false: list[str] = []
-    for pair in edited_definitions(COUNT, migrations=0.3):
+    for pair in pairs:
         verdict = compare(pair.old, pair.new).verdict
         found = refuted(pair, verdict, most=MOST)
         if found and verdict != "breaking":
@@ -32,13 +40,9 @@ def test_no_run_refutes_a_verdict_but_breaking() -> None:
     assert told["needless"] < COUNT // 10
 
 
-def test_the_runs_find_what_a_verdict_hides() -> None:
+def test_the_runs_find_what_a_verdict_hides(pairs: list[Edited]) -> None:
     """A control: were every edit called compatible, many would be refuted, of every grave kind."""
-    found = Counter(
-        pair.edit
-        for pair in edited_definitions(200, migrations=0.3)
-        if refuted(pair, "migrated", most=MOST)
-    )
+    found = Counter(pair.edit for pair in pairs[:200] if refuted(pair, "migrated", most=MOST))
     grave = {"target", "drop_row", "swap_guards", "initial_value", "guard", "change_set"}
     wrong = {"new_variable", "moved_state", "retired", "renamed_event"}
     assert grave | wrong <= set(found), found
