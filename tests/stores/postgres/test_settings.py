@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from milepost import Item, ItemEvent, JobState, StateManager
-from milepost.errors import CommitUnknown, StoreReadOnly, StoreReplaced, TransitionRefused
+from milepost.errors import (
+    CommitUnknown,
+    StoreError,
+    StoreReadOnly,
+    StoreReplaced,
+    StoreUnreadable,
+    TransitionRefused,
+)
 from milepost.executors import run
 from tests.postgres import needs_postgres, new_url
 from tests.stores.postgres.proxy import Proxy
@@ -197,3 +208,54 @@ def test_a_run_whose_server_was_set_back_says_so_and_the_next_goes_on(postgres: 
         assert dict(manager.results("j")) == {f"{n}": n for n in range(90)}
         assert manager.verify("j")[0].sound
     assert len(called) > 90, "what was lost with its commits was done again"
+
+
+class Ending:
+    """Whoever runs the `nth` statement from now on finds that its connection is gone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.nth = 0
+        execute = psycopg.Connection.execute
+
+        def executed(connection: psycopg.Connection, *asked: Any, **how: Any) -> Any:
+            self.nth -= 1
+            if self.nth == 0:
+                with socket.socket(fileno=os.dup(connection.fileno())) as shared:
+                    shared.shutdown(socket.SHUT_RDWR)
+            return execute(connection, *asked, **how)
+
+        monkeypatch.setattr(psycopg.Connection, "execute", executed)
+
+
+def test_a_connection_that_is_lost_is_no_damage(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it goes in a look at all that is stored: the look fails, and calls nothing damaged.
+
+    Where it goes as what a mover brought is looked at, that stays, and the next mover goes on.
+    """
+    ending = Ending(monkeypatch)
+    with (
+        StateManager.open(new_url(postgres)) as manager,
+        StateManager.open(new_url(postgres)) as target,
+    ):
+        manager.create_job(["a"], job_id="j")
+        manager.fire("j", "start_map")
+        manager.create_checkpoint("j")
+        looks: list[Callable[[], bool]] = [
+            lambda: manager.verify("j")[0].sound,
+            lambda: not manager.upkeep.check_store(),
+            lambda: not manager.upkeep.repair("j").steps,
+            lambda: manager.upkeep.move(target.url, job_id="j", apply=True).whole,
+        ]
+        for look in looks:
+            for nth in count(1, 4):
+                ending.nth = nth
+                try:
+                    assert look()
+                except StoreError as error:
+                    assert not isinstance(error, StoreUnreadable)
+                if ending.nth > 0:
+                    break
+        ending.nth = 0
+        assert target.verify("j")[0].sound

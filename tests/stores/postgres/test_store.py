@@ -10,8 +10,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from milepost import ItemEvent, StateManager, StateStore
+from milepost.cli import main
 from milepost.errors import (
     CommitUnknown,
     LeaseHeld,
@@ -291,3 +293,10 @@ def test_a_time_to_wait_is_told_as_the_server_shows_it(postgres: str, seconds: f
         setting_up("off", duration(seconds))(connection)
         found = connection.execute("SHOW lock_timeout").fetchone()
     assert found == (duration(seconds),)
+
+
+def test_a_vacuum_on_a_server_needs_no_room(url: str) -> None:
+    """Only a file is written anew."""
+    StateManager.open(url).close()
+    told = CliRunner().invoke(main, ["gc", "--apply", "--vacuum", "--db", url])
+    assert (told.exit_code, "room for it twice" in told.output) == (0, False)

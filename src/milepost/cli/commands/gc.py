@@ -88,7 +88,7 @@ def gc(
             lifecycles={lifecycle: policy},
         )
     with session.writing() if applied else session.reading() as manager:
-        if vacuum:
+        if vacuum and manager.url.startswith("sqlite:"):
             note("the store may be written anew: that takes room for it twice, and others wait")
         view = model.gc(manager, policy, apply=applied, vacuum=vacuum, lifecycle=lifecycle)
     session.answer(view, lambda: model.gc_page(view))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from milepost.errors import MilepostError, StateError, StoreError
+from milepost.errors import MilepostError, StateError, StoreUnreadable
 from milepost.job.fold import apply
 from milepost.job.state import JobState, changed
 from milepost.log.codec import decode_facts, digest_of, encode_row
@@ -21,6 +21,7 @@ from milepost.state.reading.meaning import result_events
 from milepost.state.reading.verification import Problem, entry_of, verify_job
 from milepost.state.writing.describing import describe
 from milepost.stores.protocol import Reader, Writer
+from milepost.stores.unreadable import is_of_content
 from milepost.text.wording import short_repr
 
 __all__ = [
@@ -133,7 +134,7 @@ def damaged_log(loader: Loader, reader: Reader, job_id: str) -> JobLog:
 
     Cost: one look-up; every entry is read where that one is damaged.
     """
-    with suppress(StoreError):
+    with suppress(StoreUnreadable):
         found = reader.job(job_id)
         if found is not None:
             return JobLog(loader, reader, found)
@@ -236,16 +237,16 @@ def _beyond(log: JobLog) -> tuple[Problem, ...]:
 def _look(log: JobLog) -> _Survey | None:
     """The needs of the job; None if its first commit does not verify. Raises LifecycleChanged."""
     stored: dict[int, StoredCheckpoint] = {}
-    with suppress(StoreError):
+    with suppress(StoreUnreadable):
         stored = {checkpoint.seq: checkpoint for checkpoint in log.reader.checkpoints(log.number)}
     sound: set[int] = set()
     along: set[int] = set()
-    with suppress(StoreError):
+    with suppress(StoreUnreadable):
         along = set(log.reader.state_ends(log.number))
     index_stands = True
     first: Row | None = None
     state: JobState | None = None
-    with suppress(StoreError):
+    with suppress(StoreUnreadable):
         state = log.origin()
         for row, after in log.replay(state):
             first, state = first or row, after
@@ -258,17 +259,17 @@ def _look(log: JobLog) -> _Survey | None:
     found = _Survey(state=state, fence=state.fence)
     found.checkpoints = tuple(sorted(stored.keys() - sound))
     _look_at_end(log, found)
-    with suppress(StoreError):
+    with suppress(StoreUnreadable):
         found.index = not index_stands or any(index_faults(log, state.seq))
     _look_at_lease(log, found)
     try:
         log.reader.lifecycle(state.lifecycle.digest)
-    except StoreError:
+    except StoreUnreadable:
         found.told = True
     entry = entry_of(log.entry, state)
     try:
         found.entry = None if log.reader.job(log.job_id) == entry else entry
-    except StoreError:
+    except StoreUnreadable:
         found.entry = entry
     return found
 
@@ -278,7 +279,9 @@ def _stands(log: JobLog, stored: StoredCheckpoint, state: JobState) -> bool:
     try:
         log.listed(stored)
         return log.verified(stored) == state
-    except StateError:
+    except StateError as error:
+        if not is_of_content(error):
+            raise
         return False
 
 
@@ -286,7 +289,7 @@ def _look_at_end(log: JobLog, found: _Survey) -> None:
     """The rows after the last state that verifies, as they are and as they should be."""
     last = found.state.seq
     noted: tuple[int, bytes] | None = None
-    with suppress(StoreError):
+    with suppress(StoreUnreadable):
         noted = log.reader.newest(log.number)
     rows = events = results = 0
     unreadable: list[int] = []
@@ -299,7 +302,7 @@ def _look_at_end(log: JobLog, found: _Survey) -> None:
             results += told or 0
             if told is None:
                 unreadable.append(row.seq)
-    except StoreError:
+    except StoreUnreadable:
         unreadable.append(last + 1)
         last += 1
     last = max(last, noted[0] if noted else 0)
@@ -336,9 +339,9 @@ def _results_in(row: Row, state: JobState) -> int | None:
 def _look_at_lease(log: JobLog, found: _Survey) -> None:
     try:
         log.lease(found.state.fence)
-    except StoreError:
+    except StoreUnreadable:
         found.lease = True
-        with suppress(StoreError):
+        with suppress(StoreUnreadable):
             stored = log.reader.lease(log.number)
             found.fence = max(found.fence, stored.fence if stored else 0)
 

@@ -113,7 +113,8 @@ class Upkeep:
         """Give the space of deleted rows back to the disk, now; it may take long.
 
         Unless the file was made to give up pages one by one, it is written anew: that needs room
-        for it twice, and nobody else writes meanwhile.
+        for it twice, and nobody else writes meanwhile. On a server the space is for other rows, and
+        nobody waits.
 
         Returns:
             How it was done, and the size of the file before and after, in bytes.

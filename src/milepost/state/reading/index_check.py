@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from milepost.errors import StateError, StoreError
+from milepost.errors import StateError, StoreUnreadable
 from milepost.job.state import JobState
 from milepost.log.codec import chain_start
 from milepost.log.spans import decode_span, encode_span, says_the_same
 from milepost.state.reading.loading import JobLog, span_state
 from milepost.state.reading.spanned import rows_of
+from milepost.stores.unreadable import is_of_content
 
 __all__ = ["index_faults", "is_state_of"]
 
@@ -22,7 +23,7 @@ def index_faults(log: JobLog, upto: int) -> Iterator[tuple[int, str]]:
     read once, up to the end of the index.
     """
     last = upto
-    with suppress(StoreError):  # where the note is lost, that is told already
+    with suppress(StoreUnreadable):  # where the note is lost, that is told already
         last = (log.reader.newest(log.number) or (upto, b""))[0]
     before, version, due = chain_start(log.job_id), "", 1
     for stored in log.reader.spans(log.number):
@@ -39,6 +40,8 @@ def index_faults(log: JobLog, upto: int) -> Iterator[tuple[int, str]]:
             if made is None or not says_the_same(span, decode_span(made)):
                 raise ValueError("it does not say what the log says")
         except (ValueError, StateError) as error:
+            if isinstance(error, StateError) and not is_of_content(error):
+                raise
             yield stored.last, f"the index of commits up to {stored.last}: {error}"
             return  # what follows stands on it
         before, version, due = span.chain, span.versions[-1][1], span.last + 1
@@ -50,7 +53,9 @@ def is_state_of(log: JobLog, state: JobState) -> bool:
         if span.last == state.seq:
             try:
                 return log.verified(span_state(span)) == state
-            except StateError:
+            except StateError as error:
+                if not is_of_content(error):
+                    raise
                 return False
         break
     return True

@@ -33,6 +33,7 @@ from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.meaning import fails_by, result_events
 from milepost.state.reading.outline import Outline, outlines
 from milepost.stores.protocol import Reader
+from milepost.stores.unreadable import is_of_content
 from milepost.text.wording import short_repr
 
 __all__ = ["Problem", "Soundness", "Verification", "entry_of", "store_problems", "verify_job"]
@@ -116,7 +117,7 @@ def store_problems(loader: Loader, reader: Reader) -> list[str]:
             for stray in reader.strays()
         ]
         reader.lifecycles()
-    except StoreError as error:
+    except StoreUnreadable as error:
         found.append(error.problem)
     return found
 
@@ -132,7 +133,8 @@ def verify_job(log: JobLog, *, listed: bool = True) -> Verification:
     hand are checked against their digests alone. Cost: the job is read once, every value is
     decoded, and the heads that an index is of, and two for each checkpoint, are read once more;
     memory: one row, one state, and the checkpoints. `listed` is False for a job that has no entry
-    yet: then the entry that it is to have is looked at.
+    yet: then the entry that it is to have is looked at. Raises StoreError where the store cannot
+    be looked at now, for a connection that was lost say: that is no damage.
     """
     work = _Work(log, listed=listed)
     work.log()
@@ -182,7 +184,7 @@ class _Work:
         try:
             reader = self._log.reader
             found = reader.job(self._log.job_id) if self._has_entry else self._log.entry
-        except StoreError as error:
+        except StoreUnreadable as error:
             self._add("entry", None, error.problem, NOTHING)
             return
         if self.state is not None and found != entry_of(self._log.entry, self.state):
@@ -194,7 +196,7 @@ class _Work:
         every: dict[int, StoredCheckpoint] = {}
         try:
             every = {checkpoint.seq: checkpoint for checkpoint in stored}
-        except StoreError as error:
+        except StoreUnreadable as error:
             self._add("INV-FOLD", None, error.problem, NOTHING)
         checkpoints = dict(every)  # those that no commit came by yet
         try:
@@ -210,6 +212,8 @@ class _Work:
             lost = self._lost_from(error.seq)
             self._add(invariant, error.seq, error.problem, lost, mends=error.seq > 1)
         except MilepostError as error:
+            if not is_of_content(error):
+                raise
             lost = self._lost_from(self.state.seq + 1) if self.state else ""
             self._add("readable", None, _found(error), lost, mends=self.state is not None)
         else:
@@ -249,6 +253,8 @@ class _Work:
                 else:
                     sound.append(msgspec.structs.replace(stored, snapshot=b""))
             except StateError as error:
+                if not is_of_content(error):
+                    raise
                 self._add("INV-FOLD", row.seq, _found(error), NOTHING)
         log.check_end(state)
         for stored in sound:
@@ -259,6 +265,8 @@ class _Work:
         try:
             self._log.listed(stored)
         except StateError as error:
+            if not is_of_content(error):
+                raise
             self._add("INV-FOLD", stored.seq, _found(error), NOTHING)
 
     def _kept(self, seq: int, before: JobState | None, after: JobState) -> None:
@@ -314,10 +322,10 @@ class _Work:
     def _lost_from(self, seq: int) -> str:
         """The loss from `seq` on: commits that cannot be folded any more."""
         last, count = 0, 0
-        with suppress(StoreError):
+        with suppress(StoreUnreadable):
             for row in self._log.rows(seq - 1):
                 last, count = row.seq, count + 1
-        with suppress(StoreError):
+        with suppress(StoreUnreadable):
             noted = self._log.reader.newest(self._log.number)
             last = max(last, noted[0] if noted else 0)
         kept = f"commits 1 to {seq - 1} are whole" if seq > 1 else "there is none before it"
@@ -328,7 +336,7 @@ class _Work:
         try:
             for seq, message in index_faults(self._log, self.state.seq if self.state else 0):
                 self._add("INV-FOLD", seq, message, NOTHING)
-        except StoreError as error:
+        except StoreUnreadable as error:
             self._add("readable", None, error.problem, NOTHING)
 
     def bodies(self) -> None:
@@ -347,7 +355,7 @@ class _Work:
                 except LogCorrupt as error:
                     lost = self._losses(facts)
                     self._add("INV-CHAIN", row.seq, error.problem, lost, mends=False)
-        except StoreError as error:
+        except StoreUnreadable as error:
             lost = "what that commit carried"
             self._add("INV-CHAIN", reached + 1, error.problem, lost, mends=False)
 
@@ -386,7 +394,9 @@ class _Work:
             try:
                 assert self.state is not None, "a body is looked at once the log was replayed"
                 yield repr(self.state.inputs.key(ordinal))
-            except StateError:
+            except StateError as error:
+                if not is_of_content(error):
+                    raise
                 yield f"item {ordinal}"
 
     def inputs(self) -> None:
@@ -399,10 +409,10 @@ class _Work:
             for block in self._log.reader.inputs(self._log.number):
                 try:
                     check_blocks([block], self._log.url)
-                except StoreError as error:
+                except StoreUnreadable as error:
                     damaged = True
                     self._add("inputs", None, error.problem, lost, mends=False)
-        except StoreError as error:
+        except StoreUnreadable as error:
             damaged = True
             self._add("inputs", None, error.problem, lost, mends=False)
         if damaged:
@@ -422,7 +432,7 @@ class _Work:
             found = fingerprint_of(log.blocks(runs), log.url, log.payloads)
         except CodecAbsent:
             return  # each block is what its digest attests: more cannot be told
-        except StoreError as error:
+        except StoreUnreadable as error:
             self._add("inputs", None, error.problem, lost, mends=False)
             return
         if found != (sum(count for _, count in runs), fingerprint):
@@ -435,11 +445,11 @@ class _Work:
             return
         try:
             self._log.reader.lifecycle(self.state.lifecycle.digest)
-        except StoreError as error:
+        except StoreUnreadable as error:
             self._add("lifecycle", None, error.problem, _TOLD)
         try:
             self._log.lease(self.state.fence)
-        except StoreError as error:
+        except StoreUnreadable as error:
             lost = "until when the holder may be taken for alive; who holds the job is in the log"
             self._add("lease", None, error.problem, lost)
 

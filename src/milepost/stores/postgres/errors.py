@@ -26,7 +26,8 @@ OVERTAKEN: Final = "40001"
 """serialization_failure: the same, where the role's transactions are above READ COMMITTED."""
 
 _NO_ROOM: Final = ("53100", "53400")  # disk_full, configuration_limit_exceeded
-_DAMAGED: Final = ("XX001", "XX002")  # data_corrupted, index_corrupted
+_DAMAGED: Final = ("XX001", "XX002", "58030", "58P01")
+"""data_corrupted, index_corrupted; io_error and undefined_file: the server cannot read its own."""
 _READ_ONLY: Final = "25006"
 _ENDED: Final = (
     errors.AdminShutdown,

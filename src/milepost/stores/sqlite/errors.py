@@ -22,6 +22,13 @@ __all__ = ["CHECK", "NO_ROOM", "errno_of", "is_full", "translate"]
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The errors of the system for a disk, a quota or an allowed file size that is used up."""
 
+_UNREAD: Final = (
+    apsw.SQLITE_IOERR_READ,
+    apsw.SQLITE_IOERR_SHORT_READ,
+    apsw.SQLITE_IOERR_CORRUPTFS,
+)
+"""What the disk does not give back: that it cannot be written, too, is said otherwise."""
+
 CHECK: Final = "check the path, and who may read what is there"
 """What to do about a file that the system does not let us read."""
 
@@ -71,6 +78,12 @@ def translate(
                 url=url,
                 problem=f"SQLite finds it damaged: {error}",
                 todo=f"`{salvage_of(url)}` copies what can be read, or restore a backup",
+            )
+        case apsw.IOError() if getattr(error, "extendedresult", 0) in _UNREAD:
+            return StoreUnreadable(
+                url=url,
+                problem=f"SQLite cannot read it: {error}",
+                todo=f"see to its disk; `{salvage_of(url)}` copies what can be read",
             )
         case apsw.CantOpenError():
             return StoreUnreadable(url=url, problem=f"cannot be opened: {error}", todo=CHECK)
