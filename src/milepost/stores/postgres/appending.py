@@ -10,7 +10,6 @@ from psycopg.types.numeric import Int8
 from milepost.log.rows import Row
 from milepost.stores.postgres.reading import Connection
 from milepost.stores.postgres.schema import statement
-from milepost.stores.postgres.sessions import duration
 from milepost.stores.postgres.writing import PostgresWriter
 from milepost.stores.protocol import Moved
 
@@ -79,11 +78,13 @@ class PostgresAppending(PostgresWriter):
                 super().add_row(job, row)
         return self.opened
 
-    def statement(self, durable: str) -> tuple[bytes, tuple[Any, ...]] | None:
-        """What writes it, and its values, in order of jobs; None if it relied on nothing."""
+    def statement(self, durable: str, patience: str) -> tuple[bytes, tuple[Any, ...]] | None:
+        """What writes it, and its values, in order of jobs; None if it relied on nothing.
+
+        It commits as `durable` as said, and waits for its rows for at most `patience`.
+        """
         if not self._relied:
             return None
-        patience = duration(self._waited_s)
         if len(self._relied) == 1 == len(self._added):
             ((job, (seq, digest)),) = self._relied.items()
             row = self._added[job]

@@ -68,9 +68,10 @@ class PostgresStore:
         self._conninfo = address.conninfo
         self._durable = _DURABLE[durability]
         self._busy_timeout_s = busy_timeout_s
+        self._patience = duration(busy_timeout_s)
         self._here = here()
         self._closed = False
-        self._turns = Turns(address.schema, self._durable, busy_timeout_s)
+        self._turns = Turns(address.schema, self._durable, self._patience)
         try:
             with psycopg.connect(address.conninfo, autocommit=True) as connection:
                 self._look_at(connection, safe=durability == "full" and not read_only)
@@ -82,7 +83,6 @@ class PostgresStore:
                 ours = direct(connection)
         except psycopg.Error as error:
             raise unreached(error, self.url) or self._translation(error) from error
-        patience = duration(busy_timeout_s)
         pool: ConnectionPool[Connection] = ConnectionPool(
             address.conninfo,
             min_size=1,
@@ -90,7 +90,7 @@ class PostgresStore:
             timeout=max(busy_timeout_s, 1.0),
             num_workers=1,
             kwargs={"autocommit": True, **({} if ours else {"prepare_threshold": None})},
-            configure=setting_up(self._durable, patience) if ours else None,
+            configure=setting_up(self._durable, self._patience) if ours else None,
             check=listen_to,
             name="milepost",
             open=True,
@@ -158,7 +158,7 @@ class PostgresStore:
             if writer.opened is not None:
                 self._commit(connection)
                 return
-            told = writer.statement(self._durable)
+            told = writer.statement(self._durable, self._patience)
             if told is not None:
                 self._append(connection, *told)
 

@@ -12,7 +12,6 @@ from psycopg.sql import Literal
 
 from milepost.stores.postgres.reading import Connection
 from milepost.stores.postgres.schema import NOW, statement
-from milepost.stores.postgres.sessions import duration
 
 __all__ = ["Turns"]
 
@@ -49,8 +48,8 @@ class Turns:
     taken in one order, whoever asks for which. Who writes for all has the table of these rows.
     """
 
-    def __init__(self, schema: str, durable: str, patience_s: float) -> None:
-        begin = _BEGIN.format(patience=duration(patience_s), durable=durable)
+    def __init__(self, schema: str, durable: str, patience: str) -> None:
+        begin = _BEGIN.format(patience=patience, durable=durable)
         self._of_all = statement(schema, begin + _ALL + _FOUND)
         some = begin + _BESIDE + _IDS + _ROWS + _FOUND
         self._of_some = tuple(statement(schema, part) for part in some.split(_THESE))
