@@ -141,6 +141,8 @@ def test_a_job_that_has_gone_says_where(other: str, tmp_path: Path, clock: FakeC
     ):
         tell(manager, clock)
         driver.record("grown", [ItemEvent("a", "start")])
+        log = tmp_path / "grown.jsonl"
+        manager.upkeep.export_log("grown", log)
         assert moved(manager, other, "grown") == ["moved"]
         for refuse in (
             lambda: driver.record("grown", [ItemEvent("b", "start")]),
@@ -148,6 +150,8 @@ def test_a_job_that_has_gone_says_where(other: str, tmp_path: Path, clock: FakeC
             lambda: driver.lease("grown", "me").__enter__(),
             lambda: manager.create_job(["a"], job_id="grown"),
             lambda: manager.fork("whole", 3, "grown"),
+            lambda: manager.upkeep.import_log(log),
+            lambda: manager.upkeep.import_log(log, apply=True),
             lambda: run(driver, "grown", _large, executor=ThreadPoolExecutor),
         ):
             with pytest.raises(JobMoved, match="was moved from") as told:

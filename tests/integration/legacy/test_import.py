@@ -486,6 +486,17 @@ def test_an_id_that_is_taken(tmp_path: Path) -> None:
         assert manager.get_state(JOB) == mine
 
 
+def test_what_has_gone_to_another_store_is_not_imported_again(tmp_path: Path) -> None:
+    """It is driven there; here it would be a second job of the same id."""
+    write_state(tmp_path, job_state([MadeItem(value=1)]))
+    with opened() as manager:
+        brought(manager, tmp_path)
+        assert manager.upkeep.move(tmp_path / "other.db", apply=True).whole
+        [done] = manager.import_jobs(tmp_path).jobs
+        assert (done.outcome, manager.job_ids()) == ("conflict", [])
+        assert "was moved to" in str(done.error)
+
+
 def test_importing_again_after_work_went_on_changes_nothing(tmp_path: Path) -> None:
     write_state(tmp_path, job_state([MadeItem(value=1)]))
     with opened() as manager:

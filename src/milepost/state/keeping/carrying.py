@@ -19,7 +19,6 @@ import msgspec
 
 from milepost.errors import (
     ImportFailed,
-    JobExists,
     StoreAbsent,
     StoreError,
     StoreNewer,
@@ -42,7 +41,7 @@ from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.naming import Names
 from milepost.state.reading.verification import Verification, verify_job
 from milepost.state.writing.describing import describe
-from milepost.state.writing.new_jobs import JobSummary, summary
+from milepost.state.writing.new_jobs import JobSummary, check_absent, summary
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import Reader, StateStore, Writer
 
@@ -101,8 +100,7 @@ def tried(loader: Loader, reader: Reader, path: Path) -> tuple[Verification, Job
     """
     with _lines_of(path) as lines:
         job_id = _opening(next(lines, None), path).job
-    if reader.has_job(job_id):
-        raise JobExists(job_id=job_id, url=loader.store.url)
+    check_absent(loader, reader, job_id)
     with (
         TemporaryDirectory(prefix="milepost-") as folder,
         closing(_for_a_while(folder)) as store,
@@ -116,13 +114,13 @@ def take_in(loader: Loader, writer: Writer, path: Path) -> tuple[Verification, J
 
     Returns the verification, and how the job stands.
 
-    Raises JobExists, ImportFailed where it is not whole or does not verify, StoreNewer, OSError.
+    Raises JobExists, JobMoved, ImportFailed where it is not whole or does not verify, StoreNewer,
+    OSError.
     Cost: O(file), under the write lock; memory: one row, and what a verification takes.
     """
     with _lines_of(path) as lines:
         told = _opening(next(lines, None), path)
-        if writer.has_job(check_job_id(told.job)):
-            raise JobExists(job_id=told.job, url=loader.store.url)
+        check_absent(loader, writer, check_job_id(told.job))
         with _fitting(told.job, 1, path):
             job = writer.add_job(told.job, told.created_at_us, told.lifecycle)
         into = _Into(writer, job, loader.store.url)

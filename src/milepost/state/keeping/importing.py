@@ -32,6 +32,7 @@ from milepost.log.drafts import CommitDraft, LogDraft
 from milepost.log.facts import CheckpointTaken, Draft, Imported, check_job_id, event_count
 from milepost.log.payloads import PayloadCodec
 from milepost.log.rows import Row, StoredCheckpoint, StoredJob
+from milepost.state.reading.departures import departure_of
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.reading.verification import verify_job
 from milepost.state.writing.describing import describe
@@ -88,7 +89,8 @@ def place(loader: Loader, reader: Reader, draft: LogDraft) -> str | None:
     """The id under which this very job was imported before; None if it was not.
 
     That may be its old one, from before another job was found to share it. Raises ImportConflict
-    where its id is another job's, and where what was imported is not what the old files say now.
+    where its id is another job's or has gone to another store, and where what was imported is not
+    what the old files say now.
     """
     wanted = draft.imported
     url = loader.store.url
@@ -113,6 +115,10 @@ def place(loader: Loader, reader: Reader, draft: LogDraft) -> str | None:
         if job_id == draft.job_id:
             problem = "is another job: it was left as it is; import the old one into another store"
             raise ImportConflict(job_id=job_id, url=url, problem=problem)
+    departure = departure_of(reader.tombstone(draft.job_id))
+    if departure is not None:
+        problem = f"was moved to {departure.url}: go on there, or import into another store"
+        raise ImportConflict(job_id=draft.job_id, url=url, problem=problem)
     return None
 
 

@@ -316,6 +316,7 @@ class Upkeep:
         Raises:
             StoreAbsent: There is no such file.
             JobExists: The store has a job of that id.
+            JobMoved: A job of that id has gone from it to another store.
             ImportFailed: The file is not whole, or does not verify.
             StoreNewer: A newer version wrote it.
 
