@@ -40,10 +40,10 @@ def test_what_is_ours_is_taken_out_and_the_rest_goes_to_libpq() -> None:
     assert address.conninfo.startswith("postgresql://me:pw@host:5433/jobs?")
     assert "sslmode=require" in address.conninfo
     assert "schema" not in address.conninfo
-    assert "keepalives_idle=10" in address.conninfo
+    assert "keepalives_idle=5&" in address.conninfo
     assert "keepalives_idle" in address_of("postgresql:///jobs?keepalives_idle=7").conninfo
     assert (
-        "=10&"
+        "=5&"
         not in address_of("postgresql:///jobs?keepalives_idle=7")
         .conninfo.partition("keepalives_idle")[2]
         .partition("&")[0]

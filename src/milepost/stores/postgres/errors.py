@@ -17,7 +17,7 @@ from milepost.errors import (
     ValueInvalid,
 )
 
-__all__ = ["MOVED", "OVERTAKEN", "lost", "translate", "unreached"]
+__all__ = ["MOVED", "OVERTAKEN", "is_full", "lost", "translate", "unreached"]
 
 MOVED: Final = "MP001"
 """The SQLSTATE that the function `append` raises where a log is not as the writer believed."""
@@ -35,6 +35,14 @@ _ENDED: Final = (
     errors.IdleInTransactionSessionTimeout,
 )
 
+_FULL: Final = (
+    "too many clients already",
+    "too many connections",
+    "remaining connection slots are reserved",
+    "no more connections allowed",  # PgBouncer
+)
+"""What is said where a connection is refused because there are too many: libpq keeps no state."""
+
 _LAST_WORDS: Final = ("FATAL", "PANIC")
 """Of a server or a pooler that closes the connection. They may be said in another language: then
 the state tells, of a pooler a connection_exception, 08."""
@@ -50,6 +58,11 @@ def lost(error: BaseException) -> bool:
     return state.startswith("08") if state else isinstance(error, psycopg.OperationalError)
 
 
+def is_full(error: psycopg.Error) -> bool:
+    """True if the server, or a pooler, is there and has no connection free."""
+    return any(words in str(error) for words in _FULL)
+
+
 def unreached(error: psycopg.Error, url: str) -> StoreError | None:
     """What to raise for `error` where no connection came about; None where one did."""
     if error.sqlstate is not None:
@@ -57,6 +70,11 @@ def unreached(error: psycopg.Error, url: str) -> StoreError | None:
     told = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, psycopg.ProgrammingError):
         problem = f"libpq does not take this address ({told}): see the parameters behind its ?"
+    elif is_full(error):
+        problem = (
+            f"the server has no connection free ({told}): use fewer processes, with fewer"
+            " threads each, put a pooler before it, or raise its max_connections"
+        )
     else:
         problem = f"cannot be reached ({told}): see the URL, and whether the server runs"
     return StoreError(url=url, problem=problem)
@@ -72,8 +90,8 @@ def translate(error: psycopg.Error, url: str, waited_s: float = 0.0) -> StoreErr
     state = error.sqlstate or ""
     if isinstance(error, PoolTimeout):
         problem = (
-            f"no connection was free for {waited_s:g} s: try again, with fewer threads"
-            " at a time, and see that the server is there"
+            f"all connections of this process were in use for {waited_s:g} s: try again, with fewer"
+            " threads at a time"
         )
         return StoreLocked(url=url, problem=problem)
     if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected):

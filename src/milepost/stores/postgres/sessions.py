@@ -10,7 +10,10 @@ import psycopg
 
 from milepost.stores.postgres.reading import Connection
 
-__all__ = ["direct", "duration", "ended", "listen_to", "setting_up"]
+__all__ = ["ONCE_S", "direct", "duration", "ended", "listen_to", "not_reached", "setting_up"]
+
+ONCE_S: Final = 2
+"""How long an attempt to connect takes at most where a holder waits for it: libpq takes no less."""
 
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1))
 _LONGEST_MS: Final = (1 << 31) - 1
@@ -69,9 +72,23 @@ def ended(conninfo: str, pid: int) -> bool:
     It would otherwise still do what it was told.
     """
     gone = False
-    with suppress(psycopg.Error), psycopg.connect(conninfo, autocommit=True) as other:
+    with suppress(psycopg.Error), _soon(conninfo) as other:
         if direct(other):
             ask = "SELECT pg_terminate_backend(%s, 5000) FROM pg_stat_activity WHERE pid = %s"
             row = other.execute(ask, (pid, pid)).fetchone()
             gone = row is None or row[0] is True
     return gone
+
+
+def not_reached(conninfo: str) -> psycopg.Error | None:
+    """Why no connection comes about just now; None if one does. Takes 2 s at most for a host."""
+    try:
+        _soon(conninfo).close()
+    except psycopg.Error as error:
+        return error
+    return None
+
+
+def _soon(conninfo: str) -> Connection:
+    """A connection, if one comes about at once. Raises psycopg.Error."""
+    return psycopg.connect(conninfo, autocommit=True, connect_timeout=ONCE_S)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from milepost.errors import (
     CommitUnknown,
@@ -30,7 +31,14 @@ from milepost.stores.postgres.migration import format_of, prepare, stored_versio
 from milepost.stores.postgres.notices import Notices, sending
 from milepost.stores.postgres.reading import OF_A_JOB, Connection, PostgresReader
 from milepost.stores.postgres.schema import NOW, statement
-from milepost.stores.postgres.sessions import direct, duration, ended, listen_to, setting_up
+from milepost.stores.postgres.sessions import (
+    direct,
+    duration,
+    ended,
+    listen_to,
+    not_reached,
+    setting_up,
+)
 from milepost.stores.postgres.turns import Turns
 from milepost.stores.postgres.writing import PostgresWriter
 from milepost.stores.protocol import Create, Durability, Moved
@@ -95,7 +103,7 @@ class PostgresStore:
             name="milepost",
             open=True,
         )
-        self._lending = Lending(pool, keeps=_KEPT)
+        self._lending = Lending(pool, _KEPT, not_reached=partial(not_reached, address.conninfo))
         self._notices = Notices(sending(pool, self._schema))
         self._finalizer = weakref.finalize(self, _close, self._lending, self._notices, self._here)
 
@@ -216,8 +224,10 @@ class PostgresStore:
             raise StoreError(url=self.url, problem="it is closed: open it again")
         try:
             connection = self._lending.take()
-        except psycopg.Error as error:
+        except (PoolTimeout, PoolClosed) as error:
             raise self._translation(error) from error
+        except psycopg.Error as error:
+            raise unreached(error, self.url) or self._translation(error) from error
         try:
             yield connection
         finally:
