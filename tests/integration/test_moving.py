@@ -385,10 +385,13 @@ def test_a_fork_and_its_source_go_together(tmp_path: Path, clock: FakeClock) -> 
         error = refused(manager, tmp_path / "other.db", "source")
         assert isinstance(error, MoveFailed)
         assert "fork" in str(error)
+        with manager.lease("fork", "me"):
+            assert moved(manager, tmp_path / "other.db") == ["refused", "refused"]
         manager.fire("fork", "cancel", operator=True)
         files = sorted(base.rglob("*"))
         assert moved(manager, tmp_path / "other.db") == ["moved", "moved"]
         assert sorted(base.rglob("*")) == files
+        assert manager.job_ids() == []
     with opened(tmp_path / "other.db", clock) as manager:
         assert dict(manager.results("source")) == {"a": "x" * 2_000}
         assert manager.verify_beside("source").problems == ()

@@ -214,6 +214,8 @@ class Movement:
         self._batch_rows = batch_rows
         self._url = "another store"
         self._target: Loader | None = None
+        self._families: dict[str, list[StoredJob]] = {}
+        self._whole: dict[str, tuple[int, bytes]] = {}  # to which commit, of those with a fork
         if target is not None:
             self._target = Loader(target, source.tables, payloads=source.payloads)
             self._url = _place(target)
@@ -239,7 +241,8 @@ class Movement:
         `alone` says that no other job is to be moved with it.
         """
         try:
-            standing = self._standing(job_id, alone=alone)
+            standing = self._standing(job_id)
+            self._refuse_parting(standing, alone=alone, copied=False)
             if self._target is not None:
                 self._there(standing)
             elif standing.departure is not None:
@@ -262,8 +265,9 @@ class Movement:
             )
         try:
             for _ in range(_TIMES):
-                standing = self._standing(job_id, alone=alone)
+                standing = self._standing(job_id)
                 with suppress(Overtaken):
+                    self._refuse_parting(standing, alone=alone, copied=True)
                     return self._moved(standing)
             problem = "it went on while it was copied, again and again: stop what writes to it"
             raise self._failed(job_id, problem)
@@ -305,7 +309,7 @@ class Movement:
 
     # What is in the source, and in the target
 
-    def _standing(self, job_id: str, *, alone: bool) -> Standing:
+    def _standing(self, job_id: str) -> Standing:
         """How the job stands in the source.
 
         Raises JobAbsent, LeaseHeld, MoveFailed, StoreUnreadable.
@@ -318,8 +322,6 @@ class Movement:
                 if tip is None:
                     raise log.corrupt(1, "it is missing")
                 self._refuse_held(log, tip)
-                if alone:
-                    self._refuse_shared(reader, job)
                 size_bytes = reader.sizes(job.number).total_bytes
                 return Standing(job, tip, size_bytes=size_bytes)
             tombstone = reader.tombstone(job_id)
@@ -346,25 +348,61 @@ class Movement:
             fence=lease.fence,
         )
 
-    def _refuse_shared(self, reader: Reader, job: StoredJob) -> None:
-        """Raise MoveFailed where another job here has results in a folder of this one.
+    def _sharing(self, reader: Reader, job: StoredJob) -> list[str]:
+        """Other jobs here that have results in a folder of this one, as the first look found them.
 
-        Whoever deletes one of them asks whether another is left, in the store that it is in.
+        Whoever deletes one of them asks whether another is left, in the store that it is in. Cost:
+        the first commit of each job, once; a pass over the heads of those that have a fork.
         """
+        if not self._families:
+            for one in reader.entries():
+                with suppress(StoreUnreadable):  # such a job is not moved, nor its forks known
+                    self._families.setdefault(family(reader, one.number), []).append(one)
         url = self._source.store.url
-        mine = set(folders_named(reader, job, url))
-        if not mine:
-            return
-        of_family = family(reader, job.number)
-        for other in reader.entries():
-            if other.number == job.number or family(reader, other.number) != of_family:
-                continue
-            if mine & set(folders_named(reader, other, url)):
-                problem = (
-                    f"the folder of its results is one of {other.job_id} too, since one of them is"
-                    " a fork: move all jobs of the store, or delete that one first"
-                )
+        others = [
+            one
+            for one in self._families.get(family(reader, job.number), [])
+            if one.number != job.number and reader.job(one.job_id) == one
+        ]
+        mine = set(folders_named(reader, job, url)) if others else set()
+        found = []
+        for one in others:
+            try:
+                is_shared = bool(mine & set(folders_named(reader, one, url)))
+            except StoreUnreadable:
+                is_shared = bool(mine)  # who can tell
+            if is_shared:
+                found.append(one.job_id)
+        return found
+
+    def _refuse_parting(self, standing: Standing, *, alone: bool, copied: bool) -> None:
+        """Raise MoveFailed where another that has results in a folder of the job would stay.
+
+        With `copied` it is not let go of before those others have arrived and verify, too.
+        """
+        if standing.departure is not None:
+            return  # it has gone
+        job = standing.job
+        with self._source.store.reading() as reader:
+            sharing = self._sharing(reader, job)
+        for other in sharing:
+            shared = (
+                f"the folder of its results is one of {other} too, since one of them is a fork:"
+            )
+            if alone:
+                problem = f"{shared} move all jobs of the store, or delete that one first"
                 raise self._failed(job.job_id, problem)
+            try:
+                its = self._standing(other)
+                there = None if self._target is None else self._there(its)
+                if copied and there is not None and self._whole.get(other) != its.end:
+                    self._carrier.copied(its, there.job)
+                    self._whole[other] = its.end
+            except JobAbsent:
+                continue  # another mover was faster, or somebody deleted it
+            except _REFUSED as error:
+                problem = f"{shared} that one stays ({error}), and so does this"
+                raise self._failed(job.job_id, problem) from error
 
     def _there(self, standing: Standing) -> _There:
         """What the target has of the job, which may be nothing.
