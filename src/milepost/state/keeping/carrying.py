@@ -98,19 +98,29 @@ def tried(loader: Loader, reader: Reader, path: Path) -> tuple[Verification, Job
 
     Raises as `take_in`.
     """
-    with _lines_of(path) as lines:
-        job_id = _opening(next(lines, None), path).job
+    job_id = named_in(path)
     check_absent(loader, reader, job_id)
     with (
         TemporaryDirectory(prefix="milepost-") as folder,
         closing(_for_a_while(folder)) as store,
         store.writing() as writer,
     ):
-        return take_in(Loader(store, loader.tables, payloads=loader.payloads), writer, path)
+        own = Loader(store, loader.tables, payloads=loader.payloads)
+        return take_in(own, writer, path, job_id)
 
 
-def take_in(loader: Loader, writer: Writer, path: Path) -> tuple[Verification, JobSummary]:
+def named_in(path: Path) -> str:
+    """The id of the job of the file. Raises as `take_in`."""
+    with _lines_of(path) as lines:
+        return check_job_id(_opening(next(lines, None), path).job)
+
+
+def take_in(
+    loader: Loader, writer: Writer, path: Path, job_id: str
+) -> tuple[Verification, JobSummary]:
     """Make a job of the file, of the same id, held by nobody; verified before the turn ends.
+
+    The `writer` is for that job, which the file names as `job_id`.
 
     Returns the verification, and how the job stands.
 
@@ -120,7 +130,9 @@ def take_in(loader: Loader, writer: Writer, path: Path) -> tuple[Verification, J
     """
     with _lines_of(path) as lines:
         told = _opening(next(lines, None), path)
-        check_absent(loader, writer, check_job_id(told.job))
+        if told.job != job_id:
+            raise ImportFailed(job_id=job_id, problem=f"{path} was changed meanwhile: try again")
+        check_absent(loader, writer, job_id)
         with _fitting(told.job, 1, path):
             job = writer.add_job(told.job, told.created_at_us, told.lifecycle)
         into = _Into(writer, job, loader.store.url)

@@ -327,8 +327,9 @@ class Upkeep:
         path = arguments.path("file", file)
         arguments.flag("apply", apply)
         if apply:
-            with self._store.writing() as writer:
-                return work.carrying.take_in(self._loader, writer, path)
+            job_id = work.carrying.named_in(path)
+            with self._store.writing(job_id) as writer:
+                return work.carrying.take_in(self._loader, writer, path, job_id)
         with self._store.reading() as reader:
             return work.carrying.tried(self._loader, reader, path)
 
