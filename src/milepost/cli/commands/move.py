@@ -48,7 +48,7 @@ def move(
     FROM and TO are paths or URLs; TO is made if it is not there. Each job is verified in TO before
     FROM lets go of it: its commits and their digests are as they were. One stays that somebody
     drives, or of whose id TO has another. What was cut short goes on when it is begun again. JOB
-    is the job's id, or with --apply the whole of it.
+    is the job's id; without --apply a beginning of it will do that no other job has.
     """
     context.meta[STORE] = source
     context.meta[AS_JSON] = as_json
