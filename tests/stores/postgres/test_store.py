@@ -290,7 +290,7 @@ def test_one_thread_that_records_keeps_to_one_session(url: str) -> None:
 def test_a_time_to_wait_is_told_as_the_server_shows_it(postgres: str, seconds: float) -> None:
     """So that an append finds its session as it would set it."""
     with psycopg.connect(postgres, autocommit=True) as connection:
-        setting_up("off", duration(seconds))(connection)
+        setting_up("", "off", duration(seconds), ours=True)(connection)
         found = connection.execute("SHOW lock_timeout").fetchone()
     assert found == (duration(seconds),)
 
@@ -300,3 +300,20 @@ def test_a_vacuum_on_a_server_needs_no_room(url: str) -> None:
     StateManager.open(url).close()
     told = CliRunner().invoke(main, ["gc", "--apply", "--vacuum", "--db", url])
     assert (told.exit_code, "room for it twice" in told.output) == (0, False)
+
+
+def test_a_warning_of_the_server_is_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """As of a commit whose wait for a standby was ended; what is no warning is not."""
+    server, schema = of(url)
+    with StateManager.open(url) as manager, psycopg.connect(server, autocommit=True) as connection:
+        begun(manager)
+        connection.execute(
+            f"CREATE FUNCTION {schema}.warns() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE WARNING 'mind the gap'; RAISE NOTICE 'never mind'; RETURN NEW; END $$;"
+            f" CREATE TRIGGER warns AFTER INSERT ON {schema}.commits"
+            f" FOR EACH ROW EXECUTE FUNCTION {schema}.warns()".encode()
+        )
+        caplog.clear()
+        manager.record("j", [ItemEvent(0, "start")])
+    said = [record.getMessage() for record in caplog.records if record.name == "milepost.store"]
+    assert [text.partition(": PostgreSQL: ")[2] for text in said] == ["mind the gap"]

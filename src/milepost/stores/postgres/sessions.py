@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -9,8 +10,11 @@ from typing import Final
 import psycopg
 
 from milepost.stores.postgres.reading import Connection
+from milepost.text.escapes import printable
 
 __all__ = ["ONCE_S", "direct", "duration", "ended", "listen_to", "not_reached", "setting_up"]
+
+_log: Final = logging.getLogger("milepost.store")
 
 ONCE_S: Final = 2
 """How long an attempt to connect takes at most where a holder waits for it: libpq takes no less."""
@@ -40,13 +44,24 @@ def direct(connection: Connection) -> bool:
     return row is not None and row[0] == connection.info.backend_pid
 
 
-def setting_up(durable: str, patience: str) -> Callable[[Connection], None]:
-    """What gives a session that is ours alone the settings that an append asks for.
+def setting_up(
+    url: str, durable: str, patience: str, *, ours: bool
+) -> Callable[[Connection], None]:
+    """What makes a new session ready for the store at `url`.
 
-    An append finds them so, which costs less than to set them in each transaction.
+    Warnings of the server are logged: that an operator ended the wait of a commit for a standby is
+    said by one, and by nothing else. A session that is `ours` alone gets the settings that an
+    append asks for, which costs less than to set them in each transaction.
     """
 
+    def warn(notice: psycopg.errors.Diagnostic) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            _log.warning("%s: PostgreSQL: %s", url, printable(notice.message_primary or ""))
+
     def set_up(connection: Connection) -> None:
+        connection.add_notice_handler(warn)
+        if not ours:
+            return
         connection.execute(
             "SELECT set_config('synchronous_commit', %s, false),"
             " set_config('lock_timeout', %s, false)",

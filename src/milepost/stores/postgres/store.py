@@ -98,7 +98,7 @@ class PostgresStore:
             timeout=max(busy_timeout_s, 1.0),
             num_workers=1,
             kwargs={"autocommit": True, **({} if ours else {"prepare_threshold": None})},
-            configure=setting_up(self._durable, self._patience) if ours else None,
+            configure=setting_up(self.url, self._durable, self._patience, ours=ours),
             check=listen_to,
             name="milepost",
             open=True,
