@@ -345,7 +345,7 @@ class Collectors(RuleBasedStateMachine):
 
 
 RULES = settings(
-    max_examples=100 * int(os.environ.get("MILEPOST_SOAK", "1")),
+    max_examples=70 * int(os.environ.get("MILEPOST_SOAK", "1")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -464,7 +464,7 @@ class Jobs(RuleBasedStateMachine):
 
 
 RULES = settings(
-    max_examples=120 * int(os.environ.get("MILEPOST_SOAK", "1")),
+    max_examples=80 * int(os.environ.get("MILEPOST_SOAK", "1")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fnmatch import fnmatchcase
 
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from milepost.state.recovering.scope import Filter
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
 
+SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 KEYS = [f"{kind}/{number}" for kind in ("img", "txt") for number in range(5)]
 GLOBS = ["img/*", "txt/*", "*/[0-2]", "*/?", "none*", "img/4"]
 CAUSES = ["error", "timeout", "executor_lost"]
@@ -134,7 +136,7 @@ def _fits(played: Played, ordinal: int, one: Filter) -> bool:
     raise AssertionError(one)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100 * SOAK, deadline=None)
 @given(st.lists(steps, max_size=25), st.lists(filters, min_size=1, max_size=3))
 def test_a_plan_is_a_partition_whatever_its_scope(
     played_steps: list[tuple[str, set[int], str]], scopes: list[Scope]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +18,8 @@ from milepost.machine import Lifecycle, Machine
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
 from tests.integration.shapes.lifecycles import APPROVAL, SHIPPING, compiled, edited
+
+SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 
 LINES_ONLY = edited(
     SHIPPING,
@@ -302,7 +305,7 @@ class Trial:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=35 * SOAK, deadline=None)
 @given(data=st.data())
 def test_whatever_happens_to_a_job(shape: str, data: st.DataObject) -> None:
     """Each write does what the model does, or is refused as there; every state is read back."""

@@ -368,7 +368,7 @@ class Upkeep:
             Each job is read twice and written once, in commits of a bounded size.
 
         """
-        target = to if isinstance(to, str) else arguments.file_path("to", to)
+        target = to if to and isinstance(to, str) else arguments.file_path("to", to)
         if job_id is not None:
             job_id = self._meet(job_id)
         arguments.flag("apply", apply)

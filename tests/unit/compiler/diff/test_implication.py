@@ -1,5 +1,7 @@
 """Guards compared by structure: what is shown is so, and what cannot be shown is left open."""
 
+import os
+
 import pytest
 from hypothesis import given, settings
 
@@ -7,6 +9,8 @@ from milepost_codegen.diff.implication import direction, implies, normal
 from milepost_codegen.expressions import BOOL, evaluate, read_expression
 from milepost_codegen.expressions.tree import Logic
 from tests.unit.compiler.trees import PAYLOADS, SCOPE, VALUES, bools
+
+SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 
 
 def compared(old: str, new: str) -> str:
@@ -53,7 +57,7 @@ def test_directions(old: str, new: str, wanted: str) -> None:
 
 
 @given(bools(), bools(), VALUES, PAYLOADS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250 * SOAK, deadline=None)
 def test_what_is_shown_is_so(old, new, values, payload) -> None:
     """No values refute an implication that was shown, nor a normal form its tree."""
     narrower = normal(old)

@@ -1,6 +1,7 @@
 """Random versions: nothing changes by itself, and what comes one way goes the other."""
 
 import copy
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from milepost_codegen.diff import Report, compare
 from tests.unit.compiler.diff.versions import BASE, Data, compiled
 
+SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 STATES = ["setup", "work", "paused", "failed", "done"]
 ENDS = ("failed", "done")
 SOURCES = [name for name in STATES if name != "done"]
@@ -56,7 +58,7 @@ def said(report: Report, kind: str) -> set[tuple[str, str]]:
 
 
 @given(versions())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20 * SOAK, deadline=None)
 def test_a_definition_does_not_differ_from_itself(data: Data) -> None:
     told = compare(compiled(data), compiled(data))
     assert (told.changes, told.notes, told.verdict) == ((), (), "compatible")
@@ -64,7 +66,7 @@ def test_a_definition_does_not_differ_from_itself(data: Data) -> None:
 
 
 @given(versions(), versions())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30 * SOAK, deadline=None)
 def test_what_comes_one_way_goes_the_other(first: Data, second: Data) -> None:
     """Added and removed change places, and so do narrowed and widened."""
     there = compare(compiled(first), compiled(second))
@@ -150,7 +152,7 @@ EDITS: list[Callable[[st.DataObject, Data], tuple[str, str, str]]] = [
 
 
 @given(versions(), st.sampled_from(EDITS), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60 * SOAK, deadline=None)
 def test_a_single_edit_is_found(
     data: Data,
     edit: Callable[[st.DataObject, Data], tuple[str, str, str]],

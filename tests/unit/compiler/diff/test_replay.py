@@ -1,5 +1,6 @@
 """What a compatible verdict promises: every history of the old version replays under the new."""
 
+import os
 import random
 from typing import TypeAlias
 
@@ -11,6 +12,8 @@ from milepost_codegen.expressions import evaluate
 from milepost_codegen.model import Machine
 from tests.unit.compiler.diff.test_properties import versions
 from tests.unit.compiler.diff.versions import Data, compiled
+
+SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 
 Values: TypeAlias = dict[str, int | bool | str]
 
@@ -58,7 +61,7 @@ def breaks(old: Machine, new: Machine, seed: int) -> str:
 
 
 @given(versions(), versions(), st.integers(0, 10**6))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80 * SOAK, deadline=None)
 def test_compatible_versions_replay(first: Data, second: Data, seed: int) -> None:
     """No run refutes the verdict; NEW gets what it lacks of OLD, so that many pairs are legal."""
     job = second["machines"]["job"]
