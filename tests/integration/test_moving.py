@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from milepost import Item, ItemEvent, RetentionPolicy, StateManager, TransitionRefused
 from milepost.cli import main
 from milepost.errors import (
+    ArgumentInvalid,
     JobAbsent,
     JobExists,
     JobMoved,
@@ -522,3 +523,12 @@ def test_the_command_moves_and_says_where(tmp_path: Path, clock: FakeClock) -> N
     assert (stays.exit_code, "job 'whole' exists in" in stays.output) == (1, True)
     assert call("move", first, other, "none", "--apply").exit_code == 2
     assert call("move", first, first).exit_code == 2
+
+
+@pytest.mark.parametrize("to", ["", b"jobs.db", None])
+def test_what_names_no_store_is_refused_by_its_argument(to: Any, tmp_path: Path) -> None:
+    with (
+        StateManager.open(tmp_path / "from.db") as manager,
+        pytest.raises(ArgumentInvalid, match="argument 'to': a path"),
+    ):
+        manager.upkeep.move(to)
