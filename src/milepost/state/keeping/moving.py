@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from milepost.clock import instant
 from milepost.defaults import BATCH_ROWS, pause
 from milepost.errors import (
     JobAbsent,
@@ -50,6 +49,7 @@ from milepost.state.reading.departures import Departure, absence, departure_of
 from milepost.state.reading.folders import family, folders_named
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.arriving import arrival, erased, is_whole, mark
+from milepost.state.writing.lease import held
 from milepost.state.writing.observing import Observer
 from milepost.stores.memory import MemoryStore
 from milepost.stores.opening import open_store, shown_url
@@ -338,15 +338,7 @@ class Movement:
         lease = holder_of(log, tip, self._observer)
         if lease is None:
             return
-        verdict = self._observer.judge(log.number, lease)
-        raise LeaseHeld(
-            job_id=log.job_id,
-            owner=lease.owner,
-            expires_at=instant(lease.expires_at_us),
-            left_s=verdict.left_us / 1_000_000,
-            ttl_s=verdict.ttl_us / 1_000_000,
-            fence=lease.fence,
-        )
+        raise held(log.job_id, lease, self._observer.judge(log.number, lease))
 
     def _sharing(self, reader: Reader, job: StoredJob) -> list[str]:
         """Other jobs here that have results in a folder of this one, as the first look found them.

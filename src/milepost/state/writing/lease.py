@@ -24,7 +24,7 @@ from milepost.log.facts import Draft, LeaseReleased, LeaseTaken, WriteRejected, 
 from milepost.log.rows import StoredLease
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.state.writing.decision import Decision, Moment, RefusedWithRecord
-from milepost.state.writing.liveness import Standing
+from milepost.state.writing.liveness import Standing, Verdict
 from milepost.state.writing.observing import Observer
 from milepost.text.escapes import printable
 from milepost.text.wording import one_line, short_repr
@@ -36,6 +36,7 @@ __all__ = [
     "check_lease",
     "default_owner",
     "give_back",
+    "held",
     "holding",
     "release",
     "renew",
@@ -99,6 +100,19 @@ def holding(observer: Observer, number: int, stored: StoredLease) -> Holding:
         standing=verdict.standing,
         left_s=verdict.left_us / 1_000_000,
         reason=verdict.reason,
+    )
+
+
+def held(job_id: str, stored: StoredLease, verdict: Verdict) -> LeaseHeld:
+    """The error for who meets that holder of the job, of whom the `verdict` is."""
+    return LeaseHeld(
+        job_id=job_id,
+        owner=stored.owner,
+        expires_at=instant(stored.expires_at_us),
+        left_s=verdict.left_us / 1_000_000,
+        ttl_s=verdict.ttl_us / 1_000_000,
+        fence=stored.fence,
+        watched=verdict.standing == Standing.WATCHED,
     )
 
 
@@ -281,12 +295,4 @@ def _replaceable(moment: Moment) -> str:
     verdict = moment.observer.judge(moment.log.number, stored)
     if verdict.replaceable:
         return verdict.reason
-    raise LeaseHeld(
-        job_id=state.id,
-        owner=stored.owner,
-        expires_at=instant(stored.expires_at_us),
-        left_s=verdict.left_us / 1_000_000,
-        ttl_s=verdict.ttl_us / 1_000_000,
-        fence=stored.fence,
-        watched=verdict.standing == Standing.WATCHED,
-    )
+    raise held(state.id, stored, verdict)

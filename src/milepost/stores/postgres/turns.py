@@ -18,8 +18,6 @@ __all__ = ["Turns"]
 _IDLE: Final = "60s"
 """How long a writer may keep others waiting and say nothing: then its transaction is undone."""
 
-_THESE: Final = "%s"
-
 _BEGIN: Final = (
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{patience}';"
     f" SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}';"
@@ -52,7 +50,8 @@ class Turns:
         begin = _BEGIN.format(patience=patience, durable=durable)
         self._of_all = statement(schema, begin + _ALL + _FOUND)
         some = begin + _BESIDE + _IDS + _ROWS + _FOUND
-        self._of_some = tuple(statement(schema, part) for part in some.split(_THESE))
+        # Between these parts go the ids of the jobs.
+        self._of_some = tuple(statement(schema, part) for part in some.split("%s"))
         self._commit = statement(schema, _COMMIT)
 
     def begin(self, connection: Connection, jobs: Sequence[str]) -> tuple[int, int]:
