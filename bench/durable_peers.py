@@ -10,9 +10,10 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from cold import COLD
+from dbos_process import CHILD, DbosProcess
 from jobs import mapping_job
 from milepost import ItemEvent, StateManager
 from milepost.state.persistence import Durability
@@ -33,7 +34,6 @@ WARM_UP: Final = 2
 EACH: Final = 100
 BATCH: Final = 100
 RECOVERED: Final = 20_000
-CHILD: Final = Path(__file__).with_name("dbos_steps.py")
 LANGGRAPH: Final = "langgraph-checkpoint-sqlite"
 BUDGETS: Final = {
     ("one at a time", "full"): at_least(0.9),
@@ -46,39 +46,19 @@ BUDGETS: Final = {
 Subject = Callable[[int], float]
 
 
-class Steps:
-    """A process in which DBOS runs steps when it is told to; `settings` are those of its file."""
+class Steps(DbosProcess):
+    """Steps of DBOS in a file at `path`, with SQLite's `journal`."""
 
     def __init__(self, path: Path, journal: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, CHILD, "steps", path, journal],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.settings: dict[str, Any] = self._answer()
+        super().__init__("steps", path, journal)
 
     def measure(self, _turn: int) -> float:
         """Measures one step in µs."""
-        return self._asked(EACH, 1)
+        return self.run(EACH, 1)
 
     def at_once(self, _turn: int) -> float:
         """The same, with a workflow for each of THREADS."""
-        return self._asked(OF_A_THREAD, THREADS)
-
-    def _asked(self, count: int, workflows: int) -> float:
-        stream: IO[str] | None = self._process.stdin
-        assert stream is not None
-        stream.write(f"{count} {workflows}\n")
-        stream.flush()
-        return float(self._answer())
-
-    def close(self) -> None:
-        self._process.communicate()
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        return self.run(OF_A_THREAD, THREADS)
 
 
 class Recorder:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from psycopg import Connection
+
+from dbos_process import DbosProcess
 
 __all__ = ["LANGGRAPH", "Savers", "Steps", "installed"]
 
 LANGGRAPH: Final = "langgraph-checkpoint-postgres"
-_CHILD: Final = Path(__file__).with_name("dbos_steps.py")
 
 
 def installed(name: str) -> bool:
@@ -53,28 +51,15 @@ class Savers:
 
 
 class Steps:
-    """A process in which DBOS runs steps on the server when it is told to."""
+    """Steps of DBOS on the server."""
 
     def __init__(self, url: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, _CHILD, "served", url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._answer() == {"synchronous_commit": "on"}, "all promise the same"
+        self._process = DbosProcess("served", url)
+        assert self._process.settings == {"synchronous_commit": "on"}, "all promise the same"
 
     def measure(self, count: int, workflows: int) -> float:
         """Measures one of `count` steps in µs, in as many workflows that run at once."""
-        stream: IO[str] | None = self._process.stdin
-        assert stream is not None
-        stream.write(f"{count // workflows} {workflows}\n")
-        stream.flush()
-        return float(self._answer())
+        return self._process.run(count // workflows, workflows)
 
     def close(self) -> None:
-        self._process.communicate()
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        self._process.close()
