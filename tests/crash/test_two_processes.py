@@ -8,11 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from milepost import StateManager
 from milepost.executors import run
 from tests.crash.nursery import Nursery
 from tests.crash.trial import Trial
 from tests.crash.work import gate_beside
+from tests.postgres import needs_postgres, new_url
 
 
 def test_a_job_that_another_process_holds_is_refused_by_name(
@@ -43,10 +46,14 @@ def test_of_two_processes_that_race_one_works_and_the_other_learns_who(
     assert refused, "they never met"
 
 
+@pytest.mark.parametrize("kind", ["file", pytest.param("server", marks=needs_postgres)])
 def test_a_stalled_holder_is_taken_over_and_its_next_write_is_refused(
-    trials: Callable[..., Trial], nursery: Nursery
+    kind: str, trials: Callable[..., Trial], nursery: Nursery, request: pytest.FixtureRequest
 ) -> None:
-    trial = trials()
+    if kind == "server":
+        trial = trials(url=new_url(request.getfixturevalue("postgres")), items=40)
+    else:
+        trial = trials()
     gate = gate_beside(str(trial.journal))
     os.mkfifo(gate)
     child = nursery.begin_child(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import SimpleNamespace
@@ -17,9 +15,6 @@ from milepost.executors import run, waiting
 from milepost.state.persistence import open_store
 from milepost.state.writing import lease as leases
 from milepost.testing import FakeClock
-from tests.crash.nursery import Nursery
-from tests.crash.trial import Trial
-from tests.crash.work import gate_beside
 from tests.postgres import needs_postgres, new_url
 from tests.stores.postgres.proxy import Proxy
 
@@ -89,35 +84,6 @@ def test_a_driver_without_a_fence_is_found_out(
     monkeypatch.setattr(leases, "_is_current", lambda *_: True)
     (objection,) = contest(*drivers)
     assert "of the first driver, which was replaced" in objection
-
-
-def test_a_driver_that_was_stopped_and_replaced_ends_itself(
-    postgres: str, trials: Callable[..., Trial], nursery: Nursery
-) -> None:
-    """Of two processes; what it does when it goes on is refused, and it says so."""
-    trial = trials(url=new_url(postgres), items=40)
-    gate = gate_beside(str(trial.journal))
-    os.mkfifo(gate)
-    child = nursery.begin_child(
-        trial.spec(gate="map"), at="gate", nth=2, delay_s=0, signals=[signal.SIGSTOP]
-    )
-    with StateManager.open(trial.url) as manager, ThreadPoolExecutor(2) as pool:
-        outcome = run(
-            manager,
-            trial.job_id,
-            lambda item: item.key,
-            lambda results: {"count": len(list(results))},
-            executor=pool,
-            takeover="it does not answer",
-        )
-        assert (outcome.phase, outcome.done_count) == ("completed", trial.items)
-        before = manager.get_state(trial.job_id).seq
-        os.kill(child, signal.SIGCONT)
-        gate.write_bytes(b"")
-        assert nursery.end_child().doing.startswith("LeaseLost: ")
-        (event,) = manager.get_state_history(trial.job_id, after=before)
-        assert (event.kind, event.payload["owner"]) == ("rejected", f"child {child}")
-    trial.finish()
 
 
 class Woken:
