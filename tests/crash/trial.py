@@ -12,7 +12,7 @@ from typing import Any
 
 from milepost import Item, StateManager
 from milepost.stores.sqlite.store import SqliteStore
-from tests.crash.every_write import let_go
+from milepost.testing.deaths.lives import let_go
 from tests.crash.nursery import Fate, Nursery
 from tests.crash.work import Spec, lines_of
 

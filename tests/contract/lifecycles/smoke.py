@@ -70,7 +70,7 @@ def tell(folder: Path, params: dict[str, str]) -> dict[str, str]:
     from milepost.executors import run
     from milepost.state.persistence import open_store
     from milepost.testing import FakeClock
-    from tests.crash.every_write import Inline
+    from milepost.testing.deaths import Inline
     from tests.stores.make import NoProcesses
 
     clock, worker, told = FakeClock(timeline="one"), _Worker(), dict[str, str]()

@@ -24,7 +24,7 @@ from milepost.executors.engines import Engine, Lost
 from milepost.machine import PayloadInvalid
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
-from tests.crash.every_write import Inline
+from milepost.testing.deaths import Inline
 from tests.integration.executors.lifecycles import (
     MAPREDUCE,
     ORDER,

@@ -1,0 +1,210 @@
+"""Every point at which a process can die: before each commit, and after it with no answer given.
+
+Not sampled: a run is made once for every commit that it makes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from milepost.machine import Lifecycle
+from milepost.state.manager import StateManager
+from milepost.stores.memory import MemoryStore
+from milepost.stores.protocol import StateStore
+from milepost.testing.deaths.lives import Death, Died, Life, World
+from milepost.text.wording import short_repr
+
+__all__ = ["Survived", "notices_lost_writes", "survives_every_write"]
+
+Live = Callable[[Life], object]
+Check = Callable[[StateManager], object]
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Survived:
+    """Counts of what was tried.
+
+    `writes` is how many commits a run makes that nobody disturbs, `deaths` how many lives died,
+    `points` how often a commit about each was made in all lives, by its name in the log.
+    """
+
+    writes: int
+    deaths: int
+    points: Mapping[str, int]
+
+
+@dataclass
+class _Trial:
+    live: Live
+    lifecycle: Lifecycle | None
+    store: Callable[[], StateStore]
+    check: Check | None
+    points: Counter[str] = field(default_factory=Counter)
+
+    def world(self) -> World:
+        return World(self.store(), self.lifecycle, points=self.points)
+
+    def lives(self, world: World, death: Death | None = None) -> int | None:
+        """How many commits a life made that came to its end; None if it died."""
+        life = Life(world, death)
+        try:
+            self.live(life)
+        except Died:
+            return None
+        return life.writes
+
+    def undisturbed(self, world: World) -> int:
+        """How many commits a life makes that nobody disturbs, from there on."""
+        writes = self.lives(world)
+        assert writes is not None, "a life that was to live died: Died is for the harness alone"
+        return writes
+
+    def complaints(self, world: World) -> Iterator[str]:
+        yield from world.complaints()
+        if self.check is not None:
+            try:
+                self.check(world.manager())
+            except AssertionError as error:
+                yield f"the check says: {error}" if str(error) else "the check does not hold"
+
+    def dies(self, deaths: tuple[Death, ...]) -> World:
+        """A world in which the lives died those deaths, one after the other."""
+        world = self.world()
+        for death in deaths:
+            assert self.lives(world, death) is None, (
+                f"{_told(deaths)}: a life that was to die came to its end, so its run does not make"
+                " the same commits each time: use executor=life.executor, workers=1 and ahead=0,"
+                " and let nothing else decide but what is stored"
+            )
+        return world
+
+
+def survives_every_write(
+    live: Live,
+    *,
+    lifecycle: Lifecycle | None = None,
+    check: Check | None = None,
+    store: Callable[[], StateStore] = MemoryStore,
+    deaths: int = 1,
+) -> Survived:
+    """A run is made once for each commit that it makes, dies there, and is taken up again.
+
+    It dies before the commit, and in another trial after it. A second life then comes to its end.
+    What must hold: all jobs have ended and nobody holds them; each commit that was acknowledged is
+    in the log as it was; what `life.told` was told is done, and `life.called` was told of nothing
+    that had finished before that life; each log verifies; and `check` finds nothing.
+
+    Args:
+        live: One life. It makes the job on `life.manager`, if it is not there, and runs it to its
+            end, whichever life it is. It must do the same each time.
+        lifecycle: By which the jobs run; None is the one that is built in.
+        check: Asserts what else must hold of the store, by a manager, once the job has ended.
+        store: Makes an empty store for each trial.
+        deaths: 2 has the second life die, too, at each of its own commits, and a third one end.
+
+    Returns:
+        What was tried.
+
+    Raises:
+        AssertionError: Something does not hold. It says what, and at which commit a life died.
+
+    Cost:
+        With n commits, 4 n runs for one death, and some 2 n² more for two.
+    """
+    trial = _Trial(live, lifecycle, store, check)
+    world = trial.world()
+    writes = trial.undisturbed(world)
+    _object(trial.complaints(world), "nobody died")
+    died = 0
+    rest: dict[Death, int] = {}
+    for first in _deaths(writes):
+        world = trial.dies((first,))
+        died += 1
+        rest[first] = trial.undisturbed(world)
+        _object(trial.complaints(world), _told((first,)))
+    for pair in _pairs(writes, rest) if deaths > 1 else ():
+        world = trial.dies(pair)
+        died += 2
+        trial.undisturbed(world)
+        _object(trial.complaints(world), _told(pair))
+    return Survived(writes=writes, deaths=died, points=dict(trial.points))
+
+
+def notices_lost_writes(
+    live: Live,
+    *,
+    lifecycle: Lifecycle | None = None,
+    check: Check | None = None,
+    store: Callable[[], StateStore] = MemoryStore,
+) -> Counter[str]:
+    """The control of `survives_every_write`: a store that loses what it has acknowledged.
+
+    A run is made once for each of its commits but the first. That commit is acknowledged and gone,
+    and the life dies at its next one.
+
+    Args:
+        live: One life, as above.
+        lifecycle: By which the jobs run; None is the one that is built in.
+        check: Asserts what else must hold, as above.
+        store: Makes an empty store for each trial.
+
+    Returns:
+        How many of those lost commits were objected to, by what they were about.
+
+    Raises:
+        AssertionError: Not one was objected to.
+    """
+    trial = _Trial(live, lifecycle, store, check)
+    noticed: Counter[str] = Counter()
+    for write in range(2, trial.undisturbed(trial.world())):
+        world = trial.dies((Death(write, "undone"),))
+        lost = set(world.about) - _kept(world)
+        about = {point for place in lost for point in world.about[place]}
+        trial.undisturbed(world)
+        if any(trial.complaints(world)):
+            noticed.update(about)
+    assert noticed, "no commit that was acknowledged and lost was noticed"
+    return noticed
+
+
+def _kept(world: World) -> set[tuple[int, int]]:
+    with world.store.reading() as reader:
+        return {
+            (job.number, row.seq) for job in reader.entries() for row in reader.rows(job.number)
+        }
+
+
+def _deaths(writes: int) -> Iterator[Death]:
+    for write in range(1, writes + 1):
+        yield Death(write, "before")
+        yield Death(write, "after")
+
+
+def _pairs(writes: int, rest: Mapping[Death, int]) -> Iterator[tuple[Death, Death]]:
+    """Both deaths of each pair, `rest` being what a life makes that follows the first."""
+    for first in _apart(writes):
+        for second in _apart(rest[first]):
+            yield first, second
+
+
+def _apart(writes: int) -> Iterator[Death]:
+    """Deaths that each leave another store: before a commit it is as after the one before it."""
+    for write in range(1, writes + 1):
+        yield Death(write, "before")
+    if writes:
+        yield Death(writes, "after")
+
+
+def _told(deaths: tuple[Death, ...]) -> str:
+    lives = (
+        f"life {n} died {when} its commit {write}" for n, (write, when) in enumerate(deaths, 1)
+    )
+    return ", ".join(lives)
+
+
+def _object(complaints: Iterator[str], after: str) -> None:
+    found = list(complaints)
+    assert not found, "\n".join([f"{after}, and then:", *(f"- {each}" for each in found)])

@@ -1,0 +1,191 @@
+"""A store whose commits are watched: somebody hears of each before it is made, and once it is.
+
+What a commit is about is told by the facts in it, so that nothing that runs jobs has to know that
+it is tested: a point of a run is a kind of fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol, cast
+
+from milepost.clock import SteadyClock
+from milepost.log.codec import decode_facts
+from milepost.log.facts import Fact, ItemsFired, JobFired
+from milepost.log.rows import Row, StoredLease, StoreFormat, Vacuumed
+from milepost.stores.protocol import Reader, StateStore, Writer
+
+__all__ = ["TakenBack", "Transaction", "Watch", "WatchedStore", "point_of"]
+
+_LEASE: Final = "lease alone"
+_BESIDE: Final = "beside the log"
+
+
+class TakenBack(BaseException):
+    """Raised by a watch: the commit is undone, and whoever made it hears that it took place."""
+
+
+class Transaction(NamedTuple):
+    """One commit of a store: the so manieth that was made through this watched store, from 1 on.
+
+    `rows` are those that it adds to logs, each with the number of its job. `points` say what it is
+    about, in order: for each fact of its rows what `point_of` says, `lease alone` for a lease that
+    is renewed or given back with no fact, `beside the log` for a commit that adds none and changes
+    something else, and nothing for one that changes nothing.
+    """
+
+    number: int
+    rows: tuple[tuple[int, Row], ...]
+    points: tuple[str, ...]
+
+
+class Watch(Protocol):
+    """Who hears of what is done with a store. What it raises ends what was begun."""
+
+    def reads(self) -> None:
+        """Somebody is about to read."""
+        ...
+
+    def begins(self) -> None:
+        """Somebody is about to decide what to commit, and waits for the lock of the store."""
+        ...
+
+    def commits(self, made: Transaction) -> None:
+        """A commit is decided and not made yet. If this raises, it is not made."""
+        ...
+
+    def committed(self, made: Transaction) -> None:
+        """A commit was made, and nobody was told so far."""
+        ...
+
+
+def point_of(fact: Fact) -> str:
+    """The name of the point of a run that a fact stands for.
+
+    That is the name that the log has for such facts, `created`, `lease`, `checkpoint`; of an event,
+    the event's own behind it: `job start_map`, `items succeed`.
+    """
+    kind = str(fact.__struct_config__.tag)
+    return f"{kind} {fact.event}" if isinstance(fact, JobFired | ItemsFired) else kind
+
+
+class WatchedStore:
+    """The store `inner`, and `watch` hears of all that is done with it. Safe for threads."""
+
+    def __init__(self, inner: StateStore, watch: Watch) -> None:
+        self._inner = inner
+        self._watch = watch
+        self._made = 0
+
+    @property
+    def url(self) -> str:
+        """That of the store itself, as all else that is not about commits."""
+        return self._inner.url
+
+    @property
+    def read_only(self) -> bool:
+        """True if `writing` is refused."""
+        return self._inner.read_only
+
+    @property
+    def clock(self) -> SteadyClock | None:
+        """The time that all who share the store go by; None if that of the machine is."""
+        return self._inner.clock
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """Queries of one moment."""
+        self._watch.reads()
+        with self._inner.reading() as reader:
+            yield reader
+
+    @contextmanager
+    def writing(self, *jobs: str) -> Iterator[Writer]:
+        """One commit, for jobs of these ids."""
+        with self._watched(self._inner.writing, jobs) as writer:
+            yield writer
+
+    @contextmanager
+    def appending(self, *jobs: str) -> Iterator[Writer]:
+        """As `writing`, for those who say on what they rely."""
+        with self._watched(self._inner.appending, jobs) as writer:
+            yield writer
+
+    def check(self) -> list[str]:
+        """The problems of the medium itself; none if it is sound."""
+        return self._inner.check()
+
+    def format(self) -> StoreFormat:
+        """The format that the store has."""
+        return self._inner.format()
+
+    def back_up(self, copy: Path) -> int:
+        """Write a copy of this moment to a new file; its size in bytes."""
+        return self._inner.back_up(copy)
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of what was deleted back to the disk."""
+        return self._inner.vacuum()
+
+    def close(self) -> None:
+        """Close the store itself."""
+        self._inner.close()
+
+    @contextmanager
+    def _watched(
+        self, begin: Callable[..., AbstractContextManager[Writer]], jobs: Sequence[str]
+    ) -> Iterator[Writer]:
+        self._watch.begins()
+        try:
+            with begin(*jobs) as inner:
+                writer = _Writer(inner)
+                yield cast("Writer", writer)
+                self._made += 1
+                made = Transaction(self._made, tuple(writer.added), writer.about())
+                self._watch.commits(made)
+        except TakenBack:
+            return
+        self._watch.committed(made)
+
+
+class _Writer:
+    """A writer that remembers what it was given."""
+
+    def __init__(self, inner: Writer) -> None:
+        self._inner = inner
+        self.added: list[tuple[int, Row]] = []
+        self._leases = 0
+        self._others = 0
+
+    def __getattr__(self, name: str) -> Any:  # Any: whichever method of a writer it is
+        self._others += name in _CHANGES
+        return getattr(self._inner, name)
+
+    def add_row(self, job: int, row: Row) -> None:
+        self._inner.add_row(job, row)
+        self.added.append((job, row))
+
+    def add_rows(self, job: int, rows: Iterable[Row]) -> None:
+        given = list(rows)
+        self._inner.add_rows(job, given)
+        self.added += [(job, row) for row in given]
+
+    def put_lease(self, job: int, lease: StoredLease) -> None:
+        self._inner.put_lease(job, lease)
+        self._leases += 1
+
+    def about(self) -> tuple[str, ...]:
+        """What the commit is about."""
+        facts = [fact for _, row in self.added for fact in decode_facts(row, url="", job_id="")]
+        if facts:
+            return tuple(dict.fromkeys(map(point_of, facts)))
+        return (_LEASE,) if self._leases else (_BESIDE,) if self._others else ()
+
+
+_CHANGES: Final = frozenset(
+    name
+    for name in vars(Writer)
+    if name not in vars(Reader) and not name.startswith("_") and name not in ("mark", "relies_on")
+) - {"reserve"}
