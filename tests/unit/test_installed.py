@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterable
@@ -67,6 +68,51 @@ def test_a_package_is_found_wherever_it_lies(
     monkeypatch.syspath_prepend(laid(tmp_path))
 
     assert found() == of_library(GROUP) == [("orders", "shop:ORDERS")]
+
+
+def test_a_package_that_is_installed_meanwhile_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    os.utime(tmp_path, (0, 0))  # long ago: what was seen of it is kept
+    monkeypatch.syspath_prepend(tmp_path)
+    assert found() == found() == []
+
+    in_a_folder(tmp_path)
+    assert found() == of_library(GROUP) == [("orders", "shop:ORDERS")]
+
+    shutil.rmtree(tmp_path / "shop-1.0.dist-info")
+    assert found() == []
+
+
+def test_a_folder_is_looked_through_once_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def counted(path: str) -> object:
+        listed.append(path)
+        return scandir(path)
+
+    os.utime(tmp_path, (0, 0))
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [PathFinder])
+    monkeypatch.setattr(os, "scandir", counted)
+
+    assert found() == found() == []
+    assert listed == [str(tmp_path)]
+
+
+def test_the_current_folder_is_another_after_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    monkeypatch.chdir(tmp_path / "empty")
+    assert found() == []
+
+    monkeypatch.chdir(in_a_folder(tmp_path))
+    assert found() == [("orders", "shop:ORDERS")]
 
 
 def test_a_package_in_the_current_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,15 +2,17 @@
 
 The standard library's reader of entry points takes longer to import than most commands run. So the
 files that it would read are looked through first, for the name of the group alone: the reader is
-asked unless no such file has it.
+asked unless no such file has it. A folder is looked through once, until something is put into it or
+taken away.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
+from functools import lru_cache
 from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,14 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["entries"]
 
 _METADATA: Final = (".dist-info", ".egg-info")
+_STEP: Final = 2_000_000_000
+"""The longest step in which a file system counts times, in nanoseconds: that of FAT."""
 
 
 def entries(group: str) -> list[EntryPoint]:
     """The entry points of `group`, sorted by name and value.
 
     Cost:
-        A small file for each installed package; where one names the group, the import of
-        importlib.metadata, and all those files again.
+        A small file for each installed package, the first time; where one names the group, the
+        import of importlib.metadata, and all those files again, each time.
     """
     if not any(hasattr(each, "find_distributions") for each in sys.meta_path if each != PathFinder):
         wanted = group.encode()
@@ -44,18 +48,31 @@ def _may_name(group: bytes, folder: object) -> bool:
     if folder.lower().rstrip("/\\").endswith(".egg"):
         return True
     try:
-        with os.scandir(folder or os.curdir) as listed:
-            installed = [each.path for each in listed if each.name.lower().endswith(_METADATA)]
+        seen = os.stat(folder or os.curdir)  # noqa: PTH116 of all folders, in each command
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # an archive, or nothing that can be listed
-    return any(_names(group, Path(each, "entry_points.txt")) for each in installed)
+        return True
+    # A folder's time goes on in steps: what changed just now may change again, and not show it.
+    look = _looked if time.time_ns() - seen.st_mtime_ns > _STEP else _looked.__wrapped__
+    return look(group, folder, (seen.st_dev, seen.st_ino, seen.st_mtime_ns))
 
 
-def _names(group: bytes, path: Path) -> bool:
+@lru_cache(maxsize=64)  # of a few folders, for a group or two
+def _looked(group: bytes, folder: str, seen: tuple[int, ...]) -> bool:  # noqa: ARG001 is a key
+    """As `_may_name` says, of a folder as it was `seen`: what is in it changes its time."""
     try:
-        return group in path.read_bytes()
+        with os.scandir(folder or os.curdir) as listed:
+            installed = [each.path for each in listed if each.name.lower().endswith(_METADATA)]
+    except OSError:
+        return True  # an archive, or nothing that can be listed
+    return any(_names(group, f"{each}{os.sep}entry_points.txt") for each in installed)
+
+
+def _names(group: bytes, path: str) -> bool:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 a path for each package would cost as much
+            return group in file.read()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
