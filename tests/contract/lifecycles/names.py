@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 import yaml
@@ -44,9 +45,10 @@ class Use(NamedTuple):
     earlier: bool = False
 
 
-def uses_of(text: str) -> list[Use]:
+@cache
+def uses_of(text: str) -> tuple[Use, ...]:
     """Every place where a name stands in a definition, in order."""
-    return sorted(_Finder(text).uses())
+    return tuple(sorted(_Finder(text).uses()))
 
 
 def names_of(text: str) -> list[Name]:

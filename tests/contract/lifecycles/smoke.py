@@ -1,12 +1,14 @@
 """One small job, told as text: run with failures, killed, recovered, paused, given up, done.
 
 As a program it does so for one table after the other that stands in the place of the built-in one:
-each in a fork that has imported nothing of Milepost before. A line of its input has the path of a
-generated module, "" for the built-in one, and the names that the job's parameters have in it.
+each in a fork that has imported nothing before that imports the built-in one. A line of its input
+has the path of a generated module, "" for the built-in one, and the names that the job's parameters
+have in it.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -162,6 +164,21 @@ class _InPlace:
         return spec_from_file_location(name, self._path) if name == _TABLES else None
 
 
+class _TablesAskedError(BaseException):
+    """A module wants the tables; no handler of an import that may fail is to take it."""
+
+
+class _Refused:
+    """Imports no tables: whatever needs them fails."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> None:
+        """As the import system asks."""
+        if name == _TABLES:
+            raise _TablesAskedError
+
+
 def _child(asked: dict[str, Any]) -> str:
     os.getpid = lambda: 4711  # a failure names its worker: two forks are to tell the same of it
     if asked["module"]:
@@ -176,19 +193,25 @@ def _child(asked: dict[str, Any]) -> str:
 
 
 def _main() -> None:
-    """Answer each line of the input, in a process that has all but Milepost imported already."""
+    """Answer each line of the input, in a process that has all imported that needs no tables."""
+    refused = _Refused()
+    sys.meta_path.insert(0, refused)
     for module in json.loads(_forked(_scouted)):
-        with suppress(ImportError):  # some are parts that only their packages can import
+        # Some are parts that only their packages can import.
+        with suppress(ImportError, _TablesAskedError):
             import_module(module)
+    sys.meta_path.remove(refused)
+    assert _TABLES not in sys.modules
+    gc.freeze()  # what is there stays, and is not looked through in each fork
     for line in sys.stdin:
         print(_forked(partial(_child, json.loads(line))), flush=True)
 
 
 def _scouted() -> str:
-    """What a child imports in the end that is neither Milepost's nor a test's."""
+    """What a child imports in the end, but for this program."""
+    sys.meta_path.pop(0)
     _child({"module": "", "params": {"max_attempts": "max_attempts", "max_dead": "max_dead"}})
-    own = ("milepost", "tests", "__main__")
-    return json.dumps([name for name in sys.modules if name.partition(".")[0] not in own])
+    return json.dumps([name for name in sys.modules if name != "__main__"])
 
 
 def _forked(call: Callable[[], str]) -> str:

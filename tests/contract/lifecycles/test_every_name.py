@@ -68,6 +68,7 @@ def server() -> Iterator[Server]:
         assert process.wait(30) == 0
 
 
+@cache
 def with_names(*names: Name) -> str:
     """The source of the built-in tables in which these names are spelt otherwise."""
     text = renamed(BUILT_IN, lambda name: spell(name.name) if name in names else name.name)
