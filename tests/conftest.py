@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,23 @@ from tests.postgres import Server, postgres_server, run_sql
 # Hundreds of processes are started: where the shell wants no bytecode, each would compile all anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 it is only taken where it is there
+_ROOM = 8 << 30
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether there is room for all that the tests write, of which some is run as a program."""
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return False
+    runs = not os.statvfs(folder).f_flag & os.ST_NOEXEC
+    return runs and shutil.disk_usage(folder).free >= _ROOM
+
+
+# Tests kill processes and never machines: what they tell a disk to keep, memory keeps as well, and
+# nobody waits for it. What power cuts do is tried where no file system has a part in it.
+if "TMPDIR" not in os.environ and _holds_files(_MEMORY):
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 
 @pytest.fixture(scope="session", autouse=True)
