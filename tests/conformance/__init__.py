@@ -1,0 +1,1 @@
+"""Logs held against definitions: the plain interpreter, healthy logs, and departures planted."""
