@@ -15,6 +15,7 @@ from milepost.stores.protocol import Reader, StateStore, Writer
 from milepost.stores.sqlite.reading import SqliteReader
 from milepost.stores.sqlite.store import SqliteStore
 from milepost.stores.sqlite.writing import SqliteWriter
+from milepost.testing import power
 from tests.architecture.surface import exported, functions
 
 _SECTION = re.compile(r"^(Args|Returns|Raises|Cost):$")
@@ -25,6 +26,7 @@ _SCANNED = (
     "milepost.executors",
     "milepost.executors.engines",
     "milepost.testing",
+    "milepost.testing.power",
     "milepost.bridges",
 )
 _ENGINE = {
@@ -95,7 +97,7 @@ def faults(function: FunctionType) -> list[str]:
     if "Args" in parts and names(parts["Args"]) != given:
         found.append(f"Args are {names(parts['Args'])}, parameters {given}")
     for name in names(parts.get("Raises", [])):
-        homes = (milepost, errors, executors, bridges, builtins, concurrent.futures)
+        homes = (milepost, errors, executors, bridges, power, builtins, concurrent.futures)
         kind = next((getattr(home, name) for home in homes if hasattr(home, name)), None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             found.append(f"Raises names {name}, which cannot be imported")

@@ -39,6 +39,14 @@ def test_the_compiler_is_kept_from_all_of_the_run_time_but_what_it_needs() -> No
     assert set(forbidden) == {f"milepost.{name}" for name in _top() - NEEDED}
 
 
+def test_power_cuts_are_kept_from_all_of_milepost() -> None:
+    """A new folder of the run time is out of their reach; those of `testing` stand above them."""
+    forbidden = _contract("Power cuts know")["forbidden_modules"]
+    ours = {name for name in forbidden if name.startswith("milepost.")}
+    assert ours == {f"milepost.{name}" for name in _top() - {"testing"}}
+    assert "power" in _contract("Testing")["layers"][-1].split(" | ")
+
+
 def test_the_page_shows_the_list_of_the_contract() -> None:
     """Line by line; `testing` and `__main__`, which nobody imports, are told of in words."""
     page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
@@ -118,6 +126,11 @@ def test_what_there_is_keeps_every_contract(copied: Path) -> None:
         ),
         ("codegen/milepost_codegen/source.py", "import milepost_codegen.write", "Compiler"),
         ("codegen/milepost_codegen/names.py", "import milepost.log.facts", "The compiler knows"),
+        ("src/milepost/testing/clock.py", "import milepost.testing.power", "Testing"),
+        ("src/milepost/testing/loose.py", "", "Testing"),
+        ("src/milepost/testing/power/medium.py", "import milepost.testing.power.images", "Power"),
+        ("src/milepost/testing/power/medium.py", "import milepost.errors", "Power cuts know"),
+        ("src/milepost/testing/power/harness.py", "import pytest", "Power cuts know"),
     ],
 )
 def test_what_is_planted_breaks_its_contract(

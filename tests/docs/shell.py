@@ -18,6 +18,8 @@ _VARYING = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
     (r"\b[0-9a-f]{12,64}\b", "DIGEST"),
     (r"\b\d+(\.\d+)? (ms|s|m|h)\b( \d+ (s|m))?", "AGE"),
+    (r"\bin \d+\.\d+s\b", "in AGE"),
+    (r"(?m)^ +\^+\n", ""),
     (r"[ ─-]+", " "),
     (r"\bz3 \d[\d.]*\d", "z3 VERSION"),
     (r"\bas of seq \d+", "as of seq N"),
@@ -25,7 +27,7 @@ _VARYING = (
     (r"\b(sound|cannot tell) \d+ \d+", r"\1 COMMITS CHECKPOINTS"),
 )
 """What differs from run to run, or from place to place: times, digests, the version of the solver,
-and how many commits a run of threads makes."""
+how many commits a run of threads makes, and marks below a line of a traceback."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Shell:
 
     folder: Path
     paths: tuple[Path, ...] = ()
+    columns: int = 200
 
     def run(self, command: str) -> str:
         """What the command prints, on both of its outputs, as one would see it."""
@@ -42,7 +45,12 @@ class Shell:
         done = subprocess.run(
             shlex.split(command),
             cwd=self.folder,
-            env={**os.environ, "PATH": path, "PYTHONPATH": places, "COLUMNS": "200"},
+            env={
+                **_at_a_terminal(),
+                "PATH": path,
+                "PYTHONPATH": places,
+                "COLUMNS": str(self.columns),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -50,6 +58,11 @@ class Shell:
             check=False,
         )
         return done.stdout
+
+
+def _at_a_terminal() -> dict[str, str]:
+    """This process's variables, but for the one by which pytest tells more than it would."""
+    return {name: value for name, value in os.environ.items() if name != "CI"}
 
 
 def check(page: Path, shell: Shell) -> None:

@@ -20,8 +20,8 @@ from milepost.process.identity import Process
 from milepost.state.persistence import Reader, Writer
 from milepost.stores.sqlite.store import Durability, SqliteStore
 from milepost.testing import FakeClock
-from tests.crash.power.medium import Medium, Sync
-from tests.crash.power.recorder import Recorder
+from milepost.testing.power.medium import Medium, Sync
+from milepost.testing.power.recorder import Recorder
 
 DATABASE: Final = "jobs.db"
 _numbers = count(1)

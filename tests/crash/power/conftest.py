@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from milepost.testing.power.memory import folder_in_memory
+from milepost.testing.power.plugin import power
 from tests.conftest import COUNTED
+
+__all__ = ["power"]
 
 Count = Callable[..., None]
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
-    memory = Path("/dev/shm")  # noqa: S108 it is only taken where it is there
-    if not memory.is_dir():
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp(dir=memory))
-    yield folder
-    shutil.rmtree(folder)
+    with folder_in_memory(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 from milepost import StateManager
 from milepost.state.writing import staging
 from milepost.stores.sqlite import connections as sqlite_connections
 from milepost.stores.sqlite.store import Durability
+from milepost.testing.power.cutting import cuts
+from milepost.testing.power.images import images
+from milepost.testing.power.medium import Operation
+from milepost.testing.power.recorder import Recorder
+from milepost.testing.power.wording import told_of
 from tests.crash.power.holding import (
     NOTHING,
     PASSED_OVER,
@@ -24,10 +28,7 @@ from tests.crash.power.holding import (
     complaints,
     look,
 )
-from tests.crash.power.images import images
 from tests.crash.power.judge import COPY, Judge
-from tests.crash.power.medium import Mark, Medium, Operation
-from tests.crash.power.recorder import Recorder
 from tests.crash.power.stories import Life, Story
 
 _numbers = count()
@@ -117,20 +118,13 @@ def cut(
     """
     verdict = Verdict()
     before = judge.distinct
-    medium = Medium(recording.before)
-    mark = 0
-    for position, operation in enumerate(recording.operations):
-        medium.do(operation)
-        if isinstance(operation, Mark):
-            mark = operation.number
-        elif rng.random() >= share:
-            continue
+    for here in cuts(recording.before, recording.operations, rng, share=share):
         verdict.positions += 1
-        for image in images(medium, rng, draws):
+        for image in images(here.medium, rng, draws):
             verdict.images += 1
-            told = _wrong(recording, mark, judge, image.files, promised=promised)
-            where = f"{recording.story}, position {position} ({_named(operation)}), {image.kind}"
-            verdict.lost += [f"{where}: {what}" for what in told]
+            told = _wrong(recording, here.mark, judge, image.files, promised=promised)
+            where = f"{recording.story}, position {here.position} ({told_of(here.operation)})"
+            verdict.lost += [f"{where}, {image.kind}: {what}" for what in told]
     verdict.distinct = judge.distinct - before
     return verdict
 
@@ -164,9 +158,3 @@ def anew(life: Life) -> StateManager:
 
 def _held_by(files: dict[str, bytes], folder: Path) -> Held:
     return Judge(folder).held(files) if files else NOTHING
-
-
-def _named(operation: Operation) -> str:
-    fields: tuple[Any, ...] = operation
-    shown = [f"{len(f)} bytes" if isinstance(f, bytes) else str(f) for f in fields]
-    return f"{type(operation).__name__} {' '.join(shown)}".strip()

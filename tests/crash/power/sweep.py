@@ -11,11 +11,11 @@ from pathlib import Path
 
 from milepost.errors import CommitUnknown, StateError
 from milepost.machine import MilepostError
+from milepost.testing.power.faults import Failing, Faults, Kind
+from milepost.testing.power.recorder import contents_of
 from tests.crash.power.cuts import Recording, anew, small_sizes
-from tests.crash.power.faults import Failing, Faults, Kind
 from tests.crash.power.holding import PASSED_OVER, Held, complaints, look
 from tests.crash.power.judge import Judge
-from tests.crash.power.recorder import contents_of
 from tests.crash.power.stories import Life, Step, Story
 
 _numbers = count()

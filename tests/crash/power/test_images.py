@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.crash.power.images import SECTOR_BYTES, images, sectors
-from tests.crash.power.medium import (
+from milepost.testing.power.images import SECTOR_BYTES, images, sectors
+from milepost.testing.power.medium import (
     Change,
     Create,
     Delete,
@@ -24,7 +24,7 @@ from tests.crash.power.medium import (
     Write,
     applied,
 )
-from tests.crash.power.recorder import Recorder
+from milepost.testing.power.recorder import Recorder
 
 NAMES = ("a", "b", "c")
 

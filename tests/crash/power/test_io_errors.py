@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from milepost.stores.sqlite import outcome as sqlite_outcome
+from milepost.testing.power.faults import KINDS, Kind
 from tests.crash.power.conftest import Count
 from tests.crash.power.cuts import record
-from tests.crash.power.faults import KINDS, Kind
 from tests.crash.power.judge import Judge
 from tests.crash.power.stories import A_JOB, STORIES, Story
 from tests.crash.power.sweep import Outcome, calls_of, sweep

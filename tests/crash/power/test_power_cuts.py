@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from milepost.stores.sqlite import store as sqlite
+from milepost.testing.power.images import images
+from milepost.testing.power.medium import Mark, Medium
 from tests.crash.power.conftest import Count
 from tests.crash.power.cuts import Recording, Verdict, cut, record
-from tests.crash.power.images import images
 from tests.crash.power.judge import Judge
-from tests.crash.power.medium import Mark, Medium
 from tests.crash.power.stories import A_JOB, STORIES, Story, taken_up
 
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))

@@ -10,6 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+__all__ = [
+    "Change",
+    "Content",
+    "Create",
+    "Delete",
+    "Mark",
+    "Medium",
+    "Operation",
+    "Rename",
+    "Renaming",
+    "Sync",
+    "SyncFolder",
+    "Truncate",
+    "Write",
+    "applied",
+]
+
 
 class Create(NamedTuple):
     """A file came to be, empty."""

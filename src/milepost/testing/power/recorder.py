@@ -1,6 +1,6 @@
 """A VFS that notes what is done to the files of one folder, in order, and does it.
 
-What SQLite does passes through it; what our own code does beside SQLite (making a file, syncing a
+What SQLite does passes through it; what other code does beside SQLite (making a file, syncing a
 copy) is heard by watching `os`. A VFS does not see the `-shm`: that is memory, which a power cut
 takes away as a whole. Nor does it see SQLite sync a folder: its own VFS does so with the first
 sync of a journal or log that was opened to be created (os_unix.c, UNIXFILE_DIRSYNC).
@@ -13,12 +13,12 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from unittest import mock
 
 import apsw
 
-from tests.crash.power.medium import (
+from milepost.testing.power.medium import (
     Create,
     Delete,
     Mark,
@@ -31,6 +31,10 @@ from tests.crash.power.medium import (
     Write,
 )
 
+__all__ = ["Recorder", "contents_of"]
+
+_Name: TypeAlias = "str | apsw.URIFilename | None"
+
 _SYNCS_ITS_FOLDER: Final = (
     apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL
 )
@@ -40,7 +44,7 @@ class Recorder(apsw.VFS):
     """Notes everything that happens in `folder`. With `lies` it acknowledges syncs and does none.
 
     Without `waits` what SQLite syncs is noted and nothing waits for the machine's own disk. For one
-    thread at a time.
+    thread at a time. Once no file is open it can be unregistered.
     """
 
     def __init__(self, name: str, folder: Path, *, lies: bool = False, waits: bool = True) -> None:
@@ -50,21 +54,22 @@ class Recorder(apsw.VFS):
         self.waits = waits
         self.before = contents_of(folder)
         self.operations: list[Operation] = []
+        self.open_count = 0
         self._known = set(self.before)
         super().__init__(name, "")
 
-    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+    def xOpen(self, name: _Name, flags: list[int]) -> apsw.VFSFile:
         file = self._file(name.filename() if isinstance(name, apsw.URIFilename) else name)
         opened = _File(self, file, name, flags)
         if file is not None:
             self.found(file)
         return opened
 
-    def xDelete(self, name: str, synced: bool) -> None:  # noqa: N802
-        super().xDelete(name, synced)
-        file = self._file(name)
+    def xDelete(self, filename: str, syncdir: bool) -> None:
+        super().xDelete(filename, syncdir)
+        file = self._file(filename)
         if file is not None:
-            self.lost(file, synced=synced)
+            self.lost(file, synced=syncdir)
 
     def found(self, file: str) -> None:
         """There is such a file: if nobody knew, it came to be just now."""
@@ -98,10 +103,12 @@ class Recorder(apsw.VFS):
         for operation in self.operations:
             medium.do(operation)
         noted, there = medium.files(), contents_of(self.folder)
-        assert noted.keys() == there.keys()
-        assert [name for name in noted if noted[name] != there[name]] == []
+        names = sorted(noted.keys() | there.keys())
+        passed = [name for name in names if noted.get(name) != there.get(name)]
+        passed += [place.name for place in self.folder.iterdir() if place.is_dir()]
+        assert not passed, f"changed by neither this VFS nor a call of os that is heard: {passed}"
 
-    def _open(self, handle: int, path: Any, *_: Any, **__: Any) -> None:
+    def _open(self, _: int, path: Any, *__: Any, **___: Any) -> None:
         file = self._file(path)
         if file is not None:
             self.found(file)
@@ -147,23 +154,28 @@ class Recorder(apsw.VFS):
 class _File(apsw.VFSFile):
     """One open file; `file` is None for one that is none of the recorder's."""
 
-    def __init__(self, recorder: Recorder, file: str | None, name: Any, flags: list[int]) -> None:
+    def __init__(self, recorder: Recorder, file: str | None, name: _Name, flags: list[int]) -> None:
         self._recorder = recorder
         self._file = file
         self._folder_is_due = bool(
             flags[0] & apsw.SQLITE_OPEN_CREATE and flags[0] & _SYNCS_ITS_FOLDER
         )
         super().__init__("", name, flags)
+        recorder.open_count += 1
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xClose(self) -> None:
+        super().xClose()
+        self._recorder.open_count -= 1
+
+    def xWrite(self, data: Any, offset: int) -> None:
         super().xWrite(data, offset)
         self._note(Write(self._file or "", offset, bytes(data)))
 
-    def xTruncate(self, size_bytes: int) -> None:  # noqa: N802
-        super().xTruncate(size_bytes)
-        self._note(Truncate(self._file or "", size_bytes))
+    def xTruncate(self, newsize: int) -> None:
+        super().xTruncate(newsize)
+        self._note(Truncate(self._file or "", newsize))
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:
         if self._recorder.lies:
             return
         if self._recorder.waits:
@@ -181,7 +193,7 @@ def contents_of(folder: Path) -> dict[str, bytes]:
     return {
         place.name: place.read_bytes()
         for place in sorted(folder.iterdir())
-        if not _is_memory(place.name)
+        if place.is_file() and not _is_memory(place.name)
     }
 
 

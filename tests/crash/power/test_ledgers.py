@@ -1,0 +1,354 @@
+"""Programs that have nothing of Milepost: sound ones lose nothing, and each fault is found."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import apsw
+import pytest
+
+from milepost.testing.power import Left, NotAsPromised, Power, Running
+from tests.crash.power.conftest import Count
+
+SOAK = bool(os.environ.get("MILEPOST_SOAK"))
+EVERY = 1 if SOAK else 7
+VALUES = ("a", "b", "c")
+Story = Callable[[Running], None]
+
+
+def opened(at: Running, journal: str, synchronous: str) -> apsw.Connection:
+    """A ledger that makes sure of the mode that it relies on."""
+    ledger = at.connect("ledger.db")
+    assert ledger.pragma("journal_mode", journal) == journal
+    ledger.pragma("synchronous", synchronous)
+    ledger.execute("CREATE TABLE IF NOT EXISTS entries (value TEXT PRIMARY KEY, padding)")
+    return ledger
+
+
+def add(ledger: apsw.Connection, value: str) -> None:
+    ledger.execute("INSERT INTO entries VALUES (?, zeroblob(900))", (value,))
+
+
+def adding(journal: str = "wal", synchronous: str = "full") -> Story:
+    """Adds values one by one, each acknowledged once it is committed."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, journal, synchronous)
+        for value in VALUES:
+            add(ledger, value)
+            at.acknowledge(value)
+
+    return story
+
+
+def entries(at: Left, name: str = "ledger.db") -> list[str]:
+    """What a sound ledger holds; then it is written to, as the next run would."""
+    if not at.path(name).exists():
+        return []
+    ledger = at.connect(name)
+    assert ledger.pragma("integrity_check") == "ok"
+    tables = ledger.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entries'").get
+    found = [value for (value,) in ledger.execute("SELECT value FROM entries")] if tables else []
+    ledger.execute("CREATE TABLE later (a)")
+    return found
+
+
+SOUND = [("wal", "full"), ("delete", "extra"), ("truncate", "full"), ("persist", "full")]
+
+
+@pytest.mark.parametrize(("journal", "synchronous"), SOUND, ids=lambda each: each)
+def test_a_sound_ledger_loses_nothing(journal: str, synchronous: str, power: Power) -> None:
+    """In each kind of journal, with the setting that SQLite's documentation asks for."""
+    cut = power.cut(adding(journal, synchronous), entries)
+    assert cut.positions > 30
+    assert cut.whole > cut.positions // 2
+    assert cut.images > 10 * cut.positions
+    failed = power.fail(adding(journal, synchronous), entries, every=EVERY)
+    assert failed.faults >= 150 // EVERY
+
+
+UNSOUND = [
+    ("wal", "off", "acknowledged and is not there"),
+    ("wal", "normal", "'a' was acknowledged and is not there"),
+    ("delete", "off", "malformed"),
+    ("delete", "normal", "malformed"),
+    ("delete", "full", "'a' was acknowledged and is not there"),
+    ("memory", "extra", "malformed"),
+    ("off", "extra", "malformed"),
+]
+
+
+@pytest.mark.parametrize(("journal", "synchronous", "what"), UNSOUND, ids=lambda each: each)
+def test_a_setting_that_loses_is_found(
+    journal: str, synchronous: str, what: str, power: Power, counted: Count
+) -> None:
+    """The negative controls, and each one's smallest image lacks one thing at the most."""
+    with pytest.raises(NotAsPromised, match=what) as told:
+        power.cut(adding(journal, synchronous), entries)
+    assert len(told.value.missing) == (0 if journal in ("memory", "off") else 1)
+    counted("control: settings that lose", found=1)
+
+
+def test_the_smallest_image_of_a_known_fault_is_known(power: Power, tmp_path: Path) -> None:
+    """With FULL the deletion of the journal commits, and nobody syncs the folder behind it."""
+    with pytest.raises(NotAsPromised) as told:
+        power.cut(adding("delete", "full"), entries)
+    assert told.value.missing == ("undone: the deletion of ledger.db-journal",)
+    assert told.value.kept == ()
+    assert told.value.files == tmp_path / "power-1"
+    assert sorted(path.name for path in told.value.files.iterdir()) == [
+        "ledger.db",
+        "ledger.db-journal",
+    ]
+    left = sqlite3.connect(told.value.files / "ledger.db")
+    assert left.execute("SELECT count(*) FROM entries").fetchall() == [(0,)]
+    left.close()
+    assert str(told.value).splitlines() == [
+        "a power cut behind what was promised as number 1, position 31:",
+        "  'a' was acknowledged and is not there",
+        "of what was not durable then (no less will do):",
+        "  undone: the deletion of ledger.db-journal",
+        f"what is left: {told.value.files}",
+        "this case alone: MILEPOST_POWER=1:cut:31:n0",
+    ]
+
+
+@pytest.mark.parametrize("unsound", [adding("wal", "normal"), adding("delete", "normal")])
+def test_a_case_is_tried_again_alone(unsound: Story, power: Power, place: Path) -> None:
+    """By what the message tells; it fails alike, the judge is asked little, and others pass by."""
+    with pytest.raises(NotAsPromised) as told:
+        power.cut(unsound, entries)
+    asked = []
+
+    def judge(at: Left) -> list[str]:
+        asked.append(at.acknowledged)
+        return entries(at)
+
+    again = Power(place / "again", again=told.value.again)
+    with pytest.raises(NotAsPromised) as repeated:
+        again.cut(unsound, judge)
+    assert repeated.value.complaint == told.value.complaint
+    assert repeated.value.missing == told.value.missing
+    assert len(asked) < 20
+    assert again.cut(unsound, entries).images == again.fail(unsound, entries).faults == 0
+    mended = Power(place / "mended", again=told.value.again)
+    with pytest.raises(ValueError, match="has it changed"):
+        mended.cut(lambda at: at.acknowledge(), entries)
+
+
+def test_who_acknowledges_before_the_commit_is_found(power: Power, counted: Count) -> None:
+    """A negative control: all else is as it should be."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, "wal", "full")
+        for value in VALUES:
+            with ledger:
+                add(ledger, value)
+                at.acknowledge(value)
+
+    with pytest.raises(NotAsPromised, match="'a' was acknowledged and is not there") as told:
+        power.cut(story, entries)
+    assert told.value.missing == ()
+    counted("control: acknowledged before the commit", found=1)
+
+
+def test_who_passes_over_an_io_error_is_found(power: Power, counted: Count) -> None:
+    """A negative control: it goes on, and tells its caller that all is well."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, "wal", "full")
+        for value in VALUES:
+            with suppress(apsw.IOError):
+                add(ledger, value)
+            at.acknowledge(value)
+
+    power.cut(story, entries)
+    with pytest.raises(NotAsPromised, match="'a' was acknowledged and is not there") as told:
+        power.fail(story, entries, kinds=["io"], lasting=[False])
+    assert str(told.value).startswith("an I/O error at call ")
+    assert "MILEPOST_POWER=2:fail:io:" in str(told.value)
+    counted("control: an I/O error passed over", found=1)
+
+
+def test_a_fault_is_tried_again_alone(power: Power, place: Path) -> None:
+    """A sync that fails, and whose error nobody hears, is found by the cut that follows it."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, "wal", "full")
+        for value in VALUES:
+            try:
+                add(ledger, value)
+            except apsw.FullError:
+                at.refuse(value)
+            except apsw.IOError as error:
+                if error.extendedresult != apsw.SQLITE_IOERR_FSYNC:
+                    raise
+            at.acknowledge(value)
+
+    with pytest.raises(NotAsPromised) as told:
+        power.fail(story, entries)
+    assert "sync of ledger.db-wal" in str(told.value)
+    again = Power(place / "again", again=told.value.again)
+    with pytest.raises(NotAsPromised) as repeated:
+        again.fail(story, entries)
+    assert repeated.value.again == told.value.again
+    assert str(repeated.value).splitlines()[:3] == str(told.value).splitlines()[:3]
+
+
+def test_what_was_refused_must_not_be_there(power: Power) -> None:
+    """Who says that nothing was written while it comes back has promised too much."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, "wal", "full")
+        for value in VALUES:
+            try:
+                add(ledger, value)
+            except apsw.Error:
+                at.refuse(value)
+                return
+            at.acknowledge(value)
+
+    with pytest.raises(NotAsPromised, match="was refused and is there"):
+        power.fail(story, entries, kinds=["io"], lasting=[False])
+
+
+def replaced(at: Running, *, syncs_folder: bool) -> None:
+    """A new file that takes the place of the old one, as many programs write one."""
+    for number, value in enumerate(VALUES):
+        new = at.connect("new.db")
+        new.pragma("journal_mode", "truncate")
+        new.execute("CREATE TABLE entries (value)")
+        new.executemany("INSERT INTO entries VALUES (?)", [(v,) for v in VALUES[: number + 1]])
+        new.close()
+        at.path("new.db-journal").unlink()
+        at.path("new.db").replace(at.path("ledger.db"))
+        if syncs_folder:
+            handle = os.open(at.folder, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+        at.acknowledge(value)
+
+
+def test_a_folder_that_is_not_synced_is_found(power: Power, counted: Count) -> None:
+    """A negative control, beside the same that syncs it, of what a program does by itself."""
+    power.cut(lambda at: replaced(at, syncs_folder=True), entries)
+    with pytest.raises(NotAsPromised, match="acknowledged and is not there") as told:
+        power.cut(lambda at: replaced(at, syncs_folder=False), entries)
+    assert told.value.missing == ("undone: the renaming of new.db to ledger.db",)
+    counted("control: a folder that is not synced", found=1)
+
+
+def transferring(journal: str) -> Story:
+    """Two files by one connection, and a second one that reads them meanwhile."""
+
+    def story(at: Running) -> None:
+        ledger = at.connect("ledger.db")
+        ledger.execute("ATTACH ? AS other", (str(at.path("other.db")),))
+        reader = at.connect("other.db")
+        for schema in ("main", "other"):
+            ledger.execute(f"PRAGMA {schema}.journal_mode = {journal}").fetchall()
+            ledger.execute(f"PRAGMA {schema}.synchronous = extra")
+            ledger.execute(f"CREATE TABLE {schema}.entries (value)")
+        for value in VALUES[:2]:
+            with ledger:
+                ledger.execute("INSERT INTO main.entries VALUES (?)", (value,))
+                ledger.execute("INSERT INTO other.entries VALUES (?)", (value,))
+            assert reader.execute("SELECT max(value) FROM entries").get == value
+            at.acknowledge(value)
+
+    return story
+
+
+def both(at: Left) -> list[str]:
+    here, there = entries(at), entries(at, "other.db")
+    assert here == there, "one file has what the other has not"
+    return here
+
+
+def test_two_files_are_one_transaction_in_a_rollback_journal_alone(
+    power: Power, counted: Count
+) -> None:
+    """So says SQLite's documentation: in WAL mode each file is whole, and not all of them."""
+    cut = power.cut(transferring("delete"), both, share=1 if SOAK else 0.25)
+    assert cut.positions > 20
+    with pytest.raises(NotAsPromised, match="one file has what the other has not"):
+        power.cut(transferring("wal"), both)
+    counted("control: two files in WAL mode", found=1)
+
+
+def test_what_was_prepared_is_durable_and_not_cut(power: Power) -> None:
+    """And so is what was promised then."""
+
+    def prepare(at: Running) -> None:
+        assert at.vfs is None
+        add(opened(at, "wal", "off"), "x")
+        at.acknowledge("x")
+
+    def story(at: Running) -> None:
+        add(at.connect("ledger.db"), "y")
+        at.acknowledge("y")
+
+    def judge(at: Left) -> list[str]:
+        assert at.acknowledged[0] == "x"
+        return entries(at)
+
+    assert power.cut(story, judge, prepare=prepare).positions < 20
+    assert power.fail(story, judge, prepare=prepare, kinds=["full"]).faults < 20
+
+
+def test_a_disk_that_lies_is_found_out_by_a_judge_that_looks(power: Power) -> None:
+    """The control that anybody has for a judge: one that sees nothing sees nothing then either."""
+    with pytest.raises(NotAsPromised, match="a power cut behind"):
+        power.cut(adding(), entries, lies=True)
+    power.cut(adding(), lambda at: None, lies=True)
+
+
+def test_a_judge_is_tried_first_where_nothing_happened(power: Power) -> None:
+    for tried in (power.cut, power.fail):
+        with pytest.raises(NotAsPromised, match="nothing was cut and nothing failed"):
+            tried(adding(), lambda at: ["a"])
+        with pytest.raises(TypeError, match="gives what can be looked into, or None, and not 7"):
+            tried(adding(), lambda at: 7)  # type: ignore[arg-type, return-value]
+
+
+def test_a_story_must_come_to_its_end_where_nothing_fails(power: Power) -> None:
+    def story(at: Running) -> None:
+        raise KeyError("mine")
+
+    for tried in (power.cut, power.fail):
+        with pytest.raises(KeyError, match="mine"):
+            tried(story, entries)
+
+
+def test_an_error_that_a_story_may_not_end_in_is_found(power: Power) -> None:
+    """A program of which callers catch its own errors alone."""
+
+    def story(at: Running) -> None:
+        try:
+            add(opened(at, "wal", "full"), "a")
+        except apsw.IOError as error:
+            raise LookupError("not ours") from error
+
+    with pytest.raises(NotAsPromised, match=r"LookupError.* which is none of") as told:
+        power.fail(story, entries, kinds=["io"], lasting=[False])
+    assert isinstance(told.value.__cause__, LookupError)
+    assert power.fail(story, entries, raises=(LookupError, apsw.Error), every=EVERY).faults
+
+
+def test_files_that_are_changed_beside_it_are_not_passed_over(power: Power) -> None:
+    """A write that is not SQLite's, and a folder in the folder."""
+
+    def written(at: Running) -> None:
+        with at.path("notes.txt").open("w") as file:
+            file.write("by hand")
+
+    with pytest.raises(AssertionError, match=r"neither this VFS .*notes\.txt"):
+        power.cut(written, entries)
+    with pytest.raises(ValueError, match="files stand beside each other"):
+        power.cut(lambda at: at.path("deeper/ledger.db").touch(), entries)
+    with pytest.raises(AssertionError, match=r"neither this VFS .*deeper"):
+        power.cut(lambda at: (at.folder / "deeper").mkdir(), entries)
