@@ -21,6 +21,7 @@ from milepost import JobAbsent, StateManager
 from milepost.cli import main
 from milepost.cli.advising import reaching_words
 from milepost.cli.keys import STORE
+from milepost.clock import SystemClock
 from milepost.testing import FakeClock
 from milepost.text.commands import STORELESS, command
 from tests.integration.cli.story import tell
@@ -139,9 +140,13 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_advised_runs_from_anywhere(case: str, folder: Path) -> None:
-    """Copied into a shell in another folder, it is right usage and finds the same store."""
+    """Copied into a shell in another folder, it is right usage and finds the same store.
+
+    The clock of the story is one that the shell's can be compared with: of a holder whose clock
+    says nothing, a command would watch for half a minute whether it renews its lease.
+    """
     change, call, names = CASES[case]
-    clock, store = FakeClock(), folder / NAMED
+    clock, store = FakeClock(timeline=SystemClock().timeline()), folder / NAMED
     tell(store.parent, clock, silent_s=5 if case == "held by another" else SILENT_S)
     change(store, clock)
     lines = advised(said(call, clock, "--db", NAMED))
