@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Final, cast
 
 from milepost_codegen.expressions.tree import (
@@ -29,46 +30,51 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 _COMPARE: Final[Mapping[ComparisonOperator, Callable[[int, int], bool]]] = {
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
+    "==": eq,
+    "!=": ne,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
 }
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0912 a case for each kind of node, without calls between: it is hot
     tree: Expression,
     context: Mapping[str, int | bool | str],
     payload: Mapping[str, int | bool | str],
 ) -> int | bool | str:
     """The value of `tree`; enum members are their names. KeyError where an entry is missing."""
-
-    def truth(part: Expression) -> bool:
-        return bool(evaluate(part, context, payload))
-
     match tree:
+        case Read(name=name, payload=from_payload):
+            return payload[name] if from_payload else context[name]
         case Truth(value=value):
             return value
         case Member(name=name):
             return name
-        case Read(name=name, payload=from_payload):
-            return payload[name] if from_payload else context[name]
         case GuardUse(body=body):
-            return truth(body)
+            return bool(evaluate(body, context, payload))
         case Comparison(operands=operands, operators=operators):
             values = [cast("int", evaluate(part, context, payload)) for part in operands]
-            pairs = zip(values, operators, values[1:], strict=False)
-            return all(_COMPARE[operator](left, right) for left, operator, right in pairs)
+            for at, operator in enumerate(operators):
+                if not _COMPARE[operator](values[at], values[at + 1]):
+                    return False
+            return True
         case Not(operand=operand):
-            return not truth(operand)
+            return not evaluate(operand, context, payload)
         case Logic(operator=operator, operands=operands):
-            return (all if operator == "and" else any)(truth(part) for part in operands)
+            final = operator == "or"  # one of these decides
+            for part in operands:
+                if bool(evaluate(part, context, payload)) is final:
+                    return final
+            return not final
         case Implication(premise=premise, conclusion=conclusion):
-            return truth(conclusion) if truth(premise) else True
+            if evaluate(premise, context, payload):
+                return bool(evaluate(conclusion, context, payload))
+            return True
         case Choice(then=then, condition=condition, otherwise=otherwise):
-            return evaluate(then if truth(condition) else otherwise, context, payload)
+            chosen = then if evaluate(condition, context, payload) else otherwise
+            return evaluate(chosen, context, payload)
         case _:
             return _number(tree, lambda part: cast("int", evaluate(part, context, payload)))
 

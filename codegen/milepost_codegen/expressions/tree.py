@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +52,43 @@ BOOL: Final = Type(name="bool")
 INT: Final = Type(name="int")
 
 
+class _Hashed:
+    """Keeps what a node hashes to: trees are looked up by it far more often than they are made.
+
+    It is no field: it is neither copied nor pickled, since it is another in each process.
+    """
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Node:
+class _Node(_Hashed):
     """`column` counts from 0 in the source text and is no part of the meaning."""
 
     column: int = field(default=0, compare=False)
 
 
+_N = TypeVar("_N", bound=type[_Node])
+
+
+def _hashed_once(kind: _N) -> _N:
+    """The kind of node, of which each keeps its hash."""
+    made = kind.__hash__
+
+    def hashed(node: _Node) -> int:
+        try:
+            return node._hash  # noqa: SLF001 our own
+        except AttributeError:
+            found = made(node)
+            object.__setattr__(node, "_hash", found)
+            return found
+
+    kind.__hash__ = hashed  # type: ignore[method-assign,assignment]
+    return kind
+
+
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number(_Node):
     """An integer literal."""
@@ -66,6 +96,7 @@ class Number(_Node):
     value: int
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth(_Node):
     """`true` or `false`."""
@@ -73,6 +104,7 @@ class Truth(_Node):
     value: bool
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member(_Node):
     """A member of an enum, or a state remembered by a group's history."""
@@ -81,6 +113,7 @@ class Member(_Node):
     name: str
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read(_Node):
     """The value of a context entry or, with `payload`, of a field of the event's payload.
@@ -94,6 +127,7 @@ class Read(_Node):
     payload: bool = False
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardUse(_Node):
     """A named guard and what it stands for."""
@@ -102,6 +136,7 @@ class GuardUse(_Node):
     body: Expression
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negative(_Node):
     """`-operand`; the operand is no literal."""
@@ -109,6 +144,7 @@ class Negative(_Node):
     operand: Expression
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arithmetic(_Node):
     """`a + b - c`: operands with `+` or `-` between them, from left to right."""
@@ -117,6 +153,7 @@ class Arithmetic(_Node):
     operators: tuple[Literal["+", "-"], ...]
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product(_Node):
     """`left * right`; at least one side is constant."""
@@ -125,6 +162,7 @@ class Product(_Node):
     right: Expression
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(_Node):
     """`a < b <= c`: every neighbouring pair must compare so."""
@@ -133,6 +171,7 @@ class Comparison(_Node):
     operators: tuple[ComparisonOperator, ...]
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Not(_Node):
     """`not operand`."""
@@ -140,6 +179,7 @@ class Not(_Node):
     operand: Expression
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logic(_Node):
     """`a and b and c` or `a or b or c`."""
@@ -148,6 +188,7 @@ class Logic(_Node):
     operands: tuple[Expression, ...]
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Implication(_Node):
     """`premise implies conclusion`."""
@@ -156,6 +197,7 @@ class Implication(_Node):
     conclusion: Expression
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(_Node):
     """`then if condition else otherwise`; both branches have one type."""
@@ -182,11 +224,14 @@ Expression: TypeAlias = (
 )
 
 
+_LEAVES: Final = (Read, Number, Member, Truth)
+
+
 def parts(tree: Expression) -> tuple[Expression, ...]:
     """The nodes right below `tree`, in the order of the text; a guard's body is below its use."""
+    if isinstance(tree, _LEAVES):
+        return ()
     match tree:
-        case Number() | Truth() | Member() | Read():
-            return ()
         case GuardUse(body=body):
             return (body,)
         case Negative(operand=operand) | Not(operand=operand):
@@ -205,9 +250,11 @@ def parts(tree: Expression) -> tuple[Expression, ...]:
 
 def walk(tree: Expression) -> Iterator[Expression]:
     """Every node of `tree` in the order of the text, guards' bodies included."""
-    yield tree
-    for part in parts(tree):
-        yield from walk(part)
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(parts(node))
 
 
 def negation(tree: Expression) -> Expression:

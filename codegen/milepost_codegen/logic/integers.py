@@ -65,13 +65,19 @@ def integers(rows: Sequence[AtMost], work: Work) -> dict[int, int]:
 
 def reduced(terms: Mapping[int, int]) -> tuple[Terms, int]:
     """The terms without a common factor and with a positive first one, and what was taken out."""
-    kept = tuple(sorted((name, factor) for name, factor in terms.items() if factor))
-    if not kept:
+    return _divided(tuple(sorted([one for one in terms.items() if one[1]])))
+
+
+def _divided(terms: Terms) -> tuple[Terms, int]:
+    """As `reduced` has them, of terms in order without a factor of 0."""
+    if not terms:
         return (), 1
-    divisor = math.gcd(*(factor for _, factor in kept))
-    if kept[0][1] < 0:
+    divisor = math.gcd(*[factor for _, factor in terms])
+    if terms[0][1] < 0:
         divisor = -divisor
-    return tuple((name, factor // divisor) for name, factor in kept), divisor
+    if divisor == 1:
+        return terms, 1
+    return tuple([(name, factor // divisor) for name, factor in terms]), divisor
 
 
 def nearest_to_zero(least: int | None, most: int | None) -> int:
@@ -111,12 +117,14 @@ class _Solver:
         table: _Table = {}
         for row in rows:
             self.work.spend(1 + len(row.terms))
-            terms, divisor = reduced(dict(row.terms))
+            terms, divisor = _divided(row.terms)
             if not terms:
                 if row.bound < 0:
                     raise Conflict(row.reasons)
                 continue
-            span = table.setdefault(terms, _Span())
+            span = table.get(terms)
+            if span is None:
+                span = table[terms] = _Span()
             if divisor > 0:
                 bound = row.bound // divisor
                 if span.most is None or bound < span.most:
@@ -165,17 +173,19 @@ class _Solver:
         for terms, span in table.items():
             factors = dict(terms)
             factor = factors.pop(name, 0)
-            reasons = why if factor else 0
             if factor:
                 for one, share in definition.items():
                     factors[one] = factors.get(one, 0) + factor * share
+                new = tuple(sorted([one for one in factors.items() if one[1]]))
+            else:
+                new = terms
+            reasons = why if factor else 0
             moved = factor * constant
             self.work.spend(1 + len(factors))
-            new = tuple(sorted(one for one in factors.items() if one[1]))
-            opposite = tuple((one, -share) for one, share in new)
             if span.most is not None:
                 yield AtMost(new, span.most - moved, span.why_most | reasons)
             if span.least is not None:
+                opposite = tuple([(one, -share) for one, share in new])
                 yield AtMost(opposite, moved - span.least, span.why_least | reasons)
 
     def eliminate(self, table: _Table, fresh: int) -> dict[int, int]:
