@@ -33,6 +33,11 @@ test: $(STAMP)
 	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),-O) -j 2 lint pyright mypy contracts drift proofs parser
 	$(BIN)/python $(SUITE)
 
+## evidence: all tests, and what they counted written to docs/explanation/evidence.md
+.PHONY: evidence
+evidence: $(STAMP)
+	MILEPOST_EVIDENCE=write $(BIN)/python $(SUITE)
+
 ## suite: the tests alone, on another Python: make suite PYTHON=python3.13
 # In a folder that is named for it, so a path ends in the version as well: /opt/x/bin/python3.13.
 SUITE_VENV := .venv-$(notdir $(PYTHON))

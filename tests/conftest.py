@@ -1,4 +1,4 @@
-"""What harnesses counted, said at the end of a run: how much was tried is a part of the answer."""
+"""What tests of every folder share: servers, signals, and what harnesses counted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.evidence import Evidence
 from tests.postgres import Server, postgres_server, run_sql
 
 # Hundreds of processes are started: where the shell wants no bytecode, each would compile all anew.
@@ -67,20 +67,6 @@ def crashing() -> Iterator[Server]:
         yield opened
 
 
-COUNTED = "counted"
-"""A test that records a property of this name gives a list: what it is a count of, and counts."""
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each thing that was counted, over all tests that passed."""
-    totals: dict[str, Counter[str]] = {}
-    for report in terminalreporter.getreports("passed"):
-        for name, value in report.user_properties:
-            if name == COUNTED:
-                of, counts = value
-                total = totals.setdefault(of, Counter(dict.fromkeys(counts, 0)))
-                for each, count in counts.items():
-                    total[each] += count
-    for of, total in sorted(totals.items()):
-        said = ", ".join(f"{count:,} {each}" for each, count in total.items())
-        terminalreporter.write_line(f"{of}: {said}")
+def pytest_configure(config: pytest.Config) -> None:
+    """What harnesses count is added up, and held against docs/explanation/evidence.md."""
+    config.pluginmanager.register(Evidence())

@@ -9,7 +9,7 @@ import pytest
 
 from milepost.testing.power.memory import folder_in_memory
 from milepost.testing.power.plugin import power
-from tests.conftest import COUNTED
+from tests.evidence import COUNTED
 
 __all__ = ["power"]
 
