@@ -55,13 +55,11 @@ suite: $(SUITE_STAMP)
 
 check: lint types contracts drift proofs
 
-## soak: the random tiers, twenty times as long, and the kept traces found again
+## soak: what `make test` runs a part of, twenty times as long; MINUTES=90 goes on for so long
 soak: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,pebble]'
 	$(BIN)/milepost traces statemachine.yaml --json | cmp - tests/generated/mapreduce_traces.json
-	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/engines
-	MILEPOST_SOAK=1 $(BIN)/python -m pytest tests/protocol -n 2
-	MILEPOST_SOAK=20 $(BIN)/python -m pytest tests/prove tests/stateful tests/crash tests/integrity tests/stores tests/integration/legacy tests/unit/compiler/diff -n 2
+	$(BIN)/python tools/soak $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -37,6 +37,8 @@ CONTROL: Final = "control"
 PAGE: Final = Path(__file__).parents[1] / "docs" / "explanation" / "evidence.md"
 WRITE: Final = "MILEPOST_EVIDENCE"
 """The variable of the environment by which a run writes the page instead of judging by it."""
+SOAK: Final = "MILEPOST_SOAK"
+"""Where this is set, more is tried than the page says, under other names as well."""
 LEAST: Final = 0.75
 """What of a count that chance has a part in must be there again."""
 
@@ -157,7 +159,7 @@ def fallen(
 
 def _judged(config: pytest.Config) -> bool:
     """True where whole files were run, none of them in a part."""
-    chosen = config.getoption("keyword") or config.getoption("markexpr")
+    chosen = config.getoption("keyword") or config.getoption("markexpr") or os.environ.get(SOAK)
     return (
         not chosen
         and not config.getoption("lf", False)
