@@ -17,8 +17,9 @@ from milepost.machine import Lifecycle, Machine
 
 SOURCE: Final = Path(milepost.__file__).parent
 
-APART: Final = ("lifecycles", "legacy")
-"""`lifecycles` has the words, and `legacy` makes jobs of the one lifecycle that is built in."""
+APART: Final = ("lifecycles", "legacy", "testing/contracts")
+"""`lifecycles` has the words; `legacy` makes jobs of the one lifecycle that is built in, and so do
+the suites in `testing/contracts`."""
 
 ROLE_TAKERS: Final = ("require", "takers_of", "_absent", "at")
 """Functions that take the name of a role, which some lifecycle may have given to an event too."""
@@ -244,7 +245,7 @@ def modules() -> Iterator[tuple[str, str]]:
     """The modules that are checked: place and text."""
     for path in sorted(SOURCE.rglob("*.py")):
         place = path.relative_to(SOURCE)
-        if place.parts[0] not in APART:
+        if not any(place.is_relative_to(each) for each in APART):
             yield place.as_posix(), path.read_text(encoding="utf-8")
 
 

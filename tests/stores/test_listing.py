@@ -14,7 +14,7 @@ from milepost.errors import StoreUnreadable
 from milepost.log.rows import StoredLease
 from milepost.state.persistence import open_store
 from milepost.stores.sqlite.reading import SqliteReader
-from tests.contract.test_stores import row
+from milepost.testing.contracts.stores.rows import row
 
 MANY = 2_000
 

@@ -381,7 +381,7 @@ class _Transaction:
 
     def bury(self, job: StoredJob, deleted_at_us: int, reason: str) -> None:
         self._check_named(job.job_id)
-        self.buried[job.number] = self.logs.pop(job.job_id)
+        self.buried[job.number] = replace(self.logs.pop(job.job_id), lease=None, keep=None)
         tombstone = Tombstone(job.number, job.job_id, deleted_at_us, reason, erased=False)
         self.tombstones[job.number] = tombstone
         self.tombstones = dict(sorted(self.tombstones.items()))
