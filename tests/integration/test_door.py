@@ -176,6 +176,7 @@ SPECIAL: dict[tuple[str, str], Callable[[StateManager], Any]] = {
     ("create_job", "lifecycle"): lambda m: "mapreduce",
     ("list_jobs", "lifecycle"): lambda m: "mapreduce",
     ("import_jobs", "job_id"): lambda m: None,
+    ("import_jobs", "tool"): lambda m: "prodigy",
     ("move", "to"): lambda m: "other.db",
     ("redo", "items"): lambda m: Scope.all(),
     ("skip", "items"): lambda m: Scope.all(),

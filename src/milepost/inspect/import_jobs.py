@@ -53,11 +53,15 @@ class ImportedJob(Struct, frozen=True, kw_only=True):
 
 
 class ImportView(Struct, frozen=True, kw_only=True):
-    """What became, or would become, of the jobs of an old home; `whole` if nothing was lost."""
+    """What became, or would become, of the jobs of an old home; `whole` if nothing was lost.
+
+    `tool` is the one that left the home, or `log` for the log of a job.
+    """
 
     SCHEMA: ClassVar[str] = "milepost.import/1"
 
     store: str
+    tool: str
     home: str
     dry_run: bool
     whole: bool
@@ -71,6 +75,7 @@ def import_jobs(
     """What was imported into `store`, or would be, by the tables of `manager`."""
     return ImportView(
         store=store,
+        tool=done.tool,
         home=str(done.home),
         dry_run=dry_run,
         whole=done.whole,
@@ -95,7 +100,13 @@ def import_log(manager: StateManager, file: Path, store: str, *, dry_run: bool) 
         report=(),
     )
     return ImportView(
-        store=store, home=str(file), dry_run=dry_run, whole=True, jobs=(job,), report=()
+        store=store,
+        tool="log",
+        home=str(file),
+        dry_run=dry_run,
+        whole=True,
+        jobs=(job,),
+        report=(),
     )
 
 

@@ -12,6 +12,7 @@ from milepost.cli import main
 from tests.integration.cli import old_home
 from tests.integration.cli.conftest import CommandLine
 from tests.integration.cli.old_home import HALF_DONE, TORN
+from tests.integration.legacy.curator.folders import SAMPLE, SAMPLE_JOB
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_what_is_not_there_is_trouble(milepost: CommandLine, home: Path) -> None
         (("import", "prodigy", str(home / "no")), "no such directory to import from"),
         (("import", "prodigy", str(home), "--job", "other"), "no job 'other' in"),
         (("import", "prodigy", str(home), "--repo", "other"), "has no job of a repo 'other'"),
-        (("import", "luigi", str(home)), "'luigi' is not one of 'prodigy', 'log'"),
+        (("import", "luigi", str(home)), "'luigi' is not one of 'curator', 'prodigy', 'log'"),
     ):
         assert said in fails(milepost, *args).stderr
 
@@ -102,3 +103,17 @@ def test_an_empty_home_is_no_loss(milepost: CommandLine, tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     result = milepost("import", "prodigy", str(tmp_path / "empty"))
     assert "there are no jobs in it" in result.stdout
+
+
+def test_the_tool_is_told_by_what_is_there(milepost: CommandLine, tmp_path: Path) -> None:
+    """And said; where nothing shows it, what to do is."""
+    told = milepost("import", str(SAMPLE), "--dry-run", exit_code=1)
+    assert "this is taken for a folder of curator" in told.stderr
+    answer = milepost.json("import", "curator", str(SAMPLE), exit_code=1)
+    assert (answer["tool"], [job["job"] for job in answer["jobs"]]) == ("curator", [SAMPLE_JOB])
+    [found] = [line for line in answer["jobs"][0]["report"] if line["severity"] == "loss"]
+    assert found["code"] == "value-not-json"
+    (tmp_path / "empty").mkdir()
+    said = fails(milepost, "import", str(tmp_path / "empty")).stderr
+    assert "does not show which tool left it: name one of curator, prodigy" in said
+    assert "not 3" in fails(milepost, "import", "curator", "a", "b").stderr

@@ -12,7 +12,7 @@ import pytest
 from milepost import Item, ItemEvent, StateManager
 from milepost.executors import run
 from milepost.legacy.prodigy import ItemStatus
-from milepost.legacy.prodigy_history.storable import MAX_VALUE_BYTES
+from milepost.legacy.telling.storable import MAX_VALUE_BYTES
 from milepost.testing import FakeClock
 from tests.integration.legacy.old_homes import (
     JOB,

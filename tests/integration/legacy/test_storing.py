@@ -9,7 +9,9 @@ import pytest
 
 from milepost.errors import ImportFailed
 from milepost.job.versions import Catalogue
-from milepost.legacy import prodigy, prodigy_history
+from milepost.legacy.prodigy_history import PRODIGY
+from milepost.legacy.telling import names_of
+from milepost.legacy.telling.history import log_of
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from milepost.log.drafts import CommitDraft, LogDraft
 from milepost.log.facts import Draft, ItemsFired, JobFired
@@ -24,10 +26,9 @@ from tests.integration.legacy.test_import import AFTER_US
 @pytest.fixture
 def draft(tmp_path: Path) -> LogDraft:
     write_state(tmp_path, job_state([MadeItem(value=n) for n in range(3)]))
-    reading = prodigy.read_home(tmp_path)
-    [name] = prodigy_history.names_of(reading.jobs)
-    [old] = reading
-    return prodigy_history.log_of(old, name, lifecycle=LIFECYCLE, now_us=AFTER_US)
+    home = PRODIGY.open(tmp_path)
+    [name] = home.names
+    return log_of(home.tell(name), name, lifecycle=LIFECYCLE, now_us=AFTER_US)
 
 
 def loader() -> Loader:
@@ -87,21 +88,18 @@ def test_a_lifecycle_without_the_events_is_said(draft: LogDraft) -> None:
 def test_ids_never_collide() -> None:
     """A repo and an id that read alike are told apart by a digest, the same each time."""
 
-    def files(repo: str | None, job_id: str) -> prodigy.OldJobFiles:
-        return prodigy.OldJobFiles(repo=repo, job_id=job_id, files=())
-
     jobs = [
-        files("a", "b.c"),
-        files("a.b", "c"),
-        files("x", "b.c"),
-        files("x", "c"),
-        files(None, "a.b.c"),
-        files("é", "?"),
-        files("è", "?"),
-        files("a", "k" * 200),
+        ("a", "b.c"),
+        ("a.b", "c"),
+        ("x", "b.c"),
+        ("x", "c"),
+        ("", "a.b.c"),
+        ("é", "?"),
+        ("è", "?"),
+        ("a", "k" * 200),
     ]
-    names = [name.job_id for name in prodigy_history.names_of(jobs)]
+    names = [name.job_id for name in names_of(jobs)]
     assert len(set(names)) == len(jobs)
-    assert names == [name.job_id for name in prodigy_history.names_of(jobs)]
+    assert names == [name.job_id for name in names_of(jobs)]
     assert names[2:4] == ["x.b.c", "x.c"]
     assert max(map(len, names)) <= 128

@@ -14,12 +14,13 @@ from milepost.cli.output import is_terminal, note
 from milepost.cli.session import Session, session_of
 from milepost.errors import StoreAbsent
 from milepost.inspect import import_jobs as model
-from milepost.state.keeping.old_homes import JobImport
+from milepost.state.keeping.old_homes import JobImport, guessed, old_home
 from milepost.state.manager import StateManager
 
 __all__ = ["import_jobs"]
 
 _NOT_WHOLE = 1
+_LOG = "log"
 
 
 @click.command(
@@ -29,8 +30,7 @@ _NOT_WHOLE = 1
         "milepost import prodigy ~/.prodigy --job mapreduce-20230301_120000 --db jobs.db",
     ),
 )
-@click.argument("tool", metavar="TOOL", type=click.Choice(["prodigy", "log"]))
-@click.argument("home", metavar="PATH", type=click.Path(path_type=Path))
+@click.argument("what", metavar="[TOOL] PATH", nargs=-1, required=True)
 @click.option("--job", "job_id", metavar="ID", help="Only the job of this id, as it is there.")
 @click.option("--repo", metavar="NAME", help="Only the jobs of this repo.")
 @click.option("--dry-run", is_flag=True, help="Say what would be imported; write nothing.")
@@ -40,8 +40,7 @@ _NOT_WHOLE = 1
 def import_jobs(
     context: click.Context,
     *,
-    tool: str,
-    home: Path,
+    what: tuple[str, ...],
     job_id: str | None,
     repo: str | None,
     dry_run: bool,
@@ -49,13 +48,16 @@ def import_jobs(
 ) -> None:
     """Make jobs of those that another tool left behind; exit 1 if anything was lost.
 
-    TOOL is `prodigy`; PATH is its home, usually ~/.prodigy. Nothing there is changed. Each old job
-    becomes a log with its old times, and can be resumed; what was imported before is left as it
-    is. Or TOOL is `log`, and PATH a file of `milepost export --log`: the job in it is verified, and
-    is here as it was there. A store that is not there is made once there is a job to keep in it.
+    TOOL is `prodigy`, PATH its home, usually ~/.prodigy; or `curator`, PATH its working folder or
+    that of one job, usually in ~/.cache/curator. Packages may bring others. Without TOOL, it is
+    told by what is in PATH. Nothing there is changed. Each old job becomes a log with its old
+    times, and can be resumed; what was imported before is left as it is. Or TOOL is `log`, and PATH
+    a file of `milepost export --log`: the job in it is verified, and is here as it was there. A
+    store that is not there is made once there is a job to keep in it.
     """
     session = session_of(context)
-    if tool == "log":
+    tool, home = _asked(context, what)
+    if tool == _LOG:
         if job_id is not None or repo is not None or notes:
             raise click.UsageError("--job, --repo and --notes are for a home", context)
         with _opened(session, lambda empty: _verifies(empty, home), dry_run=dry_run) as manager:
@@ -66,7 +68,7 @@ def import_jobs(
         return
     with (
         _opened(
-            session, lambda empty: _gives_any(empty, home, job_id, repo), dry_run=dry_run
+            session, lambda empty: _gives_any(empty, tool, home, job_id, repo), dry_run=dry_run
         ) as manager,
         click.progressbar(
             length=1, label="importing", file=sys.stderr, hidden=not is_terminal(sys.stderr)
@@ -78,13 +80,37 @@ def import_jobs(
             bar.update(1)
 
         done = manager.upkeep.import_jobs(
-            home, job_id=job_id, repo=repo, apply=not dry_run, on_job=told
+            home, tool=tool, job_id=job_id, repo=repo, apply=not dry_run, on_job=told
         )
         view = model.import_jobs(manager, done, session.store_named, dry_run=dry_run)
     session.answer(view, lambda: model.import_jobs_page(view, notes=notes))
     if dry_run:
         note("nothing was written: leave --dry-run out to import")
     context.exit(0 if view.whole else _NOT_WHOLE)
+
+
+def _asked(context: click.Context, what: tuple[str, ...]) -> tuple[str, Path]:
+    """The tool and the path that were asked for; a tool that was not is told by what is there."""
+    from milepost.legacy.importers import tools  # noqa: PLC0415 only for this command
+
+    if len(what) > 2:
+        raise click.UsageError(f"give a TOOL and a PATH, or a PATH alone: not {len(what)}", context)
+    if len(what) == 2:
+        known = (*tools(), _LOG)
+        if what[0] not in known:
+            problem = f"{what[0]!r} is not one of {', '.join(map(repr, known))}"
+            raise click.UsageError(problem, context)
+        return what[0], Path(what[1])
+    home = old_home(what[0])
+    tool = guessed(home)
+    if tool is None:
+        raise StoreAbsent(
+            url=str(home),
+            problem="it does not show which tool left it: name one of"
+            f" {', '.join(tools())} before it",
+        )
+    note(f"this is taken for a folder of {tool}")
+    return tool, home
 
 
 @contextmanager
@@ -122,7 +148,9 @@ class _Any(Exception):
     """There is a job to import."""
 
 
-def _gives_any(empty: StateManager, home: Path, job_id: str | None, repo: str | None) -> bool:
+def _gives_any(
+    empty: StateManager, tool: str, home: Path, job_id: str | None, repo: str | None
+) -> bool:
     """True if there is a job to import; reads old jobs up to the first. Raises as import_jobs."""
 
     def told(job: JobImport, _total: int) -> None:
@@ -130,7 +158,7 @@ def _gives_any(empty: StateManager, home: Path, job_id: str | None, repo: str | 
             raise _Any
 
     try:
-        empty.upkeep.import_jobs(home, job_id=job_id, repo=repo, on_job=told)
+        empty.upkeep.import_jobs(home, tool=tool, job_id=job_id, repo=repo, on_job=told)
     except _Any:
         return True
     return False

@@ -1,12 +1,10 @@
-"""Jobs of the tool Prodigy as logs of this project: facts that are legal one after the other.
+"""Jobs of the tool Prodigy in words of no tool, which a log is made of.
 
-`names_of(reading)` gives each job its id here, `log_of(old, ...)` the whole log. Nothing is read
-from a disk or written to one.
+`PRODIGY` opens a home of it, `told_of(old, name)` tells one job. Nothing here writes to a disk.
 """
 
 from milepost.legacy.prodigy_history.fingerprint import fingerprint_of
-from milepost.legacy.prodigy_history.history import log_of
-from milepost.legacy.prodigy_history.names import Named, names_of
-from milepost.legacy.prodigy_history.notes import lines_of
+from milepost.legacy.prodigy_history.history import told_of
+from milepost.legacy.prodigy_history.home import PRODIGY
 
-__all__ = ["Named", "fingerprint_of", "lines_of", "log_of", "names_of"]
+__all__ = ["PRODIGY", "fingerprint_of", "told_of"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from milepost.legacy.prodigy import ItemStatus, OldItem, OldJob, OldPhase, OutcomeKind
-from milepost.legacy.prodigy_history.notes import Note, Notes
+from milepost.legacy.telling.notes import Note, Notes
 from milepost.lifecycles.mapreduce import ItemEventName, JobStateName
 
 __all__ = ["Course", "Ending", "course_of"]

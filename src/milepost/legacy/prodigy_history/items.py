@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from milepost.legacy.prodigy import AttemptOutcome, ItemStatus, OldAttempt, OldItem, OldResult
+from milepost.legacy.telling.attempts import MOST_ATTEMPTS
+from milepost.legacy.telling.values import Move
 from milepost.lifecycles.mapreduce import Cause, ItemEventName
 
-__all__ = ["MOST_ATTEMPTS", "UNTOLD", "Move", "Story", "result_of", "story_of"]
-
-MOST_ATTEMPTS: Final = 100
-"""The most attempts that an item may use up here."""
+__all__ = ["UNTOLD", "Story", "result_of", "story_of"]
 
 UNTOLD: Final = "the old tool counted this attempt and kept nothing else of it"
 """The message of an attempt that is known only as a number."""
@@ -43,15 +42,6 @@ _CLOSING: Final[Mapping[ItemStatus, tuple[frozenset[AttemptOutcome], ...]]] = {
     ),
 }
 _SETTLED: Final = frozenset({ItemStatus.DONE, ItemStatus.DEAD})
-
-
-class Move(NamedTuple):
-    """One event of an item; `at` is None where no time of its own is known."""
-
-    event: ItemEventName
-    at: datetime | None = None
-    cause: Cause = Cause.ERROR
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ import msgspec
 
 from milepost.errors import ValueInvalid
 from milepost.legacy.prodigy import OldJob
-from milepost.legacy.prodigy_history.notes import Note, Notes
-from milepost.legacy.prodigy_history.storable import (
+from milepost.legacy.telling.notes import Note, Notes
+from milepost.legacy.telling.storable import (
     MAX_VALUE_BYTES,
     encoded,
     item_key,

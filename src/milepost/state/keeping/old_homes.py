@@ -1,6 +1,7 @@
 """Homes of other tools: the jobs in them are imported by name, or when they are first asked for.
 
-The readers of old state, and pydantic with them, are loaded by the first import and not before.
+Which tool left a home is said, or guessed by what is in it. Its importer comes in by the door for
+jobs of other tools, and is loaded by the first import and not before.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from milepost import arguments
 from milepost.errors import (
     ImportConflict,
     ImportFailed,
@@ -19,7 +21,6 @@ from milepost.errors import (
     StateError,
     StoreAbsent,
 )
-from milepost.extras import needing
 from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.log.drafts import LogDraft, ReportLine
@@ -30,8 +31,8 @@ from milepost.text.escapes import printable
 from milepost.text.wording import short_repr
 
 if TYPE_CHECKING:
-    from milepost.legacy.prodigy import OldJob
-    from milepost.legacy.prodigy_history import Named
+    from milepost.legacy.telling.door import Importer, OldHome
+    from milepost.legacy.telling.names import Named
 
 __all__ = [
     "HomeImport",
@@ -39,8 +40,10 @@ __all__ = [
     "OnJob",
     "Outcome",
     "advice",
+    "guessed",
     "import_home",
     "import_named",
+    "importer_given",
     "old_home",
 ]
 
@@ -79,9 +82,13 @@ class JobImport:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HomeImport:
-    """The outcome of an import, job by job; `report` is about the home as a whole."""
+    """The outcome of an import, job by job; `report` is about the home as a whole.
+
+    `tool` is the one that left it, said or guessed.
+    """
 
     home: Path
+    tool: str
     jobs: tuple[JobImport, ...]
     report: tuple[ReportLine, ...]
 
@@ -106,18 +113,45 @@ def old_home(path: str | Path) -> Path:
     return home
 
 
+def guessed(home: Path) -> str | None:
+    """The tool that left a home, by what is in it; None where nothing or several things fit."""
+    from milepost.legacy import importers  # noqa: PLC0415 only then
+
+    return importers.guess(home)
+
+
 def advice(home: Path, job_id: str) -> str:
     """Advice on a job that is not here and is in an old home; `""` if it is not there."""
-    with needing("legacy", "an import of old jobs"):
-        from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only then
-
-    names = prodigy_history.names_of(prodigy.read_home(home).jobs)
-    if any(name.job_id == job_id for name in names):
+    tool, opened = _opened(home)
+    if any(name.job_id == job_id for name in opened.names):
         return (
             f"an old job of that id is in {home}, and this store is open for reading alone:"
-            f" `{command('import', 'prodigy', home.absolute(), '--job', job_id)}` imports it"
+            f" `{command('import', tool, home.absolute(), '--job', job_id)}` imports it"
         )
-    return _other_names(names, home, job_id)
+    return _other_names(opened.names, home, job_id)
+
+
+def importer_given(tool: object) -> str | Importer:
+    """The name of a tool or an importer, as an argument. Raises ArgumentInvalid."""
+    if isinstance(tool, str):
+        return arguments.text("tool", tool, least=1)
+    from milepost.legacy.telling.door import Importer  # noqa: PLC0415 only then
+
+    if isinstance(tool, Importer) and not isinstance(tool, type):
+        return tool
+    return arguments.refuse("tool", tool, "the name of a tool, or an Importer")
+
+
+def _opened(home: Path, tool: str | Importer | None = None) -> tuple[str, OldHome]:
+    """The tool that left the home, and its jobs; where nothing is known it is the first of all.
+
+    Raises StoreAbsent, ExtraAbsent.
+    """
+    from milepost.legacy import importers  # noqa: PLC0415 only then
+
+    tool = tool or importers.guess(home) or importers.FIRST
+    importer = importers.importer_of(tool) if isinstance(tool, str) else tool
+    return importer.tool, importer.open(home)
 
 
 def _other_names(names: Iterable[Named], home: Path, job_id: str) -> str:
@@ -133,18 +167,14 @@ def import_named(
     Raises JobAbsent where old jobs of that id have other ids here, ImportFailed, ImportConflict,
     ValueInvalid, and the store's errors.
     """
-    with needing("legacy", "an import of old jobs"):
-        from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only then
-
-    reading = prodigy.read_home(home)
-    names = prodigy_history.names_of(reading.jobs)
-    for name, files in zip(names, reading.jobs, strict=True):
+    _, opened = _opened(home)
+    for name in opened.names:
         if name.job_id == job_id:
-            done = _import(loader, reading.read(files), name, now_us, dry_run=False)
+            done = _import(loader, opened, name, now_us, dry_run=False)
             if done.error is not None:
                 raise done.error
             return done
-    if told := _other_names(names, home, job_id):
+    if told := _other_names(opened.names, home, job_id):
         raise JobAbsent(job_id=job_id, url=loader.store.url, advice=told)
     return None
 
@@ -154,6 +184,7 @@ def import_home(
     home: Path,
     now_us: Callable[[], int],
     *,
+    tool: str | Importer | None = None,
     job_id: str | None = None,
     repo: str | None = None,
     dry_run: bool = False,
@@ -162,17 +193,13 @@ def import_home(
     """Import the jobs of a home, or only those of that id, old or here, and that repo.
 
     Each is a transaction of its own, and what stands in the way of one is in what is said of it.
-    Raises JobAbsent if there is no job of that id, StoreAbsent if none of that repo, and the
-    store's errors. Memory: one old job at a time.
+    Raises JobAbsent if there is no job of that id, StoreAbsent if none of that repo, or no such
+    tool, and the store's errors. Memory: one old job at a time.
     """
-    with needing("legacy", "an import of old jobs"):
-        from milepost.legacy import prodigy, prodigy_history  # noqa: PLC0415 only then
-
-    reading = prodigy.read_home(home)
-    named = zip(prodigy_history.names_of(reading.jobs), reading.jobs, strict=True)
+    left_by, opened = _opened(home, tool)
     wanted = [
-        (name, files)
-        for name, files in named
+        name
+        for name in opened.names
         if job_id in (None, name.job_id, name.old_id) and repo in (None, name.repo)
     ]
     if not wanted and job_id is not None:
@@ -180,32 +207,37 @@ def import_home(
     if not wanted and repo is not None:
         raise StoreAbsent(url=str(home), problem=f"has no job of a repo {repo!r}: {_LISTING}")
     jobs: list[JobImport] = []
-    for name, files in wanted:
-        jobs.append(_import(loader, reading.read(files), name, now_us, dry_run=dry_run))
+    for name in wanted:
+        jobs.append(_import(loader, opened, name, now_us, dry_run=dry_run))
         if on_job is not None:
             on_job(jobs[-1], len(wanted))
-    report = prodigy_history.lines_of(reading.findings)
-    return HomeImport(home=home, jobs=tuple(jobs), report=report)
+    return HomeImport(home=home, tool=left_by, jobs=tuple(jobs), report=_bounded(opened.report))
+
+
+def _bounded(report: Iterable[ReportLine]) -> tuple[ReportLine, ...]:
+    from milepost.legacy.telling.notes import report_of  # noqa: PLC0415 only then
+
+    return report_of(report)
 
 
 def _import(
-    loader: Loader, old: OldJob, name: Named, now_us: Callable[[], int], *, dry_run: bool
+    loader: Loader, opened: OldHome, name: Named, now_us: Callable[[], int], *, dry_run: bool
 ) -> JobImport:
     """One old job, imported unless it is here already; what may go wrong with it is in `error`."""
-    with needing("legacy", "an import of old jobs"):
-        from milepost.legacy import prodigy_history  # noqa: PLC0415 only then
+    from milepost.legacy.telling.history import log_of  # noqa: PLC0415 only then
 
+    told = opened.tell(name)
     done = JobImport(
         job_id=name.job_id,
         old_id=name.old_id,
         repo=name.repo,
         outcome="failed",
-        source=old.source,
-        report=prodigy_history.lines_of(old.report),
+        source=told.source,
+        report=_bounded(told.report),
     )
     try:
-        draft = prodigy_history.log_of(
-            old, name, lifecycle=loader.tables.own, now_us=now_us(), payloads=loader.payloads
+        draft = log_of(
+            told, name, lifecycle=loader.tables.own, now_us=now_us(), payloads=loader.payloads
         )
         return _store(loader, replace(done, report=draft.report), draft, dry_run=dry_run)
     except ImportConflict as error:

@@ -80,9 +80,9 @@ class StateManager(Jobs, Events, Recoveries, Retention, Records, Failures, Said,
             payload_codec: What results, messages and item values pass through, encryption say. All
                 who read them need it.
             limits: Which values and commits are too large.
-            legacy: A home of the tool Prodigy. A job that is not in the store and is there is
-                imported when it is first asked for; a manager that is `read_only` says so in its
-                JobAbsent.
+            legacy: A folder that another tool kept its jobs in, as `upkeep.import_jobs` takes it. A
+                job that is not in the store and is there is imported when it is first asked for; a
+                manager that is `read_only` says so in its JobAbsent.
 
         Returns:
             The manager. Use it as a context, or close it.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from milepost.job.state import JobState
+    from milepost.legacy.telling.door import Importer
     from milepost.log.rows import StoreFormat, Stray, Vacuumed
     from milepost.state.keeping.compaction import Compaction
     from milepost.state.keeping.moving import OnMove, StoreMove
@@ -227,18 +228,22 @@ class Upkeep:
         self,
         home: str | Path,
         *,
+        tool: str | Importer | None = None,
         job_id: str | None = None,
         repo: str | None = None,
         apply: bool = False,
         on_job: OnJob | None = None,
     ) -> HomeImport:
-        """Import the jobs that the tool Prodigy left in `home`.
+        """Import the jobs that another tool left in `home`.
 
         Each becomes a log with its old times, in one transaction, verified before it ends. A job
         that was imported before is left as it is. Nothing in `home` is ever changed.
 
         Args:
-            home: The folder that Prodigy kept its state in.
+            home: The folder that the tool kept its state in.
+            tool: `"prodigy"`, `"curator"`, the name of one that a package brings by an entry point
+                of `milepost.importers`, or an importer of your own. Without it the tool is told by
+                what is in the folder; one that fits none is taken for Prodigy's.
             job_id: Only the job of this id.
             repo: Only the jobs of this repository.
             apply: Import them; without it, the answer says what an import would come to.
@@ -248,13 +253,15 @@ class Upkeep:
             What became of each job; a job that could not be imported has its reason there.
 
         Raises:
-            StoreAbsent: There is no such folder, or no job of that repository.
+            StoreAbsent: There is no such folder, no such tool, or no job of that repository.
             JobAbsent: There is no job of that id.
 
         Cost:
             Every file of the jobs is read; memory for one old job.
 
         """
+        if tool is not None:
+            tool = work.old_homes.importer_given(tool)
         if job_id is not None:
             job_id = arguments.text("job_id", job_id, least=1)
         if repo is not None:
@@ -266,6 +273,7 @@ class Upkeep:
             self._loader,
             work.old_homes.old_home(arguments.path("home", home)),
             self._now_us,
+            tool=tool,
             job_id=job_id,
             repo=repo,
             dry_run=not apply,

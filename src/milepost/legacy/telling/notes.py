@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from milepost.legacy.prodigy import Finding, Severity
 from milepost.log.drafts import ReportLine
 
-__all__ = ["Note", "Notes", "lines_of"]
+__all__ = ["Note", "Notes", "report_of"]
 
 _MOST_LINES: Final = 1000
 _MOST_CHARS: Final = 2000
+_ORDER: Final = ("loss", "warning", "note")
 
 
 class Note(StrEnum):
-    """What a line is about."""
+    """The code of a line of the report."""
 
     JOB_RENAMED = "job-renamed"
     ITEM_RENAMED = "item-renamed"
@@ -35,22 +36,22 @@ class Note(StrEnum):
     LINES_LEFT_OUT = "lines-left-out"
 
 
-_SEVERITIES: Final[Mapping[Note, Severity]] = {
-    Note.JOB_RENAMED: Severity.NOTE,
-    Note.ITEM_RENAMED: Severity.NOTE,
-    Note.ITEMS_SKIPPED: Severity.LOSS,
-    Note.ITEMS_SETTLED: Severity.WARNING,
-    Note.RESULTS_UNKNOWN: Severity.WARNING,
-    Note.VALUE_NOT_STORED: Severity.LOSS,
-    Note.ATTEMPTS_UNTOLD: Severity.NOTE,
-    Note.ATTEMPTS_ADDED: Severity.NOTE,
-    Note.ATTEMPTS_DROPPED: Severity.LOSS,
-    Note.PHASE_UNKNOWN: Severity.WARNING,
-    Note.PHASE_HELD_BACK: Severity.WARNING,
-    Note.REDUCE_UNKNOWN: Severity.NOTE,
-    Note.ENVIRONMENT_LEFT_OUT: Severity.NOTE,
-    Note.TIMES_CLAMPED: Severity.WARNING,
-    Note.LINES_LEFT_OUT: Severity.NOTE,
+_SEVERITIES: Final[Mapping[Note, str]] = {
+    Note.JOB_RENAMED: "note",
+    Note.ITEM_RENAMED: "note",
+    Note.ITEMS_SKIPPED: "loss",
+    Note.ITEMS_SETTLED: "warning",
+    Note.RESULTS_UNKNOWN: "warning",
+    Note.VALUE_NOT_STORED: "loss",
+    Note.ATTEMPTS_UNTOLD: "note",
+    Note.ATTEMPTS_ADDED: "note",
+    Note.ATTEMPTS_DROPPED: "loss",
+    Note.PHASE_UNKNOWN: "warning",
+    Note.PHASE_HELD_BACK: "warning",
+    Note.REDUCE_UNKNOWN: "note",
+    Note.ENVIRONMENT_LEFT_OUT: "note",
+    Note.TIMES_CLAMPED: "warning",
+    Note.LINES_LEFT_OUT: "note",
 }
 assert _SEVERITIES.keys() == set(Note), "every note has a severity"
 
@@ -67,7 +68,7 @@ class Notes:
         severity = _SEVERITIES[note]
         self.lines.append(
             ReportLine(
-                severity=severity.value,
+                severity=severity,
                 code=note.value,
                 place=self._place,
                 message=message[:_MOST_CHARS],
@@ -82,27 +83,23 @@ class Notes:
             self.add(note, f"{len(names)} {message} ({few}{more})")
 
 
-def lines_of(
-    findings: Iterable[Finding], lines: Iterable[ReportLine] = ()
+def report_of(
+    found: Iterable[ReportLine], lines: Iterable[ReportLine] = ()
 ) -> tuple[ReportLine, ...]:
     """What a reader found, then `lines`: a thousand at most, and then how many more there were."""
     said = [
-        ReportLine(
-            severity=finding.severity.value,
-            code=finding.code.value,
-            place=finding.path,
-            message=finding.message[:_MOST_CHARS],
-        )
-        for finding in findings
+        line
+        if len(line.message) <= _MOST_CHARS
+        else replace(line, message=line.message[:_MOST_CHARS])
+        for line in found
     ]
     every = [*lines, *said]
     if len(every) <= _MOST_LINES:
         return (*said, *lines)
-    order = (Severity.LOSS, Severity.WARNING, Severity.NOTE)
-    every.sort(key=lambda line: order.index(Severity(line.severity)))
+    every.sort(key=lambda line: _ORDER.index(line.severity))
     left = len(every) - _MOST_LINES
     rest = ReportLine(
-        severity=Severity.NOTE.value,
+        severity=_SEVERITIES[Note.LINES_LEFT_OUT],
         code=Note.LINES_LEFT_OUT.value,
         place="",
         message=f"and {left} lines more, none of them more severe than the last",

@@ -14,8 +14,8 @@ from hashlib import blake2b
 from typing import Final
 
 from milepost.errors import JobIdInvalid
-from milepost.legacy.prodigy import OldJobFiles
 from milepost.log.facts import check_job_id
+from milepost.text.wording import short_repr
 
 __all__ = ["Named", "names_of"]
 
@@ -24,7 +24,8 @@ _MOST_CHARS: Final = 128
 _DIGEST_BYTES: Final = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Named:
     """A job of an old home and its id here. `repo` is `""` where no file says it."""
 
@@ -38,14 +39,15 @@ class Named:
         return self.job_id != self.old_id
 
 
-def names_of(jobs: Iterable[OldJobFiles]) -> tuple[Named, ...]:
+def names_of(jobs: Iterable[tuple[str, str]]) -> tuple[Named, ...]:
     """The jobs in their order, each with an id that is legal here and that no other of them has.
 
+    `jobs` has the repo, `""` where there is none, and the old id of each.
     An id that is not legal, or that several repos share, becomes `repo.id`; where that says less
     than the two of them, since characters had to be replaced or another job is called so, the
     digest of both is added.
     """
-    known = [(files.repo or "", files.job_id) for files in jobs]
+    known = list(jobs)
     shared = Counter(old_id for _, old_id in known)
     wanted = {
         one: one[1] if shared[one[1]] == 1 and _legal(one[1]) else _joined(*one) for one in known
