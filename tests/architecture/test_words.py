@@ -163,6 +163,9 @@ OURS: Final[dict[str, dict[str, str]]] = {
     ),
     "stores/sqlite/reading.py": {"job": COLUMN},
     "stores/sqlite/salvage.py": {"job": COLUMN},
+    "testing/definition/jobs.py": dict.fromkeys(
+        ("dead", "done", "failed", "redo", "result", "skipped", "variables"), ROLE
+    ),
     "tracing.py": dict.fromkeys(
         ("done", "failed", "deferred"), "how an attempt ended, as spans have it"
     ),
