@@ -9,7 +9,7 @@ import pytest
 
 from milepost.testing.power.memory import folder_in_memory
 from milepost.testing.power.plugin import power
-from tests.evidence import COUNTED
+from tests.evidence import ABOUT, COUNTED
 
 __all__ = ["power"]
 
@@ -24,9 +24,10 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def counted(record_property: Callable[[str, object], None]) -> Count:
-    """Says how much a test tried: `counted("power cuts", positions=…)`."""
+    """Says how much a test tried: `counted("power cuts", positions=…)`, and what chance is in."""
 
-    def count(of: str, **counts: int) -> None:
-        record_property(COUNTED, [of, {name.replace("_", " "): n for name, n in counts.items()}])
+    def count(of: str, *, about: bool = False, **counts: int) -> None:
+        named = {name.replace("_", " "): n for name, n in counts.items()}
+        record_property(ABOUT if about else COUNTED, [of, named])
 
     return count

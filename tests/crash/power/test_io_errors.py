@@ -52,6 +52,7 @@ def test_what_is_said_after_an_io_error_is_so(
     )
 
 
+@pytest.mark.control("I/O errors")
 def test_a_commit_that_comes_back_after_a_crash_is_found(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

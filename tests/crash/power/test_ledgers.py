@@ -12,7 +12,6 @@ import apsw
 import pytest
 
 from milepost.testing.power import Left, NotAsPromised, Power, Running
-from tests.crash.power.conftest import Count
 
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
 EVERY = 1 if SOAK else 7
@@ -82,15 +81,15 @@ UNSOUND = [
 ]
 
 
+@pytest.mark.control("power cuts of a story")
 @pytest.mark.parametrize(("journal", "synchronous", "what"), UNSOUND, ids=lambda each: each)
 def test_a_setting_that_loses_is_found(
-    journal: str, synchronous: str, what: str, power: Power, counted: Count
+    journal: str, synchronous: str, what: str, power: Power
 ) -> None:
     """The negative controls, and each one's smallest image lacks one thing at the most."""
     with pytest.raises(NotAsPromised, match=what) as told:
         power.cut(adding(journal, synchronous), entries)
     assert len(told.value.missing) == (0 if journal in ("memory", "off") else 1)
-    counted("control: settings that lose", found=1)
 
 
 def test_the_smallest_image_of_a_known_fault_is_known(power: Power, tmp_path: Path) -> None:
@@ -140,7 +139,8 @@ def test_a_case_is_tried_again_alone(unsound: Story, power: Power, place: Path) 
         mended.cut(lambda at: at.acknowledge(), entries)
 
 
-def test_who_acknowledges_before_the_commit_is_found(power: Power, counted: Count) -> None:
+@pytest.mark.control("power cuts of a story")
+def test_who_acknowledges_before_the_commit_is_found(power: Power) -> None:
     """A negative control: all else is as it should be."""
 
     def story(at: Running) -> None:
@@ -153,10 +153,10 @@ def test_who_acknowledges_before_the_commit_is_found(power: Power, counted: Coun
     with pytest.raises(NotAsPromised, match="'a' was acknowledged and is not there") as told:
         power.cut(story, entries)
     assert told.value.missing == ()
-    counted("control: acknowledged before the commit", found=1)
 
 
-def test_who_passes_over_an_io_error_is_found(power: Power, counted: Count) -> None:
+@pytest.mark.control("I/O errors of a story")
+def test_who_passes_over_an_io_error_is_found(power: Power) -> None:
     """A negative control: it goes on, and tells its caller that all is well."""
 
     def story(at: Running) -> None:
@@ -171,9 +171,9 @@ def test_who_passes_over_an_io_error_is_found(power: Power, counted: Count) -> N
         power.fail(story, entries, kinds=["io"], lasting=[False])
     assert str(told.value).startswith("an I/O error at call ")
     assert "MILEPOST_POWER=2:fail:io:" in str(told.value)
-    counted("control: an I/O error passed over", found=1)
 
 
+@pytest.mark.control("I/O errors of a story")
 def test_a_fault_is_tried_again_alone(power: Power, place: Path) -> None:
     """A sync that fails, and whose error nobody hears, is found by the cut that follows it."""
 
@@ -199,6 +199,7 @@ def test_a_fault_is_tried_again_alone(power: Power, place: Path) -> None:
     assert str(repeated.value).splitlines()[:3] == str(told.value).splitlines()[:3]
 
 
+@pytest.mark.control("I/O errors of a story")
 def test_what_was_refused_must_not_be_there(power: Power) -> None:
     """Who says that nothing was written while it comes back has promised too much."""
 
@@ -233,13 +234,13 @@ def replaced(at: Running, *, syncs_folder: bool) -> None:
         at.acknowledge(value)
 
 
-def test_a_folder_that_is_not_synced_is_found(power: Power, counted: Count) -> None:
+@pytest.mark.control("power cuts of a story")
+def test_a_folder_that_is_not_synced_is_found(power: Power) -> None:
     """A negative control, beside the same that syncs it, of what a program does by itself."""
     power.cut(lambda at: replaced(at, syncs_folder=True), entries)
     with pytest.raises(NotAsPromised, match="acknowledged and is not there") as told:
         power.cut(lambda at: replaced(at, syncs_folder=False), entries)
     assert told.value.missing == ("undone: the renaming of new.db to ledger.db",)
-    counted("control: a folder that is not synced", found=1)
 
 
 def transferring(journal: str) -> Story:
@@ -269,15 +270,13 @@ def both(at: Left) -> list[str]:
     return here
 
 
-def test_two_files_are_one_transaction_in_a_rollback_journal_alone(
-    power: Power, counted: Count
-) -> None:
+@pytest.mark.control("power cuts of a story")
+def test_two_files_are_one_transaction_in_a_rollback_journal_alone(power: Power) -> None:
     """So says SQLite's documentation: in WAL mode each file is whole, and not all of them."""
     cut = power.cut(transferring("delete"), both, share=1 if SOAK else 0.25)
     assert cut.positions > 20
     with pytest.raises(NotAsPromised, match="one file has what the other has not"):
         power.cut(transferring("wal"), both)
-    counted("control: two files in WAL mode", found=1)
 
 
 def test_what_was_prepared_is_durable_and_not_cut(power: Power) -> None:
@@ -300,6 +299,7 @@ def test_what_was_prepared_is_durable_and_not_cut(power: Power) -> None:
     assert power.fail(story, judge, prepare=prepare, kinds=["full"]).faults < 20
 
 
+@pytest.mark.control("power cuts of a story")
 def test_a_disk_that_lies_is_found_out_by_a_judge_that_looks(power: Power) -> None:
     """The control that anybody has for a judge: one that sees nothing sees nothing then either."""
     with pytest.raises(NotAsPromised, match="a power cut behind"):
@@ -324,6 +324,7 @@ def test_a_story_must_come_to_its_end_where_nothing_fails(power: Power) -> None:
             tried(story, entries)
 
 
+@pytest.mark.control("I/O errors of a story")
 def test_an_error_that_a_story_may_not_end_in_is_found(power: Power) -> None:
     """A program of which callers catch its own errors alone."""
 
@@ -339,6 +340,7 @@ def test_an_error_that_a_story_may_not_end_in_is_found(power: Power) -> None:
     assert power.fail(story, entries, raises=(LookupError, apsw.Error), every=EVERY).faults
 
 
+@pytest.mark.control("power cuts of a story")
 def test_files_that_are_changed_beside_it_are_not_passed_over(power: Power) -> None:
     """A write that is not SQLite's, and a folder in the folder."""
 

@@ -39,9 +39,9 @@ def test_what_was_acknowledged_survives_a_power_cut(
         "power cuts",
         positions=verdict.positions,
         images=verdict.images,
-        distinct_ones=verdict.distinct,
         lost=len(verdict.lost),
     )
+    counted("power cuts", about=True, distinct_images=verdict.distinct)
 
 
 def test_a_store_can_be_opened_wherever_its_making_was_cut(place: Path) -> None:
@@ -70,6 +70,7 @@ def test_a_second_cut_while_what_the_first_left_is_taken_up(place: Path, counted
     counted("second power cuts", positions=total.positions, images=total.images, lost=0)
 
 
+@pytest.mark.control("power cuts")
 def test_with_process_durability_the_newest_is_lost_and_nothing_is_damaged(
     place: Path, counted: Count
 ) -> None:
@@ -88,18 +89,18 @@ def first_third_cut(place: Path, *, lies: bool = False) -> Verdict:
     return cut_at(recording.until(third), Judge(place / "judged"), SHARE / 2)
 
 
+@pytest.mark.control("power cuts")
 def test_a_store_that_does_not_sync_is_found_out(
-    place: Path, monkeypatch: pytest.MonkeyPatch, counted: Count
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: synchronous OFF in the place of FULL."""
     monkeypatch.setitem(sqlite._SYNCHRONOUS, "full", ("OFF", 0))
     verdict = first_third_cut(place)
     assert any("acknowledged and is not there" in what for what in verdict.lost)
-    counted("control: synchronous OFF", images=verdict.images, complaints=len(verdict.lost))
 
 
-def test_a_disk_that_lies_is_found_out(place: Path, counted: Count) -> None:
+@pytest.mark.control("power cuts")
+def test_a_disk_that_lies_is_found_out(place: Path) -> None:
     """The other one: the store syncs, and the disk only says that it did."""
     verdict = first_third_cut(place, lies=True)
     assert any("acknowledged and is not there" in what for what in verdict.lost)
-    counted("control: a disk that lies", images=verdict.images, complaints=len(verdict.lost))
