@@ -83,6 +83,34 @@ def test_a_fork_has_the_items_of_its_moment_as_its_own(manager: StateManager, pa
     assert manager.verify("f")[0].problems == ()
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_fork_of_a_job_that_took_items_along_when_it_went_back(
+    manager: StateManager, path: Path, *, compacted: bool
+) -> None:
+    """A phase again undoes what was done and keeps who was added: at places that they had before.
+
+    Other stores than a file's hold each place once by themselves, so a file's is looked at here.
+    """
+    manager.add_items("j", {"c": 3, "d": 4})
+    manager.fire("j", "start_map")
+    manager.apply(manager.recover_from_checkpoint("j", scope=Scope.again("setup")))
+    manager.add_items("j", {"e": 5})
+    manager.apply(manager.recover_from_checkpoint("j", scope=Scope.again("setup")))
+    manager.add_items("j", {"f": 6})
+    if compacted:
+        manager.upkeep.compact("j", apply=True)
+    source = manager.get_state("j")
+    for seq in range(1, source.seq + 1):
+        there, fork = manager.state_at("j", seq), manager.fork("j", seq, f"at-{seq}")
+        assert keys(fork) == keys(there)
+        values = [fork.inputs.value(ordinal) for ordinal in range(fork.items.count)]
+        assert values == list(range(1, fork.items.count + 1))
+        assert manager.verify(fork.id)[0].problems == ()
+        assert folded_from_nothing(str(path), fork.id) == fork
+        assert fork.inputs.ordinal(keys(there)[-1]) == fork.items.count - 1
+    assert keys(fork) == ["a", "b", "c", "d", "e", "f"]
+
+
 def test_a_fork_and_a_version_each_take_them_along(path: Path) -> None:
     """The change of version is a fact with a snapshot in it, which a fork is given as its own."""
     version = compiled(MIGRATED)

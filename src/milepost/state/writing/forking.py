@@ -55,10 +55,14 @@ def fork(
     went_back_to = {to_seq for _, to_seq in state.rewinds}
     digests: dict[int, bytes] = {}
     there, here = chain_start(source.job_id), chain_start(job_id)
+    copied = 0
     for row in source.rows(0, seq, bodies=True):
         facts = source.commit(row, there).facts
         for first, count in _places(facts):
-            _copy_items(writer, source.number, job.number, first, first + count)
+            end = first + count
+            if end > copied:
+                _copy_items(writer, source.number, job.number, max(first, copied), end)
+                copied = end
         digests[row.seq - 1] = here
         copy = rechained(row, previous=here, facts=_renamed(facts, job_id, digests))
         writer.add_row(job.number, copy)
@@ -83,7 +87,10 @@ def fork(
 
 
 def _places(facts: Sequence[Fact]) -> Iterator[Run]:
-    """Where the items are of which a commit speaks for the first time."""
+    """Where the items are that a commit brings, for the first time or back after a rewind.
+
+    Places are given out in growing order, and to items that come back their own again.
+    """
     for fact in facts:
         if isinstance(fact, JobCreated):
             yield 0, 0 if any(isinstance(f, MembersAdded) for f in facts) else fact.item_count
