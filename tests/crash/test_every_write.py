@@ -95,12 +95,14 @@ def test_a_job_survives_a_second_death_at_every_write_of_its_recovery(counted: C
     counted(survived)
 
 
+@pytest.mark.control("deaths at every write")
 def test_a_write_that_was_acknowledged_and_lost_is_found() -> None:
     """The negative control: of each kind, a write that broke the promise is noticed."""
     noticed = notices_lost_writes(mapreduce, check=is_whole)
     assert noticed.keys() >= {"lease", "items start", "items succeed", "items fail", "checkpoint"}
 
 
+@pytest.mark.control("deaths at every write")
 def test_a_call_for_what_had_finished_is_found() -> None:
     """The other negative control: a process that looks at an item again that it need not."""
 
@@ -113,6 +115,7 @@ def test_a_call_for_what_had_finished_is_found() -> None:
         survives_every_write(looks_again, check=is_whole)
 
 
+@pytest.mark.control("deaths at every write")
 def test_a_run_that_tells_too_early_is_found() -> None:
     """Another: what a process tells of is not recorded, and is lost with it."""
 
@@ -132,6 +135,7 @@ def test_a_run_that_tells_too_early_is_found() -> None:
         survives_every_write(tells_early)
 
 
+@pytest.mark.control("deaths at every write")
 def test_a_run_that_is_not_the_same_each_time_is_told_of() -> None:
     """A harness that dies nowhere proves nothing."""
     lives: list[int] = []
@@ -266,6 +270,7 @@ def test_a_job_of_any_lifecycle_survives_a_death_at_every_write(
     counted(survived)
 
 
+@pytest.mark.control("deaths at every write")
 @pytest.mark.parametrize("name", CASES)
 def test_a_write_of_any_lifecycle_that_was_acknowledged_and_lost_is_found(name: str) -> None:
     """The negative control, without a check of its own."""

@@ -1,62 +1,125 @@
-"""Killing a process that runs a job at 200 random moments loses no acknowledged result, records
-none twice, and every job then completes.
+"""Processes that run a job are killed: at every crash point, and at random moments.
+
+No acknowledged result is lost, none is recorded twice, and every job then completes. Others stand
+still there, are taken over, and write nothing once they wake up.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
 
 import pytest
 
-from milepost.errors import LogCorrupt
-from tests.crash.trial import PARTS, Trial
+from milepost.state.writing import lease as leases
+from milepost.testing.deaths import (
+    Driver,
+    Nursery,
+    notices_undone_commits,
+    survives_kills,
+    survives_random_kills,
+    survives_stalls,
+)
+from tests.crash.conftest import Counted, judges
+from tests.crash.work import Spec, work
 
-KILLS = 200 * int(os.environ.get("MILEPOST_SOAK", "1"))
-KILLS_OF_A_JOB = 20
+SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
+KILLS = 50 * SOAK
+SMALL = Spec(items=4, spin=10)
+POOLS = ["threads", "coroutines", "processes"]
+
+PARTS = {
+    "taking the job up": ("created", "lease", "job recover"),
+    "map": ("job start_map", "items start", "items succeed"),
+    "checkpoint": ("checkpoint",),
+    "ending": ("job finish_map", "job finish_reduce", "released"),
+}
+"""What a process at work can be about, by the part of a run that it belongs to."""
 
 
-def test_200_kills_lose_nothing_and_repeat_nothing(
-    trials: Callable[..., Trial], record_property: Callable[[str, object], None]
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_kill_at_every_crash_point_loses_nothing(
+    pool: str, tmp_path: Path, nursery: Nursery, deaths: Counted
 ) -> None:
-    doing: Counter[str] = Counter()
-    tries = 0
-    jobs = 0
-    while doing.total() < KILLS:
-        options = {"pool": "processes"} if jobs % 8 == 7 else {"expires": jobs % 4 == 2}
-        trial = trials(**options)
-        trial.kill_children(min(KILLS_OF_A_JOB, KILLS - doing.total()))
-        trial.finish()
-        doing += trial.doing
-        tries += trial.tries
-        jobs += 1
-    spread = {part: sum(doing[moment] for moment in moments) for part, moments in PARTS.items()}
-    print(f"{doing.total()} of {tries} children were killed at work, in {jobs} jobs: {doing}")
-    record_property("kills", dict(doing))
-    assert doing.total() == KILLS
-    assert tries < KILLS * 1.5, "most kills are to hit a child at work"
-    assert min(spread.values()) >= KILLS // 20, f"some part of a run was hardly hit: {spread}"
+    spec = SMALL._replace(pool=pool)
+    killed = survives_kills(
+        partial(work, spec), tmp_path, expected=["job recover"], nursery=nursery, **judges(spec)
+    )
+    known = {f"{when} {p}" for of in PARTS.values() for p in of for when in ("before", "after")}
+    assert set(killed.existing) == known
+    deaths("kills at crash points", killed)
 
 
-def test_a_manager_that_acknowledges_before_it_commits_is_found_out(
-    trials: Callable[..., Trial],
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_stall_at_every_crash_point_spoils_nothing(
+    pool: str, tmp_path: Path, nursery: Nursery, deaths: Counted
 ) -> None:
-    with pytest.raises(AssertionError, match=r"acknowledged, and not in the log|after it was"):
-        _kill_until_it_shows(trials, acknowledges_early=True)
+    spec = SMALL._replace(pool=pool)
+    stalled = survives_stalls(
+        partial(work, spec), tmp_path, expected=["job recover"], nursery=nursery, **judges(spec)
+    )
+    deaths("stalls at crash points", stalled)
 
 
-def test_a_store_that_drops_its_last_commit_is_found_out(trials: Callable[..., Trial]) -> None:
-    # The first one, too, and one of which there is a checkpoint.
-    dropped = "acknowledged, and not in the log|commit 1: it is missing|is not of this log"
-    with pytest.raises((AssertionError, LogCorrupt), match=dropped):
-        _kill_until_it_shows(trials, drops_commits=True)
+@pytest.mark.parametrize("kind", [*POOLS, "expires"])
+def test_kills_at_random_lose_nothing(
+    kind: str, tmp_path: Path, nursery: Nursery, deaths: Counted
+) -> None:
+    """With more to do, so that a kill finds most processes in its midst."""
+    spec = Spec(expires=True) if kind == "expires" else Spec(pool=kind)
+    rng = Random(kind)  # noqa: S311  seeded: moments are drawn, not secrets
+    killed = survives_random_kills(
+        partial(work, spec), tmp_path, kills=KILLS, rng=rng, nursery=nursery, **judges(spec)
+    )
+    spread = {
+        part: sum(n for point, n in killed.hit.items() if point.partition(" ")[2] in points)
+        for part, points in PARTS.items()
+    }
+    assert killed.ended == KILLS
+    assert min(spread.values()) > 0, f"some part of a run was never hit: {spread}"
+    deaths("kills at random", killed)
 
 
-def _kill_until_it_shows(trials: Callable[..., Trial], **fault: bool) -> None:
-    """As above, until the fault is found: a few kills as a rule, some hundred on a busy machine."""
-    kills = 0
-    while kills < 3 * KILLS:
-        trial = trials(**fault)
-        trial.kill_children(KILLS_OF_A_JOB)
-        kills += trial.kills
+@pytest.mark.control("kills at crash points")
+@pytest.mark.control("kills at random")
+def test_a_store_that_loses_what_it_acknowledged_is_found_out(
+    tmp_path: Path, nursery: Nursery
+) -> None:
+    """The control: of commits of every kind."""
+    undone = notices_undone_commits(partial(work, SMALL), tmp_path, nursery=nursery)
+    assert {"undone items start", "undone items succeed", "undone lease"} <= undone.hit.keys()
+
+
+def calls_again(driver: Driver) -> str | None:
+    if driver.number > 1:
+        driver.called("item-000")
+    return work(SMALL, driver)
+
+
+@pytest.mark.control("kills at crash points")
+def test_a_process_that_calls_for_what_was_finished_is_found_out(
+    tmp_path: Path, nursery: Nursery
+) -> None:
+    """The control of the other promise."""
+    with pytest.raises(AssertionError, match=r"item-000 was finished when process .* called it"):
+        survives_kills(calls_again, tmp_path, nursery=nursery)
+
+
+def without_a_fence(driver: Driver) -> str | None:
+    leases._is_current = lambda *_: True  # type: ignore[assignment]  in this process alone
+    return work(SMALL, driver)
+
+
+@pytest.mark.control("stalls at crash points")
+def test_a_process_without_a_fence_is_found_out(tmp_path: Path, nursery: Nursery) -> None:
+    """The control of stalls: what wakes up writes on."""
+    with pytest.raises(AssertionError, match=r"from which life .* had taken the job"):
+        survives_stalls(without_a_fence, tmp_path, nursery=nursery)
+
+
+@pytest.mark.control("kills at crash points")
+def test_a_crash_point_that_is_never_hit_is_named(tmp_path: Path, nursery: Nursery) -> None:
+    with pytest.raises(AssertionError, match="never hit: after job cancel, before job cancel"):
+        survives_kills(partial(work, SMALL), tmp_path, expected=["job cancel"], nursery=nursery)

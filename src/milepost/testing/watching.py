@@ -6,20 +6,32 @@ it is tested: a point of a run is a kind of fact.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from milepost.clock import SteadyClock
 from milepost.log.codec import decode_facts
-from milepost.log.facts import Fact, ItemsFired, JobFired
+from milepost.log.facts import Fact, ItemsFired, JobFired, LeaseTaken, WriteRejected
 from milepost.log.rows import Row, StoredLease, StoreFormat, Vacuumed
 from milepost.stores.protocol import Reader, StateStore, Writer
 
-__all__ = ["TakenBack", "Transaction", "Watch", "WatchedStore", "point_of"]
+__all__ = [
+    "LEASE",
+    "LEASE_ALONE",
+    "REJECTED",
+    "TakenBack",
+    "Transaction",
+    "Watch",
+    "WatchedStore",
+    "point_of",
+]
 
-_LEASE: Final = "lease alone"
+LEASE: Final = str(LeaseTaken.__struct_config__.tag)
+REJECTED: Final = str(WriteRejected.__struct_config__.tag)
+LEASE_ALONE: Final = "lease alone"
 _BESIDE: Final = "beside the log"
 
 
@@ -72,11 +84,16 @@ def point_of(fact: Fact) -> str:
 
 
 class WatchedStore:
-    """The store `inner`, and `watch` hears of all that is done with it. Safe for threads."""
+    """The store `inner`, and `watch` hears of all that is done with it. Safe for threads.
 
-    def __init__(self, inner: StateStore, watch: Watch) -> None:
+    If it is `alone`, one thread commits at a time, until the watch has heard of it: a process that
+    stands still at a commit of one thread is in no other's.
+    """
+
+    def __init__(self, inner: StateStore, watch: Watch, *, alone: bool = False) -> None:
         self._inner = inner
         self._watch = watch
+        self._turn: AbstractContextManager[object] = threading.RLock() if alone else nullcontext()
         self._made = 0
 
     @property
@@ -104,13 +121,13 @@ class WatchedStore:
     @contextmanager
     def writing(self, *jobs: str) -> Iterator[Writer]:
         """One commit, for jobs of these ids."""
-        with self._watched(self._inner.writing, jobs) as writer:
+        with self._turn, self._watched(self._inner.writing, jobs) as writer:
             yield writer
 
     @contextmanager
     def appending(self, *jobs: str) -> Iterator[Writer]:
         """As `writing`, for those who say on what they rely."""
-        with self._watched(self._inner.appending, jobs) as writer:
+        with self._turn, self._watched(self._inner.appending, jobs) as writer:
             yield writer
 
     def check(self) -> list[str]:
@@ -181,7 +198,7 @@ class _Writer:
         facts = [fact for _, row in self.added for fact in decode_facts(row, url="", job_id="")]
         if facts:
             return tuple(dict.fromkeys(map(point_of, facts)))
-        return (_LEASE,) if self._leases else (_BESIDE,) if self._others else ()
+        return (LEASE_ALONE,) if self._leases else (_BESIDE,) if self._others else ()
 
 
 _CHANGES: Final = frozenset(

@@ -14,9 +14,10 @@ import pytest
 
 from milepost import Item, StateManager
 from milepost.executors import process_pool, run
-from tests.crash.nursery import Fate, Nursery
-from tests.crash.power.conftest import Count
-from tests.crash.trial import PARTS, Trial
+from milepost.testing.deaths import Fate, Trial
+from tests.crash.conftest import Trials
+from tests.crash.test_kill import PARTS
+from tests.crash.work import Spec
 from tests.postgres import needs_postgres, new_url
 from tests.stores.postgres.proxy import Cut, Proxy, Request
 
@@ -51,30 +52,36 @@ def killer() -> Killer:
 
 @pytest.fixture
 def way(postgres: str, killer: Killer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """To a store of its own, past the killer."""
-    opened = Proxy(new_url(postgres), tmp_path_factory.mktemp("way"), killer.meets)
+    """To the server, past the killer."""
+    opened = Proxy(postgres, tmp_path_factory.mktemp("way"), killer.meets)
     yield opened
     opened.close()
 
 
-def killed(trial: Trial, nursery: Nursery, killer: Killer, at: int, cut: Cut) -> Fate:
+def killed(trial: Trial, killer: Killer, at: int, cut: Cut) -> Fate:
     """What became of a driver of the job that was to be killed at that commit of its own."""
     killer.at, killer.cut, killer.seen = at, cut, 0
-    fate = nursery.raise_child(trial.spec())
+    fate = trial.raise_child()
     killer.at = 0
     return fate
 
 
 def test_a_driver_that_is_killed_at_any_commit_is_followed(
-    way: Proxy, killer: Killer, trials: Callable[..., Trial], nursery: Nursery, counted: Count
+    way: Proxy,
+    killer: Killer,
+    trials: Trials,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Lost is nothing that it was told, twice is nothing recorded, and the next finishes the job.
 
     It counts the commits first: of one that nobody kills.
     """
-    new = partial(trials, url=way.url, items=5, spin=10)
+
+    def new() -> Trial:
+        return trials(Spec(items=5, spin=10), new_url(way.url))
+
     trial = new()
-    assert not killed(trial, nursery, killer, 0, "before").killed
+    assert not killed(trial, killer, 0, "before").killed
     trial.finish()
     commits = killer.seen
     assert commits > 8
@@ -83,16 +90,17 @@ def test_a_driver_that_is_killed_at_any_commit_is_followed(
     doing: Counter[str] = Counter()
     for at, cut in deaths[:: EVERY if EVERY == 1 else EVERY - 1]:
         trial = new()
-        fate = killed(trial, nursery, killer, at, cut)
+        fate = killed(trial, killer, at, cut)
         doing[fate.doing if fate.killed else "nothing"] += 1
-        trial.check_what_was_promised()
         trial.finish()
-    at_work = {part: sum(doing[moment] for moment in moments) for part, moments in PARTS.items()}
+    at_work = {
+        part: sum(n for said, n in doing.items() if said.partition(" ")[2] in points)
+        for part, points in PARTS.items()
+    }
     assert at_work["map"] > 1
     assert doing["nothing"] <= 2, "calls are recorded together, and a job may have fewer commits"
-    counted(
-        "drivers killed at a commit", **{part.replace(" ", "_"): n for part, n in at_work.items()}
-    )
+    named = {part.replace(" ", "_"): number for part, number in at_work.items()}
+    record_property("counted about", ("drivers killed at a commit", named))
 
 
 def _dies_once(journal: str, item: Item) -> str:

@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from milepost.machine import Lifecycle
-from milepost.state.manager import StateManager
 from milepost.stores.memory import MemoryStore
 from milepost.stores.protocol import StateStore
+from milepost.testing.deaths.judging import Check, objected, said_by
 from milepost.testing.deaths.lives import Death, Died, Life, World
 from milepost.text.wording import short_repr
 
 __all__ = ["Survived", "notices_lost_writes", "survives_every_write"]
 
 Live = Callable[[Life], object]
-Check = Callable[[StateManager], object]
 
 
 @short_repr
@@ -64,11 +63,7 @@ class _Trial:
 
     def complaints(self, world: World) -> Iterator[str]:
         yield from world.complaints()
-        if self.check is not None:
-            try:
-                self.check(world.manager())
-            except AssertionError as error:
-                yield f"the check says: {error}" if str(error) else "the check does not hold"
+        yield from said_by(self.check, world.manager())
 
     def dies(self, deaths: tuple[Death, ...]) -> World:
         """A world in which the lives died those deaths, one after the other."""
@@ -117,19 +112,19 @@ def survives_every_write(
     trial = _Trial(live, lifecycle, store, check)
     world = trial.world()
     writes = trial.undisturbed(world)
-    _object(trial.complaints(world), "nobody died")
+    objected("a life that nobody disturbed", trial.complaints(world))
     died = 0
     rest: dict[Death, int] = {}
     for first in _deaths(writes):
         world = trial.dies((first,))
         died += 1
         rest[first] = trial.undisturbed(world)
-        _object(trial.complaints(world), _told((first,)))
+        objected(_told((first,)), trial.complaints(world))
     for pair in _pairs(writes, rest) if deaths > 1 else ():
         world = trial.dies(pair)
         died += 2
         trial.undisturbed(world)
-        _object(trial.complaints(world), _told(pair))
+        objected(_told(pair), trial.complaints(world))
     return Survived(writes=writes, deaths=died, points=dict(trial.points))
 
 
@@ -161,8 +156,8 @@ def notices_lost_writes(
     noticed: Counter[str] = Counter()
     for write in range(2, trial.undisturbed(trial.world())):
         world = trial.dies((Death(write, "undone"),))
-        lost = set(world.about) - _kept(world)
-        about = {point for place in lost for point in world.about[place]}
+        lost = set(world.record.about) - _kept(world)
+        about = {point for place in lost for point in world.record.about[place]}
         trial.undisturbed(world)
         if any(trial.complaints(world)):
             noticed.update(about)
@@ -203,8 +198,3 @@ def _told(deaths: tuple[Death, ...]) -> str:
         f"life {n} died {when} its commit {write}" for n, (write, when) in enumerate(deaths, 1)
     )
     return ", ".join(lives)
-
-
-def _object(complaints: Iterator[str], after: str) -> None:
-    found = list(complaints)
-    assert not found, "\n".join([f"{after}, and then:", *(f"- {each}" for each in found)])

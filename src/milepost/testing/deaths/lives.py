@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from milepost.errors import RoleAbsent
 from milepost.items.inputs import Item
 from milepost.job.state import JobState
 from milepost.machine import Lifecycle
@@ -19,9 +18,10 @@ from milepost.state.manager import StateManager
 from milepost.stores.protocol import StateStore
 from milepost.testing.clock import FakeClock
 from milepost.testing.deaths.inline import Inline
+from milepost.testing.deaths.judging import Record, broken, finished, finished_in
 from milepost.testing.watching import TakenBack, Transaction, WatchedStore
 
-__all__ = ["Death", "Died", "Life", "When", "World", "let_go"]
+__all__ = ["Death", "Died", "Life", "When", "World"]
 
 _T = TypeVar("_T")
 
@@ -53,54 +53,15 @@ class World:
     lives: int = 0
     calls: Counter[str] = field(default_factory=Counter)
     points: Counter[str] = field(default_factory=Counter)
-    acknowledged: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    about: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
-    told: dict[str, set[str]] = field(default_factory=dict)
-    again: list[str] = field(default_factory=list)
+    record: Record = field(default_factory=Record)
 
     def manager(self) -> StateManager:
         """A manager that looks at the store itself."""
         return StateManager(self.store, clock=self.clock, lifecycle=self.lifecycle)
 
-    def finished(self) -> set[str]:
-        """The items whose result is recorded and the steps whose output is, of all jobs."""
-        manager = self.manager()
-        return {
-            name for job_id in manager.job_ids() for name in _finished(manager.get_state(job_id))
-        }
-
     def complaints(self) -> Iterator[str]:
-        """What does not hold once a life has come to its end. Each is a sentence."""
-        manager = self.manager()
-        jobs = manager.job_ids()
-        if not jobs:
-            yield "there is no job"
-        for job_id in jobs:
-            state = manager.get_state(job_id)
-            if not state.finished:
-                yield f"job {job_id} has not ended: it is in phase {state.phase}"
-            if not let_go(manager, job_id):
-                yield f"job {job_id} is still held, by {state.owner}"
-            missing = self.told.get(job_id, set()) - _finished(state)
-            if missing:
-                yield f"{_listed(missing)} was told to be done, and is not, in job {job_id}"
-            (verified,) = manager.verify(job_id)
-            yield from (f"job {job_id} is not sound: {p.message}" for p in verified.problems)
-        yield from self._lost()
-        yield from self.again
-
-    def _lost(self) -> Iterator[str]:
-        with self.store.reading() as reader:
-            kept = {
-                (job.number, row.seq): row.digest
-                for job in reader.entries()
-                for row in reader.rows(job.number)
-            }
-        for (job, seq), digest in self.acknowledged.items():
-            if kept.get((job, seq)) != digest:
-                what = "another is in its place" if (job, seq) in kept else "it is not there"
-                about = ", ".join(self.about[job, seq])
-                yield f"commit {seq} ({about}) of job number {job} was acknowledged, and {what}"
+        """What does not hold once a life has come to its end: sentences."""
+        return broken(self.record, self.manager(), self.store, ended=True)
 
 
 class Life:
@@ -114,10 +75,10 @@ class Life:
 
     def __init__(self, world: World, death: Death | None = None) -> None:
         self._world = world
-        self._durable = world.finished()
-        self._mortal = _Mortal(world, death)
+        self._durable = finished(world.manager())
         world.lives += 1
         self.number = world.lives
+        self._mortal = _Mortal(world, death)
         self.clock = world.clock
         self.calls = world.calls
         self.executor = Inline()
@@ -137,7 +98,9 @@ class Life:
         """
         self.calls[name] += 1
         if name in self._durable:
-            self._world.again.append(f"{name} had finished before life {self.number} called it")
+            self._world.record.again.append(
+                f"{name} had finished before life {self.number} called it"
+            )
         return self.calls[name]
 
     def watched(self, fn: Callable[[Item], _T]) -> Callable[[Item], _T]:
@@ -151,7 +114,7 @@ class Life:
 
     def told(self, state: JobState) -> None:
         """Note what a run says is done: give this to `run` as `on_progress`."""
-        self._world.told.setdefault(state.id, set()).update(_finished(state))
+        self._world.record.told.setdefault(state.id, set()).update(finished_in(state))
 
 
 class _Mortal:
@@ -160,6 +123,7 @@ class _Mortal:
     def __init__(self, world: World, death: Death | None) -> None:
         self._world = world
         self._death = death
+        self._number = world.lives
         self._dead = False
         self._lost = False
         self.writes = 0
@@ -190,35 +154,9 @@ class _Mortal:
         self._acknowledge(made)
 
     def _acknowledge(self, made: Transaction) -> None:
-        """What a place in a log was acknowledged with first is what it must hold."""
         for job, row in made.rows:
-            self._world.acknowledged.setdefault((job, row.seq), row.digest)
-            self._world.about.setdefault((job, row.seq), made.points)
+            self._world.record.acknowledge(job, row.seq, row.digest, made.points, self._number)
 
     def _die(self) -> None:
         self._dead = True
         raise Died
-
-
-def let_go(manager: StateManager, job_id: str) -> bool:
-    """True if nobody is named as the holder, or who is died between the end and giving it back.
-
-    A run of a job that has ended writes nothing, so that such a name stays.
-    """
-    state = manager.get_state(job_id)
-    if state.owner is None:
-        return True
-    *_, last = manager.get_state_history(job_id)
-    return state.finished and last.target == state.phase and last.kind != "lease"
-
-
-def _finished(state: JobState) -> set[str]:
-    steps = {name for name in state.variables if "/" in name}
-    try:
-        return steps | set(state.processed_items)
-    except RoleAbsent:
-        return steps
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))

@@ -1,0 +1,186 @@
+"""A life as a process of its own, that kills itself or stands still at a commit it was told.
+
+The commit is met by what it is about, so that any executor may run the calls: threads, processes,
+coroutines, an engine. What the process was promised goes into a journal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import cached_property
+from importlib import import_module
+from typing import Generic, Literal, NamedTuple, TypeAlias, TypeVar
+
+from milepost.errors import LeaseHeld, LeaseLost
+from milepost.items.inputs import Item
+from milepost.job.state import JobState
+from milepost.machine import Lifecycle
+from milepost.state.manager import StateManager
+from milepost.stores.opening import open_store
+from milepost.stores.protocol import StateStore
+from milepost.testing.deaths.journal import journal_at
+from milepost.testing.deaths.judging import finished_in
+from milepost.testing.deaths.nursery import STOPS, Tell
+from milepost.testing.watching import TakenBack, Transaction, WatchedStore
+
+__all__ = ["Driver", "Order", "Place", "drive"]
+
+_T = TypeVar("_T")
+
+Place: TypeAlias = tuple[Literal["before", "after", "undone"], str]
+"""Before or after a commit about that: `("before", "items succeed")`.
+
+`undone` is a broken promise: the commit is acknowledged and gone, and so is the process.
+"""
+
+
+class Driver:
+    """One process that drives jobs, and may be killed. `live` is called with it, in that process.
+
+    `number` counts the processes of one trial from 1, `url` says where the store is. `store` is
+    that store, watched, and `manager` a manager of it.
+    """
+
+    def __init__(self, order: Order, store: StateStore, tell: Tell) -> None:
+        self._order = order
+        self._told: set[tuple[str, str]] = set()
+        self.number = order.number
+        self.url = order.url
+        self.store = store
+        self.tell = tell
+
+    @cached_property
+    def manager(self) -> StateManager:
+        """A manager of the store, of the lifecycle that the harness was given."""
+        lifecycle: Lifecycle | None = None
+        if self._order.lifecycle:
+            lifecycle = import_module(self._order.lifecycle).LIFECYCLE
+        return StateManager(self.store, lifecycle=lifecycle)
+
+    def called(self, name: str) -> int:
+        """Note that an item, by its key, or a step, as PHASE/STEP, is worked on.
+
+        Returns:
+            How often it was, in this process and those before, this time included.
+        """
+        return journal_at(self._order.journal).called(name, self.number)
+
+    def watched(self, fn: Callable[[Item], _T]) -> Callable[[Item], _T]:
+        """The function `fn` of an item, which notes each of its calls, in whichever process."""
+        return _Watched(fn, self._order.journal, self.number)
+
+    def told(self, state: JobState) -> None:
+        """Note what a run says is done: give this to `run` as `on_progress`."""
+        fresh = {(state.id, name) for name in finished_in(state)} - self._told
+        if fresh:
+            self._told |= fresh
+            names = sorted(name for _, name in fresh)
+            journal_at(self._order.journal).write("told", state.id, names)
+
+
+Live: TypeAlias = Callable[[Driver], object]
+
+
+class Order(NamedTuple):
+    """What a process is to do, and where it is to die, or to stand still if it `stalls`.
+
+    `lifecycle` is the module that has it; empty is the one that
+    is built in.
+    """
+
+    live: Live
+    url: str
+    journal: str
+    number: int
+    due: frozenset[Place] = frozenset()
+    stalls: bool = False
+    lifecycle: str = ""
+
+
+def drive(order: Order, tell: Tell) -> None:
+    """Live by `order`. The last thing told is what `live` returned, if that is text, or `end`.
+
+    Of a lease that is held or lost, and of a Ctrl-C, it is the error.
+    """
+    tell("open")
+    store = open_store(order.url)
+    doomed = _Doomed(order, tell)
+    try:
+        said = order.live(Driver(order, WatchedStore(store, doomed, alone=True), tell))
+    except (LeaseHeld, LeaseLost, KeyboardInterrupt) as error:
+        said = f"{type(error).__name__}: {error}"
+    doomed.begins()
+    store.close()
+    tell(said if isinstance(said, str) else "end")
+
+
+class _Watched(Generic[_T]):
+    """A function that notes its calls. It can be pickled if the function can."""
+
+    def __init__(self, fn: Callable[[Item], _T], journal: str, number: int) -> None:
+        self._fn = fn
+        self._journal = journal
+        self._number = number
+
+    def __call__(self, item: Item) -> _T:
+        journal_at(self._journal).called(item.key, self._number)
+        return self._fn(item)
+
+
+class _Doomed:
+    """The watch of a store that ends its process where the order says so."""
+
+    def __init__(self, order: Order, tell: Tell) -> None:
+        self._order = order
+        self._due = set(order.due)
+        self._tell = tell
+        self._journal = journal_at(order.journal)
+        self._undone = False
+
+    def reads(self) -> None:
+        if self._undone:
+            _die()
+
+    def begins(self) -> None:
+        if self._undone:
+            _die()
+
+    def commits(self, made: Transaction) -> None:
+        for point in made.points:
+            self._tell(f"before {point}")
+        if self._meets("undone", made):
+            self._undone = True
+            self._acknowledge(made)
+            raise TakenBack
+        if self._meets("before", made):
+            _die()
+
+    def committed(self, made: Transaction) -> None:
+        for point in made.points:
+            self._tell(f"after {point}")
+        if self._meets("after", made):
+            if not self._order.stalls:
+                _die()
+            self._tell(STOPS)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        self._acknowledge(made)
+
+    def _meets(self, when: Literal["before", "after", "undone"], made: Transaction) -> bool:
+        met = {place for place in self._due if place[0] == when and place[1] in made.points}
+        if met:
+            self._due -= met
+            self._journal.write("hit", self._order.number, sorted(met))
+            if self._order.stalls:
+                self._due.clear()
+        return bool(met)
+
+    def _acknowledge(self, made: Transaction) -> None:
+        rows = [(job, row.seq, row.digest.hex()) for job, row in made.rows]
+        self._journal.write("made", self._order.number, made.points, rows)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+    signal.pause()
