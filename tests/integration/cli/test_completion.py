@@ -45,6 +45,7 @@ def test_a_shell_reads_its_script(shell: str, milepost: CommandLine, tmp_path: P
         (["show", "weekly"], ["weekly-1", "weekly-2"]),
         (["items", "nightly", "--state", "sk"], ["skipped"]),
         (["show", "nightly", "--no-p"], ["--no-pager"]),
+        (["import", "cur"], ["curator"]),
     ],
     ids=" ".join,
 )

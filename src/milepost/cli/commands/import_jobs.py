@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal, note
@@ -23,6 +24,17 @@ _NOT_WHOLE = 1
 _LOG = "log"
 
 
+def _complete(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The tools that begin like this; where none does, the files of this place."""
+    del context, parameter
+    from milepost.legacy.importers import tools  # noqa: PLC0415 only for this command
+
+    named = [CompletionItem(each) for each in (*tools(), _LOG) if each.startswith(incomplete)]
+    return named or [CompletionItem(incomplete, type="file")]
+
+
 @click.command(
     "import",
     epilog=examples(
@@ -30,7 +42,13 @@ _LOG = "log"
         "milepost import prodigy ~/.prodigy --job mapreduce-20230301_120000 --db jobs.db",
     ),
 )
-@click.argument("what", metavar="[TOOL] PATH", nargs=-1, required=True)
+@click.argument(
+    "what",
+    metavar="[TOOL] PATH",
+    nargs=-1,
+    required=True,
+    shell_complete=_complete,
+)
 @click.option("--job", "job_id", metavar="ID", help="Only the job of this id, as it is there.")
 @click.option("--repo", metavar="NAME", help="Only the jobs of this repo.")
 @click.option("--dry-run", is_flag=True, help="Say what would be imported; write nothing.")
@@ -93,15 +111,16 @@ def _asked(context: click.Context, what: tuple[str, ...]) -> tuple[str, Path]:
     """The tool and the path that were asked for; a tool that was not is told by what is there."""
     from milepost.legacy.importers import tools  # noqa: PLC0415 only for this command
 
-    if len(what) > 2:
+    *named, path = what
+    if len(named) > 1:
         raise click.UsageError(f"give a TOOL and a PATH, or a PATH alone: not {len(what)}", context)
-    if len(what) == 2:
+    for each in named:
         known = (*tools(), _LOG)
-        if what[0] not in known:
-            problem = f"{what[0]!r} is not one of {', '.join(map(repr, known))}"
+        if each not in known:
+            problem = f"{each!r} is not one of {', '.join(map(repr, known))}"
             raise click.UsageError(problem, context)
-        return what[0], Path(what[1])
-    home = old_home(what[0])
+        return each, Path(path)
+    home = old_home(path)
     tool = guessed(home)
     if tool is None:
         raise StoreAbsent(

@@ -69,7 +69,7 @@ def open_home(home: Path, limits: Limits | None = None) -> OldHome:
 class _Curator:
     """Opens folders of curator."""
 
-    tool: Final = TOOL
+    tool = TOOL
 
     def recognises(self, home: Path) -> bool:
         """True if the folder has requests or responses, or folders of it have."""

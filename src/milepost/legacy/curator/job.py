@@ -263,7 +263,7 @@ def _attempts(row: _Row) -> tuple[list[ToldAttempt], int]:
                 succeeded=False,
                 started_at=answer.began_at if at == 0 else None,
                 ended_at=answer.ended_at if at == last else None,
-                message=message,
+                message=message + answer.details if at == last else message,
             )
             for at, message in enumerate(messages)
         ]

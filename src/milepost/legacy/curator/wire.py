@@ -23,6 +23,7 @@ _REQUEST: Final = "generic_request"
 _MOST_ROWS: Final = 2**53
 _COUNTED: Final = re.compile(r"(?P<message>.*)\(x(?P<count>[1-9][0-9]{0,3})\)", re.DOTALL)
 _HALF: Final = re.compile("[\ud800-\udfff]")
+_DETAILS: Final = ("raw_response", "finish_reason", "token_usage", "response_cost")
 _NO_ANSWER: Final = "nothing says why there was no answer"
 
 
@@ -48,11 +49,15 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of one row: `failures`, or else a `result`, all of the line but its request."""
+    """What came of one row: `failures`, or else a `result`, all of the line but its request.
+
+    `details` is what else a failed line tells, as lines of text.
+    """
 
     request: Request
     result: dict[str, Any]  # Any: JSON
     failures: tuple[Failure, ...]
+    details: str
     changed: bool
     began_at: datetime | None
     ended_at: datetime | None
@@ -79,6 +84,7 @@ def answer_of(line: bytes) -> Answer:
         request=request,
         result=result,
         failures=_failures(result),
+        details=_details(result),
         changed=changed,
         began_at=began_at,
         ended_at=ended_at,
@@ -146,8 +152,20 @@ def _failures(result: dict[str, Any]) -> tuple[Failure, ...]:
     return tuple(_failure(each) for each in told)
 
 
+def _details(result: dict[str, Any]) -> str:
+    kept = ((name, result.get(name)) for name in _DETAILS)
+    return "".join(f"\n{name}: {_text(value)}" for name, value in kept if value is not None)
+
+
+def _text(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (OverflowError, RecursionError):
+        return "(cannot be stored)"
+
+
 def _failure(error: object) -> Failure:
-    text = error if isinstance(error, str) else json.dumps(error)
+    text = error if isinstance(error, str) else _text(error)
     found = _COUNTED.fullmatch(text)
     return Failure(found["message"], int(found["count"])) if found else Failure(text, 1)
 

@@ -43,7 +43,7 @@ class _Home:
 class _Prodigy:
     """Opens homes of Prodigy: what `PRODIGY_HOME` named, or a checkout's `.prodigy`."""
 
-    tool: Final = TOOL
+    tool = TOOL
 
     def recognises(self, home: Path) -> bool:
         """True if the folder has any of the folders that a home may have."""

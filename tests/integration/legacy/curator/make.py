@@ -9,6 +9,7 @@ calls: one is refused for good, and once four have an answer on disk the process
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -44,7 +45,7 @@ def wait_for_answers() -> None:
 class Provider(BaseHTTPRequestHandler):
     """Answers chat completions, and kills the process instead of answering about a lease."""
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 its name there
         """Say nothing."""
 
     def do_POST(self) -> None:
@@ -94,7 +95,7 @@ def main() -> None:
         "CURATOR_DISABLE_RICH_DISPLAY": "1",
         "TIKTOKEN_CACHE_DIR": str(tokenizers()),
     }
-    from bespokelabs import curator  # after the settings that it reads
+    curator = importlib.import_module("bespokelabs.curator")  # after the settings that it reads
 
     class Terms(curator.LLM):  # type: ignore[misc]
         """Asks one question a row."""

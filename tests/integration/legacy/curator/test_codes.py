@@ -200,6 +200,18 @@ def test_the_first_answer_of_a_row_counts_and_what_failed_before_it_is_told(
         assert [state.item(key)[1]["attempts"] for key in "012"] == [0, 3, 2]
 
 
+def test_what_else_a_failure_tells_is_in_its_message(tmp_path: Path) -> None:
+    """A provider may have answered, and been paid, all the same."""
+    known = {"raw_response": {"error": {"code": 7}}, "token_usage": None, "response_cost": 0.25}
+    errors = ["slow(x2)", {"type": "overloaded"}]
+    write(tmp_path, REQUESTS, [answer(0, None, errors, **known)])
+    with opened() as manager:
+        job, _ = brought(manager, tmp_path)
+        told = [each.message for each in manager.failures(job.job_id)["0"]]
+    last = '{"type":"overloaded"}\nraw_response: {"error":{"code":7}}\nresponse_cost: 0.25'
+    assert told == ["slow", "slow", last]
+
+
 def test_a_job_of_answers_alone_has_its_items_from_them(tmp_path: Path) -> None:
     (write(tmp_path, [], [answer(5, "a")]) / "requests_0.jsonl").unlink()
     with opened() as manager:

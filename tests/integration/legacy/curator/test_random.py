@@ -6,15 +6,19 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milepost import ImportFailed
+from milepost import ImportFailed, JobState, StateManager
+from milepost.legacy.curator import job as job_files
+from milepost.legacy.curator import wire
 from tests.integration.legacy.curator.folders import (
     JOB,
     SAMPLE,
@@ -72,21 +76,45 @@ def test_every_row_comes_back(asked: list[tuple[Any, Any]], data: st.DataObject)
         job, state = brought(manager, root)
         assert codes(job) == set()
         assert job.whole
-        results = dict(manager.results(JOB))
-        failures = manager.failures(JOB)
-        for row, (_, given) in enumerate(asked):
-            key = str(row)
-            assert state.inputs.value(row) == requests[row]
-            status, context = state.item(key)
-            if given is None:
-                assert (status, context["attempts"]) == ("pending", 0)
-            elif isinstance(given, tuple):
-                assert status == "done"
-                assert results[key]["response_message"] == given[0]
-            else:
-                assert (status, context["attempts"]) == ("failed", len(given))
-                assert [each.message for each in failures[key]] == given
-        assert {*manager.recover_from_checkpoint(JOB).retriable} == {*state.keys_in("failed")}
+        assert_same(manager, state, asked, requests)
+
+
+def assert_same(
+    manager: StateManager, state: JobState, asked: list[tuple[Any, Any]], requests: list[Any]
+) -> None:
+    """Every row stands as it was made, and what is left to do is what had no answer."""
+    results = dict(manager.results(JOB))
+    failures = manager.failures(JOB)
+    for row, (_, came) in enumerate(asked):
+        key = str(row)
+        assert state.inputs.value(row) == requests[row]
+        status, context = state.item(key)
+        if came is None:
+            assert (status, context["attempts"]) == ("pending", 0)
+        elif isinstance(came, tuple):
+            assert status == "done"
+            assert results[key]["response_message"] == came[0]
+        else:
+            assert (status, context["attempts"]) == ("failed", len(came))
+            assert [each.message for each in failures[key]] == came
+    assert {*manager.recover_from_checkpoint(JOB).retriable} == {*state.keys_in("failed")}
+
+
+def test_an_answer_at_another_row_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: a reader that puts each answer to the next row."""
+
+    def shifted(line: bytes) -> wire.Answer:
+        told = wire.answer_of(line)
+        return replace(told, request=replace(told.request, row=(told.request.row + 1) % 3))
+
+    asked = [({"n": 0}, ("a",)), ({"n": 1}, None), ({"n": 2}, ["no"])]
+    requests = [request(row) for row in range(3)]
+    with home() as root, opened() as manager:
+        write(root, requests, [answer(0, "a"), answer(2, None, ["no"])])
+        monkeypatch.setattr(job_files, "answer_of", shifted)
+        _, state = brought(manager, root)
+        with pytest.raises(AssertionError):
+            assert_same(manager, state, asked, requests)
 
 
 strange = st.sampled_from(
@@ -140,6 +168,11 @@ def mangle(data: st.DataObject) -> None:
                 ]
             )
         )
+    bring_over(files)
+
+
+def bring_over(files: Mapping[str, bytes]) -> None:
+    """A folder of these files is refused, or is a sound job with all that can be read of it."""
     with home() as root, opened() as manager:
         folder = root / SAMPLE_JOB
         folder.mkdir()
@@ -167,13 +200,14 @@ def test_a_mangled_folder_is_told_of_and_never_trouble(record_property: Any) -> 
     record_property("counted", ("mutated folders of curator", counted))
 
 
-def test_what_python_writes_and_json_does_not_know_is_named() -> None:
-    """The control of the above: the one thing that the sample holds is said, and nothing else."""
-    with opened() as manager:
-        job, state = brought(manager, SAMPLE)
-        assert codes(job) == {"value-not-json"}
-        assert state.inputs.value(1)["original_row"] == {
-            "term": "fence",
-            "share": None,
-            "seen": None,
-        }
+def test_a_reader_that_trusts_its_files_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: the first line that is cut short ends it."""
+
+    def trusting(line: bytes) -> wire.Request:
+        value = json.loads(line)
+        return wire.Request(row=value["original_row_idx"], value=value, changed=False)
+
+    monkeypatch.setattr(job_files, "request_of", trusting)
+    files = {"requests_0.jsonl": b"".join((*LINES["requests_0.jsonl"].splitlines(True)[2:3], b"{"))}
+    with pytest.raises(ValueError, match="Expecting"):
+        bring_over(files)
