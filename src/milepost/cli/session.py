@@ -20,7 +20,8 @@ from milepost.errors import JobMoved, LifecycleUnknown, StateError
 from milepost.inspect.page import Page
 from milepost.inspect.view import View
 from milepost.state.manager import StateManager
-from milepost.stores.opening import shown_url, watching
+from milepost.stores.opening import open_store, shown_url, watching
+from milepost.stores.protocol import StateStore
 from milepost.text.commands import command
 from milepost.text.escapes import printable
 
@@ -64,6 +65,15 @@ class Session:
         """The store, opened for commands that were told to change something; it must exist."""
         with self._opened(read_only=False) as manager:
             yield manager
+
+    @contextmanager
+    def stored(self) -> Iterator[StateStore]:
+        """The store alone, for reading, with nothing above it that knows what a fact means."""
+        store = open_store(self.store, create=False, read_only=True)
+        try:
+            yield store
+        finally:
+            store.close()
 
     @contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[StateManager]:

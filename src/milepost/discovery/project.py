@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from milepost.discovery.modules import module_at
 
-__all__ = ["Listed", "listed"]
+__all__ = ["Listed", "definitions_listed", "listed"]
 
 _NAME: Final = re.compile(r"(?m)^lifecycle:[ \t]*([a-z][a-z0-9_]{0,38})[ \t]*(?:#.*)?$")
 _NAME_IT: Final = "say --lifecycle"
@@ -22,6 +22,14 @@ _ADVICE: Final = (
     " it: install the project, or say --lifecycle"
 )
 _MOST_BYTES: Final = 1_000_000
+_UNREADABLE: Final = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+)
 
 
 class Listed(NamedTuple):
@@ -45,15 +53,40 @@ def listed(folder: Path) -> Iterator[Listed]:
             return
 
 
-def _listed(project: Path) -> Iterator[Listed]:
+def definitions_listed(folder: Path) -> Iterator[Path]:
+    """The definitions that the nearest pyproject.toml from `folder` upwards lists, in order.
+
+    Each with those of its earlier versions behind it. Nothing of one that cannot be read.
+    """
+    for place in (folder, *folder.parents):
+        project = place / "pyproject.toml"
+        if project.is_file():
+            try:
+                named = [
+                    name
+                    for each in _entries(project)
+                    for name in (each["source"], *each.get("earlier", ()))
+                ]
+                yield from [place / name for name in named]
+            except _UNREADABLE:
+                pass
+            return
+
+
+def _entries(project: Path) -> list[dict[str, Any]]:  # Any: as TOML has it
     import tomllib  # noqa: PLC0415 few folders are of a project
 
+    told = tomllib.loads(_text(project)).get("tool", {}).get("milepost", {})
+    entries: list[dict[str, Any]] = told.get("lifecycles", [])
+    return entries
+
+
+def _listed(project: Path) -> Iterator[Listed]:
     try:
-        told = tomllib.loads(_text(project)).get("tool", {}).get("milepost", {})
-        entries = told.get("lifecycles", [])
+        entries = _entries(project)
         pairs = [(each["source"], each["python"]) for each in entries if "python" in each]
         files = [(project.parent / source, project.parent / python) for source, python in pairs]
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except _UNREADABLE as error:
         yield Listed(str(project), None, None, f"it cannot be read: {error}")
         return
     for source, python in files:

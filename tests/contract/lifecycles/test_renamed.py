@@ -41,6 +41,7 @@ def _spelling(text: str) -> Spelling:
     return Spelling(
         lifecycles=(renamed_lifecycle() if text == RENAMED else at_once(text),),
         environment=environment() if text == RENAMED else _found(text),
+        definition=text,
         left_out=_FOREIGN,
         manager=Spelt,  # type: ignore[arg-type]
         arguments=respelt,

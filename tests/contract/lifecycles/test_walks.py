@@ -18,6 +18,7 @@ from milepost.errors import LifecycleUnfit
 from milepost.machine import Lifecycle
 from milepost.testing import FakeClock
 from milepost_codegen.findings import DefinitionError
+from tests.conformance.logs import definitions, of_store
 from tests.integration.many.orders import ORDERS_1, ORDERS_2
 from tests.integration.shapes.lifecycles import APPROVAL, SHIPPING
 from tests.unit.compiler.diff.test_properties import versions
@@ -70,14 +71,17 @@ def test_a_job_is_killed_on_its_way_recovered_and_read(
     name: str, reader: Reader, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """After each step it is what a plain model is; so are its copy from the crash and its end."""
-    acts = 0
+    acts, held = 0, {"logs": 0, "commits": 0, "facts": 0}
     for seed in range(2 * LONGER):
         chance = random.Random(f"{name} {seed}")  # noqa: S311 no secret
-        acts += _trial(TEXTS[name], chance, reader, tmp_path / str(seed))
+        acts += _trial(TEXTS[name], chance, reader, tmp_path / str(seed), held)
     record_property("counted", ("random walks of lifecycles", {"acts": acts}))
+    record_property("counted", ("healthy logs held against definitions", held))
 
 
-def _trial(text: str, chance: random.Random, reader: Reader, folder: Path) -> int:
+def _trial(
+    text: str, chance: random.Random, reader: Reader, folder: Path, held: dict[str, int]
+) -> int:
     folder.mkdir()
     alive, killed = folder / "alive.db", folder / "killed.db"
     lifecycle, clock = lifecycle_of(text), FakeClock()
@@ -100,6 +104,7 @@ def _trial(text: str, chance: random.Random, reader: Reader, folder: Path) -> in
             acts += 1
             _is_refused(manager, model, chance)
         assert [one.sound for one in manager.verify()] == [True]
+        _conform(manager, text, held)
         if _has_results(model):
             assert dict(manager.results(JOB)) == model.results
         state = manager.get_state(JOB)
@@ -114,9 +119,20 @@ def _trial(text: str, chance: random.Random, reader: Reader, folder: Path) -> in
             state = act(manager, JOB, asked)
             agree(state, model)
         assert [one.sound for one in manager.verify()] == [True]
+        _conform(manager, text, held)
         state = manager.get_state(JOB)
     assert reader.read(module_of(text), killed, JOB) == {**found_in(state), "sound": [True]}
     return acts
+
+
+def _conform(manager: StateManager, text: str, held: dict[str, int]) -> None:
+    """The log is as the definition says, asked as text, and as the tables fold it."""
+    for found in of_store(manager._store, definitions(text), tables=manager.lifecycles).values():
+        assert found.conforms, found.departure
+        assert found.by_tables
+        held["logs"] += 1
+        held["commits"] += found.commits
+        held["facts"] += found.facts
 
 
 @given(versions(), st.integers(0, 10**6))

@@ -31,6 +31,8 @@ __all__ = ["CALLS", "KEPT", "Spelling", "answered", "ask", "fill"]
 
 KEPT: Final = Path(__file__).parents[2] / "golden" / "answers.txt"
 
+DEFINITION: Final = (Path(__file__).parents[3] / "statemachine.yaml").read_text(encoding="utf-8")
+
 _DAY_S: Final = 86_400
 
 CALLS: Final = (
@@ -105,6 +107,8 @@ CALLS: Final = (
     "move LEFT MOVED --apply",
     "migrate",
     "verify",
+    "conform --definition DEFINITION",
+    "conform nightly --definition DEFINITION",
     "backup COPY",
     "verify --db TORN",
     "salvage TORN SAVED",
@@ -125,11 +129,13 @@ class Spelling:
 
     `manager` makes a manager understand these names, `arguments` spells those of a call, and
     `back` gives the text of an answer by these names. `environment` lets the command line find
-    the lifecycle. Calls that begin with one of `left_out` are not asked.
+    the lifecycle, whose definition is `definition`. Calls that begin with one of `left_out` are not
+    asked.
     """
 
     lifecycles: tuple[Lifecycle, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    definition: str = DEFINITION
     left_out: tuple[str, ...] = ()
     manager: Callable[[StateManager], Any] = lambda manager: manager
     arguments: Callable[[list[str]], list[str]] = lambda arguments: arguments
@@ -171,6 +177,7 @@ def _stores(spelling: Spelling) -> Iterator[tuple[FakeClock, Path]]:
         damage(folder / "torn.db", "UPDATE commits SET at_us = at_us + 1 WHERE job = 1 AND seq > 7")
         shutil.copy(make.store_of(1), folder / "old.db")
         old_home.leave(folder)
+        (folder / "definition.yaml").write_text(spelling.definition, encoding="utf-8")
         yield clock, folder
 
 
@@ -194,7 +201,12 @@ def fill(manager: StateManager, clock: FakeClock) -> None:
 def answered(call: str, clock: FakeClock, folder: Path, spelling: Spelling, store: str = "") -> str:
     """The answer to `call` on the store at `store`, or on jobs.db in `folder`."""
     names = {"HOME": "prodigy", "COPY": "copy.db", "TORN": "torn.db", "SAVED": "saved.db"}
-    names |= {"OLD": "old.db", "LEFT": "left.db", "MOVED": "moved.db"}
+    names |= {
+        "DEFINITION": "definition.yaml",
+        "OLD": "old.db",
+        "LEFT": "left.db",
+        "MOVED": "moved.db",
+    }
     args = [str(folder / names[arg]) if arg in names else arg for arg in call.split()]
     args = spelling.arguments(args)
     env = {"MILEPOST_DB": store or str(folder / "jobs.db"), **spelling.environment}

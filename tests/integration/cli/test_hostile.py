@@ -35,6 +35,7 @@ FOLDER: Final = "a\n\x1b[31mb\u202e[nothing] :smile:\t%s"
 SOME: Final = "\x1b[31m[/x]\u202e\n\x9b\x7f\u2028"
 
 STORE, HOME, NEW = "{store}", "{home}", "{new}"
+DEFINITION: Final = str(Path(__file__).parents[3] / "statemachine.yaml")
 
 COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
     "jobs": [(), ("--stuck",), ("--prefix", SOME)],
@@ -96,6 +97,13 @@ COMMANDS: Final[Mapping[str, list[tuple[str, ...]]]] = {
     ],
     "allow-dead": [("hostile", "1"), ("hostile", "1", "--apply", "--reason", SOME)],
     "verify": [(), ("hostile",), ("--repair",), ("--quarantine",), ("--quarantine", "--results")],
+    "conform": [
+        ("--definition", DEFINITION),
+        ("hostile", "--definition", DEFINITION),
+        (SOME, "--definition", DEFINITION),
+        ("--definition", NEW),
+        ("--definition", STORE),
+    ],
     "completion": [("bash",), (SOME,)],
     "salvage": [(STORE, NEW), (NEW, NEW)],
     "backup": [(NEW,), (STORE,)],

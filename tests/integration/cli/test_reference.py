@@ -104,6 +104,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FakeClock]:
     folder, clock = tmp_path_factory.mktemp("told"), FakeClock()
     tell(folder, clock)
     old_home.leave(folder).rename(folder / ".prodigy")
+    shutil.copy(DOCS.parent / "statemachine.yaml", folder)
     return folder, clock
 
 
@@ -161,6 +162,7 @@ def test_examples_print_what_the_page_shows(
     monkeypatch.setenv("MILEPOST_DB", store.name)
     monkeypatch.setattr("milepost.cli.commands.recover.default_owner", lambda: "host:4711")
     old_home.leave(store.parent)
+    shutil.copy(DOCS.parent / "statemachine.yaml", store.parent)
     text = page.read_text()
 
     def run(match: re.Match[str]) -> str:

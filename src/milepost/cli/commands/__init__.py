@@ -95,6 +95,10 @@ TASKS: Final[Mapping[str, Mapping[str, Listed]]] = {
             "Check all that a store promises; exit 1 if anything is wrong, 2 if that cannot be"
             " told.",
         ),
+        "conform": Listed(
+            "conform",
+            "Hold logs against a definition; exit 1 if any departs, 2 if that cannot be told.",
+        ),
         "salvage": Listed(
             "salvage",
             "Copy what can be had of a damaged store into a new one; exit 1 if that is not all.",

@@ -1,0 +1,281 @@
+"""A healthy log, and the definition edited in one place: the departure is found where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import pytest
+
+from milepost import StateManager
+from milepost.conformance.departures import Kind
+from milepost.stores.memory import MemoryStore
+from milepost.testing import FakeClock
+from tests.conformance.logs import BUILT_IN, Commits, checked, commits_of, replanted, tell
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of the built-in definition, and what comes of the log that `tell` makes."""
+
+    name: str
+    old: str
+    new: str
+    seq: int
+    kind: Kind
+    subject: str
+    problem: str
+    allowed: tuple[str, ...] = ()
+    values: dict[str, object] = field(default_factory=dict)
+    set_at: tuple[int, str] | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+OF_FAILED: Final = ("retry", "skip")
+IN_MAP: Final = (
+    "start",
+    "succeed",
+    "fail",
+    "defer",
+    "release",
+    "interrupt",
+    "crash",
+    "retry",
+    "give_up",
+    "requeue",
+    "redo",
+    "skip",
+)
+
+EDITS: Final = (
+    Edit(
+        "a row removed",
+        "      - {from: failed, on: give_up, to: dead}\n",
+        "",
+        7,
+        "refused",
+        "item 'b'",
+        "in 'failed' there is no row for 'give_up'",
+        OF_FAILED,
+    ),
+    Edit(
+        "a guard changed",
+        "attempts_left: attempts < max_attempts",
+        "attempts_left: attempts + 1 < max_attempts",
+        6,
+        "refused",
+        "item 'b'",
+        "in 'failed' no guard of 'retry' holds",
+        ("retry", "give_up", "skip"),
+        {"attempts": 1, "max_attempts": 2, "crashes": 0, "max_crashes": 3, "permanent": False},
+    ),
+    Edit(
+        "what the job accepts shortened",
+        "map:    [start, succeed, fail, defer, note, release,",
+        "map:    [start, succeed, fail, defer, release,",
+        8,
+        "refused",
+        "item 'c'",
+        "a job in 'map' accepts no 'note' of its items",
+        IN_MAP,
+    ),
+    Edit(
+        "a variable set otherwise",
+        "on: note, to: running, set: {noted: true}",
+        "on: note, to: running, set: {noted: false}",
+        9,
+        "checkpoint",
+        "item 'c'",
+        "the checkpoint has noted=True and the definition gives False",
+        set_at=(8, "running.note"),
+    ),
+    Edit(
+        "a counter set otherwise",
+        "on: requeue, to: pending, set: {attempts: 0,",
+        "on: requeue, to: pending, set: {attempts: 2,",
+        28,
+        "invariant",
+        "item 'h'",
+        "it breaks the invariant 'attempt_available' in 'pending'",
+    ),
+    Edit(
+        "a variable that begins otherwise",
+        "failed_in:  {type: Phase, initial: setup,",
+        "failed_in:  {type: Phase, initial: map,",
+        9,
+        "checkpoint",
+        "the job",
+        "the checkpoint has failed_in='setup' and the definition gives 'map'",
+    ),
+    Edit(
+        "a target changed",
+        "{from: reduce, on: reopen, to: map}",
+        "{from: reduce, on: reopen, to: paused}",
+        32,
+        "tally",
+        "the job",
+        "the row states phase='map' and the definition gives 'paused'",
+    ),
+    Edit(
+        "members sent another event",
+        "when: event.lost, members: {items: {running: interrupt}}",
+        "when: event.lost, members: {items: {running: release}}",
+        19,
+        "refused",
+        "item 'e'",
+        "in 'running' no guard of 'crash' holds",
+    ),
+    Edit(
+        "a target of items changed",
+        "{from: running, on: note, to: running,",
+        "{from: running, on: note, to: failed,",
+        8,
+        "tally",
+        "the job",
+        "the row states items.running=2 and the definition gives 1, items.failed=0 and",
+    ),
+    Edit(
+        "a history that is no longer kept",
+        "to: {history: active}",
+        "to: map",
+        9,
+        "checkpoint",
+        "the job",
+        "the checkpoint has history.active='setup' and the definition gives None",
+    ),
+    Edit(
+        "an invariant added",
+        "      settled_at_the_end:",
+        "      nobody_dies: {holds: items.dead == 0}\n      settled_at_the_end:",
+        7,
+        "invariant",
+        "the job",
+        "it breaks the invariant 'nobody_dies' in 'map'",
+        values={"items.dead": 1},
+    ),
+    Edit(
+        "an invariant of items added",
+        "      attempts_bounded:",
+        "      few: {in: running, holds: attempts < 2}\n      attempts_bounded:",
+        6,
+        "invariant",
+        "item 'b'",
+        "it breaks the invariant 'few' in 'running'",
+        values={"attempts": 2},
+    ),
+    Edit(
+        "a field of a payload removed",
+        "          permanent: {type: bool, default: false, doc:",
+        "          for_good: {type: bool, default: false, doc:",
+        5,
+        "payload",
+        "item 'b'",
+        "the payload of 'fail' does not fit: there is no field 'permanent'",
+    ),
+    Edit(
+        "a member of an enum removed",
+        "Cause: [error, timeout, executor_lost]",
+        "Cause: [timeout, executor_lost]",
+        5,
+        "payload",
+        "item 'b'",
+        "the payload of 'fail' does not fit: field 'cause' is 'error', which is no Cause",
+    ),
+    Edit(
+        "a parameter bounded otherwise",
+        'where: "1 <= max_attempts and max_attempts <= 100"',
+        'where: "3 <= max_attempts"',
+        1,
+        "creation",
+        "the job",
+        "'max_attempts' of 'item' is 2, which has to satisfy 3 <= max_attempts",
+    ),
+    Edit(
+        "an event renamed",
+        "      defer:\n",
+        "      put_off:\n",
+        9,
+        "refused",
+        "item 'c'",
+        "machine 'item' has no event 'defer'",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Commits:
+    store, clock = MemoryStore(), FakeClock()
+    tell(StateManager(store, clock=clock), clock)
+    return commits_of(store)
+
+
+def test_the_log_is_healthy(whole: Commits) -> None:
+    """Control: nothing departs from the definition as it stands."""
+    found = checked(whole.log, tables=True)
+    assert found.conforms
+    assert found.by_tables
+    assert (found.commits, found.items) == (len(whole.commits), 8)
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=str)
+def test_an_edit_is_found(
+    edit: Edit, whole: Commits, record_property: Callable[[str, object], None]
+) -> None:
+    """At the first commit that it touches, in words that name what was edited."""
+    text = BUILT_IN.replace(edit.old, edit.new)
+    assert text != BUILT_IN
+    found = checked(replanted(whole, lambda _: None, beside=True), text)
+    departure = found.departure
+    assert departure is not None
+    assert not found.conforms
+    assert (departure.seq, departure.kind) == (edit.seq, edit.kind), departure
+    assert departure.subject.startswith(edit.subject)
+    assert edit.problem in departure.problem
+    if edit.allowed:
+        assert departure.allowed == edit.allowed
+    if edit.values:
+        assert departure.guards[0].values == edit.values
+    if edit.set_at:
+        (value,) = departure.values
+        assert (value.seq, value.row) == edit.set_at
+    commit, _ = whole.commits[edit.seq - 1]
+    assert (departure.at_us, departure.fence) == (commit.at_us, commit.fence)
+    assert departure.owner == ("" if edit.seq == 1 else "first" if edit.seq < 15 else "second")
+    record_property("counted", ("departures from edited definitions", {"found": 1}))
+
+
+def test_tables_that_give_something_else_are_told_of_at_once(whole: Commits) -> None:
+    """Without a checkpoint nothing in the log says so; the generated code does."""
+    text = BUILT_IN.replace("to: running, set: {noted: true}", "to: running, set: {noted: false}")
+    found = checked(whole.log, text, tables=True).departure
+    assert found is not None
+    assert (found.kind, found.seq, found.subject) == ("tables", 8, "item 'c'")
+    (value,) = found.values
+    assert (value.name, value.defined, value.found) == ("noted", False, True)
+    assert (value.seq, value.row, value.text) == (8, "running.note", "false")
+
+
+def test_additions_that_a_definition_takes_no_more_stay(whole: Commits) -> None:
+    """As the language says: what is recorded stays legal. It is remarked on."""
+    found = checked(whole.log, BUILT_IN.replace("grows: [setup, map]", "grows: []"))
+    assert found.conforms
+    (remark,) = found.remarks
+    assert remark.seq == 11
+    assert "2 items were added to 'items' in 'map'" in remark.text
+
+
+def test_without_the_definition_nothing_can_be_told(whole: Commits) -> None:
+    """Never sound: another version, or another lifecycle."""
+    for text in (
+        BUILT_IN.replace("version: 3", "version: 4"),
+        BUILT_IN.replace("lifecycle: mapreduce", "lifecycle: other"),
+    ):
+        found = checked(whole.log, text)
+        assert found.conforms is None
+        assert found.untold == (
+            "from commit 1 on it ran by mapreduce 3, whose definition was not given"
+        )
+        assert (found.commits, found.steps) == (len(whole.commits), 0)
