@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from milepost_codegen.checks import check
 from milepost_codegen.definition import read_definition
 from milepost_codegen.findings import Finding, Findings
@@ -15,6 +17,7 @@ DECIDED = ("E309", "E405", "E407", "E408", "W401", "W402")
 """Codes of findings that say of a sound definition what the prover decides as well."""
 
 
+@lru_cache(maxsize=16)  # whoever makes a definition reads it, and then whoever takes it
 def resolved(text: str, file: str = "definition.yaml") -> tuple[Lifecycle, tuple[Finding, ...]]:
     """The lifecycle of `text`, and what a compile finds.
 
