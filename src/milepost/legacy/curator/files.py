@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from milepost.legacy.curator.report import Code, Report
 from milepost.text.escapes import printable
 
-__all__ = ["Limits", "Line", "Listed", "lines", "listed"]
+__all__ = ["Limits", "Line", "Listed", "lines", "listed", "name_of"]
 
 _PIECE_BYTES: Final = 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -58,7 +58,7 @@ def listed(folder: Path, shown: str, limits: Limits, report: Report) -> Listed:
                     message = f"holds more than {limits.max_entries:,} entries: not all were listed"
                     report.add(Code.NOT_ALL_LISTED, shown, message)
                     break
-                name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+                name = _text(entry.name)
                 if name != entry.name:
                     report.add(Code.FILE_UNREADABLE, _joined(shown, name), "its name is not UTF-8")
                 elif entry.is_symlink():
@@ -108,6 +108,15 @@ def lines(path: Path, shown: str, limits: Limits, report: Report) -> Iterator[Li
         yield Line(number, None, ended=False)
     elif (content := b"".join(held)).strip():
         yield Line(number, content, ended=False)
+
+
+def name_of(folder: Path) -> str:
+    """The name of a folder, as text whatever it is."""
+    return _text(folder.resolve().name)
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _joined(shown: str, name: str) -> str:

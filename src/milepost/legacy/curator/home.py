@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from milepost.legacy.curator.files import Limits, Listed, listed
+from milepost.legacy.curator.files import Limits, Listed, listed, name_of
 from milepost.legacy.curator.job import TOOL, is_job, read
 from milepost.legacy.curator.report import Code, Report
 from milepost.legacy.telling.door import OldHome
 from milepost.legacy.telling.names import Named, names_of
 from milepost.legacy.telling.values import ToldJob
 from milepost.log.drafts import ReportLine
+from milepost.text.escapes import printable
 
 __all__ = ["CURATOR", "open_home"]
 
@@ -30,17 +31,17 @@ class _Home:
         jobs: list[tuple[Path, Listed, tuple[ReportLine, ...]]] = []
         for folder in folders:
             report = Report()
-            inside = listed(folder, folder.name, limits, report)
+            inside = listed(folder, printable(name_of(folder)), limits, report)
             if is_job(inside.files):
                 jobs.append((folder, inside, tuple(report.lines)))
             else:
                 self._report.lines += report.lines
                 message = "holds no requests or responses: not read"
-                self._report.add(Code.FILE_NOT_READ, folder.name, message)
+                self._report.add(Code.FILE_NOT_READ, printable(name_of(folder)), message)
         if _DATABASE in here.files and not is_job(here.files):
             message = "not read: it has the source of prompts, and of a viewer's sessions"
             self._report.add(Code.FILE_NOT_READ, _DATABASE, message)
-        names = names_of(("", folder.resolve().name) for folder, _, _ in jobs)
+        names = names_of(("", name_of(folder)) for folder, _, _ in jobs)
         self._found.update(zip(names, jobs, strict=True))
 
     @property
@@ -58,7 +59,7 @@ class _Home:
         folder, found, said = self._found[name]
         report = Report()
         report.lines += said
-        return read(folder, folder.resolve().name, found, name, self._limits, report)
+        return read(folder, printable(name_of(folder)), found, name, self._limits, report)
 
 
 def open_home(home: Path, limits: Limits | None = None) -> OldHome:

@@ -12,6 +12,7 @@ import pytest
 
 from milepost.legacy.curator import Code, Limits, open_home
 from milepost.log.drafts import ReportLine
+from tests.hostile import HOSTILE, misbehaving
 from tests.integration.legacy.curator.folders import answer, brought, codes, opened, request, write
 
 Case: TypeAlias = Callable[[Path, pytest.MonkeyPatch], Limits | None]
@@ -210,6 +211,30 @@ def test_what_else_a_failure_tells_is_in_its_message(tmp_path: Path) -> None:
         told = [each.message for each in manager.failures(job.job_id)["0"]]
     last = '{"type":"overloaded"}\nraw_response: {"error":{"code":7}}\nresponse_cost: 0.25'
     assert told == ["slow", "slow", last]
+
+
+def test_folders_of_any_name_are_jobs(tmp_path: Path) -> None:
+    """Each has an id that is legal here, and nothing of a name steers a terminal."""
+    names = [name for name in HOSTILE.values() if "/" not in name and "\0" not in name]
+    names = [name for name in names if len(name.encode()) < 250]
+    for name in names:
+        write(tmp_path, REQUESTS, [b"half\n"], job=name)
+    with opened() as manager:
+        done = manager.upkeep.import_jobs(tmp_path, tool="curator", apply=True)
+        assert len({job.job_id for job in done.jobs}) == len(names)
+        for job in done.jobs:
+            assert job.error is None
+            assert misbehaving(job.source, lines=False) == []
+            assert [line for line in job.report if misbehaving(line.place, lines=False)] == []
+
+
+def test_a_home_whose_name_is_no_text_is_one(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"no\xfftext")
+    write(tmp_path, REQUESTS, [answer(0, "a")]).rename(folder)
+    (tmp_path / "named").symlink_to(folder)
+    with opened() as manager:
+        job, _ = brought(manager, tmp_path / "named")
+        assert job.old_id == "no\\xfftext"
 
 
 def test_a_job_of_answers_alone_has_its_items_from_them(tmp_path: Path) -> None:
