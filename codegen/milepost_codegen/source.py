@@ -12,7 +12,7 @@ from milepost_codegen.findings import Findings, Place
 from milepost_codegen.surrogates import lone_half, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["Data", "Path", "Source", "read_source"]
 
@@ -22,6 +22,7 @@ Path: TypeAlias = tuple[str | int, ...]
 _MAX_BYTES: Final = 1 << 20
 _MAX_DEPTH: Final = 32
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as the YAML parser counts them
+_PLAIN: Final = re.compile(r"(?:[ -$&->@-\[\]-~]*\n)+")  # ASCII without tabs, `?`, `%` and `\`
 _INT: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _MAX_INT_DIGITS: Final = 18
 _CONSTANTS: Final[Mapping[str, Data]] = {"true": True, "false": False, "null": None, "": None}
@@ -76,7 +77,7 @@ def read_source(content: bytes, file: str, findings: Findings) -> Source | None:
         return None
     reader = _Reader(file, text, findings)
     try:
-        data = reader.document(yaml.parse(text, Loader=yaml.SafeLoader))
+        data = reader.document(_events(text))
     except yaml.reader.ReaderError as problem:
         before = _LINE_BREAK.split(text[: problem.position])
         place = Place(file=file, line=len(before), column=len(before[-1]) + 1)
@@ -100,6 +101,32 @@ def read_source(content: bytes, file: str, findings: Findings) -> Source | None:
         values=reader.values,
         texts=reader.texts,
     )
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """What the text says, as the parser in Python tells it: by the one in C where they agree.
+
+    They read some texts in two ways. In one of plain characters, without what only one of them
+    takes, they agree if the one in C takes it, but for where in braces an empty value stands.
+    """
+    fast = getattr(yaml, "CSafeLoader", None)  # not everywhere
+    if fast is not None and _PLAIN.fullmatch(text):
+        try:
+            events: list[yaml.Event] = list(yaml.parse(text, Loader=fast))
+        except yaml.YAMLError:
+            pass  # the one in Python says what is wrong, or takes it
+        else:
+            if all(text[at - 1] == ":" for at in _empty(events)):
+                return iter(events)
+    return yaml.parse(text, Loader=yaml.SafeLoader)
+
+
+def _empty(events: Iterable[yaml.Event]) -> Iterator[int]:
+    """Where values stand that have no text and no quotes."""
+    for event in events:
+        if isinstance(event, yaml.ScalarEvent) and not event.value and not event.style:
+            assert event.start_mark is not None
+            yield event.start_mark.index
 
 
 def _decode(content: bytes) -> tuple[str, bool]:
@@ -230,11 +257,11 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Data:
         value = self._whole(event)
-        quotes = 0 if event.style is None else 1
+        quotes = 1 if event.style else 0  # a plain one has none, or an empty one
         start, end = event.start_mark, event.end_mark
         if start and end and end.index - start.index == len(value) + 2 * quotes:
             self.texts[path] = self.values[path].shifted(quotes)
-        if event.style is not None:
+        if event.style:
             return value
         if value in _CONSTANTS:
             return _CONSTANTS[value]

@@ -1,9 +1,15 @@
 """YAML as the compiler reads it: scalars, places, and what is refused."""
 
+import random
+from collections.abc import Iterator
+
 import pytest
+import yaml
 
 from milepost_codegen.findings import Findings
 from milepost_codegen.source import Source, read_source
+
+from .lifecycles import RICH, SMALL
 
 
 def read(text: str) -> Source:
@@ -77,3 +83,50 @@ def test_a_large_file_is_refused_before_it_is_parsed() -> None:
     findings = Findings()
     assert read_source(b"a: b\n" * 300_000, "f.yaml", findings) is None
     assert [finding.code for finding in findings.found] == ["E002"]
+
+
+PIECES = [
+    *("\t", "?", "? ", "%", "\\", "\n", "\r\n", "\x85", "\u2028", "\ufeff", " ", "  ", "\n  "),
+    *(":", ": ", "- ", ",", "[", "]", "{", "}", "{}", "'", '"', "''", '"\\ud83d"', "#", " #", "&a"),
+    *("*a", "!", "!!int", "|", ">", "|\n", ">-\n", "@", "`", "~", "---\n", "...\n", "%YAML 1.2\n"),
+    *("ä", "表", "😀", "\x07", "<<", "=", "null", "0x1"),
+]
+
+
+def mutated(count: int) -> Iterator[str]:
+    """Pieces of definitions with characters dropped, doubled, moved and put in."""
+    chance = random.Random(17)  # noqa: S311 no secret
+    for _ in range(count):
+        lines = chance.choice([RICH, SMALL]).splitlines(keepends=True)
+        start = chance.choice([0, 0, chance.randrange(len(lines))])
+        text = "".join(lines[start : start + chance.choice([3, 10])])
+        for _ in range(chance.choice([0, 1, 1, 2])):
+            at = chance.randrange(len(text) + 1)
+            piece = chance.choice([*PIECES, "", text[at : at + 9]])
+            text = text[:at] + piece + text[at + chance.choice([0, 0, 1, 4]) :]
+        yield text
+
+
+def test_both_parsers_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a definition says does not depend on whether there is a parser in C: nor do findings."""
+    fast = getattr(yaml, "CSafeLoader", None)
+    if fast is None:
+        pytest.skip("PyYAML has no parser in C here")
+    asked: list[str] = []
+
+    def counted(text: str) -> object:
+        asked.append(text)
+        loader: object = fast(text)
+        return loader
+
+    taken = 0
+    for text in mutated(400):
+        findings, alone = Findings(), Findings()
+        content = text.encode("utf-8", "replace")
+        monkeypatch.setattr(yaml, "CSafeLoader", counted)
+        source = read_source(content, "f.yaml", findings)
+        monkeypatch.setattr(yaml, "CSafeLoader", None)
+        assert source == read_source(content, "f.yaml", alone)
+        assert findings.sorted() == alone.sorted()
+        taken += source is not None and text in asked
+    assert 100 < taken < len(asked) < 400
