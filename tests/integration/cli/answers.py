@@ -177,7 +177,6 @@ def _stores(spelling: Spelling) -> Iterator[tuple[FakeClock, Path]]:
         damage(folder / "torn.db", "UPDATE commits SET at_us = at_us + 1 WHERE job = 1 AND seq > 7")
         shutil.copy(make.store_of(1), folder / "old.db")
         old_home.leave(folder)
-        (folder / "definition.yaml").write_text(spelling.definition, encoding="utf-8")
         yield clock, folder
 
 
@@ -207,6 +206,8 @@ def answered(call: str, clock: FakeClock, folder: Path, spelling: Spelling, stor
         "LEFT": "left.db",
         "MOVED": "moved.db",
     }
+    if "DEFINITION" in call:
+        (folder / "definition.yaml").write_text(spelling.definition, encoding="utf-8")
     args = [str(folder / names[arg]) if arg in names else arg for arg in call.split()]
     args = spelling.arguments(args)
     env = {"MILEPOST_DB": store or str(folder / "jobs.db"), **spelling.environment}

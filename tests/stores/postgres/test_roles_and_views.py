@@ -39,6 +39,7 @@ LOOKS = (
     "migrate --sql",
     "gc",
     "verify",
+    "conform --definition DEFINITION",
 )
 
 
