@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -14,11 +15,12 @@ from milepost import StateManager
 from milepost.state.writing import staging
 from milepost.stores.sqlite import connections as sqlite_connections
 from milepost.stores.sqlite.store import Durability
-from milepost.testing.power.cutting import cuts
-from milepost.testing.power.images import images
+from milepost.testing.power.cutting import Cut, cuts
+from milepost.testing.power.images import Choice, choices, files_of
 from milepost.testing.power.medium import Operation
 from milepost.testing.power.recorder import Recorder
-from milepost.testing.power.wording import told_of
+from milepost.testing.power.shrinking import shrink
+from milepost.testing.power.wording import missing_from, told_of
 from tests.crash.power.holding import (
     NOTHING,
     PASSED_OVER,
@@ -53,17 +55,22 @@ class Recording:
 
 @dataclass
 class Verdict:
-    """What cutting came to: `lost` says of images what is not as it was acknowledged."""
+    """What cutting came to: `lost` says of images what is not as it was acknowledged.
+
+    `least` says of the first such position what a disk must have lost for it, at the least.
+    """
 
     positions: int = 0
     images: int = 0
     distinct: int = 0
     lost: list[str] = field(default_factory=list)
+    least: Callable[[], list[str]] = list
 
     def add(self, other: Verdict) -> None:
         self.positions += other.positions
         self.images += other.images
         self.distinct += other.distinct
+        self.least = self.least if self.lost else other.least
         self.lost += other.lost
 
 
@@ -120,13 +127,28 @@ def cut(
     before = judge.distinct
     for here in cuts(recording.before, recording.operations, rng, share=share):
         verdict.positions += 1
-        for image in images(here.medium, rng, draws):
+        for choice in choices(here.medium, rng, draws):
             verdict.images += 1
-            told = _wrong(recording, here.mark, judge, image.files, promised=promised)
+            files = files_of(here.medium, choice)
+            told = _wrong(recording, here.mark, judge, files, promised=promised)
+            if told and not verdict.lost:
+                verdict.least = _least(recording, judge, deepcopy(here), choice, promised=promised)
             where = f"{recording.story}, position {here.position} ({told_of(here.operation)})"
-            verdict.lost += [f"{where}, {image.kind}: {what}" for what in told]
+            verdict.lost += [f"{where}, {choice.kind}: {what}" for what in told]
     verdict.distinct = judge.distinct - before
     return verdict
+
+
+def _least(
+    recording: Recording, judge: Judge, here: Cut, choice: Choice, *, promised: bool
+) -> Callable[[], list[str]]:
+    """Looks for the smallest image that is wrong, once somebody wants to know it."""
+
+    def fails(tried: Choice) -> bool:
+        files = files_of(here.medium, tried)
+        return bool(_wrong(recording, here.mark, judge, files, promised=promised))
+
+    return lambda: missing_from(here.medium, shrink(here.medium, choice, fails).choice)
 
 
 def _wrong(

@@ -33,7 +33,7 @@ def test_what_was_acknowledged_survives_a_power_cut(
     """At every position, whatever of what was not synced the disk has."""
     recording = record(story, place / "recorded")
     verdict = cut_at(recording, Judge(place / "judged"), SHARE)
-    assert verdict.lost == []
+    assert verdict.lost == [], verdict.least()
     assert verdict.positions > len(story.steps)
     counted(
         "power cuts",
@@ -50,7 +50,7 @@ def test_a_store_can_be_opened_wherever_its_making_was_cut(place: Path) -> None:
     made = recording.operations.index(Mark(1))
     verdict = cut(recording.until(made), Judge(place / "judged"), random.Random(1), draws=1)  # noqa: S311
     assert verdict.positions == made + 1
-    assert verdict.lost == []
+    assert verdict.lost == [], verdict.least()
 
 
 def test_a_second_cut_while_what_the_first_left_is_taken_up(place: Path, counted: Count) -> None:
@@ -66,7 +66,7 @@ def test_a_second_cut_while_what_the_first_left_is_taken_up(place: Path, counted
     for number, files in enumerate(rng.sample(left, 12 if SOAK else 2)):
         again = record(taken_up(files), place / f"again-{number}")
         total.add(cut(again, Judge(place / "judged"), rng, draws=2, share=1.0 if SOAK else 0.1))
-    assert total.lost == []
+    assert total.lost == [], total.least()
     counted("second power cuts", positions=total.positions, images=total.images, lost=0)
 
 
@@ -78,7 +78,7 @@ def test_with_process_durability_the_newest_is_lost_and_nothing_is_damaged(
     recording = record(A_JOB, place / "recorded", durability="process")
     judge = Judge(place / "judged")
     verdict = cut_at(recording, judge, SHARE / 2, promised=False)
-    assert verdict.lost == []
+    assert verdict.lost == [], verdict.least()
     assert cut_at(recording, judge, SHARE / 2).lost
     counted("power cuts with durability process", images=verdict.images, damaged=0)
 
@@ -97,6 +97,7 @@ def test_a_store_that_does_not_sync_is_found_out(
     monkeypatch.setitem(sqlite._SYNCHRONOUS, "full", ("OFF", 0))
     verdict = first_third_cut(place)
     assert any("acknowledged and is not there" in what for what in verdict.lost)
+    assert len(verdict.least()) == 1
 
 
 @pytest.mark.control("power cuts")
