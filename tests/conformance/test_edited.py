@@ -279,3 +279,12 @@ def test_without_the_definition_nothing_can_be_told(whole: Commits) -> None:
             "from commit 1 on it ran by mapreduce 3, whose definition was not given"
         )
         assert (found.commits, found.steps) == (len(whole.commits), 0)
+
+
+def test_a_definition_that_means_nothing_says_nothing(whole: Commits) -> None:
+    """A guard of a name that there is not, which no compiler lets pass."""
+    old, new = "attempts_left: attempts < max_attempts", "attempts_left: attempts < nonsense"
+    found = checked(whole.log, BUILT_IN.replace(old, new))
+    assert found.conforms is None
+    assert found.untold.startswith("at commit 6 the definition says nothing: ")
+    assert "cannot be worked out" in found.untold

@@ -12,7 +12,7 @@ from milepost.conformance.holding import Holding
 from milepost.conformance.standing import Standing
 from milepost.conformance.tracing import Traced
 from milepost.conformance.upgrading import upgraded
-from milepost.definition import Definition
+from milepost.definition import Definition, NotUnderstood
 from milepost.errors import (
     LifecycleChanged,
     LogCorrupt,
@@ -127,6 +127,8 @@ class _Walk:
             self._untold[f"commit {error.seq} cannot be read: {error.problem}"] = None
         except StoreUnreadable as error:
             self._untold[f"the log cannot be read: {error.problem}"] = None
+        except NotUnderstood as error:
+            self._untold[f"at commit {self._commits} the definition says nothing: {error}"] = None
         standing = self._standing
         return Conformance(
             job_id=self._log.job_id,

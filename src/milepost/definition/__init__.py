@@ -7,6 +7,7 @@ leads from an earlier version. A file that the compiler refuses may be read here
 but what a step needs.
 """
 
+from milepost.definition.formulas import NotUnderstood
 from milepost.definition.machines import (
     BadParameter,
     Collection,
@@ -29,6 +30,7 @@ __all__ = [
     "Invariant",
     "Machine",
     "MachineMigration",
+    "NotUnderstood",
     "Refused",
     "Taken",
     "Tried",

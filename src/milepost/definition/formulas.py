@@ -55,7 +55,19 @@ def formula(text: str, guards: Mapping[str, str] | None = None) -> Formula:
     value = parser.choice()
     if parser.now:
         raise NotUnderstood(f"{text!r}: {parser.now!r} cannot follow")
-    return Formula(text, tuple(dict.fromkeys(parser.reads)), value)
+    return Formula(text, tuple(dict.fromkeys(parser.reads)), _whole(text, value))
+
+
+def _whole(text: str, value: _Worked) -> _Worked:
+    """`value`, and NotUnderstood where the text means nothing: a name that there is not, say."""
+
+    def worked(names: Values) -> Any:
+        try:
+            return value(names)
+        except TypeError as error:
+            raise NotUnderstood(f"{text!r} cannot be worked out: {error}") from error
+
+    return worked
 
 
 class _Parser:

@@ -262,7 +262,7 @@ class Machine:
 
 def _remembered(row: Row, names: Values) -> bool:
     """True unless the row leads to another member of a history than the one that was left last."""
-    return not row.history or names[f"history.{row.history}"] == row.target
+    return not row.history or names.get(f"history.{row.history}") == row.target
 
 
 def _misfit(kind: str, members: tuple[str, ...], value: Any) -> str:

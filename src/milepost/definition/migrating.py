@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from milepost.definition.formulas import Formula, Values
-from milepost.definition.machines import BadParameter, Machine
+from milepost.definition.machines import MISSING, BadParameter, Machine
 
 __all__ = ["MachineMigration"]
 
@@ -38,6 +38,9 @@ class MachineMigration:
                 entry = f"history.{group}"
                 found[entry] = self._state(context[entry])
         found.update({name: one.value(context) for name, one in self.given.items()})
+        for name, value in found.items():
+            if value is MISSING:
+                raise BadParameter(f"{new.name}: no value is named for '{name}'")
         new.check(found)
         return to, found
 
