@@ -1,6 +1,7 @@
 """One process of a crowd on one file: eight threads that record, hold, meddle and read.
 
-What is acknowledged goes into a journal, a line each, before anything else is asked for.
+What is acknowledged goes into a journal, a line each, before anything else is asked for. What is
+asked of the store, and when, is recorded beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from milepost.errors import (
     StoreLocked,
     TransitionRefused,
 )
+from milepost.state.persistence import open_store
+from milepost.testing.histories import recorded
 
 __all__ = ["EXPECTED", "JOBS", "THREADS", "key_of"]
 
@@ -107,8 +110,11 @@ class _Thread:
 
 def _main() -> None:
     folder, process, seconds, items = Path(sys.argv[1]), *map(float, sys.argv[2:5])
-    until = time.monotonic() + seconds
-    with StateManager.open(sys.argv[5], create=False) as manager:
+    store = open_store(sys.argv[5], create=False)
+    watched = recorded(store, folder / f"{process}.history", f"process {process}")
+    with StateManager(watched) as manager:
+        manager.list_jobs()
+        until = time.monotonic() + seconds
         crew = [_Thread(manager, folder, int(process), number) for number in range(THREADS)]
         threads = [threading.Thread(target=one.work, args=(until, int(items))) for one in crew]
         for thread in threads:

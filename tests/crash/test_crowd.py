@@ -7,11 +7,16 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import apsw
+import pytest
 
 from milepost import StateManager
+from milepost.state.persistence import open_store
+from milepost.testing.histories import History, check_history, departures, recorded
 from tests.crash.crowd import EXPECTED, JOBS, THREADS, key_of
 from tests.postgres import needs_postgres, new_url
 
@@ -32,7 +37,7 @@ def let_loose(folder: Path, store: str) -> list[Line]:
         for thread in range(THREADS)
         for number in range(ITEMS)
     ]
-    with StateManager.open(store) as manager:
+    with StateManager(recorded(open_store(store), folder / "made.history", "the maker")) as manager:
         for job_id in JOBS:
             manager.create_job(keys, job_id=job_id)
             manager.fire(job_id, "start_map")
@@ -97,7 +102,29 @@ def complaints(store: str, said: list[Line]) -> list[str]:
     return found
 
 
-def test_what_a_crowd_was_told_is_so_and_the_check_would_notice(tmp_path: Path) -> None:
+def history_of(folder: Path) -> History:
+    """What was asked of the store, by all of them."""
+    return History.of(folder.glob("*.history"))
+
+
+@pytest.fixture
+def checked(record_property: Callable[[str, object], None]) -> Callable[[Path, str], None]:
+    """Checks the history of a crowd against its store, and counts it."""
+
+    def check(folder: Path, url: str) -> None:
+        with closing(open_store(url, create=False)) as store:
+            counts = check_history(history_of(folder), store).counts
+        assert min(counts.values()) > PROCESSES
+        record_property("counted", ("histories", {"histories": 1}))
+        record_property("counted about", ("histories", counts))
+
+    return check
+
+
+@pytest.mark.control("histories")
+def test_what_a_crowd_was_told_is_so_and_the_check_would_notice(
+    tmp_path: Path, checked: Callable[[Path, str], None]
+) -> None:
     """No result is lost or there twice, no error is but of a kind that is meant, all verifies.
 
     Then the negative control: one acknowledged result taken out of the file is missed.
@@ -106,6 +133,7 @@ def test_what_a_crowd_was_told_is_so_and_the_check_would_notice(tmp_path: Path) 
     said = let_loose(tmp_path, store)
     assert complaints(store, said) == []
     _look_that_they_met(said, PROCESSES * THREADS)
+    checked(tmp_path, store)
 
     connection = apsw.Connection(str(tmp_path / "jobs.db"))
     connection.execute("DELETE FROM commits WHERE id = (SELECT max(id) FROM commits WHERE job = 2)")
@@ -116,15 +144,22 @@ def test_what_a_crowd_was_told_is_so_and_the_check_would_notice(tmp_path: Path) 
     connection.execute("UPDATE leases SET fence = 0")
     connection.close()
     assert complaints(store, said)
+    with closing(open_store(store, create=False)) as opened:
+        first, *_ = departures(history_of(tmp_path), opened)
+    assert "acknowledged at" in first
+    assert "it is not in the log, the log ends before it" in first
 
 
 @needs_postgres
-def test_what_a_crowd_on_a_server_was_told_is_so(postgres: str, tmp_path: Path) -> None:
+def test_what_a_crowd_on_a_server_was_told_is_so(
+    postgres: str, tmp_path: Path, checked: Callable[[Path, str], None]
+) -> None:
     """The same of processes that have only a server between them."""
     store = new_url(postgres)
     said = let_loose(tmp_path, store)
     assert complaints(store, said) == []
     _look_that_they_met(said, PROCESSES)
+    checked(tmp_path, store)
 
 
 def _look_that_they_met(said: list[Line], least: int) -> None:

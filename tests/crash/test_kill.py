@@ -115,7 +115,9 @@ def without_a_fence(driver: Driver) -> str | None:
 @pytest.mark.control("stalls at crash points")
 def test_a_process_without_a_fence_is_found_out(tmp_path: Path, nursery: Nursery) -> None:
     """The control of stalls: what wakes up writes on."""
-    with pytest.raises(AssertionError, match=r"from which life .* had taken the job"):
+    with pytest.raises(
+        AssertionError, match=r"which process .* asked for .* had taken the job from it"
+    ):
         survives_stalls(without_a_fence, tmp_path, nursery=nursery)
 
 

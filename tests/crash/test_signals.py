@@ -10,7 +10,7 @@ import pytest
 
 from milepost import JobState, StateManager
 from milepost.testing.deaths import Trial
-from milepost.testing.deaths.journal import Pages
+from milepost.testing.journal import Pages
 from tests.crash.conftest import Trials
 from tests.crash.work import JOB, Spec
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from milepost.clock import SteadyClock
 from milepost.log.codec import decode_facts
-from milepost.log.facts import Fact, ItemsFired, JobFired, LeaseTaken, WriteRejected
+from milepost.log.facts import Fact, ItemsFired, JobFired, LeaseReleased, LeaseTaken, WriteRejected
 from milepost.log.rows import Row, StoredLease, StoreFormat, Vacuumed
 from milepost.stores.protocol import Reader, StateStore, Writer
 
@@ -22,14 +23,17 @@ __all__ = [
     "LEASE",
     "LEASE_ALONE",
     "REJECTED",
+    "RELEASED",
     "TakenBack",
     "Transaction",
     "Watch",
     "WatchedStore",
+    "about_of",
     "point_of",
 ]
 
 LEASE: Final = str(LeaseTaken.__struct_config__.tag)
+RELEASED: Final = str(LeaseReleased.__struct_config__.tag)
 REJECTED: Final = str(WriteRejected.__struct_config__.tag)
 LEASE_ALONE: Final = "lease alone"
 _BESIDE: Final = "beside the log"
@@ -42,14 +46,15 @@ class TakenBack(BaseException):
 class Transaction(NamedTuple):
     """One commit of a store: the so manieth that was made through this watched store, from 1 on.
 
-    `rows` are those that it adds to logs, each with the number of its job. `points` say what it is
-    about, in order: for each fact of its rows what `point_of` says, `lease alone` for a lease that
-    is renewed or given back with no fact, `beside the log` for a commit that adds none and changes
-    something else, and nothing for one that changes nothing.
+    `rows` are those that it adds to logs, each with the number of its job, and `about` says of each
+    what `about_of` says. `points` are all of these, once; of a commit that adds no row
+    `lease alone` if it renews a lease or gives it back, `beside the log` if it changes anything
+    else, and nothing if it changes nothing.
     """
 
     number: int
     rows: tuple[tuple[int, Row], ...]
+    about: tuple[tuple[str, ...], ...]
     points: tuple[str, ...]
 
 
@@ -58,6 +63,10 @@ class Watch(Protocol):
 
     def reads(self) -> None:
         """Somebody is about to read."""
+        ...
+
+    def read(self, seen: tuple[tuple[int, int, bytes], ...]) -> None:
+        """Somebody has read: the newest commits that were seen, job number, seq and digest."""
         ...
 
     def begins(self) -> None:
@@ -71,6 +80,18 @@ class Watch(Protocol):
     def committed(self, made: Transaction) -> None:
         """A commit was made, and nobody was told so far."""
         ...
+
+    def failed(self, made: Transaction | None, error: BaseException) -> None:
+        """Whoever began a commit gets `error`. It was not made if that is no CommitUnknown.
+
+        `made` is None if it was not even decided.
+        """
+        ...
+
+
+def about_of(row: Row) -> tuple[str, ...]:
+    """What a commit is about: `point_of` of each of its facts, in order, once."""
+    return tuple(dict.fromkeys(map(point_of, decode_facts(row, url="", job_id=""))))
 
 
 def point_of(fact: Fact) -> str:
@@ -94,7 +115,7 @@ class WatchedStore:
         self._inner = inner
         self._watch = watch
         self._turn: AbstractContextManager[object] = threading.RLock() if alone else nullcontext()
-        self._made = 0
+        self._numbers = count(1)
 
     @property
     def url(self) -> str:
@@ -115,8 +136,10 @@ class WatchedStore:
     def reading(self) -> Iterator[Reader]:
         """Queries of one moment."""
         self._watch.reads()
-        with self._inner.reading() as reader:
-            yield reader
+        with self._inner.reading() as inner:
+            reader = _Reader(inner)
+            yield cast("Reader", reader)
+        self._watch.read(tuple(reader.seen))
 
     @contextmanager
     def writing(self, *jobs: str) -> Iterator[Writer]:
@@ -155,16 +178,42 @@ class WatchedStore:
         self, begin: Callable[..., AbstractContextManager[Writer]], jobs: Sequence[str]
     ) -> Iterator[Writer]:
         self._watch.begins()
+        made: Transaction | None = None
         try:
             with begin(*jobs) as inner:
                 writer = _Writer(inner)
                 yield cast("Writer", writer)
-                self._made += 1
-                made = Transaction(self._made, tuple(writer.added), writer.about())
+                made = writer.transaction(next(self._numbers))
                 self._watch.commits(made)
         except TakenBack:
             return
+        except BaseException as error:
+            self._watch.failed(made, error)
+            raise
         self._watch.committed(made)
+
+
+class _Reader:
+    """A reader that remembers what it told of the ends of logs."""
+
+    def __init__(self, inner: Reader) -> None:
+        self._inner = inner
+        self.seen: list[tuple[int, int, bytes]] = []
+
+    def __getattr__(self, name: str) -> Any:  # Any: whichever method of a reader it is
+        return getattr(self._inner, name)
+
+    def newest(self, job: int) -> tuple[int, bytes] | None:
+        found = self._inner.newest(job)
+        if found is not None:
+            self.seen.append((job, *found))
+        return found
+
+    def tip(self, job: int) -> Row | None:
+        found = self._inner.tip(job)
+        if found is not None:
+            self.seen.append((job, found.seq, found.digest))
+        return found
 
 
 class _Writer:
@@ -193,12 +242,13 @@ class _Writer:
         self._inner.put_lease(job, lease)
         self._leases += 1
 
-    def about(self) -> tuple[str, ...]:
-        """What the commit is about."""
-        facts = [fact for _, row in self.added for fact in decode_facts(row, url="", job_id="")]
-        if facts:
-            return tuple(dict.fromkeys(map(point_of, facts)))
-        return (LEASE_ALONE,) if self._leases else (_BESIDE,) if self._others else ()
+    def transaction(self, number: int) -> Transaction:
+        """What was given so far."""
+        about = tuple(about_of(row) for _, row in self.added)
+        points = tuple(dict.fromkeys(point for each in about for point in each))
+        if not points and (self._leases or self._others):
+            points = (LEASE_ALONE if self._leases else _BESIDE,)
+        return Transaction(number, tuple(self.added), about, points)
 
 
 _CHANGES: Final = frozenset(

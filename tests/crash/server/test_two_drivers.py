@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from milepost.executors import run, waiting
 from milepost.state.persistence import open_store
 from milepost.state.writing import lease as leases
 from milepost.testing import FakeClock
+from milepost.testing.histories import History, departures, recorded
 from tests.postgres import needs_postgres, new_url
 from tests.stores.postgres.proxy import Proxy
 
@@ -30,60 +32,58 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def drivers(postgres: str, clock: FakeClock) -> Iterator[tuple[StateManager, StateManager]]:
-    """Two with no more in common than the server, and a job of eight items in its map phase."""
+def drivers(
+    postgres: str, clock: FakeClock, tmp_path: Path
+) -> Iterator[tuple[StateManager, StateManager]]:
+    """Two with no more in common than the server, and a job of eight items in its map phase.
+
+    What they ask of it is recorded.
+    """
     url = new_url(postgres)
-    with (
-        StateManager.open(url, clock=clock) as one,
-        StateManager.open(url, clock=clock) as two,
-    ):
+
+    def driver(name: str) -> StateManager:
+        store = recorded(open_store(url), tmp_path / f"{name}.history", name)
+        return StateManager(store, clock=clock)
+
+    with driver("first") as one, driver("second") as two:
         one.create_job([f"{n}" for n in range(8)], job_id="j")
         one.fire("j", "start_map")
         yield one, two
 
 
-def contest(one: StateManager, two: StateManager) -> list[str]:
+def contest(one: StateManager, two: StateManager, folder: Path) -> list[str]:
     """What is wrong after a driver that stood still for long goes on beside the one that followed.
 
     It has a result for an item that the other is at now.
     """
-    acknowledged: list[tuple[str, int]] = []
-
-    def record(owner: str, manager: StateManager, event: ItemEvent) -> None:
-        with suppress(LeaseLost):
-            acknowledged.append((owner, manager.record("j", [event]).seq))
-
     with one.lease("j", "first", renewed=False):
-        record("first", one, ItemEvent(0, "start"))
+        one.record("j", [ItemEvent(0, "start")])
         with two.lease("j", "second", takeover="it stood still", renewed=False):
             two.apply(two.recover_from_checkpoint("j"))
-            record("second", two, ItemEvent(0, "start"))
-            record("first", one, ItemEvent(0, "succeed", {"result": "of the first"}))
+            two.record("j", [ItemEvent(0, "start")])
+            with suppress(LeaseLost):
+                one.record("j", [ItemEvent(0, "succeed", {"result": "of the first"})])
             assert two.verify("j")[0].sound
-            events = two.get_state_history("j")
-    holders = [(e.seq, str(e.payload["owner"])) for e in events if e.kind == "lease"]
-    return [
-        f"commit {seq} of the {owner} driver, which was replaced"
-        for owner, seq in acknowledged
-        if owner != [holder for at, holder in holders if at <= seq][-1]
-    ]
+            return departures(History.of(folder.glob("*.history")), two._store)
 
 
 def test_a_driver_that_was_replaced_writes_nothing(
-    drivers: tuple[StateManager, StateManager],
+    drivers: tuple[StateManager, StateManager], tmp_path: Path
 ) -> None:
     one, two = drivers
-    assert contest(one, two) == []
+    assert contest(one, two, tmp_path) == []
     assert [e.kind for e in two.get_state_history("j")].count("rejected") == 1
 
 
+@pytest.mark.control("histories")
 def test_a_driver_without_a_fence_is_found_out(
-    drivers: tuple[StateManager, StateManager], monkeypatch: pytest.MonkeyPatch
+    drivers: tuple[StateManager, StateManager], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: nothing else refuses what such a one writes."""
     monkeypatch.setattr(leases, "_is_current", lambda *_: True)
-    (objection,) = contest(*drivers)
-    assert "of the first driver, which was replaced" in objection
+    (objection,) = contest(*drivers, tmp_path)
+    assert "(items succeed) of job number 1, which first asked for at" in objection
+    assert "second had taken the job from it" in objection
 
 
 class Woken:

@@ -20,9 +20,10 @@ from milepost.machine import Lifecycle
 from milepost.state.manager import StateManager
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import StateStore
-from milepost.testing.deaths.journal import journal_at
 from milepost.testing.deaths.judging import finished_in
 from milepost.testing.deaths.nursery import STOPS, Tell
+from milepost.testing.histories.recording import Recorder
+from milepost.testing.journal import journal_at
 from milepost.testing.watching import TakenBack, Transaction, WatchedStore
 
 __all__ = ["Driver", "Order", "Place", "drive"]
@@ -137,22 +138,29 @@ class _Doomed:
         self._due = set(order.due)
         self._tell = tell
         self._journal = journal_at(order.journal)
+        self._recorder = Recorder(self._journal, f"process {order.number}")
         self._undone = False
 
     def reads(self) -> None:
         if self._undone:
             _die()
+        self._recorder.reads()
+
+    def read(self, seen: tuple[tuple[int, int, bytes], ...]) -> None:
+        self._recorder.read(seen)
 
     def begins(self) -> None:
         if self._undone:
             _die()
+        self._recorder.begins()
 
     def commits(self, made: Transaction) -> None:
         for point in made.points:
             self._tell(f"before {point}")
+        self._recorder.commits(made)
         if self._meets("undone", made):
             self._undone = True
-            self._acknowledge(made)
+            self._recorder.committed(made)
             raise TakenBack
         if self._meets("before", made):
             _die()
@@ -160,12 +168,16 @@ class _Doomed:
     def committed(self, made: Transaction) -> None:
         for point in made.points:
             self._tell(f"after {point}")
+        self._journal.write("made", made.points)
         if self._meets("after", made):
             if not self._order.stalls:
                 _die()
             self._tell(STOPS)
             os.kill(os.getpid(), signal.SIGSTOP)
-        self._acknowledge(made)
+        self._recorder.committed(made)
+
+    def failed(self, made: Transaction | None, error: BaseException) -> None:
+        self._recorder.failed(made, error)
 
     def _meets(self, when: Literal["before", "after", "undone"], made: Transaction) -> bool:
         met = {place for place in self._due if place[0] == when and place[1] in made.points}
@@ -175,10 +187,6 @@ class _Doomed:
             if self._order.stalls:
                 self._due.clear()
         return bool(met)
-
-    def _acknowledge(self, made: Transaction) -> None:
-        rows = [(job, row.seq, row.digest.hex()) for job, row in made.rows]
-        self._journal.write("made", self._order.number, made.points, rows)
 
 
 def _die() -> None:

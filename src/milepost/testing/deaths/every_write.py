@@ -156,20 +156,17 @@ def notices_lost_writes(
     noticed: Counter[str] = Counter()
     for write in range(2, trial.undisturbed(trial.world())):
         world = trial.dies((Death(write, "undone"),))
-        lost = set(world.record.about) - _kept(world)
-        about = {point for place in lost for point in world.record.about[place]}
+        about = {
+            point
+            for append in world.record.appends[-1:]
+            for entry in append.entries
+            for point in entry.about
+        }
         trial.undisturbed(world)
         if any(trial.complaints(world)):
             noticed.update(about)
     assert noticed, "no commit that was acknowledged and lost was noticed"
     return noticed
-
-
-def _kept(world: World) -> set[tuple[int, int]]:
-    with world.store.reading() as reader:
-        return {
-            (job.number, row.seq) for job in reader.entries() for row in reader.rows(job.number)
-        }
 
 
 def _deaths(writes: int) -> Iterator[Death]:

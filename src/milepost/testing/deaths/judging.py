@@ -10,7 +10,8 @@ from milepost.errors import RoleAbsent
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.stores.protocol import StateStore
-from milepost.testing.watching import LEASE, REJECTED
+from milepost.testing.histories.history import History, departures
+from milepost.testing.histories.operations import Append
 
 __all__ = ["Check", "Record", "broken", "finished", "finished_in", "let_go", "objected", "said_by"]
 
@@ -22,24 +23,18 @@ Check: TypeAlias = Callable[[StateManager], object]
 class Record:
     """What no death takes back: promises that were made, by job, and calls that broke one.
 
-    `acknowledged` has the digest of each commit, by the number of its job and its seq, `about` what
-    it was about, and `by` which life made it, from 1 on. `told` are the items and steps that a run
-    said were done, by the id of the job; `again` are sentences.
+    `appends` are the commits that were asked for. `told` are the items and steps that a run said
+    were done, by the id of the job; `again` are sentences.
     """
 
-    acknowledged: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    about: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
-    by: dict[tuple[int, int], int] = field(default_factory=dict)
+    appends: list[Append] = field(default_factory=list)
     told: dict[str, set[str]] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
 
-    def acknowledge(
-        self, job: int, seq: int, digest: bytes, points: tuple[str, ...], life: int
-    ) -> None:
-        """Note a commit: what a place in a log was acknowledged with first is what it must hold."""
-        self.acknowledged.setdefault((job, seq), digest)
-        self.about.setdefault((job, seq), points)
-        self.by.setdefault((job, seq), life)
+    @property
+    def history(self) -> History:
+        """What was asked for, as a history."""
+        return History(tuple(self.appends), ())
 
 
 def finished_in(state: JobState) -> set[str]:
@@ -57,9 +52,17 @@ def finished(manager: StateManager) -> set[str]:
 
 
 def broken(
-    record: Record, manager: StateManager, store: StateStore, *, ended: bool
+    record: Record,
+    manager: StateManager,
+    store: StateStore,
+    *,
+    ended: bool,
+    history: History | None = None,
 ) -> Iterator[str]:
-    """What does not hold of the jobs, which have `ended` if a life came to its end: sentences."""
+    """What does not hold of the jobs, which have `ended` if a life came to its end: sentences.
+
+    The `history` is that of the record, unless there is another.
+    """
     jobs = manager.job_ids()
     if ended and not jobs:
         yield "there is no job"
@@ -75,38 +78,8 @@ def broken(
         if ended:
             (verified,) = manager.verify(job_id)
             yield from (f"job {job_id} is not sound: {p.message}" for p in verified.problems)
-    yield from _lost(record, store)
-    yield from _replaced(record)
+    yield from departures(record.history if history is None else history, store, whole=False)
     yield from record.again
-
-
-def _lost(record: Record, store: StateStore) -> Iterator[str]:
-    with store.reading() as reader:
-        kept = {
-            (job.number, row.seq): row.digest
-            for job in reader.entries()
-            for row in reader.rows(job.number)
-        }
-    for (job, seq), digest in record.acknowledged.items():
-        if kept.get((job, seq)) != digest:
-            what = "another is in its place" if (job, seq) in kept else "it is not there"
-            about = ", ".join(record.about[job, seq])
-            yield f"commit {seq} ({about}) of job number {job} was acknowledged, and {what}"
-
-
-def _replaced(record: Record) -> Iterator[str]:
-    """Commits of lives that another had taken the job from: they leave a record of a refusal."""
-    holder: dict[int, int] = {}
-    for place in sorted(record.by):
-        job, seq = place
-        life, about = record.by[place], record.about[place]
-        if LEASE in about:
-            holder[job] = max(life, holder.get(job, 0))
-        elif life < holder.get(job, 0) and about != (REJECTED,):
-            yield (
-                f"commit {seq} ({', '.join(about)}) of job number {job} is of life {life}, from"
-                f" which life {holder[job]} had taken the job"
-            )
 
 
 def let_go(manager: StateManager, job_id: str) -> bool:

@@ -6,6 +6,7 @@ which the lives of one trial share.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from milepost.stores.protocol import StateStore
 from milepost.testing.clock import FakeClock
 from milepost.testing.deaths.inline import Inline
 from milepost.testing.deaths.judging import Record, broken, finished, finished_in
+from milepost.testing.histories.operations import ACKNOWLEDGED, Append, entries_of
 from milepost.testing.watching import TakenBack, Transaction, WatchedStore
 
 __all__ = ["Death", "Died", "Life", "When", "World"]
@@ -126,6 +128,7 @@ class _Mortal:
         self._number = world.lives
         self._dead = False
         self._lost = False
+        self._asked_ns = 0
         self.writes = 0
 
     def reads(self) -> None:
@@ -133,10 +136,14 @@ class _Mortal:
         if self._dead:
             raise Died
 
+    def read(self, seen: tuple[tuple[int, int, bytes], ...]) -> None:
+        """It was read."""
+
     def begins(self) -> None:
         """A commit is about to be decided: die, if what it would rest on is lost."""
         if self._dead or self._lost:
             self._die()
+        self._asked_ns = time.monotonic_ns()
 
     def commits(self, made: Transaction) -> None:
         self.writes = made.number
@@ -153,9 +160,15 @@ class _Mortal:
             self._die()
         self._acknowledge(made)
 
+    def failed(self, made: Transaction | None, error: BaseException) -> None:
+        """A commit was not made."""
+
     def _acknowledge(self, made: Transaction) -> None:
-        for job, row in made.rows:
-            self._world.record.acknowledge(job, row.seq, row.digest, made.points, self._number)
+        if made.rows:
+            actor, entries = f"life {self._number}", entries_of(made)
+            now_ns = time.monotonic_ns()
+            append = Append(actor, self._asked_ns, now_ns, ACKNOWLEDGED, entries)
+            self._world.record.appends.append(append)
 
     def _die(self) -> None:
         self._dead = True

@@ -15,9 +15,10 @@ from milepost.state.manager import StateManager
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import StateStore
 from milepost.testing.deaths.driving import Live, Order, Place, drive
-from milepost.testing.deaths.journal import Pages, wait_until_alone
 from milepost.testing.deaths.judging import Check, Record, broken, finished, objected, said_by
 from milepost.testing.deaths.nursery import Child, Fate, Nursery
+from milepost.testing.histories.history import History
+from milepost.testing.journal import Pages, wait_until_alone
 
 __all__ = ["Trial"]
 
@@ -25,8 +26,8 @@ __all__ = ["Trial"]
 class Trial:
     """A store of its own, and processes that drive what is in it, one after the other.
 
-    `hit` counts the places at which they died or stood still, `points` what their commits were
-    about, as far as they were acknowledged.
+    `hit` counts the places at which they died or stood still, `points` what the commits that they
+    made were about.
 
     Args:
         live: What each process does, with a Driver: it makes the job if it is not there, and runs
@@ -120,7 +121,8 @@ class Trial:
         """
         with self._looking() as (store, manager):
             self._read()
-            found = [*broken(self._record, manager, store, ended=ended)]
+            history = History.of([self.journal])
+            found = [*broken(self._record, manager, store, ended=ended, history=history)]
             found += said_by(self._always, manager)
             if ended:
                 found += [*store.check(), *said_by(self._check, manager)]
@@ -147,10 +149,8 @@ class Trial:
                     self._durable.update(map(str, names))
                 case "hit", [_, list(places)]:
                     self.hit.update((when, point) for when, point in places)
-                case "made", [int(life), list(points), list(rows)]:
+                case "made", [list(points)]:
                     self.points.update(map(str, points))
-                    for job, seq, digest in rows:
-                        record.acknowledge(job, seq, bytes.fromhex(digest), tuple(points), life)
 
     @contextmanager
     def _looking(self) -> Iterator[tuple[StateStore, StateManager]]:
