@@ -12,6 +12,10 @@ import msgspec
 from milepost import ItemEvent, StateManager
 from milepost.conformance.walking import Conformance, walked
 from milepost.definition import Definition, definition_of
+from milepost.errors import TransitionRefused
+from milepost.job.fold import advance
+from milepost.job.invariants import breaks
+from milepost.job.state import JobState
 from milepost.job.versions import Catalogue
 from milepost.log.codec import chain_start, encode_row
 from milepost.log.facts import Commit, Draft, Fact
@@ -29,6 +33,7 @@ __all__ = [
     "checked",
     "commits_of",
     "definitions",
+    "first_objection",
     "of_store",
     "replanted",
     "tell",
@@ -180,3 +185,20 @@ def replanted(
 def checked(log: JobLog, *texts: str, tables: bool = False) -> Conformance:
     """What comes of a log by definitions in these texts."""
     return walked(log, definitions(*(texts or (BUILT_IN,))), tables=tables)
+
+
+def first_objection(log: JobLog) -> int:
+    """The first commit that the tables refuse, or whose tally they do not bear out; 0 if none."""
+    state: JobState = log.origin()
+    for row in log.rows():
+        commit = log.commit(row, state.digest)
+        before = state
+        try:
+            state = advance(state, commit)
+        except (TransitionRefused, ValueError, KeyError):
+            return row.seq
+        if log.tally(row) != state.tally or next(
+            breaks(before if row.seq > 1 else None, state), None
+        ):
+            return row.seq
+    return 0

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
 import pytest
 
 from milepost import StateManager
 from milepost.conformance.departures import Kind
+from milepost.job.versions import Catalogue
+from milepost.lifecycles.mapreduce import LIFECYCLE
+from milepost.state.reading.loading import Loader
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
-from tests.conformance.logs import BUILT_IN, Commits, checked, commits_of, replanted, tell
+from milepost_codegen.findings import DefinitionError
+from tests.conformance.logs import (
+    BUILT_IN,
+    Commits,
+    checked,
+    commits_of,
+    first_objection,
+    replanted,
+    tell,
+)
+from tests.contract.lifecycles.compiling import at_once
+
+SOAK: Final = int(os.environ.get("MILEPOST_SOAK", "1"))
 
 
 @dataclass(frozen=True)
@@ -245,6 +263,33 @@ def test_an_edit_is_found(
     assert (departure.at_us, departure.fence) == (commit.at_us, commit.fence)
     assert departure.owner == ("" if edit.seq == 1 else "first" if edit.seq < 15 else "second")
     record_property("counted", ("departures from edited definitions", {"found": 1}))
+
+
+def test_lines_left_out_are_found_where_tables_of_them_object(
+    whole: Commits, record_property: Callable[[str, object], None]
+) -> None:
+    """Of what still compiles: the text alone departs at the commit that its tables refuse."""
+    lines = BUILT_IN.split("\n")
+    rows = [at for at, line in enumerate(lines) if line.startswith("      - {from:")]
+    rows += [at for at, line in enumerate(lines) if "holds:" in line]
+    chance, tried, found = random.Random(7), 0, 0  # noqa: S311
+    log = replanted(whole, lambda _: None)
+    for at in chance.sample(rows, min(12 * SOAK, len(rows))):
+        text = "\n".join(line for n, line in enumerate(lines) if n != at)
+        try:
+            tables = at_once(text)
+        except DefinitionError:
+            continue
+        same = replace(tables, digest=LIFECYCLE.digest)  # by which the log knows it
+        loader = Loader(whole.loader.store, Catalogue.of([same]))
+        due = first_objection(msgspec.structs.replace(log, loader=loader))
+        departure = checked(log, text).departure
+        assert (departure.seq if departure else 0) == due, (lines[at], departure)
+        tried, found = tried + 1, found + (due > 0)
+    assert 0 < found < tried
+    record_property(
+        "counted", ("edited definitions beside their tables", {"tried": tried, "found": found})
+    )
 
 
 def test_tables_that_give_something_else_are_told_of_at_once(whole: Commits) -> None:

@@ -13,10 +13,6 @@ import pytest
 
 from milepost import StateManager
 from milepost.conformance.departures import Kind
-from milepost.errors import TransitionRefused
-from milepost.job.fold import advance
-from milepost.job.invariants import breaks
-from milepost.job.state import JobState
 from milepost.log.codec import decode_snapshot, encode_snapshot
 from milepost.log.facts import (
     Commit,
@@ -31,10 +27,17 @@ from milepost.log.facts import (
     Repaired,
     Rewound,
 )
-from milepost.state.reading.loading import JobLog
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
-from tests.conformance.logs import BUILT_IN, Commits, checked, commits_of, replanted, tell
+from tests.conformance.logs import (
+    BUILT_IN,
+    Commits,
+    checked,
+    commits_of,
+    first_objection,
+    replanted,
+    tell,
+)
 
 SOAK: Final = int(os.environ.get("MILEPOST_SOAK", "1"))
 MANY: Final = 150 * SOAK
@@ -308,23 +311,6 @@ def random_plants(
             return msgspec.structs.replace(commit, facts=tuple(facts))
 
         yield plant
-
-
-def first_objection(log: JobLog) -> int:
-    """The first commit that the tables refuse, or whose tally they do not bear out; 0 if none."""
-    state: JobState = log.origin()
-    for row in log.rows():
-        commit = log.commit(row, state.digest)
-        before = state
-        try:
-            state = advance(state, commit)
-        except (TransitionRefused, ValueError, KeyError):
-            return row.seq
-        if log.tally(row) != state.tally or next(
-            breaks(before if row.seq > 1 else None, state), None
-        ):
-            return row.seq
-    return 0
 
 
 def test_random_plants_are_found_where_the_tables_object(
