@@ -39,3 +39,23 @@ def test_the_page_on_a_store_is_a_suite(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "7 passed, 2 skipped" in ran.stdout, "a store in memory has one opener"
+
+
+def test_the_page_on_an_executor_is_a_suite(tmp_path: Path) -> None:
+    """With the executor of the page on writing one, and an engine of two threads."""
+    page = (ROOT / "docs" / "how-to" / "test-an-executor.md").read_text(encoding="utf-8")
+    (tmp_path / "test_mine.py").write_text("\n\n".join(BLOCK.findall(page)), encoding="utf-8")
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("test_mine.py", "-k", "not without_end and not many_items"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(STAND_INS)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "12 passed, 2 skipped" in ran.stdout, "threads are not to be killed"

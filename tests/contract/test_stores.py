@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ from milepost.testing.contracts.stores.commits import CommitContract
 from milepost.testing.contracts.stores.managers import ManagerContract
 from milepost.testing.contracts.stores.reopening import ReopeningContract
 from tests.postgres import needs_postgres, new_url
+
+
+@pytest.fixture(autouse=True)
+def counts(record_property: Callable[[str, object], None]) -> None:
+    record_property("counted", ("store contract", {"tests of it on our own": 1}))
 
 
 class TestMemory(StoreContract):

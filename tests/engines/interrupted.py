@@ -12,8 +12,8 @@ from pathlib import Path
 
 from milepost import JobState, StateManager
 from milepost.executors import run
+from milepost.testing.contracts.executors.trouble import Trouble
 from tests.engines.places import opened
-from tests.engines.trouble import Trouble
 
 
 def main(engine: str, url: str, folder: str) -> None:
@@ -24,12 +24,12 @@ def main(engine: str, url: str, folder: str) -> None:
             asked.append(state.progress.done)
             os.kill(os.getpid(), signal.SIGINT)
 
-    with opened(engine) as place, StateManager.open(url) as manager:
+    with opened(engine) as given, StateManager.open(url) as manager:
         outcome = run(
             manager,
             "j",
             Trouble(Path(folder)),
-            executor=place.given,
+            executor=given,
             on_progress=asks,
             grace_s=60,
         )

@@ -1,4 +1,4 @@
-"""Engines to run jobs on, each with two slots, and what holds on each of them."""
+"""Engines to run jobs on, each with two slots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -18,26 +17,14 @@ import pytest
 from milepost.executors import end_with_parent, process_pool
 from milepost.executors.engines import RayEngine
 
-__all__ = ["EVERY", "SOAKED", "Place", "needed", "opened"]
-
-EVERY: Final = ("threads", "processes", "loky", "dask", "ray")
-"""What `make test` tries."""
+__all__ = ["needed", "opened"]
 
 SOAKED: Final = ("pebble",)
-"""What `make soak` tries as well."""
+"""What `make soak` alone tries."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a run makes its calls. `given` is its `executor`; `kills`: a worker may be killed."""
-
-    name: str
-    given: Any
-    kills: bool = True
-
-
-def opened(name: str) -> AbstractContextManager[Place]:
-    """The engine of that name, started, and closed at the end."""
+def opened(name: str) -> AbstractContextManager[Any]:
+    """What a run is given as its `executor`, started, and closed at the end."""
     if name in SOAKED and not os.environ.get("MILEPOST_SOAK"):
         pytest.skip(f"{name} is tried by make soak")
     return _PLACES[name]()
@@ -55,29 +42,29 @@ def needed(module: str) -> Any:  # Any: a package that may not be there
 
 
 @contextmanager
-def _threads() -> Iterator[Place]:
-    yield Place("threads", partial(ThreadPoolExecutor, 2), kills=False)
+def _threads() -> Iterator[Any]:
+    yield partial(ThreadPoolExecutor, 2)
 
 
 @contextmanager
-def _processes() -> Iterator[Place]:
-    yield Place("processes", partial(process_pool, 2))
+def _processes() -> Iterator[Any]:
+    yield partial(process_pool, 2)
 
 
 @contextmanager
-def _loky() -> Iterator[Place]:
-    yield Place("loky", partial(needed("loky").ProcessPoolExecutor, 2))
+def _loky() -> Iterator[Any]:
+    yield partial(needed("loky").ProcessPoolExecutor, 2)
 
 
 @contextmanager
-def _pebble() -> Iterator[Place]:
+def _pebble() -> Iterator[Any]:
     context = multiprocessing.get_context("forkserver")
     made = partial(needed("pebble").ProcessPool, 2, context=context, initializer=end_with_parent)
-    yield Place("pebble", made)
+    yield made
 
 
 @contextmanager
-def _dask() -> Iterator[Place]:
+def _dask() -> Iterator[Any]:
     """Two workers, on this machine alone, without the pages that others look at."""
     distributed = needed("distributed")
     made = distributed.LocalCluster(
@@ -88,11 +75,11 @@ def _dask() -> Iterator[Place]:
         silence_logs=60,
     )
     with made as cluster, distributed.Client(cluster) as client:
-        yield Place("dask", client)
+        yield client
 
 
 @contextmanager
-def _ray() -> Iterator[Place]:
+def _ray() -> Iterator[Any]:
     ray = needed("ray")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it says of its own defaults to come
@@ -104,12 +91,12 @@ def _ray() -> Iterator[Place]:
             _node_ip_address="127.0.0.1",
         )
     try:
-        yield Place("ray", RayEngine())
+        yield RayEngine()
     finally:
         ray.shutdown()
 
 
-_PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
+_PLACES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "threads": _threads,
     "processes": _processes,
     "loky": _loky,

@@ -162,3 +162,18 @@ def test_what_is_no_engine_is_refused_with_what_to_give_instead() -> None:
             run(manager, "j", value, executor=object)
         with pytest.raises(ArgumentInvalid, match="a type"):
             register(3, GridEngine)  # type: ignore[arg-type]
+
+
+def test_a_class_of_engines_makes_one_for_each_run() -> None:
+    """It has every name that an engine has, and is none."""
+    made: list[Grid] = []
+
+    class Made(GridEngine):
+        def __init__(self) -> None:
+            made.append(Grid(3))
+            super().__init__(made[-1], owned=True)
+
+    for count in (1, 2):
+        with job(6) as manager:
+            assert run(manager, "j", Together(3), executor=Made).phase == "completed"
+        assert [grid.closed for grid in made] == [1] * count

@@ -15,12 +15,12 @@ import pytest
 
 from milepost import Item, StateManager
 from milepost.executors import process_pool, run
+from milepost.testing.contracts.executors.contract import counted
+from milepost.testing.contracts.executors.trouble import Trouble
 
 from .places import needed, opened
-from .test_contract import counted
-from .trouble import Trouble
 
-COUNT = 2_000
+COUNT = 1_000
 
 
 @pytest.mark.parametrize("engine", ["threads", "processes", "dask"])
@@ -45,8 +45,8 @@ def test_ctrl_c_waits_for_what_is_under_way(engine: str, tmp_path: Path) -> None
     done = int(child.stdout.split()[1])
     assert 5 < done < COUNT
     assert trouble.calls().total() == done
-    with StateManager.open(url) as manager, opened("threads") as place:
-        assert run(manager, "j", trouble, executor=place.given).phase == "completed"
+    with StateManager.open(url) as manager, opened("threads") as given:
+        assert run(manager, "j", trouble, executor=given).phase == "completed"
         assert trouble.calls() == counted(manager)
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from importlib import import_module
-from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeAlias, TypeGuard
 
 from milepost import arguments
 from milepost.executors.coroutines import CoroutineExecutor
@@ -85,7 +85,7 @@ def register(kind: type, adapter: Adapter) -> None:
 
 def known(given: object) -> bool:
     """True if `given` is an engine, or has one; a function that makes one has none."""
-    return isinstance(given, Engine | Executor) or _adapter_of(given) is not None
+    return _is_engine(given) or isinstance(given, Executor) or _adapter_of(given) is not None
 
 
 def engine_of(given: object, *, owned: bool) -> Engine:
@@ -95,11 +95,16 @@ def engine_of(given: object, *, owned: bool) -> Engine:
         return arguments.instance(
             "adapter", adapter(given, owned=owned), Engine, "something that makes an engine"
         )
-    if isinstance(given, Engine):
+    if _is_engine(given):
         return given
     if not isinstance(given, Executor):
         refuse(given, "something that makes an executor" if owned else _WANTED)
     return stdlib.ExecutorEngine(given, owned=owned)
+
+
+def _is_engine(given: object) -> TypeGuard[Engine]:
+    """True for an engine; a class of engines has all that one has, and makes one."""
+    return isinstance(given, Engine) and not isinstance(given, type)
 
 
 def refuse(given: object, wanted: str = _WANTED) -> NoReturn:

@@ -13,17 +13,22 @@ import pytest
 from milepost.lazy import loaded_when_used
 
 if TYPE_CHECKING:
+    from milepost.testing.contracts.executors.contract import ExecutorContract, Work
+    from milepost.testing.contracts.executors.engines import EngineContract
     from milepost.testing.contracts.stores.contract import StoreContract
     from milepost.testing.contracts.stores.opened import Opener
 
-pytest.register_assert_rewrite(f"{__name__}.stores")
+pytest.register_assert_rewrite(f"{__name__}.executors", f"{__name__}.stores")
 
-__all__ = ["Opener", "StoreContract"]
+__all__ = ["EngineContract", "ExecutorContract", "Opener", "StoreContract", "Work"]
 
 __getattr__, __dir__ = loaded_when_used(
     __name__,
     {
+        "EngineContract": "milepost.testing.contracts.executors.engines",
+        "ExecutorContract": "milepost.testing.contracts.executors.contract",
         "Opener": "milepost.testing.contracts.stores.opened",
         "StoreContract": "milepost.testing.contracts.stores.contract",
+        "Work": "milepost.testing.contracts.executors.contract",
     },
 )

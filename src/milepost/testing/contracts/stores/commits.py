@@ -185,6 +185,6 @@ def _appended(store: StateStore, job: int, left: int, seq: int, digest: bytes) -
                 return False  # it is told that somebody wrote, and looks again
             late.relies_on(job, seq, digest)
             late.add_row(job, row(seq + 1))
-    except Moved:
+    except (Moved, StoreError):
         return False
     return True

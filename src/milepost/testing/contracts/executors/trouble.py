@@ -8,37 +8,44 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from milepost.executors import WorkItem
+from milepost.worker.items import WorkItem
 
-__all__ = ["Trouble"]
+__all__ = ["COUNT", "Trouble", "Unsendable", "value_of"]
+
+COUNT: Final = 12
+"""How many items a job has, unless a test says so."""
+
+_HANGS_S: Final = 7.0
 
 
 @dataclass(frozen=True)
 class Trouble:
     """Writes down each call in `folder`, by a line that no other call can lose, then does `what`.
 
-    Item "3" is the one in trouble; the others give their value.
+    Item "3" is the one in trouble; the others give what `value_of` says.
     """
 
     folder: Path
     what: str = ""
 
     def __call__(self, item: WorkItem) -> object:
+        """What the item's call gives, if it gives anything."""
         call = self._written(item.key)
-        if item.key != "3":
-            return item.value
+        if item.key == "3":
+            self._get_into_it(call)
+        return value_of(item.key)
+
+    def _get_into_it(self, call: int) -> None:
         if self.what == "fails once" and call == 1:
             raise ConnectionError("not yet")
         if self.what == "always fails":
             raise ConnectionError("never")
-        if self.what == "dies once" and call == 1:
+        if self.what == "always dies" or (self.what == "dies once" and call == 1):
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.what == "always dies":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.what == "hangs":
-            time.sleep(7)
-        return item.value
+        if self.what == "hangs once" and call == 1:
+            time.sleep(_HANGS_S)
 
     def _written(self, key: str) -> int:
         """Which call for the item this is, from 1."""
@@ -49,3 +56,19 @@ class Trouble:
     def calls(self) -> Counter[str]:
         """How many calls were really made, by item."""
         return Counter({each.name: each.stat().st_size for each in self.folder.iterdir()})
+
+
+def value_of(key: str) -> list[str]:
+    """What the item of that key gives: no other gives the same."""
+    return ["the result of", key]
+
+
+@dataclass(frozen=True)
+class Unsendable:
+    """A function for items that holds what no pickle can carry."""
+
+    lock: Any  # Any: a lock, whose type has no public name
+
+    def __call__(self, item: WorkItem) -> object:
+        """What the item's call gives."""
+        return value_of(item.key)

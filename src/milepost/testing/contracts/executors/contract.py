@@ -1,0 +1,163 @@
+"""What an executor keeps to, whatever its loop is: what is recorded is what was called."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Protocol
+
+import pytest
+
+from milepost.executors.vocabulary import MapFn
+from milepost.state.manager import StateManager
+from milepost.state.transitions import ItemEvent
+from milepost.testing.contracts.executors.trouble import COUNT, Trouble, value_of
+
+__all__ = ["ExecutorContract", "Work", "counted", "ended", "job"]
+
+
+class Work(Protocol):
+    """An executor, as its users start it."""
+
+    def __call__(self, manager: StateManager, job_id: str, function: MapFn, /) -> object:
+        """Work on the job, by `function` for its items, until it has ended; what it gives is left.
+
+        The job has no reduce. Where workers are other processes, `function` can be sent to them.
+        """
+        ...
+
+
+class Ended(NamedTuple):
+    """What became of a job: its phase, the items that are done, the failures of all items."""
+
+    phase: str
+    done: int
+    failures: int
+
+
+class ExecutorContract:
+    """The promises of every executor, as tests: derive from it and give the fixture `work`.
+
+    Each function for items writes down its calls where no other call can lose them. A call that was
+    made has begun in the log, each attempt that the log counts was one call, and each result is
+    that of its own item: whatever fails, and whoever died before.
+
+    What `run` is to work on needs no loop of its own: `EngineContract` is for that.
+    """
+
+    many: ClassVar[int] = 10_000
+    """How many items the largest job has."""
+
+    @pytest.fixture
+    def work(self) -> Work:
+        """The executor: of whoever derives from this class."""
+        pytest.fail(f"{type(self).__name__} has no fixture work, which works on a job to its end")
+
+    def test_each_item_is_called_once_and_gives_its_own_result(
+        self, work: Work, tmp_path: Path
+    ) -> None:
+        """None is left out, called again, or given what another gave, now or by a second look."""
+        trouble = Trouble(tmp_path)
+        with job() as manager:
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", COUNT, 0)
+            assert dict(manager.results("j")) == {str(n): value_of(str(n)) for n in range(COUNT)}
+            assert trouble.calls() == counted(manager) == Counter(map(str, range(COUNT)))
+            items = manager.get_state("j").items
+            work(manager, "j", trouble)
+            assert manager.get_state("j").items == items
+            assert trouble.calls().total() == COUNT, "what is done is left alone"
+
+    def test_what_fails_once_is_called_once_more(self, work: Work, tmp_path: Path) -> None:
+        """Its failure is recorded, and then its result."""
+        trouble = Trouble(tmp_path, "fails once")
+        with job() as manager:
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", COUNT, 1)
+            assert dict(manager.results("j"))["3"] == value_of("3")
+            assert trouble.calls() == counted(manager)
+            assert trouble.calls()["3"] == 2
+
+    def test_what_always_fails_is_called_as_often_as_it_may(
+        self, work: Work, tmp_path: Path
+    ) -> None:
+        """Then it is dead, and the others are done."""
+        trouble = Trouble(tmp_path, "always fails")
+        with job(max_attempts=3) as manager:
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", COUNT - 1, 3)
+            assert trouble.calls() == counted(manager)
+            assert trouble.calls()["3"] == 3
+            assert [letter.key for letter in manager.dead_letters("j")] == ["3"]
+
+    def test_what_the_last_one_left_is_taken_up(self, work: Work, tmp_path: Path) -> None:
+        """Another has died: what it finished is not called again, what it had begun is."""
+        trouble = Trouble(tmp_path)
+        with job() as manager:
+            with manager.lease("j", "the last one", renewed=False):
+                manager.fire("j", "start_map")
+                manager.record("j", [ItemEvent(n, "start") for n in range(4)])
+                manager.record("j", [ItemEvent(n, "succeed", {"result": n}) for n in (0, 1)])
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", COUNT, 0)
+            assert trouble.calls() == Counter(str(n) for n in range(2, COUNT))
+            results = dict(manager.results("j"))
+            assert results == {str(n): value_of(str(n)) if n > 1 else n for n in range(COUNT)}
+
+    def test_two_jobs_with_the_same_items_share_no_call(self, work: Work, tmp_path: Path) -> None:
+        """Two executors work on them at once, each on its own."""
+        trouble = Trouble(tmp_path)
+        errors: list[BaseException] = []
+
+        def works(job_id: str) -> None:
+            try:
+                work(manager, job_id, trouble)
+            except BaseException as error:  # noqa: BLE001 raised again below
+                errors.append(error)
+
+        with job() as manager:
+            manager.create_job(
+                {str(n): n for n in range(COUNT)}, job_id="k", config={"has_reduce": False}
+            )
+            threads = [threading.Thread(target=works, args=(job_id,)) for job_id in "jk"]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            if errors:
+                raise errors[0]
+            assert [manager.get_state(job_id).phase for job_id in "jk"] == ["completed"] * 2
+            assert trouble.calls() == counted(manager, "j") + counted(manager, "k")
+            assert trouble.calls().total() == 2 * COUNT
+
+    def test_many_items_are_called_once_each(self, work: Work, tmp_path: Path) -> None:
+        """More than any executor holds ahead at a time."""
+        trouble = Trouble(tmp_path)
+        with job(self.many) as manager:
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", self.many, 0)
+            assert trouble.calls() == counted(manager)
+            assert set(counted(manager).values()) == {1}
+
+
+def job(count: int = COUNT, **config: object) -> StateManager:
+    """A manager in memory of the job "j", whose items are "0" to `count - 1`."""
+    manager = StateManager.open("memory:")
+    config = {"has_reduce": False, "max_dead": 1, "max_attempts": 2, **config}
+    manager.create_job({str(n): n for n in range(count)}, job_id="j", config=config)
+    return manager
+
+
+def counted(manager: StateManager, job_id: str = "j") -> Counter[str]:
+    """How many attempts the log counts, by item: those that gave a result or failed."""
+    state = manager.get_state(job_id)
+    keys = {n: state.inputs.key(n) for n in range(state.progress.total)}
+    return Counter({key: state.items.member(n)[1]["attempts"] for n, key in keys.items()})
+
+
+def ended(manager: StateManager) -> Ended:
+    """What became of the job "j"."""
+    state = manager.get_state("j")
+    failures = sum(len(each) for each in manager.failures("j").values())
+    return Ended(state.phase, state.progress.done, failures)

@@ -1,0 +1,99 @@
+"""The suites that others are given object to what is broken, and call all that is promised."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from milepost.stores.protocol import Reader, StateStore, Writer
+
+from .broken import OBJECTIONS
+from .counted import CALLED
+
+
+def told(folder: Path, *tried: str, **environment: str) -> dict[tuple[str, str], str]:
+    """What pytest says of each test, "" if it passed: in a process of its own, as others run it."""
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            *("--junitxml", folder / "told.xml", *tried),
+        ],
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    found = {}
+    for case in ET.parse(folder / "told.xml").iter("testcase"):
+        kind = case.get("classname", "").rpartition(".")[2]
+        failed = [each.get("message", "") for each in case if each.tag in ("failure", "error")]
+        found[kind, case.get("name", "")] = "\n".join(failed)
+    return found
+
+
+@pytest.mark.control("store contract")
+def test_the_suite_objects_to_broken_stores(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """And to nothing else. It says what there was, though it stands in a package."""
+    count = _objected(tmp_path, "TestPassing")
+    record_property("counted", ("store contract", {"faults put in and found": count}))
+
+
+@pytest.mark.control("executor contract")
+def test_the_suite_objects_to_broken_executors(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Loops of somebody's own, and engines of `run`."""
+    count = _objected(tmp_path, "TestLoop", "TestEngine")
+    record_property("counted", ("executor contract", {"faults put in and found": count}))
+
+
+def _objected(folder: Path, *sound: str) -> int:
+    """How many faults were found, which are all that there are beside what is sound."""
+    file = Path(__file__).parent / "broken.py"
+    broken = {pair for each in sound for pair in OBJECTIONS[each].items()}
+    fine = {(each, test) for each in sound for test in OBJECTIONS[each].values()}
+    found = told(folder, *(f"{file}::{kind}::{test}" for kind, test in broken | fine))
+    assert found.keys() == broken | fine
+    assert {each: found[each] for each in fine if found[each]} == {}
+    silent = {kind for kind, test in broken if not found[kind, test]}
+    assert silent == set(), "nothing is objected to"
+    bare = {each: found[each] for each in broken if not _says_what_there_was(found[each])}
+    assert bare == {}
+    return len(broken)
+
+
+def _says_what_there_was(message: str) -> bool:
+    """Whether an assert shows the values, or an error was looked for that nobody raised."""
+    return message.startswith(("AssertionError: ", "assert ", "Failed: DID NOT RAISE"))
+
+
+def test_each_method_of_the_protocol_is_called(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """By the suite itself, and not only by the managers that it tries on a store."""
+    file = Path(__file__).parent / "counted.py"
+    called = tmp_path / "called"
+    found = told(tmp_path, str(file), **{CALLED: str(called)})
+    assert {each: said for each, said in found.items() if said} == {}
+    promised = {f"Writer.{name}" for name in _names(Writer) - _names(Reader)}
+    promised |= {
+        f"{kind.__name__}.{name}" for kind in (Reader, StateStore) for name in _names(kind)
+    }
+    assert len(promised) > 60
+    met = set(called.read_text(encoding="utf-8").split())
+    assert promised - met == set()
+    record_property("counted", ("store contract", {"methods of the protocol": len(promised)}))
+
+
+def _names(protocol: type) -> set[str]:
+    """What a protocol promises: methods and properties."""
+    return {name for name, _ in inspect.getmembers_static(protocol) if not name.startswith("_")}
