@@ -13,7 +13,7 @@ import pytest
 from milepost import StateManager
 from milepost.errors import ArgumentInvalid, EngineUnfit
 from milepost.executors import Stop, WorkItem, run
-from milepost.executors.engines import Engine
+from milepost.executors.engines import Engine, probe
 from milepost.worker.answers import Answer, answer
 
 _T = TypeVar("_T")
@@ -88,7 +88,10 @@ def test_what_cannot_be_sent_is_known_before_an_item_begins(elsewhere: Elsewhere
         assert untouched(manager)
 
 
-def test_workers_that_never_answer_do_not_hold_a_run_for_ever(elsewhere: Elsewhere) -> None:
+def test_workers_that_never_answer_do_not_hold_a_run_for_ever(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_FIND_S", 0.01)
     elsewhere.instead = {"answer": never, "find_spec": never}
     with job() as manager:
         with pytest.raises(EngineUnfit, match=r"no worker has answered within 0\.01 s") as unfit:
