@@ -9,7 +9,7 @@ from milepost_codegen.checks import check
 from milepost_codegen.definition import read_definition
 from milepost_codegen.findings import DefinitionError, Findings
 from milepost_codegen.resolve import resolve
-from milepost_codegen.source import read_source
+from milepost_codegen.source import lines_of, read_source
 
 if TYPE_CHECKING:
     from milepost_codegen.findings import Finding
@@ -34,7 +34,7 @@ def compile_definition(content: bytes, file: str) -> Compiled:
     """
     findings = Findings()
     source = read_source(content, file, findings)
-    lines = source.lines if source else tuple(content.decode(errors="replace").splitlines())
+    lines = source.lines if source else lines_of(content)
     readable = all(finding.code == "E005" for finding in findings.found)
     written = read_definition(source, findings) if source and readable else None
     if source is None or written is None:

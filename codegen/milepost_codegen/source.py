@@ -14,13 +14,14 @@ from milepost_codegen.surrogates import lone_half, whole
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Data", "Path", "Source", "read_source"]
+__all__ = ["Data", "Path", "Source", "lines_of", "read_source"]
 
 Data: TypeAlias = "dict[str, Data] | list[Data] | str | int | bool | None"
 Path: TypeAlias = tuple[str | int, ...]
 
 _MAX_BYTES: Final = 1 << 20
 _MAX_DEPTH: Final = 32
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as the YAML parser counts them
 _PLAIN: Final = re.compile(r"(?:[ -$&->@-\[\]-~]*\n)+")  # ASCII without tabs, `?`, `%` and `\`
 _INT: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -61,6 +62,11 @@ class Source:
         while path and path not in places:
             path = path[:-1]
         return places.get(path, Place(file=self.file, line=1, column=1))
+
+
+def lines_of(content: bytes) -> tuple[str, ...]:
+    """The lines that places in a definition file are of, also where it cannot be read."""
+    return tuple(_LINE_BREAK.split(content.removeprefix(_BYTE_ORDER_MARK).decode(errors="replace")))
 
 
 def read_source(content: bytes, file: str, findings: Findings) -> Source | None:
@@ -131,7 +137,7 @@ def _empty(events: Iterable[yaml.Event]) -> Iterator[int]:
 
 def _decode(content: bytes) -> tuple[str, bool]:
     """The text without a byte order mark, as far as it is UTF-8, and whether it ended early."""
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = content.removeprefix(_BYTE_ORDER_MARK)
     try:
         return content.decode(), False
     except UnicodeDecodeError as problem:

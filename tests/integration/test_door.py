@@ -565,7 +565,7 @@ def trial(tmp_path: Path) -> Iterator[Trial]:
     trial.end()
 
 
-def _right(target: Target, name: str, manager: StateManager) -> Any:
+def right_value(target: Target, name: str, manager: StateManager) -> Any:
     method = target.name.removeprefix("async ").removeprefix("upkeep ")
     make = target.right.get(name) or SPECIAL.get((method, name)) or RIGHT.get(name)
     assert make is not None, f"what is right for the parameter {name!r} of {target.name}? Say so"
@@ -574,7 +574,7 @@ def _right(target: Target, name: str, manager: StateManager) -> Any:
 
 def _values(target: Target, manager: StateManager, wrong: dict[str, str]) -> dict[str, Any]:
     return {
-        name: WRONG[wrong[name]]() if name in wrong else _right(target, name, manager)
+        name: WRONG[wrong[name]]() if name in wrong else right_value(target, name, manager)
         for name in target.parameters
     }
 

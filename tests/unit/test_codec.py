@@ -146,6 +146,20 @@ def test_decompression_is_bounded() -> None:
         codec.decode_snapshot(b"z" + bomb)
 
 
+@pytest.mark.parametrize("name", ["head", "body"])
+def test_what_is_nested_too_deeply_is_damage(name: str) -> None:
+    """Also where every digest is right, as whoever made such a file could give it."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    if name == "head":
+        deep = b'[["job","start_map",{"x":' + deep + b"}]]"
+    row = msgspec.structs.replace(stored(2), codec="jj", **{name: deep})
+    row = msgspec.structs.replace(row, body_digest=codec.digest_of(row.body))
+    row = codec.rechained(row, previous=b"before")
+    with pytest.raises(LogCorrupt):
+        decode_commit(row, previous=b"before", url="u", job_id="j")
+        decode_body(row, url="u", job_id="j")
+
+
 def test_too_much_for_one_commit_is_refused() -> None:
     """The limit is stated in bytes, with what to do."""
     huge = Draft(JobFired("fail", {}), body={"message": "x" * codec.MAX_BLOCK_BYTES})

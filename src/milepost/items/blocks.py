@@ -21,7 +21,7 @@ from milepost.log.payloads import PayloadCodec, coded, digest_key, parted
 from milepost.log.rows import InputBlock
 from milepost.text.wording import shown
 from milepost.worker.items import Item
-from milepost.worker.values import encode_value
+from milepost.worker.values import UNDECODABLE, encode_value
 
 __all__ = [
     "BLOCK_BYTES",
@@ -272,7 +272,7 @@ def _read(block: InputBlock, url: str, raw: bytes, kind: type[list[Any]]) -> lis
         decoded: list[Any] = msgspec.json.decode(raw, type=kind)
         if len(decoded) != block.count:
             raise ValueError(f"are {len(decoded)} and not {block.count}")
-    except (ValueError, msgspec.MsgspecError) as error:
+    except UNDECODABLE as error:
         raise _damaged(block, url, str(error)) from error
     return decoded
 

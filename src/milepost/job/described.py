@@ -18,6 +18,7 @@ from milepost.log.rows import StoredLifecycle
 from milepost.machine import Lifecycle, Machine
 from milepost.roles import EventField, Roles
 from milepost.text.wording import short_repr
+from milepost.worker.values import UNDECODABLE
 
 __all__ = ["Described", "DescribedMachine", "described_by", "stored_lifecycle"]
 
@@ -120,7 +121,7 @@ def described_by(stored: StoredLifecycle) -> Described | None:
     """What is told, None where it is not in a form that this code reads."""
     try:
         found = msgspec.json.decode(stored.description, type=Described)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNDECODABLE:
         return None
     known = found.machines.keys()
     whole = found.format == _FORMAT and found.root in known

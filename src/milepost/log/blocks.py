@@ -13,6 +13,7 @@ import msgspec
 
 from milepost.log.compression import decompress, zstd
 from milepost.log.rows import Block, Row
+from milepost.worker.values import UNDECODABLE
 
 __all__ = [
     "BLOCK_BYTES",
@@ -107,7 +108,7 @@ def decode_heads(heads: bytes, first: int, last: int) -> list[Row]:
     """
     try:
         columns = _heads_decoder.decode(decompress(heads, _LIMIT_BYTES))
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise ValueError(f"does not decode: {error}") from error
     rows: list[Row] = []
     at_us = 0
@@ -138,7 +139,7 @@ def decode_bodies(bodies: bytes, rows: Sequence[Row]) -> list[Row]:
     """The rows of a block with their bodies. Raises ValueError if damaged."""
     try:
         decoded = _bodies_decoder.decode(decompress(bodies, _LIMIT_BYTES))
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise ValueError(f"does not decode: {error}") from error
     if len(decoded) != len(rows):
         raise ValueError(f"has the bodies of {len(decoded)} rows and not of {len(rows)}")

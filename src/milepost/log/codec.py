@@ -22,7 +22,7 @@ from milepost.log.facts import FORMAT, Commit, Draft, Fact, Snapshot, format_of
 from milepost.log.payloads import PayloadCodec, coded, parted
 from milepost.log.rows import Row
 from milepost.text.wording import short_repr, shown
-from milepost.worker.values import encode_value
+from milepost.worker.values import UNDECODABLE, encode_value
 
 __all__ = [
     "DIGEST_BYTES",
@@ -298,7 +298,7 @@ def decode_commit(row: Row, *, previous: bytes, url: str, job_id: str) -> Commit
         if expected != row.digest:
             raise ValueError("its digest does not follow from it and the commit before")
         facts = _facts_decoder.decode(head)
-    except (ValueError, struct.error, msgspec.MsgspecError) as error:
+    except (*UNDECODABLE, struct.error) as error:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
     return Commit(seq=row.seq, fence=row.fence, at_us=row.at_us, facts=facts, digest=row.digest)
 
@@ -307,7 +307,7 @@ def decode_facts(row: Row, *, url: str, job_id: str) -> tuple[Fact, ...]:
     """The facts of a row whose place in the chain was checked before. Raises LogCorrupt."""
     try:
         return _facts_decoder.decode(unpack(row.codec[:1], row.head))
-    except (ValueError, msgspec.MsgspecError) as error:
+    except UNDECODABLE as error:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
 
 
@@ -357,7 +357,7 @@ def decode_body(
             return decoded
         every = msgspec.json.decode(body, type=list[msgspec.Raw])
         return [_json_decoder.decode(one) if at in only else None for at, one in enumerate(every)]
-    except (ValueError, msgspec.MsgspecError) as error:
+    except UNDECODABLE as error:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
 
 
@@ -365,7 +365,7 @@ def decode_tally(row: Row, *, url: str, job_id: str) -> Tally:
     """Where the job stood after `row`. Raises LogCorrupt."""
     try:
         return _tally_decoder.decode(row.after)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise LogCorrupt(url=url, job_id=job_id, seq=row.seq, problem=str(error)) from error
 
 
@@ -386,7 +386,7 @@ def decode_snapshot(stored: bytes) -> Snapshot:
     """The snapshot that `encode_snapshot` got. Raises StoreUnreadable, StoreNewer, with no url."""
     try:
         snapshot = _snapshot_decoder.decode(unpack(stored[:1].decode("ascii"), stored[1:]))
-    except (ValueError, msgspec.MsgspecError) as error:
+    except UNDECODABLE as error:
         raise StoreUnreadable(url="", problem=f"the checkpoint {error}") from error
     if snapshot.format > FORMAT:
         raise StoreNewer(

@@ -18,6 +18,7 @@ import msgspec
 from milepost.log.codec import digest_of, pack, unpack
 from milepost.log.facts import Fact, ItemsFired, JobFired
 from milepost.log.rows import Row, StoredSpan
+from milepost.worker.values import UNDECODABLE
 
 __all__ = ["ENTRIES", "SPAN", "Column", "Span", "decode_span", "encode_span", "says_the_same"]
 
@@ -181,7 +182,7 @@ def decode_span(stored: StoredSpan) -> Span:
         raise ValueError("it does not match its digest")
     try:
         index = _decoder.decode(stored.index)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise ValueError(f"it cannot be read: {error}") from error
     if index.format != _FORMAT:
         raise ValueError(f"it is of format {index.format}")

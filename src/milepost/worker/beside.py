@@ -18,6 +18,7 @@ from milepost import arguments
 from milepost.errors import CodecAbsent, StoredResultAbsent, StoredResultDamaged
 from milepost.text.wording import short_repr
 from milepost.worker.places import NAME, base_url, place_at
+from milepost.worker.values import UNDECODABLE
 
 __all__ = ["REFERENCE_BYTES", "Beside", "Keeping", "Stored", "as_stored", "fetched", "kept_bytes"]
 
@@ -156,7 +157,7 @@ def fetched(stored: Stored, codec: Any, job_id: str, item: str) -> Any:  # Any: 
         if stored.codec and codec is not None:
             data = codec.decode(data)
         return msgspec.json.decode(data)
-    except ValueError as error:
+    except UNDECODABLE as error:
         problem = f"it cannot be decoded: {error}"
         raise StoredResultDamaged(
             job_id=job_id, item=item, uri=stored.uri, problem=problem

@@ -12,10 +12,13 @@ from milepost.errors import ValueInvalid
 from milepost.text.wording import shown
 from milepost.worker.forms import form_of, hint
 
-__all__ = ["Encode", "EncodeHere", "Encoded", "encode_value", "plain_value"]
+__all__ = ["UNDECODABLE", "Encode", "EncodeHere", "Encoded", "encode_value", "plain_value"]
 
 Encode: TypeAlias = Callable[[Any], object]
 """What gives a value that JSON has no word for as one that it has; as `default` of json.dumps."""
+
+UNDECODABLE: Final = (ValueError, msgspec.MsgspecError, RecursionError)
+"""What decoders raise for bytes that are damaged, of another shape or nested too deeply."""
 
 _MAX_DEPTH: Final = 200  # of what is stored; readers take what was stored deeper before
 

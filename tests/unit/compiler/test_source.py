@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from milepost_codegen.findings import Findings
+from milepost_codegen.compiler import compile_definition
+from milepost_codegen.findings import DefinitionError, Findings
 from milepost_codegen.source import Source, read_source
 
 from .lifecycles import RICH, SMALL
@@ -76,6 +77,26 @@ def test_a_byte_order_mark_and_other_line_ends_do_not_move_places() -> None:
     source = read_source(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n", "f.yaml", findings)
     assert source is not None
     assert (source.key_at("b").line, source.key_at("b").column) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'a: "b\n', ("f.yaml:2:1: E003 broken YAML while scanning a quoted scalar: found"
+         " unexpected end of stream\n  \n  ^\n")),
+        (b"\xef\xbb\xbfa: \x01\n", ("f.yaml:1:4: E001 the character U+0001 is not allowed\n"
+         "  a: \\x01\n     ^\n")),
+        (b"a\x0cb: \x01\n", ("f.yaml:1:2: E001 the character U+000C is not allowed\n"
+         "  a\\x0cb: \\x01\n   ^\n")),
+        (b"a: \xff\n", ("f.yaml:1:4: E001 the text is not UTF-8\n  a: \ufffd\n     ^\n"
+         "hint: save the file as UTF-8\n")),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_shown_where_it_cannot(content: bytes, told: str) -> None:
+    """Its lines are those of the place, whatever else could end a line."""
+    with pytest.raises(DefinitionError) as refused:
+        compile_definition(content, "f.yaml")
+    assert str(refused.value) == told
 
 
 def test_a_large_file_is_refused_before_it_is_parsed() -> None:

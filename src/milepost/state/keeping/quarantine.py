@@ -17,6 +17,7 @@ from milepost.log.rows import Quarantined, Row
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.stores.protocol import Reader
 from milepost.text.wording import short_repr
+from milepost.worker.values import UNDECODABLE
 
 __all__ = ["QuarantinedResult", "QuarantinedRow", "quarantined"]
 
@@ -104,7 +105,7 @@ def _some(rows: Iterator[Quarantined]) -> list[Quarantined]:
 def _content(loader: Loader, stored: Quarantined) -> Any:  # Any: JSON
     try:
         return msgspec.json.decode(stored.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         problem = f"what was set aside as number {stored.number} is no JSON: {error}"
         raise StoreUnreadable(url=loader.store.url, problem=problem) from error
 
@@ -122,7 +123,7 @@ def _results(
         bodies = decode_body(
             row, url=loader.store.url, job_id=stored.job_id, payloads=loader.payloads
         )
-    except (StateError, msgspec.MsgspecError):
+    except (StateError, *UNDECODABLE):
         return
     for fact, body in zip(facts, bodies, strict=False):
         if isinstance(fact, ItemsFired) and isinstance(body, list):
