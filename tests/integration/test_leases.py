@@ -74,6 +74,8 @@ def test_a_stale_holder_writes_nothing_but_an_audit_entry(
                 one.create_checkpoint("j")
             with pytest.raises(LeaseLost):
                 one.apply(one.recover_from_checkpoint("j"), lease=stale)
+            entry = two.get_state_history("j")[-1]
+            assert entry.payload == {"code": "lease-lost", "owner": "sleeper", "event": "recover"}
         assert two.verify("j")[0].sound
 
 

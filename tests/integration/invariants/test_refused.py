@@ -189,3 +189,27 @@ def test_items_of_a_record_take_their_event_one_by_one(tmp_path: Path) -> None:
         assert {type(answer) for answer in manager.write_each(asked)} == {InvariantBroken}
         assert not manager.get_state("j").items.members("busy")
         assert manager.fire("j", "sell").phase == "sold"  # what a row sends is taken at once
+
+
+def test_a_step_that_would_break_one_says_which_and_with_what() -> None:
+    """Of a machine alone: where it was, by which row, where it would have led, and the values."""
+    machine = shop().machines["shop"]
+    context = {**machine.context(), "tasks.busy": 3}
+    with pytest.raises(InvariantBroken) as refused:
+        machine.step("open", "rest", {**context, "budget": 6}, {})
+    told = refused.value
+    assert (told.state, told.target, told.event, told.transition) == ("open", "open", "", "")
+    context["tasks.busy"] = 0
+    with pytest.raises(InvariantBroken) as refused:
+        machine.step("open", "spend", context, {"n": 6})
+    told = refused.value
+    assert (told.invariant, told.holds) == ("rich", "budget <= most")
+    assert (told.state, told.event, told.target) == ("open", "spend", "open")
+    assert told.transition == "open.spend"
+    assert told.values == {"budget": 6, "most": 5}
+    assert told.allowed == machine.allowed("open")
+    # Which members are still there after a row that moves them, their owner counts.
+    busy = {**context, "tasks.busy": 1}
+    assert machine.step("open", "sell", busy, {}).state == "sold"
+    with pytest.raises(InvariantBroken, match="all_done"):
+        machine.step("open", "close", busy, {})

@@ -19,7 +19,8 @@ def manager(tmp_path: Path) -> StateManager:
     """A job with an item in each state that an item can be in."""
     manager = StateManager.open(tmp_path / "jobs.db", clock=FakeClock())
     items = ["pending", "running", "done", "failed", "exhausted", "dead", "skipped"]
-    manager.create_job(items, job_id="j", config={"max_attempts": 2, "max_dead": 2})
+    settings = {"max_attempts": 2, "max_dead": 2}
+    manager.create_job(items, job_id="j", config=settings, variables={"kept": 1})
     manager.fire("j", "start_map")
     manager.record("j", [ItemEvent("failed", "start"), ItemEvent("failed", "fail", FAILED)])
     for key in ("exhausted", "dead"):
@@ -54,6 +55,15 @@ def test_a_plan_says_of_every_item_where_it_is_and_why(manager: StateManager) ->
         "skipped": ["skipped"],
         "outside": [],
     }
+    assert {name: list(getattr(plan, name)) for name in plan.parts} == {
+        name: list(keys) for name, keys in plan.parts.items()
+    }
+    assert (list(plan.ended), list(plan.unassigned)) == ([], [])
+    assert repr(plan) == f"<RecoveryPlan for j at seq {before.seq}: recover, then map>"
+    assert plan.item_events == {"interrupt": 1, "retry": 1, "give_up": 1}
+    assert not plan.changes_nothing
+    with pytest.raises(KeyError, match="nothing"):
+        plan.reason_of("nothing")
     assert plan.reason_of("running") == REASONS["in_flight"]
     assert plan.reason_of("exhausted").endswith("not tried again: goes to the dead letter queue")
     assert (plan.resume_phase, plan.events) == ("map", ("recover",))
@@ -95,6 +105,7 @@ def test_a_paused_and_a_failed_job_are_taken_up_where_they_were_left(
     plan = manager.recover_from_checkpoint("j")
     assert plan.changes_nothing
     assert plan.resume_phase == "cancelled"
+    assert repr(plan) == f"<RecoveryPlan for j at seq {plan.seq}: no event, then cancelled>"
 
 
 def test_going_back_to_a_checkpoint_is_a_choice_that_is_recorded(manager: StateManager) -> None:
@@ -106,6 +117,13 @@ def test_going_back_to_a_checkpoint_is_a_choice_that_is_recorded(manager: StateM
     back = manager.recover_from_checkpoint(taken, rewind=True, reason="a bad model")
     assert set(back.done) == {"done"}
     assert back.rewinds_to == taken.seq
+    said = f"<RecoveryPlan for j at seq {back.seq}: back to seq {taken.seq}, recover, then map>"
+    assert repr(back) == said
+    assert (list(back.undone), back.undone_variables, back.undoes_result) == (
+        ["running"],
+        (),
+        False,
+    )
     after = manager.apply(back)
     assert dict(manager.results("j")) == {"done": 1}
     assert after.progress.done == 1

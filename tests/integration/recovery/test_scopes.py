@@ -69,6 +69,7 @@ def check_partition(plan: RecoveryPlan) -> bool:
         (Scope.globs("img/*"), ["img/1", "img/2", "img/3"]),
         (Scope.globs("*/1", "txt/[34]"), ["img/1", "txt/1", "txt/3", "txt/4"]),
         (Scope.globs("IMG/*"), []),
+        (Scope.globs(), []),
         (Scope.ordinals([0, 6]), ["img/1", "txt/4"]),
         (Scope.span(2, 4), ["img/3", "txt/1", "txt/2"]),
         (Scope.span(5, 99), ["txt/3", "txt/4"]),
