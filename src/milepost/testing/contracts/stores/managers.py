@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -214,7 +214,9 @@ class ManagerContract(OpenedStore):
 
     def test_a_mark_that_lies_is_met_by_the_log(self, store: StateStore) -> None:
         """The control of the two tests above: a stale decision is never written (INV-GAPLESS)."""
-        one, other = (StateManager(_Lying(store), clock=FakeClock()) for _ in range(2))
+        one, other = (
+            StateManager(cast("StateStore", _Lying(store)), clock=FakeClock()) for _ in range(2)
+        )
         one.create_job(["a", "b"], job_id="j")
         one.fire("j", "start_map")
         other.record("j", [ItemEvent("a", "start")])
