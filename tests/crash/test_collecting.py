@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import apsw
 import pytest
@@ -17,40 +15,11 @@ from milepost.errors import CommitUnknown
 from milepost.state.keeping import collecting
 from milepost.state.persistence import open_store
 from milepost.testing import FakeClock
+from milepost.testing.watching import WatchedStore
+from tests.crash.dying import Died, Fate, How
 
 NOW = RetentionPolicy(completed=timedelta(0), failed=None, cancelled=timedelta(0), checkpoints=1)
 GONE, STAY = ("done-1", "done-2", "cancelled"), ("failed", "active")
-
-How = Literal["before", "after", "unknown"]
-
-
-class Died(Exception):
-    """The collector's process is gone."""
-
-
-class Dying:
-    """A store whose user dies at the nth commit: just before it, just after, or not knowing."""
-
-    def __init__(self, path: Path, nth: int, how: How) -> None:
-        self.inner = open_store(path, durability="process")
-        self.left, self.how = nth, how
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    @contextmanager
-    def writing(self, *jobs: str) -> Iterator[Any]:
-        self.left -= 1
-        with self.inner.writing(*jobs) as writer:
-            yield writer
-            if self.left == 0 and self.how == "before":
-                raise Died
-        if self.left == 0:
-            if self.how == "unknown":
-                raise CommitUnknown(url="dying:", problem="it may have taken place")
-            raise Died
-
-    appending = writing
 
 
 def rest() -> None:
@@ -76,7 +45,7 @@ def tell(path: Path, clock: FakeClock) -> None:
 
 def collected(path: Path, clock: FakeClock, nth: int, how: How) -> bool:
     """Collect until death at the nth commit; True if there were fewer."""
-    store = Dying(path, nth, how)
+    store = WatchedStore(open_store(path, durability="process"), Fate(nth, how))
     manager = StateManager(store, clock=clock)
     try:
         manager.collect(manager.plan_retention(NOW), batch_rows=3, rest=rest)

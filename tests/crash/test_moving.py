@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -17,49 +17,13 @@ from milepost.state.keeping import moving, retention
 from milepost.state.persistence import open_store
 from milepost.state.writing import staging
 from milepost.testing import FakeClock
+from milepost.testing.watching import WatchedStore
+from tests.crash.dying import Died, Fate, How
 from tests.integration.moved import content, known
 from tests.postgres import needs_postgres, new_url
 
 JOBS = ("one", "two")
 ENDED_STAY = RetentionPolicy(completed=None, failed=None, cancelled=None)
-
-How = Literal["before", "after", "unknown"]
-
-
-class Died(Exception):
-    """The mover's process is gone."""
-
-
-class Fate:
-    """The nth commit, of whichever store, is the mover's last: how it dies there."""
-
-    def __init__(self, nth: int, how: How) -> None:
-        self.left, self.how = nth, how
-
-
-class Dying:
-    """A store whose user dies at one of its commits: just before it, just after, not knowing."""
-
-    def __init__(self, inner: Any, fate: Fate) -> None:
-        self.inner, self.fate = inner, fate
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    @contextmanager
-    def writing(self, *jobs: str) -> Iterator[Any]:
-        with self.inner.writing(*jobs) as writer:
-            yield writer
-            self.fate.left -= 1
-            now = self.fate.left == 0
-            if now and self.fate.how == "before":
-                raise Died
-        if now and self.fate.how == "unknown":
-            raise CommitUnknown(url="dying:", problem="it may have taken place")
-        if now:
-            raise Died
-
-    appending = writing
 
 
 def tell(where: str | Path, clock: FakeClock, jobs: tuple[str, ...] = JOBS) -> None:
@@ -94,10 +58,10 @@ class Trial:
         with monkeypatch.context() as patched, self.opened(self.source) as manager:
 
             def opened(to: Any, **how: Any) -> Any:
-                return Dying(open_store(to, durability="process", **how), fate)
+                return WatchedStore(open_store(to, durability="process", **how), fate)
 
             patched.setattr(moving, "open_store", opened)
-            mover = StateManager(Dying(manager._store, fate), clock=self.clock)
+            mover = StateManager(WatchedStore(manager._store, fate), clock=self.clock)
             try:
                 done = mover.upkeep.move(self.target, apply=True)
             except (Died, CommitUnknown):

@@ -239,7 +239,7 @@ def survives_random_kills(
     with _looping(live, folder, nursery, new_url, lifecycle, check, always) as loop:
         points = loop.undisturbed()
         places = [place for point in points for place in _around(point)]
-        names = {f"{when} {point}": (when, point) for when, point in places}
+        names: dict[str, Place] = {f"{place[0]} {place[1]}": place for place in places}
         while hit.total() < kills:
             trial = loop.trial()
             for _ in range(_OF_A_JOB):
