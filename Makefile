@@ -61,6 +61,11 @@ soak: $(STAMP)
 	$(BIN)/milepost traces statemachine.yaml --json | cmp - tests/generated/mapreduce_traces.json
 	$(BIN)/python tools/soak $(if $(MINUTES),--minutes $(MINUTES))
 
+## mutants: change what decides in one place at a time, and say what no test notices
+.PHONY: mutants
+mutants: $(STAMP)
+	nice $(BIN)/python -m tests.mutants
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -14,7 +14,7 @@ import pytest
 from milepost import ItemEvent, StateManager
 from milepost.errors import LogCorrupt
 from milepost.job.state import JobState
-from milepost.log.codec import decode_snapshot, encode_row, encode_snapshot
+from milepost.log.codec import Tally, decode_snapshot, encode_row, encode_snapshot
 from milepost.log.facts import (
     Draft,
     Fact,
@@ -25,6 +25,7 @@ from milepost.log.facts import (
     ItemsFired,
     JobCreated,
     JobFired,
+    LeaseReleased,
     LeaseTaken,
     MembersAdded,
     Migrated,
@@ -33,6 +34,7 @@ from milepost.log.facts import (
 )
 from milepost.stores.memory import MemoryStore
 from milepost.testing import FakeClock
+from tests.integration.shapes.lifecycles import SHIPPING, compiled
 
 
 @pytest.fixture
@@ -48,7 +50,9 @@ def manager() -> StateManager:
     return manager
 
 
-def forge(manager: StateManager, *facts: Fact, fence: int = 1) -> StateManager:
+def forge(
+    manager: StateManager, *facts: Fact, fence: int = 1, phase: str | None = None
+) -> StateManager:
     """Another manager of the store, in whose log of `j` there is one more commit."""
     store = manager._store
     state = manager.get_state("j")
@@ -61,7 +65,7 @@ def forge(manager: StateManager, *facts: Fact, fence: int = 1) -> StateManager:
             fence=fence,
             at_us=state.updated_at_us,
             drafts=[Draft(fact) for fact in facts],
-            tally=state.tally,
+            tally=Tally(phase or state.phase, state.tally.items),
             count=1,
         )
         writer.add_row(job.number, row)
@@ -200,11 +204,17 @@ TAKEN, TAKEN_OVER = (LeaseTaken("x", 2),), (LeaseTaken("x", 2), LeaseTaken("y", 
 
 @pytest.mark.parametrize(
     ("before", "orphaned", "unharmed"),
-    [((), False, True), (TAKEN, True, True), (TAKEN_OVER, True, False)],
-    ids=["nobody holds it", "somebody holds it", "somebody died before"],
+    [
+        ((), False, True),
+        (TAKEN, True, True),
+        (TAKEN_OVER, True, False),
+        ((*TAKEN_OVER, LeaseReleased("y")), True, False),
+        ((*TAKEN, LeaseTaken("y", 3, unharmed=True)), True, True),
+    ],
+    ids=["nobody holds it", "somebody does", "somebody died", "and let go", "nobody died"],
 )
 def test_a_repair_with_a_new_fence_sends_the_holder_away(
-    manager: StateManager, before: tuple[LeaseTaken, ...], orphaned: bool, unharmed: bool
+    manager: StateManager, before: tuple[Fact, ...], orphaned: bool, unharmed: bool
 ) -> None:
     """What was in flight is nobody's then; whether by a death, what was before says."""
     state = forge(manager, *before, Repaired(3, 4, 9, 0, "why"), fence=9).get_state("j")
@@ -215,3 +225,34 @@ def test_a_repair_with_a_new_fence_sends_the_holder_away(
 def test_a_repair_that_lost_nothing_leaves_the_holder_alone(manager: StateManager) -> None:
     state = forge(manager, *TAKEN, Repaired(0, 0, 2, 1, "why"), fence=2).get_state("j")
     assert (state.owner, state.fence, state.orphaned, state.unharmed) == ("x", 2, False, False)
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "phase", "orphaned"),
+    [("pause", {}, "paused", True), ("recover", {"lost": True}, "map", False)],
+)
+def test_only_a_recovery_ends_that_a_job_is_orphaned(
+    manager: StateManager, event: str, payload: dict[str, Any], phase: str, orphaned: bool
+) -> None:
+    facts = (*TAKEN_OVER, JobFired(event, payload))
+    state = forge(manager, *facts, fence=3, phase=phase).get_state("j")
+    assert (state.phase, state.orphaned) == (phase, orphaned)
+
+
+@pytest.mark.parametrize(
+    ("fact", "says"),
+    [
+        (ItemsFired("pack", []), "it names no item to take 'pack'"),
+        (ItemsFired("pack", [0, 3]), "'parcels' and 'lines' are two collections"),
+        (MembersAdded("boxes", 5, 1, "f", [(5, 1)]), "has no collection 'boxes'"),
+        (ItemsAdded(5, 1, "f", [(5, 1)]), "a job with 2 collections has no fact of this kind"),
+    ],
+)
+def test_facts_of_a_job_with_two_collections_are_of_one_of_them(fact: Fact, says: str) -> None:
+    manager = StateManager(MemoryStore(), lifecycle=compiled(SHIPPING), clock=FakeClock())
+    manager.create_job(collections={"parcels": ["p", "q"], "lines": ["a", "b", "c"]}, job_id="j")
+    manager.fire("j", "pick", {})
+    forge(manager, fact, fence=0)
+    other = StateManager(manager._store, lifecycle=compiled(SHIPPING), clock=FakeClock())
+    with pytest.raises(LogCorrupt, match=says):
+        other.get_state("j")

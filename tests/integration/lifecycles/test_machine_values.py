@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from milepost.errors import ContextInvalid, PayloadInvalid, TransitionRefused
+from milepost.errors import (
+    ContextInvalid,
+    InvariantBroken,
+    PayloadInvalid,
+    TransitionRefused,
+)
 from milepost.lifecycles import mapreduce
 from milepost.machine import Field, Invariant
+from tests.contract.lifecycles.compiling import at_once
+from tests.integration.invariants.shop import shop
 
 ITEM, JOB = mapreduce.ITEM, mapreduce.LIFECYCLE.machines["job"]
 
@@ -67,7 +75,7 @@ def test_a_payload_is_a_plain_copy_in_the_order_of_the_definition() -> None:
     assert checked == ITEM.payload("fail", mapreduce.ItemFail(cause="error", message="no"))
     assert ITEM.payload("start") == ITEM.payload("start", {}) == {}
     assert ITEM.payload("no such event", {"x": 1}) == {}
-    with pytest.raises(PayloadInvalid, match="there are: none"):
+    with pytest.raises(PayloadInvalid, match=r"\(there are: none\)"):
         ITEM.payload("start", {"x": 1})
 
 
@@ -89,7 +97,7 @@ def test_a_parameter_that_does_not_fit_is_refused(params: dict[str, Any], says: 
         assert (refused.value.machine, refused.value.name) == ("item", *params)
 
 
-@pytest.mark.parametrize("take", [ITEM.step, ITEM.follow])
+@pytest.mark.parametrize("take", [ITEM.step, ITEM.follow, ITEM.select])
 def test_a_refusal_says_what_its_guards_read(take: Any) -> None:
     """The values of the context and of the payload, each where it belongs."""
     context = {**ITEM.context(max_attempts=1), "attempts": 1}
@@ -125,3 +133,74 @@ def test_what_a_state_would_take_now() -> None:
     assert repr(mapreduce.LIFECYCLE) == f"<Lifecycle mapreduce {mapreduce.LIFECYCLE.version}>"
     assert mapreduce.LIFECYCLE.root == JOB.name
     assert mapreduce.LIFECYCLE.collections == JOB.collections
+
+
+class Name(str):
+    __slots__ = ()
+
+
+class Number(IntEnum):
+    TWO = 2
+
+
+def test_texts_and_numbers_are_plain() -> None:
+    """Whatever subclass they were given as; text of any script is text."""
+    checked = ITEM.payload("fail", {"cause": Name("error"), "message": Name("é")})
+    assert (checked["cause"], checked["message"]) == ("error", "é")
+    assert {type(checked["cause"]), type(checked["message"])} == {str}
+    context = ITEM.context(max_attempts=Number.TWO)
+    assert context["max_attempts"] == 2
+    assert type(context["max_attempts"]) is int
+
+
+class Torn(dict[str, object]):
+    """Whoever looks into it finds that it cannot be read."""
+
+    def keys(self) -> Any:
+        raise OSError("torn")
+
+    __iter__ = keys
+
+
+def test_a_payload_that_cannot_be_read_is_refused_by_the_name_of_its_event() -> None:
+    with pytest.raises(PayloadInvalid, match="cannot be read") as refused:
+        ITEM.payload("fail", Torn(cause="error"))
+    assert (refused.value.machine, refused.value.event) == ("item", "fail")
+
+
+PARAMS = """
+lifecycle: params
+version: 1
+machines:
+  task:
+    initial: open
+    states: {open: {}, closed: {final: true}}
+    context:
+      most: {type: int, param: true}
+    events: {close: {payload: {raw: {type: bytes}}}}
+    guards: {some: most >= 1}
+    transitions:
+      - {from: open, on: close, to: closed, when: some, partial: true}
+"""
+
+
+def test_parameters_that_are_missing_or_that_there_are_not() -> None:
+    machine = at_once(PARAMS).machines["task"]
+    with pytest.raises(ContextInvalid, match="is missing and has no default"):
+        machine.context()
+    assert machine.context(most=1) == {"most": 1}
+    assert machine.payload("close", {"raw": b"x"}) == {"raw": b"x"}
+    without = at_once(PARAMS.replace("type: int, param: true", "type: int, initial: 1"))
+    with pytest.raises(ContextInvalid, match=r"no such parameter \(there are: none\)"):
+        without.machines["task"].context(most=1)
+
+
+def test_what_breaks_an_invariant_from_the_beginning() -> None:
+    """A context that is made is looked at, and one that is read with its parameters."""
+    with pytest.raises(InvariantBroken, match="affordable"):
+        shop().machines["task"].context(limit=-1)
+    assert shop().machines["task"].fresh(limit=-1)["limit"] == -1
+    whole = dict(ITEM.context(max_attempts=2))
+    assert ITEM.check("pending", whole) == whole
+    with pytest.raises(ContextInvalid, match="0 does not satisfy"):
+        ITEM.check("pending", {**whole, "max_attempts": 0})

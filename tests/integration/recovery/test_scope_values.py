@@ -34,6 +34,9 @@ def test_a_scope_keeps_what_it_was_made_of_in_a_plain_form() -> None:
     assert (again.phase, type(again.phase), again.rewinds) == ("m", str, True)
     assert type(Scope(seq=Index(3)).seq) is int
     assert Scope(seq=Index(3)) == Scope.checkpoint(3)
+    assert str(Scope.span(2, 2)) == "ordinals 2 to 2"
+    assert str(Scope.span(1, 2)) == "ordinals 1 to 2"
+    assert str(Scope.kinds("B", "A")) == "kind A or B"
     assert Scope() == Scope.all() != Scope.failed()
     assert len({Scope(), Scope.all(), Scope.failed()}) == 2
 
