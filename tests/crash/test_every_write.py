@@ -69,7 +69,7 @@ def mapreduce(life: Life) -> None:
         ahead=0,
         policy=CheckpointPolicy(items=2),
         takeover="its process died",
-        on_progress=life.told,
+        on_progress=life.acknowledge,
         owner=f"life {life.number}",
     )
 
@@ -127,11 +127,11 @@ def test_a_run_that_tells_too_early_is_found() -> None:
     def tells_early(life: Life) -> None:
         if not life.manager.job_ids():
             life.manager.create_job(ITEMS, job_id="j")
-            life.told(early)
+            life.acknowledge(early)
         if not life.manager.get_state("j").finished:
             life.manager.fire("j", "cancel", operator=True)
 
-    with pytest.raises(AssertionError, match="a was told to be done, and is not, in job j"):
+    with pytest.raises(AssertionError, match="a was acknowledged and is not done, in job j"):
         survives_every_write(tells_early)
 
 
@@ -234,7 +234,7 @@ def living(case: Case) -> Callable[[Life], None]:
             workers=1,
             ahead=0,
             takeover="its process died",
-            on_progress=life.told,
+            on_progress=life.acknowledge,
         )
 
     return live

@@ -103,7 +103,7 @@ def work(spec: Spec, driver: Driver) -> str | None:
         owner=f"process {driver.number}",
         grace_s=60,
         look_every_s=3600,
-        on_progress=driver.told,
+        on_progress=driver.acknowledge,
     )
     return f"stopped by {outcome.stopped_by.name}" if outcome.stopped_by else None
 

@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +24,25 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with the files of the page, and a stand-in for Slurm's own command."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the files of the page, and a stand-in for Slurm's own command.
+
+    Temporary files are in another one, since Python has sockets there and their paths are short.
+    """
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "bin").mkdir()
     told = tmp_path / "bin" / "scontrol"
     told.write_text('#!/bin/sh\necho "$@" >> "$SLURM_SUBMIT_DIR/asked"\n', encoding="utf-8")
     told.chmod(0o755)
-    return tmp_path
+    with tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as short:
+        monkeypatch.setenv("TMPDIR", short)
+        yield tmp_path
 
 
 def begun(folder: Path, *command: str) -> subprocess.Popen[str]:
     path = os.pathsep.join((str(folder / "bin"), str(BIN), os.environ["PATH"]))
-    slurm = {"SLURM_JOB_ID": "17", "SLURM_SUBMIT_DIR": str(folder), "TMPDIR": str(folder)}
+    slurm = {"SLURM_JOB_ID": "17", "SLURM_SUBMIT_DIR": str(folder)}
     return subprocess.Popen(
         command,
         cwd=folder,

@@ -242,8 +242,8 @@ class Upkeep:
         Args:
             home: The folder that the tool kept its state in.
             tool: `"prodigy"`, `"curator"`, the name of one that a package brings by an entry point
-                of `milepost.importers`, or an importer of your own. Without it the tool is told by
-                what is in the folder; one that fits none is taken for Prodigy's.
+                of `milepost.importers`, or an importer of your own. Without it, what
+                is in the folder says which; one that fits none is taken for Prodigy's.
             job_id: Only the job of this id.
             repo: Only the jobs of this repository.
             apply: Import them; without it, the answer says what an import would come to.

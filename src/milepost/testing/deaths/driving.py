@@ -72,13 +72,13 @@ class Driver:
         """The function `fn` of an item, which notes each of its calls, in whichever process."""
         return _Watched(fn, self._order.journal, self.number)
 
-    def told(self, state: JobState) -> None:
+    def acknowledge(self, state: JobState) -> None:
         """Note what a run says is done: give this to `run` as `on_progress`."""
         fresh = {(state.id, name) for name in finished_in(state)} - self._told
         if fresh:
             self._told |= fresh
             names = sorted(name for _, name in fresh)
-            journal_at(self._order.journal).write("told", state.id, names)
+            journal_at(self._order.journal).write("acknowledged", state.id, names)
 
 
 Live: TypeAlias = Callable[[Driver], object]

@@ -89,7 +89,7 @@ def survives_every_write(
 
     It dies before the commit, and in another trial after it. A second life then comes to its end.
     What must hold: all jobs have ended and nobody holds them; each commit that was acknowledged is
-    in the log as it was; what `life.told` was told is done, and `life.called` was told of nothing
+    in the log as it was; what `life.acknowledge` got is done, and `life.called` got nothing
     that had finished before that life; each log verifies; and `check` finds nothing.
 
     Args:

@@ -23,12 +23,12 @@ Check: TypeAlias = Callable[[StateManager], object]
 class Record:
     """What no death takes back: promises that were made, by job, and calls that broke one.
 
-    `appends` are the commits that were asked for. `told` are the items and steps that a run said
-    were done, by the id of the job; `again` are sentences.
+    `appends` are the commits that were asked for. `acknowledged` are the items and steps that a run
+    said were done, by the id of the job; `again` are sentences.
     """
 
     appends: list[Append] = field(default_factory=list)
-    told: dict[str, set[str]] = field(default_factory=dict)
+    acknowledged: dict[str, set[str]] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
 
     @property
@@ -72,9 +72,9 @@ def broken(
             yield f"job {job_id} has not ended: it is in phase {state.phase}"
         if ended and not let_go(manager, job_id):
             yield f"job {job_id} is still held, by {state.owner}"
-        missing = record.told.get(job_id, set()) - finished_in(state)
+        missing = record.acknowledged.get(job_id, set()) - finished_in(state)
         if missing:
-            yield f"{', '.join(sorted(missing))} was told to be done, and is not, in job {job_id}"
+            yield f"{', '.join(sorted(missing))} was acknowledged and is not done, in job {job_id}"
         if ended:
             (verified,) = manager.verify(job_id)
             yield from (f"job {job_id} is not sound: {p.message}" for p in verified.problems)

@@ -1,6 +1,6 @@
 """A life: one process that takes a job up, until the job has ended or the process has died.
 
-What a life cannot take back (commits acknowledged, calls made, what was told) is in its World,
+What a life cannot take back (commits, calls, what was acknowledged) is in its World,
 which the lives of one trial share.
 """
 
@@ -71,7 +71,7 @@ class Life:
 
     `number` counts the lives of one trial from 1. `store` is the store, `clock` a clock that stands
     still, `manager` a manager of both, and `executor` calls at once: `workers=1` and `ahead=0` in
-    `run` make each run make the same commits. `calls` counts, by name, what `called` was told of in
+    `run` make each run make the same commits. `calls` counts, by name, what `called` was given in
     this life and those before.
     """
 
@@ -114,9 +114,9 @@ class Life:
 
         return call
 
-    def told(self, state: JobState) -> None:
+    def acknowledge(self, state: JobState) -> None:
         """Note what a run says is done: give this to `run` as `on_progress`."""
-        self._world.record.told.setdefault(state.id, set()).update(finished_in(state))
+        self._world.record.acknowledged.setdefault(state.id, set()).update(finished_in(state))
 
 
 class _Mortal:

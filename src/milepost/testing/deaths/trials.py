@@ -144,8 +144,8 @@ class Trial:
             match word, values:
                 case "call", [str(name), life] if name in self._durable and life == self.lives:
                     record.again.append(f"{name} was finished when process {life} called it")
-                case "told", [str(job_id), list(names)]:
-                    record.told.setdefault(job_id, set()).update(map(str, names))
+                case "acknowledged", [str(job_id), list(names)]:
+                    record.acknowledged.setdefault(job_id, set()).update(map(str, names))
                     self._durable.update(map(str, names))
                 case "hit", [_, list(places)]:
                     self.hit.update((when, point) for when, point in places)

@@ -78,8 +78,8 @@ class BesideContract(OpenedStore):
             assert writer.spans_end(job) == 0
             assert writer.spans_end(other) == 4
 
-    def test_sizes_and_rows_beside_are_told_of_many_jobs_at_once(self, store: StateStore) -> None:
-        """As they are told of each, for those of a range of numbers."""
+    def test_sizes_and_rows_beside_are_given_for_many_jobs_at_once(self, store: StateStore) -> None:
+        """As they are given for each, for those of a range of numbers."""
         with store.writing() as writer:
             numbers = []
             for job_id in ("one", "two", "three"):

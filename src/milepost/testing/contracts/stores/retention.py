@@ -426,7 +426,7 @@ class RetentionContract(OpenedStore):
     def test_a_lease_that_nobody_gave_back_keeps_no_job_for_ever(
         self, store: StateStore, clock: FakeClock, ahead_s: float
     ) -> None:
-        """Of another boot, where nothing can be told at one look, and of a clock that was ahead."""
+        """Of another boot, where nothing can be said at one look, and of a clock that was ahead."""
         before, after = FakeClock(clock.now_us()), clock
         before.step(ahead_s)
         one, two = StateManager(store, clock=before), StateManager(store, clock=after)
