@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
 @short_repr
 class Append(NamedTuple):
-    """A request of an actor to append, when it was made, and what was told.
+    """A request of an actor to append, when it was made, and what was answered.
 
     Times are in nanoseconds of the machine's monotonic clock. `outcome` is `acknowledged`, `undone`
     or `unknown`, which it is too where no answer came, and `answered_ns` is None then.

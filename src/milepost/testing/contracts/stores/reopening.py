@@ -104,7 +104,7 @@ class ReopeningContract(OpenedStore):
     def test_one_who_is_killed_in_a_commit_leaves_nothing_of_it(
         self, opener: Opener, store_url: str
     ) -> None:
-        """Another process dies with a commit half written: what it was told is there, no more.
+        """Another process dies with a commit half written: what was acknowledged is there, no more.
 
         The lock of the dead is free.
         """
