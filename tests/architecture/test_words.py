@@ -166,6 +166,11 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "testing/definition/jobs.py": dict.fromkeys(
         ("dead", "done", "failed", "redo", "result", "skipped", "variables"), ROLE
     ),
+    "testing/lifecycle/coverage.py": {"kind": "a key of traces"},
+    "testing/lifecycle/doing.py": {"job": "the id of a job"},
+    "testing/lifecycle/looking.py": dict.fromkeys(("dead", "done", "failed", "skipped"), ROLE),
+    "testing/lifecycle/reading.py": dict.fromkeys(("items", "variables"), OUTPUT),
+    "testing/lifecycle/touring.py": dict.fromkeys(("kind", "start"), "a key of traces"),
     "tracing.py": dict.fromkeys(
         ("done", "failed", "deferred"), "how an attempt ended, as spans have it"
     ),

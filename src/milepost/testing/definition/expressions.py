@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-__all__ = ["NotUnderstood", "evaluate", "numbers_in"]
+__all__ = ["NotUnderstood", "conditions_in", "evaluate", "numbers_in"]
 
 _WORDS: Final = frozenset({"and", "or", "not", "if", "else"})
 _TOKEN: Final = re.compile(r"\s*([A-Za-z_]\w*|\d+|[<>=!]=|[-+*<>().])")
@@ -52,6 +52,30 @@ def numbers_in(text: str) -> set[int]:
         for node in ast.walk(_parsed(text))
         if isinstance(node, ast.Constant) and type(node.value) is int
     }
+
+
+def conditions_in(text: str, guards: Mapping[str, str]) -> list[str]:
+    """The comparisons and bare truth values in an expression and in the guards that it uses.
+
+    Each stands once, in order of the text.
+    """
+
+    def found(node: ast.expr) -> list[str]:
+        match node:
+            case ast.Name(id=name) if name[1:] in guards:
+                return found(_parsed(guards[name[1:]]))
+            case ast.BoolOp(values=values):
+                return [each for value in values for each in found(value)]
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return found(operand)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return [*found(test), *found(body), *found(orelse)]
+            case ast.Name(id="_true" | "_false"):
+                return []
+            case _:
+                return [ast.unparse(node)]
+
+    return list(dict.fromkeys(found(_parsed(text))))
 
 
 def _value(  # noqa: PLR0912 one for each form

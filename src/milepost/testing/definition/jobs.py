@@ -29,10 +29,11 @@ class Event(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A row that was taken, of which machine."""
+    """A row that was taken, of which machine, and by which member, None for the job itself."""
 
     machine: str
     row: str
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +206,10 @@ class Job:
         """The collection of a member."""
         return self.definition.collections[self.members[key].collection]
 
+    def accepts(self, key: str, event: str) -> bool:
+        """True if the job takes that event of a member now, as far as it decides that."""
+        return event in self.collection_of(key).accepts.get(self.state, ())
+
     def results(self) -> dict[str, Any]:
         """The results of the members that are done."""
         return {
@@ -229,6 +234,21 @@ class Job:
                 after._fire(one.event, payload)  # noqa: SLF001 it is one of these
             else:
                 after._record(one.key, one.event, payload)  # noqa: SLF001
+        return after
+
+    def follow(self, recorded: Sequence[Event]) -> Job:
+        """The job after events that stand in a log, which has no more of them than rows read.
+
+        Raises Refused where the definition does not allow one.
+        """
+        after = self.copy()
+        for one in recorded:
+            fields = self._table(one.key).events.get(one.event, {})
+            defaults = {name: of.default for name, of in fields.items()}
+            if one.key is None:
+                after._fire(one.event, {**defaults, **one.payload})  # noqa: SLF001
+            else:
+                after._record(one.key, one.event, {**defaults, **one.payload})  # noqa: SLF001
         return after
 
     def add(self, collection: str, names: Sequence[str]) -> Job:
@@ -295,7 +315,7 @@ class Job:
 
     def _record(self, key: str, event: str, payload: Mapping[str, Any]) -> None:
         collection = self.collection_of(key)
-        if event not in collection.accepts.get(self.state, ()):
+        if not self.accepts(key, event):
             raise Refused(f"'{event}' of '{key}', which '{self.state}' does not accept")
         before = (self.state, self.names())
         self._step(key, event, payload)
@@ -312,7 +332,7 @@ class Job:
         context = table.after(row, member.context, names)
         if broken := table.broken((member.state, member.context), row.target, context):
             raise Refused(f"'{broken}' of '{key}' would not hold")
-        self.taken.append(Taken(table.name, row.id))
+        self.taken.append(Taken(table.name, row.id, key))
         self.members[key] = replace(member, state=row.target, context=context)
 
     def _holds(self, before: tuple[str, Mapping[str, Any]]) -> None:

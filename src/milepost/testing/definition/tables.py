@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from milepost.testing.definition.expressions import NotUnderstood, evaluate
+from milepost.testing.definition.expressions import NotUnderstood, conditions_in, evaluate
 from milepost.testing.definition.reading import constant, listed
 
 __all__ = ["Field", "Invalid", "Invariant", "Refused", "Row", "Table", "Variable"]
@@ -241,6 +241,10 @@ class Table:
         """The rows of a pair, none if it is illegal."""
         return self._by_pair.get((state, event), [])
 
+    def by_id(self, row: str) -> Row:
+        """The row of that id."""
+        return next(each for each in self.rows if each.id == row)
+
     def row(self, state: str, event: str, names: Mapping[str, Any]) -> Row:
         """The one row that `event` takes. Raises Refused."""
         of_pair = self.of_pair(state, event)
@@ -284,6 +288,12 @@ class Table:
             if before is None or not was_asked or evaluate(one.holds, before[1], self.guards):
                 return one.name
         return ""
+
+    def conditions(self, row: Row) -> int:
+        """How many conditions the guard of a row has, those of the guards that it names too."""
+        if row.when in ("", "otherwise"):
+            return 0
+        return len(conditions_in(row.when, self.guards))
 
     def expressions(self) -> Iterable[str]:
         """All that is written in it as an expression."""

@@ -1,0 +1,168 @@
+"""The machine of a lifecycle, and the test case that runs its traces and then its rules."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from milepost.machine import Lifecycle
+from milepost.testing.definition import Definition
+from milepost.testing.lifecycle.coverage import Coverage
+from milepost.testing.lifecycle.reading import Reader
+from milepost.testing.lifecycle.rules import Rules
+from milepost.testing.lifecycle.stores import MakeStore, Place, in_memory
+from milepost.testing.lifecycle.touring import Tour
+from milepost.testing.lifecycle.traces import traces_of
+
+__all__ = ["lifecycle_machine"]
+
+_DEFAULT: Final = settings(
+    max_examples=25,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class _LifecycleCase(unittest.TestCase):
+    """Every trace of a lifecycle taken in a store, and then random rules on top.
+
+    `settings` are hypothesis's own: 25 sequences of 30 rules, unless somebody sets others.
+    """
+
+    settings: ClassVar[settings] = _DEFAULT
+    machine: ClassVar[type[_LifecycleMachine]]
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """End the second process."""
+        cls.machine.reader.close()
+
+    def test_every_trace_is_taken(self) -> None:
+        """Each arc, pair of arcs, condition and illegal pair, or what was never taken is named."""
+        coverage = self.machine.tour()
+        sys.stdout.write(f"{self.machine.lifecycle.name}: {coverage}\n")
+        missing = coverage.missing()
+        assert not missing, f"{coverage}. Never taken: {', '.join(missing)}"
+
+    def test_random_rules_agree(self) -> None:
+        """Whatever two managers do, crashes included, state = fold(log) = definition."""
+        run_state_machine_as_test(self.machine, settings=self.settings)
+
+
+class _LifecycleMachine(Rules):
+    """The rules of one lifecycle. `TestCase` is what pytest and unittest run.
+
+    `tried` counts what was tried so far: sequences, rules, and reads by another process.
+    """
+
+    TestCase: ClassVar[type[_LifecycleCase]]  # type: ignore[assignment,misc]
+    path: ClassVar[Path]
+    kept: ClassVar[Path | None]
+
+    @classmethod
+    def traces(cls) -> Sequence[Mapping[str, Any]]:
+        """The traces of the definition. Raises TracesAbsent."""
+        of = cls.lifecycle
+        return traces_of(cls.path, cls.kept, lifecycle=of.name, digest=of.digest)
+
+    @classmethod
+    def tour(cls) -> Coverage:
+        """Take every trace in a new store. Raises AssertionError where a step differs."""
+        traces = cls.traces()
+        coverage = Coverage.of(cls.definition, traces)
+        place = Place(cls.make, cls.lifecycle, cls.earlier)
+        manager = place.manager()
+        try:
+            tour = Tour(manager, cls.definition, coverage)
+            tour.take(traces)
+            cls.tried["steps of traces"] += tour.steps
+        finally:
+            place.close_manager(manager)
+            place.remove()
+        return coverage
+
+
+def lifecycle_machine(
+    lifecycle: Lifecycle,
+    *,
+    definition: str | Path,
+    store: MakeStore | str = "files",
+    traces: str | Path | None = None,
+    earlier: Sequence[tuple[Lifecycle, str | Path]] = (),
+) -> type[_LifecycleMachine]:
+    """A hypothesis machine that holds what a store makes of a lifecycle to its definition.
+
+    Its `TestCase` first takes every trace of the definition step by step, with every illegal pair
+    where it can be tried, and fails if anything was left out. Then hypothesis has two managers do
+    whatever they may to a job: events that are legal or not, batches of members, several writes in
+    one commit, leases, checkpoints, crashes, recovery, rewinds, forks. After each rule the state is
+    the fold of the log and what a plain reading of the definition gives, the chain verifies, and a
+    plan puts each member in one part; after every eighth, a second process reads the same.
+
+    Args:
+        lifecycle: LIFECYCLE of the module that `milepost compile` wrote.
+        definition: The file that it was compiled from. It is read as text, by an interpreter that
+            shares no code with the compiler.
+        store: `"files"` keeps jobs in files of SQLite, whose crash leaves what is on the disk.
+            `"memory:"` keeps them in this process, where a crash drops the managers alone, and no
+            other process reads. Or a function that makes an empty store: its URL, or the store.
+        traces: A kept file of `milepost traces DEFINITION --json`. None runs that command, and
+            keeps what it finds in a cache.
+        earlier: Earlier versions, each with its definition: some jobs begin under them.
+
+    Raises:
+        ValueError: The definition is of another name or version than the lifecycle, or the
+            lifecycle is of no generated module.
+        NotUnderstood: A part of the definition has no meaning to its interpreter, which says which.
+    Cost:
+        A trace takes some five commits; a rule takes some milliseconds.
+    """
+    path = Path(definition)
+    read = _read(path, lifecycle)
+    old = tuple((one, _read(Path(at), one)) for one, at in earlier)
+    make: MakeStore | None
+    if isinstance(store, str):
+        made = {"files": None, "memory:": in_memory}
+        if store not in made:
+            raise ValueError(f"{store!r} is neither 'files', nor 'memory:', nor makes a store")
+        make = made[store]
+    else:
+        make = store
+    kept = None if traces is None else Path(traces)
+    machine: type[_LifecycleMachine] = type(
+        f"{lifecycle.name}_machine",
+        (_LifecycleMachine,),
+        {
+            "lifecycle": lifecycle,
+            "definition": read,
+            "earlier": tuple(one for one, _ in earlier),
+            "old": old,
+            "make": None if make is None else staticmethod(make),
+            "reader": Reader(lifecycle),
+            "tried": Counter[str](),
+            "path": path,
+            "kept": kept,
+        },
+    )
+    machine.TestCase = type(
+        f"{lifecycle.name}_case", (_LifecycleCase,), {"machine": machine, "__test__": True}
+    )
+    return machine
+
+
+def _read(path: Path, lifecycle: Lifecycle) -> Definition:
+    read = Definition.read(path)
+    if (read.name, read.version) != (lifecycle.name, lifecycle.version):
+        raise ValueError(
+            f"{path} defines '{read.name}' {read.version}, and the lifecycle is"
+            f" '{lifecycle.name}' {lifecycle.version}: compile it again"
+        )
+    return read

@@ -1,0 +1,160 @@
+"""Parameters, payloads and members for jobs of any definition, drawn by chance."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from milepost.testing.definition import Definition, Event, Field, Invalid, Job, Refused, Table
+from milepost.testing.definition.expressions import numbers_in
+
+__all__ = [
+    "beginnings",
+    "created_with",
+    "filled",
+    "legal_events",
+    "params_for",
+    "payload_for",
+    "takes",
+    "wrong",
+]
+
+_TRIES: Final = 200
+_WRONG: Final[Mapping[str, Any]] = {"bool": 1, "int": True, "str": 7, "bytes": "text"}
+
+
+def params_for(table: Table, chance: random.Random) -> dict[str, Any]:
+    """Parameters that a machine can be created with; some are left to their defaults.
+
+    Raises Refused if none were found.
+    """
+    numbers = sorted({0, 1, 2, 3, *_numbers(table)})
+    params = [variable.field for variable in table.variables.values() if variable.param]
+    for attempt in range(_TRIES):
+        given = {
+            one.name: _value(one, chance, numbers)
+            for one in params
+            if one.required or (attempt < _TRIES - 1 and chance.random() < 0.6)
+        }
+        try:
+            context = table.begun(given)
+        except Invalid:
+            continue
+        if table.collections or not table.broken(None, table.initial, context):
+            return given
+    raise Refused(f"no parameters were found with which '{table.name}' can begin")
+
+
+def _numbers(table: Table) -> set[int]:
+    """Numbers that decide something: those that are written in the definition, and beside them."""
+    written = {number for text in table.expressions() for number in numbers_in(text)}
+    return {one for number in written if number < 1000 for one in (number - 1, number, number + 1)}
+
+
+def beginnings(definition: Definition, chance: random.Random, most: int = 4) -> Job:
+    """A new job with up to `most` members in each collection."""
+    params = {name: params_for(of.table, chance) for name, of in definition.collections.items()}
+    params[""] = params_for(definition.root, chance)
+    members = {
+        name: [f"m{n}" for n in range(chance.randint(1, most))] for name in definition.collections
+    }
+    try:
+        return Job.begun(definition, members, params)
+    except Refused:
+        return Job.begun(definition, {}, params)
+
+
+def created_with(job: Job) -> dict[str, Any]:
+    """What `create_job` is given for a job that is at its beginning."""
+    definition = job.definition
+    root = definition.root.name
+    named = "the job" if root in definition.collections else root
+    given: dict[str, Any] = {
+        "config": {
+            **{name: dict(job.params.get(name, {})) for name in definition.collections},
+            named: dict(job.params.get("", {})),
+        }
+    }
+    if definition.collections:
+        lists: dict[str, list[str]] = {name: [] for name in definition.collections}
+        for key, member in job.members.items():
+            lists[member.collection].append(key.rpartition("/")[2])
+        given["collections"] = lists
+    return given
+
+
+def payload_for(job: Job, one: tuple[str | None, str], chance: random.Random) -> dict[str, Any]:
+    """A payload that an event takes, of the job (None) or of a member."""
+    key, event = one
+    table = job.definition.root if key is None else job.collection_of(key).table
+    numbers = sorted({0, 1, 2, *_numbers(table)})
+    given: dict[str, Any] = {}
+    for field in table.events[event].values():
+        if key is None and (event, field.name) in job.definition.variables:
+            given[field.name] = {chance.choice("xyz"): chance.randint(0, 9)}
+        elif field.required or (field.type != "json" and chance.random() < 0.5):
+            given[field.name] = _value(field, chance, numbers)
+    return given
+
+
+def filled(table: Table, event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload with something in the fields that it has to have, and lacks."""
+    chance = random.Random(event)  # noqa: S311 no secret
+    lacking = [one for one in table.events[event].values() if one.required]
+    return {one.name: _value(one, chance, [0]) for one in lacking} | dict(payload)
+
+
+def wrong(table: Table, event: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The payload with one thing wrong in it: a type, a field too many, a field too few."""
+    yield {**payload, "no_such_field": 1}
+    for name, field in table.events[event].items():
+        if field.required:
+            yield {other: value for other, value in payload.items() if other != name}
+        if field.members:
+            yield {**payload, name: "no_such_member"}
+        elif field.type in _WRONG:
+            yield {**payload, name: _WRONG[field.type]}
+
+
+def _value(field: Field, chance: random.Random, numbers: Sequence[int]) -> Any:
+    if field.members:
+        return chance.choice(field.members)
+    match field.type:
+        case "bool":
+            return chance.random() < 0.5
+        case "int":
+            return chance.choice(numbers)
+        case "str":
+            return chance.choice(("", "why not", "naïve\n\x1b[31m"))
+        case "bytes":
+            return chance.randbytes(chance.randint(0, 5))
+        case "timestamp":
+            return chance.randint(0, 2**50)
+        case _:
+            return {"of": chance.choice((None, 7, "text", [1, {"a": None}], {"b": [True, "ü"]}))}
+
+
+def legal_events(job: Job, chance: random.Random, *, members: bool = True) -> list[Event]:
+    """Each event that the job takes now, of itself and of its members, with some payload."""
+    keys: list[str | None] = [None, *(job.members if members else ())]
+    found = []
+    for key in keys:
+        table = job.definition.root if key is None else job.collection_of(key).table
+        state = job.state if key is None else job.members[key].state
+        for event in table.events:
+            if not table.of_pair(state, event):
+                continue
+            one = Event(event, payload_for(job, (key, event), chance), key)
+            if takes(job, one):
+                found.append(one)
+    return found
+
+
+def takes(job: Job, *asked: Event) -> bool:
+    """True if the job takes all of it."""
+    try:
+        job.take(asked)
+    except (Refused, Invalid):
+        return False
+    return True

@@ -1,0 +1,195 @@
+"""The machine of lifecycles on our own: the built-in one, those of examples, and odd shapes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from examples.approval import approval
+from examples.orders.shop import orders
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from milepost import JobState, StateManager, Write
+from milepost.lifecycles import mapreduce, mapreduce_v1, mapreduce_v2
+from milepost.machine import Lifecycle
+from milepost.testing.lifecycle import lifecycle_machine
+from tests.contract.lifecycles.compiling import lifecycle_of
+from tests.integration.shapes.lifecycles import SHIPPING
+from tests.postgres import needs_postgres, new_url
+
+ROOT = Path(__file__).parents[2]
+SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
+DEFINITION = ROOT / "statemachine.yaml"
+TRACES = ROOT / "tests/generated/mapreduce_traces.json"
+EXAMPLES = ("aiida_plumpy_process", "taskflow_engine", "temporal_activity")
+CONTROL = settings(
+    lifecycle_machine(mapreduce.LIFECYCLE, definition=DEFINITION).TestCase.settings,
+    max_examples=60,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    derandomize=True,
+    database=None,
+)
+
+MapReduce = lifecycle_machine(mapreduce.LIFECYCLE, definition=DEFINITION, traces=TRACES)
+
+
+class TestMapReduce(MapReduce.TestCase):  # type: ignore[name-defined,misc]
+    settings = settings(MapReduce.TestCase.settings, max_examples=30 * SOAK)
+
+    @pytest.fixture(autouse=True)
+    def counted(self, record_property: Callable[[str, object], None]) -> Iterator[None]:
+        before = MapReduce.tried.copy()
+        yield
+        count(record_property, MapReduce, MapReduce.tried - before)
+
+
+def count(
+    record_property: Callable[[str, object], None],
+    machine: Any,
+    tried: Mapping[str, int],
+) -> None:
+    record_property("counted", (f"the lifecycle {machine.lifecycle.name}", dict(tried)))
+
+
+def taken(
+    machine: Any,
+    sequences: int,
+    record_property: Callable[[str, object], None],
+    *,
+    traced: bool = True,
+) -> None:
+    """Its traces, with everything covered, and a few random rules."""
+    if traced:
+        coverage = machine.tour()
+        assert coverage.missing() == [], str(coverage)
+        machine.tried.update(coverage.counts())
+    try:
+        few = settings(machine.TestCase.settings, max_examples=sequences * SOAK)
+        run_state_machine_as_test(machine, settings=few)
+    finally:
+        machine.reader.close()
+    count(record_property, machine, machine.tried)
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "path"),
+    [
+        (orders.LIFECYCLE, "examples/orders/orders.yaml"),
+        (approval.LIFECYCLE, "examples/approval/approval.yaml"),
+    ],
+    ids=["orders", "approval"],
+)
+def test_a_lifecycle_of_an_example(
+    lifecycle: Lifecycle, path: str, record_property: Callable[[str, object], None]
+) -> None:
+    taken(lifecycle_machine(lifecycle, definition=ROOT / path), 6, record_property)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_lifecycle_of_another_project(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    path = ROOT / "examples/lifecycles" / f"{name}.yaml"
+    lifecycle = lifecycle_of(path.read_text(encoding="utf-8"))
+    taken(lifecycle_machine(lifecycle, definition=path), 3, record_property)
+
+
+def test_a_lifecycle_with_two_collections(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    path = tmp_path / "shipping.yaml"
+    path.write_text(SHIPPING, encoding="utf-8")
+    machine = lifecycle_machine(lifecycle_of(SHIPPING), definition=path, store="memory:")
+    taken(machine, 15, record_property)
+
+
+def test_jobs_that_began_under_earlier_versions(
+    record_property: Callable[[str, object], None],
+) -> None:
+    earlier = [
+        (mapreduce_v1.LIFECYCLE, ROOT / "lifecycles" / "mapreduce-1.yaml"),
+        (mapreduce_v2.LIFECYCLE, ROOT / "lifecycles" / "mapreduce-2.yaml"),
+    ]
+    machine = lifecycle_machine(mapreduce.LIFECYCLE, definition=DEFINITION, earlier=earlier)
+    taken(machine, 6, record_property, traced=False)
+
+
+@needs_postgres
+def test_on_a_server(postgres: str, record_property: Callable[[str, object], None]) -> None:
+    """A crash of the processes leaves all that there is."""
+    machine = lifecycle_machine(
+        mapreduce.LIFECYCLE, definition=DEFINITION, store=lambda: new_url(postgres)
+    )
+    taken(machine, 4, record_property, traced=False)
+
+
+# Controls: what must be found
+
+
+def test_a_wrong_row_is_found(tmp_path: Path) -> None:
+    """By the traces, step by step, and by the rules."""
+    text = DEFINITION.read_text(encoding="utf-8")
+    row = "{from: setup, on: start_map, to: map}"
+    assert row in text
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(
+        text.replace(row, "{from: setup, on: start_map, to: reduce}"), encoding="utf-8"
+    )
+    machine = lifecycle_machine(
+        mapreduce.LIFECYCLE, definition=wrong, traces=TRACES, store="memory:"
+    )
+    with pytest.raises(AssertionError):
+        machine.tour()
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=CONTROL)
+
+
+def test_a_lost_write_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        StateManager, "record", lambda self, job_id, _, **__: self.get_state(job_id)
+    )
+    machine = in_memory()
+    with pytest.raises(AssertionError):
+        machine.tour()
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=CONTROL)
+
+
+def test_a_refusal_that_spreads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes that are dropped because of one before them."""
+    one_by_one = StateManager.write_each
+
+    def spreading(self: StateManager, writes: Iterable[Write]) -> list[JobState | Exception]:
+        outcomes: list[JobState | Exception] = []
+        for write in writes:
+            refused = next((o for o in outcomes if isinstance(o, Exception)), None)
+            outcomes += [refused] if refused else one_by_one(self, [write])
+        return outcomes
+
+    monkeypatch.setattr(StateManager, "write_each", spreading)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(in_memory(), settings=CONTROL)
+
+
+def test_a_trace_that_is_left_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = in_memory()
+    left_out = "item.condition.failed.retry.1.true"
+    kept = [one for one in machine.traces() if one["key"] != left_out]
+    monkeypatch.setattr(machine, "traces", lambda: kept)
+    assert machine.tour().missing() == [left_out]
+
+
+def test_another_version_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="compile it again"):
+        lifecycle_machine(mapreduce.LIFECYCLE, definition=ROOT / "lifecycles" / "mapreduce-1.yaml")
+
+
+def in_memory() -> Any:
+    return lifecycle_machine(
+        mapreduce.LIFECYCLE, definition=DEFINITION, traces=TRACES, store="memory:"
+    )
