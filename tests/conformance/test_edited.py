@@ -230,6 +230,7 @@ def whole() -> Commits:
     return commits_of(store)
 
 
+@pytest.mark.control("departures from edited definitions")
 def test_the_log_is_healthy(whole: Commits) -> None:
     """Control: nothing departs from the definition as it stands."""
     found = checked(whole.log, tables=True)

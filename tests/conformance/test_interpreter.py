@@ -126,6 +126,7 @@ def test_machines_begin_alike(path: Path) -> None:
             assert by_text == by_table, (name, params)
 
 
+@pytest.mark.control("plain interpreter beside tables")
 def test_a_row_that_is_changed_is_noticed() -> None:
     """Control: the table of a definition, and its text with one assignment less."""
     (path,) = (one for one in DEFINITIONS if one.name == "statemachine.yaml")

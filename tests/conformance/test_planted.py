@@ -239,6 +239,7 @@ def whole() -> Commits:
     return commits_of(store)
 
 
+@pytest.mark.control("departures planted in logs")
 def test_what_is_written_as_it_was_is_healthy(whole: Commits) -> None:
     """Control: the log that is chained anew without a plant."""
     assert checked(replanted(whole, lambda _: None)).conforms

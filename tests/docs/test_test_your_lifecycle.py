@@ -17,7 +17,7 @@ def test_the_page_ends_in_a_suite_that_passes(tmp_path: Path) -> None:
     blocks: dict[str, list[str]] = {}
     for language, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
         blocks.setdefault(language, []).append(text)
-    (definition,), (test,), (printed,) = blocks["yaml"], blocks["python"], blocks["text"]
+    (definition,), (test,), (printed,) = blocks["yaml"], blocks["py"], blocks["text"]
     assert len([line for line in test.splitlines() if line.strip()]) < 30
     (tmp_path / "door.yaml").write_text(definition, encoding="utf-8")
     (tmp_path / "test_door.py").write_text(test, encoding="utf-8")

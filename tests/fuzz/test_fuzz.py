@@ -72,6 +72,7 @@ def _harm(name: str, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.control("fuzzing")
 def test_a_harm_that_is_put_in_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: some kept input meets it."""
     _harm(name, monkeypatch)
@@ -80,6 +81,7 @@ def test_a_harm_that_is_put_in_is_found(name: str, monkeypatch: pytest.MonkeyPat
             TARGETS[name].answer(one.case)
 
 
+@pytest.mark.control("fuzzing")
 def test_a_wrong_answer_of_a_damaged_store_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the other kind of harm: nothing is raised."""
     whole = next(one.case for one in kept("old_stores") if one.gives == "as it was")

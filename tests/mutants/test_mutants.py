@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from tests.mutants.chosen import CONTROL, MODULES
 from tests.mutants.page import PAGE, page, reasons, scores
 from tests.mutants.running import SAMPLE, UNNOTICED, sampled
@@ -26,6 +28,7 @@ def tried(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.control("mutants")
 def test_the_sample_is_noticed(record_property: Callable[[str, object], None]) -> None:
     """And of the control what is known of it, or nobody knew whether the tool can tell.
 

@@ -47,6 +47,7 @@ def test_tla_comes_to_the_same_counts(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.control("protocol, three executors, a power cut")
 def test_a_fault_is_found_by_a_shortest_trace(fault: Fault) -> None:
     """The negative controls: each breaks the promise that it is to break, in so many steps."""
     promise, length = FAULTS[fault]

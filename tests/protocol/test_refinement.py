@@ -212,6 +212,7 @@ CONTROLS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], World, str]] = {
 
 
 @pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.control("protocol, steps that the real store took")
 def test_a_fault_in_the_code_is_found(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,21 @@
-"""What users import to test their own lifecycles, stores and executors."""
+"""What users import to test their own lifecycles, stores and executors.
 
+`FakeClock` needs nothing else. `lifecycle_machine` needs the extra `testing`, and so do the
+harnesses in folders of their own: `contracts` for stores and executors, `deaths` for runs that are
+killed and stalled, `histories` for what several were answered, `power` for what is left when the
+power is cut.
+"""
+
+from typing import TYPE_CHECKING
+
+from milepost.lazy import loaded_when_used
 from milepost.testing.clock import FakeClock
 
-__all__ = ["FakeClock"]
+if TYPE_CHECKING:
+    from milepost.testing.lifecycle import lifecycle_machine
+
+__all__ = ["FakeClock", "lifecycle_machine"]
+
+__getattr__, __dir__ = loaded_when_used(
+    __name__, {"lifecycle_machine": "milepost.testing.lifecycle"}
+)

@@ -32,6 +32,7 @@ def test_a_connection_lost_in_any_commit_loses_nothing(
     counted("connections lost in a commit", faults=outcome.faults.total(), wrong=0)
 
 
+@pytest.mark.control("connections lost in a commit")
 def test_a_commit_that_is_said_to_have_taken_place_is_looked_for(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,16 +79,18 @@ class Coverage:
         )
 
     def counts(self) -> dict[str, int]:
-        """How much was taken, by its noun, as `arcs`, and how much there was, as `arcs of`."""
+        """How much was taken, by its noun, as `arcs`, and how much there was, as `arcs there are`."""
         found = {}
         for kind, noun in _NOUNS.items():
             possible = self.existing[kind] - self.impossible[kind]
             found[noun] = len(self.taken[kind] & possible)
-            found[f"{noun} of"] = len(possible)
+            found[f"{noun} there are"] = len(possible)
         return found
 
     def __str__(self) -> str:
         counts = self.counts()
-        told = (f"{noun} {counts[noun]} of {counts[f'{noun} of']}" for noun in _NOUNS.values())
+        told = (
+            f"{noun} {counts[noun]} of {counts[f'{noun} there are']}" for noun in _NOUNS.values()
+        )
         gone = sum(len(self.impossible[kind] & self.existing[kind]) for kind in KINDS)
         return ", ".join(told) + (f"; {gone} are proved to be impossible" if gone else "")

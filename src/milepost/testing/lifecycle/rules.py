@@ -26,7 +26,7 @@ from milepost.errors import (
     StoreReadOnly,
 )
 from milepost.job.state import JobState
-from milepost.log.facts import ItemsFired, JobFired, Rewound
+from milepost.log.facts import ItemsAdded, ItemsFired, JobFired, MembersAdded, Rewound
 from milepost.machine import Lifecycle, PayloadInvalid, TransitionRefused
 from milepost.state.keeping.retention import RetentionPolicy
 from milepost.state.manager import StateManager
@@ -458,6 +458,7 @@ class Rules(RuleBasedStateMachine):
 
         What recovery does is no part of a definition; that all of it is allowed is.
         """
+        inputs = self.managers[0].get_state(JOB).inputs
 
         def read(log: JobLog) -> None:
             keys = list(self.job.members)
@@ -465,6 +466,16 @@ class Rules(RuleBasedStateMachine):
                 for fact in log.facts(row):
                     if isinstance(fact, Rewound):
                         self.job = self._then(fact.to_seq)
+                        keys = list(self.job.members)
+                    elif isinstance(fact, ItemsAdded | MembersAdded):  # a phase again keeps them
+                        name = (
+                            fact.collection
+                            if isinstance(fact, MembersAdded)
+                            else next(iter(self.definition.collections))
+                        )
+                        ordinals = range(fact.first, fact.first + fact.count)
+                        new = [inputs.key(ordinal) for ordinal in ordinals]
+                        self.job = self.job.add(name, [key.rpartition("/")[2] for key in new])
                         keys = list(self.job.members)
                     elif isinstance(fact, JobFired):
                         self.job = self.job.follow([Event(fact.event, fact.payload)])

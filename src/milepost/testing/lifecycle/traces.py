@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from milepost.text.commands import command
+
 __all__ = ["TracesAbsent", "traces_of"]
 
 _SCHEMA: Final = "milepost.traces/1"
@@ -39,8 +41,8 @@ def traces_of(
             traces: Sequence[Mapping[str, Any]] = one["traces"]
             return traces
     raise TracesAbsent(
-        f"{kept or definition} has no traces of '{lifecycle}' of the digest {digest}: run `milepost"
-        f" traces {definition} --json` again, after `milepost compile`"
+        f"{kept or definition} has no traces of '{lifecycle}' of the digest {digest}: compile it"
+        f" again, and make them anew with `{command('traces', definition, '--json')}`"
     )
 
 
@@ -49,10 +51,10 @@ def _found(definition: Path) -> dict[str, Any]:
     name = hashlib.blake2b(text + _version().encode(), digest_size=16).hexdigest()
     file = _folder() / f"{name}.json"
     if not file.exists():
-        command = [sys.executable, "-m", "milepost", "traces", str(definition), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        asked = [sys.executable, "-m", "milepost", "traces", str(definition), "--json"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode not in (0, _UNKNOWN):
-            raise TracesAbsent(f"`milepost traces {definition}` ended so:\n{done.stderr}")
+            raise TracesAbsent(f"`{command('traces', definition)}` ended so:\n{done.stderr}")
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_suffix(f".{os.getpid()}")
         beside.write_text(done.stdout, encoding="utf-8")

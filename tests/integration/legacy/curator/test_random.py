@@ -100,6 +100,7 @@ def assert_same(
     assert {*manager.recover_from_checkpoint(JOB).retriable} == {*state.keys_in("failed")}
 
 
+@pytest.mark.control("mutated folders of curator")
 def test_an_answer_at_another_row_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: a reader that puts each answer to the next row."""
 
@@ -200,6 +201,7 @@ def test_a_mangled_folder_is_told_of_and_never_trouble(record_property: Any) -> 
     record_property("counted", ("mutated folders of curator", counted))
 
 
+@pytest.mark.control("mutated folders of curator")
 def test_a_reader_that_trusts_its_files_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: the first line that is cut short ends it."""
 

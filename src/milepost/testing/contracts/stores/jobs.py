@@ -90,7 +90,7 @@ class JobContract(OpenedStore):
     def test_jobs_that_were_not_given_back_are_found_without_the_others(
         self, store: StateStore
     ) -> None:
-        """In order of creation, each with its newest row. What was given back is told of."""
+        """In order of creation, each with its newest row. A lease says if it was given back."""
         lease = StoredLease("a", 1, 10, ttl_us=7)
         with store.writing() as writer:
             for job_id in ("one", "two", "back", "three"):
