@@ -122,7 +122,7 @@ def test_jobs_that_began_under_earlier_versions(
         (mapreduce_v2.LIFECYCLE, ROOT / "lifecycles" / "mapreduce-2.yaml"),
     ]
     machine = lifecycle_machine(mapreduce.LIFECYCLE, definition=DEFINITION, earlier=earlier)
-    taken(machine, 6, record_property, traced=False)
+    taken(machine, 8, record_property, traced=False, where=", from earlier versions")
 
 
 @needs_postgres

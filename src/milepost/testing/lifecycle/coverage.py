@@ -79,7 +79,7 @@ class Coverage:
         )
 
     def counts(self) -> dict[str, int]:
-        """How much was taken, by its noun, as `arcs`, and how much there was, as `arcs there are`."""
+        """How much was taken, as `arcs`, and how much there was, as `arcs there are`."""
         found = {}
         for kind, noun in _NOUNS.items():
             possible = self.existing[kind] - self.impossible[kind]
