@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import concurrent.futures
 import inspect
 import re
+from concurrent import futures
 from types import FunctionType
 
 import milepost
-from milepost import bridges, errors, executors
+from milepost import bridges, errors, executors, testing
 from milepost.stores.memory import MemoryStore
 from milepost.stores.protocol import Reader, StateStore, Writer
 from milepost.stores.sqlite.reading import SqliteReader
@@ -97,7 +97,7 @@ def faults(function: FunctionType) -> list[str]:
     if "Args" in parts and names(parts["Args"]) != given:
         found.append(f"Args are {names(parts['Args'])}, parameters {given}")
     for name in names(parts.get("Raises", [])):
-        homes = (milepost, errors, executors, bridges, power, builtins, concurrent.futures)
+        homes = (milepost, errors, executors, bridges, testing, power, builtins, futures)
         kind = next((getattr(home, name) for home in homes if hasattr(home, name)), None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             found.append(f"Raises names {name}, which cannot be imported")

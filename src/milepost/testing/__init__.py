@@ -9,13 +9,19 @@ power is cut.
 from typing import TYPE_CHECKING
 
 from milepost.lazy import loaded_when_used
-from milepost.testing.clock import FakeClock
 
 if TYPE_CHECKING:
+    from milepost.testing.clock import FakeClock
+    from milepost.testing.definition import NotUnderstood
     from milepost.testing.lifecycle import lifecycle_machine
 
-__all__ = ["FakeClock", "lifecycle_machine"]
+__all__ = ["FakeClock", "NotUnderstood", "lifecycle_machine"]
 
 __getattr__, __dir__ = loaded_when_used(
-    __name__, {"lifecycle_machine": "milepost.testing.lifecycle"}
+    __name__,
+    {
+        "FakeClock": "milepost.testing.clock",
+        "NotUnderstood": "milepost.testing.definition",
+        "lifecycle_machine": "milepost.testing.lifecycle",
+    },
 )

@@ -185,7 +185,7 @@ class Table:
             sources, to = self.in_states(row["from"]), row["to"]
             history = to["history"] if isinstance(to, dict) else ""
             for source in sources:
-                for target in self.group(history) if history else [to]:
+                for target in self.group(history) if history else [str(to)]:
                     parts = [row.get("id", "")]
                     parts += [source] if len(sources) > 1 else []
                     parts += [target] if history else []

@@ -27,7 +27,11 @@ _DEFAULT: Final = settings(
     max_examples=25,
     stateful_step_count=30,
     deadline=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+        HealthCheck.too_slow,
+    ],
 )
 
 
@@ -78,7 +82,7 @@ class _LifecycleMachine(Rules):
         """Take every trace in a new store. Raises AssertionError where a step differs."""
         traces = cls.traces()
         coverage = Coverage.of(cls.definition, traces)
-        place = Place(cls.make, cls.lifecycle, cls.earlier)
+        place = Place(cls.makes, cls.lifecycle, cls.earlier)
         manager = place.manager()
         try:
             tour = Tour(manager, cls.definition, coverage)
@@ -145,7 +149,7 @@ def lifecycle_machine(
             "definition": read,
             "earlier": tuple(one for one, _ in earlier),
             "old": old,
-            "make": None if make is None else staticmethod(make),
+            "makes": () if make is None else (make,),
             "reader": Reader(lifecycle),
             "tried": Counter[str](),
             "path": path,

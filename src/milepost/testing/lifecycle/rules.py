@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from functools import partial
@@ -77,13 +77,13 @@ class Rules(RuleBasedStateMachine):
     definition: ClassVar[Definition]
     earlier: ClassVar[tuple[Lifecycle, ...]] = ()
     old: ClassVar[tuple[tuple[Lifecycle, Definition], ...]] = ()
-    make: ClassVar[MakeStore | None] = None
+    makes: ClassVar[Sequence[MakeStore]] = ()
     reader: ClassVar[Reader]
     tried: ClassVar[Counter[str]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.place = Place(type(self).make, self.lifecycle, self.earlier)
+        self.place = Place(self.makes, self.lifecycle, self.earlier)
         self.managers: list[StateManager] = []
         self.leases: list[tuple[Lease, AbstractContextManager[Lease]] | None] = [None, None]
         self.stale: list[Lease] = []

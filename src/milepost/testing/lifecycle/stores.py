@@ -25,25 +25,25 @@ MakeStore: TypeAlias = Callable[[], str | StateStore]
 class Place:
     """Where the jobs of one example are kept: a context, which leaves no files behind.
 
-    `make` is None for a file of SQLite in a folder of its own. A crash of those leaves the files as
-    they are at that moment, without what processes still hold. Of any other store the managers are
-    dropped: what it has acknowledged is all that there is.
+    `makes` has what makes it, or nothing for a file of SQLite in a folder of its own. A crash of
+    those leaves the files as they are at that moment, without what processes still hold. Of any
+    other store the managers are dropped: what it has acknowledged is all that there is.
     """
 
     def __init__(
-        self, make: MakeStore | None, lifecycle: Lifecycle, earlier: Sequence[Lifecycle] = ()
+        self, makes: Sequence[MakeStore], lifecycle: Lifecycle, earlier: Sequence[Lifecycle] = ()
     ) -> None:
         self.clock = FakeClock()
         self._lifecycle, self._earlier = lifecycle, earlier
         self._root = Path(tempfile.mkdtemp(prefix="milepost-lifecycle-"))
         self._crashes = 0
         self._made: StateStore | None = None
-        self._on_files = make is None
-        if make is None:
+        self._on_files = not makes
+        if not makes:
             (self._root / "0").mkdir()
             self.url = str(self._root / "0" / "jobs.db")
         else:
-            made = make()
+            made = makes[0]()
             if not isinstance(made, str):
                 self._made = made
             self.url = made if isinstance(made, str) else made.url
