@@ -41,7 +41,12 @@ CONTROL = settings(
     database=None,
 )
 
-_BY_CHANCE = ("sequences", "rules", "reads by another process")
+_BY_CHANCE = (
+    "sequences",
+    "rules",
+    "reads by another process",
+    "facts held against the file",
+)
 
 
 def count(

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from milepost.definition import read_definition
 from milepost.machine import Lifecycle
 from milepost.testing.definition import Definition
 from milepost.testing.lifecycle.coverage import Coverage
@@ -150,6 +151,10 @@ def lifecycle_machine(
             "earlier": tuple(one for one, _ in earlier),
             "old": old,
             "makes": () if make is None else (make,),
+            "read": {
+                (one.name, one.version): read_definition(at)
+                for one, at in (*earlier, (lifecycle, path))
+            },
             "reader": Reader(lifecycle),
             "tried": Counter[str](),
             "path": path,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from milepost.conformance.walking import Definitions, walked
 from milepost.errors import (
     ItemExists,
     ItemsRefused,
@@ -78,6 +79,7 @@ class Rules(RuleBasedStateMachine):
     earlier: ClassVar[tuple[Lifecycle, ...]] = ()
     old: ClassVar[tuple[tuple[Lifecycle, Definition], ...]] = ()
     makes: ClassVar[Sequence[MakeStore]] = ()
+    read: ClassVar[Definitions]
     reader: ClassVar[Reader]
     tried: ClassVar[Counter[str]]
 
@@ -172,6 +174,20 @@ class Rules(RuleBasedStateMachine):
                 after = after.take(asked[-1:])
         if asked and takes(self.job, *asked):
             self.write(who, asked)
+
+    @rule(who=_who, seed=_seed, count=st.integers(3, 10))
+    def go_on(self, who: int, seed: int, count: int) -> None:
+        """A stretch of a run: one commit after the other of what is legal, mostly of members."""
+        chance = _chance(seed)
+        for _ in range(count):
+            legal = legal_events(self.job, chance)
+            going = [one for one in legal if one.key or not _has_ended(self.job.take([one]))]
+            members = [one for one in going if one.key is not None]
+            wanted = members if members and chance.random() < 0.8 else going
+            if not wanted or self.held_against(who):
+                return
+            self.write(who, [chance.choice(wanted)])
+            self.past[self.managers[who].get_state(JOB).seq] = self.job.copy()
 
     @rule(who=_who, seed=_seed)
     def several(self, who: int, seed: int) -> None:
@@ -595,11 +611,26 @@ class Rules(RuleBasedStateMachine):
                 assert results == sorted(self.job.results())
             self.tried["reads by another process"] += 1
 
+    def _conforms(self) -> None:
+        """Each fact of each log is as `milepost conform` reads the definition."""
+        for job_id in self.managers[0].job_ids():
+            self.place.fold(
+                lambda store, job_id=job_id: logged(
+                    store, job_id, (self.lifecycle,), self.earlier, self._walk
+                )
+            )
+
+    def _walk(self, log: JobLog) -> None:
+        found = walked(log, self.read)
+        assert found.conforms, found.departure or found.untold
+        self.tried["facts held against the file"] += found.facts
+
     def teardown(self) -> None:
-        """Close what is open; the second process looks once more."""
+        """Hold each log against the file, have it read once more, and close what is open."""
         try:
             if self.managers:
                 self._read_by_another(self.managers[0].get_state(JOB))
+                self._conforms()
         finally:
             held = [entry[1] for entry in self.leases if entry is not None]
             for one in (*self.gone, *held):  # of managers that are closed, or of leases long lost
