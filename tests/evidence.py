@@ -137,11 +137,11 @@ def fallen(
 ) -> Iterator[str]:
     """What of `said` was not seen again, a line each; what was seen and is not said, too.
 
-    A harness is excused where nothing of it was run, and something was skipped in its files.
+    A harness is excused where nothing of it was run, and each of its files has a test skipped.
     """
     left_out = set(skipped)
     for name, told in said.items():
-        if name not in seen and told.files & left_out:
+        if name not in seen and told.files <= left_out:
             continue
         found = seen.get(name, Harness())
         for count, least in told.counts.items():
@@ -167,8 +167,13 @@ def _judged(config: pytest.Config) -> bool:
     )
 
 
-def _of_files(said: Mapping[str, Harness], files: set[str]) -> dict[str, Harness]:
-    return {name: one for name, one in said.items() if one.files <= files}
+def _of_files(said: Mapping[str, Harness], files: set[str], root: Path) -> dict[str, Harness]:
+    """The harnesses whose files were all run, or are there no more."""
+    return {
+        name: one
+        for name, one in said.items()
+        if all(file in files or not (root / file).is_file() for file in one.files)
+    }
 
 
 class Evidence:
@@ -198,13 +203,13 @@ class Evidence:
         text = self.page.read_text(encoding="utf-8")
         files = {one.nodeid.partition("::")[0] for one in (*passed, *skipped)}
         said = read(text)
-        here = _of_files(said, files)
+        here = _of_files(said, files, session.config.rootpath)
         if os.environ.get(WRITE) == "write":
             left_out = {one.nodeid.partition("::")[0] for one in skipped}
             kept = {
                 name: one
                 for name, one in said.items()
-                if name not in here or (name not in self.seen and one.files & left_out)
+                if name not in here or (name not in self.seen and one.files <= left_out)
             }
             mine = {name: one for name, one in self.seen.items() if name not in kept}
             self.page.write_text(rewrite(text, kept | mine), encoding="utf-8")

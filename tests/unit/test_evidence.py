@@ -107,6 +107,7 @@ ROWS = """
 def run(tmp_path: Path) -> Run:
     """Runs SUITE, edited, by pytest as a program, beside a page; what it says, and its code."""
     (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_other.py").touch()
     (tmp_path / "conftest.py").write_text(
         "from pathlib import Path\n"
         "from tests.evidence import Evidence\n"
@@ -117,7 +118,10 @@ def run(tmp_path: Path) -> Run:
     page = tmp_path / "page.md"
 
     def one(
-        *edits: tuple[str, str], rows: str = ROWS, arguments: str = "-q", write: bool = False
+        *edits: tuple[str, str],
+        rows: str = ROWS,
+        arguments: str = "-q tests/test_it.py",
+        write: bool = False,
     ) -> tuple[int, str]:
         text = SUITE
         for old, new in edits:
@@ -149,10 +153,10 @@ def test_a_run_that_counted_as_much_passes(run: Run) -> None:
 
 
 def test_processes_that_share_a_run_count_together(run: Run) -> None:
-    code, said = run(arguments="-q -n 2 --dist worksteal")
+    code, said = run(arguments="-q -n 2 --dist worksteal tests/test_it.py")
     assert code == 0, said
     assert "walks: about 100 acts" in said
-    code, said = run(("[1, 2]", "[1]"), arguments="-q -n 2 --dist worksteal")
+    code, said = run(("[1, 2]", "[1]"), arguments="-q -n 2 --dist worksteal tests/test_it.py")
     assert code == 1, said
     assert "cuts: 10 images, where the page says 30" in said
 
@@ -176,12 +180,21 @@ def test_a_run_that_counted_less_fails(run: Run, old: str, new: str, told: str) 
     assert told in said
 
 
+def test_a_harness_whose_file_is_gone_has_fallen(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tests" / "test_other.py").unlink()
+    code, said = run()
+    assert code == 1, said
+    assert "elsewhere: 0 things, where the page says 8" in said
+
+
 def test_what_chance_has_a_part_in_may_be_a_little_less(run: Run) -> None:
     code, said = run(("100}", "76}"))
     assert code == 0, said
 
 
-@pytest.mark.parametrize("arguments", ["-q -k cuts", "-q tests/test_it.py::test_walks"])
+@pytest.mark.parametrize(
+    "arguments", ["-q -k cuts tests/test_it.py", "-q tests/test_it.py::test_walks"]
+)
 def test_a_part_of_a_file_is_not_judged(run: Run, arguments: str) -> None:
     code, said = run(("[1, 2]", "[1]"), arguments=arguments)
     assert code == 0, said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import BOOL, INT, Type
@@ -21,7 +23,7 @@ __all__ = ["OPAQUE", "Outline", "expand", "outline", "read_type", "value_problem
 OPAQUE: Final = ("str", "json", "bytes", "timestamp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Outline:
     """What other machines, and the rest of its own, need to know of a machine."""
 
@@ -30,12 +32,12 @@ class Outline:
     events: tuple[Event, ...]
     pairs: frozenset[tuple[str, str]]  # as written, unknown names included
 
-    @property
+    @cached_property
     def state_names(self) -> tuple[str, ...]:
         """The states in definition order."""
         return tuple(state.name for state in self.states)
 
-    @property
+    @cached_property
     def event_names(self) -> tuple[str, ...]:
         """The events in definition order."""
         return tuple(event.name for event in self.events)
@@ -77,13 +79,10 @@ def outline(
     sets = {**groups, **{state: (state,) for state in written.states}}
     rows = [(row.source, [row.event]) for row in written.transitions]
     rows += [(ignored.states, ignored.events) for ignored in written.ignored]
-    pairs = frozenset(
-        (state, event)
-        for sources, on in rows
-        for part in sources
-        for state in sets.get(part, ())
-        for event in on
-    )
+    pairs: set[tuple[str, str]] = set()
+    for sources, on in rows:
+        for part in sources:
+            pairs.update(product(sets.get(part, ()), on))
     return Outline(
         states=states,
         groups=tuple(
@@ -93,7 +92,7 @@ def outline(
             for group, members in groups.items()
         ),
         events=events,
-        pairs=pairs,
+        pairs=frozenset(pairs),
     )
 
 
@@ -105,7 +104,10 @@ def expand(
     for index, name in enumerate(names):
         known = reporter.lookup("state", name, sets, reporter.source.at(*path, index))
         found.update(sets[known] if known else ())
-    return tuple(name for name in sets if name in found)
+    if len(found) < 2:  # as most rows have it
+        return tuple(found)
+    ranks = dict(zip(sets, range(len(sets)), strict=True))
+    return tuple(sorted(found, key=ranks.__getitem__))
 
 
 def read_type(

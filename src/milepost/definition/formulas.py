@@ -29,6 +29,9 @@ _COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 _WORDS: Final = frozenset({"and", "or", "not", "if", "else", "implies", "true", "false"})
 
 
+_DOT: Final = re.compile(r"\s*\.\s*")  # spaces may stand around it
+
+
 class NotUnderstood(ValueError):
     """The text is no expression."""
 
@@ -51,7 +54,7 @@ class Formula:
 
 def formula(text: str, guards: Mapping[str, str] | None = None) -> Formula:
     """The expression of `text`; names of `guards` stand for theirs. Raises NotUnderstood."""
-    parser = _Parser(text, guards or {})
+    parser = _Parser(_DOT.sub(".", text), guards or {})
     value = parser.choice()
     if parser.now:
         raise NotUnderstood(f"{text!r}: {parser.now!r} cannot follow")

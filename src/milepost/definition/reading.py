@@ -93,9 +93,13 @@ def _data(content: bytes | str, name: str) -> Any:
     import yaml  # noqa: PLC0415 an extra brings it
 
     try:
-        node = yaml.compose(content, Loader=yaml.SafeLoader)
-        return _plain(node)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        for event in yaml.parse(content, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                mark = event.start_mark
+                where = f" in line {mark.line + 1}" if mark is not None else ""
+                raise Unreadable(name, f"it has an anchor or an alias{where}: write it out")
+        return _plain(yaml.compose(content, Loader=yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise Unreadable(name, f"it cannot be read: {error}") from error
 
 
@@ -112,7 +116,11 @@ def _plain(node: Any) -> Any:
         return None
     if node.id == "sequence":
         return [_plain(one) for one in value]
-    return {str(key.value): _plain(one) for key, one in value}
+    names = [str(key.value) for key, _ in value]
+    if len(set(names)) < len(names):
+        twice = next(one for one in names if names.count(one) > 1)
+        raise ValueError(f"the key '{twice}' stands twice from line {node.start_mark.line + 1} on")
+    return {key: _plain(one) for key, (_, one) in zip(names, value, strict=True)}
 
 
 def _definition(data: Mapping[str, Any]) -> Definition:
@@ -151,7 +159,7 @@ def _machine(name: str, told: Mapping[str, Any], enums: Mapping[str, tuple[str, 
         name=name,
         initial=told["initial"],
         states=tuple(states),
-        final=tuple(state for state, said in states.items() if said.get("final")),
+        final=tuple(state for state, said in states.items() if said.get("final") is True),
         was={state: said["was"] for state, said in states.items() if said.get("was")},
         events={
             event: {

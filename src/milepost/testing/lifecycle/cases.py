@@ -59,6 +59,7 @@ class _LifecycleCase(unittest.TestCase):
 
     def test_random_rules_agree(self) -> None:
         """Whatever two managers do, crashes included, state = fold(log) = definition."""
+        self.machine.traces()  # or the file is another than the one that was compiled
         run_state_machine_as_test(self.machine, settings=self.settings)
 
 
@@ -130,6 +131,8 @@ def lifecycle_machine(
     Cost:
         A trace takes some five commits; a rule takes some milliseconds.
     """
+    if not isinstance(lifecycle, Lifecycle):
+        raise TypeError(f"{lifecycle!r} is no lifecycle: give the LIFECYCLE of a generated module")
     path = Path(definition)
     read = _read(path, lifecycle)
     old = tuple((one, _read(Path(at), one)) for one, at in earlier)
@@ -137,7 +140,8 @@ def lifecycle_machine(
     if isinstance(store, str):
         made = {"files": None, "memory:": in_memory}
         if store not in made:
-            raise ValueError(f"{store!r} is neither 'files', nor 'memory:', nor makes a store")
+            problem = f"{store!r} is neither 'files' nor 'memory:'"
+            raise ValueError(f"{problem}: for another store, give a function that makes it")
         make = made[store]
     else:
         make = store

@@ -31,6 +31,7 @@ from milepost.log.facts import ItemsAdded, ItemsFired, JobFired, MembersAdded, R
 from milepost.machine import Lifecycle, PayloadInvalid, TransitionRefused
 from milepost.state.keeping.retention import RetentionPolicy
 from milepost.state.manager import StateManager
+from milepost.state.persistence import StateStore
 from milepost.state.reading.loading import JobLog
 from milepost.state.recovering.scope import Scope
 from milepost.state.transitions import Write
@@ -613,12 +614,13 @@ class Rules(RuleBasedStateMachine):
 
     def _conforms(self) -> None:
         """Each fact of each log is as `milepost conform` reads the definition."""
-        for job_id in self.managers[0].job_ids():
-            self.place.fold(
-                lambda store, job_id=job_id: logged(
-                    store, job_id, (self.lifecycle,), self.earlier, self._walk
-                )
-            )
+        job_ids = self.managers[0].job_ids()
+
+        def walk(store: StateStore) -> None:
+            for job_id in job_ids:
+                logged(store, job_id, (self.lifecycle,), self.earlier, self._walk)
+
+        self.place.fold(walk)
 
     def _walk(self, log: JobLog) -> None:
         found = walked(log, self.read)

@@ -44,6 +44,8 @@ class Place:
             self.url = str(self._root / "0" / "jobs.db")
         else:
             made = makes[0]()
+            if made is None:
+                raise TypeError("the function that makes a store gave None: give its URL, or it")
             if not isinstance(made, str):
                 self._made = made
             self.url = made if isinstance(made, str) else made.url

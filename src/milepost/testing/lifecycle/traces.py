@@ -41,8 +41,9 @@ def traces_of(
             traces: Sequence[Mapping[str, Any]] = one["traces"]
             return traces
     raise TracesAbsent(
-        f"{kept or definition} has no traces of '{lifecycle}' of the digest {digest}: compile it"
-        f" again, and make them anew with `{command('traces', definition, '--json')}`"
+        f"{kept or definition} is not what the module of '{lifecycle}' was compiled from (digest"
+        f" {digest}): compile it again, and make kept traces anew with"
+        f" `{command('traces', definition, '--json')}`"
     )
 
 
