@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "BOOL",
@@ -74,7 +74,7 @@ _N = TypeVar("_N", bound=type[_Node])
 
 def _hashed_once(kind: _N) -> _N:
     """The kind of node, of which each keeps its hash."""
-    made = kind.__hash__
+    made: Callable[[_Node], int] = vars(kind)["__hash__"]
 
     def hashed(node: _Node) -> int:
         try:

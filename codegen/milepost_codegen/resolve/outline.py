@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import BOOL, INT, Type
@@ -82,7 +82,8 @@ def outline(
     pairs: set[tuple[str, str]] = set()
     for sources, on in rows:
         for part in sources:
-            pairs.update(product(sets.get(part, ()), on))
+            for event in on:
+                pairs.update(zip(sets.get(part, ()), repeat(event), strict=False))
     return Outline(
         states=states,
         groups=tuple(

@@ -115,7 +115,7 @@ class Departs(Exception):
         guards: tuple[GuardSaid, ...] = (),
         values: tuple[ValueSaid, ...] = (),
     ) -> None:
-        self.kind = kind
+        self.kind: Kind = kind
         self.problem = problem
         self.state = state
         self.ordinals = ordinals

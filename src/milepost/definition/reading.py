@@ -264,7 +264,7 @@ def _rows(
         }
         to = row["to"]
         history = to["history"] if isinstance(to, Mapping) else ""
-        targets = groups[history] if history else (to,)
+        targets = groups[history] if history else (str(to),)
         sources = _spread(row["from"], groups)
         for source in sources:
             for target in targets:
