@@ -19,7 +19,7 @@ from tests.postgres import needs_postgres, new_url
 
 @pytest.fixture(autouse=True)
 def counts(record_property: Callable[[str, object], None]) -> None:
-    record_property("counted", ("store contract", {"tests of it on our own": 1}))
+    record_property("counted about", ("store contract", {"tests of it on our own": 1}))
 
 
 class TestMemory(StoreContract):

@@ -14,7 +14,7 @@ from .places import opened
 
 @pytest.fixture(autouse=True)
 def counts(record_property: Callable[[str, object], None]) -> None:
-    record_property("counted", ("executor contract", {"tests of it on our own": 1}))
+    record_property("counted about", ("executor contract", {"tests of it on our own": 1}))
 
 
 class TestThreads(EngineContract):

@@ -215,6 +215,14 @@ def test_a_run_that_writes_is_the_next_ones_page(run: Run, tmp_path: Path) -> No
     }
 
 
+def test_of_a_small_count_by_chance_all_but_five_are_there_again() -> None:
+    said = {"walks": Harness({"acts": 8}, {"acts"}, 0, {"tests/a.py"})}
+    seen = {"walks": Harness({"acts": 3}, {"acts"}, 0, {"tests/a.py"})}
+    assert not list(fallen(said, seen))
+    seen["walks"].counts["acts"] = 2
+    assert list(fallen(said, seen)) == ["walks: 2 acts, where the page says 8"]
+
+
 def test_a_harness_that_nobody_counts_has_fallen() -> None:
     said = {"cuts": Harness({"images": 1}, set(), 0, {"tests/a.py"})}
     assert list(fallen(said, {})) == ["cuts: 0 images, where the page says 1"]

@@ -90,4 +90,5 @@ def test_a_server_that_is_crashed_at_any_kind_of_commit_loses_nothing(
         careless = life(len(KINDS), Kind("a job", "record j"), durability="process")
         told = crash(crashing, [careless], "after")
         assert any("it was acknowledged and is not there" in what for what in told), told
-    counted("commits under way when a server was crashed", **crashed, wrong=0)
+    counted("commits under way when a server was crashed", about=True, **crashed)
+    counted("commits under way when a server was crashed", wrong=0)
