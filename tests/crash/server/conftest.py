@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from milepost.log import spans
+from milepost.state.keeping import spanning
+from milepost.state.writing import staging
 from tests.crash.power.conftest import counted
 from tests.crash.server.playing import Recording, playing
 from tests.crash.server.stories import STORIES
@@ -28,3 +31,11 @@ def recorded(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Callabl
             return play.record()
 
     return recording
+
+
+@pytest.fixture(autouse=True)
+def sizes_are_put_back() -> Iterator[None]:
+    """Stories in several threads make sizes small at once; the last may put a small one back."""
+    before = spans.SPAN, spanning.SPAN, staging._BATCH_BYTES
+    yield
+    spans.SPAN, spanning.SPAN, staging._BATCH_BYTES = before
