@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ import transitions
 
 from milepost import TransitionRefused
 from milepost.lifecycles import mapreduce
+from milepost.testing.definition import Definition, Row, Table
+from milepost.testing.definition.expressions import evaluate
 
-from .reference import ITEM, JOB, Table, evaluate
+DEFINED = Definition.read(Path(__file__).parents[2] / "statemachine.yaml")
+JOB, ITEM = DEFINED.tables["job"], DEFINED.tables["item"]
 
 
 def machine_of(table: Table) -> tuple[transitions.Machine, Any]:
@@ -23,40 +27,33 @@ def machine_of(table: Table) -> tuple[transitions.Machine, Any]:
 
     model = Model()
 
-    def condition(row: dict[str, Any], others: list[str]) -> Any:
+    def condition(row: Row) -> Any:
+        pair = table.of_pair(row.source, row.event)
+        others = [one.when for one in pair if one.when and one.when != "otherwise"]
+
         def holds() -> bool:
-            values = [evaluate(t, model.names, table.guards, table.members) for t in others]
-            if row.get("when") == "otherwise":
-                return not any(values)
-            text = row.get("when", "true")
-            return bool(evaluate(text, model.names, table.guards, table.members))
+            if row.when == "otherwise":
+                return not any(evaluate(text, model.names, table.guards) for text in others)
+            return not row.when or bool(evaluate(row.when, model.names, table.guards))
 
         return holds
 
-    def remembered(group: str, state: str) -> Any:
-        return lambda: model.names[f"history.{group}"] == state
+    def remembered(row: Row) -> Any:
+        return lambda: not row.history or model.names[f"history.{row.history}"] == row.target
 
-    rows: list[dict[str, Any]] = []
-    for row in table.rows:
-        pair = [r for r in table.rows if (r["from"], r["on"]) == (row["from"], row["on"])]
-        others = [r["when"] for r in pair if "when" in r and r["when"] != "otherwise"]
-        base = {
-            "trigger": f"on_{row['on']}",
-            "source": row["from"],
-            "conditions": [condition(row, others)],
-        }
-        if isinstance(row["to"], dict):
-            group = row["to"]["history"]
-            for state in table.groups[group]:
-                conditions = [*base["conditions"], remembered(group, state)]
-                rows.append({**base, "dest": state, "conditions": conditions})
-        else:
-            rows.append({**base, "dest": row["to"]})
     machine = transitions.Machine(
         model=model,
-        states=table.states,
+        states=list(table.states),
         initial=table.initial,
-        transitions=rows,
+        transitions=[
+            {
+                "trigger": f"on_{row.event}",
+                "source": row.source,
+                "dest": row.target,
+                "conditions": [condition(row), remembered(row)],
+            }
+            for row in table.rows
+        ],
         auto_transitions=False,
         send_event=False,
     )

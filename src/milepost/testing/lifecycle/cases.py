@@ -16,7 +16,7 @@ from milepost.definition import read_definition
 from milepost.machine import Lifecycle
 from milepost.testing.definition import Definition
 from milepost.testing.lifecycle.coverage import Coverage
-from milepost.testing.lifecycle.reading import Reader
+from milepost.testing.lifecycle.reading import Reader, module_of
 from milepost.testing.lifecycle.rules import Rules
 from milepost.testing.lifecycle.stores import MakeStore, Place, in_memory
 from milepost.testing.lifecycle.touring import Tour
@@ -159,7 +159,8 @@ def lifecycle_machine(
                 (one.name, one.version): read_definition(at)
                 for one, at in (*earlier, (lifecycle, path))
             },
-            "reader": Reader(lifecycle),
+            "module": module_of(lifecycle),
+            "reader": Reader(),
             "tried": Counter[str](),
             "path": path,
             "kept": kept,

@@ -22,15 +22,17 @@ _WAIT_S: Final = 30
 class Reader:
     """The other process, as this one sees it; it begins when it is first asked, and is a context.
 
-    It opens the store by its URL, with the tables of the module that `lifecycle` is of.
+    It opens a store by its URL, with the tables of a generated module, which it imports once.
     """
 
-    def __init__(self, lifecycle: Lifecycle) -> None:
-        self._module = module_of(lifecycle)
+    def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def read(self, url: str, job_id: str) -> dict[str, Any]:
-        """What it finds of a job, and whether that verifies. Raises AssertionError if it ended."""
+    def read(self, module: str | Path, url: str, job_id: str) -> dict[str, Any]:
+        """What it finds of a job, and whether that verifies. Raises AssertionError if it ended.
+
+        `module` is the file of the tables.
+        """
         if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 this module
                 [sys.executable, "-m", __name__],
@@ -40,7 +42,7 @@ class Reader:
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([self._module, url, job_id]) + "\n")
+        self._process.stdin.write(json.dumps([str(module), url, job_id]) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         assert answer, "the process that reads has ended: see what it wrote to stderr"

@@ -81,6 +81,7 @@ class Rules(RuleBasedStateMachine):
     old: ClassVar[tuple[tuple[Lifecycle, Definition], ...]] = ()
     makes: ClassVar[Sequence[MakeStore]] = ()
     read: ClassVar[Definitions]
+    module: ClassVar[str]
     reader: ClassVar[Reader]
     tried: ClassVar[Counter[str]]
 
@@ -605,7 +606,7 @@ class Rules(RuleBasedStateMachine):
     def _read_by_another(self, state: JobState) -> None:
         """A second process finds the same."""
         if self.place.is_read_by_others:
-            found = self.reader.read(self.place.url, JOB)
+            found = self.reader.read(self.module, self.place.url, JOB)
             results = found.pop("results", None)
             assert found == {**found_in(state), "sound": [True]}
             if results is not None:
