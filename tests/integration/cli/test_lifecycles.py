@@ -225,8 +225,14 @@ def test_a_shell_is_told_nothing_without_a_store(
 
 
 def drawn(shop: Shop, ask: Callable[[StateManager], Page]) -> str:
-    """A page as a terminal shows it."""
-    console = Console(file=StringIO(), force_terminal=True, width=120, highlight=False)
+    """A page as a terminal of 24-bit colour shows it."""
+    console = Console(
+        file=StringIO(),
+        force_terminal=True,
+        color_system="truecolor",  # a style of Rich keeps the codes that it was first shown with
+        width=120,
+        highlight=False,
+    )
     with StateManager.open(shop.store, lifecycle=loaded(shop.module), read_only=True) as manager:
         draw(ask(manager), console)
     assert isinstance(console.file, StringIO)

@@ -115,7 +115,9 @@ def test_names_are_no_markup(store: Path) -> None:
     done = run("-m", "milepost", "show", "named", "--db", str(store))
     assert "[/x] :smile:  [bold]y" in done.stdout
     sink = io.StringIO()
-    console = Console(file=sink, force_terminal=True, width=80, no_color=True)
+    console = Console(
+        file=sink, force_terminal=True, width=80, color_system="truecolor", no_color=True
+    )
     draw((Fields(entries=(("[/x] :smile:\x1b", "[bold]y"),)),), console)
     assert "[/x] :smile:\\x1b  [bold]y" in sink.getvalue().replace("\x1b[2m", "").replace(
         "\x1b[0m", ""
