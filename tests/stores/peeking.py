@@ -63,7 +63,7 @@ def main(db: Path, process: int, seconds: float, guard: str, peek: str) -> None:
             manager.record(JOB, [ItemEvent(key, "start")])
             manager.record(JOB, [ItemEvent(key, "succeed", {"result": key})])
         except StateError as error:
-            print("error", error.code, flush=True)
+            print("error", error.code, " ".join(str(error).split()), flush=True)
             break
         print("done", key, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
