@@ -117,7 +117,7 @@ def import_jobs_page(view: ImportView, *, notes: bool) -> Page:
     found += [(job.job, line) for job in view.jobs for line in job.report]
     shown = [(job, line) for job, line in found if notes or line.severity != "note"]
     return (
-        Fields(entries=(("from", view.home), ("to", view.store))),
+        Fields(entries=(("tool", view.tool), ("from", view.home), ("to", view.store))),
         Table(
             columns=(
                 Column("JOB"),
@@ -127,7 +127,7 @@ def import_jobs_page(view: ImportView, *, notes: bool) -> Page:
                 *(Column(name, numeric=True) for name in ("LOSSES", "WARNINGS", "NOTES")),
             ),
             rows=tuple(_row(job, names) for job in view.jobs),
-            empty="there are no jobs in it",
+            empty=f"there are no jobs of {view.tool} in it",
         ),
         Table(
             title="why not",

@@ -102,7 +102,14 @@ def test_what_is_not_there_is_trouble(milepost: CommandLine, home: Path) -> None
 def test_an_empty_home_is_no_loss(milepost: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = milepost("import", "prodigy", str(tmp_path / "empty"))
-    assert "there are no jobs in it" in result.stdout
+    assert "there are no jobs of prodigy in it" in result.stdout
+    assert result.stdout.startswith("tool  prodigy\n")
+
+
+def test_no_path_is_no_folder(milepost: CommandLine) -> None:
+    """A variable of a shell that is not set is not the folder that one stands in."""
+    for what in (("",), ("prodigy", ""), ("log", "")):
+        assert "PATH is empty" in fails(milepost, "import", *what).stderr
 
 
 def test_the_tool_is_told_by_what_is_there(milepost: CommandLine, tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def spoilt(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
             yield f"a word in line {number}", [*lines[:number], changed, *lines[number + 1 :]]
     yield "deeply nested", [*lines[:2], b'{"keep":' * 100_000 + b"\n", *lines[2:]]
     yield "another time", [each.replace(b'"at_us":17', b'"at_us":16') for each in lines]
+    yield "a key twice", [line.replace(b'"fence":', b'"fence":9,"fence":') for line in lines]
     yield "another id", [each.replace(b'"job":"nightly"', b'"job":"daily"') for each in lines]
     yield "no log", [b'{"results": 1}\n']
 

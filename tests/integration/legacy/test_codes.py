@@ -340,3 +340,13 @@ def _(home: Path, patch: pytest.MonkeyPatch) -> None:
 @brings(Code.PARTIAL_SOURCE)
 def _(home: Path, patch: pytest.MonkeyPatch) -> None:
     write_letter(home, letter("item_3", DEAD))
+
+
+def test_an_object_with_a_key_twice_is_refused_by_file_and_key(tmp_path: Path) -> None:
+    """The whole state, since it is one object; of events the line."""
+    write_events(tmp_path, lines_of(job_events(ALL)).replace("{", '{"id": "x", ', 1))
+    state = write_state(tmp_path, job_state(ALL))
+    write(state, state.read_text().replace("{", '{"job_id": "y", ', 1))
+    found = {line.code: line for line in findings_of(tmp_path)}
+    assert "has an object with the key 'job_id' twice" in found[Code.SHAPE_INVALID].message
+    assert "line 1 has an object with the key 'id' twice" in found[Code.LINES_SKIPPED].message

@@ -112,6 +112,8 @@ def _asked(context: click.Context, what: tuple[str, ...]) -> tuple[str, Path]:
     from milepost.legacy.importers import tools  # noqa: PLC0415 only for this command
 
     *named, path = what
+    if not path:
+        raise click.UsageError("PATH is empty: name the folder, `.` for this one", context)
     if len(named) > 1:
         raise click.UsageError(f"give a TOOL and a PATH, or a PATH alone: not {len(what)}", context)
     for each in named:

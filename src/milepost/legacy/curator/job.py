@@ -13,7 +13,14 @@ from typing import Final, TypeVar
 
 from milepost.legacy.curator.files import Limits, Listed, lines
 from milepost.legacy.curator.report import Code, Report
-from milepost.legacy.curator.wire import Answer, NotALineError, Request, answer_of, request_of
+from milepost.legacy.curator.wire import (
+    Answer,
+    KeyTwiceError,
+    NotALineError,
+    Request,
+    answer_of,
+    request_of,
+)
 from milepost.legacy.telling.attempts import MOST_ATTEMPTS, ToldAttempt, moves_of
 from milepost.legacy.telling.history import items_of
 from milepost.legacy.telling.names import Named
@@ -21,6 +28,7 @@ from milepost.legacy.telling.notes import Note, Notes
 from milepost.legacy.telling.values import Move, ToldItem, ToldJob
 from milepost.lifecycles.mapreduce import ItemEventName
 from milepost.log.codec import DIGEST_BYTES
+from milepost.text.keys import key_twice
 
 __all__ = ["TOOL", "is_job", "read"]
 
@@ -32,6 +40,7 @@ _RESPONSES: Final = re.compile(r"responses_([0-9]{1,9})\.jsonl", re.ASCII)
 _METADATA: Final = re.compile(r"metadata_([0-9]{1,9})\.json", re.ASCII)
 _BATCHES: Final = "batch_objects.jsonl"
 _NO_RESULT: Final = {"response_message": None, "response_known": False}
+_MOST_NAMED: Final = 5
 _T = TypeVar("_T")
 
 
@@ -153,11 +162,14 @@ class _Reader:
     def _read(self, file: str, parse: Callable[[bytes], _T]) -> Iterator[_T]:
         place = self._place(file)
         skipped: list[int] = []
+        twice: list[tuple[int, str]] = []
         for line in lines(self._folder / file, place, self._limits, self._report):
             try:
                 if line.content is None:
                     raise NotALineError("too long")
                 yield parse(line.content)
+            except KeyTwiceError as error:
+                twice.append((line.number, error.key[:40]))
             except NotALineError:
                 if line.ended:
                     skipped.append(line.number)
@@ -165,6 +177,14 @@ class _Reader:
                     message = f"line {line.number}, the last, is cut short: what it said is lost"
                     self._report.add(Code.LINE_TORN, place, message)
         self._report.some(Code.LINES_SKIPPED, place, skipped, "lines are not what they should be")
+        if twice:
+            few = ", ".join(f"{key!r} in line {number}" for number, key in twice[:3])
+            more = ", ..." if len(twice) > 3 else ""
+            message = (
+                f"{len(twice)} lines have an object with a key twice: they are left out, since"
+                f" nothing says which value is meant ({few}{more})"
+            )
+            self._report.add(Code.KEY_TWICE, place, message)
 
     def _count(self, metadata: str) -> int | None:
         place = self._place(metadata)
@@ -174,6 +194,8 @@ class _Reader:
         )
         try:
             count = json.loads(text)["num_jobs"]
+            if key_twice(text.decode()) is not None:
+                count = None
         except (ValueError, KeyError, TypeError, RecursionError):
             count = None
         if type(count) is int:
@@ -198,6 +220,7 @@ def _told(rows: list[_Row], shown: str, name: Named, report: Report, notes: Note
     changed: list[int] = []
     repeated: list[int] = []
     differing: list[int] = []
+    names: set[str] = set()
     items, usable = items_of(((str(r.request.row), r.request.value, True) for r in rows), notes)
     skipped: list[str] = []
     for row, item, known in zip(rows, items, usable, strict=True):
@@ -211,8 +234,9 @@ def _told(rows: list[_Row], shown: str, name: Named, report: Report, notes: Note
         if row.request.changed or any(each.changed for each in every):
             changed.append(number)
         for other in row.answers[1:]:
-            alike = _said(other) == _said(row.answers[0])
-            (repeated if alike else differing).append(number)
+            unlike = _unlike(row.answers[0], other)
+            (differing if unlike else repeated).append(number)
+            names.update(unlike)
         if not known and not row.answers:
             skipped.append(item.key)
             moves = (*moves, Move(ItemEventName.SKIP))
@@ -222,7 +246,9 @@ def _told(rows: list[_Row], shown: str, name: Named, report: Report, notes: Note
     report.some(Code.VALUE_NOT_JSON, shown, changed, message)
     message = "rows were answered again, alike: the first answer counts"
     report.some(Code.ANSWER_REPEATED, shown, repeated, message)
-    message = "rows were answered again, otherwise: the first answer counts"
+    few = ", ".join(repr(each[:40]) for each in sorted(names)[:_MOST_NAMED])
+    more = ", ..." if len(names) > _MOST_NAMED else ""
+    message = f"rows were answered again, otherwise in {few}{more}: the first answer counts"
     report.some(Code.RESULT_DIFFERS, shown, differing, message)
     notes.some(Note.ATTEMPTS_DROPPED, dropped, "items have too many attempts: the oldest left out")
     notes.some(Note.ITEMS_SKIPPED, skipped, "items have no value to work on: left out of the job")
@@ -274,14 +300,28 @@ def _attempts(row: _Row) -> tuple[list[ToldAttempt], int]:
     return attempts, told
 
 
-def _said(answer: Answer) -> object:
-    return answer.result.get("response_message")
+def _unlike(first: Answer, other: Answer) -> set[str]:
+    """The names under which two answers to a row say something else; none if they are one.
+
+    What was paid, and when it was asked, is of an answer like what was said.
+    """
+    names = first.result.keys() | other.result.keys()
+    return {name for name in names if _form(first, name) != _form(other, name)}
+
+
+def _form(answer: Answer, name: str) -> bytes:
+    return _encoded(answer.result[name]) if name in answer.result else b""
 
 
 def _digested(row: _Row) -> bytes:
     """All that was read of a row, in one form."""
     answers = [[each.result, each.request.value] for each in (*row.failed, *row.answers)]
+    return _encoded([row.request.value, answers])
+
+
+def _encoded(value: object) -> bytes:
+    """JSON in one form, in which true and 1 are two."""
     try:
-        return json.dumps([row.request.value, answers], sort_keys=True).encode() + b"\n"
+        return json.dumps(value, sort_keys=True).encode() + b"\n"
     except RecursionError:
         return b"nested too deeply\n"

@@ -23,6 +23,7 @@ class Code(StrEnum):
     BATCHES_OPEN = "batches-open"
     LINES_SKIPPED = "lines-skipped"
     LINE_TORN = "line-torn"
+    KEY_TWICE = "key-twice"
     REQUESTS_UNCOUNTED = "requests-uncounted"
     ITEMS_MISSING = "items-missing"
     ITEM_DUPLICATE = "item-duplicate"
@@ -46,6 +47,7 @@ _SEVERITIES: Final[Mapping[Code, str]] = {
     Code.BATCHES_OPEN: _WARNING,
     Code.LINES_SKIPPED: _LOSS,
     Code.LINE_TORN: _LOSS,
+    Code.KEY_TWICE: _LOSS,
     Code.REQUESTS_UNCOUNTED: _WARNING,
     Code.ITEMS_MISSING: _LOSS,
     Code.ITEM_DUPLICATE: _NOTE,

@@ -16,7 +16,17 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-__all__ = ["Answer", "Failure", "NotALineError", "Request", "answer_of", "request_of"]
+from milepost.text.keys import key_twice
+
+__all__ = [
+    "Answer",
+    "Failure",
+    "KeyTwiceError",
+    "NotALineError",
+    "Request",
+    "answer_of",
+    "request_of",
+]
 
 _ROW: Final = "original_row_idx"
 _REQUEST: Final = "generic_request"
@@ -29,6 +39,14 @@ _NO_ANSWER: Final = "nothing says why there was no answer"
 
 class NotALineError(Exception):
     """The line cannot be read as what it should be."""
+
+
+class KeyTwiceError(Exception):
+    """The line has an object with `key` twice: nobody can tell which of its values is meant."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +83,13 @@ class Answer:
 
 
 def request_of(line: bytes) -> Request:
-    """A line of a file of requests. Raises NotALineError."""
+    """A line of a file of requests. Raises NotALineError, KeyTwiceError."""
     content, clean = _object_of(line)
     return _request(content, clean=clean)
 
 
 def answer_of(line: bytes) -> Answer:
-    """A line of a file of responses. Raises NotALineError."""
+    """A line of a file of responses. Raises NotALineError, KeyTwiceError."""
     content, clean = _object_of(line)
     asked = content.pop(_REQUEST, None)
     if not isinstance(asked, dict):
@@ -105,6 +123,12 @@ def _object_of(line: bytes) -> tuple[dict[str, Any], bool]:
             raise NotALineError(str(error)) from error
     if not isinstance(content, dict):
         raise NotALineError("no object")
+    try:
+        twice = key_twice(line.decode())
+    except (ValueError, RecursionError) as error:
+        raise NotALineError(str(error)) from error
+    if twice is not None:
+        raise KeyTwiceError(twice)
     return content, clean
 
 

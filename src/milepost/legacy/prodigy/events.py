@@ -14,6 +14,7 @@ import msgspec
 from pydantic import Field, ValidationError
 
 from milepost.legacy.prodigy.wire import Count, Duration, Instant, JobConfig, Part
+from milepost.text.keys import key_twice
 
 __all__ = [
     "AgentCompleted",
@@ -30,6 +31,7 @@ __all__ = [
     "JobStarted",
     "OtherEvent",
     "read_event",
+    "repeated_key",
 ]
 
 
@@ -179,10 +181,20 @@ _KNOWN: Final = frozenset(
 )
 
 
+def repeated_key(line: bytes) -> str | None:
+    """The key that an object in the line has twice, so that it cannot be read; None if none has."""
+    try:
+        return key_twice(line.decode())
+    except (ValueError, RecursionError):
+        return None
+
+
 def read_event(line: bytes) -> Event | None:
     """The event of a line, or None where the line cannot be read as one."""
     try:
         record = _Record.model_validate(msgspec.json.decode(line))
+        if repeated_key(line) is not None:
+            return None
         tag = record.event["event_type"]
         if not isinstance(tag, str):
             return None

@@ -30,6 +30,7 @@ from milepost.legacy.prodigy.events import (
     JobResumed,
     JobStarted,
     read_event,
+    repeated_key,
 )
 from milepost.legacy.prodigy.files import FileKind, Limits, OldFile, lines
 from milepost.legacy.prodigy.report import Code, Report
@@ -240,7 +241,7 @@ def replay_archives(
 def _events(file: OldFile, limits: Limits, report: Report) -> Iterable[Event]:
     """The events of a file; at its end the report says what could not be read."""
     assert file.kind in {FileKind.EVENTS, FileKind.ARCHIVE}
-    total, skipped, first, torn = 0, 0, 0, False
+    total, skipped, first, torn, twice = 0, 0, 0, False, ""
     unknown: Counter[str] = Counter()
     for line in lines(file, limits, report):
         if not line.strip():
@@ -251,13 +252,15 @@ def _events(file: OldFile, limits: Limits, report: Report) -> Iterable[Event]:
             skipped += 1
             first = first or total
             torn = not line.endswith(b"\n")
+            if not twice and (key := repeated_key(line)) is not None:
+                twice = f"; line {total} has an object with the key {key[:40]!r} twice"
             continue
         if event.body is None:
             unknown[event.tag] += 1
         yield event
     if skipped:
         message = f"{skipped} of {total} lines could not be read, the first is line {first}"
-        message += "; the last was torn off" if torn else ""
+        message += twice + ("; the last was torn off" if torn else "")
         report.add(Code.LINES_SKIPPED, file.shown, message)
     if unknown:
         said = ", ".join(f"{tag[:40]!r}: {count}" for tag, count in unknown.most_common(5))

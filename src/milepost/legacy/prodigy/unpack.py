@@ -17,6 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from milepost.legacy.prodigy.report import Code
+from milepost.text.keys import key_twice
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -64,14 +65,15 @@ def sniff(head: bytes) -> tuple[Encoding, ...]:
 def decode(raw: bytes, max_bytes: int, kind: type[_T]) -> tuple[Encoding, _T]:
     """The encoding of `raw` and the JSON in it as `kind`. Raises NotReadError.
 
-    What does not turn out to be JSON in the likeliest encoding is tried in the next. `max_bytes`
-    bounds the JSON text. Memory: the text, and the values.
+    What does not turn out to be JSON in the likeliest encoding is tried in the next. JSON in which
+    an object has a key twice is of no shape. `max_bytes` bounds the JSON text. Memory: the text
+    twice, and the values.
     """
     problems: list[NotReadError] = []
     for encoding in sniff(raw[:4]):
         try:
             text = b"".join(expand([raw], encoding, max_bytes))
-            return encoding, msgspec.json.decode(text, type=kind)
+            return encoding, _read(text, kind)
         except NotReadError as error:
             problems.append(error)
         except msgspec.ValidationError as error:
@@ -81,6 +83,14 @@ def decode(raw: bytes, max_bytes: int, kind: type[_T]) -> tuple[Encoding, _T]:
     likeliest = problems[0]
     telling = (p for p in problems if p.code in {Code.SHAPE_INVALID, Code.PACKAGE_MISSING})
     raise next(telling, likeliest)
+
+
+def _read(text: bytes, kind: type[_T]) -> _T:
+    found = msgspec.json.decode(text, type=kind)
+    if (twice := key_twice(text.decode())) is not None:
+        problem = f"has an object with the key {twice[:40]!r} twice"
+        raise NotReadError(Code.SHAPE_INVALID, problem)
+    return found
 
 
 def expand(pieces: Iterable[bytes], encoding: Encoding, max_bytes: int) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ class Note(StrEnum):
     """The code of a line of the report."""
 
     JOB_RENAMED = "job-renamed"
+    JOB_KNOWN = "job-known"
     ITEM_RENAMED = "item-renamed"
     ITEMS_SKIPPED = "items-skipped"
     ITEMS_SETTLED = "items-settled"
@@ -38,6 +39,7 @@ class Note(StrEnum):
 
 _SEVERITIES: Final[Mapping[Note, str]] = {
     Note.JOB_RENAMED: "note",
+    Note.JOB_KNOWN: "warning",
     Note.ITEM_RENAMED: "note",
     Note.ITEMS_SKIPPED: "loss",
     Note.ITEMS_SETTLED: "warning",

@@ -44,6 +44,7 @@ from milepost.state.writing.describing import describe
 from milepost.state.writing.new_jobs import JobSummary, check_absent, summary
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import Reader, StateStore, Writer
+from milepost.text.keys import key_twice
 from milepost.worker.values import UNDECODABLE
 
 __all__ = ["take_in", "tried", "write"]
@@ -278,6 +279,8 @@ def _read(lines: Iterable[bytes], path: Path) -> Iterator[_Line]:
             line = _decoder.decode(text)
             if sum(part is not None for part in msgspec.structs.astuple(line)) != 1:
                 raise ValueError("a line is one thing")
+            if (twice := key_twice(text.decode())) is not None:
+                raise ValueError(f"it has an object with the key {twice[:40]!r} twice")
         except UNDECODABLE as error:
             problem = f"line {number} of {path} is not of the log of a job: {error}"
             raise ImportFailed(job_id=path.name, problem=problem) from error

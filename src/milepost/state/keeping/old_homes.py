@@ -25,6 +25,7 @@ from milepost.job.progress import Progress
 from milepost.job.state import JobState
 from milepost.log.drafts import LogDraft, ReportLine
 from milepost.state.keeping import importing
+from milepost.state.keeping.origins import Origin, Origins
 from milepost.state.reading.loading import Loader
 from milepost.text.commands import command
 from milepost.text.escapes import printable
@@ -164,15 +165,18 @@ def import_named(
 ) -> JobImport | None:
     """Import the old job that has the id `job_id` here; None if the home has none such.
 
-    Raises JobAbsent where old jobs of that id have other ids here, ImportFailed, ImportConflict,
-    ValueInvalid, and the store's errors.
+    Raises JobAbsent where old jobs of that id have other ids here, or its files were imported
+    under another, ImportFailed, ImportConflict, ValueInvalid, and the store's errors.
     """
     _, opened = _opened(home)
     for name in opened.names:
         if name.job_id == job_id:
-            done = _import(loader, opened, name, now_us, dry_run=False)
+            done = _import(loader, opened, name, now_us, Origins(loader), dry_run=False)
             if done.error is not None:
                 raise done.error
+            if done.job_id != job_id:
+                told = f"the old job of that id in {home} is here as {done.job_id!r}"
+                raise JobAbsent(job_id=job_id, url=loader.store.url, advice=told)
             return done
     if told := _other_names(opened.names, home, job_id):
         raise JobAbsent(job_id=job_id, url=loader.store.url, advice=told)
@@ -207,8 +211,9 @@ def import_home(
     if not wanted and repo is not None:
         raise StoreAbsent(url=str(home), problem=f"has no job of a repo {repo!r}: {_LISTING}")
     jobs: list[JobImport] = []
+    origins = Origins(loader)
     for name in wanted:
-        jobs.append(_import(loader, opened, name, now_us, dry_run=dry_run))
+        jobs.append(_import(loader, opened, name, now_us, origins, dry_run=dry_run))
         if on_job is not None:
             on_job(jobs[-1], len(wanted))
     return HomeImport(home=home, tool=left_by, jobs=tuple(jobs), report=_bounded(opened.report))
@@ -221,7 +226,13 @@ def _bounded(report: Iterable[ReportLine]) -> tuple[ReportLine, ...]:
 
 
 def _import(
-    loader: Loader, opened: OldHome, name: Named, now_us: Callable[[], int], *, dry_run: bool
+    loader: Loader,
+    opened: OldHome,
+    name: Named,
+    now_us: Callable[[], int],
+    origins: Origins,
+    *,
+    dry_run: bool,
 ) -> JobImport:
     """One old job, imported unless it is here already; what may go wrong with it is in `error`."""
     from milepost.legacy.telling.history import log_of  # noqa: PLC0415 only then
@@ -239,17 +250,59 @@ def _import(
         draft = log_of(
             told, name, lifecycle=loader.tables.own, now_us=now_us(), payloads=loader.payloads
         )
-        return _store(loader, replace(done, report=draft.report), draft, dry_run=dry_run)
+        return _placed(loader, opened, origins, done, draft, dry_run=dry_run)
     except ImportConflict as error:
         return replace(done, outcome="conflict", error=error)
     except (ImportFailed, InputInvalid) as error:
         return replace(done, error=error)
 
 
-def _store(loader: Loader, done: JobImport, draft: LogDraft, *, dry_run: bool) -> JobImport:
-    state: JobState | None = None
+def _placed(
+    loader: Loader,
+    opened: OldHome,
+    origins: Origins,
+    done: JobImport,
+    draft: LogDraft,
+    *,
+    dry_run: bool,
+) -> JobImport:
+    """The job where it is: here before, under another name, or stored now."""
+    from milepost.legacy.telling.notes import Note, Notes, report_of  # noqa: PLC0415 only then
+
     with loader.store.reading() as reader:
         there = importing.place(loader, reader, draft)
+        twin = None if there else origins.twin(reader, draft)
+    if twin is not None:
+        copied = (twin.repo, twin.old_id) in {(each.repo, each.old_id) for each in opened.names}
+        there = None if copied else twin.job_id
+        notes = Notes(done.source)
+        notes.add(Note.JOB_KNOWN, _known(twin, copied=copied))
+        draft = replace(draft, report=report_of(draft.report, notes.lines))
+    done = _store(loader, replace(done, report=draft.report), draft, there, dry_run=dry_run)
+    if done.outcome == "imported":
+        origins.add(draft)
+    return done
+
+
+def _known(twin: Origin, *, copied: bool) -> str:
+    """What is said of an old job whose files tell what those of another told that is here."""
+    was = f"{twin.old_id!r}, which was imported before as {twin.job_id!r}"
+    if copied:
+        return (
+            f"its files tell the very same as those of {was}: both are jobs here; if one is a copy"
+            " of the other, delete one, or what is left to do is paid for twice"
+        )
+    return (
+        f"its files tell the very same as those of {was}: that job is taken for this one, under"
+        " another name; if they are two, import this one into another store"
+    )
+
+
+def _store(
+    loader: Loader, done: JobImport, draft: LogDraft, there: str | None, *, dry_run: bool
+) -> JobImport:
+    """The job as it is `there`, if it is, or else is stored now."""
+    state: JobState | None = None
     if there is None and not dry_run:
         with loader.store.writing() as writer:
             there = importing.place(loader, writer, draft)  # others may have been first

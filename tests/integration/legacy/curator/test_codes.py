@@ -28,6 +28,11 @@ def brings(code: Code) -> Callable[[Case], None]:
     return keep
 
 
+def line_with(answered: dict[str, Any], more: str) -> bytes:
+    """A line with more in its object, which may be there before."""
+    return f"{json.dumps(answered)[:-1]}, {more}}}\n".encode()
+
+
 def said(home: Path, limits: Limits | None = None) -> list[ReportLine]:
     found = open_home(home, limits)
     return [*found.report, *(line for name in found.names for line in found.tell(name).report)]
@@ -107,6 +112,11 @@ def _(home: Path, patch: pytest.MonkeyPatch) -> None:
 @brings(Code.LINE_TORN)
 def _(home: Path, patch: pytest.MonkeyPatch) -> None:
     write(home, REQUESTS, [answer(0, "a"), json.dumps(answer(1, "b")).encode()[:200]])
+
+
+@brings(Code.KEY_TWICE)
+def _(home: Path, patch: pytest.MonkeyPatch) -> None:
+    write(home, REQUESTS, [line_with(answer(0, "a"), '"response_message": "b"')])
 
 
 @brings(Code.REQUESTS_UNCOUNTED)
@@ -272,3 +282,49 @@ def test_a_request_that_cannot_be_stored_is_no_work(tmp_path: Path) -> None:
         job, state = brought(manager, tmp_path)
         assert codes(job) == {"value-not-stored", "items-skipped"}
         assert [*state.keys_in("skipped")] == ["3"]
+
+
+def test_a_line_with_a_key_twice_is_left_out_and_named(tmp_path: Path) -> None:
+    """However deep: of two values nobody can tell which is meant. The row waits."""
+    deep = '"token_usage": {"input": 1, "input": 9}'
+    lines = [
+        answer(0, "a"),
+        line_with(answer(1, "b"), '"response_cost": 9.0'),
+        line_with(answer(2, "c", token_usage=None), f'"more": {{{deep}}}, "nan": NaN'),
+    ]
+    folder = write(tmp_path, REQUESTS, lines)
+    (folder / "metadata_0.json").write_text('{"num_jobs": 3, "num_jobs": 4}')
+    with opened() as manager:
+        job, state = brought(manager, tmp_path)
+        assert codes(job) == {"key-twice", "requests-uncounted"}
+        [line] = [line for line in job.report if line.code == "key-twice"]
+        assert (line.severity, line.place) == ("loss", f"{folder.name}/responses_0.jsonl")
+        assert line.message.startswith("2 lines")
+        assert "'response_cost' in line 2, 'input' in line 3" in line.message
+        assert [*state.keys_in("pending")] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("response_message", "b"),
+        ("token_usage", {"input": 1, "output": 200, "total": 201}),
+        ("response_cost", 7.5),
+        ("raw_response", {"id": "another"}),
+        ("finish_reason", "length"),
+        ("finished_at", "2026-03-01 12:09:00.000001"),
+        ("seed", True),
+    ],
+)
+def test_whatever_an_answer_says_otherwise_is_lost_and_named(
+    tmp_path: Path, name: str, other: object
+) -> None:
+    """Not only the message: what was paid, and when, is lost with it."""
+    first, again = answer(1, "a", seed=1), answer(1, "a", seed=1) | {name: other}
+    write(tmp_path, REQUESTS, [first, again])
+    with opened() as manager:
+        job, _ = brought(manager, tmp_path)
+        assert codes(job) == {"result-differs"}
+        assert not job.whole
+        [line] = [line for line in job.report if line.code == "result-differs"]
+        assert f"otherwise in {name!r}: the first" in line.message
