@@ -66,6 +66,23 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "cli/commands/skip.py": {"skip": COMMAND},
     "cli/commands/verify.py": {"job": PARAMETER},
     "cli/naming.py": {"job": PARAMETER},
+    "definition/names.py": dict.fromkeys(
+        (
+            *("attempts", "cause", "crashes", "dead", "done", "failed", "paused", "resume"),
+            "skipped",
+        ),
+        ROLE,
+    ),
+    "definition/shape.py": dict.fromkeys(
+        (
+            *("allow_dead", "attempts", "cancel", "cause", "crash", "crashes", "dead", "defer"),
+            *("details", "done", "error", "everyone", "failed", "give_up", "kind", "lost"),
+            *("message", "more", "note", "pause", "paused", "permanent", "reason", "recover"),
+            *("redo", "release", "reopen", "requeue", "result", "resume", "retry", "skip"),
+            *("skipped", "stored", "timeout", "until", "variables"),
+        ),
+        ROLE,
+    ),
     "drawings/canvas.py": {"note": "a part of a drawing"},
     "drawings/dot.py": {"active": "a kind of box", "failed": "a kind of box"},
     "drawings/draw.py": {"active": "a kind of box", "failed": "a kind of box"},

@@ -13,6 +13,7 @@ import pytest
 
 from milepost import StateManager
 from milepost.conformance.departures import Kind
+from milepost.definition import Unreadable, definition_of
 from milepost.job.versions import Catalogue
 from milepost.lifecycles.mapreduce import LIFECYCLE
 from milepost.state.reading.loading import Loader
@@ -47,6 +48,15 @@ class Edit:
     allowed: tuple[str, ...] = ()
     values: dict[str, object] = field(default_factory=dict)
     set_at: tuple[int, str] | None = None
+    more: tuple[tuple[str, str], ...] = ()
+    """What has to be changed with it, so that it compiles."""
+
+    def edited(self, text: str) -> str:
+        """The definition with it."""
+        for old, new in ((self.old, self.new), *self.more):
+            assert old in text
+            text = text.replace(old, new)
+        return text
 
     def __str__(self) -> str:
         return self.name
@@ -192,15 +202,20 @@ EDITS: Final = (
         "payload",
         "item 'b'",
         "the payload of 'fail' does not fit: there is no field 'permanent'",
+        more=(
+            ("permanent: event.permanent", "permanent: event.for_good"),
+            ("permanent: permanent", "permanent: for_good"),
+        ),
     ),
     Edit(
         "a member of an enum removed",
         "Cause: [error, timeout, executor_lost]",
-        "Cause: [timeout, executor_lost]",
+        "Cause: [mistake, timeout, executor_lost]",
         5,
         "payload",
         "item 'b'",
         "the payload of 'fail' does not fit: field 'cause' is 'error', which is no Cause",
+        more=(("causes: {error: error,", "causes: {error: mistake,"),),
     ),
     Edit(
         "a parameter bounded otherwise",
@@ -213,12 +228,17 @@ EDITS: Final = (
     ),
     Edit(
         "an event renamed",
-        "      defer:\n",
-        "      put_off:\n",
+        "      defer:\n        doc",
+        "      put_off:\n        doc",
         9,
         "refused",
         "item 'c'",
         "machine 'item' has no event 'defer'",
+        more=(
+            ("on: defer,", "on: put_off,"),
+            (" defer, note", " put_off, note"),
+            ("{event: defer,", "{event: put_off,"),
+        ),
     ),
 )
 
@@ -244,7 +264,7 @@ def test_an_edit_is_found(
     edit: Edit, whole: Commits, record_property: Callable[[str, object], None]
 ) -> None:
     """At the first commit that it touches, in words that name what was edited."""
-    text = BUILT_IN.replace(edit.old, edit.new)
+    text = edit.edited(BUILT_IN)
     assert text != BUILT_IN
     found = checked(replanted(whole, lambda _: None, beside=True), text)
     departure = found.departure
@@ -327,10 +347,12 @@ def test_without_the_definition_nothing_can_be_told(whole: Commits) -> None:
         assert (found.commits, found.steps) == (len(whole.commits), 0)
 
 
-def test_a_definition_that_means_nothing_says_nothing(whole: Commits) -> None:
-    """A guard of a name that there is not, which no compiler lets pass."""
+def test_a_definition_that_names_what_there_is_not_is_none() -> None:
+    """It is said of the name, before any log is looked at."""
     old, new = "attempts_left: attempts < max_attempts", "attempts_left: attempts < nonsense"
-    found = checked(whole.log, BUILT_IN.replace(old, new))
-    assert found.conforms is None
-    assert found.untold.startswith("at commit 6 the definition says nothing: ")
-    assert "cannot be worked out" in found.untold
+    with pytest.raises(Unreadable) as caught:
+        definition_of(BUILT_IN.replace(old, new), "given.yaml")
+    assert str(caught.value) == (
+        "given.yaml: machine 'item': 'attempts < nonsense':"
+        " there is no 'nonsense' that can be read there"
+    )

@@ -2,9 +2,10 @@
 
 It shares no code with the compiler, with `milepost.machine` or with generated modules, so that what
 they do can be held against it. It reads YAML, and needs the extra `compile` for that alone.
-`formulas` are expressions, `machines` takes steps, `reading` makes both of a file, `migrating`
-leads from an earlier version. A file that the compiler refuses may be read here: nothing is checked
-but what a step needs.
+`source` is the file as data, `shape` says which keys it may have, `names` what they may name,
+`formulas` are expressions, `machines` takes steps, `reading` makes all of it of a file, `migrating`
+leads from an earlier version. A file that the compiler refuses is refused here, but for what it
+would take a proof, a run or the meaning of roles to see.
 """
 
 from milepost.definition.formulas import NotUnderstood

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from milepost.definition.formulas import Formula, NotUnderstood, formula
+from milepost.definition.formulas import (
+    BOOL,
+    INT,
+    Formula,
+    NotUnderstood,
+    Scope,
+    formula,
+    guards_of,
+)
 from milepost.definition.machines import (
     MISSING,
     Collection,
@@ -20,12 +27,26 @@ from milepost.definition.machines import (
     Variable,
 )
 from milepost.definition.migrating import MachineMigration
+from milepost.definition.names import (
+    check_names,
+    groups_of,
+    known,
+    listed,
+    target_of,
+    within,
+)
+from milepost.definition.shape import check_shape
+from milepost.definition.source import MOST_BYTES, data_of
 
 __all__ = ["Definition", "Unreadable", "definition_of", "read_definition"]
 
-_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_CONSTANTS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None, "": None}
-_MOST_BYTES: Final = 1 << 20
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a migration gives for one machine: states for earlier ones, and values."""
+
+    states: Mapping[str, str]
+    given: Mapping[str, Formula]
 
 
 class Unreadable(Exception):
@@ -39,26 +60,27 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """A lifecycle as its file says it. `root` is the machine that is no member of a collection."""
+    """A lifecycle as its file says it. `root` is the machine that is no member of a collection.
+
+    `migrations` are the answers to earlier versions, by version and machine.
+    """
 
     name: str
     version: int
     root: str
     machines: Mapping[str, Machine]
-    migrations: Mapping[int, Mapping[str, Any]]
+    migrations: Mapping[int, Mapping[str, Answers]]
 
     def ways_from(self, old: Definition) -> dict[str, MachineMigration]:
         """For each machine that both have, how jobs of the earlier version go on."""
         told = self.migrations.get(old.version, {})
+        none = Answers(states={}, given={})
         return {
             name: MachineMigration(
                 old=old.machines[name],
                 new=machine,
-                states=told.get("states", {}).get(name, {}),
-                given={
-                    entry: formula(_text(value))
-                    for entry, value in told.get("context", {}).get(name, {}).items()
-                },
+                states=told.get(name, none).states,
+                given=told.get(name, none).given,
             )
             for name, machine in self.machines.items()
             if name in old.machines
@@ -71,142 +93,201 @@ def read_definition(path: str | Path) -> Definition:
     PyYAML reads it, which the extra `compile` brings: without it, ModuleNotFoundError.
     """
     with Path(path).open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
+        content = file.read(MOST_BYTES + 1)
     return definition_of(content, str(path))
 
 
 def definition_of(content: bytes | str, name: str) -> Definition:
     """The definition in the content of a file called `name`. Raises Unreadable."""
-    if len(content) > _MOST_BYTES:
-        raise Unreadable(name, f"it has more than {_MOST_BYTES:,} bytes")
-    data = _data(content, name)
     try:
+        data = data_of(content)
+        check_shape(data)
+        check_names(data)
         return _definition(data)
     except NotUnderstood as error:
         raise Unreadable(name, str(error)) from error
-    except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise Unreadable(name, f"it is no definition ({told}): the compiler says why") from error
-
-
-def _data(content: bytes | str, name: str) -> Any:
-    import yaml  # noqa: PLC0415 an extra brings it
-
-    try:
-        for event in yaml.parse(content, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                mark = event.start_mark
-                where = f" in line {mark.line + 1}" if mark is not None else ""
-                raise Unreadable(name, f"it has an anchor or an alias{where}: write it out")
-        return _plain(yaml.compose(content, Loader=yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise Unreadable(name, f"it cannot be read: {error}") from error
-
-
-def _plain(node: Any) -> Any:
-    """The data of a node: only `true`, `null` and decimal integers are no text."""
-    value = getattr(node, "value", None)
-    if isinstance(value, str):
-        if node.style is not None:
-            return value
-        if value in _CONSTANTS:
-            return _CONSTANTS[value]
-        return int(value) if _INTEGER.fullmatch(value) else value
-    if value is None:
-        return None
-    if node.id == "sequence":
-        return [_plain(one) for one in value]
-    names = [str(key.value) for key, _ in value]
-    if len(set(names)) < len(names):
-        twice = next(one for one in names if names.count(one) > 1)
-        raise ValueError(f"the key '{twice}' stands twice from line {node.start_mark.line + 1} on")
-    return {key: _plain(one) for key, (_, one) in zip(names, value, strict=True)}
+    except RecursionError as error:
+        raise Unreadable(name, "it is nested too deeply") from error
 
 
 def _definition(data: Mapping[str, Any]) -> Definition:
-    enums = {
-        name: tuple(map(_text, members)) for name, members in (data.get("enums") or {}).items()
-    }
-    written = data["machines"]
-    machines = {name: _machine(name, told, enums) for name, told in written.items()}
+    written, enums = data["machines"], data.get("enums", {})
+    enums = {name: tuple(members) for name, members in enums.items()}
+    machines = {}
+    for name in written:
+        with within(f"machine '{name}'"):
+            machines[name] = _machine(name, written, enums)
     for name, machine in machines.items():
         machines[name] = replace(machine, collections=_grown(machine, written[name], machines))
     owned = {one.machine for machine in machines.values() for one in machine.collections.values()}
     roots = [name for name in machines if name not in owned]
     return Definition(
         name=data["lifecycle"],
-        version=int(data["version"]),
-        root=(roots or list(machines))[0],
+        version=data["version"],
+        root=roots[0],
         machines=machines,
-        migrations={int(one["from"]): one for one in data.get("migrations") or ()},
+        migrations={
+            one["from"]: {
+                name: _answers(one, machine, written[name], enums)
+                for name, machine in machines.items()
+            }
+            for one in data.get("migrations", ())
+        },
     )
 
 
-def _machine(name: str, told: Mapping[str, Any], enums: Mapping[str, tuple[str, ...]]) -> Machine:
+def _machine(
+    name: str, written: Mapping[str, Any], enums: Mapping[str, tuple[str, ...]]
+) -> Machine:
+    told = written[name]
     states = {state: said or {} for state, said in told["states"].items()}
-    groups = _groups(told.get("groups") or {}, tuple(states))
-    guards = {guard: _text(text) for guard, text in (told.get("guards") or {}).items()}
+    groups = groups_of(told)
+    params = {n: said["type"] for n, said in _of(told, "context") if said.get("param")}
+    bound = Scope(types=params, members=enums)
     variables = {
-        entry: _variable(entry, said, enums) for entry, said in (told.get("context") or {}).items()
+        entry: _variable(entry, said, enums, bound) for entry, said in _of(told, "context")
     }
-    free = {guard: text for guard, text in guards.items() if guard not in variables}
+    events = {
+        event: {
+            field: _field(field, said, enums)
+            for field, said in (spec or {}).get("payload", {}).items()
+        }
+        for event, spec in _of(told, "events")
+    }
+    _check_defaults(variables)
     histories = _histories(told, groups)
-    rows = [*_rows(told, groups, histories, free), *_ignored(told, groups)]
+    plain = Scope(types=_entries(told, written, variables), members=enums)
+    scope = replace(plain, guards=guards_of({n: _text(t) for n, t in _of(told, "guards")}, plain))
+    remembering = _remembering(scope, histories, groups)
+    for one in listed((told.get("progress") or {}).get("decreases", ())):
+        formula(_text(one), remembering, INT)
+    rows = [*_rows(told, groups, histories, scope, events), *_ignored(told, groups)]
     by_pair: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         by_pair[row.source, row.event].append(row)
+    numbered = {pair: _numbered(of) for pair, of in by_pair.items()}
+    _check_ids(numbered, told)
     return Machine(
         name=name,
         initial=told["initial"],
         states=tuple(states),
         final=tuple(state for state, said in states.items() if said.get("final") is True),
         was={state: said["was"] for state, said in states.items() if said.get("was")},
-        events={
-            event: {
-                field: _field(field, said, enums)
-                for field, said in ((spec or {}).get("payload") or {}).items()
-            }
-            for event, spec in (told.get("events") or {}).items()
-        },
+        events=events,
         variables=variables,
         histories=histories,
         collections={
             collection: Collection(
                 name=collection,
                 machine=said["machine"],
-                accepts=_accepts(said.get("accepts") or {}, groups, tuple(states)),
+                accepts=_accepts(said.get("accepts", {}), groups, tuple(states)),
                 grows=(),
             )
-            for collection, said in (told.get("collections") or {}).items()
+            for collection, said in _of(told, "collections")
         },
-        rows={pair: _numbered(of) for pair, of in by_pair.items()},
+        rows=numbered,
         invariants={
             one: Invariant(
                 name=one,
                 states=_spread(said["in"], groups) if said.get("in") else None,
-                formula=formula(_text(said["holds"]), free),
+                formula=formula(_text(said["holds"]), remembering, BOOL),
             )
-            for one, said in (told.get("invariants") or {}).items()
+            for one, said in _of(told, "invariants")
         },
     )
 
 
-def _groups(written: Mapping[str, Any], states: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """What each name that may stand for states stands for, in the order of the states."""
-
-    def members(name: str, within: tuple[str, ...]) -> set[str]:
-        if name in states:
-            return {name}
-        if name in within:
-            raise ValueError(f"group '{name}' holds itself")
-        parts = _listed(written[name])
-        return {state for part in parts for state in members(part, (*within, name))}
-
-    every = {name: members(name, ()) for name in (*written, *states)}
-    return {name: tuple(s for s in states if s in found) for name, found in every.items()}
+def _of(told: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
+    """The parts under a key that may be left out."""
+    parts: Mapping[str, Any] = told.get(key, {})
+    return parts.items()
 
 
-def _variable(name: str, told: Mapping[str, Any], enums: Mapping[str, tuple[str, ...]]) -> Variable:
+def _entries(
+    told: Mapping[str, Any], written: Mapping[str, Any], variables: Mapping[str, Variable]
+) -> dict[str, str]:
+    """What the rows of a machine may read but their payloads, with the type of each."""
+    found = {name: one.type for name, one in variables.items()}
+    for name, said in _of(told, "collections"):
+        for state in (*written[said["machine"]]["states"], "total"):
+            found[f"{name}.{state}"] = INT
+    return found
+
+
+def _remembering(
+    scope: Scope, histories: Mapping[str, str], groups: Mapping[str, tuple[str, ...]]
+) -> Scope:
+    """The scope with histories in it, each a type whose members are the states of its group."""
+    kinds = {f"history.{group}": groups[group] for group in histories}
+    return replace(
+        scope,
+        types={**scope.types, **{name: name for name in kinds}},
+        members={**scope.members, **kinds},
+    )
+
+
+def _check_defaults(variables: Mapping[str, Variable]) -> None:
+    """Raise NotUnderstood for a default that its own `where` refuses, as far as that is known."""
+    given = {name: one.initial for name, one in variables.items() if one.initial is not MISSING}
+    for name, one in variables.items():
+        if one.where is None or name not in given or not given.keys() >= {*one.where.reads}:
+            continue
+        if not one.where.value(given):
+            raise NotUnderstood(f"the default of '{name}' does not satisfy {one.where.text}")
+
+
+def _check_ids(rows: Mapping[tuple[str, str], tuple[Row, ...]], told: Mapping[str, Any]) -> None:
+    """Raise NotUnderstood where two rows, of which none is ignored, have one id."""
+    ignored = {
+        (state, event)
+        for one in told.get("ignored", ())
+        for state in _spread(one["in"], groups_of(told))
+        for event in listed(one["on"])
+    }
+    seen: set[str] = set()
+    for row in (row for pair, of in rows.items() if pair not in ignored for row in of):
+        if row.id in seen:
+            raise NotUnderstood(f"the id '{row.id}' is taken")
+        seen.add(row.id)
+
+
+def _answers(
+    told: Mapping[str, Any],
+    machine: Machine,
+    written: Mapping[str, Any],
+    enums: Mapping[str, tuple[str, ...]],
+) -> Answers:
+    """What a migration says of a machine.
+
+    Values read the old context by its own names. An old variable has the type that it has now,
+    unless `old` gives another; what has a value of its own here and no earlier name is new.
+    """
+    given = told.get("context", {}).get(machine.name, {})
+    old = told.get("old", {}).get(machine.name, {})
+    kept = {
+        one.was or name: one.type
+        for name, one in machine.variables.items()
+        if one.was or name not in given
+    }
+    groups = groups_of(written)
+    histories = {f"history.{group}": groups[group] for group in machine.histories}
+    scope = Scope(types={**kept, **old}, members={**enums, **histories})
+    wanted = {name: one.type for name, one in machine.variables.items()}
+    wanted |= {name: name for name in histories}
+    with within(f"the migration from {told['from']}, machine '{machine.name}'"):
+        for name in given:
+            known("variable", name, wanted)
+        return Answers(
+            states=told.get("states", {}).get(machine.name, {}),
+            given={
+                name: formula(_text(value), scope, wanted[name]) for name, value in given.items()
+            },
+        )
+
+
+def _variable(
+    name: str, told: Mapping[str, Any], enums: Mapping[str, tuple[str, ...]], scope: Scope
+) -> Variable:
     param = bool(told.get("param"))
     kind = told["type"]
     where = told.get("where")
@@ -215,33 +296,27 @@ def _variable(name: str, told: Mapping[str, Any], enums: Mapping[str, tuple[str,
         type=kind,
         members=enums.get(kind, ()),
         param=param,
-        initial=_value(told, "default" if param else "initial", enums.get(kind)),
-        where=None if where is None else formula(_text(where)),
+        initial=told.get("default" if param else "initial", MISSING),
+        where=None if where is None else formula(_text(where), scope, BOOL),
         was=told.get("was") or "",
     )
 
 
-def _value(told: Mapping[str, Any], key: str, members: Iterable[str] | None) -> Any:
-    if key not in told:
-        return MISSING
-    return _text(told[key]) if members else told[key]
-
-
 def _field(name: str, told: Mapping[str, Any], enums: Mapping[str, tuple[str, ...]]) -> Field:
     members = enums.get(told["type"], ())
-    default = _value(told, "default", members)
+    default = told.get("default", MISSING)
     return Field(name=name, type=told["type"], members=members, default=default)
 
 
 def _histories(told: Mapping[str, Any], groups: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Each group that some row leads back to, with the state that it begins with."""
     asked: dict[str, str | None] = {}
-    for row in told.get("transitions") or ():
-        if isinstance(row["to"], Mapping):
-            group, default = row["to"]["history"], row["to"].get("default")
+    for row in told.get("transitions", ()):
+        _, group, default = target_of(row)
+        if group:
             asked[group] = asked.get(group) or default
     found = {}
-    for group in told.get("groups") or {}:
+    for group in told.get("groups", {}):
         if group in asked:
             initial = told["initial"] if told["initial"] in groups[group] else groups[group][0]
             found[group] = asked[group] or initial
@@ -252,19 +327,22 @@ def _rows(
     told: Mapping[str, Any],
     groups: Mapping[str, tuple[str, ...]],
     histories: Mapping[str, str],
-    guards: Mapping[str, str],
+    scope: Scope,
+    events: Mapping[str, Mapping[str, Field]],
 ) -> Iterator[Row]:
     """One row for each source, and for each target of a history."""
-    for row in told.get("transitions") or ():
+    for row in told.get("transitions", ()):
+        payload = {f"event.{n}": one.type for n, one in events[row["on"]].items() if one.readable}
+        there = replace(scope, types={**scope.types, **payload})
         when = row.get("when")
         otherwise = isinstance(when, str) and when.strip() == "otherwise"
-        guard = None if when is None or otherwise else formula(_text(when), guards)
-        sets: dict[str, Formula] = {
-            name: formula(_text(text), guards) for name, text in (row.get("set") or {}).items()
+        guard = None if when is None or otherwise else formula(_text(when), there, BOOL)
+        sets = {
+            name: formula(_text(text), there, scope.types[name])
+            for name, text in row.get("set", {}).items()
         }
-        to = row["to"]
-        history = to["history"] if isinstance(to, Mapping) else ""
-        targets = groups[history] if history else (str(to),)
+        state, history, _ = target_of(row)
+        targets = groups[history] if history else (state,)
         sources = _spread(row["from"], groups)
         for source in sources:
             for target in targets:
@@ -273,8 +351,6 @@ def _rows(
                     own += f".{source}"
                 if own and len(targets) > 1:
                     own += f".{target}"
-                if target not in groups:
-                    raise KeyError(target)
                 yield Row(
                     id=own,
                     source=source,
@@ -286,7 +362,7 @@ def _rows(
                     sets=sets,
                     members=tuple(
                         (name, state, event)
-                        for name, sent in (row.get("members") or {}).items()
+                        for name, sent in row.get("members", {}).items()
                         for state, event in sent.items()
                     ),
                     remembers=tuple(
@@ -298,9 +374,9 @@ def _rows(
 
 
 def _ignored(told: Mapping[str, Any], groups: Mapping[str, tuple[str, ...]]) -> Iterator[Row]:
-    for one in told.get("ignored") or ():
+    for one in told.get("ignored", ()):
         for state in _spread(one["in"], groups):
-            for event in _listed(one["on"]):
+            for event in listed(one["on"]):
                 yield Row(
                     id="",
                     source=state,
@@ -331,7 +407,7 @@ def _accepts(
     found: dict[str, dict[str, None]] = {}
     for name, events in written.items():
         for state in groups[name]:
-            found.setdefault(state, {}).update(dict.fromkeys(_listed(events)))
+            found.setdefault(state, {}).update(dict.fromkeys(listed(events)))
     return {state: tuple(found[state]) for state in states if state in found}
 
 
@@ -339,7 +415,7 @@ def _grown(
     owner: Machine, told: Mapping[str, Any], machines: Mapping[str, Machine]
 ) -> dict[str, Collection]:
     """The collections of a machine with where they grow: as written, or by what it accepts."""
-    groups = _groups(told.get("groups") or {}, owner.states)
+    groups = groups_of(told)
     found = {}
     for name, one in owner.collections.items():
         written = told["collections"][name].get("grows")
@@ -360,12 +436,8 @@ def _grown(
 
 def _spread(names: Any, groups: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """The states that names of states and groups stand for, in the order of the states."""
-    found = {state for name in _listed(names) for state in groups[name]}
+    found = {state for name in listed(names) for state in groups[name]}
     return tuple(name for name in groups if name in found)
-
-
-def _listed(names: Any) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
 
 
 def _text(value: Any) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from milepost.definition import Unreadable, read_definition
 from milepost.testing.definition.expressions import NotUnderstood
 from milepost.testing.definition.reading import listed, read
 from milepost.testing.definition.tables import Refused, Table
@@ -66,10 +67,14 @@ class Definition:
     def read(path: str | Path) -> Definition:
         """The definition in the file at `path`, which no compiler has looked at.
 
-        Raises NotUnderstood, with what stands there, for a part that has no meaning here: a key of
-        another language, a name that is nothing, a machine that is owned and owns another, more
-        than one machine that nobody owns. Raises OSError if the file cannot be read.
+        Raises NotUnderstood, with what stands there, for a part that has no meaning here: whatever
+        `milepost.definition` refuses, a machine that is owned and owns another, more than one
+        machine that nobody owns. Raises OSError if the file cannot be read.
         """
+        try:
+            read_definition(path)
+        except Unreadable as error:
+            raise NotUnderstood(str(error)) from error
         found = read(Path(path))
         if unknown := sorted(found.keys() - _KEYS):
             raise NotUnderstood(f"{path}: {', '.join(unknown)} means nothing here")

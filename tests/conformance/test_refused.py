@@ -1,0 +1,211 @@
+"""What the compiler refuses, both plain readers refuse, or it is said why they need not see it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from milepost.definition import Unreadable, definition_of, read_definition
+from milepost.testing.definition import Definition, NotUnderstood
+from milepost_codegen.compiler import compile_definition
+from milepost_codegen.findings import DefinitionError
+from tests.conformance.definitions import DEFINITIONS, ROOT
+from tests.contract.lifecycles.texts import TEXTS
+
+FIXTURES: Final = sorted((ROOT / "tests" / "findings").glob("*.yaml"))
+NOT_SEEN: Final = {
+    r"E211": "what names of the generated module would be",
+    r"E309": "a proof that no parameters satisfy a 'where': no job of it can begin",
+    r"E40[127]": "which states and rows a run comes to",
+    r"E405": "a proof that two rows can be taken at once: the step that both would take is refused",
+    r"E408": "a proof that a guard always holds",
+    r"E409_history": "which states a run comes to: a history that was not left has its beginning",
+    r"E50\d": "what nothing uses",
+    r"E7\d\d": "what roles mean; that their names are there is seen",
+    r"W\d\d\d": "it compiles",
+}
+"""The findings by their codes that a plain reader need not see, each with what it would need."""
+
+SMALL: Final = """\
+lifecycle: small
+version: 1
+enums: {Cause: [error, timeout], Level: [error, warning]}
+machines:
+  task:
+    initial: open
+    states: {open: {}, busy: {}, closed: {final: true}}
+    groups: {active: [open, busy]}
+    context:
+      tries: {type: int, initial: 0}
+      most: {type: int, param: true, where: 0 < most, default: 3}
+      why: {type: Cause, initial: error}
+      sure: {type: bool, initial: false}
+    events:
+      begin: {}
+      close:
+        payload:
+          cause: {type: Cause}
+          level: {type: Level, default: warning}
+          note: {type: json}
+          size: {type: int, default: 1}
+      stop: {}
+      again: {}
+    guards: {left: tries < most, few: left and tries < 2}
+    transitions:
+      - {from: open, on: begin, to: busy, when: few, set: {tries: tries + 1}}
+      - {from: open, on: begin, to: closed, when: otherwise}
+      - {from: busy, on: close, to: closed, when: event.cause == error, set: {why: event.cause}}
+      - {from: busy, on: close, to: open, when: otherwise, set: {sure: event.size > 1}}
+      - {from: active, on: stop, to: closed}
+    ignored:
+      - {in: closed, on: [stop, again]}
+      - {in: open, on: again}
+    invariants: {small: {in: active, holds: why == error implies tries <= 2 or sure}}
+"""
+EDITS: Final = {
+    "an integer of 19 digits": ("tries: {type: int, initial: 0}", "1234567890123456789"),
+    "an integer of 19 characters": ("tries: {type: int, initial: 0}", "-123456789012345678"),
+    "a number in quotes": ("tries: {type: int, initial: 0}", "'0'"),
+    "a truth value in quotes": ("sure: {type: bool, initial: false}", "'false'"),
+    "a truth value for a number": ("tries: {type: int, initial: 0}", "false"),
+    "nothing as a value": ("tries: {type: int, initial: 0}", ""),
+    "octal digits": ("tries: {type: int, initial: 0}", "007"),
+    "a default below its where": ("default: 3", "default: 0"),
+    "a version in quotes": ("version: 1", "version: '1'"),
+    "no version": ("version: 1", "version: 0"),
+    "quoted numbers as names of states": ("busy", "'2'"),
+    "a truth value as a name": ("busy", "true"),
+    "a name in capitals": ("busy", "Busy"),
+    "a name of 40 characters": ("busy", "b" * 40),
+    "a no-break space": ("tries < most", "tries\u00a0< most"),
+    "a wide space": ("tries < most", "tries \u3000< most"),
+    "a digit of another script": ("tries < 2", "tries < \u0662"),
+    "a letter of another script": ("few", "f\u0435w", 1),
+    "a number beyond 64 bits": ("tries < 2", "tries < 9223372036854775808"),
+    "a number with zeros before it": ("tries < 2", "tries < 02"),
+    "a number with signs in it": ("tries < 2", "tries < 1_0"),
+    "a fraction": ("tries < 2", "tries < 1.5"),
+    "a power": ("tries < 2", "2 ** 2 > tries"),
+    "a product of variables": ("tries < 2", "tries * most < 2"),
+    "a dot without a name": ("tries < 2", "tries. < 2"),
+    "a text in an expression": ("tries < 2", 'why == "error"'),
+    "a member of another enum": ("== error implies", "== warning implies"),
+    "a member alone": ("== error implies", "== error and error implies"),
+    "enums in order": ("why == error implies", "why < error implies"),
+    "a number as a condition": ("holds: why", "holds: tries implies why"),
+    "a condition as a number": ("set: {tries: tries + 1}", "set: {tries: tries < 1}"),
+    "another enum": ("set: {why: event.cause}", "set: {why: warning}"),
+    "a field that is carried": ("sure: event.size > 1", "sure: event.note == 1"),
+    "a field of another event": ("when: few", "when: event.size > 1"),
+    "a field in a guard": ("few: left", "few: event.size > 1 and left"),
+    "a history of no row": ("sure}", "history.active == open}"),
+    "a variable in a where": ("where: 0 < most", "where: tries < most"),
+    "a guard in a where": ("where: 0 < most", "where: left"),
+    "guards in a ring": ("left: tries", "left: few and tries"),
+    "a word as a name": ("few", "implies"),
+    "a key that is null": ("groups: {active: [open, busy]}", "groups:"),
+    "a doc that is a number": ("open: {}", "open: {doc: 7}"),
+    "a mark that is a number": ("{final: true}", "{final: 1}"),
+    "an own tag": ("initial: open", "initial: !name open"),
+    "a known tag": ("initial: open", "initial: !!str open"),
+    "an anchor on a key": ("initial: open", "&a initial: open"),
+    "a second document": ("lifecycle: small", "--- {}\n---\nlifecycle: small"),
+    "a directive that there is not": ("lifecycle: small", "%YAML 9.9\n---\nlifecycle: small"),
+    "half of a character": ("open: {}", 'open: {doc: "\\ud800"}'),
+    "an escape out of range": ("open: {}", 'open: {doc: "\\UFFFFFFFF"}'),
+    "an empty list": ("[stop, again]", "[]"),
+    "an event twice": ("[stop, again]", "[stop, stop]"),
+    "a row beside an ignored pair": ("in: closed", "in: [closed, busy]"),
+    "two ways to lead": ("to: busy", "to: {state: busy, history: active}"),
+    "no way to lead": ("to: busy", "to: {}"),
+    "a default beside a state": ("to: busy", "to: {state: busy, default: open}"),
+    "a row out of the end": ("from: active", "from: [active, closed]"),
+    "an id of odd letters": ("on: stop,", "on: stop, id: a b,"),
+    "an enum with a type's name": ("Level", "json"),
+    "a member twice": ("[error, warning]", "[error, error]"),
+    "bytes with a default": ("note: {type: json}", "note: {type: bytes, default: a}"),
+    "a text that is null": ("note: {type: json}", "note: {type: str, default: null}"),
+    "an opaque variable": ("sure: {type: bool, initial: false}", "sure: {type: str, initial: a}"),
+    "its own earlier name": ("open: {}", "open: {was: busy}"),
+    "a role of another tool": ("version: 1", "version: 1\nroles: {}"),
+}
+"""What a definition could have that the compiler refuses: a part of it, and what stands there."""
+_VALUE: Final = re.compile(r"(?<=initial: )\w+")
+
+
+def edited(old: str, new: str, count: int = -1) -> str:
+    """The small definition with another part; of a variable, another value."""
+    assert old in SMALL
+    if _VALUE.search(old) and "{" not in new and ":" not in new and "initial" not in new:
+        new = _VALUE.sub(lambda _: new, old)
+    return SMALL.replace(old, new, count)
+
+
+def _need_not_be_seen(code: str) -> bool:
+    return any(re.match(one, code) for one in NOT_SEEN)
+
+
+def refused_by_both(content: bytes, folder: Path) -> tuple[str, str]:
+    """What both plain readers say of a file, "" for one that reads it."""
+    path = folder / "definition.yaml"
+    path.write_bytes(content)
+    said = ["", ""]
+    try:
+        read_definition(path)
+    except Unreadable as error:
+        said[0] = str(error)
+    try:
+        Definition.read(path)
+    except NotUnderstood as error:
+        said[1] = str(error)
+    return said[0], said[1]
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_a_definition_that_the_compiler_refuses_is_refused(path: Path, tmp_path: Path) -> None:
+    """By both; or by neither, for the reasons that are listed: the list has nothing else."""
+    plain, testing = refused_by_both(path.read_bytes(), tmp_path)
+    if _need_not_be_seen(path.stem):
+        assert not plain
+        return
+    assert plain
+    assert testing
+    assert "Error" not in plain, "it is told in words of the language"
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_that_the_compiler_refuses_is_refused(edit: str, tmp_path: Path) -> None:
+    content = edited(*EDITS[edit]).encode()
+    with pytest.raises(DefinitionError) as caught:
+        compile_definition(content, "edited.yaml")
+    assert any(not _need_not_be_seen(one.code) for one in caught.value.findings)
+    assert all(refused_by_both(content, tmp_path))
+
+
+def test_other_encodings_are_refused(tmp_path: Path) -> None:
+    """A byte order mark of UTF-8 is none; two bytes for each character are."""
+    assert refused_by_both(b"\xef\xbb\xbf" + SMALL.encode(), tmp_path) == ("", "")
+    assert all(refused_by_both(SMALL.encode("utf-16"), tmp_path))
+
+
+def test_guards_that_double_are_refused_at_once(tmp_path: Path) -> None:
+    """Each uses the one before twice, so that they would be a billion parts written out."""
+    doubled = [f"g{n}: g{n - 1} and g{n - 1}" for n in range(1, 31)]
+    guards = "{left: tries < most, g0: left, " + ", ".join(doubled) + ", few: g30}"
+    content = SMALL.replace("{left: tries < most, few: left and tries < 2}", guards).encode()
+    with pytest.raises(DefinitionError):
+        compile_definition(content, "doubled.yaml")
+    assert all("too large" in said for said in refused_by_both(content, tmp_path))
+
+
+def test_what_compiles_is_read(tmp_path: Path) -> None:
+    """The definition that is edited, and all others that compile."""
+    assert compile_definition(SMALL.encode(), "small.yaml")
+    assert refused_by_both(SMALL.encode(), tmp_path) == ("", "")
+    for path in DEFINITIONS:
+        assert read_definition(path).machines
+    for text in TEXTS.values():
+        assert definition_of(text, "text").machines
