@@ -162,7 +162,7 @@ EDITS: Final = (
         "{from: running, on: note, to: failed,",
         8,
         "tally",
-        "the job",
+        "item 'c'",
         "the row states items.running=2 and the definition gives 1, items.failed=0 and",
     ),
     Edit(
@@ -356,3 +356,27 @@ def test_a_definition_that_names_what_there_is_not_is_none() -> None:
         "given.yaml: machine 'item': 'attempts < nonsense':"
         " there is no 'nonsense' that can be read there"
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "subjects", "state"),
+    [
+        (
+            "on: succeed, to: done,",
+            "on: succeed, to: skipped,",
+            ("item 'a'", "item 'a'"),
+            "skipped",
+        ),
+        ("on: skip, to: skipped,", "on: skip, to: dead,", ("item 'g' and 1 more",) * 2, "dead"),
+        ("on: succeed, to: done,", "on: succeed, to: running,", ("item 'a'", "the job"), "running"),
+    ],
+)
+def test_a_tally_that_differs_is_told_of_its_members(
+    old: str, new: str, subjects: tuple[str, str], state: str, whole: Commits
+) -> None:
+    """Which of several that are alike it is, the tables alone know; else it is of the job."""
+    for subject, tables in zip(subjects, (True, False), strict=True):
+        found = checked(whole.log, BUILT_IN.replace(old, new), tables=tables).departure
+        assert found is not None
+        told = "map" if subject == "the job" else state
+        assert (found.kind, found.subject, found.state) == ("tally", subject, told), found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,12 @@ def of_state(state: JobState) -> Found:
     return Found(state.phase, state.context, cells)
 
 
-def check_tally(standing: Standing, tally: Tally) -> None:
-    """Raise Departs where a row states another phase, or other numbers, than are due."""
+def check_tally(standing: Standing, tally: Tally, folded: Callable[[], Found | None]) -> None:
+    """Raise Departs where a row states another phase, or other numbers, than are due.
+
+    `folded` gives the job as the tables have it, which says of which members it is; it is called
+    then alone.
+    """
     counts = standing.counts()
     if (tally.phase, tuple(tally.items)) == (standing.phase, counts):
         return
@@ -58,12 +62,46 @@ def check_tally(standing: Standing, tally: Tally) -> None:
         ]
     else:
         values.append(ValueSaid(name="numbers", defined=len(named), found=len(tally.items)))
+    told = len(named) == len(tally.items) and tally.phase == standing.phase
+    ordinals, state = _whose(standing, tally, folded()) if told else ((), "")
     raise Departs(
         "tally",
         f"the row states {_others(values)}",
-        state=standing.phase,
+        state=state or standing.phase,
+        ordinals=ordinals,
         values=tuple(values),
     )
+
+
+def _whose(standing: Standing, tally: Tally, folded: Found | None) -> tuple[tuple[int, ...], str]:
+    """The members that the row has in another state, and the state of the first; as far as known.
+
+    They are in a state of which the row counts fewer: those whom the tables have elsewhere, all
+    that are there, or those that took the last step, whichever are as many as the row lacks.
+    """
+    counted = iter(tally.items)
+    found: dict[int, str] = {}
+    for name, members in standing.members.items():
+        took = ordinal_set()
+        for step in standing.steps:
+            if step.collection == name and step.ordinals is not None:
+                took |= step.ordinals
+        for state, due in members.counts().items():
+            lacking = due - next(counted)
+            there = _in_state(members.cells, state)
+            by_tables = there - _in_state(folded.cells.get(name, {}), state) if folded else there
+            exact = [few for few in (by_tables, there, there & took) if len(few) == lacking]
+            found.update(dict.fromkeys(exact[0] if exact else (), state))
+    ordinals = tuple(sorted(found))
+    return ordinals, found[ordinals[0]] if ordinals else ""
+
+
+def _in_state(cells: Mapping[Cell, BitMap], state: str) -> BitMap:
+    found = ordinal_set()
+    for cell, members in cells.items():
+        if cell[0] == state:
+            found |= members
+    return found
 
 
 def check_found(standing: Standing, found: Found, kind: Kind, whose: str) -> None:

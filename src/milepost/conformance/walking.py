@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from milepost.conformance.comparing import check_found, check_tally, of_snapshot, of_state
+from milepost.conformance.comparing import (
+    Found,
+    check_found,
+    check_tally,
+    of_snapshot,
+    of_state,
+)
 from milepost.conformance.departures import Departs, Departure, Kind, Remark, ValueSaid
 from milepost.conformance.holding import Holding
 from milepost.conformance.standing import Standing
@@ -189,7 +195,7 @@ class _Walk:
             index, fact = -1, None
             self._held.end(commit)
             if self._standing is not None and self._all:
-                check_tally(self._standing, self._log.tally(row))
+                check_tally(self._standing, self._log.tally(row), lambda: self._folded(commit))
         except Departs as found:
             return self._departure(commit, found, index, fact)
         return None
@@ -305,6 +311,16 @@ class _Walk:
             return self._log.origin()
         except LifecycleChanged:
             self._by_tables = False
+            return None
+
+    def _folded(self, commit: Commit) -> Found | None:
+        """The job after a commit as the tables have it, None if they are not at hand or object."""
+        state = self._tables
+        if state is None or state.seq != commit.seq - 1:
+            return None
+        try:
+            return of_state(advance(state, commit))
+        except (LifecycleChanged, TransitionRefused, ValueError, KeyError):
             return None
 
     def _by_fold(self, commit: Commit) -> Departure | None:

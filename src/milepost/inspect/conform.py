@@ -190,7 +190,10 @@ def _of_job(job: ConformedJob) -> Iterator[Block]:
     for remark in job.remarks:
         yield Note(f"{job.job}, commit {remark.seq}: {remark.message}")
     if not job.by_tables and job.departure is None:
-        yield Note(f"{job.job}: its states were held against no tables, which are not at hand")
+        yield Note(
+            f"{job.job}: its states were held against no tables, which are not at hand: name their"
+            " module as --lifecycle MODULE, or in MILEPOST_LIFECYCLES"
+        )
 
 
 def _told(one: Departure) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ from click.testing import CliRunner
 from milepost import StateManager
 from milepost.cli import main
 from milepost.testing import FakeClock
+from milepost.testing.definition import Definition
+from milepost.testing.lifecycle.values import beginnings, created_with
+from tests.contract.lifecycles.compiling import at_once
+from tests.contract.lifecycles.texts import TEXTS
 from tests.integration.cli import old_home
 from tests.integration.cli.conftest import CommandLine
 from tests.integration.cli.story import JOB, tell_on_a_server
@@ -213,6 +218,38 @@ def test_the_extra_that_is_missing_is_named(
     told = milepost("conform", "--definition", NOW, exit_code=2).stderr
     assert "milepost[compile]" in told
     assert "PyYAML" in told
+
+
+def test_an_edited_target_is_told_with_its_item(milepost: CommandLine, tmp_path: Path) -> None:
+    """What the row counts otherwise is of somebody."""
+    file = edited(tmp_path, "on: succeed, to: done,", "on: succeed, to: skipped,")
+    told = milepost.json("conform", JOB, "--definition", file, exit_code=1)["jobs"][0]["departure"]
+    assert (told["kind"], told["subject"], told["state"]) == (
+        "tally",
+        "item 'eu/0' and 1 more",
+        "skipped",
+    )
+
+
+def test_a_name_that_there_is_not_is_said_to_be_none(milepost: CommandLine, tmp_path: Path) -> None:
+    """In words of the language, and no job is looked at."""
+    file = edited(tmp_path, "attempts_left: attempts <", "attempts_left: attemps <")
+    told = milepost("conform", "--definition", file, exit_code=2).stderr
+    assert "machine 'item': 'attemps < max_attempts': there is no 'attemps'" in told
+
+
+def test_tables_that_are_not_at_hand_are_asked_for(milepost: CommandLine, tmp_path: Path) -> None:
+    """The definition is enough to tell; the option that names the tables is said beside it."""
+    text = TEXTS["ticket"]
+    file = tmp_path / "ticket.yaml"
+    file.write_text(text, encoding="utf-8")
+    store = tmp_path / "ticket.db"
+    begun = created_with(beginnings(Definition.read(file), random.Random(1)))  # noqa: S311
+    with StateManager.open(store, lifecycle=at_once(text), clock=milepost.clock) as manager:
+        manager.create_job(job_id="first", **begun)
+    there = CommandLine(store, milepost.clock)
+    told = there("conform", "--definition", str(file)).stdout
+    assert "not at hand: name their module as --lifecycle MODULE" in " ".join(told.split())
 
 
 @needs_postgres
