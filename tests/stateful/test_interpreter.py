@@ -46,6 +46,46 @@ def test_a_file_is_read_as_it_was_compiled(
     record_property("counted", ("plain interpreter against generated tables", {"steps": steps}))
 
 
+ROUNDABOUT = """\
+lifecycle: roundabout
+version: 1
+machines:
+  part:
+    initial: open
+    states: {open: , shut: {final: true}}
+    events: {shut: , skip: }
+    transitions:
+      - {from: open, on: shut, to: {state: shut, history: null}, id: null}
+    ignored:
+      - {in: shut, on: skip}
+    invariants: {any: {in: null, holds: true}}
+    progress: null
+    roles: {done: null, result: shut, begin: null}
+  whole:
+    initial: on
+    states: {on: {}, off: {}, over: {final: true}}
+    groups: {lit: [on]}
+    context: {last: {type: int, param: true, default: 2, where: true}}
+    collections:
+      parts: {machine: part, accepts: {on: [shut], off: shut}, grows: null}
+    events: {stop: {}, back: {}, end: {}}
+    transitions:
+      - {from: on, on: stop, to: off, when: last > 1}
+      - {from: on, on: stop, to: over, when: " otherwise "}
+      - {from: off, on: back, to: {history: lit, default: null}, id: again}
+      - {from: [on, off], on: end, to: over, when: null}
+"""
+"""What may be left out, written as null, and what may be short, written out."""
+
+
+def test_what_is_written_the_long_way_is_read_alike(tmp_path: Path) -> None:
+    lifecycle, definition = at_once(ROUNDABOUT), definition_of(ROUNDABOUT, tmp_path)
+    check_tables(lifecycle, definition)
+    chance = random.Random(3)  # noqa: S311 no secret
+    for machine in lifecycle.machines.values():
+        assert compared(machine, definition.tables[machine.name], chance)
+
+
 def check_tables(lifecycle: Lifecycle, definition: Definition) -> None:
     """Rows with their ids, states, members, payloads and parameters."""
     assert (definition.name, definition.version) == (lifecycle.name, lifecycle.version)

@@ -38,7 +38,7 @@ from milepost.definition.names import (
 from milepost.definition.shape import check_shape
 from milepost.definition.source import MOST_BYTES, data_of
 
-__all__ = ["Definition", "Unreadable", "definition_of", "read_definition"]
+__all__ = ["Definition", "Unreadable", "definition_of", "read_definition", "text_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,8 @@ class Unreadable(Exception):
 class Definition:
     """A lifecycle as its file says it. `root` is the machine that is no member of a collection.
 
-    `migrations` are the answers to earlier versions, by version and machine.
+    `migrations` are the answers to earlier versions, by version and machine. `written` is the file
+    as data, for those who read more of it.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Definition:
     root: str
     machines: Mapping[str, Machine]
     migrations: Mapping[int, Mapping[str, Answers]]
+    written: Mapping[str, Any]  # Any: JSON
 
     def ways_from(self, old: Definition) -> dict[str, MachineMigration]:
         """For each machine that both have, how jobs of the earlier version go on."""
@@ -133,6 +135,7 @@ def _definition(data: Mapping[str, Any]) -> Definition:
             }
             for one in data.get("migrations", ())
         },
+        written=data,
     )
 
 
@@ -157,10 +160,10 @@ def _machine(
     _check_defaults(variables)
     histories = _histories(told, groups)
     plain = Scope(types=_entries(told, written, variables), members=enums)
-    scope = replace(plain, guards=guards_of({n: _text(t) for n, t in _of(told, "guards")}, plain))
+    scope = replace(plain, guards=guards_of({n: text_of(t) for n, t in _of(told, "guards")}, plain))
     remembering = _remembering(scope, histories, groups)
     for one in listed((told.get("progress") or {}).get("decreases", ())):
-        formula(_text(one), remembering, INT)
+        formula(text_of(one), remembering, INT)
     rows = [*_rows(told, groups, histories, scope, events), *_ignored(told, groups)]
     by_pair: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -190,7 +193,7 @@ def _machine(
             one: Invariant(
                 name=one,
                 states=_spread(said["in"], groups) if said.get("in") else None,
-                formula=formula(_text(said["holds"]), remembering, BOOL),
+                formula=formula(text_of(said["holds"]), remembering, BOOL),
             )
             for one, said in _of(told, "invariants")
         },
@@ -280,7 +283,7 @@ def _answers(
         return Answers(
             states=told.get("states", {}).get(machine.name, {}),
             given={
-                name: formula(_text(value), scope, wanted[name]) for name, value in given.items()
+                name: formula(text_of(value), scope, wanted[name]) for name, value in given.items()
             },
         )
 
@@ -297,7 +300,7 @@ def _variable(
         members=enums.get(kind, ()),
         param=param,
         initial=told.get("default" if param else "initial", MISSING),
-        where=None if where is None else formula(_text(where), scope, BOOL),
+        where=None if where is None else formula(text_of(where), scope, BOOL),
         was=told.get("was") or "",
     )
 
@@ -336,9 +339,9 @@ def _rows(
         there = replace(scope, types={**scope.types, **payload})
         when = row.get("when")
         otherwise = isinstance(when, str) and when.strip() == "otherwise"
-        guard = None if when is None or otherwise else formula(_text(when), there, BOOL)
+        guard = None if when is None or otherwise else formula(text_of(when), there, BOOL)
         sets = {
-            name: formula(_text(text), there, scope.types[name])
+            name: formula(text_of(text), there, scope.types[name])
             for name, text in row.get("set", {}).items()
         }
         state, history, _ = target_of(row)
@@ -440,7 +443,7 @@ def _spread(names: Any, groups: Mapping[str, tuple[str, ...]]) -> tuple[str, ...
     return tuple(name for name in groups if name in found)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """What is written as a truth value or a number, as the text that it was."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -1,7 +1,8 @@
 """A plain interpreter of definitions: the file read as text, members taken one by one.
 
 It is what the real thing is compared with, so it shares no code with the compiler, with the tables
-that are generated, or with what keeps jobs.
+that are generated, or with what keeps jobs. `milepost.definition` reads the file and says what is
+wrong with it; rows, roles and jobs are made of that here, once more.
 """
 
 from __future__ import annotations

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from milepost.definition import Unreadable, read_definition
 from milepost.testing.definition.expressions import NotUnderstood
-from milepost.testing.definition.reading import listed, read
-from milepost.testing.definition.tables import Refused, Table
+from milepost.testing.definition.tables import Refused, Table, listed
 
 __all__ = ["Collection", "Conflict", "Definition", "Event", "Job", "Member", "Taken"]
-
-_KEYS: Final = frozenset({"lifecycle", "version", "doc", "enums", "machines", "migrations"})
 
 
 class Conflict(Exception):
@@ -72,12 +69,9 @@ class Definition:
         machine that nobody owns. Raises OSError if the file cannot be read.
         """
         try:
-            read_definition(path)
+            found = read_definition(path).written
         except Unreadable as error:
             raise NotUnderstood(str(error)) from error
-        found = read(Path(path))
-        if unknown := sorted(found.keys() - _KEYS):
-            raise NotUnderstood(f"{path}: {', '.join(unknown)} means nothing here")
         enums = {name: listed(members) for name, members in (found.get("enums") or {}).items()}
         tables = {name: Table(name, spec, enums) for name, spec in found["machines"].items()}
         owned = {of["machine"] for one in tables.values() for of in one.collections.values()}
@@ -89,7 +83,7 @@ class Definition:
         root = roots[0]
         return Definition(
             name=found["lifecycle"],
-            version=int(found["version"]),
+            version=found["version"],
             tables=tables,
             root=root,
             collections={
@@ -111,7 +105,7 @@ def _collection(name: str, root: Table, table: Table, of: Mapping[str, Any]) -> 
         for state in root.in_states(where):
             accepts.setdefault(state, set()).update(listed(events))
     first = {row.event for row in table.rows if row.source == table.initial}
-    if "grows" in of:
+    if of.get("grows") is not None:
         grows = root.in_states(of["grows"])
     else:
         grows = [s for s in root.states if s == root.initial or first <= accepts.get(s, set())]
@@ -124,9 +118,9 @@ def _collection(name: str, root: Table, table: Table, of: Mapping[str, Any]) -> 
         for state in table.in_states(roles.get(role))
     }
     done = set(table.in_states(roles.get("done")))
-    if "done" not in roles and result is not None:
+    if roles.get("done") is None and result is not None:
         done = {row.target for row in table.rows if row.event == result[0]} - elsewhere
-    redo = roles.get("redo", "")
+    redo = roles.get("redo") or ""
     return Collection(
         name=name,
         table=table,

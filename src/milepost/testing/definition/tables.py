@@ -6,16 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from milepost.definition.names import target_of
+from milepost.definition.reading import text_of
 from milepost.testing.definition.expressions import NotUnderstood, conditions_in, evaluate
-from milepost.testing.definition.reading import constant, listed
 
-__all__ = ["Field", "Invalid", "Invariant", "Refused", "Row", "Table", "Variable"]
+__all__ = ["Field", "Invalid", "Invariant", "Refused", "Row", "Table", "Variable", "listed"]
 
-_KEYS: Final = frozenset(
-    {"doc", "initial", "states", "groups", "context", "collections", "events", "guards"}
-    | {"transitions", "ignored", "invariants", "progress", "roles"}
-)
-_ROW_KEYS: Final = frozenset({"from", "on", "to", "when", "set", "members", "partial", "id", "doc"})
 _PLAIN: Final[Mapping[str, type]] = {
     "bool": bool,
     "int": int,
@@ -95,25 +91,21 @@ class Row:
 
 
 class Table:
-    """One machine, read from the file; it holds nothing about any job.
-
-    Raises NotUnderstood for what it has no meaning for.
-    """
+    """One machine of a definition that was checked; it holds nothing about any job."""
 
     def __init__(self, name: str, spec: Mapping[str, Any], enums: Mapping[str, list[str]]) -> None:
         self.name = name
-        _only(f"machine '{name}'", spec, _KEYS)
         self.initial: str = spec["initial"]
         states: Mapping[str, Any] = spec["states"]
         self.states = tuple(states)
-        self.final = tuple(s for s, told in states.items() if (told or {}).get("final") == "true")
+        self.final = tuple(s for s, told in states.items() if (told or {}).get("final"))
         self._groups: Mapping[str, Any] = spec.get("groups") or {}
-        self.guards: Mapping[str, str] = spec.get("guards") or {}
+        self.guards = {each: text_of(text) for each, text in spec.get("guards", {}).items()}
         self.variables = {
             each: Variable(
                 field=_field(each, told, enums, "default" if _is_param(told) else "initial"),
                 param=_is_param(told),
-                where=told.get("where", ""),
+                where=_text(told.get("where")),
             )
             for each, told in (spec.get("context") or {}).items()
         }
@@ -135,8 +127,8 @@ class Table:
         self.invariants = tuple(
             Invariant(
                 name=each,
-                states=tuple(self.in_states(told["in"])) if "in" in told else self.states,
-                holds=told["holds"],
+                states=tuple(self.in_states(told["in"])) if told.get("in") else self.states,
+                holds=text_of(told["holds"]),
             )
             for each, told in (spec.get("invariants") or {}).items()
         )
@@ -162,9 +154,8 @@ class Table:
     def _first(self, group: str, spec: Mapping[str, Any]) -> str:
         """What the history of a group is before it was ever left."""
         for row in spec.get("transitions") or []:
-            to = row["to"]
-            if isinstance(to, dict) and to["history"] == group and "default" in to:
-                default: str = to["default"]
+            _, history, default = target_of(row)
+            if history == group and default:
                 return default
         members = self.group(group)
         return self.initial if self.initial in members else members[0]
@@ -181,21 +172,21 @@ class Table:
     def _told_rows(self, spec: Mapping[str, Any]) -> Iterator[Row]:
         """A row for each source and each target, with the `id` that the file gives it, if any."""
         for row in spec.get("transitions") or []:
-            _only(f"a row of machine '{self.name}'", row, _ROW_KEYS)
-            sources, to = self.in_states(row["from"]), row["to"]
-            history = to["history"] if isinstance(to, dict) else ""
+            sources = self.in_states(row["from"])
+            state, history, _ = target_of(row)
+            targets = self.group(history) if history else [state]
             for source in sources:
-                for target in self.group(history) if history else [str(to)]:
-                    parts = [row.get("id", "")]
+                for target in targets:
+                    parts = [row.get("id") or ""]
                     parts += [source] if len(sources) > 1 else []
-                    parts += [target] if history else []
+                    parts += [target] if len(targets) > 1 else []
                     yield Row(
                         id=".".join(parts) if parts[0] else "",
                         source=source,
                         event=row["on"],
                         target=target,
-                        when=row.get("when", ""),
-                        sets=row.get("set") or {},
+                        when=_text(row.get("when")).strip(),
+                        sets={each: text_of(text) for each, text in row.get("set", {}).items()},
                         members=row.get("members") or {},
                         history=history,
                     )
@@ -304,29 +295,29 @@ class Table:
             yield from (text for text in (row.when, *row.sets.values()) if text)
 
 
-def _only(what: str, spec: Mapping[str, Any], keys: frozenset[str]) -> None:
-    if unknown := sorted(spec.keys() - keys):
-        raise NotUnderstood(f"{what}: {', '.join(unknown)} means nothing here")
+def listed(found: Any) -> list[Any]:
+    """Names that may stand as one alone, in a list, or not at all."""
+    if found is None:
+        return []
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _text(found: Any) -> str:
+    return "" if found is None else text_of(found)
 
 
 def _is_param(told: Mapping[str, Any]) -> bool:
-    return told.get("param") == "true"
+    return told.get("param", False) is True
 
 
 def _field(
     name: str, told: Mapping[str, Any], enums: Mapping[str, list[str]], default: str
 ) -> Field:
     kind: str = told["type"]
-    if kind != "json" and kind not in _PLAIN and kind not in enums:
-        raise NotUnderstood(f"'{name}' is of the type '{kind}', which means nothing here")
-    given = told.get(default)
-    value = constant(given)
-    if value is None and kind == "str" and given != "null":
-        value = ""
     return Field(
         name=name,
         type=kind,
         members=tuple(enums.get(kind, ())),
         required=default not in told,
-        default=str(given) if kind in enums and given is not None else value,
+        default=told.get(default),
     )
