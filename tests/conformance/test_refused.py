@@ -65,7 +65,7 @@ machines:
       - {in: open, on: again}
     invariants: {small: {in: active, holds: why == error implies tries <= 2 or sure}}
 """
-EDITS: Final = {
+EDITS: Final[dict[str, tuple[str, str]]] = {
     "an integer of 19 digits": ("tries: {type: int, initial: 0}", "1234567890123456789"),
     "an integer of 19 characters": ("tries: {type: int, initial: 0}", "-123456789012345678"),
     "a number in quotes": ("tries: {type: int, initial: 0}", "'0'"),
@@ -83,7 +83,7 @@ EDITS: Final = {
     "a no-break space": ("tries < most", "tries\u00a0< most"),
     "a wide space": ("tries < most", "tries \u3000< most"),
     "a digit of another script": ("tries < 2", "tries < \u0662"),
-    "a letter of another script": ("few", "f\u0435w", 1),
+    "a letter of another script": ("few: left", "few: l\u0435ft"),
     "a number beyond 64 bits": ("tries < 2", "tries < 9223372036854775808"),
     "a number with zeros before it": ("tries < 2", "tries < 02"),
     "a number with signs in it": ("tries < 2", "tries < 1_0"),
@@ -136,12 +136,12 @@ EDITS: Final = {
 _VALUE: Final = re.compile(r"(?<=initial: )\w+")
 
 
-def edited(old: str, new: str, count: int = -1) -> str:
+def edited(old: str, new: str) -> str:
     """The small definition with another part; of a variable, another value."""
     assert old in SMALL
     if _VALUE.search(old) and "{" not in new and ":" not in new and "initial" not in new:
         new = _VALUE.sub(lambda _: new, old)
-    return SMALL.replace(old, new, count)
+    return SMALL.replace(old, new)
 
 
 def _need_not_be_seen(code: str) -> bool:
@@ -199,6 +199,16 @@ def test_guards_that_double_are_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError):
         compile_definition(content, "doubled.yaml")
     assert all("too large" in said for said in refused_by_both(content, tmp_path))
+
+
+def test_groups_that_double_are_read_at_once() -> None:
+    """Each holds the one before twice, which compiles."""
+    groups = [f"g{n}: [g{n - 1}, g{n - 1}]" for n in range(1, 31)]
+    held = "{g0: [open, busy], " + ", ".join(groups) + ", active: g30}"
+    content = SMALL.replace("{active: [open, busy]}", held).encode()
+    assert compile_definition(content, "doubled.yaml")
+    rows = definition_of(content, "doubled.yaml").machines["task"].rows
+    assert {("open", "stop"), ("busy", "stop")} <= rows.keys()
 
 
 def test_what_compiles_is_read(tmp_path: Path) -> None:

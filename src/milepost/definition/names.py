@@ -73,17 +73,20 @@ def groups_of(told: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     Groups first, then states, each for itself. Raises NotUnderstood.
     """
     states, groups = tuple(told["states"]), told.get("groups", {})
+    found = {name: frozenset({name}) for name in states}
 
-    def members(name: str, above: tuple[str, ...]) -> set[str]:
-        if name in states:
-            return {name}
+    def members(name: str, above: tuple[str, ...]) -> frozenset[str]:
         if name in above:
             raise NotUnderstood(f"group '{name}' holds itself")
-        parts = listed(groups[known("state or group", name, (*states, *groups))])
-        return {state for part in parts for state in members(part, (*above, name))}
+        if name not in found:
+            parts = listed(groups[known("state or group", name, (*states, *groups))])
+            found[name] = frozenset(s for part in parts for s in members(part, (*above, name)))
+        return found[name]
 
-    every = {name: members(name, ()) for name in (*groups, *states)}
-    return {name: tuple(s for s in states if s in found) for name, found in every.items()}
+    for name in groups:
+        members(name, ())
+    spread = {name: tuple(s for s in states if s in found[name]) for name in groups}
+    return {**spread, **{name: (name,) for name in states}}
 
 
 def _once(kind: str, names: Iterable[str]) -> None:
@@ -271,11 +274,11 @@ def _check_target(
 
 def _check_sent(sent: Mapping[str, str], member: Mapping[str, Any]) -> None:
     sets, events = groups_of(member), member.get("events", {})
+    rows = [(row["from"], [row["on"]]) for row in member.get("transitions", ())]
+    rows += [(one["in"], listed(one["on"])) for one in member.get("ignored", ())]
     for state, event in sent.items():
         known("state", state, member["states"])
         known("event", event, events)
-        rows = [(row["from"], [row["on"]]) for row in member.get("transitions", ())]
-        rows += [(one["in"], listed(one["on"])) for one in member.get("ignored", ())]
         if not any(
             event in on and state in sets.get(name, ())
             for where, on in rows

@@ -169,7 +169,7 @@ def _machine(
     for row in rows:
         by_pair[row.source, row.event].append(row)
     numbered = {pair: _numbered(of) for pair, of in by_pair.items()}
-    _check_ids(numbered, told)
+    _check_ids(numbered, told, groups)
     return Machine(
         name=name,
         initial=told["initial"],
@@ -239,12 +239,16 @@ def _check_defaults(variables: Mapping[str, Variable]) -> None:
             raise NotUnderstood(f"the default of '{name}' does not satisfy {one.where.text}")
 
 
-def _check_ids(rows: Mapping[tuple[str, str], tuple[Row, ...]], told: Mapping[str, Any]) -> None:
+def _check_ids(
+    rows: Mapping[tuple[str, str], tuple[Row, ...]],
+    told: Mapping[str, Any],
+    groups: Mapping[str, tuple[str, ...]],
+) -> None:
     """Raise NotUnderstood where two rows, of which none is ignored, have one id."""
     ignored = {
         (state, event)
         for one in told.get("ignored", ())
-        for state in _spread(one["in"], groups_of(told))
+        for state in _spread(one["in"], groups)
         for event in listed(one["on"])
     }
     seen: set[str] = set()
@@ -336,7 +340,7 @@ def _rows(
     """One row for each source, and for each target of a history."""
     for row in told.get("transitions", ()):
         payload = {f"event.{n}": one.type for n, one in events[row["on"]].items() if one.readable}
-        there = replace(scope, types={**scope.types, **payload})
+        there = replace(scope, types={**scope.types, **payload}) if payload else scope
         when = row.get("when")
         otherwise = isinstance(when, str) and when.strip() == "otherwise"
         guard = None if when is None or otherwise else formula(text_of(when), there, BOOL)
@@ -439,7 +443,10 @@ def _grown(
 
 def _spread(names: Any, groups: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """The states that names of states and groups stand for, in the order of the states."""
-    found = {state for name in listed(names) for state in groups[name]}
+    named = listed(names)
+    if len(named) == 1:  # as most rows have it
+        return groups[named[0]]
+    found = {state for name in named for state in groups[name]}
     return tuple(name for name in groups if name in found)
 
 
