@@ -97,3 +97,56 @@ def test_each_method_of_the_protocol_is_called(
 def _names(protocol: type) -> set[str]:
     """What a protocol promises: methods and properties."""
     return {name for name, _ in inspect.getmembers_static(protocol) if not name.startswith("_")}
+
+
+MISTAKEN = """
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from milepost.testing.contracts import EngineContract, ExecutorContract
+
+
+class TestGivesAnExecutor(ExecutorContract):
+    @pytest.fixture
+    def work(self):
+        return ThreadPoolExecutor(2)
+
+
+class TestGivesWhatMakesOne(ExecutorContract):
+    @pytest.fixture
+    def work(self):
+        return partial(ThreadPoolExecutor, 2)
+
+
+class TestHasAnExecutor(ExecutorContract):
+    @pytest.fixture
+    def executor(self):
+        return ThreadPoolExecutor(2)
+
+
+class TestGivesALoop(EngineContract):
+    @pytest.fixture
+    def executor(self):
+        return lambda manager, job_id, function: None
+
+
+class TestHasWork(EngineContract):
+    @pytest.fixture
+    def work(self):
+        return lambda manager, job_id, function: None
+"""
+
+
+def test_who_takes_one_suite_of_executors_for_the_other_is_told(tmp_path: Path) -> None:
+    """By each test, with the name of the suite that is meant."""
+    file = tmp_path / "test_mistaken.py"
+    file.write_text(MISTAKEN, encoding="utf-8")
+    found = told(tmp_path, str(file), "-k", "each_item_is_called_once")
+    meant = {kind: said for (kind, _), said in found.items()}
+    for kind in ("TestGivesAnExecutor", "TestGivesWhatMakesOne", "TestHasAnExecutor"):
+        assert "EngineContract" in meant.pop(kind), kind
+    for kind in ("TestGivesALoop", "TestHasWork"):
+        assert "ExecutorContract" in meant.pop(kind), kind
+    assert meant == {}

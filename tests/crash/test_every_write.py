@@ -275,3 +275,29 @@ def test_a_job_of_any_lifecycle_survives_a_death_at_every_write(
 def test_a_write_of_any_lifecycle_that_was_acknowledged_and_lost_is_found(name: str) -> None:
     """The negative control, without a check of its own."""
     assert notices_lost_writes(living(CASES[name]), lifecycle=compiled(CASES[name].text))
+
+
+def test_an_error_says_in_which_life_it_was_raised_and_after_which_death() -> None:
+    """Of the life itself, and of the check behind it."""
+
+    def stumbles(life: Life) -> None:
+        if life.number == 2:
+            raise ConnectionError("no way to go on")
+        mapreduce(life)
+
+    with pytest.raises(ConnectionError) as told:
+        survives_every_write(stumbles)
+    assert told.value.__notes__ == ["this was life 2, after life 1 died before its commit 1"]
+    with pytest.raises(ConnectionError) as told:
+        notices_lost_writes(stumbles)
+    said = "this was life 2, after life 1 died once its commit 2 was undone"
+    assert told.value.__notes__ == [said]
+
+    def looks(manager: StateManager) -> None:
+        if manager.get_state("j").fence > 1:
+            raise KeyError("table")
+
+    with pytest.raises(KeyError) as missing:
+        survives_every_write(mapreduce, check=looks)
+    (note,) = missing.value.__notes__
+    assert note.startswith("this was the check, after life 1 died")

@@ -99,9 +99,10 @@ def calls_again(driver: Driver) -> str | None:
 def test_a_process_that_calls_for_what_was_finished_is_found_out(
     tmp_path: Path, nursery: Nursery
 ) -> None:
-    """The control of the other promise."""
+    """The control of the other promise. The folder is made."""
+    folder = tmp_path / "not" / "there"
     with pytest.raises(AssertionError, match=r"item-000 was finished when process .* called it"):
-        survives_kills(calls_again, tmp_path, nursery=nursery)
+        survives_kills(calls_again, folder, nursery=nursery)
 
 
 def without_a_fence(driver: Driver) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -186,8 +187,11 @@ def test_a_refusal_that_spreads_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         return outcomes
 
     monkeypatch.setattr(StateManager, "write_each", spreading)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError) as told:
         run_state_machine_as_test(in_memory(), settings=CONTROL)
+    says = "\n".join(told.value.__notes__)
+    assert "# a job begins with {'config': " in says, "what seeds came to is said beside the rules"
+    assert re.search(r"# manager [01] asks, with others in one commit: .*\nstate\.write_each", says)
 
 
 @pytest.mark.control("the lifecycle mapreduce")

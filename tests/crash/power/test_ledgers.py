@@ -111,9 +111,43 @@ def test_the_smallest_image_of_a_known_fault_is_known(power: Power, tmp_path: Pa
         "  'a' was acknowledged and is not there",
         "of what was not durable then (no less will do):",
         "  undone: the deletion of ledger.db-journal",
+        "promised last: 'a' was acknowledged at position 31",
+        (
+            "not synced by position 31: the names in the folder, changed since position 30 by the"
+            " deletion of ledger.db-journal"
+        ),
         f"what is left: {told.value.files}",
         "this case alone: MILEPOST_POWER=1:cut:31:n0",
     ]
+
+
+def strict(at: Left) -> list[str]:
+    """A judge that expects a table, whatever was promised."""
+    return [value for (value,) in at.connect("ledger.db").execute("SELECT value FROM entries")]
+
+
+def test_a_judge_that_expects_what_nobody_promised_is_told(power: Power) -> None:
+    """At which position, and that there was nothing that it could expect."""
+    early = r"no such table: entries\n  nothing had been promised by then "
+    with pytest.raises(NotAsPromised, match=rf"{early}\(the first promise is at position") as told:
+        power.cut(adding(), strict)
+    assert told.value.args[0].startswith("a power cut behind the start, position 0:")
+    with pytest.raises(NotAsPromised, match=early) as told:
+        power.fail(adding(), strict, every=EVERY)
+    assert told.value.promised == ()
+
+
+def test_where_a_sync_is_missing_no_call_is_blamed(power: Power) -> None:
+    """What was promised, and when, and what was not synced by then is what matters."""
+    with pytest.raises(NotAsPromised) as told:
+        power.fail(adding("wal", "normal"), entries, kinds=["io"], every=EVERY)
+    first, *lines = str(told.value).splitlines()
+    assert first.startswith("no call need fail: a power cut is enough. Met first by an I/O error")
+    promised, unsynced, *_ = told.value.promised
+    assert promised.startswith("promised last: 'a' was acknowledged at position")
+    assert "ledger.db-wal, changed since position" in unsynced
+    assert f"  {unsynced}" in lines or unsynced in lines
+    assert told.value.again.split(":")[1] == "fail"
 
 
 @pytest.mark.parametrize("unsound", [adding("wal", "normal"), adding("delete", "normal")])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from milepost.machine import Lifecycle
 from milepost.stores.memory import MemoryStore
@@ -19,6 +20,8 @@ from milepost.text.wording import short_repr
 __all__ = ["Survived", "notices_lost_writes", "survives_every_write"]
 
 Live = Callable[[Life], object]
+
+_UNDISTURBED: Final = "a life that nobody disturbed"
 
 
 @short_repr
@@ -46,30 +49,41 @@ class _Trial:
     def world(self) -> World:
         return World(self.store(), self.lifecycle, points=self.points)
 
-    def lives(self, world: World, death: Death | None = None) -> int | None:
-        """How many commits a life made that came to its end; None if it died."""
+    def lives(self, world: World, death: Death | None = None, *, after: str = "") -> int | None:
+        """How many commits a life made that came to its end; None if it died.
+
+        What it raises else says which life it was, and which deaths came before it.
+        """
         life = Life(world, death)
         try:
             self.live(life)
         except Died:
             return None
+        except Exception as error:
+            that = f"this was life {life.number}"
+            error.add_note(f"{that}, after {after}" if after else f"{that}: nobody had died")
+            raise
         return life.writes
 
-    def undisturbed(self, world: World) -> int:
+    def undisturbed(self, world: World, deaths: tuple[Death, ...] = ()) -> int:
         """How many commits a life makes that nobody disturbs, from there on."""
-        writes = self.lives(world)
+        writes = self.lives(world, after=_told(deaths))
         assert writes is not None, "a life that was to live died: Died is for the harness alone"
         return writes
 
-    def complaints(self, world: World) -> Iterator[str]:
+    def complaints(self, world: World, deaths: tuple[Death, ...] = ()) -> Iterator[str]:
         yield from world.complaints()
-        yield from said_by(self.check, world.manager())
+        try:
+            yield from said_by(self.check, world.manager())
+        except Exception as error:
+            error.add_note(f"this was the check, after {_told(deaths) or _UNDISTURBED}")
+            raise
 
     def dies(self, deaths: tuple[Death, ...]) -> World:
         """A world in which the lives died those deaths, one after the other."""
         world = self.world()
-        for death in deaths:
-            assert self.lives(world, death) is None, (
+        for number, death in enumerate(deaths):
+            assert self.lives(world, death, after=_told(deaths[:number])) is None, (
                 f"{_told(deaths)}: a life that was to die came to its end, so its run does not make"
                 " the same commits each time: use executor=life.executor, workers=1 and ahead=0,"
                 " and let nothing else decide but what is stored"
@@ -105,6 +119,8 @@ def survives_every_write(
 
     Raises:
         AssertionError: Something does not hold. It says what, and at which commit a life died.
+        Exception: What `live` or `check` raised, with a note that says which life that was, and
+            at which commits others had died before it.
 
     Cost:
         With n commits, 4 n runs for one death, and some 2 n² more for two.
@@ -112,19 +128,19 @@ def survives_every_write(
     trial = _Trial(live, lifecycle, store, check)
     world = trial.world()
     writes = trial.undisturbed(world)
-    objected("a life that nobody disturbed", trial.complaints(world))
+    objected(_UNDISTURBED, trial.complaints(world))
     died = 0
     rest: dict[Death, int] = {}
     for first in _deaths(writes):
         world = trial.dies((first,))
         died += 1
-        rest[first] = trial.undisturbed(world)
-        objected(_told((first,)), trial.complaints(world))
+        rest[first] = trial.undisturbed(world, (first,))
+        objected(_told((first,)), trial.complaints(world, (first,)))
     for pair in _pairs(writes, rest) if deaths > 1 else ():
         world = trial.dies(pair)
         died += 2
-        trial.undisturbed(world)
-        objected(_told(pair), trial.complaints(world))
+        trial.undisturbed(world, pair)
+        objected(_told(pair), trial.complaints(world, pair))
     return Survived(writes=writes, deaths=died, points=dict(trial.points))
 
 
@@ -155,15 +171,16 @@ def notices_lost_writes(
     trial = _Trial(live, lifecycle, store, check)
     noticed: Counter[str] = Counter()
     for write in range(2, trial.undisturbed(trial.world())):
-        world = trial.dies((Death(write, "undone"),))
+        lost = Death(write, "undone")
+        world = trial.dies((lost,))
         about = {
             point
             for append in world.record.appends[-1:]
             for entry in append.entries
             for point in entry.about
         }
-        trial.undisturbed(world)
-        if any(trial.complaints(world)):
+        trial.undisturbed(world, (lost,))
+        if any(trial.complaints(world, (lost,))):
             noticed.update(about)
     assert noticed, "no commit that was acknowledged and lost was noticed"
     return noticed
@@ -192,6 +209,9 @@ def _apart(writes: int) -> Iterator[Death]:
 
 def _told(deaths: tuple[Death, ...]) -> str:
     lives = (
-        f"life {n} died {when} its commit {write}" for n, (write, when) in enumerate(deaths, 1)
+        f"life {n} died once its commit {write} was undone"
+        if when == "undone"
+        else f"life {n} died {when} its commit {write}"
+        for n, (write, when) in enumerate(deaths, 1)
     )
     return ", ".join(lives)

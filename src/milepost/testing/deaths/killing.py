@@ -118,7 +118,7 @@ def survives_kills(
     Args:
         live: What a process does, with a Driver: it makes the job if it is not there, and runs it
             to its end, whichever process it is. A function of a module, or a `partial` of one.
-        folder: Where the stores and what the processes note are put.
+        folder: Where the stores and what the processes note are put; made if it is not there.
         lifecycle: By which the jobs run, of a module that can be imported; None is the one that is
             built in.
         check: Asserts what else must hold of the store, by a manager, once the job has ended.
@@ -220,7 +220,7 @@ def survives_random_kills(
 
     Args:
         live: As in `survives_kills`, as are the rest.
-        folder: Where the stores and what the processes note are put.
+        folder: Where the stores and what the processes note are put; made if it is not there.
         kills: How many processes are to be killed at work.
         rng: Draws the moments.
         lifecycle: By which the jobs run.
@@ -313,6 +313,7 @@ def _looping(
     check: Check | None,
     always: Check | None,
 ) -> Iterator[_Loop]:
+    folder.mkdir(parents=True, exist_ok=True)
     if nursery is not None:
         yield _Loop(live, folder, nursery, new_url, lifecycle, check, always)
         return

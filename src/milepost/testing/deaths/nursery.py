@@ -90,6 +90,7 @@ class Nursery:
         self._errors = errors
         self._children: dict[int, Child] = {}
         self._begun = 0
+        errors.parent.mkdir(parents=True, exist_ok=True)
         with errors.open("w") as file:
             self._process = subprocess.Popen(  # noqa: S603  this Python, and this module
                 [sys.executable, "-m", __name__],

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -69,6 +70,23 @@ def _chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311 no secret
 
 
+def _says(who: int | None, what: str) -> None:
+    """Say beside the rule what came of its seeds; hypothesis shows it of what failed, made small.
+
+    `who` is the number of the manager, None for all.
+    """
+    if currently_in_test_context():
+        note(f"# {'' if who is None else f'manager {who} '}{what}")
+
+
+def _told(asked: Sequence[Event]) -> str:
+    return ", ".join(
+        f"{'the job' if one.key is None else one.key} {one.event}"
+        + (f" {dict(one.payload)}" if one.payload else "")
+        for one in asked
+    )
+
+
 class Rules(RuleBasedStateMachine):
     """Two managers on one store, their leases, and a job of the definition that is told the same.
 
@@ -109,7 +127,9 @@ class Rules(RuleBasedStateMachine):
         else:
             self.job = beginnings(self.definition, chance)
             manager = self.place.manager()
-            manager.create_job(job_id=JOB, **created_with(self.job))
+            given = created_with(self.job)
+            _says(None, f"a job begins with {given}")
+            manager.create_job(job_id=JOB, **given)
             self.managers = [manager]
         while len(self.managers) < len(self.leases):
             self.managers.append(self.place.manager())
@@ -118,11 +138,14 @@ class Rules(RuleBasedStateMachine):
         """A job takes a few steps under an earlier version, and goes on under this one."""
         job = beginnings(old, chance)
         manager = self.place.manager(lifecycle=lifecycle)
-        manager.create_job(job_id=JOB, **created_with(job))
+        given = created_with(job)
+        _says(None, f"a job begins under version {lifecycle.version} with {given}")
+        manager.create_job(job_id=JOB, **given)
         for _ in range(chance.randint(0, 6)):
             legal = [one for one in legal_events(job, chance) if not _has_ended(job.take([one]))]
             if legal:
                 asked = chance.choice(legal)
+                _says(None, f"it takes, under version {lifecycle.version}: {_told([asked])}")
                 act(manager, [asked])
                 job = job.take([asked])
         self.place.close_manager(manager)
@@ -213,6 +236,7 @@ class Rules(RuleBasedStateMachine):
         writes, due = list[Write](), list[tuple[type[Any], ...]]()
         for _ in range(count):
             asked = self._one(chance)
+            _says(who, f"asks, with others in one commit: {_told(asked)}")
             writes.append(Write(JOB, requests(asked)))
             met = (LeaseHeld,) if self.held_against(who) else outcome(self.job, asked)
             if isinstance(met, Job):
@@ -245,6 +269,7 @@ class Rules(RuleBasedStateMachine):
         new = {f"a{len(mine) + n}": [n, self.added] for n in range(count)}
         manager = self.managers[who]
         collection = name if len(collections) > 1 else None
+        _says(who, f"adds to {name}: {new}")
         try:
             after = self.job.add(name, list(new))
         except Refused:
@@ -263,6 +288,7 @@ class Rules(RuleBasedStateMachine):
     def write(self, who: int, asked: list[Event]) -> None:
         """Ask it of both; what one refuses the other refuses."""
         manager = self.managers[who]
+        _says(who, f"asks, in one commit: {_told(asked)}")
         if self.held_against(who):
             error = self._raises((LeaseHeld, PayloadInvalid), lambda: act(manager, asked))
             if isinstance(error, LeaseHeld):
@@ -291,19 +317,21 @@ class Rules(RuleBasedStateMachine):
         """What is of a wrong type is refused, and changes nothing."""
         chance, manager = _chance(seed), self.managers[who]
         odd: Any = chance.choice((7, None, 1.5, object()))
-        call = chance.choice(
+        what, call = chance.choice(
             [
-                lambda: manager.fire(JOB, odd),
-                lambda: manager.fire(odd, "event"),
-                lambda: manager.record(JOB, odd),
-                lambda: manager.record(JOB, [odd]),
-                lambda: manager.write_each(odd),
-                lambda: manager.get_state(odd),
-                lambda: manager.fork(JOB, b"", "other"),  # type: ignore[arg-type]
-                lambda: manager.apply(odd),
-                lambda: manager.create_job(job_id=JOB),
+                ("fire(JOB, odd)", lambda: manager.fire(JOB, odd)),
+                ('fire(odd, "event")', lambda: manager.fire(odd, "event")),
+                ("record(JOB, odd)", lambda: manager.record(JOB, odd)),
+                ("record(JOB, [odd])", lambda: manager.record(JOB, [odd])),
+                ("write_each(odd)", lambda: manager.write_each(odd)),
+                ("get_state(odd)", lambda: manager.get_state(odd)),
+                ('fork(JOB, b"", "other")', lambda: manager.fork(JOB, b"", "other")),  # type: ignore[arg-type]
+                ("apply(odd)", lambda: manager.apply(odd)),
+                ("create_job(job_id=JOB)", lambda: manager.create_job(job_id=JOB)),
             ]
         )
+        shown = "object()" if type(odd) is object else repr(odd)
+        _says(who, f"is asked {what}, odd being {shown}, and for events with wrong payloads")
         self._raises((MilepostError,), call)
         for one in legal_events(self.job, chance)[:3]:
             table = (
@@ -369,7 +397,9 @@ class Rules(RuleBasedStateMachine):
         """A stale holder's write is refused, and leaves nothing but its trace."""
         chance = _chance(seed)
         lease, manager = chance.choice(self._late()), self.managers[who]
-        wanted = requests([self._any_of_a_member(chance)])
+        asked = self._any_of_a_member(chance)
+        _says(who, f"asks under the lost lease of {lease.owner}: {_told([asked])}")
+        wanted = requests([asked])
         error = self._raises(
             (LeaseLost,),
             lambda: manager.record(JOB, wanted, lease=lease),  # type: ignore[arg-type]
@@ -414,6 +444,7 @@ class Rules(RuleBasedStateMachine):
         """A plan of any scope is carried out, or refused as a whole."""
         chance, manager = _chance(seed), self.managers[who]
         scope = self._scope(chance)
+        _says(who, f"recovers {scope}")
         try:
             plan = manager.recover_from_checkpoint(JOB, scope=scope)
         except StateError:
@@ -449,6 +480,7 @@ class Rules(RuleBasedStateMachine):
     def rewind(self, who: int, seed: int) -> None:
         """Back to any commit that was seen, and on from there."""
         seq = _chance(seed).choice(sorted(self.past))
+        _says(who, f"goes back to commit {seq}")
         try:
             plan = self.managers[who].plan_rewind(JOB, seq, reason="a test")
         except TransitionRefused:  # a guard lets nobody take it up from there
@@ -518,14 +550,14 @@ class Rules(RuleBasedStateMachine):
         chance, manager = _chance(seed), self.managers[who]
         keys = [key for key in self.job.members if chance.random() < 0.4]
         before = manager.get_state(JOB).seq
-        call: Callable[[], object] = chance.choice(
-            [
-                lambda: manager.requeue(JOB),
-                lambda: manager.redo(JOB, keys),
-                lambda: manager.skip(JOB, keys),
-                lambda: manager.allow_dead(JOB, 1),
-            ]
-        )
+        calls: list[tuple[str, Callable[[], object]]] = [
+            ("requeue(JOB)", lambda: manager.requeue(JOB)),
+            (f"redo(JOB, {keys})", lambda: manager.redo(JOB, keys)),
+            (f"skip(JOB, {keys})", lambda: manager.skip(JOB, keys)),
+            ("allow_dead(JOB, 1)", lambda: manager.allow_dead(JOB, 1)),
+        ]
+        what, call = chance.choice(calls)
+        _says(who, f"is asked {what}")
         with suppress(TransitionRefused, StateError, NumberUnfit):
             call()
             assert not self.held_against(who) or manager.get_state(JOB).seq == before
@@ -538,6 +570,8 @@ class Rules(RuleBasedStateMachine):
     def look_back(self, who: int, seed: int) -> None:
         """Every moment can be read again, and a fork stands as the job stood then."""
         seq = _chance(seed).choice(sorted(self.past))
+        forks = f", and forks it as {_FORKS[self.forks]}" if self.forks < len(_FORKS) else ""
+        _says(who, f"looks at commit {seq}{forks}")
         agree(self.managers[who].state_at(JOB, seq), self.past[seq])
         if self.forks < len(_FORKS):
             fork = _FORKS[self.forks]

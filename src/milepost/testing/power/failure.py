@@ -16,7 +16,8 @@ class NotAsPromised(AssertionError):
     """Something that is left is not as it was promised, or not sound.
 
     `complaint` says what is wrong, `missing` what the disk had not of what was done, as little as
-    that takes, `kept` what it had of the rest that was not durable. `files` is a folder with what
+    that takes, `kept` what it had of the rest that was not durable. `promised` says what was
+    promised last, and when, and what was not synced by then. `files` is a folder with what
     is left, as it was before a judge opened it. `again` is the case for `Power(again=...)`.
     """
 
@@ -27,6 +28,7 @@ class NotAsPromised(AssertionError):
         complaint: str,
         missing: Sequence[str] = (),
         kept: Sequence[str] = (),
+        promised: Sequence[str] = (),
         files: Path | None = None,
         again: str = "",
         how: str = "",
@@ -34,6 +36,7 @@ class NotAsPromised(AssertionError):
         self.complaint = complaint
         self.missing = tuple(missing)
         self.kept = tuple(kept)
+        self.promised = tuple(promised)
         self.files = files
         self.again = again
         lines = [what, *_indented(complaint.splitlines())]
@@ -41,6 +44,7 @@ class NotAsPromised(AssertionError):
             lines.append(how)
             lines += _indented(_some(self.missing) or ["nothing was lost"])
             lines += _indented(_some(self.kept))
+        lines += _some(self.promised)
         if files is not None:
             lines.append(f"what is left: {_from_here(files)}")
         if again:

@@ -13,7 +13,7 @@ import apsw
 from milepost.testing.power.cutting import Cut, cuts
 from milepost.testing.power.failure import NotAsPromised
 from milepost.testing.power.faults import KINDS, Faults, Kind
-from milepost.testing.power.images import choices, subsets
+from milepost.testing.power.images import Choice, choices, subsets
 from milepost.testing.power.judging import Judge
 from milepost.testing.power.medium import Mark
 from milepost.testing.power.playing import Played, Story, play
@@ -217,12 +217,16 @@ class Power:
                 raise NotAsPromised(what, complaint=error, again=again) from played.error
             refused = any(not promise.is_there for promise in played.promises)
             passed_over += played.error is None and not refused
-            trial.judging.begin(played.folder, played.promises)
+            trial.begin(played)
             for here in _looked_at(played):
-                for choice in list(choices(here.medium, random.Random(0), 0, junk)):  # noqa: S311
-                    if choice.kind in ("all", "none"):
-                        images += 1
-                        trial.hold_fault(here, choice, what, again)
+                for choice in _two(here):
+                    images += 1
+                    if not trial.is_wrong(here, choice):
+                        continue
+                    if here.mark:
+                        self._hold_sound(trial, story, prepare, what, again)
+                        trial.begin(played)
+                    trial.hold_fault(here, choice, what, again)
         if self._again is None:
             counts = {"faults": faults, "passed over": passed_over, "images": images}
             self._count("I/O errors of a story", counts)
@@ -251,6 +255,21 @@ class Power:
                     if self._again in (None, case):
                         yield case
 
+    def _hold_sound(
+        self, trial: Trial, story: Story, prepare: Story | None, what: str, again: str
+    ) -> None:
+        """Raise NotAsPromised if no fault is needed for something to be wrong.
+
+        Where a sync is missing, the call that happened to fail first is innocent.
+        """
+        __tracebackhide__ = True
+        sound = play(self._new(), story, prepare=prepare)
+        trial.begin(sound)
+        for here in _looked_at(sound):
+            for choice in _two(here) if here.mark else ():
+                none = f"no call need fail: a power cut is enough. Met first by {what}; without it"
+                trial.hold_fault(here, choice, none, again)
+
     def _cut_again(self, trial: Trial, played: Played, again: CutAgain) -> None:
         __tracebackhide__ = True
         rng = random.Random(0)  # noqa: S311 nothing is drawn
@@ -275,6 +294,12 @@ def _looked_at(played: Played) -> Iterator[Cut]:
         told = isinstance(here.operation, Mark) and here.position >= (played.failed_at or 0)
         if told or here.position == last:
             yield here
+
+
+def _two(here: Cut) -> list[Choice]:
+    """What the death of the process leaves, and what a power cut does that takes all it can."""
+    every = choices(here.medium, random.Random(0), 0, junk)  # noqa: S311 none is drawn
+    return [choice for choice in every if choice.kind in ("all", "none")]
 
 
 def _said(case: FaultAgain) -> str:

@@ -8,11 +8,11 @@ from milepost.testing.power.cutting import Cut
 from milepost.testing.power.failure import NotAsPromised
 from milepost.testing.power.images import Choice, files_of
 from milepost.testing.power.judging import Complaint, Judge, Judging, write
-from milepost.testing.power.medium import Medium
+from milepost.testing.power.medium import Mark, Medium
 from milepost.testing.power.playing import Played
 from milepost.testing.power.repeating import text_of
 from milepost.testing.power.shrinking import shrink
-from milepost.testing.power.wording import kept_by, missing_from, told_of
+from milepost.testing.power.wording import kept_by, missing_from, promised_by, told_of
 
 __all__ = ["Trial"]
 
@@ -23,11 +23,17 @@ class Trial:
     def __init__(self, kept: Path, judge: Judge) -> None:
         self.judging = Judging(judge)
         self._kept = kept
+        self._played: Played | None = None
+
+    def begin(self, played: Played) -> None:
+        """Go on to another playing."""
+        self._played = played
+        self.judging.begin(played.folder, played.promises)
 
     def hold_undisturbed(self, played: Played) -> None:
         """Raise NotAsPromised if something is wrong where nothing was cut and nothing failed."""
         __tracebackhide__ = True
-        self.judging.begin(played.folder, played.promises)
+        self.begin(played)
         medium = Medium(played.before)
         for operation in played.operations:
             medium.do(operation)
@@ -50,13 +56,17 @@ class Trial:
             is_least=least.is_least,
         )
 
+    def is_wrong(self, here: Cut, choice: Choice) -> bool:
+        """True if this image is."""
+        return self._complaint(here, choice) is not None
+
     def hold_fault(self, here: Cut, choice: Choice, what: str, again: str) -> None:
         """Raise NotAsPromised if this image is wrong, after what failed."""
         __tracebackhide__ = True
-        if self._complaint(here, choice) is None:
+        if not self.is_wrong(here, choice):
             return
         least = shrink(here.medium, choice, lambda tried: bool(self._complaint(here, tried)))
-        then = f"{what}; and behind {told_of(here.operation)}"
+        then = f"{what}; and behind {told_of(here.operation)}, position {here.position}:"
         self._raise(here, least.choice, then, again, is_least=least.is_least)
 
     def _complaint(self, here: Cut, choice: Choice) -> Complaint | None:
@@ -66,14 +76,31 @@ class Trial:
         __tracebackhide__ = True
         found = self._complaint(here, choice)
         assert found is not None, "it was wrong before"
+        assert self._played is not None, "it was begun"
         write(files_of(here.medium, choice), self._kept)
         none_smaller = "no less will do" if is_least else "none of it can be left out"
         raise NotAsPromised(
             what,
-            complaint=found.text,
+            complaint=found.text if here.mark or found.error is None else self._early(found.text),
             missing=missing_from(here.medium, choice),
             kept=kept_by(here.medium, choice),
+            promised=promised_by(self._played.operations, here.position, self._played.promises),
             files=self._kept,
             again=again,
             how=f"of what was not durable then ({none_smaller}):",
         ) from found.error
+
+    def _early(self, complaint: str) -> str:
+        """The complaint of a judge that raises where nothing was promised yet."""
+        assert self._played is not None, "it was begun"
+        marks = [
+            at
+            for at, one in enumerate(self._played.operations)
+            if isinstance(one, Mark) and one.number > 0
+        ]
+        first = f"the first promise is at position {marks[0]}" if marks else "nor is anything later"
+        return (
+            f"{complaint}\nnothing had been promised by then ({first}), so the disk may have none"
+            " of it: a judge must allow that there is no file and no table yet, or `prepare=` makes"
+            " them"
+        )

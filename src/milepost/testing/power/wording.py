@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from milepost.testing.power.images import Choice, Fate, Sectors, names_of
 from milepost.testing.power.medium import (
@@ -20,7 +21,10 @@ from milepost.testing.power.medium import (
     Write,
 )
 
-__all__ = ["kept_by", "missing_from", "told_of"]
+__all__ = ["kept_by", "missing_from", "promised_by", "told_of"]
+
+_NAMES: Final = "the names in the folder"
+_MOST_CHARS: Final = 80
 
 
 def told_of(operation: Operation) -> str:
@@ -41,7 +45,7 @@ def told_of(operation: Operation) -> str:
         case Rename(file, to):
             return f"the renaming of {file} to {to}"
         case Mark(number):
-            return f"what was promised as number {number}"
+            return f"what was promised as number {number}" if number else "the start"
 
 
 def missing_from(medium: Medium, choice: Choice) -> list[str]:
@@ -66,6 +70,66 @@ def kept_by(medium: Medium, choice: Choice) -> list[str]:
     return told + [
         f"kept: {told_of(change)}" for change, fate in _pending(medium, choice) if fate is None
     ]
+
+
+def promised_by(
+    operations: Sequence[Operation], position: int, promises: Sequence[tuple[object, bool]]
+) -> list[str]:
+    """What was promised last by a position, and what of the work before it was not synced by then.
+
+    Nothing where nothing was promised. `promises` are a value each, and whether it is there.
+    """
+    marks = [at for at in range(position + 1) if _is_promise(operations[at])]
+    if not marks:
+        return []
+    at = marks[-1]
+    told = operations[at]
+    assert isinstance(told, Mark), "it is a promise"
+    value, is_there = promises[told.number - 1]
+    what = "acknowledged" if is_there else "refused"
+    lines = [f"promised last: {repr(value)[:_MOST_CHARS]} was {what} at position {at}"]
+    unsynced = _unsynced(operations[: position + 1])
+    early = [(since, name) for name, since in unsynced.items() if since < at]
+    for since, name in sorted(early):
+        lines.append(
+            f"not synced by position {position}: {name}, changed since position {since}"
+            f" by {told_of(operations[since])}"
+        )
+    return lines
+
+
+def _is_promise(operation: Operation) -> bool:
+    return isinstance(operation, Mark) and operation.number > 0
+
+
+def _unsynced(operations: Sequence[Operation]) -> dict[str, int]:
+    """By file, and for the names in the folder, where the first change that is not synced is."""
+    since: dict[str, int] = {}
+    for place, operation in enumerate(operations):
+        match operation:
+            case Write(file) | Truncate(file):
+                since.setdefault(file, place)
+            case Sync(file, folder):
+                since.pop(file, None)
+                if folder:
+                    since.pop(_NAMES, None)
+            case SyncFolder():
+                since.pop(_NAMES, None)
+            case Create():
+                since.setdefault(_NAMES, place)
+            case Delete(file, synced):
+                since.pop(file, None)
+                since.setdefault(_NAMES, place)
+                if synced:
+                    del since[_NAMES]
+            case Rename(file, to):
+                since.pop(to, None)
+                if file in since:
+                    since[to] = since.pop(file)
+                since.setdefault(_NAMES, place)
+            case Mark():
+                pass
+    return since
 
 
 def _pending(medium: Medium, choice: Choice) -> Iterator[tuple[Change, Fate | None]]:

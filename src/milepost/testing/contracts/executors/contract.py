@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
 import pytest
 
+from milepost.executors.engines.find import known
 from milepost.executors.vocabulary import MapFn
 from milepost.state.manager import StateManager
 from milepost.state.transitions import ItemEvent
 from milepost.testing.contracts.executors.trouble import COUNT, Trouble, value_of
 
-__all__ = ["ExecutorContract", "Work", "counted", "ended", "job"]
+__all__ = ["ExecutorContract", "Work", "counted", "ended", "is_for_run", "job", "takes"]
 
 
 class Work(Protocol):
@@ -52,7 +55,22 @@ class ExecutorContract:
     @pytest.fixture
     def work(self) -> Work:
         """The executor: of whoever derives from this class."""
-        pytest.fail(f"{type(self).__name__} has no fixture work, which works on a job to its end")
+        name = type(self).__name__
+        problem = f"{name} has no fixture work, which works on a job to its end"
+        if hasattr(self, "executor"):
+            problem += f"; it has one named executor: derive {name} from EngineContract"
+        pytest.fail(problem)
+
+    @pytest.fixture(autouse=True)
+    def _work_works(self, work: Work) -> None:
+        """What is no `work` at all is told here, and not by an error of each test."""
+        if is_for_run(work) or not takes(work, 3):
+            pytest.fail(
+                f"{type(self).__name__}: the fixture work gives {work!r}, and not a function of a"
+                " manager, the id of a job and a function, which works on the job to its end. For"
+                " what `run` is given as its executor, or what makes one, there is EngineContract,"
+                " with a fixture executor"
+            )
 
     def test_each_item_is_called_once_and_gives_its_own_result(
         self, work: Work, tmp_path: Path
@@ -139,6 +157,27 @@ class ExecutorContract:
             assert ended(manager) == ("completed", self.many, 0)
             assert trouble.calls() == counted(manager)
             assert set(counted(manager).values()) == {1}
+
+
+def is_for_run(given: object) -> bool:
+    """True if this is what `run` works on, or makes one, as an executor or a partial of a class."""
+    makes = given.func if isinstance(given, partial) else given
+    if isinstance(makes, type):
+        return hasattr(makes, "submit")
+    return known(given)
+
+
+def takes(given: object, count: int) -> bool:
+    """True if it can be called with so many arguments, as far as it says."""
+    if not callable(given):
+        return False
+    try:
+        inspect.signature(given).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # some builtins say nothing
+        return True
+    return True
 
 
 def job(count: int = COUNT, **config: object) -> StateManager:

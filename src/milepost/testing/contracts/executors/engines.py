@@ -19,7 +19,9 @@ from milepost.testing.contracts.executors.contract import (
     Work,
     counted,
     ended,
+    is_for_run,
     job,
+    takes,
 )
 from milepost.testing.contracts.executors.trouble import COUNT, Trouble, Unsendable, value_of
 
@@ -48,7 +50,24 @@ class EngineContract(ExecutorContract):
     @pytest.fixture
     def executor(self) -> ExecutorSource:
         """What `run` is given: of whoever derives from this class."""
-        pytest.fail(f"{type(self).__name__} has no fixture executor, which is what `run` is given")
+        name = type(self).__name__
+        problem = f"{name} has no fixture executor, which is what `run` is given"
+        ours = EngineContract.__mro__
+        if any("work" in vars(each) for each in type(self).__mro__ if each not in ours):
+            problem += f"; it has one named work: derive {name} from ExecutorContract"
+        pytest.fail(problem)
+
+    @pytest.fixture(autouse=True)
+    def _executor_is_one(self, executor: ExecutorSource) -> None:
+        """What `run` cannot be given at all is told here, and not by an error of each test."""
+        if callable(executor) and not is_for_run(executor) and not takes(executor, 0):
+            pytest.fail(
+                f"{type(self).__name__}: the fixture executor gives {executor!r}, which cannot be"
+                " called without arguments. `run` is given an executor, an engine, or a function"
+                " of no argument that makes one. For a function of a manager, the id of a job and"
+                " a function, which works on the job by itself, there is ExecutorContract, with a"
+                " fixture work"
+            )
 
     @pytest.fixture
     def work(self, executor: ExecutorSource) -> Work:
