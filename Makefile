@@ -24,8 +24,8 @@ demo: $(STAMP)
 demo-postgres: $(STAMP)
 	$(BIN)/python -W ignore examples/two_drivers/drivers.py demo
 
-# Tests wait for disks and for processes that they start: three at a time keep two cores busy.
-SUITE := -m pytest -n 3 --dist worksteal
+# Tests wait for disks and for processes that they start: four at a time keep two cores busy.
+SUITE := -m pytest -n 4 --dist worksteal
 
 ## test: everything that CI runs
 # Pyright takes as long as all other checks together, and one core: they run beside it.

@@ -139,11 +139,11 @@ def _top(
 # Running it
 
 
-def create_job(db: Path) -> None:
-    """Make the store and the job in it, where they are not there yet."""
+def create_job(db: Path, every: int = 1) -> None:
+    """Make the store and the job in it, of one file in `every`, where they are not there yet."""
     with StateManager.open(db) as manager:
         if JOB not in manager.job_ids():
-            manager.create_job(files(), job_id=JOB)
+            manager.create_job(files()[::every], job_id=JOB)
 
 
 def run_job(db: Path, report_file: Path, on_progress: Callable[[JobState], None]) -> int:
@@ -220,20 +220,20 @@ def show_report(found: dict[str, Any]) -> None:
 # The demo
 
 
-def demo() -> int:
+def demo(every: int) -> int:
     """Run the job twice, once undisturbed and once killed three times; 0 if the reports agree."""
     folder = Path(tempfile.mkdtemp(prefix="milepost-demo-"))
     print(f"everything is kept in {folder}\n")
 
     print("1. a run that nothing disturbs, for comparison")
-    create_job(folder / "undisturbed.db")
+    create_job(folder / "undisturbed.db", every)
     if run_undisturbed(folder / "undisturbed.db", folder / "undisturbed.json"):
         return 1
 
     print("\n2. the same job, whose process is killed (SIGKILL) three times")
     db = folder / "killed.db"
     report_file = folder / "killed.json"
-    create_job(db)
+    create_job(db, every)
     for kill_a_process in (partial(kill_in_map, 35), partial(kill_in_map, 70), kill_in_reduce):
         kill_a_process(db, report_file)
         tell_what_is_left(db)
@@ -350,10 +350,11 @@ def main() -> int:
     running.add_argument("--db", type=Path, default=Path("stdlib.db"))
     running.add_argument("--report", type=Path, default=Path("stdlib-report.json"))
     running.add_argument("--quiet", action="store_true", help="show no progress, print no report")
-    commands.add_parser("demo", help="kill the job three times and watch it finish")
+    showing = commands.add_parser("demo", help="kill the job three times and watch it finish")
+    showing.add_argument("--every", type=int, default=1, help="only one file in so many")
     wanted = parser.parse_args()
     if wanted.command == "demo":
-        return demo()
+        return demo(wanted.every)
     create_job(wanted.db)
     if wanted.quiet:
         return run_job(wanted.db, wanted.report, lambda _: None)

@@ -61,8 +61,10 @@ class Shell:
 
 
 def _at_a_terminal() -> dict[str, str]:
-    """This process's variables, but for the one by which pytest tells more than it would."""
-    return {name: value for name, value in os.environ.items() if name != "CI"}
+    """This process's variables, but for those by which pytest tells more than it would."""
+    return {
+        name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")
+    }
 
 
 def check(page: Path, shell: Shell) -> None:

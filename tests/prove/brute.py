@@ -40,6 +40,7 @@ class Explored:
     steps: dict[Node, list[Step]] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
     blocked: dict[str, int] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
     whole: bool = True
     began: bool = False
 
@@ -79,6 +80,9 @@ def explore(world: World) -> Explored:
                         found.blocked.setdefault(f"{row.id}.{collection}.{state}", distance)
                 elif arrive(target, distance + 1):
                     taken.append(Step(row, offer.payload, "", target))
+                    found.taken.add(row.id)
+                elif row.id not in found.taken and not world.broken(target):
+                    found.taken.add(row.id)
         taken += [step for step in world.others(node) if arrive(step.target, distance + 1)]
     return found
 
@@ -137,14 +141,8 @@ class _Judge:
 
     def rows(self) -> None:
         """Which rows are taken, and which guards may say no."""
-        taken: set[str] = set()
-        for node in self.explored.distance:
-            for offer in self.world.offers(node):
-                for row, target in self.world.own_steps(node, offer):
-                    if target is not None and not self.world.broken(target):
-                        taken.add(row.id)
         for row in self.decided():
-            self.say("row", row.id, None, refuted=row.id not in taken)
+            self.say("row", row.id, None, refuted=row.id not in self.explored.taken)
         for row in self.decided():
             if row.written is not None and not row.otherwise and self.comes(row):
                 self.say("guard", row.id, None, refuted=not self.refuses(row))
@@ -162,7 +160,7 @@ class _Judge:
         )
         return any(
             not holds(context, payload)
-            for context in self.world.conceivable(row.source)
+            for context in self.world.conceivable(row.source, row.written)
             for payload in payloads
         )
 

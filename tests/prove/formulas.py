@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 
 from milepost_codegen.expressions import Expression
 from milepost_codegen.expressions.tree import (
@@ -28,11 +27,16 @@ Value = int | bool | str
 Function = Callable[[Mapping[str, Value], Mapping[str, Value]], Value]
 
 
-@cache
+_MADE: dict[int, tuple[Expression, Function]] = {}
+
+
 def function_of(tree: Expression) -> Function:
     """`tree` as a function of context and payload."""
-    made: Function = eval(f"lambda c, p: {python_of(tree)}")  # noqa: S307 of our own text
-    return made
+    kept = _MADE.get(id(tree))  # to hash a tree costs more than to go by it
+    if kept is None:
+        made: Function = eval(f"lambda c, p: {python_of(tree)}")  # noqa: S307 of our own text
+        kept = _MADE[id(tree)] = tree, made
+    return kept[1]
 
 
 def python_of(tree: Expression) -> str:

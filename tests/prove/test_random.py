@@ -16,7 +16,7 @@ from tests.prove.world import Ranges, numbers_near
 
 SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 BATCHES = 2
-EACH = 25  # twenty times as many batches in a soak, so 1,000
+EACH = 18  # twenty times as many batches in a soak, so 720
 
 
 @pytest.mark.parametrize("batch", range(BATCHES * SOAK))

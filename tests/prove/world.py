@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from milepost_codegen.expressions import Type
+from milepost_codegen.expressions import Expression, Type
 from milepost_codegen.expressions.tree import Number, Read, walk
-from milepost_codegen.model import Lifecycle, Machine, Transition
+from milepost_codegen.model import Invariant, Lifecycle, Machine, Transition
 from tests.prove.formulas import Function, Value, function_of
 
 __all__ = ["Member", "Node", "Offer", "Ranges", "Step", "World", "numbers_near"]
@@ -71,6 +71,7 @@ class World:
         self.lifecycle = lifecycle
         self.machine = machine
         self.ranges = ranges
+        self._offers: dict[Node, list[Offer]] = {}
         self.names = (
             *(one.name for one in machine.variables),
             *(one.entry for one in machine.histories),
@@ -83,11 +84,7 @@ class World:
             if decided and event in events:
                 self.pairs.setdefault(state, []).append((event, decided, self._payloads(decided)))
         self.checks: dict[str, list[tuple[str, Function]]] = {
-            state.name: [
-                (one.name, function_of(one.holds))
-                for one in machine.invariants
-                if one.states is None or state.name in one.states
-            ]
+            state.name: [(one.name, function_of(one.holds)) for one in self._invariants(state.name)]
             for state in machine.states
         }
         self.owned = {
@@ -97,6 +94,9 @@ class World:
 
     def _machine(self, name: str) -> Machine:
         return next(one for one in self.lifecycle.machines if one.name == name)
+
+    def _invariants(self, state: str) -> list[Invariant]:
+        return [one for one in self.machine.invariants if one.states is None or state in one.states]
 
     @cached_property
     def is_member(self) -> bool:
@@ -172,12 +172,16 @@ class World:
             for members in itertools.product(*crews):
                 yield Node(self.machine.initial, values, members)
 
-    def conceivable(self, state: str) -> Iterator[dict[str, Value]]:
+    def conceivable(self, state: str, reader: Expression) -> Iterator[dict[str, Value]]:
         """Every context that what is declared allows in a state, whether or not a run leads there.
 
         That is: parameters satisfy `where`, what nothing assigns is as it began, and the
-        invariants of the state hold.
+        invariants of the state hold. What none of these reads, nor `reader`, has one value.
         """
+        trees = [reader, *(one.where for one in self.machine.variables if one.where is not None)]
+        trees += [one.holds for one in self._invariants(state)]
+        nodes = [node for tree in trees for node in walk(tree)]
+        read = {node.name for node in nodes if isinstance(node, Read) and not node.payload}
         assigned = {part.name for row in self.machine.transitions for part in row.assignments}
         fixed: dict[str, Value] = {}
         free: dict[str, tuple[Value, ...]] = {}
@@ -191,8 +195,11 @@ class World:
                 fixed[one.name] = one.initial
         free |= {one.entry: one.states for one in self.machine.histories}
         for collection in self.machine.collections:
-            counts = (f"{collection.name}.{counted}" for counted in collection.states)
+            counts = [f"{collection.name}.{counted}" for counted in collection.states]
             free |= dict.fromkeys(counts, tuple(range(self.ranges.members + 1)))
+            if f"{collection.name}.total" in read:
+                read.update(counts)
+        free = {name: free[name] if name in read else free[name][:1] for name in free}
         wheres = [function_of(one.where) for one in self.machine.variables if one.where is not None]
         for chosen in itertools.product(*free.values()):
             values = fixed | dict(zip(free, chosen, strict=True))
@@ -229,15 +236,19 @@ class World:
 
     # ---- what can happen
 
-    def offers(self, node: Node) -> Iterator[Offer]:
+    def offers(self, node: Node) -> list[Offer]:
         """Every pair of the state with every payload."""
+        kept = self._offers.get(node)
+        if kept is None:
+            kept = self._offers[node] = list(self._offered(node))
+        return kept
+
+    def _offered(self, node: Node) -> Iterator[Offer]:
         context = self.context(node)
         for event, rows, payloads in self.pairs.get(node.state, ()):
+            guards = [None if row.guard is None else function_of(row.guard) for row in rows]
             for payload in payloads:
-                enabled = tuple(
-                    row.guard is None or bool(function_of(row.guard)(context, payload))
-                    for row in rows
-                )
+                enabled = tuple(guard is None or bool(guard(context, payload)) for guard in guards)
                 yield Offer(event, tuple(payload.items()), rows, enabled)
 
     def some_enabled(self, node: Node) -> bool:

@@ -1,5 +1,6 @@
 """Whatever becomes of a definition, it is refused with findings or compared."""
 
+import os
 import random
 
 import pytest
@@ -19,7 +20,10 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(8))
+SEEDS = 4 * int(os.environ.get("MILEPOST_SOAK", "1"))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_lines_dropped_doubled_and_swapped_words(seed: int) -> None:
     """Both ways round, and never with an exception; a verdict breaks only where changes do."""
     chance = random.Random(seed)  # noqa: S311  # no secret

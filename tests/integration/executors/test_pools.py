@@ -78,7 +78,11 @@ def test_an_item_that_kills_its_worker_dies_alone(manager: StateManager) -> None
 def test_the_demo_ends_with_the_report_of_an_undisturbed_run() -> None:
     demo = Path(__file__).parents[3] / "examples" / "stdlib_report.py"
     ended = subprocess.run(
-        [sys.executable, demo, "demo"], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, demo, "demo", "--every", "3"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("killed process") == 3

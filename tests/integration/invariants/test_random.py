@@ -6,6 +6,7 @@ that is generated from it.
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from tests.contract.lifecycles.compiling import at_once
 from tests.prove.random_definitions import definitions, text_of
 from tests.prove.reading import resolved
 
-LIFECYCLES = 40
+LIFECYCLES = 40 * int(os.environ.get("MILEPOST_SOAK", "1"))
 RECORDS = 40
 
 _PLAIN = {"str": "x", "json": None, "timestamp": 0}

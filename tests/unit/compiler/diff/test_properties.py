@@ -58,7 +58,7 @@ def said(report: Report, kind: str) -> set[tuple[str, str]]:
 
 
 @given(versions())
-@settings(max_examples=20 * SOAK, deadline=None)
+@settings(max_examples=12 * SOAK, deadline=None)
 def test_a_definition_does_not_differ_from_itself(data: Data) -> None:
     told = compare(compiled(data), compiled(data))
     assert (told.changes, told.notes, told.verdict) == ((), (), "compatible")
@@ -66,7 +66,7 @@ def test_a_definition_does_not_differ_from_itself(data: Data) -> None:
 
 
 @given(versions(), versions())
-@settings(max_examples=30 * SOAK, deadline=None)
+@settings(max_examples=15 * SOAK, deadline=None)
 def test_what_comes_one_way_goes_the_other(first: Data, second: Data) -> None:
     """Added and removed change places, and so do narrowed and widened."""
     there = compare(compiled(first), compiled(second))
@@ -152,7 +152,7 @@ EDITS: list[Callable[[st.DataObject, Data], tuple[str, str, str]]] = [
 
 
 @given(versions(), st.sampled_from(EDITS), st.data())
-@settings(max_examples=60 * SOAK, deadline=None)
+@settings(max_examples=35 * SOAK, deadline=None)
 def test_a_single_edit_is_found(
     data: Data,
     edit: Callable[[st.DataObject, Data], tuple[str, str, str]],

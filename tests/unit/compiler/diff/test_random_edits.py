@@ -11,7 +11,7 @@ import pytest
 from milepost_codegen.diff import compare
 from tests.unit.compiler.diff.edits import Edited, edited_definitions, refuted
 
-COUNT = 250 * int(os.environ.get("MILEPOST_SOAK", "1"))  # a thousand takes 90 s
+COUNT = 200 * int(os.environ.get("MILEPOST_SOAK", "1"))  # a thousand takes 90 s
 MOST = 120  # jobs of each definition that are followed
 
 
