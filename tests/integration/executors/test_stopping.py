@@ -208,15 +208,29 @@ def test_closing_the_manager_ends_its_runs_in_order(
     path = tmp_path / "jobs.db"
     manager = StateManager.open(path)
     job_id = create(manager, 20)
-    with ThreadPoolExecutor(1 + closers) as threads:
+    present, asked = threading.Event(), threading.Event()
+
+    def ask(*, hurried: bool) -> None:
+        assert not hurried
+        gate.opened.set()  # the run was asked before: it began before this was present
+        asked.set()
+
+    def be_present() -> None:
+        with manager.users.present(ask, 30):
+            present.set()
+            assert asked.wait(30)
+
+    with ThreadPoolExecutor(2 + closers) as threads:
         ended = threads.submit(
             run, manager, job_id, gate, total, executor=partial(ThreadPoolExecutor, 2)
         )
         assert gate.begun.acquire(timeout=30)
+        other = threads.submit(be_present)
+        assert present.wait(30)
         with pytest.raises(KeyError), manager:
-            gate.opened.set()
             closed = [threads.submit(manager.close) for _ in range(closers)]
             raise KeyError("something else went wrong")
+        other.result(30)
         for each in closed:
             each.result(30)
         assert ended.result(30).stop_reason == "its manager is closed"
