@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -18,6 +19,10 @@ from tests.postgres import Server, postgres_server, run_sql
 # Hundreds of processes are started: where the shell wants no bytecode, each would compile all anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A process keeps what all of its files made, and each collection walks through it: at the usual
+# thresholds that is a fifth of the time.
+gc.set_threshold(50_000, 20, 50)
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 it is only taken where it is there
 _ROOM = 8 << 30
