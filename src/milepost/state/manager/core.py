@@ -223,7 +223,8 @@ class Core:
             loading = self._looked_at(job_id)
         except StoreUnreadable:
             # Another library that closed the file in this process dropped SQLite's locks: pages of
-            # two moments look like damage. What is damaged is so at a second look too.
+            # two moments look like damage. What is damaged is so at a second look too; a disk that
+            # gave nothing back once may give it then.
             loading = self._looked_at(job_id)
         self._appender.remember(loading.state)
         return loading

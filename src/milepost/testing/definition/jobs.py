@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from milepost.definition import Unreadable, read_definition
+from milepost.definition.names import listed
 from milepost.testing.definition.expressions import NotUnderstood
-from milepost.testing.definition.tables import Refused, Table, listed
+from milepost.testing.definition.tables import Refused, Table
 
 __all__ = ["Collection", "Conflict", "Definition", "Event", "Job", "Member", "Taken"]
 
@@ -91,7 +92,7 @@ class Definition:
                 for name, of in root.collections.items()
             },
             result=_result(root),
-            variables=tuple(_fields(root, listed(root.roles.get("variables")))),
+            variables=tuple(_fields(root, listed(root.roles.get("variables") or ()))),
         )
 
     def key(self, collection: str, name: str) -> str:
@@ -133,7 +134,7 @@ def _collection(name: str, root: Table, table: Table, of: Mapping[str, Any]) -> 
 
 
 def _result(table: Table) -> tuple[str, str] | None:
-    found = list(_fields(table, listed(table.roles.get("result"))))
+    found = list(_fields(table, listed(table.roles.get("result") or ())))
     return found[0] if found else None
 
 

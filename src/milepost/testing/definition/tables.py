@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from milepost.definition.names import target_of
+from milepost.definition.names import listed, target_of
 from milepost.definition.reading import text_of
 from milepost.testing.definition.expressions import NotUnderstood, conditions_in, evaluate
 
-__all__ = ["Field", "Invalid", "Invariant", "Refused", "Row", "Table", "Variable", "listed"]
+__all__ = ["Field", "Invalid", "Invariant", "Refused", "Row", "Table", "Variable"]
 
 _PLAIN: Final[Mapping[str, type]] = {
     "bool": bool,
@@ -137,7 +137,7 @@ class Table:
 
     def in_states(self, given: Any) -> list[str]:
         """The states that are meant by states and groups, in the order of the states."""
-        return self._ordered(listed(given))
+        return self._ordered(listed(given or ()))
 
     def group(self, name: str) -> list[str]:
         """The states of a group, in the order of the states."""
@@ -293,13 +293,6 @@ class Table:
         yield from (each.holds for each in self.invariants)
         for row in self.rows:
             yield from (text for text in (row.when, *row.sets.values()) if text)
-
-
-def listed(found: Any) -> list[Any]:
-    """Names that may stand as one alone, in a list, or not at all."""
-    if found is None:
-        return []
-    return [found] if isinstance(found, str) else list(found)
 
 
 def _text(found: Any) -> str:
