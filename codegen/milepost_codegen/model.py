@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from milepost_codegen.expressions.tree import GuardUse, Read, Type, walk
+from milepost_codegen.expressions.tree import GuardUse, Type, reads, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -214,7 +214,7 @@ class Transition:
         trees = [assignment.value for assignment in self.assignments]
         if self.guard is not None:
             trees.append(self.guard)
-        return any(isinstance(node, Read) and node.payload for tree in trees for node in walk(tree))
+        return any(one.payload for tree in trees for one in reads(tree))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,8 +339,7 @@ def reads_in(tree: Expression | None) -> tuple[str, ...]:
     """What `tree` reads, through guards too, by first appearance; fields as `event.NAME`."""
     if tree is None:
         return ()
-    reads = (node for node in walk(tree) if isinstance(node, Read))
-    return _distinct(f"event.{node.name}" if node.payload else node.name for node in reads)
+    return _distinct(one.key for one in reads(tree))
 
 
 def guards_in(tree: Expression | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from milepost_codegen.checks.questions import Questions
 from milepost_codegen.checks.runs import Target, search
 from milepost_codegen.expressions import BOOL, INT, to_text
 from milepost_codegen.expressions.substitute import FALSE, TRUE, both, either
-from milepost_codegen.expressions.tree import Read, negation, walk
+from milepost_codegen.expressions.tree import negation, reads
 from milepost_codegen.logic import Undecided
 from milepost_codegen.logic.smaller import holds
 from milepost_codegen.model import reads_in
@@ -353,11 +353,7 @@ def _same(first: Transition, second: Transition) -> bool:
 
 def _met(guard: Expression, values: Mapping[str, int | bool | str]) -> bool:
     """True if a guard holds there; what has no value may have any, so it has a small one."""
-    every = {
-        f"event.{node.name}" if node.payload else node.name: _smallest(node.type)
-        for node in walk(guard)
-        if isinstance(node, Read)
-    }
+    every = {one.key: _smallest(one.type) for one in reads(guard)}
     return holds(guard, {**every, **values})
 
 

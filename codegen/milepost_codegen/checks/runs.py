@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from milepost_codegen.checks.assumptions import wheres
 from milepost_codegen.expressions import INT, Type, evaluate
 from milepost_codegen.expressions.substitute import FALSE, TRUE, both, constant
-from milepost_codegen.expressions.tree import Arithmetic, Comparison, Logic, Number, Read, walk
+from milepost_codegen.expressions.tree import Arithmetic, Comparison, Logic, Number, Read, reads
 from milepost_codegen.expressions.typing import measure
 from milepost_codegen.logic import Undecided, substituted
 from milepost_codegen.model import reads_in
@@ -435,22 +435,22 @@ def _canonical(place: _Place) -> _Place:
     live |= {
         name for tree in place.conditions for name in reads_in(tree) if not name.startswith(_MARK)
     }
-    reads = [(tree, set(reads_in(tree))) for tree in place.conditions]
+    read_by = [(tree, set(reads_in(tree))) for tree in place.conditions]
     grown = True
     kept: set[int] = set()
     while grown:
         grown = False
-        for index, (_, names) in enumerate(reads):
+        for index, (_, names) in enumerate(read_by):
             if index not in kept and names & live:
                 kept.add(index)
                 live |= names
                 grown = True
-    conditions = [tree for index, (tree, _) in enumerate(reads) if index in kept]
+    conditions = [tree for index, (tree, _) in enumerate(read_by) if index in kept]
     new: dict[str, Expression] = {}
     for tree in (*place.entries, *conditions):
-        for node in walk(tree):
-            if isinstance(node, Read) and node.name.startswith(_MARK):
-                new.setdefault(node.name, Read(name=_symbol(len(new)), type=node.type))
+        for one in reads(tree):
+            if one.name.startswith(_MARK):
+                new.setdefault(one.name, Read(name=_symbol(len(new)), type=one.type))
     return _Place(
         place.state,
         tuple(substituted(tree, new, {}) for tree in place.entries),
@@ -473,11 +473,10 @@ def _next_symbol(place: _Place) -> int:
 def _value(tree: Expression, model: Mapping[str, int | bool | str]) -> int | bool | str:
     """The value of an entry under a model; what the model does not need has its first value."""
     context: dict[str, int | bool | str] = {}
-    for node in walk(tree):
-        if isinstance(node, Read):
-            members = node.type.members
-            first: int | bool | str = members[0] if members else 0 if node.type == INT else False
-            context[node.name] = model.get(node.name, first)
+    for one in reads(tree):
+        members = one.type.members
+        first: int | bool | str = members[0] if members else 0 if one.type == INT else False
+        context[one.name] = model.get(one.name, first)
     return evaluate(tree, context, {})
 
 

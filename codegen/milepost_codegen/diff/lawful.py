@@ -15,7 +15,7 @@ from milepost_codegen.diff.asking import model_of
 from milepost_codegen.diff.moves import counted, member_moves, sent
 from milepost_codegen.diff.space import FREE, invariants_of
 from milepost_codegen.expressions.substitute import TRUE, both, constant, substitute
-from milepost_codegen.expressions.tree import Member, Not, Number, Read, Truth, walk
+from milepost_codegen.expressions.tree import Member, Not, Number, Truth, reads
 from milepost_codegen.logic import Undecided
 from milepost_codegen.model import reads_in
 
@@ -301,4 +301,4 @@ def _asked(space: Space) -> Iterator[Expression]:
 
 def _apart(tree: Expression) -> bool:
     """True if it reads what only NEW has."""
-    return any(isinstance(one, Read) and one.name.startswith(FREE) for one in walk(tree))
+    return any(one.name.startswith(FREE) for one in reads(tree))

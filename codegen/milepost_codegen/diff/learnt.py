@@ -33,7 +33,7 @@ from milepost_codegen.expressions.tree import (
     Not,
     Number,
     Read,
-    walk,
+    reads,
 )
 from milepost_codegen.logic import Undecided, Work
 
@@ -185,13 +185,13 @@ def _samples(
             come(old.initial, values | told)
     by_source: dict[str, list[tuple[_Step, list[Read]]]] = {}
     for step in steps:
-        reads = {
+        fields = {
             node.name: node
             for tree in (step.condition, *step.after.values())
-            for node in walk(tree)
-            if isinstance(node, Read) and node.payload
+            for node in reads(tree)
+            if node.payload
         }
-        by_source.setdefault(step.source, []).append((step, list(reads.values())))
+        by_source.setdefault(step.source, []).append((step, list(fields.values())))
     while queue:
         state, values = queue.popleft()
         for step, inputs in by_source.get(state, ()):

@@ -8,7 +8,7 @@ from milepost_codegen.diff.space import FREE, Space, remembered
 from milepost_codegen.diff.translate import rewritten
 from milepost_codegen.expressions import INT, Type
 from milepost_codegen.expressions.substitute import constant, total
-from milepost_codegen.expressions.tree import Member, Number, Read, walk
+from milepost_codegen.expressions.tree import Member, Number, Read, reads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,8 +161,7 @@ class _Sharing:
         if given is None:
             return None
         before = {one.name: one.type.name for one in self.old.variables}
-        read = (one for one in walk(given) if isinstance(one, Read))
-        if any(before.get(one.name) != one.type.name for one in read):
+        if any(before.get(one.name) != one.type.name for one in reads(given)):
             return Read(name=FREE + name, type=kind)
         return rewritten(given, self._leaf)
 

@@ -14,7 +14,7 @@ from milepost_codegen.diff.terms import one_is
 from milepost_codegen.diff.translate import rewritten
 from milepost_codegen.expressions import INT, Type
 from milepost_codegen.expressions.substitute import TRUE, both, constant, substitute, total
-from milepost_codegen.expressions.tree import Choice, Comparison, Member, Number, Read, walk
+from milepost_codegen.expressions.tree import Choice, Comparison, Member, Number, Read, reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -104,13 +104,13 @@ class Space:
 
     def facts(self, trees: Iterable[Expression]) -> Iterator[Expression]:
         """What holds of all that `trees` read, whatever the definitions say."""
-        reads = {(one.name, one.payload): one for tree in trees for one in _reads(tree)}
-        sums = [name for name, payload in reads if not payload and name in self.counts]
+        read = {(one.name, one.payload): one for tree in trees for one in reads(tree)}
+        sums = [name for name, payload in read if not payload and name in self.counts]
         for name in sums:
             for part in self.counts[name]:
-                reads.setdefault((part, False), Read(name=part, type=INT))
+                read.setdefault((part, False), Read(name=part, type=INT))
         counted = {*self.counts, *(part for parts in self.counts.values() for part in parts)}
-        for (name, payload), node in reads.items():
+        for (name, payload), node in read.items():
             if name in counted and not payload:
                 yield Comparison(operands=(node, Number(value=0)), operators=(">=",))
             own = self.now if name.startswith(FREE) else self.before
@@ -161,7 +161,3 @@ def remembered(tree: Expression, states: tuple[str, ...], moved: Mapping[str, st
         then = remembered(one, states, moved)
         value = Choice(then=then, condition=same, otherwise=value)
     return value
-
-
-def _reads(tree: Expression) -> Iterator[Read]:
-    return (one for one in walk(tree) if isinstance(one, Read))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from milepost_codegen.diff.space import FREE
 from milepost_codegen.expressions import evaluate
-from milepost_codegen.expressions.tree import Read, walk
+from milepost_codegen.expressions.tree import Read, reads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from milepost_codegen.diff.asking import Model
     from milepost_codegen.diff.space import Space
     from milepost_codegen.diff.terms import Value
-    from milepost_codegen.expressions import Expression, Type
+    from milepost_codegen.expressions import Type
     from milepost_codegen.model import Event, Machine, Transition
 
 __all__ = ["Outcome", "StoredJob", "step_of", "stored_job"]
@@ -67,12 +67,12 @@ def step_of(space: Space, row: Transition, after: Transition | None, model: Mode
         for name, tree in space.fields(
             spec, _event(space.new, space.names.moved_events.get(row.event, ""))
         ).items()
-        if all(_known(one, context, payload, model) for one in _reads(tree))
+        if all(_known(one, context, payload, model) for one in reads(tree))
     }
     entries = {
         name: evaluate(tree, {**context, **model}, payload)
         for name, tree in space.entries.items()
-        if all(_known(one, context, payload, model) for one in _reads(tree))
+        if all(_known(one, context, payload, model) for one in reads(tree))
     }
     return StoredJob(
         state=row.source,
@@ -92,8 +92,7 @@ def _outcome(
 ) -> Outcome:
     values: dict[str, Value] = {}
     for one in row.assignments:
-        reads = list(_reads(one.value))
-        if all(part.name in (payload if part.payload else context) for part in reads):
+        if all(part.name in (payload if part.payload else context) for part in reads(one.value)):
             values[one.name] = evaluate(one.value, context, payload)
     members = tuple(f"{one.collection}.{one.state}: {one.event}" for one in row.members)
     return Outcome(state=row.target, values=values, members=members)
@@ -132,10 +131,6 @@ def _known(
     if part.payload:
         return part.name in payload or f"event.{part.name}" in model
     return part.name in context or part.name in model
-
-
-def _reads(tree: Expression) -> Iterator[Read]:
-    return (one for one in walk(tree) if isinstance(one, Read))
 
 
 def _least(kind: Type) -> Value:

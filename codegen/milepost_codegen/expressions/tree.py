@@ -29,6 +29,7 @@ __all__ = [
     "Type",
     "negation",
     "parts",
+    "reads",
     "walk",
 ]
 
@@ -52,18 +53,19 @@ BOOL: Final = Type(name="bool")
 INT: Final = Type(name="int")
 
 
-class _Hashed:
-    """Keeps what a node hashes to: trees are looked up by it far more often than they are made.
+class _Kept:
+    """Keeps what a node hashes to and what it reads, which is asked far more often than it is made.
 
-    It is no field: it is neither copied nor pickled, since it is another in each process.
+    They are no fields, so neither copied nor pickled: a hash is another in each process.
     """
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_hash", "_reads")
     _hash: int
+    _reads: tuple[Read, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Node(_Hashed):
+class _Node(_Kept):
     """`column` counts from 0 in the source text and is no part of the meaning."""
 
     column: int = field(default=0, compare=False)
@@ -125,6 +127,11 @@ class Read(_Node):
     name: str
     type: Type
     payload: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name that tells entries and fields apart: a field's is `event.NAME`."""
+        return f"event.{self.name}" if self.payload else self.name
 
 
 @_hashed_once
@@ -255,6 +262,17 @@ def walk(tree: Expression) -> Iterator[Expression]:
         node = waiting.pop()
         yield node
         waiting += reversed(parts(node))
+
+
+def reads(tree: Expression) -> tuple[Read, ...]:
+    """What `tree` reads, through guards too, by first appearance, each once."""
+    try:
+        return tree._reads  # noqa: SLF001 our own
+    except AttributeError:
+        below = (one for part in parts(tree) for one in reads(part))
+        found = (tree,) if isinstance(tree, Read) else tuple(dict.fromkeys(below))
+        object.__setattr__(tree, "_reads", found)
+        return found
 
 
 def negation(tree: Expression) -> Expression:

@@ -27,7 +27,7 @@ from milepost_codegen.expressions.tree import (
     Product,
     Read,
     Truth,
-    walk,
+    reads,
 )
 from milepost_codegen.logic.integers import reduced
 
@@ -68,10 +68,8 @@ def unknowns(tree: Expression) -> dict[str, Unknown]:
     ValueError says that one name is read with types that have nothing in common.
     """
     found: dict[str, Unknown] = {}
-    for node in walk(tree):
-        if not isinstance(node, Read):
-            continue
-        key = f"event.{node.name}" if node.payload else node.name
+    for node in reads(tree):
+        key = node.key
         before = found.get(key)
         members = node.type.members
         if before is not None and before.type != node.type:
@@ -284,7 +282,7 @@ class Clauses:
     ) -> int:
         """Add a product of which one side is constant."""
         for side, other in ((left, right), (right, left)):
-            if not any(isinstance(node, Read) for node in walk(side)):
+            if not reads(side):
                 return self._add(other, factor * self._constant(side), terms)
         raise TypeError(left)
 

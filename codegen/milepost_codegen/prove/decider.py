@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from milepost_codegen.expressions.substitute import both
-from milepost_codegen.expressions.tree import Read, walk
+from milepost_codegen.expressions.tree import Read, reads
 from milepost_codegen.logic import Undecided, satisfy
 from milepost_codegen.prove.solve import ask
 from milepost_codegen.prove.solve.offers import Offers
@@ -44,7 +44,6 @@ class Z3:
         self.name = ask.available()
         self._encoder = Encoder()
         self._view = self._encoder.view()
-        self._reads: dict[int, tuple[Expression, dict[str, Read]]] = {}
 
     def some(self, *conditions: Expression, stuck: Sequence[Move] = ()) -> Values | None:
         """Values with which all hold, or None."""
@@ -62,29 +61,18 @@ class Z3:
     ) -> tuple[Mapping[str, tuple[Type, Term]], ask.Solver]:
         view: View = self._view
         solver = ask.Solver(self._encoder)
-        reads: dict[str, Read] = {}
+        read: dict[str, Read] = {}
         for condition in conditions:
             solver.add(view.term(condition))
-            reads.update(self._read(condition))
+            read.update({one.key: one for one in reads(condition)})
         wanted = {
             name: (
                 one.type,
                 view.field(one.name, one.type) if one.payload else view.entry(one.name, one.type),
             )
-            for name, one in sorted(reads.items())
+            for name, one in sorted(read.items())
         }
         return wanted, solver
-
-    def _read(self, condition: Expression) -> dict[str, Read]:
-        known = self._reads.get(id(condition))
-        if known is None:
-            reads = {
-                f"event.{node.name}" if node.payload else node.name: node
-                for node in walk(condition)
-                if isinstance(node, Read)
-            }
-            known = self._reads[id(condition)] = condition, reads
-        return known[1]
 
 
 class OwnLogic:

@@ -22,6 +22,7 @@ from milepost_codegen.expressions.tree import (
     Product,
     Read,
     Truth,
+    reads,
     walk,
 )
 
@@ -45,7 +46,7 @@ def some_payload(tree: Expression, inputs: Iterable[Input]) -> Expression:
     Raises NotEliminated where a field has a factor, or the condition would grow too large.
     """
     for one in inputs:
-        if not any(isinstance(node, Read) and _is(node, one.name) for node in walk(tree)):
+        if not any(_is(read, one.name) for read in reads(tree)):
             continue
         if one.type == INT:
             tries = _bounds(tree, one.name)
@@ -70,8 +71,7 @@ def _bounds(tree: Expression, name: str) -> list[Expression]:
         if not isinstance(node, Comparison):
             continue
         for left, right in zip(node.operands, node.operands[1:], strict=False):
-            reads = [part for part in (left, right) if any(_is(one, name) for one in walk(part))]
-            if not reads:
+            if not any(_is(one, name) for part in (left, right) for one in reads(part)):
                 continue
             factor, rest = _split(left, name)
             other, beyond = _split(right, name)
@@ -109,7 +109,7 @@ def _split(tree: Expression, name: str) -> tuple[int, Expression]:
             factor = sum(sign * part[0] for sign, part in zip(signs, parts, strict=True))
             rests = tuple(part[1] for part in parts)
             return factor, Arithmetic(operands=rests, operators=operators)
-        case Choice() if any(_is(one, name) for one in walk(tree)):
+        case Choice() if any(_is(one, name) for one in reads(tree)):
             raise NotEliminated(name)
         case _:
             return 0, tree

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.expressions.tree import Logic, Read, walk
+from milepost_codegen.expressions.tree import Logic, reads
 from milepost_codegen.prove.closures import Function, function
 from milepost_codegen.prove.samples import Samples
 from milepost_codegen.prove.system import Configuration, Move, Run, RunStep
@@ -275,7 +275,7 @@ def _numbers(values: tuple[Value, ...]) -> bool:
 
 
 def _read(tree: Expression) -> set[str]:
-    return {node.name for node in walk(tree) if isinstance(node, Read) and not node.payload}
+    return {one.name for one in reads(tree) if not one.payload}
 
 
 def _assigned(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_codegen.expressions import to_text
 from milepost_codegen.expressions.substitute import TRUE, constant, opposite
-from milepost_codegen.expressions.tree import Comparison, Read, walk
+from milepost_codegen.expressions.tree import Comparison, Read, reads
 from milepost_codegen.prove.build import fixed_entries
 from milepost_codegen.prove.closures import function
 from milepost_codegen.prove.decider import Undecided
@@ -238,4 +238,4 @@ class Judge:
 
 
 def _reads_payload(tree: Expression) -> bool:
-    return any(isinstance(node, Read) and node.payload for node in walk(tree))
+    return any(one.payload for one in reads(tree))

@@ -30,7 +30,7 @@ from milepost_codegen.expressions.tree import (
     Not,
     Number,
     Read,
-    walk,
+    reads,
 )
 from milepost_codegen.prove.build import fixed_entries
 from milepost_codegen.prove.closures import function
@@ -213,7 +213,7 @@ def _conditions(system: System) -> list[Expression]:
     trees += [tree for named in system.invariants.values() for tree in named.values()]
     for tree in trees:
         for part in _atoms(tree):
-            if not any(isinstance(node, Read) and node.payload for node in walk(part)):
+            if not any(one.payload for one in reads(part)):
                 found[part] = None
     for entry in system.entries:
         if entry.type == BOOL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milepost_codegen.expressions.tree import Read, walk
+from milepost_codegen.expressions.tree import reads
 from milepost_codegen.layout import WIDTH, Bracketed, Code, Joined, Prefixed, lay_out, literal
 from milepost_codegen.names import (
     OF_STATES,
@@ -188,12 +188,12 @@ def _among(rows: list[Transition], names: Names) -> Code:
 def _given(event: Event, rows: tuple[Transition, ...]) -> tuple[list[str], str]:
     """Lines that take what the rows read out of the payload, and what it is called then."""
     read = {
-        node.name
+        read.name
         for one in rows
         for tree in (one.guard, *(assignment.value for assignment in one.assignments))
         if tree is not None
-        for node in walk(tree)
-        if isinstance(node, Read) and node.payload
+        for read in reads(tree)
+        if read.payload
     }
     if not event.fields:
         return [], "{}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from milepost_codegen.expressions.tree import Read, walk
+from milepost_codegen.expressions.tree import reads
 from milepost_codegen.model import reads_in
 from milepost_codegen.names import (
     OF_STATES,
@@ -171,9 +171,7 @@ class Typed:
             for one in rows
             for tree in (one.guard, *(entry.value for entry in one.assignments))
             if tree is not None
-            for name in (
-                node.name for node in walk(tree) if isinstance(node, Read) and node.payload
-            )
+            for name in (field.name for field in reads(tree) if field.payload)
         }
         if not read:
             if lines and _is(lines[0], "del payload"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_codegen.expressions.tree import Read, walk
+from milepost_codegen.expressions.tree import reads
 from milepost_codegen.prove.solve.ask import Solver
 from milepost_codegen.prove.solve.goals import at_mode, start_view
 from milepost_codegen.prove.solve.offers import Offers
@@ -78,7 +78,7 @@ def with_values(system: System, goal: Goal, path: tuple[Move, ...], effort: int)
 
 def _fields(tree: Expression) -> dict[str, Type]:
     """The fields of the payload that `tree` reads."""
-    return {node.name: node.type for node in walk(tree) if isinstance(node, Read) and node.payload}
+    return {one.name: one.type for one in reads(tree) if one.payload}
 
 
 def _run(system: System, path: tuple[Move, ...], values: Values) -> Run:

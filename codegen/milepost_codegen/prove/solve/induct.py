@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_codegen.expressions.tree import BOOL, GuardUse, Logic, Read, walk
+from milepost_codegen.expressions.tree import BOOL, GuardUse, Logic, reads
 from milepost_codegen.prove.solve.ask import EFFORT, Solver, Undecided
 from milepost_codegen.prove.solve.goals import start_view
 from milepost_codegen.prove.solve.terms import Encoder
@@ -85,10 +85,10 @@ class Prover:
             self._assume(mode, premises)
             self.solver.add(self.encoder.opposite(self.view.term(claim)))
             fields = {
-                f"event.{node.name}": (node.type, self.view.field(node.name, node.type))
+                one.key: (one.type, self.view.field(one.name, one.type))
                 for tree in (*premises, claim)
-                for node in walk(tree)
-                if isinstance(node, Read) and node.payload
+                for one in reads(tree)
+                if one.payload
             }
             values = self.solver.least({**self.entries, **fields})
         if values is None:
@@ -260,8 +260,7 @@ class Prover:
         """The entries that `tree` reads."""
         known = self._read.get(id(tree))
         if known is None:
-            names = (node.name for node in walk(tree) if isinstance(node, Read))
-            known = tree, frozenset(names)
+            known = tree, frozenset(one.name for one in reads(tree))
             self._read[id(tree)] = known
         return known[1]
 

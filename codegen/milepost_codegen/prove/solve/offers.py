@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Final
 
-from milepost_codegen.expressions.tree import INT, Read, walk
+from milepost_codegen.expressions.tree import INT, Read, reads, walk
 from milepost_codegen.prove.solve.ask import Undecided
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ class Offers:
         self._general = encoder.view("?")
         guards = [move.guard for move in moves]
         self._reads = {
-            node.name: node.type
-            for guard in guards
-            for node in walk(guard)
-            if isinstance(node, Read) and not node.payload
+            one.name: one.type for guard in guards for one in reads(guard) if not one.payload
         }
         self._term = encoder.any_of(possible(self._general, guard) for guard in guards)
 

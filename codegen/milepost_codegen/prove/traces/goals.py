@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from milepost_codegen.expressions import Type, to_text
 from milepost_codegen.expressions.substitute import FALSE, both, opposite, substitute
-from milepost_codegen.expressions.tree import Comparison, Member, Read, walk
+from milepost_codegen.expressions.tree import Comparison, Member, Read, reads
 from milepost_codegen.model import Assignment
 from milepost_codegen.prove.obligations import Danger
 from milepost_codegen.prove.system import Entry, Move, Run
@@ -190,9 +190,8 @@ def _one_after_the_other(system: System, first: Move, second: Move) -> Expressio
     then = {part.name: part.value for part in first.sets}
     then |= {
         one.name: Read(name=f"then.{one.name}", type=one.type, payload=True)
-        for one in walk(there)
-        if isinstance(one, Read) and not one.payload
-        if one.name in free or one.name not in entries
+        for one in reads(there)
+        if not one.payload and (one.name in free or one.name not in entries)
     }
     fields = {
         one.name: Read(name=f"next.{one.name}", type=one.type, payload=True)
