@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from milepost import CheckpointPolicy, Item, ItemEvent, JobState, StateManager
+from milepost.errors import ArgumentInvalid
 from milepost.executors import Steps, run
 from milepost.stores.memory import MemoryStore
 from milepost.testing.deaths import Life, Survived, notices_lost_writes, survives_every_write
@@ -111,8 +112,176 @@ def test_a_call_for_what_had_finished_is_found() -> None:
             life.called("a")
         mapreduce(life)
 
-    with pytest.raises(AssertionError, match="a had finished before life 2 called it"):
+    said = "item 'a' of job j was finished, and life 2 called it again"
+    with pytest.raises(AssertionError, match=said):
         survives_every_write(looks_again, check=is_whole)
+
+
+def steps_of(life: Life, called: Callable[[Life, Steps], object], **options: Any) -> None:
+    """A job of two items and a reduce with steps, which `called` says how they are called."""
+
+    def reduce_fn(results: Iterator[tuple[str, Any]], steps: Steps) -> int:
+        called(life, steps)
+        return len(list(results))
+
+    if not life.manager.job_ids():
+        life.manager.create_job(["a", "b"], job_id="j")
+    run(
+        life.manager,
+        "j",
+        life.watched(lambda item: item.value),
+        reduce_fn,
+        executor=life.executor,
+        workers=1,
+        ahead=0,
+        on_progress=life.acknowledge,
+        **options,
+    )
+
+
+@pytest.mark.control("deaths at every write")
+def test_a_call_for_what_the_same_life_has_recorded_is_found() -> None:
+    """It is one too many, whoever makes it; until it is recorded it may be made again."""
+
+    def twice_before(life: Life, steps: Steps) -> object:
+        return steps.step("mail", lambda: [life.called("reduce/mail") for _ in range(2)])
+
+    def once_behind(life: Life, steps: Steps) -> object:
+        steps.step("mail", lambda: life.called("reduce/mail"))
+        return life.called("reduce/mail")
+
+    survives_every_write(lambda life: steps_of(life, twice_before))
+    said = "step 'reduce/mail' of job j was finished, and life 1 called it again"
+    with pytest.raises(AssertionError, match=said):
+        survives_every_write(lambda life: steps_of(life, once_behind))
+
+
+def test_a_call_that_nothing_records_is_told_of() -> None:
+    """Such a call could be made as often as one likes, and nobody would see it."""
+
+    def mails(life: Life, _: object, *, recorded: bool = True) -> None:
+        life.called("mail/send", recorded=recorded)
+        life.called("mail/send", recorded=recorded)
+
+    with pytest.raises(AssertionError, match="'mail/send' is of no item, and of no step"):
+        survives_every_write(lambda life: steps_of(life, mails))
+    survives_every_write(
+        lambda life: steps_of(life, lambda life, _: mails(life, _, recorded=False))
+    )
+
+
+def test_a_name_that_two_jobs_have_is_finished_once_both_have_finished_it() -> None:
+    """Nobody says for which of them a call is."""
+
+    def live(life: Life) -> None:
+        manager = life.manager
+        for name in ("one", "two"):
+            if name not in manager.job_ids():
+                manager.create_job(["a"], job_id=name)
+        for name in ("one", "two"):
+            work = life.watched(lambda item: item.value)
+            run(manager, name, work, list, executor=life.executor, workers=1, ahead=0)
+
+    survives_every_write(live)
+
+    def again(life: Life) -> None:
+        live(life)
+        life.called("a")
+
+    with pytest.raises(AssertionError, match="item 'a' of job two was finished, and life 1"):
+        survives_every_write(again)
+
+
+def test_a_job_that_failed_says_why() -> None:
+    """What the function raised, of which item or phase, in which attempt, and where."""
+
+    def count(item: Item) -> int:
+        if item.key == "or not":
+            raise LookupError(f"no such word: {item.value}")
+        return 1
+
+    def living(work: Callable[[Item], int], reduce_fn: Any) -> Callable[[Life], None]:
+        def live(life: Life) -> None:
+            if not life.manager.job_ids():
+                life.manager.create_job(["to be", "or not"], job_id="j")
+            run(life.manager, "j", work, reduce_fn, executor=life.executor, workers=1, ahead=0)
+
+        return live
+
+    with pytest.raises(AssertionError) as failed:
+        survives_every_write(living(count, list))
+    first, job, item = str(failed.value).splitlines()
+    assert first == "after a life that nobody disturbed:"
+    assert job == "- job j is in phase failed, from which it can go on: 1 dead, 0 allowed"
+    assert item.startswith("  item 'or not', attempt 3: LookupError: no such word: or not, at ")
+    assert "test_every_write.py:" in item
+    assert "count: raise LookupError(" in item
+
+    def total(results: object) -> int:
+        raise KeyError("total")
+
+    said = r"from which it can go on: reduce failed: KeyError: 'total' \(phase reduce, function tot"
+    with pytest.raises(AssertionError, match=said):
+        survives_every_write(living(lambda item: 1, total))
+
+    def stops(life: Life) -> None:
+        if not life.manager.job_ids():
+            life.manager.create_job(["a"], job_id="j")
+
+    with pytest.raises(AssertionError, match="job j is still in phase setup, which is not its end"):
+        survives_every_write(stops)
+
+
+def test_nobody_waits_for_the_lease_of_a_life_that_died() -> None:
+    """It has run out when the next one begins, as that of a process that is gone counts for naught.
+
+    Without that a run waits for half a minute of real time, for a clock that stands still.
+    """
+    waited: list[object] = []
+
+    def live(life: Life) -> None:
+        steps_of(life, lambda *_: None, on_wait=waited.append)
+
+    survived = survives_every_write(live, deaths=2)
+    assert "job recover" in survived.points
+    assert waited == []
+
+
+def test_a_check_that_gives_false_does_not_hold() -> None:
+    with pytest.raises(AssertionError, match="the check gave False"):
+        survives_every_write(mapreduce, check=lambda manager: manager.result("j") == 0)
+
+
+def test_a_harness_that_nobody_can_die_in_says_so() -> None:
+    ended = MemoryStore()
+    with StateManager(ended) as manager:
+        manager.create_job(["a"], job_id="j")
+        manager.fire("j", "cancel", operator=True)
+
+        def live(life: Life) -> None:
+            assert life.manager.get_state("j").finished
+
+        with pytest.raises(AssertionError, match="the life made no commit"):
+            survives_every_write(live, store=lambda: ended)
+
+    def cancels(life: Life) -> None:
+        if not life.manager.job_ids():
+            life.manager.create_job(["a"], job_id="j")
+        if not life.manager.get_state("j").finished:
+            life.manager.fire("j", "cancel", operator=True)
+
+    survives_every_write(cancels)
+    with pytest.raises(AssertionError, match="a life makes 2 commits, of which the first and the"):
+        notices_lost_writes(cancels)
+    for deaths in (0, 3):
+        with pytest.raises(ArgumentInvalid, match="'deaths': an integer from 1 up to 2 is wanted"):
+            survives_every_write(cancels, deaths=deaths)
+
+
+def test_a_control_needs_a_run_that_is_sound() -> None:
+    """Or whatever is wrong already would be held for the loss, of each commit."""
+    with pytest.raises(AssertionError, match="after a life that nobody disturbed:\n- the check"):
+        notices_lost_writes(mapreduce, check=lambda manager: False)
 
 
 @pytest.mark.control("deaths at every write")
@@ -131,7 +300,8 @@ def test_a_run_that_tells_too_early_is_found() -> None:
         if not life.manager.get_state("j").finished:
             life.manager.fire("j", "cancel", operator=True)
 
-    with pytest.raises(AssertionError, match="a was acknowledged and is not done, in job j"):
+    said = "item 'a' of job j was acknowledged, and is not recorded as done"
+    with pytest.raises(AssertionError, match=said):
         survives_every_write(tells_early)
 
 

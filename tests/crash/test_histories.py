@@ -236,3 +236,12 @@ def test_a_reader_that_goes_back_is_objected_to() -> None:
     assert said.endswith(
         "; before that, a read from 0.000 ms to 0.000 ms and saw job number 1 end with commit 5"
     )
+
+
+def test_a_history_of_nothing_is_told_of(tmp_path: Path) -> None:
+    """A name that is misspelt, or a store that nobody used, would be in order as it is."""
+    with pytest.raises(FileNotFoundError, match="`recorded` writes is not there"):
+        History.of([tmp_path / "frist.history"])
+    recorded(MemoryStore(), tmp_path / "first.history", "first")
+    with pytest.raises(AssertionError, match="no operation in it, so there was nothing to check"):
+        check_history(History.of([tmp_path / "first.history"]), MemoryStore())

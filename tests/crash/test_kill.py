@@ -7,23 +7,28 @@ still there, are taken over, and write nothing once they wake up.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from milepost import StateManager
+from milepost.errors import ArgumentInvalid
 from milepost.state.writing import lease as leases
 from milepost.testing.deaths import (
     Driver,
     Nursery,
+    Trial,
     notices_undone_commits,
     survives_kills,
     survives_random_kills,
     survives_stalls,
 )
+from milepost.testing.journal import Pages
 from tests.crash.conftest import Counted, judges
-from tests.crash.work import Spec, work
+from tests.crash.work import JOB, Spec, work
 
 SOAK = int(os.environ.get("MILEPOST_SOAK", "1"))
 KILLS = {"threads": 60, "coroutines": 20, "processes": 10, "expires": 30}
@@ -101,8 +106,59 @@ def test_a_process_that_calls_for_what_was_finished_is_found_out(
 ) -> None:
     """The control of the other promise. The folder is made."""
     folder = tmp_path / "not" / "there"
-    with pytest.raises(AssertionError, match=r"item-000 was finished when process .* called it"):
+    said = r"item 'item-000' of job j was finished, and process \d+ called it again"
+    with pytest.raises(AssertionError, match=said):
         survives_kills(calls_again, folder, nursery=nursery)
+
+
+def elsewhere(driver: Driver) -> None:
+    """A process that makes its commits by a manager of its own, which nobody watches."""
+    with StateManager.open(driver.url) as manager:
+        if not manager.job_ids():
+            manager.create_job(["a"], job_id=JOB)
+        if not manager.get_state(JOB).finished:
+            manager.fire(JOB, "cancel", operator=True)
+
+
+@pytest.mark.parametrize(
+    "harness",
+    [
+        survives_kills,
+        survives_stalls,
+        partial(survives_random_kills, kills=1, rng=Random(0)),  # noqa: S311  moments, no secrets
+        notices_undone_commits,
+    ],
+)
+def test_a_harness_that_sees_no_commit_says_so(
+    harness: Callable[..., object], tmp_path: Path, nursery: Nursery
+) -> None:
+    """Nobody would be killed, and all would be well."""
+    with pytest.raises(AssertionError, match=r"must work by driver\.manager or driver\.store"):
+        harness(elsewhere, tmp_path, nursery=nursery)
+
+
+def test_kills_at_random_are_some(tmp_path: Path, nursery: Nursery) -> None:
+    rng = Random(0)  # noqa: S311  moments, no secrets
+    with pytest.raises(ArgumentInvalid, match="'kills': an integer from 1 on is wanted, not 0"):
+        survives_random_kills(partial(work, SMALL), tmp_path, kills=0, rng=rng, nursery=nursery)
+
+
+def sends_a_mail(driver: Driver, *, recorded: bool) -> None:
+    driver.called("mail/send", recorded=recorded)
+    work(SMALL, driver)
+
+
+def test_a_call_that_nothing_records_is_told_of_by_processes(
+    tmp_path: Path, nursery: Nursery
+) -> None:
+    with pytest.raises(AssertionError, match="the call named 'mail/send' is of no item"):
+        survives_kills(partial(sends_a_mail, recorded=True), tmp_path, nursery=nursery)
+    trial = Trial(
+        partial(sends_a_mail, recorded=False), str(tmp_path / "j.db"), tmp_path / "j", nursery
+    )
+    trial.finish()
+    counts = [names for word, *names in Pages(tmp_path / "j").turn() if word == "count"]
+    assert counts == [["mail/send", 1]]
 
 
 def without_a_fence(driver: Driver) -> str | None:

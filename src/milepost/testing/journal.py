@@ -30,11 +30,14 @@ class Journal:
         """One line, which is there whatever becomes of this process."""
         os.write(self._fd, f"\n{json.dumps([word, *values])}\n".encode())
 
-    def called(self, name: str, life: int) -> int:
-        """Note a call; how many there are of that name, whoever noted them, this one included."""
-        self.write("call", name, life)
+    def called(self, name: str, life: int, *, recorded: bool = True) -> int:
+        """Note a call; how many there are of that name, whoever noted them, this one included.
+
+        It is written as `call` if it is of what gets `recorded`, and as `count` otherwise.
+        """
+        self.write("call" if recorded else "count", name, life)
         for word, *values in self._pages.turn():
-            if word == "call":
+            if word in ("call", "count"):
                 self._calls[str(values[0])] += 1
         return self._calls[name]
 

@@ -60,13 +60,21 @@ class Driver:
             lifecycle = import_module(self._order.lifecycle).LIFECYCLE
         return StateManager(self.store, lifecycle=lifecycle)
 
-    def called(self, name: str) -> int:
+    def called(self, name: str, *, recorded: bool = True) -> int:
         """Note that an item, by its key, or a step, as PHASE/STEP, is worked on.
+
+        A call is one too many if what it is for was finished when this process began, or has been
+        acknowledged since. Until it is recorded, it may be made again.
+
+        Args:
+            name: Of an item of a job, or of a step that is recorded sooner or later.
+            recorded: False for any other name, which is counted, and held to nothing.
 
         Returns:
             How often it was, in this process and those before, this time included.
         """
-        return journal_at(self._order.journal).called(name, self.number)
+        journal = journal_at(self._order.journal)
+        return journal.called(name, self.number, recorded=recorded)
 
     def watched(self, fn: Callable[[Item], _T]) -> Callable[[Item], _T]:
         """The function `fn` of an item, which notes each of its calls, in whichever process."""

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from milepost import arguments
 from milepost.machine import Lifecycle
 from milepost.stores.memory import MemoryStore
 from milepost.stores.protocol import StateStore
 from milepost.testing.deaths.judging import Check, objected, said_by
 from milepost.testing.deaths.lives import Death, Died, Life, World
-from milepost.text.wording import short_repr
+from milepost.text.wording import counted, short_repr
 
 __all__ = ["Survived", "notices_lost_writes", "survives_every_write"]
 
@@ -71,6 +72,20 @@ class _Trial:
         assert writes is not None, "a life that was to live died: Died is for the harness alone"
         return writes
 
+    def sound(self) -> int:
+        """How many commits a life makes; raise AssertionError if something does not hold already.
+
+        There must be some: a store that is not empty may hold a job that has ended.
+        """
+        world = self.world()
+        writes = self.undisturbed(world)
+        objected(_UNDISTURBED, self.complaints(world))
+        assert writes, (
+            "the life made no commit, so there was none to die at: it must work by life.manager or"
+            " life.store, and `store` must make an empty store each time"
+        )
+        return writes
+
     def complaints(self, world: World, deaths: tuple[Death, ...] = ()) -> Iterator[str]:
         yield from world.complaints()
         try:
@@ -103,14 +118,15 @@ def survives_every_write(
 
     It dies before the commit, and in another trial after it. A second life then comes to its end.
     What must hold: all jobs have ended and nobody holds them; each commit that was acknowledged is
-    in the log as it was; what `life.acknowledge` got is done, and `life.called` got nothing
-    that had finished before that life; each log verifies; and `check` finds nothing.
+    in the log as it was; what `life.acknowledge` got is done, and `life.called` got nothing that
+    was recorded as finished by then; each log verifies; and `check` finds nothing.
 
     Args:
         live: One life. It makes the job on `life.manager`, if it is not there, and runs it to its
             end, whichever life it is. It must do the same each time.
         lifecycle: By which the jobs run; None is the one that is built in.
-        check: Asserts what else must hold of the store, by a manager, once the job has ended.
+        check: Asserts what else must hold of the store, by a manager, once the job has ended. It
+            may give False, too.
         store: Makes an empty store for each trial.
         deaths: 2 has the second life die, too, at each of its own commits, and a third one end.
 
@@ -118,17 +134,17 @@ def survives_every_write(
         What was tried.
 
     Raises:
-        AssertionError: Something does not hold. It says what, and at which commit a life died.
+        AssertionError: Something does not hold. It says what, and at which commit a life died; of a
+            job that has failed, why. Or a life made no commit at all.
         Exception: What `live` or `check` raised, with a note that says which life that was, and
             at which commits others had died before it.
 
     Cost:
         With n commits, 4 n runs for one death, and some 2 n² more for two.
     """
+    deaths = arguments.integer("deaths", deaths, 1, 2)
     trial = _Trial(live, lifecycle, store, check)
-    world = trial.world()
-    writes = trial.undisturbed(world)
-    objected(_UNDISTURBED, trial.complaints(world))
+    writes = trial.sound()
     died = 0
     rest: dict[Death, int] = {}
     for first in _deaths(writes):
@@ -166,11 +182,17 @@ def notices_lost_writes(
         How many of those lost commits were objected to, by what they were about.
 
     Raises:
-        AssertionError: Not one was objected to.
+        AssertionError: Not one was objected to, or there was none to try. Or something does not
+            hold where nothing was lost.
     """
     trial = _Trial(live, lifecycle, store, check)
     noticed: Counter[str] = Counter()
-    for write in range(2, trial.undisturbed(trial.world())):
+    writes = trial.sound()
+    assert writes > 2, (
+        f"a life makes {counted(writes, 'commits')}, of which the first and the last are not tried:"
+        " there was none to lose"
+    )
+    for write in range(2, writes):
         lost = Death(write, "undone")
         world = trial.dies((lost,))
         about = {

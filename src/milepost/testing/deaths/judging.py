@@ -10,10 +10,23 @@ from milepost.errors import RoleAbsent
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
 from milepost.stores.protocol import StateStore
+from milepost.testing.deaths.ending import unended
 from milepost.testing.histories.history import History, departures
 from milepost.testing.histories.operations import Append
 
-__all__ = ["Check", "Record", "broken", "finished", "finished_in", "let_go", "objected", "said_by"]
+__all__ = [
+    "Check",
+    "Record",
+    "again",
+    "broken",
+    "finished",
+    "finished_in",
+    "found_finished",
+    "let_go",
+    "named",
+    "objected",
+    "said_by",
+]
 
 Check: TypeAlias = Callable[[StateManager], object]
 """Asserts what must hold, with a manager of the store."""
@@ -24,12 +37,15 @@ class Record:
     """What no death takes back: promises that were made, by job, and calls that broke one.
 
     `appends` are the commits that were asked for. `acknowledged` are the items and steps that a run
-    said were done, by the id of the job; `again` are sentences.
+    said were done, by the id of the job; `again` are sentences. `called` are the names of the calls
+    that must be of something that gets recorded, `known` those that were seen to be.
     """
 
     appends: list[Append] = field(default_factory=list)
     acknowledged: dict[str, set[str]] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
+    called: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
 
     @property
     def history(self) -> History:
@@ -46,9 +62,31 @@ def finished_in(state: JobState) -> set[str]:
         return steps
 
 
-def finished(manager: StateManager) -> set[str]:
-    """What is finished of all jobs."""
-    return {name for job_id in manager.job_ids() for name in finished_in(manager.get_state(job_id))}
+def finished(manager: StateManager) -> dict[str, str]:
+    """The names that `found_finished` says are finished, with its words for each."""
+    states = _states(manager)
+    names = {name for state in states for name in finished_in(state)}
+    return {name: found for name in names if (found := _finished_of(states, name))}
+
+
+def found_finished(manager: StateManager, name: str) -> str:
+    """Which item or step of that name is finished, in words; empty for none.
+
+    Where several jobs have such a name, all of them have finished it: a call does not say for which
+    of them it is.
+    """
+    return _finished_of(_states(manager), name)
+
+
+def named(state: JobState, name: str) -> str:
+    """The item or the step of that name, in words."""
+    of_job = f"{name!r} of job {state.id}"
+    return f"step {of_job}" if _ordinal(state, name) is None else f"item {of_job}"
+
+
+def again(what: str, caller: str) -> str:
+    """The sentence of a call for something finished, which `finished` gives the words of."""
+    return f"{what} was finished, and {caller} called it again"
 
 
 def broken(
@@ -69,17 +107,51 @@ def broken(
     for job_id in jobs:
         state = manager.get_state(job_id)
         if ended and not state.finished:
-            yield f"job {job_id} has not ended: it is in phase {state.phase}"
+            yield unended(manager, state)
         if ended and not let_go(manager, job_id):
             yield f"job {job_id} is still held, by {state.owner}"
         missing = record.acknowledged.get(job_id, set()) - finished_in(state)
-        if missing:
-            yield f"{', '.join(sorted(missing))} was acknowledged and is not done, in job {job_id}"
+        for name in sorted(missing):
+            yield f"{named(state, name)} was acknowledged, and is not recorded as done"
         if ended:
             (verified,) = manager.verify(job_id)
             yield from (f"job {job_id} is not sound: {p.message}" for p in verified.problems)
+        record.known |= finished_in(state)
+        record.known.update(name for name in record.called if _ordinal(state, name) is not None)
+    if ended:
+        yield from map(_of_nothing, sorted(record.called - record.known))
     yield from departures(record.history if history is None else history, store, whole=False)
     yield from record.again
+
+
+def _of_nothing(name: str) -> str:
+    return (
+        f"the call named {name!r} is of no item, and of no step that was recorded, so nothing could"
+        " tell that it was made again: name it by the key of its item, or PHASE/STEP as"
+        " `steps.step` records it; `recorded=False` says that it is only to be counted"
+    )
+
+
+def _states(manager: StateManager) -> list[JobState]:
+    return [manager.get_state(job_id) for job_id in manager.job_ids()]
+
+
+def _finished_of(states: list[JobState], name: str) -> str:
+    found = ""
+    for state in states:
+        ordinal = _ordinal(state, name)
+        if name in state.variables if ordinal is None else ordinal in state.done:
+            found = named(state, name)
+        elif ordinal is not None or not state.finished:
+            return ""
+    return found
+
+
+def _ordinal(state: JobState, name: str) -> int | None:
+    try:
+        return state.inputs.ordinal(name)
+    except KeyError:
+        return None
 
 
 def let_go(manager: StateManager, job_id: str) -> bool:
@@ -95,10 +167,11 @@ def let_go(manager: StateManager, job_id: str) -> bool:
 
 
 def said_by(check: Check | None, manager: StateManager) -> Iterator[str]:
-    """What a check asserts and is not so."""
+    """What a check asserts and is not so. One that gives False does not hold either."""
     if check is not None:
         try:
-            check(manager)
+            if check(manager) is False:
+                yield "the check gave False"
         except AssertionError as error:
             yield f"the check says: {error}" if str(error) else "the check does not hold"
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from milepost import arguments
 from milepost.machine import Lifecycle
 from milepost.testing.deaths.driving import Live, Place
 from milepost.testing.deaths.judging import Check
@@ -94,6 +95,10 @@ class _Loop:
         trial.finish()
         points = trial.points
         points.pop(LEASE_ALONE, None)  # which time decides
+        assert points, (
+            "a process made no commit that was seen, so there is no point to end one at: it must"
+            " work by driver.manager or driver.store"
+        )
         return points
 
 
@@ -132,7 +137,8 @@ def survives_kills(
         What was tried.
 
     Raises:
-        AssertionError: Something does not hold; or a crash point was never hit, which it names.
+        AssertionError: Something does not hold; or a crash point was never hit, which it names; or
+            a run makes no commit.
 
     Cost:
         With n points, some 4 n processes.
@@ -235,6 +241,7 @@ def survives_random_kills(
     Raises:
         AssertionError: Something does not hold.
     """
+    kills = arguments.integer("kills", kills, 1)
     hit: Counter[Place] = Counter()
     with _looping(live, folder, nursery, new_url, lifecycle, check, always) as loop:
         points = loop.undisturbed()
@@ -285,6 +292,9 @@ def notices_undone_commits(
     """
     with _looping(live, folder, nursery, new_url, lifecycle, check, always) as loop:
         _, *existing = loop.undisturbed()
+        assert existing, (
+            "a run makes a first commit alone, which is not tried: there is none to lose"
+        )
         hit: Counter[Place] = Counter()
         for point in existing:
             trial = loop.trial()

@@ -19,7 +19,7 @@ from milepost.state.manager import StateManager
 from milepost.stores.protocol import StateStore
 from milepost.testing.clock import FakeClock
 from milepost.testing.deaths.inline import Inline
-from milepost.testing.deaths.judging import Record, broken, finished, finished_in
+from milepost.testing.deaths.judging import Record, again, broken, finished_in, found_finished
 from milepost.testing.histories.operations import ACKNOWLEDGED, Append, entries_of
 from milepost.testing.watching import TakenBack, Transaction, WatchedStore
 
@@ -69,17 +69,19 @@ class World:
 class Life:
     """One process, with all that it needs to run jobs so that it may die.
 
-    `number` counts the lives of one trial from 1. `store` is the store, `clock` a clock that stands
-    still, `manager` a manager of both, and `executor` calls at once: `workers=1` and `ahead=0` in
-    `run` make each run make the same commits. `calls` counts, by name, what `called` was given in
-    this life and those before.
+    `number` counts the lives of one trial from 1. `store` is the store, `manager` a manager of it,
+    and `clock` the clock of both: it stands still, but that the leases of lives that died have run
+    out when the next begins. `executor` calls at once: `workers=1` and `ahead=0` in `run` make each
+    run make the same commits. `calls` counts, by name, what `called` was given in this life and
+    those before.
     """
 
     def __init__(self, world: World, death: Death | None = None) -> None:
         self._world = world
-        self._durable = finished(world.manager())
+        self._looking = world.manager()
         world.lives += 1
         self.number = world.lives
+        _let_leases_run_out(world.clock, self._looking)
         self._mortal = _Mortal(world, death)
         self.clock = world.clock
         self.calls = world.calls
@@ -92,17 +94,27 @@ class Life:
         """How many commits this life has decided so far."""
         return self._mortal.writes
 
-    def called(self, name: str) -> int:
+    def called(self, name: str, *, recorded: bool = True) -> int:
         """Note that an item, by its key, or a step, as PHASE/STEP, is worked on.
+
+        A call for what is recorded as finished by then is one too many. Until it is recorded, it
+        may be made again, in this life or another.
+
+        Args:
+            name: Of an item of a job, or of a step that is recorded sooner or later.
+            recorded: False for any other name, which is counted, and held to nothing.
 
         Returns:
             How often it was, in this life and those before, this time included.
         """
         self.calls[name] += 1
-        if name in self._durable:
-            self._world.record.again.append(
-                f"{name} had finished before life {self.number} called it"
-            )
+        if recorded:
+            record = self._world.record
+            record.called.add(name)
+            done = found_finished(self._looking, name)
+            if done:
+                record.known.add(name)
+                record.again.append(again(done, f"life {self.number}"))
         return self.calls[name]
 
     def watched(self, fn: Callable[[Item], _T]) -> Callable[[Item], _T]:
@@ -117,6 +129,12 @@ class Life:
     def acknowledge(self, state: JobState) -> None:
         """Note what a run says is done: give this to `run` as `on_progress`."""
         self._world.record.acknowledged.setdefault(state.id, set()).update(finished_in(state))
+
+
+def _let_leases_run_out(clock: FakeClock, manager: StateManager) -> None:
+    """Let pass what is left of the leases of those who died, so that nobody waits for them."""
+    holders = map(manager.holder, manager.job_ids())
+    clock.advance(max((holder.left_s for holder in holders if holder is not None), default=0))
 
 
 class _Mortal:

@@ -15,7 +15,16 @@ from milepost.state.manager import StateManager
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import StateStore
 from milepost.testing.deaths.driving import Live, Order, Place, drive
-from milepost.testing.deaths.judging import Check, Record, broken, finished, objected, said_by
+from milepost.testing.deaths.judging import (
+    Check,
+    Record,
+    again,
+    broken,
+    finished,
+    named,
+    objected,
+    said_by,
+)
 from milepost.testing.deaths.nursery import Child, Fate, Nursery
 from milepost.testing.histories.history import History
 from milepost.testing.journal import Pages, wait_until_alone
@@ -63,7 +72,7 @@ class Trial:
         self._always = always
         self._record = Record()
         self._pages = Pages(journal)
-        self._durable: set[str] = set()
+        self._durable: dict[str, str] = {}
         open_store(url).close()
         journal.touch()
 
@@ -120,7 +129,7 @@ class Trial:
         If a process has come to its end, the jobs have `ended`, too, and the store is sound.
         """
         with self._looking() as (store, manager):
-            self._read()
+            self._read(manager)
             history = History.of([self.journal])
             found = [*broken(self._record, manager, store, ended=ended, history=history)]
             found += said_by(self._always, manager)
@@ -137,16 +146,21 @@ class Trial:
         assert not fate.killed, "a process that was to come to its end was killed"
         self.look(f"process {self.lives} came to its end", ended=True)
 
-    def _read(self) -> None:
+    def _read(self, manager: StateManager) -> None:
         """What was noted since the last time."""
         record = self._record
+        alone = len(manager.job_ids()) == 1  # or nobody knows of which job a call is
         for word, *values in self._pages.turn():
             match word, values:
-                case "call", [str(name), life] if name in self._durable and life == self.lives:
-                    record.again.append(f"{name} was finished when process {life} called it")
+                case "call", [str(name), life]:
+                    record.called.add(name)
+                    if name in self._durable and life == self.lives:
+                        record.again.append(again(self._durable[name], f"process {life}"))
                 case "acknowledged", [str(job_id), list(names)]:
                     record.acknowledged.setdefault(job_id, set()).update(map(str, names))
-                    self._durable.update(map(str, names))
+                    if alone:
+                        state = manager.get_state(job_id)
+                        self._durable |= {str(name): named(state, str(name)) for name in names}
                 case "hit", [_, list(places)]:
                     self.hit.update((when, point) for when, point in places)
                 case "made", [list(points)]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,20 @@ class History:
 
     @classmethod
     def of(cls, paths: Iterable[str | Path]) -> History:
-        """The history that recorders wrote into the files at `paths`."""
+        """The history that recorders wrote into the files at `paths`.
+
+        Raises:
+            FileNotFoundError: One of them is not there, so no recorder has written it.
+        """
         asked: dict[tuple[str, int], tuple[int, tuple[Entry, ...]]] = {}
         told: dict[tuple[str, int], tuple[int, str]] = {}
         reads: list[Read] = []
         for path in paths:
+            if not Path(path).exists():
+                problem = (
+                    "a file that `recorded` writes is not there: give its path as it was given"
+                )
+                raise FileNotFoundError(ENOENT, problem, str(path))
             for word, *values in Pages(Path(path)).turn():
                 _take(word, values, asked, told, reads)
         appends = []
@@ -109,11 +119,15 @@ def check_history(history: History, store: StateStore, *, whole: bool = True) ->
 
     Raises:
         AssertionError: It is not. It tells the first departure, with the operations that are in it,
-            and how many there are.
+            and how many there are. Or there is no operation in the history.
 
     Cost:
         One pass over the logs, O(n log n) of the operations.
     """
+    assert history.appends or history.reads, (
+        "the history has no operation in it, so there was nothing to check: what works on the jobs"
+        " must use the store that `recorded` gives"
+    )
     log = _log(store)
     found = list(_departures(history, log, whole=whole))
     assert not found, f"{found[0]} ({len(found)} departures from what a log allows)"
