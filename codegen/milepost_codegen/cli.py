@@ -18,7 +18,7 @@ from milepost_codegen.diff.text import render_text
 from milepost_codegen.drawings.diff import emit_diff
 from milepost_codegen.findings import DefinitionError, Finding, render
 from milepost_codegen.outputs import Definition, Output, outputs
-from milepost_codegen.project import ProjectProblem, Source, Target, find_project
+from milepost_codegen.project import ProjectAbsent, ProjectProblem, Source, Target, find_project
 from milepost_codegen.reading import compiled_text, document_of_finding, echo_json
 from milepost_codegen.roles_text import document_of_roles, section, summary
 from milepost_codegen.schema import schema_text
@@ -206,7 +206,12 @@ def _work(file: Path | None, out: Path | None, earlier: Sequence[Path]) -> _Work
         raise ProjectProblem(
             "--earlier goes with FILE and --out; a project says it in its settings"
         )
-    project = find_project((file or here / "here").resolve().parent)
+    try:
+        project = find_project((file or here / "here").resolve().parent)
+    except ProjectAbsent as problem:
+        if file is None:
+            raise
+        raise _unlisted(file) from problem
     if file is None and out is None:
         return _Work(root=project.root, targets=project.targets, sources=None)
     if file is None:
@@ -216,8 +221,16 @@ def _work(file: Path | None, out: Path | None, earlier: Sequence[Path]) -> _Work
         return _Work(root=here, targets=targets, sources=_names(targets))
     chosen = tuple(one for one in project.targets if one.source.resolve() == file.resolve())
     if not chosen:
-        raise ProjectProblem(f"{file} is not listed in [tool.milepost]; say where with --out DIR")
+        raise _unlisted(file)
     return _Work(root=project.root, targets=chosen, sources=_names(chosen))
+
+
+def _unlisted(file: Path) -> ProjectProblem:
+    """That nobody says where the outputs of a named file lie, and how to say it."""
+    return ProjectProblem(
+        f"no [tool.milepost] of a pyproject.toml lists {file}, so nothing says where its outputs"
+        " are: name their folder with --out DIR"
+    )
 
 
 def _names(targets: Sequence[Target]) -> tuple[str, ...]:

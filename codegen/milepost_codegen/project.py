@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Project", "ProjectProblem", "Source", "Target", "find_project"]
+__all__ = ["Project", "ProjectAbsent", "ProjectProblem", "Source", "Target", "find_project"]
 
 _KEYS: Final = ("source", "python", "diagrams", "reference", "earlier", "certificate")
 
 
 class ProjectProblem(Exception):
     """Why a project's settings cannot be used."""
+
+
+class ProjectAbsent(ProjectProblem):
+    """No settings list any lifecycles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +60,14 @@ class Project:
 def find_project(start: Path) -> Project:
     """The project whose `pyproject.toml` is nearest to `start`, upwards.
 
-    Raises ProjectProblem if there is none, or if its settings are wrong.
+    Raises ProjectAbsent if there is none, or it lists no lifecycles, and ProjectProblem if its
+    settings are wrong.
     """
     for folder in (start, *start.parents):
         settings = folder / "pyproject.toml"
         if settings.is_file():
             return _read(settings)
-    raise ProjectProblem("there is no pyproject.toml here or above; name a definition file")
+    raise ProjectAbsent("there is no pyproject.toml here or above; name a definition file")
 
 
 def _read(settings: Path) -> Project:
@@ -74,7 +79,7 @@ def _read(settings: Path) -> Project:
         raise ProjectProblem(f"{settings}: {problem}") from problem
     entries = tool.get("milepost", {}).get("lifecycles")
     if not isinstance(entries, list) or not entries:
-        raise ProjectProblem(f"{settings}: [tool.milepost] lists no lifecycles")
+        raise ProjectAbsent(f"{settings}: [tool.milepost] lists no lifecycles")
     return Project(root=root, targets=tuple(_target(root, settings, entry) for entry in entries))
 
 

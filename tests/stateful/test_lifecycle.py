@@ -18,6 +18,7 @@ from milepost import JobState, StateManager, Write
 from milepost.lifecycles import mapreduce, mapreduce_v1, mapreduce_v2
 from milepost.machine import Lifecycle
 from milepost.testing import lifecycle_machine
+from milepost.testing.lifecycle.traces import TracesAbsent
 from tests.contract.lifecycles.compiling import lifecycle_of
 from tests.integration.shapes.lifecycles import SHIPPING
 from tests.postgres import needs_postgres, new_url
@@ -206,6 +207,25 @@ def test_a_trace_that_is_left_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="compile it again"):
         lifecycle_machine(mapreduce.LIFECYCLE, definition=ROOT / "lifecycles" / "mapreduce-1.yaml")
+
+
+def test_a_file_that_no_longer_compiles_is_said_to_be_another(tmp_path: Path) -> None:
+    """What the compiler says of it is told with its place; the plain reader alone reads it."""
+    text = DEFINITION.read_text(encoding="utf-8")
+    old = "{from: failed, on: give_up, to: dead}"
+    line = text[: text.index(old)].count("\n") + 1
+    edited = tmp_path / "edited.yaml"
+    edited.write_text(text.replace(old, f"{old[:-1]}, when: true}}"), encoding="utf-8")
+    machine: Any = lifecycle_machine(mapreduce.LIFECYCLE, definition=edited, store="memory:")
+    with pytest.raises(TracesAbsent) as told:
+        machine.tour()
+    first, *found = str(told.value).splitlines()
+    assert first == (
+        f"{edited} does not compile, so it is not what the module of 'mapreduce' was compiled from."
+        " The compiler says:"
+    )
+    assert re.match(rf"{re.escape(str(edited))}:{line}:\d+: E408 ", found[0])
+    assert found[1].startswith("hint: ")
 
 
 def in_memory() -> Any:

@@ -191,6 +191,28 @@ def test_trouble_is_no_finding(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
     assert run().exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "settings", [None, "", "[tool.milepost]\nlifecycles = [{ source = 'other.yaml' }]\n"]
+)
+@pytest.mark.parametrize("asked", [(), ("--check",), ("--diff",)])
+def test_a_named_file_of_no_project_is_asked_for_its_folder(
+    settings: str | None, asked: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was named, so it is not asked for; with the folder beside it, each of them answers."""
+    if settings is not None:
+        (tmp_path / "pyproject.toml").write_text(settings)
+    (tmp_path / "small.yaml").write_text(SMALL)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(compile_command, ["small.yaml", *asked])
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "milepost compile: no [tool.milepost] of a pyproject.toml lists small.yaml, so nothing says"
+        " where its outputs are: name their folder with --out DIR\n"
+    )
+    assert CliRunner().invoke(compile_command, ["small.yaml", "--out", "."]).exit_code == 0
+    assert CliRunner().invoke(compile_command, ["small.yaml", "--out", ".", *asked]).exit_code == 0
+
+
 def test_out_writes_everything_to_one_folder(run: Run, tmp_path: Path) -> None:
     """With a file and a folder no settings are needed."""
     out = tmp_path / "elsewhere"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ def traces_of(
     MILEPOST_TRACES, or in `milepost-traces` among the user's cached files. Raises TracesAbsent if
     they are of another definition, or there are none.
     """
-    told = json.loads(kept.read_text(encoding="utf-8")) if kept else _found(definition)
+    told = json.loads(kept.read_text(encoding="utf-8")) if kept else _found(definition, lifecycle)
     if told.get("schema") != _SCHEMA:
         raise TracesAbsent(f"{kept}: its schema is {told.get('schema')!r}, not {_SCHEMA!r}")
     for one in told["lifecycles"]:
@@ -47,7 +48,7 @@ def traces_of(
     )
 
 
-def _found(definition: Path) -> dict[str, Any]:
+def _found(definition: Path, lifecycle: str) -> dict[str, Any]:
     text = definition.read_bytes()
     name = hashlib.blake2b(text + _version().encode(), digest_size=16).hexdigest()
     file = _folder() / f"{name}.json"
@@ -55,13 +56,40 @@ def _found(definition: Path) -> dict[str, Any]:
         asked = [sys.executable, "-m", "milepost", "traces", str(definition), "--json"]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode not in (0, _UNKNOWN):
-            raise TracesAbsent(f"`{command('traces', definition)}` ended so:\n{done.stderr}")
+            raise TracesAbsent(_refused(definition, lifecycle, done.stdout) or _ended(asked, done))
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_suffix(f".{os.getpid()}")
         beside.write_text(done.stdout, encoding="utf-8")
         beside.replace(file)
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
+
+
+def _refused(definition: Path, lifecycle: str, answer: str) -> str:
+    """What the compiler has against the definition; empty if it answered nothing of that kind."""
+    try:
+        findings = json.loads(answer)["findings"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    errors = [
+        f"{one['file']}:{one['line']}:{one['column']}: {one['code']} {one['message']}"
+        + (f"\nhint: {one['hint']}" if one["hint"] else "")
+        for one in findings
+        if one["severity"] == "error"
+    ]
+    if not errors:
+        return ""
+    told = "\n".join(errors)
+    return (
+        f"{definition} does not compile, so it is not what the module of '{lifecycle}' was compiled"
+        f" from. The compiler says:\n{told}"
+    )
+
+
+def _ended(asked: Sequence[str], done: subprocess.CompletedProcess[str]) -> str:
+    """How the command failed, which did not come to judge the definition."""
+    told = (done.stderr or done.stdout).strip() or "it said nothing"
+    return f"`{shlex.join(asked)}` ended with exit code {done.returncode}:\n{told}"
 
 
 def _version() -> str:
