@@ -66,10 +66,10 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "cli/commands/skip.py": {"skip": COMMAND},
     "cli/commands/verify.py": {"job": PARAMETER},
     "cli/naming.py": {"job": PARAMETER},
-    "definition/names.py": dict.fromkeys(
+    "definition/roles.py": dict.fromkeys(
         (
-            *("attempts", "cause", "crashes", "dead", "done", "failed", "paused", "resume"),
-            "skipped",
+            *("attempts", "cancelled", "cause", "crashes", "dead", "done", "failed", "paused"),
+            *("resume", "skipped"),
         ),
         ROLE,
     ),
@@ -187,6 +187,7 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "testing/lifecycle/doing.py": {"job": "the id of a job"},
     "testing/lifecycle/looking.py": dict.fromkeys(("dead", "done", "failed", "skipped"), ROLE),
     "testing/lifecycle/reading.py": dict.fromkeys(("items", "variables"), OUTPUT),
+    "testing/lifecycle/traces.py": dict.fromkeys(("error", "message"), "a key of findings"),
     "testing/lifecycle/touring.py": dict.fromkeys(("kind", "start"), "a key of traces"),
     "tracing.py": dict.fromkeys(
         ("done", "failed", "deferred"), "how an attempt ended, as spans have it"

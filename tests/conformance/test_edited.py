@@ -48,6 +48,7 @@ class Edit:
     allowed: tuple[str, ...] = ()
     values: dict[str, object] = field(default_factory=dict)
     set_at: tuple[int, str] | None = None
+    steps: tuple[tuple[str, str, str, str], ...] = ()
     more: tuple[tuple[str, str], ...] = ()
     """What has to be changed with it, so that it compiles."""
 
@@ -62,32 +63,19 @@ class Edit:
         return self.name
 
 
-OF_FAILED: Final = ("retry", "skip")
-IN_MAP: Final = (
-    "start",
-    "succeed",
-    "fail",
-    "defer",
-    "release",
-    "interrupt",
-    "crash",
-    "retry",
-    "give_up",
-    "requeue",
-    "redo",
-    "skip",
-)
+IN_RUNNING: Final = ("succeed", "fail", "defer", "release", "interrupt", "skip")
+"""What a job in 'map' accepts of an item that runs, and has not crashed, but for an edit."""
 
 EDITS: Final = (
     Edit(
-        "a row removed",
+        "a row of another state",
         "      - {from: failed, on: give_up, to: dead}\n",
-        "",
+        "      - {from: dead, on: give_up, to: dead}\n",
         7,
         "refused",
         "item 'b'",
         "in 'failed' there is no row for 'give_up'",
-        OF_FAILED,
+        ("skip",),
     ),
     Edit(
         "a guard changed",
@@ -97,7 +85,7 @@ EDITS: Final = (
         "refused",
         "item 'b'",
         "in 'failed' no guard of 'retry' holds",
-        ("retry", "give_up", "skip"),
+        ("give_up", "skip"),
         {"attempts": 1, "max_attempts": 2, "crashes": 0, "max_crashes": 3, "permanent": False},
     ),
     Edit(
@@ -108,7 +96,7 @@ EDITS: Final = (
         "refused",
         "item 'c'",
         "a job in 'map' accepts no 'note' of its items",
-        IN_MAP,
+        IN_RUNNING,
     ),
     Edit(
         "a variable set otherwise",
@@ -145,7 +133,8 @@ EDITS: Final = (
         32,
         "tally",
         "the job",
-        "the row states phase='map' and the definition gives 'paused'",
+        "the log states phase='map' and the definition gives 'paused'",
+        steps=(("reopen", "reduce.reopen", "reduce", "paused"),),
     ),
     Edit(
         "members sent another event",
@@ -163,7 +152,8 @@ EDITS: Final = (
         8,
         "tally",
         "item 'c'",
-        "the row states items.running=2 and the definition gives 1, items.failed=0 and",
+        "the log states items.running=2 and the definition gives 1, items.failed=0 and",
+        steps=(("note", "running.note", "running", "failed"),),
     ),
     Edit(
         "a history that is no longer kept",
@@ -274,7 +264,9 @@ def test_an_edit_is_found(
     assert departure.subject.startswith(edit.subject)
     assert edit.problem in departure.problem
     if edit.allowed:
-        assert departure.allowed == edit.allowed
+        assert departure.allowed == (edit.allowed, ())
+    told = tuple((one.event, one.row, one.source, one.target) for one in departure.steps)
+    assert told == edit.steps
     if edit.values:
         assert departure.guards[0].values == edit.values
     if edit.set_at:
@@ -335,14 +327,20 @@ def test_additions_that_a_definition_takes_no_more_stay(whole: Commits) -> None:
 
 def test_without_the_definition_nothing_can_be_told(whole: Commits) -> None:
     """Never sound: another version, or another lifecycle."""
-    for text in (
-        BUILT_IN.replace("version: 3", "version: 4"),
-        BUILT_IN.replace("lifecycle: mapreduce", "lifecycle: other"),
+    for old, new, given in (
+        ("version: 3", "version: 4", "mapreduce 4"),
+        ("lifecycle: mapreduce", "lifecycle: other", "other 3"),
+        (
+            "lifecycle: mapreduce",
+            "lifecycle: mapredcue",
+            "mapredcue 3; did you mean 'lifecycle: mapreduce' for 'mapredcue'?",
+        ),
     ):
-        found = checked(whole.log, text)
+        found = checked(whole.log, BUILT_IN.replace(old, new))
         assert found.conforms is None
         assert found.untold == (
             "from commit 1 on it ran by mapreduce 3, whose definition was not given"
+            f" (given: {given})"
         )
         assert (found.commits, found.steps) == (len(whole.commits), 0)
 
@@ -352,9 +350,10 @@ def test_a_definition_that_names_what_there_is_not_is_none() -> None:
     old, new = "attempts_left: attempts < max_attempts", "attempts_left: attempts < nonsense"
     with pytest.raises(Unreadable) as caught:
         definition_of(BUILT_IN.replace(old, new), "given.yaml")
-    assert str(caught.value) == (
-        "given.yaml: machine 'item': 'attempts < nonsense':"
-        " there is no 'nonsense' that can be read there"
+    line = BUILT_IN[: BUILT_IN.index(old)].count("\n") + 1
+    assert str(caught.value).startswith(
+        f"given.yaml:{line}: machine 'item': guard 'attempts_left': 'attempts < nonsense':"
+        " there is no 'nonsense' that can be read there (there are: attempts, "
     )
 
 

@@ -66,7 +66,7 @@ def check_tally(standing: Standing, tally: Tally, folded: Callable[[], Found | N
     ordinals, state = _whose(standing, tally, folded()) if told else ((), "")
     raise Departs(
         "tally",
-        f"the row states {_others(values)}",
+        f"the log states {_others(values)}",
         state=state or standing.phase,
         ordinals=ordinals,
         values=tuple(values),

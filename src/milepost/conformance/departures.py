@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from milepost.definition import NONE_ALLOWED, Allowed
 from milepost.text.wording import short_repr
 
-__all__ = ["Departs", "Departure", "GuardSaid", "Kind", "Remark", "ValueSaid"]
+__all__ = ["Departs", "Departure", "GuardSaid", "Kind", "Remark", "StepSaid", "ValueSaid"]
 
 Kind: TypeAlias = Literal[
     "refused",
@@ -31,7 +32,7 @@ Kind: TypeAlias = Literal[
 event carries what it cannot. `members`: the fact names items that are not there, or not of one
 collection. `creation`: the job cannot begin so. `lease`: fences and holders. `order`: a fact where
 none of its kind may stand. `rewind`, `migration`: they lead elsewhere. `tally`, `checkpoint`,
-`state`: what the row states, a checkpoint holds or is kept along the log, is something else.
+`state`: what the log states, a checkpoint holds or is kept along the log, is something else.
 `tables`: the generated code takes it otherwise.
 """
 
@@ -64,6 +65,17 @@ class ValueSaid:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StepSaid:
+    """A step by the definition: the event, the row that takes it, and from where to where."""
+
+    event: str
+    row: str
+    source: str
+    target: str
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Departure:
     """The first departure of a job from its definition.
 
@@ -71,7 +83,8 @@ class Departure:
     that it was written under, `owner` empty where nobody held the job. `fact` is the fact in words
     and `index` its place in the commit, -1 where the departure is of the commit as a whole.
     `subject` is who departs, and `state` where that was by the definition; `allowed` are the events
-    that the definition takes there. `problem` says what is wrong in one sentence.
+    that guards let come there. `problem` says what is wrong in one sentence. `steps` are those that
+    led to what a row of the log states otherwise.
     """
 
     kind: Kind
@@ -84,9 +97,10 @@ class Departure:
     subject: str
     state: str
     problem: str
-    allowed: tuple[str, ...] = ()
+    allowed: Allowed = NONE_ALLOWED
     guards: tuple[GuardSaid, ...] = ()
     values: tuple[ValueSaid, ...] = ()
+    steps: tuple[StepSaid, ...] = ()
 
 
 @short_repr
@@ -111,7 +125,7 @@ class Departs(Exception):
         *,
         state: str = "",
         ordinals: tuple[int, ...] = (),
-        allowed: tuple[str, ...] = (),
+        allowed: Allowed = NONE_ALLOWED,
         guards: tuple[GuardSaid, ...] = (),
         values: tuple[ValueSaid, ...] = (),
     ) -> None:

@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from milepost.conformance.departures import Departs
 from milepost.conformance.refusing import refused
-from milepost.definition import Machine, Refused, Taken
+from milepost.definition import Allowed, Machine, Refused, Taken
 
 __all__ = ["Cell", "Members", "Move", "ordinal_set"]
 
@@ -98,6 +98,10 @@ class Members:
         """The context of the members of a cell, parameters included."""
         return {**self.params, **dict(zip(self.machine.owned, cell[1], strict=True))}
 
+    def allowed(self, cell: Cell) -> Allowed:
+        """The events that the members of a cell take, be they accepted by their owner or not."""
+        return self.machine.allowed(cell[0], self.context(cell))
+
     def moves(
         self, event: str, ordinals: Sequence[int], payloads: Sequence[Mapping[str, Any]] | None
     ) -> list[Move]:
@@ -163,7 +167,7 @@ class Members:
         try:
             taken = self.machine.take(cell[0], event, context, payload)
         except Refused as why:
-            raise refused(why, self.machine, cell[0], _of(ordinals)) from why
+            raise refused(why, self.machine, cell[0], self.allowed(cell), _of(ordinals)) from why
         context.update(taken.sets)
         return (taken.target, tuple(context[name] for name in self.machine.owned)), taken
 

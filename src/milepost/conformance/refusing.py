@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from milepost.conformance.departures import Departs, GuardSaid, Kind
-from milepost.definition import Machine, Refused
+from milepost.definition import Allowed, Machine, Refused
 
 __all__ = ["refused"]
 
 
-def refused(why: Refused, machine: Machine, state: str, ordinals: tuple[int, ...] = ()) -> Departs:
-    """The departure of whoever took an event that the definition refuses."""
+def refused(
+    why: Refused, machine: Machine, state: str, allowed: Allowed, ordinals: tuple[int, ...] = ()
+) -> Departs:
+    """The departure of whoever took an event that the definition refuses, where others may come."""
     kind: Kind = "refused"
     guards = tuple(GuardSaid(row=one.row, guard=one.guard, values=one.values) for one in why.tried)
     if why.payload:
@@ -25,6 +27,6 @@ def refused(why: Refused, machine: Machine, state: str, ordinals: tuple[int, ...
         problem,
         state=state,
         ordinals=ordinals,
-        allowed=machine.allowed(state),
+        allowed=allowed,
         guards=guards,
     )

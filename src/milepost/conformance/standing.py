@@ -5,7 +5,8 @@ The definition is asked for every step. Nothing of it is known here, and no gene
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pyroaring import BitMap
@@ -13,7 +14,7 @@ from pyroaring import BitMap
 from milepost.conformance.departures import Departs, GuardSaid
 from milepost.conformance.members import Cell, Members, Move, ordinal_set
 from milepost.conformance.refusing import refused
-from milepost.definition import BadParameter, Definition, Machine, Refused, Taken
+from milepost.definition import NONE_ALLOWED, BadParameter, Definition, Machine, Refused, Taken
 from milepost.integers import BEYOND, beyond
 from milepost.log.facts import (
     ItemsAdded,
@@ -135,10 +136,12 @@ class Standing:
         try:
             taken = self.machine.take(self.phase, fact.event, names, fact.payload)
         except Refused as why:
-            raise refused(why, self.machine, self.phase) from why
-        moves = [
-            (name, self.members[name].sent(state, event)) for name, state, event in taken.members
-        ]
+            allowed = self.machine.allowed(self.phase, names)
+            raise refused(why, self.machine, self.phase, allowed) from why
+        moves = []
+        for name, state, event in taken.members:
+            with self._accepting(name):
+                moves.append((name, self.members[name].sent(state, event)))
         _check_numbers(taken.sets, self.phase, ())
         before = _Before(self.phase, names)
         self.steps = [Stepped("", None, taken)]
@@ -160,20 +163,20 @@ class Standing:
     def _items(self, fact: ItemsFired) -> None:
         name = self._collection(fact.ordinals)
         members = self.members[name]
-        accepted = self.machine.collections[name].accepts.get(self.phase, ())
-        if fact.event not in accepted:
-            cell = members.cell_of(fact.ordinals[0])
-            problem = f"a job in '{self.phase}' accepts no '{fact.event}' of its {name}"
-            if fact.event not in members.machine.events:
-                problem = f"machine '{members.machine.name}' has no event '{fact.event}'"
-            raise Departs(
-                "refused",
-                problem,
-                state=cell[0] if cell else "",
-                ordinals=tuple(fact.ordinals),
-                allowed=tuple(accepted),
-            )
-        moves = members.moves(fact.event, fact.ordinals, fact.payloads)
+        with self._accepting(name) as accepted:
+            if fact.event not in accepted:
+                cell = members.cell_of(fact.ordinals[0])
+                problem = f"a job in '{self.phase}' accepts no '{fact.event}' of its {name}"
+                if fact.event not in members.machine.events:
+                    problem = f"machine '{members.machine.name}' has no event '{fact.event}'"
+                raise Departs(
+                    "refused",
+                    problem,
+                    state=cell[0] if cell else "",
+                    ordinals=tuple(fact.ordinals),
+                    allowed=members.allowed(cell) if cell else NONE_ALLOWED,
+                )
+            moves = members.moves(fact.event, fact.ordinals, fact.payloads)
         counting = [
             one for one in self.machine.invariants_of(self.phase) if self._reads_counts(one.reads)
         ]
@@ -182,6 +185,16 @@ class Standing:
         before = self._before()
         self._apply([(name, moves)])
         self._check_invariants(before, [(name, moves)])
+
+    @contextmanager
+    def _accepting(self, name: str) -> Iterator[tuple[str, ...]]:
+        """What the job accepts of those members now; of what departs in it, no more is allowed."""
+        accepted = self.machine.collections[name].accepts.get(self.phase, ())
+        try:
+            yield accepted
+        except Departs as found:
+            found.allowed = found.allowed.among(accepted)
+            raise
 
     def _collection(self, ordinals: Sequence[int]) -> str:
         """The one collection that items are of. Raises Departs."""

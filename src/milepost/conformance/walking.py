@@ -13,9 +13,17 @@ from milepost.conformance.comparing import (
     of_snapshot,
     of_state,
 )
-from milepost.conformance.departures import Departs, Departure, Kind, Remark, ValueSaid
+from milepost.conformance.departures import (
+    Departs,
+    Departure,
+    Kind,
+    Remark,
+    StepSaid,
+    ValueSaid,
+)
 from milepost.conformance.holding import Holding
-from milepost.conformance.standing import Standing
+from milepost.conformance.members import ordinal_set
+from milepost.conformance.standing import Standing, Stepped
 from milepost.conformance.tracing import Traced
 from milepost.conformance.upgrading import upgraded
 from milepost.definition import Definition, NotUnderstood
@@ -116,6 +124,7 @@ class _Walk:
         self._untold: dict[str, None] = {}
         self._remarks: list[Remark] = []
         self._commits = self._facts = self._steps = 0
+        self._taken: list[Stepped] = []
         self._kept: dict[int, Standing | None] = {}
         self._tables: JobState | None = None
         self._with_tables = tables
@@ -186,6 +195,7 @@ class _Walk:
         """Look at one commit."""
         index, fact = -1, None
         self._commits += 1
+        self._taken = []
         try:
             self._held.begin(commit)
             for index, fact in enumerate(commit.facts):
@@ -218,6 +228,7 @@ class _Walk:
         if standing is not None:
             self._steps += 1
             standing.take(fact)
+            self._taken += standing.steps
             for told in standing.remarks:
                 self._remark(commit.seq, told)
             standing.remarks.clear()
@@ -243,10 +254,9 @@ class _Walk:
         """The definition of a version, which commits from `seq` on are of; None is told of."""
         found = self._definitions.get((name, version))
         if found is None:
-            told = (
-                f"from commit {seq} on it ran by {name} {version}, whose definition was not given"
-            )
-            self._untold[told] = None
+            told = f"from commit {seq} on it ran by {name} {version}"
+            given = _given(name, self._definitions)
+            self._untold[f"{told}, whose definition was not given (given: {given})"] = None
         return found
 
     def _migrated(self, commit: Commit, fact: Migrated) -> None:
@@ -360,7 +370,24 @@ class _Walk:
             allowed=found.allowed,
             guards=found.guards,
             values=self._set_by(commit.seq, found) if self._all else found.values,
+            steps=self._led(found) if found.kind == "tally" else (),
         )
+
+    def _led(self, found: Departs) -> tuple[StepSaid, ...]:
+        """The steps of the commit that led to what its row states otherwise, each once."""
+        of_job = any(one.name == "phase" for one in found.values)
+        who = ordinal_set(found.ordinals)
+        steps = (
+            step.taken
+            for step in self._taken
+            if (step.ordinals is None if of_job else step.ordinals is not None)
+            and (not who or step.ordinals is None or step.ordinals & who)
+        )
+        told = (
+            StepSaid(event=one.event, row=one.row, source=one.source, target=one.target)
+            for one in steps
+        )
+        return tuple(dict.fromkeys(told))
 
     def _set_by(self, seq: int, found: Departs) -> tuple[ValueSaid, ...]:
         """The values that differ, each with the step that set it last, by a walk up to there."""
@@ -396,6 +423,16 @@ class _Walk:
             return str(ordinal)
         except (KeyError, IndexError):
             return str(ordinal)
+
+
+def _given(wanted: str, definitions: Definitions) -> str:
+    """The definitions that were given, and in which of them the name may be misspelt."""
+    from difflib import get_close_matches  # noqa: PLC0415 seldom needed
+
+    told = ", ".join(f"{name} {version}" for name, version in sorted(definitions)) or "none"
+    names = {name for name, _ in definitions}
+    near = [] if wanted in names else get_close_matches(wanted, names, n=1)
+    return told + (f"; did you mean 'lifecycle: {wanted}' for '{near[0]}'?" if near else "")
 
 
 class _End:

@@ -2,14 +2,16 @@
 
 It shares no code with the compiler, with `milepost.machine` or with generated modules, so that what
 they do can be held against it. It reads YAML, and needs the extra `compile` for that alone.
-`source` is the file as data, `shape` says which keys it may have, `names` what they may name,
-`formulas` are expressions, `machines` takes steps, `reading` makes all of it of a file, `migrating`
-leads from an earlier version. A file that the compiler refuses is refused here, but for what it
-would take a proof, a run or the meaning of roles to see.
+`source` is the file as data, `shape` says which keys it may have, `names` with `rows`, `roles` and
+`earlier` what they may name, `usage` what nothing uses, `notation` what is written short.
+`formulas` are expressions, which `parsing` reads; `machines` takes steps, `building` makes one,
+`reading` all of a file, `migrating` leads from an earlier version. A file that the compiler refuses
+is refused here, but for what it would take a proof, a run or the meaning of roles to see.
 """
 
-from milepost.definition.formulas import NotUnderstood
 from milepost.definition.machines import (
+    NONE_ALLOWED,
+    Allowed,
     BadParameter,
     Collection,
     Field,
@@ -21,9 +23,12 @@ from milepost.definition.machines import (
     Variable,
 )
 from milepost.definition.migrating import MachineMigration
+from milepost.definition.problems import NotUnderstood
 from milepost.definition.reading import Definition, Unreadable, definition_of, read_definition
 
 __all__ = [
+    "NONE_ALLOWED",
+    "Allowed",
     "BadParameter",
     "Collection",
     "Definition",

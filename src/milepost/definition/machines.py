@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from milepost.definition.formulas import Formula, Values
 
 __all__ = [
     "MISSING",
+    "NONE_ALLOWED",
+    "Allowed",
     "BadParameter",
     "Collection",
     "Field",
@@ -66,7 +68,8 @@ class Row:
     """One transition: a row from one state, and to one where it leads to a history.
 
     `guard` is None where it has none, `otherwise` where no other guard of its pair may hold.
-    `members` are collection, state and event; `remembers` are histories that it sets.
+    `members` are collection, state and event; `remembers` are histories that it sets. One that is
+    `ignored` changes nothing.
     """
 
     id: str
@@ -79,6 +82,7 @@ class Row:
     sets: Mapping[str, Formula]
     members: tuple[tuple[str, str, str], ...]
     remembers: tuple[str, ...]
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +133,30 @@ class Refused(Exception):
         super().__init__(event, tried, payload)
 
 
+class Allowed(NamedTuple):
+    """Events that some guard lets come: with any payload, or with some that the guard reads."""
+
+    events: tuple[str, ...] = ()
+    by_payload: tuple[str, ...] = ()
+
+    def among(self, names: Container[str]) -> Allowed:
+        """Those that are in `names` too."""
+        return Allowed(*(tuple(one for one in of if one in names) for of in self))
+
+
+NONE_ALLOWED: Final = Allowed()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What one event does: the row, the state after it, what it sets, and what members take.
+    """What one event does: the row, from which state to which, what it sets, whom it sends what.
 
     `sets` has histories too, and `texts` what is assigned as text.
     """
 
     row: str
+    source: str
+    event: str
     target: str
     sets: Mapping[str, Any]
     members: tuple[tuple[str, str, str], ...] = ()
@@ -195,9 +215,26 @@ class Machine:
                 told = f"is {context[name]!r}, which has to satisfy {one.where.text}"
                 raise BadParameter(f"'{name}' of '{self.name}' {told}")
 
-    def allowed(self, state: str) -> tuple[str, ...]:
-        """The events that have a row in `state`; their guards may refuse."""
-        return tuple(event for event in self.events if (state, event) in self.rows)
+    def allowed(self, state: str, names: Values) -> Allowed:
+        """The events that a row takes in `state`, by what guards read in `names`.
+
+        Whether what comes of it keeps the invariants is not looked at.
+        """
+        told = {event: self._lets(state, event, names) for event in self.events}
+        return Allowed(
+            tuple(event for event, lets in told.items() if lets),
+            tuple(event for event, lets in told.items() if lets is None),
+        )
+
+    def _lets(self, state: str, event: str, names: Values) -> bool | None:
+        """True if a row takes the event whatever it carries, None if a guard asks what it does."""
+        rows = self.rows.get((state, event), ())
+        said = {row.id: _says(row, names) for row in rows if not row.otherwise}
+        guards = {said[row.id] for row in rows if not row.otherwise and _remembered(row, names)}
+        others = any(row.otherwise and _remembered(row, names) for row in rows)
+        if True in guards or (others and not {True, None}.intersection(said.values())):
+            return True
+        return None if None in guards or (others and None in said.values()) else False
 
     def take(self, state: str, event: str, names: Values, payload: Values) -> Taken:
         """What `event` does in `state`; `names` are what guards read. Raises Refused."""
@@ -222,7 +259,15 @@ class Machine:
         sets = {name: one.value(read) for name, one in row.sets.items()}
         sets.update({f"history.{group}": state for group in row.remembers})
         texts = {name: one.text for name, one in row.sets.items()}
-        return Taken(row=row.id, target=row.target, sets=sets, members=row.members, texts=texts)
+        return Taken(
+            row=row.id,
+            source=state,
+            event=event,
+            target=row.target,
+            sets=sets,
+            members=row.members,
+            texts=texts,
+        )
 
     def payload(self, event: str, given: Values) -> dict[str, Any]:
         """What guards may read of a payload, as `event.NAME`, with defaults. Raises Refused."""
@@ -258,6 +303,29 @@ class Machine:
         """True if the invariant held in that state, or was not asked for there."""
         asked = one.states is None or state in one.states
         return not asked or self.holds(one, names)
+
+
+class _Unsaid(Exception):
+    """A field of a payload is asked for, and there is no payload."""
+
+
+class _WithoutPayload(dict[str, Any]):
+    """Names of which those of a payload cannot be told."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name.startswith("event."):
+            raise _Unsaid
+        return super().get(name, default)
+
+
+def _says(row: Row, names: Values) -> bool | None:
+    """What the guard of a row says without a payload; None if that decides."""
+    if row.guard is None:
+        return True
+    try:
+        return bool(row.guard.value(_WithoutPayload(names)))
+    except _Unsaid:
+        return None
 
 
 def _remembered(row: Row, names: Values) -> bool:

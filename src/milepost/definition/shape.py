@@ -6,12 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from milepost.definition.formulas import NotUnderstood
-from milepost.definition.names import within
+from milepost.definition.problems import NotUnderstood, Path, among, within
 
 __all__ = ["check_shape"]
 
-_Check: TypeAlias = Callable[[Any, str], None]
+_Check: TypeAlias = Callable[[Any, Path], None]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,38}")
 _ENUM: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,38}")
@@ -23,42 +22,46 @@ def check_shape(data: Any) -> None:
     with within("it is no definition"):
         if not isinstance(data, Mapping):
             raise NotUnderstood("one begins with 'lifecycle', 'version' and 'machines'")
-        _LIFECYCLE(data, "")
+        _LIFECYCLE(data, ())
 
 
-def _no(where: str, wanted: str) -> NotUnderstood:
-    return NotUnderstood(f"'{where}' must be {wanted}")
+def _no(where: Path, wanted: str) -> NotUnderstood:
+    return NotUnderstood(f"'{_told(where)}' must be {wanted}", where)
 
 
-def _any(_: Any, where: str) -> None:
+def _told(where: Path) -> str:
+    return ".".join(str(one + 1) if isinstance(one, int) else one for one in where)
+
+
+def _any(_: Any, where: Path) -> None:
     """Whatever stands there."""
 
 
-def _text(value: Any, where: str) -> None:
+def _text(value: Any, where: Path) -> None:
     if not isinstance(value, str):
         raise _no(where, "text")
 
 
-def _truth(value: Any, where: str) -> None:
+def _truth(value: Any, where: Path) -> None:
     if not isinstance(value, bool):
         raise _no(where, "true or false")
 
 
-def _version(value: Any, where: str) -> None:
+def _version(value: Any, where: Path) -> None:
     if type(value) is not int or value < 1:
         raise _no(where, "a whole number from 1 on")
 
 
-def _expression(value: Any, where: str) -> None:
+def _expression(value: Any, where: Path) -> None:
     if not isinstance(value, str | bool | int):
         raise _no(where, "an expression")
 
 
 def _matching(pattern: re.Pattern[str]) -> _Check:
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, where: Path) -> None:
         _text(value, where)
         if not pattern.fullmatch(value):
-            raise NotUnderstood(f"'{where}' has the bad name {value!r}")
+            raise NotUnderstood(f"'{_told(where)}' has the bad name {value!r}", where)
 
     return check
 
@@ -69,13 +72,13 @@ def _maybe(check: _Check) -> _Check:
 
 
 def _listed(check: _Check, *, least: int = 0) -> _Check:
-    def checked(value: Any, where: str) -> None:
+    def checked(value: Any, where: Path) -> None:
         if not isinstance(value, list):
             raise _no(where, "a list")
         if len(value) < least:
             raise _no(where, "a list that is not empty")
-        for at, one in enumerate(value, 1):
-            check(one, f"{where}.{at}")
+        for at, one in enumerate(value):
+            check(one, (*where, at))
 
     return checked
 
@@ -86,14 +89,14 @@ def _one_or_many(check: _Check, *, least: int = 0) -> _Check:
 
 
 def _mapped(key: _Check, check: _Check, *, least: int = 0) -> _Check:
-    def checked(value: Any, where: str) -> None:
+    def checked(value: Any, where: Path) -> None:
         if not isinstance(value, Mapping):
             raise _no(where, "a mapping")
         if len(value) < least:
             raise _no(where, "a mapping that is not empty")
         for name, one in value.items():
-            key(name, where)
-            check(one, f"{where}.{name}")
+            key(name, (*where, name))
+            check(one, (*where, name))
 
     return checked
 
@@ -101,18 +104,19 @@ def _mapped(key: _Check, check: _Check, *, least: int = 0) -> _Check:
 def _part(needed: Mapping[str, _Check], others: Mapping[str, _Check]) -> _Check:
     known = {**needed, **others}
 
-    def checked(value: Any, where: str) -> None:
+    def checked(value: Any, where: Path) -> None:
         if not isinstance(value, Mapping):
             raise _no(where, "a mapping")
-        inside = f" in '{where}'" if where else ""
+        inside = f" in '{_told(where)}'" if where else ""
         for key in value:
             if key not in known:
-                raise NotUnderstood(f"the key '{key}'{inside} is unknown")
+                told = f"the key '{key}'{inside} is unknown{among(key, known)}"
+                raise NotUnderstood(told, (*where, key))
         for key in needed:
             if key not in value:
-                raise NotUnderstood(f"the key '{key}'{inside} is missing")
+                raise NotUnderstood(f"the key '{key}'{inside} is missing", where)
         for key, one in value.items():
-            known[key](one, f"{where}.{key}" if where else key)
+            known[key](one, (*where, key))
 
     return checked
 

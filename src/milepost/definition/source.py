@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from milepost.definition.formulas import NotUnderstood
+from milepost.definition.problems import NotUnderstood, Path
 
-__all__ = ["MOST_BYTES", "data_of"]
+__all__ = ["MOST_BYTES", "Written", "written_in"]
 
 MOST_BYTES: Final = 1 << 20
 """What a file has at the most."""
@@ -21,8 +22,22 @@ _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
-def data_of(content: bytes | str) -> Any:
-    """The data in the content of a file. Raises NotUnderstood, which says why there is none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The data in a file, and the line at which each part of it begins, with its key."""
+
+    data: Any  # Any: JSON
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path) -> int:
+        """The line of the part at `path`, or of the least part around it that there is."""
+        while path not in self.lines and path:
+            path = path[:-1]
+        return self.lines.get(path, 0)
+
+
+def written_in(content: bytes | str) -> Written:
+    """What stands in the content of a file. Raises NotUnderstood, which says why nothing does.
 
     Only `true`, `null` and decimal integers are no text, and those in quotes are. PyYAML reads it.
     """
@@ -30,50 +45,79 @@ def data_of(content: bytes | str) -> Any:
 
     if len(content) > MOST_BYTES:
         raise NotUnderstood(f"it has more than {MOST_BYTES:,} bytes")
+    text = content if isinstance(content, str) else _decoded(content)
     try:
-        text = content if isinstance(content, str) else content.removeprefix(_MARK).decode("utf-8")
         return _document(yaml.parse(text, Loader=yaml.SafeLoader))
     except NotUnderstood:
         raise
+    except yaml.MarkedYAMLError as error:
+        raise NotUnderstood(f"it cannot be read: {_said(error)}", line=_line(error)) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise NotUnderstood(f"it cannot be read: {error.reason}", line=line) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # absurd escapes among them
         raise NotUnderstood(f"it cannot be read: {error}") from error
 
 
-def _document(events: Iterator[Any]) -> Any:
-    """The data of the only document, `null` for none."""
+def _decoded(content: bytes) -> str:
+    try:
+        return content.removeprefix(_MARK).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise NotUnderstood("it cannot be read: it is not in UTF-8", line=line) from error
+
+
+def _said(error: Any) -> str:
+    """What the reader of YAML objects to, and while reading what."""
+    begun = error.context or ""
+    if error.context_mark is not None and error.context_mark.line + 1 != _line(error):
+        begun += f" that begins in line {error.context_mark.line + 1}"
+    return ", ".join(part for part in (begun, error.problem, error.note) if part)
+
+
+def _line(error: Any) -> int:
+    mark = error.problem_mark or error.context_mark
+    return int(mark.line) + 1 if mark is not None else 0
+
+
+def _document(events: Iterator[Any]) -> Written:
+    """The only document, `null` for none."""
     found: list[Any] = []
+    lines: dict[Path, int] = {}
     for event in events:
         kind = type(event).__name__
         if kind == "DocumentStartEvent" and found:
-            raise NotUnderstood(f"it has a second document{_where(event)}")
+            raise _no("it has a second document", event)
         if kind in ("AliasEvent", "ScalarEvent", "SequenceStartEvent", "MappingStartEvent"):
-            found.append(_value(event, events, 0))
-    return found[0] if found else None
+            found.append(_value(event, events, (), lines))
+    return Written(data=found[0] if found else None, lines=lines)
 
 
-def _value(event: Any, events: Iterator[Any], depth: int) -> Any:
+def _value(event: Any, events: Iterator[Any], path: Path, lines: dict[Path, int]) -> Any:
     kind = type(event).__name__
+    lines.setdefault(path, event.start_mark.line + 1)
     if kind == "AliasEvent" or event.anchor is not None:
-        raise NotUnderstood(f"it has an anchor or an alias{_where(event)}: write it out")
+        raise _no("it has an anchor or an alias: write it out", event)
     if event.tag:
-        raise NotUnderstood(f"it has a tag{_where(event)}: leave it out")
+        raise _no("it has a tag: leave it out", event)
     if kind == "ScalarEvent":
         return _scalar(_whole(event), quoted=bool(event.style))
-    if depth >= _DEEPEST:
-        raise NotUnderstood(f"it is nested more than {_DEEPEST} deep{_where(event)}")
+    if len(path) >= _DEEPEST:
+        raise _no(f"it is nested more than {_DEEPEST} deep", event)
     if kind == "SequenceStartEvent":
-        listed = []
+        listed: list[Any] = []
         while type(one := next(events)).__name__ != "SequenceEndEvent":
-            listed.append(_value(one, events, depth + 1))
+            listed.append(_value(one, events, (*path, len(listed)), lines))
         return listed
     mapped: dict[str, Any] = {}
     while type(one := next(events)).__name__ != "MappingEndEvent":
         if type(one).__name__ != "ScalarEvent" or one.anchor is not None or one.tag:
-            raise NotUnderstood(f"it has a key that is no name{_where(one)}")
+            raise _no("it has a key that is no name", one)
         key = _whole(one)
         if key in mapped:
-            raise NotUnderstood(f"it has the key '{key}' a second time{_where(one)}")
-        mapped[key] = _value(next(events), events, depth + 1)
+            raise _no(f"it has the key '{key}' a second time", one)
+        lines[(*path, key)] = one.start_mark.line + 1
+        mapped[key] = _value(next(events), events, (*path, key), lines)
     return mapped
 
 
@@ -92,10 +136,9 @@ def _whole(event: Any) -> str:
         lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), event.value
     )
     if _HALF.search(value):
-        raise NotUnderstood(f"it has an escape that is half of a character{_where(event)}")
+        raise _no("it has an escape that is half of a character", event)
     return value
 
 
-def _where(event: Any) -> str:
-    mark = event.start_mark
-    return f" in line {mark.line + 1}" if mark is not None else ""
+def _no(problem: str, event: Any) -> NotUnderstood:
+    return NotUnderstood(problem, line=event.start_mark.line + 1)

@@ -31,6 +31,7 @@ __all__ = [
     "Guard",
     "Remark",
     "Setting",
+    "Step",
     "conform",
     "conform_page",
 ]
@@ -71,8 +72,21 @@ class Setting(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Step(Struct, frozen=True, kw_only=True):
+    """A step by the definition: the event, the row that takes it, and from where to where."""
+
+    event: str
+    row: str
+    source: str
+    target: str
+
+
 class Departure(Struct, frozen=True, kw_only=True):
-    """The first fact of a job that the definition does not bear out: where, who, and why."""
+    """The first fact of a job that the definition does not bear out: where, who, and why.
+
+    `allowed` are the events that some row takes there whatever they carry, `by_payload` those that
+    one takes with some payloads. `steps` led to what the log states otherwise.
+    """
 
     kind: departures.Kind
     seq: int
@@ -85,8 +99,10 @@ class Departure(Struct, frozen=True, kw_only=True):
     state: str
     problem: str
     allowed: tuple[str, ...]
+    by_payload: tuple[str, ...]
     guards: tuple[Guard, ...]
     values: tuple[Setting, ...]
+    steps: tuple[Step, ...]
 
 
 class Remark(Struct, frozen=True, kw_only=True):
@@ -202,8 +218,12 @@ def _told(one: Departure) -> Iterator[tuple[str, str]]:
     yield "fact", one.fact if one.index < 0 else f"{one.fact}, fact {one.index + 1} of the commit"
     yield "who", f"{one.subject}, in '{one.state}'" if one.state else one.subject
     yield "what", one.problem
+    for step in one.steps:
+        yield "step", f"'{step.event}' by {step.row}, from '{step.source}' to '{step.target}'"
     if one.allowed:
         yield "allowed there", ", ".join(one.allowed)
+    if one.by_payload:
+        yield "by payload", ", ".join(one.by_payload)
     for guard in one.guards:
         read = ", ".join(f"{name}={value(each)}" for name, each in guard.values.items())
         yield guard.row, f"{guard.guard} (with {read})" if read else guard.guard
@@ -260,13 +280,17 @@ def _departure(one: departures.Departure | None) -> Departure | None:
         subject=one.subject,
         state=one.state,
         problem=one.problem,
-        allowed=one.allowed,
+        allowed=one.allowed.events,
+        by_payload=one.allowed.by_payload,
         guards=tuple(Guard(row=g.row, guard=g.guard, values=g.values) for g in one.guards),
         values=tuple(
             Setting(
                 name=v.name, defined=v.defined, found=v.found, seq=v.seq, row=v.row, text=v.text
             )
             for v in one.values
+        ),
+        steps=tuple(
+            Step(event=s.event, row=s.row, source=s.source, target=s.target) for s in one.steps
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -66,12 +67,12 @@ def test_a_departure_is_told_with_all_that_is_known(milepost: CommandLine, tmp_p
         "item 'eu/2'",
         "failed",
     )
-    assert told["allowed"] == ["retry", "give_up", "skip"]
+    assert (told["allowed"], told["by_payload"]) == (["give_up", "skip"], [])
     (guard,) = told["guards"]
     assert guard["row"] == "failed.retry"
     assert guard["values"]["attempts"] == 1
     page = milepost("conform", JOB, "--definition", file, exit_code=1).stdout
-    for said in ("DEPARTS", "commit 7, 2023-", "by worker-1 (fence 1)", "retry, give_up, skip"):
+    for said in ("DEPARTS", "commit 7, 2023-", "by worker-1 (fence 1)", "  give_up, skip\n"):
         assert said in page
 
 
@@ -231,11 +232,79 @@ def test_an_edited_target_is_told_with_its_item(milepost: CommandLine, tmp_path:
     )
 
 
+def test_a_wrong_target_is_told_with_the_step_that_led_there(
+    milepost: CommandLine, tmp_path: Path
+) -> None:
+    """The event, the row that takes it, the state before and the one after."""
+    file = edited(tmp_path, "on: start_map, to: map}", "on: start_map, to: reduce}")
+    told = milepost.json("conform", JOB, "--definition", file, exit_code=1)["jobs"][0]["departure"]
+    assert told["kind"] == "tally"
+    assert told["steps"] == [
+        {"event": "start_map", "row": "setup.start_map", "source": "setup", "target": "reduce"}
+    ]
+    page = milepost("conform", JOB, "--definition", file, exit_code=1).stdout
+    assert "'start_map' by setup.start_map, from 'setup' to 'reduce'\n" in page
+
+
+def test_events_that_only_some_payload_lets_come_are_told_apart(
+    milepost: CommandLine, tmp_path: Path
+) -> None:
+    """Here a failure that may be permanent, beside what comes whatever it carries."""
+    file = edited(
+        tmp_path,
+        "      - {from: running, on: succeed, to: done,",
+        "      - {from: pending, on: succeed, to: done,",
+    )
+    text = Path(file).read_text(encoding="utf-8")
+    old = "{from: running, on: fail, to: failed,"
+    assert old in text
+    Path(file).write_text(text.replace(old, f"{old} when: not event.permanent,"), encoding="utf-8")
+    told = milepost.json("conform", JOB, "--definition", file, exit_code=1)["jobs"][0]["departure"]
+    assert told["fact"] == "items 'succeed'"
+    assert told["by_payload"] == ["fail"]
+    assert not {"fail", "succeed"}.intersection(told["allowed"])
+    page = milepost("conform", JOB, "--definition", file, exit_code=1).stdout
+    assert "by payload       fail\n" in page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "lifecycle: mapreduce",
+            "lifecycle: [",
+            "it cannot be read: while parsing a flow sequence",
+        ),
+        ("    initial: pending", "    initail: pending", "did you mean 'initial'?"),
+        ("{from: reduce, on: reopen,", "{from: reduce, on: reopn,", "did you mean 'reopen'?"),
+        ("on: give_up, to: dead", "on: give_up, to: ded", "did you mean 'dead'?"),
+        (
+            "      reopen: reopen",
+            "      outcomes: {completed: completed}",
+            "unknown outcome 'comple",
+        ),
+    ],
+)
+def test_what_is_misspelt_is_told_with_its_line(
+    old: str, new: str, said: str, milepost: CommandLine, tmp_path: Path
+) -> None:
+    file = edited(tmp_path, old, new)
+    told = milepost("conform", "--definition", file, exit_code=2).stderr
+    assert re.match(rf"milepost: {re.escape(file)}:\d+: ", told)
+    assert said in told
+    assert "unicode string" not in told
+
+
 def test_a_name_that_there_is_not_is_said_to_be_none(milepost: CommandLine, tmp_path: Path) -> None:
     """In words of the language, and no job is looked at."""
     file = edited(tmp_path, "attempts_left: attempts <", "attempts_left: attemps <")
     told = milepost("conform", "--definition", file, exit_code=2).stderr
-    assert "machine 'item': 'attemps < max_attempts': there is no 'attemps'" in told
+    old = "attempts_left: attempts <"
+    text = Path(NOW).read_text(encoding="utf-8")
+    line = text[: text.index(old)].count("\n") + 1
+    assert f"{file}:{line}: machine 'item': guard 'attempts_left': 'attemps <" in told
+    assert "there is no 'attemps' that can be read there (there are: attempts, " in told
+    assert told.endswith(": did you mean 'attempts'?\n")
 
 
 def test_tables_that_are_not_at_hand_are_asked_for(milepost: CommandLine, tmp_path: Path) -> None:

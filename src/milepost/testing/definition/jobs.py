@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from milepost.definition import Unreadable, read_definition
-from milepost.definition.names import listed
+from milepost.definition.notation import listed
 from milepost.testing.definition.expressions import NotUnderstood
 from milepost.testing.definition.tables import Refused, Table
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from milepost.definition.names import listed, target_of
-from milepost.definition.reading import text_of
+from milepost.definition.notation import listed, target_of, text_of
 from milepost.testing.definition.expressions import NotUnderstood, conditions_in, evaluate
 
 __all__ = ["Field", "Invalid", "Invariant", "Refused", "Row", "Table", "Variable"]
