@@ -91,11 +91,16 @@ def recorded(manager: StateManager, state: JobState) -> Counter[str]:
 def worked(
     slots: int, count: int, script: Iterable[End], failing: frozenset[int] = frozenset()
 ) -> list[int]:
-    """A job of `count` items, worked on by the script and looked at; how many went in each call."""
+    """A job of `count` items, worked on by the script and looked at; how many went in each call.
+
+    Workers' time stands still: a lost call that took long may have left items that the log says
+    were begun.
+    """
     calls: list[str] = []
     sizes: list[int] = []
     shared = chain(script, repeat("well"))
-    with StateManager.open("memory:") as manager:
+    with pytest.MonkeyPatch.context() as patch, StateManager.open("memory:") as manager:
+        patch.setattr(time, "perf_counter", lambda: 0.0)
         job_id = manager.create_job(names(count), config=ENDLESS).id
         make = partial(Scripted, slots, shared, sizes)
         function = partial(noted, calls, failing)
