@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -171,6 +174,9 @@ def test_a_case_is_tried_again_alone(unsound: Story, power: Power, place: Path) 
     mended = Power(place / "mended", again=told.value.again)
     with pytest.raises(ValueError, match="has it changed"):
         mended.cut(lambda at: at.acknowledge(), entries)
+    gone = Power(place / "gone", again="1:fail:io:4000:once")
+    with pytest.raises(ValueError, match="has it changed"):
+        gone.fail(adding(), entries)
 
 
 @pytest.mark.control("power cuts of a story")
@@ -187,6 +193,10 @@ def test_who_acknowledges_before_the_commit_is_found(power: Power) -> None:
     with pytest.raises(NotAsPromised, match="'a' was acknowledged and is not there") as told:
         power.cut(story, entries)
     assert told.value.missing == ()
+    (promised,) = told.value.promised
+    assert promised.startswith("promised last: 'a'"), "no sync is missing"
+    with pytest.raises(NotAsPromised, match="no call need fail: the end of the process is enough"):
+        power.fail(story, entries, kinds=["io"], every=EVERY)
 
 
 @pytest.mark.control("I/O errors of a story")
@@ -203,8 +213,16 @@ def test_who_passes_over_an_io_error_is_found(power: Power) -> None:
     power.cut(story, entries)
     with pytest.raises(NotAsPromised, match="'a' was acknowledged and is not there") as told:
         power.fail(story, entries, kinds=["io"], lasting=[False])
-    assert str(told.value).startswith("an I/O error at call ")
-    assert "MILEPOST_POWER=2:fail:io:" in str(told.value)
+    fault, complaint, lost, promised, left, again = str(told.value).splitlines()
+    assert fault.startswith("an I/O error at call ")
+    assert complaint == "  'a' was acknowledged and is not there"
+    assert lost == (
+        "nothing of what was done by then is lost: the end of the process at that moment is enough"
+    )
+    assert promised.startswith("promised last: 'a' was acknowledged at position ")
+    assert left.startswith("what is left: ")
+    assert again.startswith("this case alone: MILEPOST_POWER=2:fail:io:")
+    assert told.value.missing == ()
 
 
 @pytest.mark.control("I/O errors of a story")
@@ -275,6 +293,8 @@ def test_a_folder_that_is_not_synced_is_found(power: Power) -> None:
     with pytest.raises(NotAsPromised, match="acknowledged and is not there") as told:
         power.cut(lambda at: replaced(at, syncs_folder=False), entries)
     assert told.value.missing == ("undone: the renaming of new.db to ledger.db",)
+    _, unsynced = told.value.promised
+    assert "the names in the folder, changed since" in unsynced
 
 
 def transferring(journal: str) -> Story:
@@ -338,7 +358,7 @@ def test_a_disk_that_lies_is_found_out_by_a_judge_that_looks(power: Power) -> No
     """The control that anybody has for a judge: one that sees nothing sees nothing then either."""
     with pytest.raises(NotAsPromised, match="a power cut behind"):
         power.cut(adding(), entries, lies=True)
-    power.cut(adding(), lambda at: None, lies=True)
+    assert power.cut(adding(), lambda at: None, lies=True, promises=False).images
 
 
 def test_a_judge_is_tried_first_where_nothing_happened(power: Power) -> None:
@@ -367,6 +387,7 @@ def test_an_error_that_a_story_may_not_end_in_is_found(power: Power) -> None:
             add(opened(at, "wal", "full"), "a")
         except apsw.IOError as error:
             raise LookupError("not ours") from error
+        at.acknowledge("a")
 
     with pytest.raises(NotAsPromised, match=r"LookupError.* which is none of") as told:
         power.fail(story, entries, kinds=["io"], lasting=[False])
@@ -382,9 +403,124 @@ def test_files_that_are_changed_beside_it_are_not_passed_over(power: Power) -> N
         with at.path("notes.txt").open("w") as file:
             file.write("by hand")
 
-    with pytest.raises(AssertionError, match=r"neither this VFS .*notes\.txt"):
+    with pytest.raises(AssertionError, match=r"^notes\.txt: written past the harness"):
         power.cut(written, entries)
+
+    def with_another_library(at: Running) -> None:
+        ledger = sqlite3.connect(at.path("ledger.db"))
+        ledger.execute("CREATE TABLE entries (value)")
+        ledger.close()
+
+    def without_the_vfs(at: Running) -> None:
+        apsw.Connection(str(at.path("ledger.db"))).execute("CREATE TABLE entries (value)")
+
+    def with_the_vfs(at: Running) -> None:
+        ledger = apsw.Connection(str(at.path("ledger.db")), vfs=at.vfs)
+        ledger.execute("CREATE TABLE entries (value)")
+        ledger.execute("INSERT INTO entries VALUES ('a')")
+        ledger.close()
+        at.acknowledge("a")
+
+    for past in (with_another_library, without_the_vfs):
+        with pytest.raises(AssertionError, match=r"at\.connect\(name\).* vfs=at\.vfs\)"):
+            power.cut(past, entries)
+    assert power.fail(with_the_vfs, entries, every=EVERY).faults
     with pytest.raises(ValueError, match="files stand beside each other"):
         power.cut(lambda at: at.path("deeper/ledger.db").touch(), entries)
-    with pytest.raises(AssertionError, match=r"neither this VFS .*deeper"):
+    with pytest.raises(AssertionError, match=r"^deeper: a folder in the folder"):
         power.cut(lambda at: (at.folder / "deeper").mkdir(), entries)
+
+
+def rows(at: Left) -> list[object]:
+    """The entries, each as JSON has it."""
+    return [json.loads(value) for value in entries(at)]
+
+
+def test_values_that_nothing_can_be_looked_up_by_are_promised(power: Power) -> None:
+    """A dict, a list and a set, as they were when they were promised."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, "wal", "full")
+        row: dict[str, object] = {"a": 1}
+        for value in (row, [1, [2]], None, 1.5):
+            add(ledger, json.dumps(value))
+            at.acknowledge(value)
+        row["a"] = 2
+        add(ledger, "[]")
+
+    assert power.cut(story, rows, share=0).images
+    with pytest.raises(
+        TypeError, match=r"\{'a': 1\} cannot be looked up in the set .* give a list"
+    ):
+        power.cut(story, lambda at: set(entries(at)))
+    with pytest.raises(TypeError, match="not one text, in which any part is: give a list"):
+        power.cut(adding(), lambda at: "".join(entries(at)))
+
+
+class Array:
+    """Compares bit by bit, as arrays do."""
+
+    __hash__ = None  # type: ignore[assignment]  as arrays have none
+
+    def __eq__(self, other: object) -> Any:
+        return [True, True]
+
+    def __repr__(self) -> str:
+        return "array([1, 2])"
+
+
+@pytest.mark.parametrize(
+    "value", [nan, (1, nan), {"a": [nan]}, {nan: 1}, Array(), [Array()]], ids=repr
+)
+def test_what_no_judge_could_find_is_refused_where_it_is_promised(
+    value: object, power: Power
+) -> None:
+    for promise in (Running.acknowledge, Running.refuse):
+        with pytest.raises(TypeError, match="cannot be promised, since it is not plainly equal to"):
+            power.cut(lambda at, promise=promise: promise(at, value), entries)  # type: ignore[misc]
+
+
+def test_what_could_not_fail_is_told_of(power: Power) -> None:
+    """A judge that looks at no promise; a story that makes none, writes nothing, calls nothing."""
+
+    def soundness(at: Left) -> None:
+        entries(at)
+
+    def silent(at: Running) -> None:
+        add(opened(at, "wal", "full"), "a")
+
+    for tried in (power.cut, power.fail):
+        with pytest.raises(TypeError, match=r"gives None and has not looked at `at\.acknowledged`"):
+            tried(adding(), soundness)
+        with pytest.raises(
+            ValueError, match=r"the story promised nothing, .*`promises=False` says"
+        ):
+            tried(silent, entries)
+    assert power.cut(silent, soundness, promises=False).images
+    assert power.fail(adding(), soundness, promises=False, every=EVERY).faults
+    with pytest.raises(ValueError, match="the story wrote nothing, so there was nothing to lose"):
+        power.cut(lambda at: at.acknowledge("a"), lambda at: ["a"])
+    for nothing in ({"kinds": []}, {"lasting": []}):
+        with pytest.raises(ValueError, match="no call of the story can fail"):
+            power.fail(adding(), entries, **nothing)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="every=0"):
+        power.fail(adding(), entries, every=0)
+
+
+def test_a_judge_may_look_at_what_was_promised_itself(power: Power) -> None:
+    def looks(at: Left) -> None:
+        assert set(at.acknowledged) <= set(entries(at)), "one is lost"
+
+    assert power.cut(adding(), looks).images
+    with pytest.raises(NotAsPromised, match="one is lost"):
+        power.cut(adding("wal", "normal"), looks)
+
+
+def test_a_judge_that_gives_nothing_where_all_is_lost_has_not_looked(power: Power) -> None:
+    """Here it gives what is there, there None: so what is lost would pass."""
+
+    def judge(at: Left) -> list[str] | None:
+        return entries(at) or None
+
+    with pytest.raises(NotAsPromised, match=r"the judge gives None .* \[\] if there is nothing"):
+        power.cut(adding("wal", "normal"), judge)

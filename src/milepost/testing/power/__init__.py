@@ -3,6 +3,7 @@
 harness    cuts the power and fails calls under a story, again and again
 trial      holds what is left to what was promised; failure is what it raises
 playing    what a story has of its machine; one playing of it
+findable   what can be promised
 judging    what a judge has of the machine after its next boot
 shrinking  the smallest image that is wrong
 wording, repeating  what was lost, in words; a case as a short text

@@ -12,13 +12,20 @@ _SHOWN: Final = 20
 """Lines of one kind in a message."""
 
 
+_ALL_IS_THERE: Final = (
+    "nothing of what was done by then is lost: the end of the process at that moment is enough"
+)
+
+
 class NotAsPromised(AssertionError):
     """Something that is left is not as it was promised, or not sound.
 
     `complaint` says what is wrong, `missing` what the disk had not of what was done, as little as
     that takes, `kept` what it had of the rest that was not durable. `promised` says what was
-    promised last, and when, and what was not synced by then. `files` is a folder with what
-    is left, as it was before a judge opened it. `again` is the case for `Power(again=...)`.
+    promised last, and when, and which files with something `missing` were not synced by then. Where
+    nothing is missing, the end of the process alone is enough, and no sync would help. `files` is a
+    folder with what is left, as it was before a judge opened it. `again` is the case for
+    `Power(again=...)`.
     """
 
     def __init__(
@@ -40,10 +47,12 @@ class NotAsPromised(AssertionError):
         self.files = files
         self.again = again
         lines = [what, *_indented(complaint.splitlines())]
-        if missing or kept:
+        if missing:
             lines.append(how)
-            lines += _indented(_some(self.missing) or ["nothing was lost"])
+            lines += _indented(_some(self.missing))
             lines += _indented(_some(self.kept))
+        elif files is not None:
+            lines.append(_ALL_IS_THERE)
         lines += _some(self.promised)
         if files is not None:
             lines.append(f"what is left: {_from_here(files)}")

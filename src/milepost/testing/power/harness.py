@@ -100,6 +100,7 @@ class Power:
         share: float = 1.0,
         seed: int = 0,
         lies: bool = False,
+        promises: bool = True,
     ) -> Cutting:
         """Play the story once, then cut the power behind everything that it did, and judge.
 
@@ -120,6 +121,8 @@ class Power:
             seed: Of what is drawn.
             lies: The disk acknowledges syncs and does none. A judge that finds nothing wrong then
                 sees nothing: this is a control.
+            promises: False for a story that need not promise anything, before a judge that need not
+                look for promises, but only whether what is left is sound.
 
         Returns:
             How much was tried.
@@ -127,6 +130,9 @@ class Power:
         Raises:
             NotAsPromised: With the smallest image of the first position at which one is wrong.
             AssertionError: Files were changed in a way that cannot be heard.
+            ValueError: The story promised nothing, or wrote nothing, so nothing could be lost.
+            TypeError: The judge gives None and has not looked at what was promised, or what it
+                gives cannot be looked into.
 
         Cost:
             The story once, and the judge once for each different image.
@@ -140,8 +146,12 @@ class Power:
         played = play(self._new(), story, prepare=prepare, lies=lies)
         if played.error is not None:
             raise played.error
-        trial = Trial(self._kept / f"power-{turn}", judge)
+        trial = Trial(self._kept / f"power-{turn}", judge, promises=promises)
         trial.hold_undisturbed(played)
+        if self._again is None:
+            _can_be_broken(played, promises=promises)
+            if all(isinstance(operation, Mark) for operation in played.operations):
+                raise ValueError("the story wrote nothing, so there was nothing to lose")
         rng = random.Random(seed)  # noqa: S311 images are drawn, not secrets
         if isinstance(self._again, CutAgain):
             self._cut_again(trial, played, self._again)
@@ -168,6 +178,7 @@ class Power:
         lasting: Iterable[bool] = (False, True),
         every: int = 1,
         raises: type[Exception] | tuple[type[Exception], ...] = (apsw.Error, OSError),
+        promises: bool = True,
     ) -> Failing:
         """Play the story once for each of its calls of the VFS, which then fails, and judge.
 
@@ -185,6 +196,7 @@ class Power:
             lasting: False fails one call, True all from that one on.
             every: Every so manieth call fails in a playing of its own.
             raises: The errors that the story may end in.
+            promises: As for `cut`.
 
         Returns:
             How much was tried.
@@ -192,19 +204,25 @@ class Power:
         Raises:
             NotAsPromised: With the first fault after which something is wrong.
             AssertionError: Files were changed in a way that cannot be heard.
+            ValueError: The story promised nothing, or no call of it can fail, or `every` is none.
+            TypeError: As for `cut`.
 
         Cost:
             The story once for each call of each kind, once failing and lasting.
         """
         __tracebackhide__ = True
+        if every < 1:
+            raise ValueError(f"every={every!r}: every first, second or later call can fail")
         turn = next(self._turns)
         if self._again is not None and (
             not isinstance(self._again, FaultAgain) or self._again.turn != turn
         ):
             return Failing(0, 0, 0)
-        trial = Trial(self._kept / f"power-{turn}", judge)
+        trial = Trial(self._kept / f"power-{turn}", judge, promises=promises)
         faults = passed_over = images = 0
-        for case in self._cases(trial, story, prepare, turn, kinds, lasting, every):
+        for case in self._cases(
+            trial, story, prepare, turn, kinds, lasting, every, promises=promises
+        ):
             told = Faults(case.kind, case.at, case.lasting)
             played = play(self._new(), story, prepare=prepare, faults=told)
             if played.failed_at is None:  # it was not called so often this time
@@ -227,6 +245,10 @@ class Power:
                         self._hold_sound(trial, story, prepare, what, again)
                         trial.begin(played)
                     trial.hold_fault(here, choice, what, again)
+        if not faults:
+            if self._again is not None:
+                raise ValueError("the story has no such call; has it changed?")
+            raise ValueError("no call of the story can fail by these `kinds`, once or `lasting`")
         if self._again is None:
             counts = {"faults": faults, "passed over": passed_over, "images": images}
             self._count("I/O errors of a story", counts)
@@ -241,14 +263,19 @@ class Power:
         kinds: Iterable[Kind],
         lasting: Iterable[bool],
         every: int,
+        *,
+        promises: bool,
     ) -> Iterator[FaultAgain]:
         """The faults to try, of a story that is sound as long as nothing fails."""
+        __tracebackhide__ = True
         for kind in kinds:
             none = Faults(kind)
             played = play(self._new(), story, prepare=prepare, faults=none)
             if played.error is not None:
                 raise played.error
             trial.hold_undisturbed(played)
+            if self._again is None:
+                _can_be_broken(played, promises=promises)
             for for_good in lasting:
                 for at in range(1, none.calls + 1, every):
                     case = FaultAgain(turn, kind, at, for_good)
@@ -267,8 +294,7 @@ class Power:
         trial.begin(sound)
         for here in _looked_at(sound):
             for choice in _two(here) if here.mark else ():
-                none = f"no call need fail: a power cut is enough. Met first by {what}; without it"
-                trial.hold_fault(here, choice, none, again)
+                trial.hold_fault(here, choice, what, again, needed=False)
 
     def _cut_again(self, trial: Trial, played: Played, again: CutAgain) -> None:
         __tracebackhide__ = True
@@ -285,6 +311,17 @@ class Power:
     def _count(self, of: str, counts: dict[str, int]) -> None:
         if self._counted is not None:
             self._counted(of, counts)
+
+
+def _can_be_broken(played: Played, *, promises: bool) -> None:
+    """Raise ValueError for a story without `promises` that are wanted of it."""
+    __tracebackhide__ = True
+    if promises and not played.promises:
+        raise ValueError(
+            "the story promised nothing, so nothing of it could be lost: let it say what is there"
+            " for good by `at.acknowledge(value)`; `promises=False` says that the judge looks at"
+            " nothing but whether what is left is sound"
+        )
 
 
 def _looked_at(played: Played) -> Iterator[Cut]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import apsw
 
@@ -18,12 +18,16 @@ __all__ = ["Complaint", "Judge", "Judging", "Left", "write"]
 
 
 class Left:
-    """A machine after its next boot: the files that are left, and what was promised by then."""
+    """A machine after its next boot: the files that are left, and what was promised by then.
+
+    `looked` is true once the judge has asked for the promises.
+    """
 
     def __init__(self, folder: Path, acknowledged: list[object], refused: list[object]) -> None:
         self._folder = folder
         self._acknowledged = acknowledged
         self._refused = refused
+        self.looked = False
         self._connections: list[apsw.Connection] = []
 
     @property
@@ -34,11 +38,13 @@ class Left:
     @property
     def acknowledged(self) -> list[object]:
         """The values that were promised to be there, in the order of the promises."""
+        self.looked = True
         return list(self._acknowledged)
 
     @property
     def refused(self) -> list[object]:
         """The values that were promised not to be there."""
+        self.looked = True
         return list(self._refused)
 
     def path(self, name: str) -> Path:
@@ -64,26 +70,38 @@ class Left:
 
 
 Judge: TypeAlias = Callable[[Left], Container[Any] | None]
-"""Opens what is left. It raises if that is not sound, and gives what is there, if promises are to
-be looked up in it."""
+"""Opens what is left. It raises if that is not sound, and gives what is there, to look promises up
+in it. One that gives None must have looked at those of its machine itself."""
 
 
 class Complaint(NamedTuple):
-    """What is not as it was promised, and the error by which the judge said so, if it did."""
+    """What is not as it was promised, and the error by which the judge said so, if it did.
+
+    It is `unlooked` if the judge gave None, and had not looked at what was promised.
+    """
 
     text: str
     error: Exception | None = None
+    unlooked: bool = False
+
+
+_UNLOOKED: Final = (
+    "the judge gives None and has not looked at `at.acknowledged` or `at.refused`, so it would miss"
+    " nothing of what was promised: let it give what is there, [] if there is nothing, or look"
+    " itself; `promises=False` says that it looks at nothing but whether what is left is sound"
+)
 
 
 class Judging:
     """Asks a judge about what is left of a playing, about the same files and promises once.
 
     The files stand where the story had them: SQLite writes whole paths into some. Whatever is in
-    that folder is taken away first.
+    that folder is taken away first. Without `promises` the judge need not look at any.
     """
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, *, promises: bool = True) -> None:
         self.asked = 0
+        self._needs_promises = promises
         self._judge = judge
         self._folder = Path()
         self._promises: Sequence[Promise] = ()
@@ -115,7 +133,11 @@ class Judging:
             return Complaint(f"{type(error).__name__}: {error}", error)
         finally:
             left.end()
-        return None if found is None else _held_to(found, acknowledged, refused)
+        if found is not None:
+            return _held_to(found, acknowledged, refused)
+        if left.looked or not promises or not self._needs_promises:
+            return None
+        return Complaint(_UNLOOKED, unlooked=True)
 
 
 def write(files: Files, folder: Path) -> None:
@@ -132,11 +154,22 @@ def _held_to(
         found = list(found)
     if not isinstance(found, Container):
         raise TypeError(f"a judge gives what can be looked into, or None, and not {found!r}")
-    absent = [value for value in acknowledged if value not in found]
-    present = [value for value in refused if value in found]
+    if isinstance(found, str | bytes):
+        problem = "a judge gives values that are there, and not one text, in which any part is"
+        raise TypeError(f"{problem}: give a list, such as its lines, instead of {found!r:.80}")
+    absent = [value for value in acknowledged if not _is_in(found, value)]
+    present = [value for value in refused if _is_in(found, value)]
     told = [f"{value!r} was acknowledged and is not there" for value in absent]
     told += [f"{value!r} was refused and is there" for value in present]
     return Complaint("\n".join(told)) if told else None
+
+
+def _is_in(found: Container[Any], value: object) -> bool:
+    try:
+        return value in found
+    except (TypeError, ValueError) as error:
+        problem = f"{value!r:.80} cannot be looked up in the {type(found).__name__} that the judge"
+        raise TypeError(f"{problem} gives ({error}): let it give a list") from error
 
 
 def _standing(promises: Sequence[Promise]) -> tuple[list[object], list[object]]:

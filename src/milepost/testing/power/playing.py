@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import apsw
 
 from milepost.testing.power.faults import Failing, Faults
+from milepost.testing.power.findable import findable
 from milepost.testing.power.medium import Operation
 from milepost.testing.power.recorder import Recorder
 
@@ -68,19 +69,27 @@ class Running:
         """Promise that these are there from now on, whatever happens.
 
         Args:
-            *values: What the judge has to find in what is left.
+            *values: What the judge has to find in what is left, by `==`. Later changes of a list,
+                a dict or a set are no part of the promise.
+
+        Raises:
+            TypeError: A value holds what nothing is equal to, as NaN, or is compared bit by bit, as
+                an array: no judge could find it.
         """
         for value in values:
-            self._promise(Promise(value, is_there=True))
+            self._promise(Promise(findable(value), is_there=True))
 
     def refuse(self, *values: object) -> None:
         """Promise that these are not there, unless they are acknowledged later.
 
         Args:
             *values: What the judge must not find in what is left.
+
+        Raises:
+            TypeError: As for `acknowledge`.
         """
         for value in values:
-            self._promise(Promise(value, is_there=False))
+            self._promise(Promise(findable(value), is_there=False))
 
     def end(self) -> None:
         """Close what the story left open; how that ends is nobody's business any more."""

@@ -105,8 +105,18 @@ class Recorder(apsw.VFS):
         noted, there = medium.files(), contents_of(self.folder)
         names = sorted(noted.keys() | there.keys())
         passed = [name for name in names if noted.get(name) != there.get(name)]
-        passed += [place.name for place in self.folder.iterdir() if place.is_dir()]
-        assert not passed, f"changed by neither this VFS nor a call of os that is heard: {passed}"
+        assert not passed, (
+            f"{', '.join(passed)}: written past the harness, so nobody knows when, or what was"
+            " synced of it. Open databases by `at.connect(name)`; code that opens them itself takes"
+            " `apsw.Connection(str(at.path(name)), vfs=at.vfs)`. What `sqlite3`, `open` or another"
+            " program writes is not heard: it can only be there before the story begins, by"
+            " `prepare=`"
+        )
+        folders = sorted(place.name for place in self.folder.iterdir() if place.is_dir())
+        assert not folders, (
+            f"{', '.join(folders)}: a folder in the folder; all files of a story stand beside each"
+            " other, each at its `at.path(name)`"
+        )
 
     def _open(self, _: int, path: Any, *__: Any, **___: Any) -> None:
         file = self._file(path)

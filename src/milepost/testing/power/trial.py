@@ -12,7 +12,7 @@ from milepost.testing.power.medium import Mark, Medium
 from milepost.testing.power.playing import Played
 from milepost.testing.power.repeating import text_of
 from milepost.testing.power.shrinking import shrink
-from milepost.testing.power.wording import kept_by, missing_from, promised_by, told_of
+from milepost.testing.power.wording import kept_by, lossy_in, missing_from, promised_by, told_of
 
 __all__ = ["Trial"]
 
@@ -20,8 +20,8 @@ __all__ = ["Trial"]
 class Trial:
     """One story before its judge; the first thing that is wrong ends it."""
 
-    def __init__(self, kept: Path, judge: Judge) -> None:
-        self.judging = Judging(judge)
+    def __init__(self, kept: Path, judge: Judge, *, promises: bool) -> None:
+        self.judging = Judging(judge, promises=promises)
         self._kept = kept
         self._played: Played | None = None
 
@@ -31,13 +31,19 @@ class Trial:
         self.judging.begin(played.folder, played.promises)
 
     def hold_undisturbed(self, played: Played) -> None:
-        """Raise NotAsPromised if something is wrong where nothing was cut and nothing failed."""
+        """Raise NotAsPromised if something is wrong where nothing was cut and nothing failed.
+
+        Raises:
+            TypeError: The judge looks at no promise, so that it would miss none.
+        """
         __tracebackhide__ = True
         self.begin(played)
         medium = Medium(played.before)
         for operation in played.operations:
             medium.do(operation)
         found = self.judging.complaint(medium.files())
+        if found is not None and found.unlooked:
+            raise TypeError(found.text)
         if found is not None:
             what = "nothing was cut and nothing failed, and yet"
             raise NotAsPromised(what, complaint=found.text) from found.error
@@ -60,13 +66,23 @@ class Trial:
         """True if this image is."""
         return self._complaint(here, choice) is not None
 
-    def hold_fault(self, here: Cut, choice: Choice, what: str, again: str) -> None:
-        """Raise NotAsPromised if this image is wrong, after what failed."""
+    def hold_fault(
+        self, here: Cut, choice: Choice, what: str, again: str, *, needed: bool = True
+    ) -> None:
+        """Raise NotAsPromised if this image is wrong, after what failed.
+
+        If that was not `needed`, nothing has failed here: by what it was met first.
+        """
         __tracebackhide__ = True
         if not self.is_wrong(here, choice):
             return
         least = shrink(here.medium, choice, lambda tried: bool(self._complaint(here, tried)))
-        then = f"{what}; and behind {told_of(here.operation)}, position {here.position}:"
+        then = f"{what}; and"
+        if not needed:
+            lossy = lossy_in(here.medium, least.choice)
+            enough = "a power cut" if lossy else "the end of the process"
+            then = f"no call need fail: {enough} is enough. Met first by {what}; without it,"
+        then += f" behind {told_of(here.operation)}, position {here.position}:"
         self._raise(here, least.choice, then, again, is_least=least.is_least)
 
     def _complaint(self, here: Cut, choice: Choice) -> Complaint | None:
@@ -84,7 +100,12 @@ class Trial:
             complaint=found.text if here.mark or found.error is None else self._early(found.text),
             missing=missing_from(here.medium, choice),
             kept=kept_by(here.medium, choice),
-            promised=promised_by(self._played.operations, here.position, self._played.promises),
+            promised=promised_by(
+                self._played.operations,
+                here.position,
+                self._played.promises,
+                lossy_in(here.medium, choice),
+            ),
             files=self._kept,
             again=again,
             how=f"of what was not durable then ({none_smaller}):",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from milepost.testing.power.images import Choice, Fate, Sectors, names_of
@@ -21,7 +21,7 @@ from milepost.testing.power.medium import (
     Write,
 )
 
-__all__ = ["kept_by", "missing_from", "promised_by", "told_of"]
+__all__ = ["kept_by", "lossy_in", "missing_from", "promised_by", "told_of"]
 
 _NAMES: Final = "the names in the folder"
 _MOST_CHARS: Final = 80
@@ -60,6 +60,17 @@ def missing_from(medium: Medium, choice: Choice) -> list[str]:
     ]
 
 
+def lossy_in(medium: Medium, choice: Choice) -> set[str]:
+    """The files that the disk lacks something of, and the names in the folder if one is undone."""
+    names = {number: name for name, number in medium.names.items()}
+    found = {
+        names.get(number, change.file)
+        for number, change, fate in _numbered(medium, choice)
+        if fate is not None
+    }
+    return found | ({_NAMES} if choice.undone else set())
+
+
 def kept_by(medium: Medium, choice: Choice) -> list[str]:
     """What the disk has of what was not durable: a line each, in order."""
     told = [
@@ -73,11 +84,15 @@ def kept_by(medium: Medium, choice: Choice) -> list[str]:
 
 
 def promised_by(
-    operations: Sequence[Operation], position: int, promises: Sequence[tuple[object, bool]]
+    operations: Sequence[Operation],
+    position: int,
+    promises: Sequence[tuple[object, bool]],
+    lossy: Collection[str],
 ) -> list[str]:
     """What was promised last by a position, and what of the work before it was not synced by then.
 
     Nothing where nothing was promised. `promises` are a value each, and whether it is there.
+    `lossy` are the files that lack something: whether others were synced does not matter.
     """
     marks = [at for at in range(position + 1) if _is_promise(operations[at])]
     if not marks:
@@ -89,7 +104,7 @@ def promised_by(
     what = "acknowledged" if is_there else "refused"
     lines = [f"promised last: {repr(value)[:_MOST_CHARS]} was {what} at position {at}"]
     unsynced = _unsynced(operations[: position + 1])
-    early = [(since, name) for name, since in unsynced.items() if since < at]
+    early = [(since, name) for name, since in unsynced.items() if since < at and name in lossy]
     for since, name in sorted(early):
         lines.append(
             f"not synced by position {position}: {name}, changed since position {since}"
@@ -134,9 +149,14 @@ def _unsynced(operations: Sequence[Operation]) -> dict[str, int]:
 
 def _pending(medium: Medium, choice: Choice) -> Iterator[tuple[Change, Fate | None]]:
     """The changes that are not durable of the files that are there, with what became of them."""
+    return ((change, fate) for _, change, fate in _numbered(medium, choice))
+
+
+def _numbered(medium: Medium, choice: Choice) -> Iterator[tuple[int, Change, Fate | None]]:
+    """The same, each with the number of its file."""
     for number in dict.fromkeys((names_of(medium, choice.undone) or {}).values()):
         for place, change in enumerate(medium.contents[number].pending):
-            yield change, choice.fates.get((number, place))
+            yield number, change, choice.fates.get((number, place))
 
 
 def _told_of_renaming(renaming: Renaming) -> str:
