@@ -7,16 +7,13 @@ import sqlite3
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from milepost import MilepostError, StateManager
-from milepost.state.persistence import open_store
-from tests.stores.peeking import JOB, key_of, read
+from tests.stores.peeking import JOB, key_of
 
 ROOT = Path(__file__).parents[2]
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
@@ -98,74 +95,6 @@ def test_nothing_that_was_acknowledged_is_lost(tmp_path: Path) -> None:
     assert ["died"] not in lines
     assert errors == []
     assert len(done) > 20
-
-
-class Between:
-    """A store that lets something happen, within a read, before the rows of a log are asked for."""
-
-    def __init__(self, inner: Any, happens: Callable[[], None]) -> None:
-        self.inner = inner
-        self.happens: Callable[[], None] | None = happens
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    @contextmanager
-    def reading(self) -> Iterator[Any]:
-        with self.inner.reading() as reader:
-            yield Looking(reader, self)
-
-
-class Looking:
-    """A reader of it."""
-
-    def __init__(self, inner: Any, store: Between) -> None:
-        self.inner, self.store = inner, store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def rows(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        happens, self.store.happens = self.store.happens, None
-        if happens is not None:
-            happens()
-        yield from self.inner.rows(*args, **kwargs)
-
-
-RECORDING = """
-import sqlite3, sys
-from milepost import ItemEvent, StateManager
-with StateManager.open(sys.argv[1]) as manager:
-    manager.record("j", [ItemEvent(sys.argv[2], "start")])
-connection = sqlite3.connect(sys.argv[1])
-assert connection.execute("PRAGMA wal_checkpoint").fetchone()[0] == 0
-connection.close()
-"""
-
-
-def test_pages_of_two_moments_are_looked_at_again(tmp_path: Path) -> None:
-    """A look drops the locks of a read that is under way, and another process moves the log in."""
-    db = tmp_path / "jobs.db"
-
-    def another(key: str) -> Callable[[], None]:
-        def happens() -> None:
-            read(db)
-            subprocess.run([sys.executable, "-c", RECORDING, db, key], check=True)
-
-        return happens
-
-    with StateManager.open(db) as manager:
-        manager.create_job(["a", "b", "c"], job_id=JOB)
-        manager.fire(JOB, "start_map")
-    another("a")()
-    with closing(open_store(db)) as inner:
-        with Between(inner, another("b")).reading() as reader:
-            noted, _ = reader.newest(1)
-            ended = max(row.seq for row in reader.rows(1))
-            assert noted < ended, "the control: these are of two moments"
-        store = Between(inner, another("c"))
-        assert StateManager(store).get_state(JOB).seq == ended + 1
-        assert store.happens is None
 
 
 CHECKPOINTS = pytest.mark.parametrize(

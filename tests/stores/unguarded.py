@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from milepost import StateManager
@@ -29,6 +30,9 @@ class Unguarded:
 
     def look(self, *, committed: bool = False) -> None:
         pass
+
+    def reading(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def take_turn(self, patience: Patience) -> None:
         pass

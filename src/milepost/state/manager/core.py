@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from milepost import arguments
-from milepost.errors import JobAbsent, LifecycleChanged, StoreUnreadable
+from milepost.errors import JobAbsent, LifecycleChanged
 from milepost.state.manager import work
 from milepost.state.manager.users import Users
 from milepost.text.wording import one_line
@@ -219,19 +219,10 @@ class Core:
 
     def _load(self, job_id: str) -> Loading:
         job_id = self._meet(job_id)
-        try:
-            loading = self._looked_at(job_id)
-        except StoreUnreadable:
-            # Another library that closed the file in this process dropped SQLite's locks: pages of
-            # two moments look like damage. What is damaged is so at a second look too; a disk that
-            # gave nothing back once may give it then.
-            loading = self._looked_at(job_id)
+        with self._store.reading() as reader:  # as `_job_log`, for less: every look comes by here
+            loading = self._loader.log(reader, job_id).load(self._appender.known(job_id))
         self._appender.remember(loading.state)
         return loading
-
-    def _looked_at(self, job_id: str) -> Loading:
-        with self._store.reading() as reader:  # as `_job_log`, for less: every look comes by here
-            return self._loader.log(reader, job_id).load(self._appender.known(job_id))
 
     def _newest(self, log: JobLog) -> JobState:
         """The newest state of the job."""

@@ -118,7 +118,7 @@ class Connections:
         patience = self._make_patience(self._busy_timeout_s)
         if self.guard.has_log:
             self.guard.hold(patience)
-        with self._beginning():
+        with self._beginning(), self.guard.reading():
             connection = patience.insist(
                 lambda: connect_to_read(
                     Path(self._path),
@@ -163,8 +163,20 @@ class Connections:
             finally:
                 self.guard.give_turn()
 
-    def reader(self) -> apsw.Connection:
-        """A connection to read from, of files that are still in place; `give_back` takes it."""
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """A connection to read from, of files that are still in place.
+
+        What is under way on it ends with the block; it is kept for the next who reads.
+        """
+        connection = self._reader()
+        with self.guard.reading():
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    def _reader(self) -> apsw.Connection:
         self.refuse()
         self.look()
         with suppress(queue.Empty):
@@ -176,15 +188,15 @@ class Connections:
                 connection.close()  # somebody writes there after all: look at the log as well
         connection = self.connect_to_read()
         try:
-            identify(connection, self.url)
+            with self.guard.reading():
+                identify(connection, self.url)
         except BaseException:
             connection.close()
             raise
         connection.execute("PRAGMA query_only = ON")
         return connection
 
-    def give_back(self, connection: apsw.Connection) -> None:
-        """End what is under way on it, and keep it for the next who reads."""
+    def _give_back(self, connection: apsw.Connection) -> None:
         if self.forked:
             return
         roll_back(connection)

@@ -12,6 +12,7 @@ alone, and are in nobody's way who goes by the rules:
   one of them. Who checks it in himself gives the first byte up, keeps the other, and takes the byte
   of whoever writes: no writer is at work meanwhile, and nobody begins the log anew behind what is
   being read of it;
+- while something is read outside a turn, a read lock on one of the marks in the index (`marks.py`);
 - a read lock on a byte that stands for the file's name: the log is named after it, so that two who
   know the file by two names (a hard link, a move) would have two logs.
 
@@ -23,12 +24,14 @@ out. Source: the places of the locks, sqlite.org/walformat.html and os_unix.c.
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import blake2b
 from typing import Final, Protocol
 
 from milepost.errors import StoreLocked, StoreReplaced, StoreUnreadable
 from milepost.stores.sqlite.errors import CHECK
 from milepost.stores.sqlite.held import join, leave, table_lock
+from milepost.stores.sqlite.marks import Reading
 from milepost.stores.sqlite.ofd import FREE, READ, WRITE, is_taken, request, take
 from milepost.stores.sqlite.place import Place
 from milepost.stores.sqlite.waiting import Patience
@@ -54,7 +57,7 @@ _LEAVE_LOG: Final = request(FREE, _CHECKING_IN, 1)  # of the turn the other byte
 
 
 class Guarding(Protocol):
-    """The guard of one store. Not for two threads at once, but for `look`.
+    """The guard of one store. Not for two threads at once, but for `look` and `reading`.
 
     In order: `hold`, then a connection is opened and has read, then `watch`. Afterwards turns are
     taken and given. At the end `loosen`, the connections are closed, then `close`.
@@ -79,6 +82,13 @@ class Guarding(Protocol):
 
     def look(self, *, committed: bool = False) -> None:
         """Raise StoreReplaced unless the path names the files that are open."""
+        ...
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A block within which what is read, outside a turn, is of one moment.
+
+        It is entered before the read begins, and by any thread.
+        """
         ...
 
     def take_turn(self, patience: Patience) -> None:
@@ -180,6 +190,11 @@ class Guard:
         trouble = self._place.trouble(held.identity, held.log, held.index)
         if trouble:
             raise self._replaced(trouble, committed=committed)
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A block within which what is read, outside a turn, is of one moment. Never waits."""
+        marks = self._held.marks
+        return nullcontext() if marks is None else Reading(marks)
 
     def take_turn(self, patience: Patience) -> None:
         """Wait until no other writer of ours, in any process, has its turn. Raises StoreLocked."""

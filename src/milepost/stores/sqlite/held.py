@@ -13,6 +13,7 @@ import threading
 from typing import Final
 
 from milepost.errors import StoreError
+from milepost.stores.sqlite.marks import ReadMarks
 from milepost.stores.sqlite.ofd import supported
 from milepost.stores.sqlite.place import Identity, Place, identity_of
 from milepost.text.escapes import printable
@@ -44,8 +45,10 @@ class Held:
         self.log: Identity | None = None
         self.index: Identity | None = None
         self.index_handle = -1
+        self.marks: ReadMarks | None = None
         self.turn = threading.Lock()  # among the stores of this process
         self.retired: list[int] = []  # to be closed with the others
+        self._retired_marks: list[ReadMarks] = []
 
     def open_to_write(self, path: str) -> None:
         """Have a descriptor for writing, if one can be had and nothing is held by the other."""
@@ -60,21 +63,28 @@ class Held:
             self.index_handle, _ = _open(f"{beside}-shm")
             self.log = identity_of(os.stat(f"{beside}-wal"))
             self.index = identity_of(os.fstat(self.index_handle))
+            self.marks = ReadMarks(self.index_handle) if self.locks else None
 
     def forget_log(self) -> None:
         """Whoever comes next looks for it and its index anew."""
         if self.index_handle >= 0:
             self.retired.append(self.index_handle)
+        if self.marks is not None:  # somebody may be reading still
+            self._retired_marks.append(self.marks)
         self.index_handle = -1
-        self.log = self.index = None
+        self.log = self.index = self.marks = None
 
     def close(self) -> None:
         """Close all descriptors, and give up all that they hold."""
+        for marks in (self.marks, *self._retired_marks):
+            if marks is not None:
+                marks.close()
         for handle in (self.handle, self.index_handle, *self.retired):
             if handle >= 0:
                 os.close(handle)
         self.handle = self.index_handle = -1
-        self.retired = []
+        self.marks = None
+        self.retired, self._retired_marks = [], []
 
 
 def _open(path: str) -> tuple[int, bool]:

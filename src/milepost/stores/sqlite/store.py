@@ -122,17 +122,16 @@ class SqliteStore:
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReader]:
-        with self._translated():
-            connection = self._connections.reader()
-            try:
-                with self._translated(connection):
-                    connection.execute("BEGIN")
-                    stand_in(connection, self.url)
-                    yield SqliteReader(connection, self.url)
-                    if isinstance(connection, StillConnection):
-                        connection.insist(self.url)
-            finally:
-                self._connections.give_back(connection)
+        with (
+            self._translated(),
+            self._connections.reading() as connection,
+            self._translated(connection),
+        ):
+            connection.execute("BEGIN")
+            stand_in(connection, self.url)
+            yield SqliteReader(connection, self.url)
+            if isinstance(connection, StillConnection):
+                connection.insist(self.url)
 
     def writing(self, *_jobs: str) -> AbstractContextManager[SqliteWriter]:
         """The store's one write lock, until the block ends: then it is one commit, or none of it.
@@ -150,21 +149,15 @@ class SqliteStore:
         Cost: the file is read once.
         """
         try:
-            with self._translated():
-                connection = self._connections.reader()
-                try:
-                    found = [
-                        str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")
-                    ]
-                    found += alterations(connection, stored_version(connection, self.url))
-                    lost = passed_over(connection, self._path)
-                    if lost > 1:  # one may be what a crash cut short
-                        found.append(
-                            f"{lost} commits in its -wal file are passed over, since something"
-                            " before them is damaged: what they held is lost with the next write"
-                        )
-                finally:
-                    self._connections.give_back(connection)
+            with self._translated(), self._connections.reading() as connection:
+                found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+                found += alterations(connection, stored_version(connection, self.url))
+                lost = passed_over(connection, self._path)
+                if lost > 1:  # one may be what a crash cut short
+                    found.append(
+                        f"{lost} commits in its -wal file are passed over, since something"
+                        " before them is damaged: what they held is lost with the next write"
+                    )
         except StoreUnreadable as error:
             return [error.problem]
         return [problem for problem in found if problem != "ok"]
@@ -177,7 +170,7 @@ class SqliteStore:
             with self._translated():
                 connection = self._connections.connect_to_read()
                 try:
-                    with self._translated(connection):
+                    with self._translated(connection), self._connections.guard.reading():
                         connection.execute("VACUUM INTO ?", (str(copy),))
                         if isinstance(connection, StillConnection):
                             connection.insist(self.url)
@@ -192,13 +185,12 @@ class SqliteStore:
             raise
 
     def format(self) -> StoreFormat:
-        with self._translated():
-            connection = self._connections.reader()
-            try:
-                with self._translated(connection):
-                    return format_of(connection, self.url)
-            finally:
-                self._connections.give_back(connection)
+        with (
+            self._translated(),
+            self._connections.reading() as connection,
+            self._translated(connection),
+        ):
+            return format_of(connection, self.url)
 
     def vacuum(self) -> Vacuumed:
         """Free pages are cut off where the file keeps track of them (auto_vacuum).
