@@ -73,7 +73,7 @@ def store(loader: Loader, writer: Writer, draft: LogDraft) -> JobState:
     if not found.sound:
         problems = "; ".join(problem.message for problem in found.problems)
         raise ImportFailed(job_id=draft.job_id, problem=f"it does not verify: {problems}")
-    return state
+    return changed(state, number=job.number)
 
 
 def provenance(log: JobLog) -> Imported | None:

@@ -272,25 +272,41 @@ def _placed(
     with loader.store.reading() as reader:
         there = importing.place(loader, reader, draft)
         twin = None if there else origins.twin(reader, draft)
-    if twin is not None:
-        copied = (twin.repo, twin.old_id) in {(each.repo, each.old_id) for each in opened.names}
-        there = None if copied else twin.job_id
+        earlier = None if there or twin else origins.earlier(reader, draft)
+    found = twin or earlier
+    if found is not None:
+        was = (found.imported.repo, found.imported.old_id)
+        copied = was in {(each.repo, each.old_id) for each in opened.names}
+        if earlier is not None and not copied:
+            raise _gone_on(earlier, loader.store.url)
+        there = None if copied else found.job_id
         notes = Notes(done.source)
-        notes.add(Note.JOB_KNOWN, _known(twin, copied=copied))
+        notes.add(Note.JOB_KNOWN, _known(found, copied=copied, more=earlier is not None))
         draft = replace(draft, report=report_of(draft.report, notes.lines))
-    done = _store(loader, replace(done, report=draft.report), draft, there, dry_run=dry_run)
-    if done.outcome == "imported":
-        origins.add(draft)
-    return done
+    done = replace(done, report=draft.report)
+    return _store(loader, origins, done, draft, there, dry_run=dry_run)
 
 
-def _known(twin: Origin, *, copied: bool) -> str:
-    """What is said of an old job whose files tell what those of another told that is here."""
-    was = f"{twin.old_id!r}, which was imported before as {twin.job_id!r}"
+def _gone_on(earlier: Origin, url: str) -> ImportConflict:
+    """What is raised for an old job that was imported under another name, and went on since."""
+    problem = (
+        f"was imported before, of {earlier.imported.old_id!r}; the same files have another name"
+        " now and tell more: it was left as it is; import what they say now into another store"
+    )
+    return ImportConflict(job_id=earlier.job_id, url=url, problem=problem)
+
+
+def _known(twin: Origin, *, copied: bool, more: bool) -> str:
+    """What is said of an old job whose files tell what those of another told that is here.
+
+    Or all that, and more.
+    """
+    was = f"{twin.imported.old_id!r}, which was imported before as {twin.job_id!r}"
     if copied:
+        same = f"all that those of {was}, and more" if more else f"the very same as those of {was}"
         return (
-            f"its files tell the very same as those of {was}: both are jobs here; if one is a copy"
-            " of the other, delete one, or what is left to do is paid for twice"
+            f"its files tell {same}: both are jobs here; if one is a copy of the other, delete one,"
+            " or what is left to do is paid for twice"
         )
     return (
         f"its files tell the very same as those of {was}: that job is taken for this one, under"
@@ -299,7 +315,13 @@ def _known(twin: Origin, *, copied: bool) -> str:
 
 
 def _store(
-    loader: Loader, done: JobImport, draft: LogDraft, there: str | None, *, dry_run: bool
+    loader: Loader,
+    origins: Origins,
+    done: JobImport,
+    draft: LogDraft,
+    there: str | None,
+    *,
+    dry_run: bool,
 ) -> JobImport:
     """The job as it is `there`, if it is, or else is stored now."""
     state: JobState | None = None
@@ -313,6 +335,7 @@ def _store(
         state = importing.fold_of(draft, loader.tables, loader.payloads)
     else:
         outcome = "imported"
+        origins.add(draft, state.number)
         loader.metrics.began_job("imported", loader.tables.own.name)
         _log.info("job %s imported from %s", draft.job_id, printable(draft.imported.source))
     return replace(
