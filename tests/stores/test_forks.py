@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import select
+import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -83,6 +86,39 @@ def test_threads_record_while_another_forks(tmp_path: Path, how: str, expected: 
     assert expected in children
     _, acknowledged, _, found = last.split()
     assert found == acknowledged
+
+
+def test_a_child_begins_though_a_thread_was_about_to_read(
+    manager: StateManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread holds what it needs to lock a read mark, and is not there in the child."""
+    amid, over = threading.Event(), threading.Event()
+    pread = os.pread
+
+    def waiting(*asked: int) -> bytes:
+        if threading.current_thread() is reader:
+            amid.set()
+            over.wait()
+        return pread(*asked)
+
+    monkeypatch.setattr(os, "pread", waiting)
+    reader = threading.Thread(target=manager.get_state, args=["j"])
+    reader.start()
+    assert amid.wait(60)
+    out, into = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.close(into)
+    try:
+        ended, _, _ = select.select([out], [], [], 60)  # its end of the pipe closes with it
+        assert ended, "the child hangs"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(out)
+        over.set()
+        reader.join()
 
 
 def test_every_use_in_the_child_is_refused(manager: StateManager) -> None:

@@ -74,17 +74,25 @@ class Held:
         self.index_handle = -1
         self.log = self.index = self.marks = None
 
+    def abandon(self) -> None:
+        """In the child of a fork: close all descriptors, and give up nothing of the parent's."""
+        for marks in self._all_marks():
+            marks.abandon()
+        self.close()
+
     def close(self) -> None:
         """Close all descriptors, and give up all that they hold."""
-        for marks in (self.marks, *self._retired_marks):
-            if marks is not None:
-                marks.close()
+        for marks in self._all_marks():
+            marks.close()
         for handle in (self.handle, self.index_handle, *self.retired):
             if handle >= 0:
                 os.close(handle)
         self.handle = self.index_handle = -1
         self.marks = None
         self.retired, self._retired_marks = [], []
+
+    def _all_marks(self) -> list[ReadMarks]:
+        return [*self._retired_marks, *([] if self.marks is None else [self.marks])]
 
 
 def _open(path: str) -> tuple[int, bool]:
@@ -125,7 +133,7 @@ class _Table:
         self.lock = threading.RLock()
         self._forking = False
         for held in self.held.values():
-            held.close()
+            held.abandon()
         self.held = {}
 
 

@@ -70,6 +70,11 @@ class ReadMarks:
             if not readers and self._handle >= 0:
                 take(self._handle, _LEAVE[reader.mark])
 
+    def abandon(self) -> None:
+        """In the child of a fork: the locks are the parent's, whose threads may be taking them."""
+        self._lock = threading.RLock()
+        self._handle = -1
+
     def close(self) -> None:
         """The index is about to be closed, and all locks of it with it."""
         with self._lock:
