@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
+from milepost import arguments
 from milepost.errors import ArgumentInvalid, ExtraAbsent
 
 __all__ = ["NAME", "Place", "base_url", "place_at", "without_secrets"]
@@ -29,6 +30,7 @@ NAME: Final = re.compile(r"[0-9a-f]{64}\.(json|coded)")
 _PART: Final = re.compile(r"\.[0-9a-f]{64}\.(json|coded)\.[0-9a-f]{12}\.part")
 _OBJECTS: Final = ("s3", "gs", "az", "abfs", "abfss")
 _OTHERS: Final = ("memory", "hdfs", "webhdfs", "sftp", "smb", "dbfs", "gcs", "adl", "oci", "oss")
+_MOST_CHARS: Final = 4096
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_.=+@-][A-Za-z0-9_.=+@ %-]*")
 
 
@@ -62,12 +64,17 @@ def base_url(given: str | os.PathLike[str]) -> str:
     A URL has one of the known schemes, and no user, password, query or fragment: it is kept in the
     log, where anybody can read it.
     """
-    text = os.fspath(given) if isinstance(given, str | os.PathLike) else given
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise ArgumentInvalid(name="url", given=repr(type(given)), wanted="a path or a URL")
+    if isinstance(given, os.PathLike):
+        text = str(arguments.path("url", given))
+    else:
+        text = arguments.text("url", given, least=1, most=_MOST_CHARS)
     if "://" not in text:
         return Path(os.path.abspath(text)).as_uri()  # noqa: PTH100 links stay links
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # a password may be in what the parser says
+        given = "a text that is none"
+        raise ArgumentInvalid(name="url", given=given, wanted="a path or a URL") from None
     scheme = parts.scheme.lower()
     if scheme not in ("file", *_OBJECTS, *_OTHERS):
         known = ", ".join(("file", *_OBJECTS))

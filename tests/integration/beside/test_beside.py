@@ -287,8 +287,16 @@ def test_no_place_in_the_lifecycle_is_told_before_anything_begins(
         "file://elsewhere/x",
         "",
         "a\0b",
+        "a\ud800",
+        "file:///a\ud800",
+        "s3://key:hidden@[x",
+        "s3://key:hidden@b\u2100/x",  # whose name would hold a slash, once it is normal
+        "x" * 5_000,
+        Path("a\ud800"),
+        b"x",
         3,
     ],
+    ids=repr,
 )
 def test_urls_that_are_no_place_or_tell_a_secret_are_refused(url: Any) -> None:
     with pytest.raises(ArgumentInvalid) as caught:
