@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost.text.escapes import printable
+from milepost.text.keys import key_twice
 from milepost_codegen.digest import digest_of_growth, digest_of_meaning
 from milepost_codegen.findings import Finding, Place
 
@@ -101,7 +102,7 @@ class Proofs:
 def read(path: Path) -> Certificate:
     """The certificate in that file. Raises CertificateUnreadable, and OSError as reading does.
 
-    Cost: one pass over at most 64 MiB; nothing in it is run, and nothing is taken for proved
+    Cost: two passes over at most 64 MiB; nothing in it is run, and nothing is taken for proved
     without its digest being compared (`proved_invariants`).
     """
     with path.open("rb") as file:
@@ -109,9 +110,12 @@ def read(path: Path) -> Certificate:
     if len(content) > _MOST_BYTES:
         raise CertificateUnreadable(f"it has more than {_MOST_BYTES} bytes")
     try:
-        document = json.loads(content)
+        text = content.decode("utf-8-sig")
+        document, twice = json.loads(text), key_twice(text)
     except (ValueError, RecursionError) as problem:  # an UnicodeDecodeError is a ValueError
         raise CertificateUnreadable(f"it is no JSON: {_short(problem)}") from problem
+    if twice is not None:
+        raise CertificateUnreadable(f"it has the key {_short(twice)} twice in one object")
     found = _mapping(document, "a certificate")
     if found.get("schema") != SCHEMA:
         told = f"its schema is {_short(found.get('schema'))}"

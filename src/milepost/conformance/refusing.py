@@ -16,6 +16,9 @@ def refused(
     guards = tuple(GuardSaid(row=one.row, guard=one.guard, values=one.values) for one in why.tried)
     if why.payload:
         kind, problem = "payload", f"the payload of '{why.event}' does not fit: {why.payload}"
+    elif why.several:
+        rows = " and ".join(why.several)
+        problem = f"in '{state}' several rows take '{why.event}' at once: {rows}"
     elif why.event not in machine.events:
         problem = f"machine '{machine.name}' has no event '{why.event}'"
     elif guards:

@@ -8,15 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from milepost.definition.formulas import BOOL, INT, Scope
-from milepost.definition.machines import (
-    MISSING,
-    Collection,
-    Field,
-    Invariant,
-    Machine,
-    Row,
-    Variable,
-)
+from milepost.definition.machines import Machine
 from milepost.definition.notation import (
     groups_of,
     in_row,
@@ -27,6 +19,7 @@ from milepost.definition.notation import (
     text_of,
 )
 from milepost.definition.parsing import formula, guards_of
+from milepost.definition.parts import MISSING, Collection, Field, Invariant, Row, Variable
 from milepost.definition.problems import NotUnderstood, within
 from milepost.definition.usage import check_usage
 

@@ -24,8 +24,8 @@ class Formula:
 
     A name that has no value there stands for itself, as members of enums and states do. `reads` are
     the names that it reads, `guards` those that it names itself, `numbers` the integers that are
-    written in it. `conditions` are the comparisons, and the truth values that are compared with
-    nothing, of which it is put together, those of its guards among them, once each. `truth` is its
+    written in it or in its guards. `conditions` are the comparisons, and the truth values that are
+    compared with nothing, of which it is put together with its guards, once each. `truth` is its
     value where that is plain from how it is written. `size` and `depth` are of its tree, with those
     of all guards that it uses.
     """

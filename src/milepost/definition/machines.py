@@ -2,165 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from milepost.definition.formulas import Formula, Values
+from milepost.definition.parts import (
+    MISSING,
+    Allowed,
+    BadParameter,
+    Collection,
+    Field,
+    Invariant,
+    Refused,
+    Row,
+    Taken,
+    Tried,
+    Variable,
+    misfit,
+)
 
-__all__ = [
-    "MISSING",
-    "NONE_ALLOWED",
-    "Allowed",
-    "BadParameter",
-    "Collection",
-    "Field",
-    "Invariant",
-    "Machine",
-    "Refused",
-    "Row",
-    "Taken",
-    "Tried",
-    "Variable",
-]
-
-MISSING: Final = object()
-"""What stands for a value that was not given."""
-
-
-class BadParameter(ValueError):
-    """A machine cannot begin, or go on, with that value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """A variable or, with `param`, a parameter: its type, and how it begins unless that is given.
-
-    `members` are those of its enum, none of a bool or an int.
-    """
-
-    name: str
-    type: str
-    members: tuple[str, ...]
-    param: bool
-    initial: Any  # Any: int, bool, name of a member, MISSING
-    where: Formula | None
-    was: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A field of an event's payload. Guards can read those that are `readable`."""
-
-    name: str
-    type: str
-    members: tuple[str, ...]
-    default: Any  # Any: JSON, MISSING
-
-    @property
-    def readable(self) -> bool:
-        """True for a bool, an int and an enum."""
-        return bool(self.members) or self.type in ("bool", "int")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One transition: a row from one state, and to one where it leads to a history.
-
-    `guard` is None where it has none, `otherwise` where no other guard of its pair may hold.
-    `members` are collection, state and event; `remembers` are histories that it sets. One that is
-    `ignored` changes nothing.
-    """
-
-    id: str
-    source: str
-    event: str
-    target: str
-    guard: Formula | None
-    otherwise: bool
-    history: str
-    sets: Mapping[str, Formula]
-    members: tuple[tuple[str, str, str], ...]
-    remembers: tuple[str, ...]
-    ignored: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invariant:
-    """What must hold in `states`, or in all of them where that is None."""
-
-    name: str
-    states: tuple[str, ...] | None
-    formula: Formula
-
-    @property
-    def text(self) -> str:
-        """Its source."""
-        return self.formula.text
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names that it reads."""
-        return self.formula.reads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
-    """Members that a machine owns: what it accepts of them, and where more may come, by state."""
-
-    name: str
-    machine: str
-    accepts: Mapping[str, tuple[str, ...]]
-    grows: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """A row that was not taken: its guard, and the values that it read."""
-
-    row: str
-    guard: str
-    values: Mapping[str, Any]
-
-
-class Refused(Exception):
-    """No row takes the event. `payload` says what is wrong with the payload, if that is it."""
-
-    def __init__(self, event: str, tried: tuple[Tried, ...] = (), payload: str = "") -> None:
-        self.event = event
-        self.tried = tried
-        self.payload = payload
-        super().__init__(event, tried, payload)
-
-
-class Allowed(NamedTuple):
-    """Events that some guard lets come: with any payload, or with some that the guard reads."""
-
-    events: tuple[str, ...] = ()
-    by_payload: tuple[str, ...] = ()
-
-    def among(self, names: Container[str]) -> Allowed:
-        """Those that are in `names` too."""
-        return Allowed(*(tuple(one for one in of if one in names) for of in self))
-
-
-NONE_ALLOWED: Final = Allowed()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What one event does: the row, from which state to which, what it sets, whom it sends what.
-
-    `sets` has histories too, and `texts` what is assigned as text.
-    """
-
-    row: str
-    source: str
-    event: str
-    target: str
-    sets: Mapping[str, Any]
-    members: tuple[tuple[str, str, str], ...] = ()
-    texts: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["Machine"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +52,29 @@ class Machine:
         own = (name for name, one in self.variables.items() if not one.param)
         return (*own, *(f"history.{group}" for group in self.histories))
 
+    def of_pair(self, state: str, event: str) -> tuple[Row, ...]:
+        """The rows of a state and an event, none where the event has none."""
+        return self.rows.get((state, event), ())
+
+    def every_row(self) -> Iterator[Row]:
+        """All its rows, those that are ignored among them, pair after pair."""
+        return (row for of in self.rows.values() for row in of)
+
+    def by_id(self, row_id: str) -> Row:
+        """The row of that id. Raises KeyError."""
+        for row in self.every_row():
+            if row.id == row_id:
+                return row
+        raise KeyError(row_id)
+
+    def formulas(self) -> Iterator[Formula]:
+        """What its rows and its invariants say."""
+        for row in self.every_row():
+            if row.guard is not None:
+                yield row.guard
+            yield from row.sets.values()
+        yield from (one.formula for one in self.invariants.values())
+
     def fresh(self, given: Values) -> dict[str, Any]:
         """The context that it begins with. Raises BadParameter."""
         for name in given:
@@ -200,7 +85,7 @@ class Machine:
             value = given.get(name, one.initial)
             if value is MISSING:
                 raise BadParameter(f"parameter '{name}' of '{self.name}' is missing")
-            problem = _misfit(one.type, one.members, value)
+            problem = misfit(one.type, one.members, value)
             if problem:
                 raise BadParameter(f"'{name}' of '{self.name}' {problem}")
             found[name] = value
@@ -228,7 +113,7 @@ class Machine:
 
     def _lets(self, state: str, event: str, names: Values) -> bool | None:
         """True if a row takes the event whatever it carries, None if a guard asks what it does."""
-        rows = self.rows.get((state, event), ())
+        rows = self.of_pair(state, event)
         said = {row.id: _says(row, names) for row in rows if not row.otherwise}
         guards = {said[row.id] for row in rows if not row.otherwise and _remembered(row, names)}
         others = any(row.otherwise and _remembered(row, names) for row in rows)
@@ -237,28 +122,11 @@ class Machine:
         return None if None in guards or (others and None in said.values()) else False
 
     def take(self, state: str, event: str, names: Values, payload: Values) -> Taken:
-        """What `event` does in `state`; `names` are what guards read. Raises Refused."""
-        told = self.payload(event, payload)
-        rows = self.rows.get((state, event), ())
-        read = {**names, **told}
-        plain = [row for row in rows if not row.otherwise and _remembered(row, names)]
-        enabled = [row for row in plain if row.guard is None or row.guard.value(read)]
-        if not any(row.guard is None or row.guard.value(read) for row in rows if not row.otherwise):
-            enabled = [row for row in rows if row.otherwise and _remembered(row, names)]
-        if not enabled:
-            tried = (
-                Tried(row=r.id, guard=r.guard.text, values=r.guard.read(read))
-                for r in plain
-                if r.guard
-            )
-            raise Refused(event, tuple(tried))
-        row = enabled[0]
-        if len(enabled) > 1:
-            others = ", ".join(one.id for one in enabled)
-            raise Refused(event, payload=f"several rows would take it: {others}")
+        """What `event` does in `state`; `names` are what guards read beside it. Raises Refused."""
+        read = {**names, **self.payload(event, payload)}
+        row = self.row(state, event, read)
         sets = {name: one.value(read) for name, one in row.sets.items()}
         sets.update({f"history.{group}": state for group in row.remembers})
-        texts = {name: one.text for name, one in row.sets.items()}
         return Taken(
             row=row.id,
             source=state,
@@ -266,8 +134,29 @@ class Machine:
             target=row.target,
             sets=sets,
             members=row.members,
-            texts=texts,
+            texts={name: one.text for name, one in row.sets.items()},
         )
+
+    def row(self, state: str, event: str, read: Values) -> Row:
+        """The one row that takes `event` in `state`; `read` is all that guards read.
+
+        Raises Refused.
+        """
+        rows = self.of_pair(state, event)
+        plain = [row for row in rows if not row.otherwise and _remembered(row, read)]
+        enabled = [row for row in plain if row.guard is None or row.guard.value(read)]
+        if not any(row.guard is None or row.guard.value(read) for row in rows if not row.otherwise):
+            enabled = [row for row in rows if row.otherwise and _remembered(row, read)]
+        if len(enabled) > 1:
+            raise Refused(event, several=tuple(one.id for one in enabled))
+        if not enabled:
+            tried = (
+                Tried(row=r.id, guard=r.guard.text, values=r.guard.read(read))
+                for r in plain
+                if r.guard
+            )
+            raise Refused(event, tuple(tried))
+        return enabled[0]
 
     def payload(self, event: str, given: Values) -> dict[str, Any]:
         """What guards may read of a payload, as `event.NAME`, with defaults. Raises Refused."""
@@ -284,7 +173,7 @@ class Machine:
             value = given.get(name, one.default)
             if value is MISSING:
                 raise Refused(event, payload=f"field '{name}' is missing")
-            problem = _misfit(one.type, one.members, value)
+            problem = one.misfit(value)
             if problem:
                 raise Refused(event, payload=f"field '{name}' {problem}")
             found[f"event.{name}"] = value
@@ -331,14 +220,3 @@ def _says(row: Row, names: Values) -> bool | None:
 def _remembered(row: Row, names: Values) -> bool:
     """True unless the row leads to another member of a history than the one that was left last."""
     return not row.history or names.get(f"history.{row.history}") == row.target
-
-
-def _misfit(kind: str, members: tuple[str, ...], value: Any) -> str:
-    """What is wrong with a value of that type; empty if nothing is."""
-    if members:
-        fits = isinstance(value, str) and value in members
-    elif kind == "bool":
-        fits = isinstance(value, bool)
-    else:
-        fits = isinstance(value, int) and not isinstance(value, bool)
-    return "" if fits else f"is {value!r}, which is no {kind}"

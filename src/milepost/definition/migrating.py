@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from milepost.definition.formulas import Formula, Values
-from milepost.definition.machines import MISSING, BadParameter, Machine
+from milepost.definition.machines import Machine
+from milepost.definition.parts import MISSING, BadParameter
 
 __all__ = ["MachineMigration"]
 

@@ -6,11 +6,12 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from milepost.definition.formulas import BOOL, INT, Formula, Scope, Values, Worked
 from milepost.definition.problems import NotUnderstood, among, within
+from milepost.definition.typed import Part, decided, made_of, plain
 
 __all__ = ["formula", "guards_of"]
 
@@ -110,65 +111,6 @@ def _tokens(text: str) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """A part of an expression, and which types it may have.
-
-    It has several, and is not `certain`, as long as it is a member that stands in several enums:
-    what stands beside it decides. `alone` is its type where nothing beside it has one: that of a
-    member is its only enum, and empty if there are several. `text` is alike for parts that are.
-    `truth` is the value of what is true, or false, whatever it reads.
-    """
-
-    value: Worked
-    types: frozenset[str]
-    alone: str
-    text: str
-    certain: bool = True
-    reads: tuple[str, ...] = ()
-    conditions: tuple[str, ...] = ()
-    truth: bool | None = None
-    size: int = 1
-    depth: int = 1
-
-
-def _plain(value: Worked, kind: str, text: str) -> _Part:
-    """A part that has no others in it, and is of that type."""
-    return _Part(value=value, types=frozenset({kind}), alone=kind, text=text)
-
-
-def _made(value: Worked, kind: str, parts: Iterable[_Part], *signs: str) -> _Part:
-    """What is made of `parts`, with `signs` before each of the last of them."""
-    of = tuple(parts)
-    first = len(of) - len(signs)
-    told = [part.text for part in of[:first]]
-    for sign, part in zip(signs, of[first:], strict=True):
-        told += [sign, part.text]
-    return _Part(
-        value=value,
-        types=frozenset({kind}),
-        alone=kind,
-        text=f"({' '.join(told)})",
-        reads=tuple(name for part in of for name in part.reads),
-        conditions=tuple(dict.fromkeys(one for part in of for one in part.conditions)),
-        size=1 + sum(part.size for part in of),
-        depth=1 + max(part.depth for part in of),
-    )
-
-
-def _decided(part: _Part, truths: Iterable[bool | None], *, deciding: bool) -> _Part:
-    """`part`, which one of the `truths` decides by itself, or all of them together the other way.
-
-    What is decided has no conditions.
-    """
-    found = tuple(truths)
-    if deciding in found:
-        return replace(part, truth=deciding, conditions=())
-    if None not in found:
-        return replace(part, truth=not deciding)
-    return part
-
-
 class _Parser:
     """Recursive descent, a method a precedence, the loosest first; `depth` bounds it.
 
@@ -192,7 +134,7 @@ class _Parser:
         """What is wrong with it, as an error."""
         return NotUnderstood(f"{self._text!r}: {problem}")
 
-    def expect(self, part: _Part, wanted: str) -> None:
+    def expect(self, part: Part, wanted: str) -> None:
         """Raise NotUnderstood unless a part may be of that type."""
         if wanted not in part.types:
             raise self.no(f"something of the type {wanted} is needed, not {_or(part.types)}")
@@ -208,7 +150,7 @@ class _Parser:
         if depth >= _DEEPEST:
             raise self.no(f"it is nested more than {_DEEPEST} deep")
 
-    def choice(self, depth: int) -> _Part:
+    def choice(self, depth: int) -> Part:
         """`A if C else B`, to the right."""
         self._bound(depth)
         then = self._implication(depth)
@@ -226,12 +168,12 @@ class _Parser:
         def value(names: Values) -> Any:
             return then.value(names) if condition.value(names) else other.value(names)
 
-        made = _made(value, "", (then, condition, other), "if", "else")
+        made = made_of(value, "", (then, condition, other), "if", "else")
         if then.certain or other.certain:
             return replace(made, types=types, alone=next(iter(types)))
         return replace(made, types=types, alone=then.alone or other.alone, certain=False)
 
-    def _implication(self, depth: int) -> _Part:
+    def _implication(self, depth: int) -> Part:
         self._bound(depth)
         premise = self._either(depth)
         if not self._take("implies"):
@@ -242,11 +184,11 @@ class _Parser:
         def value(names: Values) -> bool:
             return bool(conclusion.value(names)) if premise.value(names) else True
 
-        made = _made(value, BOOL, (premise, conclusion), "implies")
+        made = made_of(value, BOOL, (premise, conclusion), "implies")
         denied = None if premise.truth is None else not premise.truth
-        return _decided(made, (denied, conclusion.truth), deciding=True)
+        return decided(made, (denied, conclusion.truth), deciding=True)
 
-    def _either(self, depth: int) -> _Part:
+    def _either(self, depth: int) -> Part:
         parts = [self._both(depth)]
         while self._take("or"):
             parts.append(self._both(depth))
@@ -254,10 +196,10 @@ class _Parser:
             return parts[0]
         worked = self._all(parts, BOOL)
         signs = ["or"] * (len(parts) - 1)
-        made = _made(lambda names: any(one(names) for one in worked), BOOL, parts, *signs)
-        return _decided(made, (part.truth for part in parts), deciding=True)
+        made = made_of(lambda names: any(one(names) for one in worked), BOOL, parts, *signs)
+        return decided(made, (part.truth for part in parts), deciding=True)
 
-    def _both(self, depth: int) -> _Part:
+    def _both(self, depth: int) -> Part:
         parts = [self._inverse(depth)]
         while self._take("and"):
             parts.append(self._inverse(depth))
@@ -265,21 +207,21 @@ class _Parser:
             return parts[0]
         worked = self._all(parts, BOOL)
         signs = ["and"] * (len(parts) - 1)
-        made = _made(lambda names: all(one(names) for one in worked), BOOL, parts, *signs)
-        return _decided(made, (part.truth for part in parts), deciding=False)
+        made = made_of(lambda names: all(one(names) for one in worked), BOOL, parts, *signs)
+        return decided(made, (part.truth for part in parts), deciding=False)
 
-    def _inverse(self, depth: int) -> _Part:
+    def _inverse(self, depth: int) -> Part:
         self._bound(depth)
         if not self._take("not"):
             return self._comparison(depth)
         inner = self._inverse(depth + 1)
         (worked,) = self._all((inner,), BOOL)
-        made = _made(lambda names: not worked(names), BOOL, (inner,), "not")
+        made = made_of(lambda names: not worked(names), BOOL, (inner,), "not")
         return made if inner.truth is None else replace(made, truth=not inner.truth)
 
-    def _comparison(self, depth: int) -> _Part:
+    def _comparison(self, depth: int) -> Part:
         first = self._sum(depth)
-        others: list[tuple[Callable[[Any, Any], bool], _Part]] = []
+        others: list[tuple[Callable[[Any, Any], bool], Part]] = []
         signs = []
         while sign := self._take(*_COMPARED):
             signs.append(sign)
@@ -303,10 +245,10 @@ class _Parser:
 
         texts = [part.text for part in parts]
         links = (f"{a} {sign} {b}" for a, sign, b in zip(texts, signs, texts[1:], strict=False))
-        made = _made(value, BOOL, parts, *signs)
+        made = made_of(value, BOOL, parts, *signs)
         return replace(made, conditions=tuple(dict.fromkeys(links)))
 
-    def _common(self, parts: Iterable[_Part]) -> str:
+    def _common(self, parts: Iterable[Part]) -> str:
         """The type that parts have which stand beside each other: members take it from others."""
         for part in sorted(parts, key=lambda one: not one.certain):
             if part.alone:
@@ -315,14 +257,14 @@ class _Parser:
         enums = _or(member.types, "and")
         raise self.no(f"{member.text} is a member of {enums}, and nothing beside it tells of which")
 
-    def _all(self, parts: Iterable[_Part], wanted: str) -> tuple[Worked, ...]:
+    def _all(self, parts: Iterable[Part], wanted: str) -> tuple[Worked, ...]:
         found = []
         for part in parts:
             self.expect(part, wanted)
             found.append(part.value)
         return tuple(found)
 
-    def _sum(self, depth: int) -> _Part:
+    def _sum(self, depth: int) -> Part:
         parts = [self._product(depth)]
         total, signs = parts[0].value, list[str]()
         while sign := self._take("+", "-"):
@@ -333,9 +275,9 @@ class _Parser:
         if len(parts) == 1:
             return parts[0]
         self._all(parts, INT)
-        return _made(total, INT, parts, *signs)
+        return made_of(total, INT, parts, *signs)
 
-    def _product(self, depth: int) -> _Part:
+    def _product(self, depth: int) -> Part:
         found, factors = self._signed(depth), 1
         while self._take("*"):
             factors += 1
@@ -346,19 +288,19 @@ class _Parser:
             if found.reads and other.reads:
                 raise self.no("one side of '*' must be constant")
             value = _two(operator.mul, found.value, other.value)
-            found = _made(value, INT, (found, other), "*")
+            found = made_of(value, INT, (found, other), "*")
         return found
 
-    def _signed(self, depth: int) -> _Part:
+    def _signed(self, depth: int) -> Part:
         self._bound(depth)
         if not self._take("-"):
             return self._atom(depth)
         inner = self._signed(depth + 1)
         (worked,) = self._all((inner,), INT)
-        made = _made(lambda names: -worked(names), INT, (inner,), "-")
+        made = made_of(lambda names: -worked(names), INT, (inner,), "-")
         return made if inner.reads or inner.size > 1 else replace(made, size=1, depth=1)
 
-    def _atom(self, depth: int) -> _Part:
+    def _atom(self, depth: int) -> Part:
         if self._take("("):
             inner = self.choice(depth + 1)
             if not self._take(")"):
@@ -369,10 +311,10 @@ class _Parser:
         if word.isdecimal():
             number = self._number(word)
             self.numbers.add(number)
-            return _plain(lambda _: number, INT, word)
+            return plain(lambda _: number, INT, word)
         if word in ("true", "false"):
             truth = word == "true"
-            return replace(_plain(lambda _: truth, BOOL, word), truth=truth)
+            return replace(plain(lambda _: truth, BOOL, word), truth=truth)
         if not word or word in _WORDS or not (word[0].isalpha() or word[0] == "_"):
             there = f"{word!r} stands" if word else "it ends"
             raise self.no(f"{there} where a name or number is expected")
@@ -391,18 +333,19 @@ class _Parser:
             raise self.no(f"{word[:24]!r} does not fit into 64 bits")
         return int(word)
 
-    def _name(self, name: str) -> _Part:
+    def _name(self, name: str) -> Part:
         scope = self._scope
         if name in scope.types:
             kind = scope.types[name]
-            part = _plain(lambda names: names.get(name, name), kind, name)
+            part = plain(lambda names: names.get(name, name), kind, name)
             conditions = (name,) if kind == BOOL else ()
             return replace(part, reads=(name,), conditions=conditions)
         if name in scope.guards:
             body = scope.guards[name]
             self.guards.add(name)
+            self.numbers.update(body.numbers)
             return replace(
-                _plain(body.value, BOOL, name),
+                plain(body.value, BOOL, name),
                 reads=body.reads,
                 conditions=body.conditions,
                 truth=body.truth,
@@ -414,7 +357,7 @@ class _Parser:
             raise self.no(f"there is no '{name}' that can be read there{self._readable(name)}")
         enums = [kind for kind in types if not kind.startswith(_HISTORY)]
         alone = enums[0] if len(enums) == 1 else ""
-        return replace(_plain(lambda _: name, alone, name), types=types, certain=False)
+        return replace(plain(lambda _: name, alone, name), types=types, certain=False)
 
     def _readable(self, name: str) -> str:
         """What can be read there, the dotted names with one like it alone."""

@@ -30,14 +30,13 @@ class Answers:
     given: Mapping[str, Formula]
 
 
-class Unreadable(Exception):
+class Unreadable(NotUnderstood):
     """A file that is no definition: why, and at which line, 0 where that is not known."""
 
     def __init__(self, name: str, problem: str, line: int = 0) -> None:
         self.name = name
         self.problem = problem
-        self.line = line
-        super().__init__(f"{name}:{line}: {problem}" if line else f"{name}: {problem}")
+        super().__init__(f"{name}:{line}: {problem}" if line else f"{name}: {problem}", line=line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

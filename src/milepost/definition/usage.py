@@ -28,14 +28,14 @@ def check_usage(
     _check(
         "events", machine.events, taken, "no state takes the event '{}': add a row, or remove it"
     )
-    formulas = [*_formulas(machine), *measures, *guards.values()]
+    formulas = [*machine.formulas(), *measures, *guards.values()]
     named = {name for one in formulas for name in one.guards}
     _check("guards", guards, named, "no row uses the guard '{}': remove it")
     used = {name for one in formulas for name in one.reads}
     for name, one in machine.variables.items():
         if one.where is not None:
             used.update({*one.where.reads} - {name})
-    used.update(name for of in machine.rows.values() for row in of for name in row.sets)
+    used.update(name for row in machine.every_row() for name in row.sets)
     _check("context", machine.variables, used, "nothing reads or assigns '{}': remove it")
     groups = told.get("groups", {})
     _check("groups", groups, {*_states_named(told)}, "nothing uses the group '{}': remove it")
@@ -63,15 +63,6 @@ def _check(key: str, names: Iterable[str], used: Collection[str], problem: str) 
     for name in names:
         if name not in used:
             raise NotUnderstood(problem.format(name), (key, name))
-
-
-def _formulas(machine: Machine) -> Iterator[Formula]:
-    """All that rows and invariants say."""
-    for row in (row for of in machine.rows.values() for row in of):
-        if row.guard is not None:
-            yield row.guard
-        yield from row.sets.values()
-    yield from (one.formula for one in machine.invariants.values())
 
 
 def _states_named(told: Mapping[str, Any]) -> Iterator[str]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from milepost.lazy import loaded_when_used
 
 if TYPE_CHECKING:
+    from milepost.definition import NotUnderstood
     from milepost.testing.clock import FakeClock
-    from milepost.testing.definition import NotUnderstood
     from milepost.testing.lifecycle import lifecycle_machine
 
 __all__ = ["FakeClock", "NotUnderstood", "lifecycle_machine"]
@@ -21,7 +21,7 @@ __getattr__, __dir__ = loaded_when_used(
     __name__,
     {
         "FakeClock": "milepost.testing.clock",
-        "NotUnderstood": "milepost.testing.definition",
+        "NotUnderstood": "milepost.definition",
         "lifecycle_machine": "milepost.testing.lifecycle",
     },
 )

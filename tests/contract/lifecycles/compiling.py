@@ -18,9 +18,10 @@ from milepost.discovery.modules import Target, load
 from milepost.machine import Lifecycle
 from milepost_codegen.cli import compile_command
 from milepost_codegen.compiler import compile_definition
+from milepost_codegen.model import Lifecycle as Resolved
 from milepost_codegen.python import emit_python
 
-__all__ = ["BUILT_IN", "BUILT_IN_1", "ROOT", "at_once", "lifecycle_of", "module_of"]
+__all__ = ["BUILT_IN", "BUILT_IN_1", "ROOT", "at_once", "executed", "lifecycle_of", "module_of"]
 
 ROOT = Path(__file__).parents[3]
 _NUMBERS = count()
@@ -54,7 +55,12 @@ def lifecycle_of(text: str, *earlier: str) -> Lifecycle:
 
 def at_once(text: str) -> Lifecycle:
     """The lifecycle of a definition without files and drawings. Raises DefinitionError."""
-    source = emit_python(compile_definition(text.encode(), "definition.yaml").lifecycle)
+    return executed(compile_definition(text.encode(), "definition.yaml").lifecycle)
+
+
+def executed(resolved: Resolved) -> Lifecycle:
+    """The lifecycle in the module that is generated of a resolved definition, sound or not."""
+    source = emit_python(resolved)
     module = ModuleType(f"at_once_{next(_NUMBERS)}")
     sys.modules[module.__name__] = module  # dataclasses look their own module up
     try:

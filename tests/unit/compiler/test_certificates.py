@@ -213,6 +213,10 @@ def test_a_verdict_that_is_given_twice_must_be_the_same(tmp_path: Path) -> None:
         (json.dumps(certificate(obligations={})).encode(), "'obligations' is {}, no list"),
         (json.dumps(certificate(obligations=[{"key": 1}])).encode(), "'key' of an obligation is 1"),
         (json.dumps(certificate(code={"a\x1b": 1})).encode(), "of 'code' is 1, no text"),
+        (
+            json.dumps(certificate()).replace("undetermined", 'no", "verdict": "proved').encode(),
+            "it has the key 'verdict' twice in one object",
+        ),
     ],
 )
 def test_what_is_no_certificate_is_refused(run: Run, content: bytes, told: str) -> None:

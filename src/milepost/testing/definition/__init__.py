@@ -1,13 +1,12 @@
-"""A plain interpreter of definitions: the file read as text, members taken one by one.
+"""A job of a definition as a plain value, which takes its members one by one.
 
 It is what the real thing is compared with, so it shares no code with the compiler, with the tables
-that are generated, or with what keeps jobs. `milepost.definition` reads the file and says what is
-wrong with it; rows, roles and jobs are made of that here, once more.
+that are generated, or with what keeps jobs. `milepost.definition` reads the file and takes each
+step; `steps` asks it as a store is asked, and `jobs` makes jobs and their members of that.
 """
 
 from __future__ import annotations
 
-from milepost.testing.definition.expressions import NotUnderstood
 from milepost.testing.definition.jobs import (
     Collection,
     Conflict,
@@ -17,21 +16,16 @@ from milepost.testing.definition.jobs import (
     Member,
     Taken,
 )
-from milepost.testing.definition.tables import Field, Invalid, Invariant, Refused, Row, Table
+from milepost.testing.definition.steps import Invalid, Refused
 
 __all__ = [
     "Collection",
     "Conflict",
     "Definition",
     "Event",
-    "Field",
     "Invalid",
-    "Invariant",
     "Job",
     "Member",
-    "NotUnderstood",
     "Refused",
-    "Row",
-    "Table",
     "Taken",
 ]

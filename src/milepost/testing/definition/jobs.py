@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from milepost.definition import Unreadable, read_definition
-from milepost.definition.notation import listed
-from milepost.testing.definition.expressions import NotUnderstood
-from milepost.testing.definition.tables import Refused, Table
+from milepost import definition as plain
+from milepost.definition import Machine, NotUnderstood, read_definition
+from milepost.definition.notation import groups_of, listed, spread
+from milepost.testing.definition.steps import Refused, begun, broken, taken, told
 
 __all__ = ["Collection", "Conflict", "Definition", "Event", "Job", "Member", "Taken"]
 
@@ -40,9 +40,9 @@ class Collection:
     """The members of a job: by which machine they run, and what is accepted of them where."""
 
     name: str
-    table: Table
-    accepts: Mapping[str, frozenset[str]]
-    grows: frozenset[str]
+    machine: Machine
+    accepts: Mapping[str, tuple[str, ...]]
+    grows: tuple[str, ...]
     result: tuple[str, str] | None
     """The event that brings a result, and the field that has it, `""` for none."""
     done: frozenset[str]
@@ -55,8 +55,8 @@ class Definition:
 
     name: str
     version: int
-    tables: Mapping[str, Table]
-    root: Table
+    machines: Mapping[str, Machine]
+    root: Machine
     collections: Mapping[str, Collection]
     result: tuple[str, str] | None
     variables: tuple[tuple[str, str], ...]
@@ -69,30 +69,26 @@ class Definition:
         `milepost.definition` refuses, a machine that is owned and owns another, more than one
         machine that nobody owns. Raises OSError if the file cannot be read.
         """
-        try:
-            found = read_definition(path).written
-        except Unreadable as error:
-            raise NotUnderstood(str(error)) from error
-        enums = {name: listed(members) for name, members in (found.get("enums") or {}).items()}
-        tables = {name: Table(name, spec, enums) for name, spec in found["machines"].items()}
-        owned = {of["machine"] for one in tables.values() for of in one.collections.values()}
-        roots = [one for name, one in tables.items() if name not in owned]
-        if len(roots) != 1:
+        found = read_definition(path)
+        machines, written = found.machines, found.written["machines"]
+        owned = {one.machine for of in machines.values() for one in of.collections.values()}
+        if len(roots := machines.keys() - owned) != 1:
             raise NotUnderstood(f"{path}: one machine must be owned by nobody, not {len(roots)}")
-        if deep := [name for name in owned if tables[name].collections]:
+        if deep := [name for name in owned if machines[name].collections]:
             raise NotUnderstood(f"{path}: machine '{deep[0]}' is owned, and owns another")
-        root = roots[0]
+        root = machines[found.root]
+        roles = written[root.name].get("roles") or {}
         return Definition(
-            name=found["lifecycle"],
-            version=found["version"],
-            tables=tables,
+            name=found.name,
+            version=found.version,
+            machines=machines,
             root=root,
             collections={
-                name: _collection(name, root, tables[of["machine"]], of)
-                for name, of in root.collections.items()
+                name: _collection(one, machines[one.machine], written[one.machine])
+                for name, one in root.collections.items()
             },
-            result=_result(root),
-            variables=tuple(_fields(root, listed(root.roles.get("variables") or ()))),
+            result=_result(root, roles),
+            variables=tuple(_fields(root, listed(roles.get("variables") or ()))),
         )
 
     def key(self, collection: str, name: str) -> str:
@@ -100,49 +96,48 @@ class Definition:
         return f"{collection}/{name}" if len(self.collections) > 1 else name
 
 
-def _collection(name: str, root: Table, table: Table, of: Mapping[str, Any]) -> Collection:
-    accepts: dict[str, set[str]] = {}
-    for where, events in (of.get("accepts") or {}).items():
-        for state in root.in_states(where):
-            accepts.setdefault(state, set()).update(listed(events))
-    first = {row.event for row in table.rows if row.source == table.initial}
-    if of.get("grows") is not None:
-        grows = root.in_states(of["grows"])
-    else:
-        grows = [s for s in root.states if s == root.initial or first <= accepts.get(s, set())]
-        grows = [s for s in grows if s not in root.final]
-    result = _result(table)
-    roles = table.roles
-    elsewhere = {
-        state
-        for role in ("waiting", "held", "failed", "dead", "skipped")
-        for state in table.in_states(roles.get(role))
-    }
-    done = set(table.in_states(roles.get("done")))
-    if roles.get("done") is None and result is not None:
-        done = {row.target for row in table.rows if row.event == result[0]} - elsewhere
-    redo = roles.get("redo") or ""
+def _collection(owned: plain.Collection, machine: Machine, told: Mapping[str, Any]) -> Collection:
+    """The members of a collection; `told` is what is written of their machine."""
+    roles = told.get("roles") or {}
+    result, redo = _result(machine, roles), roles.get("redo") or ""
     return Collection(
-        name=name,
-        table=table,
-        accepts={state: frozenset(events) for state, events in accepts.items()},
-        grows=frozenset(grows),
+        name=owned.name,
+        machine=machine,
+        accepts=owned.accepts,
+        grows=owned.grows,
         result=result,
-        done=frozenset(done),
+        done=_done(machine, told, result),
         redo=redo["event"] if isinstance(redo, dict) else redo,
     )
 
 
-def _result(table: Table) -> tuple[str, str] | None:
-    found = list(_fields(table, listed(table.roles.get("result") or ())))
+def _done(
+    machine: Machine, told: Mapping[str, Any], result: tuple[str, str] | None
+) -> frozenset[str]:
+    """The states of members that are done: as written, or to where the event of a result leads."""
+    roles, groups = told.get("roles") or {}, groups_of(told)
+    if roles.get("done") is not None or result is None:
+        return frozenset(spread(roles.get("done") or (), groups))
+    elsewhere = {
+        state
+        for role in ("waiting", "held", "failed", "dead", "skipped")
+        for state in spread(roles.get(role) or (), groups)
+    }
+    return (
+        frozenset(row.target for row in machine.every_row() if row.event == result[0]) - elsewhere
+    )
+
+
+def _result(machine: Machine, roles: Mapping[str, Any]) -> tuple[str, str] | None:
+    found = list(_fields(machine, listed(roles.get("result") or ())))
     return found[0] if found else None
 
 
-def _fields(table: Table, said: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _fields(machine: Machine, said: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Each `EVENT.FIELD`; of an event alone, its only field of JSON, `""` if it has none."""
     for one in said:
         event, _, name = one.partition(".")
-        opaque = [each.name for each in table.events[event].values() if each.type == "json"]
+        opaque = [each.name for each in machine.events[event].values() if each.type == "json"]
         yield event, name or (opaque[0] if len(opaque) == 1 else "")
 
 
@@ -179,12 +174,12 @@ class Job:
     ) -> Job:
         """A new job, with `members` by collection. Raises Invalid, and Refused by an invariant."""
         root = definition.root
-        context = root.begun(params.get("", {}))
+        context = begun(root, params.get("", {}))
         job = Job(definition, params, root.initial, context)
         for name, collection in definition.collections.items():
             job._join(collection, members.get(name, ()))
-        if broken := root.broken(None, job.state, job.names()):
-            raise Refused(f"'{broken}' does not hold at the beginning")
+        if name := broken(root, None, job.state, job.names()):
+            raise Refused(f"'{name}' does not hold at the beginning")
         return job
 
     def copy(self) -> Job:
@@ -195,7 +190,7 @@ class Job:
         """All that the job's own expressions may read, but payloads."""
         counts: dict[str, int] = {}
         for name, collection in self.definition.collections.items():
-            counts |= {f"{name}.{state}": 0 for state in collection.table.states}
+            counts |= {f"{name}.{state}": 0 for state in collection.machine.states}
             counts[f"{name}.total"] = 0
         for member in self.members.values():
             counts[f"{member.collection}.{member.state}"] += 1
@@ -205,6 +200,10 @@ class Job:
     def collection_of(self, key: str) -> Collection:
         """The collection of a member."""
         return self.definition.collections[self.members[key].collection]
+
+    def machine_of(self, key: str | None) -> Machine:
+        """The machine of a member, or that of the job itself for None."""
+        return self.definition.root if key is None else self.collection_of(key).machine
 
     def accepts(self, key: str, event: str) -> bool:
         """True if the job takes that event of a member now, as far as it decides that."""
@@ -226,8 +225,8 @@ class Job:
             Conflict: A member that is done is given another result.
             Refused: The definition does not allow one of them.
         """
-        told = [(one, self._table(one.key).told(one.event, one.payload)) for one in asked]
-        wanted = list(self._new(told))
+        whole = [(one, told(self.machine_of(one.key), one.event, one.payload)) for one in asked]
+        wanted = list(self._new(whole))
         after = self.copy()
         for one, payload in wanted:
             if one.key is None:
@@ -243,8 +242,8 @@ class Job:
         """
         after = self.copy()
         for one in recorded:
-            fields = self._table(one.key).events.get(one.event, {})
-            defaults = {name: of.default for name, of in fields.items()}
+            fields = self.machine_of(one.key).events.get(one.event, {})
+            defaults = {name: of.default for name, of in fields.items() if not of.required}
             if one.key is None:
                 after._fire(one.event, {**defaults, **one.payload})  # noqa: SLF001
             else:
@@ -257,28 +256,26 @@ class Job:
             raise Refused(f"members in '{self.state}'")
         after, before = self.copy(), (self.state, self.names())
         after._join(self.definition.collections[collection], names)  # noqa: SLF001
-        if names and (broken := self.definition.root.broken(before, self.state, after.names())):
-            raise Refused(f"'{broken}' would not hold")
+        root = self.definition.root
+        if names and (name := broken(root, before, self.state, after.names())):
+            raise Refused(f"'{name}' would not hold")
         return after
 
     def _join(self, collection: Collection, names: Sequence[str]) -> None:
-        table = collection.table
-        context = table.begun(self.params.get(collection.name, {}))
-        if broken := table.broken(None, table.initial, context):
-            raise Refused(f"'{broken}' of '{table.name}' does not hold at the beginning")
+        machine = collection.machine
+        context = begun(machine, self.params.get(collection.name, {}))
+        if invariant := broken(machine, None, machine.initial, context):
+            raise Refused(f"'{invariant}' of '{machine.name}' does not hold at the beginning")
         for name in names:
             key = self.definition.key(collection.name, name)
-            self.members[key] = Member(collection.name, table.initial, context)
-
-    def _table(self, key: str | None) -> Table:
-        return self.definition.root if key is None else self.collection_of(key).table
+            self.members[key] = Member(collection.name, machine.initial, context)
 
     def _new(
-        self, told: Iterable[tuple[Event, Mapping[str, Any]]]
+        self, asked: Iterable[tuple[Event, Mapping[str, Any]]]
     ) -> Iterator[tuple[Event, Mapping[str, Any]]]:
         """What is asked without results that are there already. Raises Conflict."""
         again: set[str] = set()
-        for one, payload in told:
+        for one, payload in asked:
             if one.key is not None and one.key not in again:
                 collection, member = self.collection_of(one.key), self.members[one.key]
                 if member.state in collection.done and collection.result is not None:
@@ -287,7 +284,7 @@ class Job:
                         if payload[name] == member.result:
                             continue
                         raise Conflict(f"another result of '{one.key}'")
-                    if one.event == event and not collection.table.events[event]:
+                    if one.event == event and not collection.machine.events[event]:
                         continue
                 if member.state in collection.done and one.event == collection.redo:
                     again.add(one.key)
@@ -295,23 +292,21 @@ class Job:
 
     def _fire(self, event: str, payload: Mapping[str, Any]) -> None:
         root, before = self.definition.root, (self.state, self.names())
-        names = {**before[1], **_read(root, event, payload)}
-        row = root.row(self.state, event, names)
-        there = list(self.members.items())
-        for name, sent in row.members.items():
-            for key, member in there:
-                if member.collection == name and member.state in sent:
-                    self._step(key, sent[member.state], {})
-        self.context = root.after(row, self.context, names)
-        self.state = row.target
-        self.taken.append(Taken(root.name, row.id))
+        step = taken(root, self.state, event, before[1], payload)
+        sent = {(name, state): event for name, state, event in step.members}
+        for key, member in list(self.members.items()) if sent else ():
+            if (member.collection, member.state) in sent:
+                self._step(key, sent[member.collection, member.state], {})
+        self.context = {**self.context, **step.sets}
+        self.state = step.target
+        self.taken.append(Taken(root.name, step.row))
         self._holds(before)
         result = self.definition.result
         if result is not None and result[0] == event and result[1]:
-            self.result = payload[result[1]]
+            self.result = payload.get(result[1])
         for setting, name in self.definition.variables:
             if setting == event:
-                self.variables.update(payload[name] or {})
+                self.variables.update(payload.get(name) or {})
 
     def _record(self, key: str, event: str, payload: Mapping[str, Any]) -> None:
         collection = self.collection_of(key)
@@ -322,27 +317,19 @@ class Job:
         self._holds(before)
         if collection.result is not None and collection.result[0] == event:
             name = collection.result[1]
-            result = payload[name] if name else None
+            result = payload.get(name) if name else None
             self.members[key] = replace(self.members[key], result=result)
 
     def _step(self, key: str, event: str, payload: Mapping[str, Any]) -> None:
-        table, member = self.collection_of(key).table, self.members[key]
-        names = {**member.context, **_read(table, event, payload)}
-        row = table.row(member.state, event, names)
-        context = table.after(row, member.context, names)
-        if broken := table.broken((member.state, member.context), row.target, context):
-            raise Refused(f"'{broken}' of '{key}' would not hold")
-        self.taken.append(Taken(table.name, row.id, key))
-        self.members[key] = replace(member, state=row.target, context=context)
+        machine, member = self.collection_of(key).machine, self.members[key]
+        step = taken(machine, member.state, event, member.context, payload)
+        context = {**member.context, **step.sets}
+        if name := broken(machine, (member.state, member.context), step.target, context):
+            raise Refused(f"'{name}' of '{key}' would not hold")
+        self.taken.append(Taken(machine.name, step.row, key))
+        self.members[key] = replace(member, state=step.target, context=context)
 
     def _holds(self, before: tuple[str, Mapping[str, Any]]) -> None:
-        if not self.definition.root.invariants:
-            return
-        if broken := self.definition.root.broken(before, self.state, self.names()):
-            raise Refused(f"'{broken}' would not hold")
-
-
-def _read(table: Table, event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """What rows may read of a payload."""
-    fields = table.events.get(event, {})
-    return {f"event.{name}": payload.get(name) for name, of in fields.items() if of.readable}
+        root = self.definition.root
+        if root.invariants and (name := broken(root, before, self.state, self.names())):
+            raise Refused(f"'{name}' would not hold")

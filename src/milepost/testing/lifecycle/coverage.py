@@ -38,10 +38,12 @@ class Coverage:
     def of(definition: Definition, traces: Iterable[Mapping[str, Any]]) -> Coverage:
         """Nothing taken yet. What is impossible is what the traces say is proved to be."""
         existing: dict[str, set[str]] = {kind: set() for kind in KINDS}
-        for name, table in definition.tables.items():
-            rows = [row for row in table.rows if not row.ignored]
+        for name, machine in definition.machines.items():
+            rows = [row for row in machine.every_row() if not row.ignored]
             existing["ignored"] |= {
-                f"{name}.ignored.{row.source}.{row.event}" for row in table.rows if row.ignored
+                f"{name}.ignored.{row.source}.{row.event}"
+                for row in machine.every_row()
+                if row.ignored
             }
             for row in rows:
                 existing["row"].add(f"{name}.row.{row.id}")
@@ -52,14 +54,14 @@ class Coverage:
                 }
                 existing["condition"] |= {
                     f"{name}.condition.{row.id}.{number}.{value}"
-                    for number in range(1, 1 + table.conditions(row))
+                    for number in range(1, 1 + (len(row.guard.conditions) if row.guard else 0))
                     for value in ("true", "false")
                 }
             existing["illegal"] |= {
                 f"{name}.illegal.{state}.{event}"
-                for state in table.states
-                for event in table.events
-                if not table.of_pair(state, event)
+                for state in machine.states
+                for event in machine.events
+                if not machine.of_pair(state, event)
             }
         gone = {kind: set[str]() for kind in KINDS}
         for one in traces:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from milepost.definition import Refused, Row
 from milepost.job.state import JobState
 from milepost.job.versions import Catalogue
 from milepost.machine import Lifecycle, TransitionRefused
 from milepost.state.manager import StateManager
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.stores.protocol import StateStore
-from milepost.testing.definition import Job, Refused
+from milepost.testing.definition import Job
 
 __all__ = ["agree", "check_plan", "check_results", "logged", "seen"]
 
 _PARTS: Final = ["waiting", "held", "done", "failed", "dead", "skipped", "ended", "unassigned"]
-_READS_PAYLOAD: Final = re.compile(r"\bevent\s*\.")
 
 
 def seen(state: JobState) -> Any:
@@ -61,8 +60,7 @@ def _enabled(job: Job) -> Sequence[str]:
     found = []
     for event in root.events:
         rows = root.of_pair(job.state, event)
-        told = " ".join(text for row in rows for text in (row.when, *row.sets.values()))
-        if rows and not _READS_PAYLOAD.search(told):
+        if rows and not _reads_payload(rows):
             try:
                 root.row(job.state, event, names)
             except Refused:
@@ -70,6 +68,11 @@ def _enabled(job: Job) -> Sequence[str]:
         if rows:
             found.append(event)
     return found
+
+
+def _reads_payload(rows: Iterable[Row]) -> bool:
+    said = [one for row in rows for one in (row.guard, *row.sets.values()) if one is not None]
+    return any(name.startswith("event.") for one in said for name in one.reads)
 
 
 def check_results(manager: StateManager, job_id: str, job: Job) -> None:

@@ -184,7 +184,7 @@ class Rules(RuleBasedStateMachine):
 
     def _any_of_a_member(self, chance: random.Random) -> Event:
         key = chance.choice(list(self.job.members))
-        event = chance.choice(list(self.job.collection_of(key).table.events))
+        event = chance.choice(list(self.job.collection_of(key).machine.events))
         return Event(event, payload_for(self.job, (key, event), chance), key)
 
     @precondition(lambda self: self.job.members)
@@ -334,10 +334,8 @@ class Rules(RuleBasedStateMachine):
         _says(who, f"is asked {what}, odd being {shown}, and for events with wrong payloads")
         self._raises((MilepostError,), call)
         for one in legal_events(self.job, chance)[:3]:
-            table = (
-                self.definition.root if one.key is None else self.job.collection_of(one.key).table
-            )
-            for payload in wrong(table, one.event, one.payload):
+            machine = self.job.machine_of(one.key)
+            for payload in wrong(machine, one.event, one.payload):
                 asked = [one._replace(payload=payload)]
                 self._raises((PayloadInvalid,), partial(act, manager, asked))
 
@@ -467,7 +465,7 @@ class Rules(RuleBasedStateMachine):
             Scope.attempts_below(chance.randint(1, 3)),
             Scope.again(chance.choice(self.definition.root.states)),
         ]
-        states = [s for of in self.definition.collections.values() for s in of.table.states]
+        states = [s for of in self.definition.collections.values() for s in of.machine.states]
         if states:
             scopes.append(Scope.states(chance.choice(states)))
         if self.moments:
@@ -704,7 +702,7 @@ def _as_found(definition: Definition, state: JobState, old: Job) -> Job:
         collection = state.collection_of(ordinal)
         result = old.members[key].result if key in old.members else None
         members[key] = Member(collection, at, dict(context), result)
-        variables = definition.collections[collection].table.variables
+        variables = definition.collections[collection].machine.variables
         params[collection] = {name: context[name] for name, of in variables.items() if of.param}
     return Job(
         definition=definition,

@@ -21,7 +21,6 @@ from milepost.testing.definition import (
     Event,
     Job,
     Refused,
-    Table,
 )
 from milepost.testing.lifecycle.coverage import Coverage
 from milepost.testing.lifecycle.doing import do
@@ -105,7 +104,7 @@ class Tour:
 
     def _member(self, trace: Trace) -> None:
         for collection in self.definition.collections.values():
-            if collection.table.name != trace["machine"]:
+            if collection.machine.name != trace["machine"]:
                 continue
             for seed in range(_SEEDS):
                 led = _led(self.definition, collection, trace, seed)
@@ -130,12 +129,9 @@ class Tour:
         self._illegal(job, job_id)
         return job, job_id
 
-    def _table(self, job: Job, key: str | None) -> Table:
-        return self.definition.root if key is None else job.collection_of(key).table
-
     def _step(self, job: Job, job_id: str, key: str | None, step: Trace) -> Job:
         """The job after a step, which both must take."""
-        payload = filled(self._table(job, key), step["event"], step["payload"])
+        payload = filled(job.machine_of(key), step["event"], step["payload"])
         after = do(self.manager, job, [Event(step["event"], payload, key)], job_id)
         assert isinstance(after, Job), f"the definition refuses {step['event']} in '{job.state}'"
         self._note(after)
@@ -147,9 +143,7 @@ class Tour:
     def _note(self, job: Job) -> None:
         """Count the rows that were just taken, each after the one before it of the same machine."""
         for one in job.taken:
-            row = next(
-                each for each in self.definition.tables[one.machine].rows if each.id == one.row
-            )
+            row = self.definition.machines[one.machine].by_id(one.row)
             if row.ignored:
                 self.coverage.taken["ignored"].add(
                     f"{one.machine}.ignored.{row.source}.{row.event}"
@@ -166,7 +160,7 @@ class Tour:
         asked = trace.get("asked")
         if not asked:
             return
-        payload = filled(self._table(job, key), asked["event"], asked["payload"])
+        payload = filled(job.machine_of(key), asked["event"], asked["payload"])
         event = Event(asked["event"], payload, key)
         if key is not None and asked["event"] not in job.collection_of(key).accepts.get(
             job.state, ()
@@ -185,26 +179,28 @@ class Tour:
     def _illegal(self, job: Job, job_id: str) -> None:
         """Try what has no row where the job and its members are, and what changes nothing."""
         for key in (None, *job.members):
-            table = self._table(job, key)
+            machine = job.machine_of(key)
             state = job.state if key is None else job.members[key].state
-            for event in table.events:
+            for event in machine.events:
                 accepted = key is None or job.accepts(key, event)
-                rows = table.of_pair(state, event)
+                rows = machine.of_pair(state, event)
                 if rows and not rows[0].ignored and accepted:
                     continue
-                where = (table.name, state, event, "" if accepted else job.state)
+                where = (machine.name, state, event, "" if accepted else job.state)
                 if where not in self._tried:
                     self._tried.add(where)
                     self._try(job, job_id, key, event)
                     if not rows:
-                        self.coverage.taken["illegal"].add(f"{table.name}.illegal.{state}.{event}")
+                        self.coverage.taken["illegal"].add(
+                            f"{machine.name}.illegal.{state}.{event}"
+                        )
 
     def _try(self, job: Job, job_id: str, key: str | None, event: str) -> None:
-        table = self._table(job, key)
-        payload = filled(table, event, {})
+        machine = job.machine_of(key)
+        payload = filled(machine, event, {})
         if key is not None and job.collection_of(key).result is not None:
             brings, name = job.collection_of(key).result or ("", "")
-            if brings == event and name in payload and table.events[event][name].type == "json":
+            if brings == event and name in payload and machine.events[event][name].type == "json":
                 payload[name] = {"of": "another"}
         after = do(self.manager, job, [Event(event, payload, key)], job_id)
         if isinstance(after, Job):
@@ -222,12 +218,12 @@ def _led(
 
     None if no such run was found.
     """
-    name, table, start = collection.name, collection.table, trace["start"]
+    name, machine, start = collection.name, collection.machine, trace["start"]
     chance = random.Random(seed)  # noqa: S311 no secret
-    params = {each: params_for(of.table, chance) for each, of in definition.collections.items()}
+    params = {each: params_for(of.machine, chance) for each, of in definition.collections.items()}
     params[""] = params_for(definition.root, chance)
     params[name] = {
-        each: start[each] for each, variable in table.variables.items() if variable.param
+        each: start[each] for each, variable in machine.variables.items() if variable.param
     }
     try:
         begun = Job.begun(definition, {name: ["1"]}, params)
@@ -260,7 +256,7 @@ def _run_to(
     Without `last` it ends before the event. None if there is none among the first that are met.
     """
     collection, member = job.collection_of(key), job.members[key]
-    event_itself = Event(event, filled(collection.table, event, payload), key)
+    event_itself = Event(event, filled(collection.machine, event, payload), key)
     queue, met = deque([(job, list[Event]())]), {_key_of(job)}
     while queue:
         at, run = queue.popleft()
@@ -288,7 +284,7 @@ def _sending(job: Job, key: str, event: str) -> list[Event]:
     for one in legal_events(job, random.Random(0), members=False):  # noqa: S311 no secret
         (taken,) = [each for each in job.take([one]).taken if each.key is None]
         row = job.definition.root.by_id(taken.row)
-        if row.members.get(collection.name, {}).get(state) == event:
+        if (collection.name, state, event) in row.members:
             found.append(one)
     return found
 
@@ -308,11 +304,11 @@ def _at_the_start(definition: Definition, trace: Trace) -> Job:
     for name, collection in definition.collections.items():
         there = _numbered(start, name)
         members[name] = sorted(n for n in there if start[f"{name}[{n}].state"] != _ABSENT)
-        wanted = [each for each, one in collection.table.variables.items() if one.param]
+        wanted = [each for each, one in collection.machine.variables.items() if one.param]
         given = {each: start.get(f"{name}.{each}") for each in wanted}
         params[name] = given
         if len(params[name]) < len(wanted):
-            params[name] = params_for(collection.table, random.Random(0))  # noqa: S311
+            params[name] = params_for(collection.machine, random.Random(0))  # noqa: S311
     wanted = [each for each, one in definition.root.variables.items() if one.param]
     params[""] = {each: start[each] for each in wanted}
     return Job.begun(definition, members, params)

@@ -6,8 +6,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from milepost.testing.definition import Definition, Event, Field, Invalid, Job, Refused, Table
-from milepost.testing.definition.expressions import numbers_in
+from milepost.definition import Field, Machine, Variable
+from milepost.testing.definition import Definition, Event, Invalid, Job, Refused
+from milepost.testing.definition.steps import begun, broken
 
 __all__ = [
     "beginnings",
@@ -24,13 +25,13 @@ _TRIES: Final = 200
 _WRONG: Final[Mapping[str, Any]] = {"bool": 1, "int": True, "str": 7, "bytes": "text"}
 
 
-def params_for(table: Table, chance: random.Random) -> dict[str, Any]:
+def params_for(machine: Machine, chance: random.Random) -> dict[str, Any]:
     """Parameters that a machine can be created with; some are left to their defaults.
 
     Raises Refused if none were found.
     """
-    numbers = sorted({0, 1, 2, 3, *_numbers(table)})
-    params = [variable.field for variable in table.variables.values() if variable.param]
+    numbers = sorted({0, 1, 2, 3, *_numbers(machine)})
+    params = [one for one in machine.variables.values() if one.param]
     for attempt in range(_TRIES):
         given = {
             one.name: _value(one, chance, numbers)
@@ -38,23 +39,24 @@ def params_for(table: Table, chance: random.Random) -> dict[str, Any]:
             if one.required or (attempt < _TRIES - 1 and chance.random() < 0.6)
         }
         try:
-            context = table.begun(given)
+            context = begun(machine, given)
         except Invalid:
             continue
-        if table.collections or not table.broken(None, table.initial, context):
+        if machine.collections or not broken(machine, None, machine.initial, context):
             return given
-    raise Refused(f"no parameters were found with which '{table.name}' can begin")
+    raise Refused(f"no parameters were found with which '{machine.name}' can begin")
 
 
-def _numbers(table: Table) -> set[int]:
+def _numbers(machine: Machine) -> set[int]:
     """Numbers that decide something: those that are written in the definition, and beside them."""
-    written = {number for text in table.expressions() for number in numbers_in(text)}
+    wheres = [one.where for one in machine.variables.values() if one.where is not None]
+    written = {number for one in (*machine.formulas(), *wheres) for number in one.numbers}
     return {one for number in written if number < 1000 for one in (number - 1, number, number + 1)}
 
 
 def beginnings(definition: Definition, chance: random.Random, most: int = 4) -> Job:
     """A new job with up to `most` members in each collection."""
-    params = {name: params_for(of.table, chance) for name, of in definition.collections.items()}
+    params = {name: params_for(of.machine, chance) for name, of in definition.collections.items()}
     params[""] = params_for(definition.root, chance)
     members = {
         name: [f"m{n}" for n in range(chance.randint(1, most))] for name in definition.collections
@@ -87,10 +89,10 @@ def created_with(job: Job) -> dict[str, Any]:
 def payload_for(job: Job, one: tuple[str | None, str], chance: random.Random) -> dict[str, Any]:
     """A payload that an event takes, of the job (None) or of a member."""
     key, event = one
-    table = job.definition.root if key is None else job.collection_of(key).table
-    numbers = sorted({0, 1, 2, *_numbers(table)})
+    machine = job.machine_of(key)
+    numbers = sorted({0, 1, 2, *_numbers(machine)})
     given: dict[str, Any] = {}
-    for field in table.events[event].values():
+    for field in machine.events[event].values():
         if key is None and (event, field.name) in job.definition.variables:
             given[field.name] = {chance.choice("xyz"): chance.randint(0, 9)}
         elif field.required or (field.type != "json" and chance.random() < 0.5):
@@ -98,17 +100,17 @@ def payload_for(job: Job, one: tuple[str | None, str], chance: random.Random) ->
     return given
 
 
-def filled(table: Table, event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+def filled(machine: Machine, event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     """A payload with something in the fields that it has to have, and lacks."""
     chance = random.Random(event)  # noqa: S311 no secret
-    lacking = [one for one in table.events[event].values() if one.required]
+    lacking = [one for one in machine.events[event].values() if one.required]
     return {one.name: _value(one, chance, [0]) for one in lacking} | dict(payload)
 
 
-def wrong(table: Table, event: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def wrong(machine: Machine, event: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The payload with one thing wrong in it: a type, a field too many, a field too few."""
     yield {**payload, "no_such_field": 1}
-    for name, field in table.events[event].items():
+    for name, field in machine.events[event].items():
         if field.required:
             yield {other: value for other, value in payload.items() if other != name}
         if field.members:
@@ -117,7 +119,7 @@ def wrong(table: Table, event: str, payload: Mapping[str, Any]) -> Iterator[dict
             yield {**payload, name: _WRONG[field.type]}
 
 
-def _value(field: Field, chance: random.Random, numbers: Sequence[int]) -> Any:
+def _value(field: Field | Variable, chance: random.Random, numbers: Sequence[int]) -> Any:
     if field.members:
         return chance.choice(field.members)
     match field.type:
@@ -140,10 +142,10 @@ def legal_events(job: Job, chance: random.Random, *, members: bool = True) -> li
     keys: list[str | None] = [None, *(job.members if members else ())]
     found = []
     for key in keys:
-        table = job.definition.root if key is None else job.collection_of(key).table
+        machine = job.machine_of(key)
         state = job.state if key is None else job.members[key].state
-        for event in table.events:
-            if not table.of_pair(state, event):
+        for event in machine.events:
+            if not machine.of_pair(state, event):
                 continue
             one = Event(event, payload_for(job, (key, event), chance), key)
             if takes(job, one):
