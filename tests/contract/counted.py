@@ -1,4 +1,4 @@
-"""A store that writes down which of its methods were called: for test_controls.py, as broken.py."""
+"""A store that writes down which of its methods were called: for test_controls.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from milepost.testing.contracts.stores.places import PlaceContract
 from milepost.testing.contracts.stores.removal import RemovalContract
 from milepost.testing.contracts.stores.reopening import ReopeningContract
 
-from .broken import Passing
+from .passing import Passing
 
 CALLED = "MILEPOST_CALLED"
 """The variable that names the file in which calls are written down."""

@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from milepost.stores.protocol import Reader, StateStore, Writer
 
-from .broken import OBJECTIONS
+from . import broken_executors, broken_moments, broken_stores, broken_values, passing
 from .counted import CALLED
 
 
@@ -43,7 +44,8 @@ def test_the_suite_objects_to_broken_stores(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """And to nothing else. It says what there was, though it stands in a package."""
-    count = _objected(tmp_path, "TestPassing")
+    modules = (broken_stores, broken_values, broken_moments)
+    count = sum(_objected(tmp_path, each, each.OBJECTIONS, passing.TestPassing) for each in modules)
     record_property("counted", ("store contract", {"faults put in and found": count}))
 
 
@@ -52,16 +54,29 @@ def test_the_suite_objects_to_broken_executors(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Loops of somebody's own, and engines of `run`."""
-    count = _objected(tmp_path, "TestLoop", "TestEngine")
+    given = broken_executors
+    count = _objected(tmp_path, given, given.LOOPS, given.TestLoop)
+    count += _objected(tmp_path, given, given.ENGINES, given.TestEngine)
     record_property("counted", ("executor contract", {"faults put in and found": count}))
 
 
-def _objected(folder: Path, *sound: str) -> int:
-    """How many faults were found, which are all that there are beside what is sound."""
-    file = Path(__file__).parent / "broken.py"
-    broken = {pair for each in sound for pair in OBJECTIONS[each].items()}
-    fine = {(each, test) for each in sound for test in OBJECTIONS[each].values()}
-    found = told(folder, *(f"{file}::{kind}::{test}" for kind, test in broken | fine))
+def test_a_store_that_is_not_shared_needs_no_url(tmp_path: Path) -> None:
+    """What needs another opener is skipped, and asks for nothing before."""
+    file = Path(inspect.getfile(passing.TestPassing))
+    found = told(tmp_path, f"{file}::TestPassing", "-k", "killed or openers or shared or closing")
+    assert len(found) > 4
+    assert {each: said for each, said in found.items() if said} == {}
+
+
+def _objected(folder: Path, module: ModuleType, objections: Mapping[str, str], sound: type) -> int:
+    """How many faults of `module` were found, which are all that there are beside what is sound."""
+    broken, fine = set(objections.items()), {(sound.__name__, each) for each in objections.values()}
+    where = f"{module.__file__}::", f"{inspect.getfile(sound)}::"
+    found = told(
+        folder,
+        *(f"{where[0]}{kind}::{test}" for kind, test in broken),
+        *(f"{where[1]}{kind}::{test}" for kind, test in fine),
+    )
     assert found.keys() == broken | fine
     assert {each: found[each] for each in fine if found[each]} == {}
     silent = {kind for kind, test in broken if not found[kind, test]}

@@ -38,7 +38,7 @@ def test_the_page_on_a_store_is_a_suite(tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "7 passed, 2 skipped" in ran.stdout, "a store in memory has one opener"
+    assert "10 passed, 2 skipped" in ran.stdout, "a store in memory has one opener"
 
 
 def test_the_page_on_an_executor_is_a_suite(tmp_path: Path) -> None:

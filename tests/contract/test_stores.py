@@ -13,6 +13,7 @@ from milepost.testing import FakeClock
 from milepost.testing.contracts import Opener, StoreContract
 from milepost.testing.contracts.stores.commits import CommitContract
 from milepost.testing.contracts.stores.managers import ManagerContract
+from milepost.testing.contracts.stores.moments import MomentContract
 from milepost.testing.contracts.stores.reopening import ReopeningContract
 from tests.postgres import needs_postgres, new_url
 
@@ -48,7 +49,9 @@ class TestFile(StoreContract):
         assert (done.rows, done.blocks) == (18, 1)
 
 
-class TestFileThatOutlivesProcesses(CommitContract, ManagerContract, ReopeningContract):
+class TestFileThatOutlivesProcesses(
+    CommitContract, MomentContract, ManagerContract, ReopeningContract
+):
     """Where only the way differs in which commits are made, and the statements are the same."""
 
     @pytest.fixture

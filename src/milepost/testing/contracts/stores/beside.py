@@ -18,7 +18,7 @@ from milepost.log.rows import (
 )
 from milepost.stores.protocol import StateStore
 from milepost.testing.contracts.stores.opened import OpenedStore
-from milepost.testing.contracts.stores.rows import filled, row
+from milepost.testing.contracts.stores.rows import aside, filled, row
 
 __all__ = ["BesideContract"]
 
@@ -74,6 +74,12 @@ class BesideContract(OpenedStore):
         with store.reading() as reader:
             assert [span.last for span in reader.spans(job)] == [4]
         with store.writing() as writer:
+            writer.put_span(job, spans[1])
+            writer.drop_spans(job, 4)
+            assert [span.last for span in writer.spans(job)] == [4]
+            writer.drop_spans(job, 3)
+            assert writer.spans_end(job) == 0
+            writer.put_span(job, spans[0])
             writer.drop_spans(job)
             assert writer.spans_end(job) == 0
             assert writer.spans_end(other) == 4
@@ -176,6 +182,18 @@ class BesideContract(OpenedStore):
             assert reader.lease(other.number) is not None
         with store.writing() as writer:
             writer.add_row(job.number, row(2))
+
+    def test_what_is_set_aside_is_within_bounds(self, store: StateStore) -> None:
+        """Both bounds are of it; what is before and behind stays."""
+        job = filled(store, "one", 5).number
+        with store.writing() as writer:
+            assert aside(writer, job, "checkpoints", first=2, upto=3) == 2
+            assert [each.seq for each in writer.checkpoints(job)] == [5, 4, 1]
+            assert aside(writer, job, "checkpoints", upto=1) == 1
+            assert aside(writer, job, "checkpoints", first=6, upto=9) == 0
+        with store.reading() as reader:
+            assert [each.seq for each in reader.checkpoints(job)] == [5, 4]
+            assert sorted(each.key for each in reader.quarantine()) == [1, 2, 3]
 
     def test_nothing_strays_from_its_job(self, store: StateStore) -> None:
         """What is of a job, staged, or being erased is no stray."""

@@ -53,22 +53,42 @@ class CommitContract(OpenedStore):
             assert reader.job_ids("") == ["one", "two"]
 
     @pytest.mark.parametrize(
-        "bad", [row(3), row(1), row(2, fence=0)], ids=["gap", "again", "fence"]
+        "bad",
+        [row(4, fence=2), row(2, fence=2), row(3, fence=1), row(3, fence=0)],
+        ids=["gap", "again", "fence", "fence of before"],
     )
-    def test_a_row_that_does_not_follow_is_refused(self, store: StateStore, bad: Row) -> None:
+    @pytest.mark.parametrize("way", ["add_row", "add_rows"])
+    def test_a_row_that_does_not_follow_is_refused(
+        self, store: StateStore, bad: Row, way: str
+    ) -> None:
         """INV-GAPLESS and INV-FENCE are the store's too; each says what, where, and what to do."""
         with store.writing() as writer:
             job = writer.add_job("one", 5, "digest").number
             writer.add_row(job, row(1, fence=1))
+            writer.add_row(job, row(2, fence=2))
         told = (
-            f"{store.url}: commit {bad.seq} under fence {bad.fence} does not follow commit 1 under"
-            f" fence 1, of the job numbered {job} (INV-GAPLESS, INV-FENCE): nothing was written;"
+            f"{store.url}: commit {bad.seq} under fence {bad.fence} does not follow commit 2 under"
+            f" fence 2, of the job numbered {job} (INV-GAPLESS, INV-FENCE): nothing was written;"
             " load the job again and decide anew"
         )
         with pytest.raises(StoreError, match=f"^{re.escape(told)}$"), store.writing() as writer:
-            writer.add_row(job, bad)
+            if way == "add_row":
+                writer.add_row(job, bad)
+            else:
+                writer.add_rows(job, [bad])
         with store.reading() as reader:
-            assert [r.seq for r in reader.rows(job)] == [1]
+            assert [r.seq for r in reader.rows(job)] == [1, 2]
+
+    def test_a_log_begins_with_its_first_commit(self, store: StateStore) -> None:
+        """Another is refused, and leaves a log without rows, which has no newest one."""
+        with store.writing() as writer:
+            writer.add_row(writer.add_job("other", 5, "digest").number, row(1))
+            job = writer.add_job("one", 5, "digest").number
+        with pytest.raises(StoreError), store.writing() as writer:
+            writer.add_row(job, row(2))
+        with store.reading() as reader:
+            assert list(reader.rows(job)) == []
+            assert (reader.newest(job), reader.tip(job)) == (None, None)
 
     def test_a_reader_sees_one_moment_and_never_waits(self, store: StateStore) -> None:
         """INV-READ: rows written after a reader began do not show, and it waits for nobody."""

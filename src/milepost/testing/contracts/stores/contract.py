@@ -7,16 +7,22 @@ from milepost.testing.contracts.stores.commits import CommitContract
 from milepost.testing.contracts.stores.jobs import JobContract
 from milepost.testing.contracts.stores.limits import LimitContract
 from milepost.testing.contracts.stores.managers import ManagerContract
+from milepost.testing.contracts.stores.many import ManyContract
+from milepost.testing.contracts.stores.moments import MomentContract
 from milepost.testing.contracts.stores.places import PlaceContract
 from milepost.testing.contracts.stores.removal import RemovalContract
 from milepost.testing.contracts.stores.reopening import ReopeningContract
 from milepost.testing.contracts.stores.retention import RetentionContract
+from milepost.testing.contracts.stores.values import ValueContract
 
 __all__ = ["StoreContract"]
 
 
 class StoreContract(
     CommitContract,
+    MomentContract,
+    ValueContract,
+    ManyContract,
     JobContract,
     PlaceContract,
     BesideContract,

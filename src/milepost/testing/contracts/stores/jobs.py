@@ -80,6 +80,7 @@ class JobContract(OpenedStore):
                 made = [job_id for job_id in _IDS if job_id.startswith(prefix)]
                 assert reader.job_ids(prefix) == sorted(made)
                 assert reader.job_ids(prefix, limit=2) == sorted(made)[:2]
+                assert reader.job_ids(prefix, limit=0) == []
                 assert reader.count_jobs(prefix) == len(made)
                 assert [tip.job.job_id for tip in reader.tips(prefix=prefix)] == made
                 newest = [tip.job.job_id for tip in reader.tips(prefix=prefix, newest_first=True)]

@@ -75,9 +75,13 @@ class _Unmarked:
         return getattr(self._writer, name)
 
 
-def _waiting(manager: StateManager) -> int:
-    """How many who record wait for the commit that is under way."""
-    return len(manager._appender._line.waiting)  # noqa: SLF001 nobody but a test asks
+def _wait_for(manager: StateManager, count: int, threads: list[threading.Thread]) -> None:
+    """Until so many of the threads that record wait for the commit that is under way."""
+    line = manager._appender._line  # noqa: SLF001 nobody but a test asks
+    while len(line.waiting) < count:
+        alive = sum(thread.is_alive() for thread in threads)
+        assert alive > count, "a thread has ended beside a commit that it was to wait for"
+        os.sched_yield()
 
 
 def _tips(store: StateStore) -> list[Tip]:
@@ -121,8 +125,7 @@ class ManagerContract(OpenedStore):
         with store.writing():  # nobody's commit can end before all of them wait
             for thread in work:
                 thread.start()
-            while _waiting(manager) < 19:
-                os.sched_yield()
+            _wait_for(manager, 19, work)
         for thread in work:
             thread.join()
         state = manager.get_state("j")
@@ -155,8 +158,7 @@ class ManagerContract(OpenedStore):
         with store.writing():
             for thread in threads:
                 thread.start()
-            while _waiting(manager) < 5:
-                os.sched_yield()
+            _wait_for(manager, 5, threads)
         for thread in threads:
             thread.join()
         assert refused == [3]

@@ -48,6 +48,29 @@ class PlaceContract(OpenedStore):
         with store.reading() as reader:
             assert list(reader.inputs(number)) == [block]
 
+    def test_what_is_staged_is_told_anew(self, store: StateStore) -> None:
+        """As its writer goes on: by its first place; it keeps its number and its places."""
+        with store.writing() as writer:
+            writer.add_job("one", 5, "digest")
+            number = writer.reserve()
+            writer.stage(Staged(number, 0, 5, "me", 7))
+        with store.writing() as writer:
+            assert writer.reserve() > number
+            writer.stage(Staged(number, 0, 10, "me", 8))
+            writer.stage(Staged(number, 10, 5, "me", 9))
+        with store.reading() as reader:
+            assert reader.staged() == [
+                Staged(number, 0, 10, "me", 8),
+                Staged(number, 10, 5, "me", 9),
+            ]
+            assert reader.next_place(number) == 15
+        with store.writing() as writer:
+            writer.add_inputs(number, [InputBlock(15, 10, "jj", b"k", b"v", b"d")], [])
+            assert writer.next_place(number) == 25
+            writer.stage(Staged(number, 25, 3, "you", 9))
+            assert writer.unstage("me") == 15
+            assert [each.token for each in writer.staged()] == ["you"]
+
     def test_what_is_staged_is_swept_in_parts(self, store: StateStore) -> None:
         """A few blocks at once, and nothing of what is beside them."""
         with store.writing() as writer:

@@ -6,6 +6,7 @@ import pytest
 
 from milepost.log.rows import Staged, StoredJob, StoredKeep, Tombstone
 from milepost.stores.protocol import StateStore
+from milepost.testing.contracts.stores.everything import prepared, said_of
 from milepost.testing.contracts.stores.opened import OpenedStore
 from milepost.testing.contracts.stores.rows import filled
 
@@ -39,7 +40,8 @@ class RemovalContract(OpenedStore):
             assert reader.job("one") is None
             assert reader.job_ids("") == []
             assert list(reader.tips()) == []
-            assert reader.lease(job.number) is None
+            assert (reader.lease(job.number), reader.keep(job.number)) == (None, None)
+            assert reader.having("keep") == reader.having("held") == set()
             assert reader.tombstone("one") == Tombstone(job.number, "one", 50, "completed", False)
             assert reader.tombstone("two") is None
             assert [t.job_id for t in reader.tombstones_left()] == ["one"]
@@ -48,6 +50,11 @@ class RemovalContract(OpenedStore):
         with store.reading() as reader:
             assert [row.seq for row in reader.rows(again.number)] == [1, 2, 3]
             assert reader.keep(again.number) == StoredKeep(7, "why", 3)
+        _buried(store, again, 60)
+        with store.reading() as reader:
+            newest = reader.tombstone("one")
+            assert newest == Tombstone(again.number, "one", 60, "completed", False)
+            assert [t.number for t in reader.tombstones_left()] == [job.number, again.number]
 
     def test_a_number_is_never_given_twice(self, store: StateStore) -> None:
         """Not after the newest job is deleted, and not after tombstones are forgotten."""
@@ -91,6 +98,29 @@ class RemovalContract(OpenedStore):
             assert len(list(reader.key_segments(other.number, 0, 9))) == 1
             assert [staged.number for staged in reader.staged()] == [other.number]
         assert _erased(store, job.number) == [0]  # doing it again is fine
+
+    def test_nothing_is_left_of_a_job_that_was_erased(self, store: StateStore) -> None:
+        """Of none of its tables, and what was taken is what was stored of it."""
+        job = prepared(store)
+        with store.reading() as reader:
+            sizes = reader.sizes(job.number)
+            assert reader.sizes_of(job.number, job.number) == {job.number: sizes.total_bytes}
+        with store.writing() as writer:
+            none = said_of(writer, writer.add_job("empty", 5, "digest").number)
+        assert not any(each for what, each in none.items() if what != "sizes")
+        assert none["sizes"].total_bytes == 0
+        _buried(store, job)
+        rows = freed_bytes = 0
+        done = False
+        while not done:
+            with store.writing() as writer:
+                part = writer.erase(job.number, 2, 10_000)
+            rows, freed_bytes, done = rows + part.rows, freed_bytes + part.size_bytes, part.done
+        stored = sizes.commits + sizes.checkpoints + sizes.inputs_rows + sizes.keys_rows
+        assert rows == stored + sizes.spans + 1, "the staging is one more"
+        assert freed_bytes == sizes.total_bytes
+        with store.reading() as reader:
+            assert said_of(reader, job.number) == none
 
     def test_a_job_that_has_an_entry_is_never_erased(self, store: StateStore) -> None:
         """Bury first: the guard is in the store too."""

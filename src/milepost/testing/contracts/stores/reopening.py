@@ -44,6 +44,12 @@ class ReopeningContract(OpenedStore):
             assert job is not None
             writer.add_row(job.number, row(4))
 
+    def test_closing_twice_is_fine(self, opener: Opener) -> None:
+        """Also of a store that nobody has used."""
+        store = opener()
+        store.close()
+        store.close()
+
     def test_two_openers_see_each_other(self, opener: Opener) -> None:
         """At once: a commit of one is there for the next reader and the next writer of the other.
 
@@ -102,13 +108,14 @@ class ReopeningContract(OpenedStore):
             assert manager.verify("j")[0].sound
 
     def test_one_who_is_killed_in_a_commit_leaves_nothing_of_it(
-        self, opener: Opener, store_url: str
+        self, opener: Opener, request: pytest.FixtureRequest
     ) -> None:
         """Another process dies with a commit half written: what was acknowledged is there, no more.
 
         The lock of the dead is free.
         """
         self.need_sharing()
+        store_url = request.getfixturevalue("store_url")  # what cannot be shared may have none
         with _opened(opener) as store:
             filled(store, "before")
         child = subprocess.run(

@@ -14,9 +14,9 @@ from milepost.log.rows import (
     StoredKeep,
     StoredLease,
 )
-from milepost.stores.protocol import StateStore
+from milepost.stores.protocol import StateStore, Writer
 
-__all__ = ["filled", "held", "row"]
+__all__ = ["aside", "filled", "held", "row"]
 
 
 def row(seq: int, fence: int = 0, body: bytes = b"") -> Row:
@@ -53,6 +53,13 @@ def filled(store: StateStore, job_id: str, rows: int = 3) -> StoredJob:
         writer.put_lease(job.number, StoredLease("me", 1, 9))
         writer.put_keep(job.number, StoredKeep(7, "why", 3))
     return job
+
+
+def aside(writer: Writer, number: int, source: str, first: int = 0, upto: int | None = None) -> int:
+    """How many rows of the table `source` of a job it has set aside, as damaged."""
+    return writer.set_aside(
+        number, source, job_id="one", reason="damaged", at_us=2, first=first, upto=upto
+    )
 
 
 def held(store: StateStore, job_id: str) -> dict[str, Any]:
