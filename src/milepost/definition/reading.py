@@ -91,9 +91,9 @@ def definition_of(content: bytes | str, name: str) -> Definition:
         check_enums(data)
         return _definition(data)
     except NotUnderstood as error:
-        raise Unreadable(name, str(error), error.line or written.line(error.path)) from error
-    except RecursionError as error:
-        raise Unreadable(name, "it is nested too deeply") from error
+        raise Unreadable(name, str(error), error.line or written.line(error.path)) from None
+    except RecursionError:
+        raise Unreadable(name, "it is nested too deeply") from None
 
 
 def _definition(data: Mapping[str, Any]) -> Definition:

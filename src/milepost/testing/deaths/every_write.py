@@ -15,7 +15,7 @@ from milepost.machine import Lifecycle
 from milepost.stores.memory import MemoryStore
 from milepost.stores.protocol import StateStore
 from milepost.testing.deaths.judging import Check, objected, said_by
-from milepost.testing.deaths.lives import Death, Died, Life, World
+from milepost.testing.deaths.lives import Death, Died, Endless, Life, World
 from milepost.text.wording import counted, short_repr
 
 __all__ = ["Survived", "notices_lost_writes", "survives_every_write"]
@@ -23,6 +23,9 @@ __all__ = ["Survived", "notices_lost_writes", "survives_every_write"]
 Live = Callable[[Life], object]
 
 _UNDISTURBED: Final = "a life that nobody disturbed"
+
+_LAST: Final = 4
+"""So many of the last events of a job are told of."""
 
 
 @short_repr
@@ -60,11 +63,24 @@ class _Trial:
             self.live(life)
         except Died:
             return None
+        except Endless as error:
+            where = self.where(world)
+            raise AssertionError(f"{error}{f', after {after}' if after else ''}: {where}") from None
         except Exception as error:
             that = f"this was life {life.number}"
             error.add_note(f"{that}, after {after}" if after else f"{that}: nobody had died")
             raise
         return life.writes
+
+    def where(self, world: World) -> str:
+        """Where the jobs are, and what happened to them last."""
+        manager = world.manager()
+        told = []
+        for job_id in manager.job_ids():
+            last = manager.get_state_history(job_id, newest=_LAST)
+            went = ", ".join(f"{event.event} to {event.target}" for event in last)
+            told.append(f"job {job_id} goes in circles, or does too much at once: {went}")
+        return "; ".join(told) or "there is no job"
 
     def undisturbed(self, world: World, deaths: tuple[Death, ...] = ()) -> int:
         """How many commits a life makes that nobody disturbs, from there on."""

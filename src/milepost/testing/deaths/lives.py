@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from milepost.items.inputs import Item
 from milepost.job.state import JobState
@@ -23,7 +23,7 @@ from milepost.testing.deaths.judging import Record, again, broken, finished_in, 
 from milepost.testing.histories.operations import ACKNOWLEDGED, Append, entries_of
 from milepost.testing.watching import TakenBack, Transaction, WatchedStore
 
-__all__ = ["Death", "Died", "Life", "When", "World"]
+__all__ = ["Death", "Died", "Endless", "Life", "When", "World"]
 
 _T = TypeVar("_T")
 
@@ -43,6 +43,14 @@ class Death(NamedTuple):
 
 class Died(BaseException):
     """The process is gone. No code but the harness may handle this."""
+
+
+class Endless(BaseException):
+    """A life makes more commits than any that could be gone through one by one."""
+
+
+_MOST_WRITES: Final = 5_000
+"""So many commits of one life: with each of them, a run is made four times."""
 
 
 @dataclass
@@ -165,6 +173,8 @@ class _Mortal:
 
     def commits(self, made: Transaction) -> None:
         self.writes = made.number
+        if self.writes > _MOST_WRITES:
+            raise Endless(f"a life made {_MOST_WRITES:,} commits and came to no end")
         if self._death == (made.number, "undone"):
             self._lost = True
             self._acknowledge(made)

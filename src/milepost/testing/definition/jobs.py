@@ -69,6 +69,7 @@ class Definition:
         `milepost.definition` refuses, a machine that is owned and owns another, more than one
         machine that nobody owns. Raises OSError if the file cannot be read.
         """
+        __tracebackhide__ = True
         found = read_definition(path)
         machines, written = found.machines, found.written["machines"]
         owned = {one.machine for of in machines.values() for one in of.collections.values()}

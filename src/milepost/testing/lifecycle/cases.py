@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from milepost.definition import read_definition
@@ -19,6 +20,7 @@ from milepost.testing.lifecycle.coverage import Coverage
 from milepost.testing.lifecycle.reading import Reader, module_of
 from milepost.testing.lifecycle.rules import Rules
 from milepost.testing.lifecycle.stores import MakeStore, Place, in_memory
+from milepost.testing.lifecycle.summary import COVERED, is_shown
 from milepost.testing.lifecycle.touring import Tour
 from milepost.testing.lifecycle.traces import traces_of
 
@@ -28,6 +30,8 @@ _DEFAULT: Final = settings(
     max_examples=25,
     stateful_step_count=30,
     deadline=None,
+    # Not to explain: that traces each line of ours, which takes most of the time, to name some.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
     suppress_health_check=[
         HealthCheck.data_too_large,
         HealthCheck.filter_too_much,
@@ -44,6 +48,17 @@ class _LifecycleCase(unittest.TestCase):
 
     settings: ClassVar[settings] = _DEFAULT
     machine: ClassVar[type[_LifecycleMachine]]
+    _is_shown = False
+
+    def __init__(self, name: str = "runTest") -> None:
+        super().__init__(name)
+        self._properties: list[tuple[str, object]] = []
+
+    @pytest.fixture(autouse=True)
+    def _tell_at_the_end(self, request: pytest.FixtureRequest) -> None:
+        """Under pytest, which would keep to itself what a test that passes has printed."""
+        self._properties = request.node.user_properties
+        self._is_shown = is_shown(request.config)
 
     @classmethod
     def tearDownClass(cls) -> None:
@@ -52,26 +67,39 @@ class _LifecycleCase(unittest.TestCase):
 
     def test_every_trace_is_taken(self) -> None:
         """Each arc, pair of arcs, condition and illegal pair, or what was never taken is named."""
+        self.machine.traces_hold = False
         coverage = self.machine.tour()
-        sys.stdout.write(f"{self.machine.lifecycle.name}: {coverage}\n")
+        covered = f"{self.machine.lifecycle.name}: {coverage}"
+        self._properties.append((COVERED, covered))
+        if not self._is_shown:
+            sys.stdout.write(f"{covered}\n")
         missing = coverage.missing()
         assert not missing, f"{coverage}. Never taken: {', '.join(missing)}"
+        self.machine.traces_hold = True
 
     def test_random_rules_agree(self) -> None:
-        """Whatever two managers do, crashes included, state = fold(log) = definition."""
+        """Whatever two managers do, crashes included, state = fold(log) = definition.
+
+        What is found is not made small if a trace was found to differ before: that one is short.
+        """
         self.machine.traces()  # or the file is another than the one that was compiled
-        run_state_machine_as_test(self.machine, settings=self.settings)
+        of = self.settings
+        if not self.machine.traces_hold:
+            of = settings(of, phases=[phase for phase in of.phases if phase is not Phase.shrink])
+        run_state_machine_as_test(self.machine, settings=of)
 
 
 class _LifecycleMachine(Rules):
     """The rules of one lifecycle. `TestCase` is what pytest and unittest run.
 
     `tried` counts what was tried so far: sequences, rules, and reads by another process.
+    `traces_hold` is false once a trace was found to differ.
     """
 
     TestCase: ClassVar[type[_LifecycleCase]]  # type: ignore[assignment,misc]
     path: ClassVar[Path]
     kept: ClassVar[Path | None]
+    traces_hold: ClassVar[bool] = True
 
     @classmethod
     def traces(cls) -> Sequence[Mapping[str, Any]]:
@@ -131,6 +159,7 @@ def lifecycle_machine(
     Cost:
         A trace takes some five commits; a rule takes some milliseconds.
     """
+    __tracebackhide__ = True
     if not isinstance(lifecycle, Lifecycle):
         raise TypeError(f"{lifecycle!r} is no lifecycle: give the LIFECYCLE of a generated module")
     path = Path(definition)
@@ -173,6 +202,7 @@ def lifecycle_machine(
 
 
 def _read(path: Path, lifecycle: Lifecycle) -> Definition:
+    __tracebackhide__ = True
     read = Definition.read(path)
     if (read.name, read.version) != (lifecycle.name, lifecycle.version):
         raise ValueError(

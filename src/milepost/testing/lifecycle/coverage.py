@@ -95,4 +95,5 @@ class Coverage:
             f"{noun} {counts[noun]} of {counts[f'{noun} there are']}" for noun in _NOUNS.values()
         )
         gone = sum(len(self.impossible[kind] & self.existing[kind]) for kind in KINDS)
-        return ", ".join(told) + (f"; {gone} are proved to be impossible" if gone else "")
+        verb = "is" if gone == 1 else "are"
+        return ", ".join(told) + (f"; {gone} more {verb} proved to be impossible" if gone else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -105,6 +106,7 @@ class Rules(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._before = sys.exc_info()[1]  # whoever calls us may be at an error already
         self.place = Place(self.makes, self.lifecycle, self.earlier)
         self.managers: list[StateManager] = []
         self.leases: list[tuple[Lease, AbstractContextManager[Lease]] | None] = [None, None]
@@ -661,9 +663,14 @@ class Rules(RuleBasedStateMachine):
         self.tried["facts held against the file"] += found.facts
 
     def teardown(self) -> None:
-        """Hold each log against the file, have it read once more, and close what is open."""
+        """Hold each log against the file, have it read once more, and close what is open.
+
+        After an error nothing is looked at any more: what that finds would stand in its place.
+        """
+        met = sys.exc_info()[1]
+        failed = isinstance(met, Exception) and met is not self._before
         try:
-            if self.managers:
+            if self.managers and not failed:
                 self._read_by_another(self.managers[0].get_state(JOB))
                 self._conforms()
         finally:
