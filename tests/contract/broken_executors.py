@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from msgspec import structs
@@ -12,18 +13,29 @@ from msgspec import structs
 from milepost import StateManager
 from milepost.executors.engines import Engine
 from milepost.testing.contracts import EngineContract, ExecutorContract, Work
+from milepost.testing.contracts.executors import engines
 from tests.docs.stand_ins.my_executor import work
+
+from .passing import Passing
 
 _T = TypeVar("_T")
 
 
 LOOPS = {
+    "TestBeginsAfterwards": "test_each_item_is_called_once_and_gives_its_own_result",
+    "TestHoldsNothing": "test_each_item_is_called_once_and_gives_its_own_result",
+    "TestGivesValuesAsTexts": "test_each_item_is_called_once_and_gives_its_own_result",
+    "TestDropsWhatIsFalse": "test_each_result_is_kept_as_it_was_given",
+    "TestNeedsAnItem": "test_a_job_without_items_ends",
+    "TestDropsWhatWasRaised": "test_what_fails_once_is_called_once_more",
     "TestCallsTwice": "test_each_item_is_called_once_and_gives_its_own_result",
     "TestDropsAResult": "test_each_item_is_called_once_and_gives_its_own_result",
     "TestGivesItToAnother": "test_each_item_is_called_once_and_gives_its_own_result",
     "TestCallsWhatWasDone": "test_what_the_last_one_left_is_taken_up",
 }
 ENGINES = {
+    "TestEngineCallsAgainAfterATimeout": "test_a_call_without_end_is_a_timeout",
+    "TestEngineLeavesItsThreads": "test_what_a_run_has_made_is_gone_with_it",
     "TestEngineCallsTwice": "test_what_fails_once_is_called_once_more",
     "TestSaysThatNoneHasBegun": "test_a_stop_waits_for_what_is_under_way",
 }
@@ -88,6 +100,75 @@ class TestCallsWhatWasDone(Loop):
         return [called(function, item) for item in items]
 
 
+class Late(Passing):
+    """A manager of a loop that has a write before each batch: it comes with the batch's outcome."""
+
+    late: tuple[Any, ...] = ()
+
+    def record(self, job_id: str, events: Any) -> Any:
+        events, self.late = [*self.late, *events], ()
+        if events and events[-1].event == "start":
+            self.late = tuple(events)
+            return self.inner.get_state(job_id)
+        return self.inner.record(job_id, events)
+
+
+class TestBeginsAfterwards(Loop):
+    """One commit less for each batch."""
+
+    @pytest.fixture
+    def work(self) -> Work:
+        def works(manager: StateManager, job_id: str, function: Any) -> None:
+            late: Any = Late(manager)
+            work(late, job_id, lambda items: [called(function, item) for item in items], len)
+
+        return works
+
+
+class Unheld(Passing):
+    """A manager of whose leases nobody else knows."""
+
+    @contextmanager
+    def lease(self, *given: Any, **how: Any) -> Iterator[Any]:
+        yield None
+
+
+class TestHoldsNothing(Loop):
+    @pytest.fixture
+    def work(self) -> Work:
+        def works(manager: StateManager, job_id: str, function: Any) -> None:
+            unheld: Any = Unheld(manager)
+            work(unheld, job_id, lambda items: [called(function, item) for item in items], len)
+
+        return works
+
+
+class TestGivesValuesAsTexts(Loop):
+    def broken(self, manager: StateManager, function: Any, items: list[Any]) -> Outcomes:
+        return [called(function, structs.replace(item, value=str(item.value))) for item in items]
+
+
+class TestDropsWhatIsFalse(Loop):
+    def broken(self, manager: StateManager, function: Any, items: list[Any]) -> Outcomes:
+        return [called(function, item) or None for item in items]
+
+
+class TestNeedsAnItem(Loop):
+    @pytest.fixture
+    def work(self) -> Work:
+        def works(manager: StateManager, job_id: str, function: Any) -> None:
+            assert manager.get_state(job_id).progress.total > 0, "there is nothing to do"
+            work(manager, job_id, lambda items: [called(function, item) for item in items], len)
+
+        return works
+
+
+class TestDropsWhatWasRaised(Loop):
+    def broken(self, manager: StateManager, function: Any, items: list[Any]) -> Outcomes:
+        outcomes = [called(function, item) for item in items]
+        return [RuntimeError("failed") if isinstance(o, Exception) else o for o in outcomes]
+
+
 class Threads(Engine):
     """An engine of two threads, which keeps each promise."""
 
@@ -135,6 +216,39 @@ class Twice(Threads):
 
 class TestEngineCallsTwice(Given):
     engine = Twice
+
+
+class AgainAfterATimeout(Threads):
+    """Makes a call again, as one that may have been lost, where there is a limit of time."""
+
+    def submit(
+        self, call: Callable[..., _T], /, *args: Any, token: str, timeout_s: float | None
+    ) -> Future[_T]:
+        if timeout_s is None:
+            return self.pool.submit(call, *args)
+        return self.pool.submit(lambda: (call(*args), call(*args))[1])
+
+
+class TestEngineCallsAgainAfterATimeout(Given):
+    engine = AgainAfterATimeout
+
+
+class LeavesItsThreads(Threads):
+    """Is kept by somebody, and closes nothing."""
+
+    kept: ClassVar[list[Any]] = []
+
+    def close(self, *, wait: bool) -> None:
+        del wait
+        self.kept.append(self)
+
+
+class TestEngineLeavesItsThreads(Given):
+    engine = LeavesItsThreads
+
+    @pytest.fixture(autouse=True)
+    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engines, "ENDS_S", 0.2)
 
 
 class NoneBegun(Threads):

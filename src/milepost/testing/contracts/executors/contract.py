@@ -15,9 +15,18 @@ from milepost.executors.engines.find import known
 from milepost.executors.vocabulary import MapFn
 from milepost.state.manager import StateManager
 from milepost.state.transitions import ItemEvent
-from milepost.testing.contracts.executors.trouble import COUNT, Trouble, value_of
+from milepost.testing.contracts.executors.trouble import COUNT, ODD, Trouble, value_of
 
-__all__ = ["ExecutorContract", "Work", "counted", "ended", "is_for_run", "job", "takes"]
+__all__ = [
+    "ExecutorContract",
+    "Work",
+    "counted",
+    "ended",
+    "is_for_run",
+    "job",
+    "takes",
+    "unrecorded",
+]
 
 
 class Work(Protocol):
@@ -43,8 +52,9 @@ class ExecutorContract:
     """The promises of every executor, as tests: derive from it and give the fixture `work`.
 
     Each function for items writes down its calls where no other call can lose them. A call that was
-    made has begun in the log, each attempt that the log counts was one call, and each result is
-    that of its own item: whatever fails, and whoever died before.
+    made has begun in the log, in a commit before the one that has its outcome, by whoever held the
+    job. Each attempt that the log counts was one call, of the item with its value, and each result
+    is that of its own item, as it was given: whatever fails, and whoever died before.
 
     What `run` is to work on needs no loop of its own: `EngineContract` is for that.
     """
@@ -82,10 +92,29 @@ class ExecutorContract:
             assert ended(manager) == ("completed", COUNT, 0)
             assert dict(manager.results("j")) == {str(n): value_of(str(n)) for n in range(COUNT)}
             assert trouble.calls() == counted(manager) == Counter(map(str, range(COUNT)))
+            assert unrecorded(manager) == []
             items = manager.get_state("j").items
             work(manager, "j", trouble)
             assert manager.get_state("j").items == items
             assert trouble.calls().total() == COUNT, "what is done is left alone"
+
+    def test_each_result_is_kept_as_it_was_given(self, work: Work, tmp_path: Path) -> None:
+        """None, what is false or empty, large, or in several layers is a result like any other."""
+        trouble = Trouble(tmp_path, "gives odd results")
+        with job(len(ODD)) as manager:
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", len(ODD), 0)
+            found = dict(manager.results("j"))
+            kept = [(found[str(n)], type(found[str(n)])) for n in range(len(ODD))]
+            assert kept == [(given, type(given)) for given in ODD]
+
+    def test_a_job_without_items_ends(self, work: Work, tmp_path: Path) -> None:
+        """Nothing is called, and nobody waits for it."""
+        trouble = Trouble(tmp_path)
+        with job(0) as manager:
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", 0, 0)
+            assert trouble.calls().total() == 0
 
     def test_what_fails_once_is_called_once_more(self, work: Work, tmp_path: Path) -> None:
         """Its failure is recorded, and then its result."""
@@ -96,6 +125,10 @@ class ExecutorContract:
             assert dict(manager.results("j"))["3"] == value_of("3")
             assert trouble.calls() == counted(manager)
             assert trouble.calls()["3"] == 2
+            (failure,) = manager.failures("j")["3"]
+            assert failure.cause == "error"
+            assert "not yet" in failure.message, "it says what was raised"
+            assert unrecorded(manager) == []
 
     def test_what_always_fails_is_called_as_often_as_it_may(
         self, work: Work, tmp_path: Path
@@ -108,6 +141,7 @@ class ExecutorContract:
             assert trouble.calls() == counted(manager)
             assert trouble.calls()["3"] == 3
             assert [letter.key for letter in manager.dead_letters("j")] == ["3"]
+            assert unrecorded(manager) == []
 
     def test_what_the_last_one_left_is_taken_up(self, work: Work, tmp_path: Path) -> None:
         """Another has died: what it finished is not called again, what it had begun is."""
@@ -193,6 +227,21 @@ def counted(manager: StateManager, job_id: str = "j") -> Counter[str]:
     state = manager.get_state(job_id)
     keys = {n: state.inputs.key(n) for n in range(state.progress.total)}
     return Counter({key: state.items.member(n)[1]["attempts"] for n, key in keys.items()})
+
+
+def unrecorded(manager: StateManager, job_id: str = "j") -> list[str]:
+    """What is wrong with how calls begin in the log, a sentence each."""
+    begun: dict[str, int] = {}
+    wrong = []
+    for event in manager.get_state_history(job_id):
+        if event.event == "start":
+            if event.owner is None:
+                wrong.append(f"commit {event.seq} begins calls, and nobody holds the job")
+            begun |= dict.fromkeys(event.items, event.seq)
+        elif event.event in ("succeed", "fail"):
+            late = sorted(key for key in event.items if begun[key] == event.seq)
+            wrong += [f"commit {event.seq} begins the call of {key!r} and ends it" for key in late]
+    return wrong
 
 
 def ended(manager: StateManager) -> Ended:

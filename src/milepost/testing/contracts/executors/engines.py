@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,7 +27,10 @@ from milepost.testing.contracts.executors.contract import (
 )
 from milepost.testing.contracts.executors.trouble import COUNT, Trouble, Unsendable, value_of
 
-__all__ = ["EngineContract"]
+__all__ = ["ENDS_S", "EngineContract"]
+
+ENDS_S = 10.0
+"""Seconds that what a run has made takes to end, at the most."""
 
 
 class EngineContract(ExecutorContract):
@@ -124,7 +129,23 @@ class EngineContract(ExecutorContract):
             assert "3" in failures
             assert {one.cause for each in failures.values() for one in each} == {"timeout"}
             assert trouble.calls()["3"] > 1
+            if not self.retries:
+                assert trouble.calls() <= counted(manager), "an attempt is one call at the most"
             assert dict(manager.results("j"))["3"] == value_of("3")
+
+    def test_what_a_run_has_made_is_gone_with_it(
+        self, executor: ExecutorSource, tmp_path: Path
+    ) -> None:
+        """No thread and no process is left that would keep this one from its end.
+
+        What was made before the run stays open, for other runs.
+        """
+        if not callable(executor):
+            pytest.skip("it was made before the run, which leaves it open")
+        before = _left(set())
+        with job() as manager:
+            run(manager, "j", Trouble(tmp_path), executor=executor)
+        assert _left(before) == set(), "are left"
 
     def test_a_stop_waits_for_what_is_under_way(
         self, executor: ExecutorSource, tmp_path: Path
@@ -172,6 +193,21 @@ class EngineContract(ExecutorContract):
     def _need_kills(self) -> None:
         if not self.kills:
             pytest.skip("its workers are not to be killed: kills is False")
+
+
+def _left(before: set[object]) -> set[object]:
+    """The threads and processes beside those of `before` that do not end within ten seconds.
+
+    Those that are ended with this process in any case, as daemons are, do not count.
+    """
+    found: list[threading.Thread | BaseProcess] = [
+        *threading.enumerate(),
+        *multiprocessing.active_children(),
+    ]
+    new = [each for each in found if not each.daemon and each not in before]
+    for each in new if before else ():
+        each.join(ENDS_S)
+    return {each for each in new if each.is_alive()}
 
 
 def _begun(manager: StateManager) -> int:

@@ -12,10 +12,17 @@ from typing import Any, Final
 
 from milepost.worker.items import WorkItem
 
-__all__ = ["COUNT", "Trouble", "Unsendable", "value_of"]
+__all__ = ["COUNT", "ODD", "Trouble", "Unsendable", "value_of"]
 
 COUNT: Final = 12
 """How many items a job has, unless a test says so."""
+
+ODD: Final[tuple[Any, ...]] = (  # Any: JSON
+    *(None, False, True, 0, 0.5, -(2**53) - 1, "", " \x00 \u202eü\U0001f600 ", [], {}),
+    [None, [0, False, ""], {"": []}],
+    {"a": {"b": [{"c": None}] * 3}, " ": 1.0, "ü": "x" * 70_000},
+)
+"""What the items give, in their order, where they get into the trouble `gives odd results`."""
 
 _HANGS_S: Final = 7.0
 
@@ -24,7 +31,8 @@ _HANGS_S: Final = 7.0
 class Trouble:
     """Writes down each call in `folder`, by a line that no other call can lose, then does `what`.
 
-    Item "3" is the one in trouble; the others give what `value_of` says.
+    Item "3" is the one in trouble; the others give what `value_of` says. The value of an item is
+    its key as a number, and no other is taken.
     """
 
     folder: Path
@@ -33,6 +41,10 @@ class Trouble:
     def __call__(self, item: WorkItem) -> object:
         """What the item's call gives, if it gives anything."""
         call = self._written(item.key)
+        if item.value != int(item.key):
+            raise ValueError(f"item {item.key!r} was given the value {item.value!r}")
+        if self.what == "gives odd results":
+            return ODD[item.value]
         if item.key == "3":
             self._get_into_it(call)
         return value_of(item.key)
