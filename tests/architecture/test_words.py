@@ -184,6 +184,13 @@ OURS: Final[dict[str, dict[str, str]]] = {
         ("dead", "done", "failed", "redo", "result", "skipped", "variables"), ROLE
     ),
     "testing/lifecycle/coverage.py": {"kind": "a key of traces"},
+    "testing/lifecycle/declared.py": dict.fromkeys(
+        (
+            *("attempts", "crashes", "max_attempts", "max_crashes", "suspect"),
+            *("resume", "variables"),
+        ),
+        ROLE,
+    ),
     "testing/lifecycle/doing.py": {"job": "the id of a job"},
     "testing/lifecycle/looking.py": dict.fromkeys(("dead", "done", "failed", "skipped"), ROLE),
     "testing/lifecycle/reading.py": dict.fromkeys(("items", "variables"), OUTPUT),

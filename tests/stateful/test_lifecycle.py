@@ -72,6 +72,7 @@ def taken(
     where: str = "",
 ) -> None:
     """Its traces, with everything covered, and a few random rules."""
+    assert machine.unlike() == []
     if traced:
         coverage = machine.tour()
         assert coverage.missing() == [], str(coverage)
@@ -204,6 +205,42 @@ def test_a_trace_that_is_left_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> 
     kept = [one for one in machine.traces() if one["key"] != left_out]
     monkeypatch.setattr(machine, "traces", lambda: kept)
     assert machine.tour().missing() == [left_out]
+
+
+SAID = {
+    "where": ("max_attempts <= 100", "max_attempts <= 99", "where max_attempts may be 100, "),
+    "param": ("default: 3, doc: Attempts", "default: 4, doc: Attempts", "variable max_attempts"),
+    "enum": ("[error, timeout, executor_lost]", "[error, timeout, executor_lost, no]", "the enums"),
+    "field": ("lost: {type: bool, default: true}", "lost: {type: bool}", "field recover.lost"),
+    "grows": ("grows: [setup, map]", "grows: [setup]", "where items grows"),
+    "event": ("pause: pause", "pause: resume", "role pause"),
+    "state": ("paused: resume, failed: retry", "paused: resume", "role resume"),
+    "part": ("counts: redone, reason", "counts: crashes, reason", "role redo.counts"),
+    "cause": ("timeout: timeout, lost: executor_lost}\n  ", "timeout: error}\n  ", "role failure"),
+    "invariant": (
+        "few_dead_at_the_end: {in: [completed]",
+        "few_dead_at_the_end: {in: [cancelled]",
+        "invariant few_dead_at_the_end in 'c",
+    ),
+}
+"""What is written of mapreduce, another text in its place, and of what it is said to differ."""
+
+
+@pytest.mark.control("the lifecycle mapreduce")
+@pytest.mark.parametrize("what", SAID)
+def test_what_no_step_shows_is_compared(what: str, tmp_path: Path) -> None:
+    """Roles, what is carried, and what no run comes to."""
+    text = DEFINITION.read_text(encoding="utf-8")
+    said, other, told = SAID[what]
+    assert said in text
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(text.replace(said, other), encoding="utf-8")
+    machine = lifecycle_machine(mapreduce.LIFECYCLE, definition=wrong, store="memory:")
+    assert told in "\n".join(machine.unlike())
+    case = machine.TestCase("test_the_module_says_what_the_file_says")
+    with pytest.raises(AssertionError, match="compile it again:"):
+        case.test_the_module_says_what_the_file_says()
+    assert in_memory().unlike() == []
 
 
 def test_another_version_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from milepost.definition import read_definition
 from milepost.machine import Lifecycle
 from milepost.testing.definition import Definition
 from milepost.testing.lifecycle.coverage import Coverage
+from milepost.testing.lifecycle.declared import unlike
 from milepost.testing.lifecycle.reading import Reader, module_of
 from milepost.testing.lifecycle.rules import Rules
 from milepost.testing.lifecycle.stores import MakeStore, Place, in_memory
@@ -65,6 +66,11 @@ class _LifecycleCase(unittest.TestCase):
         """End the second process."""
         cls.machine.reader.close()
 
+    def test_the_module_says_what_the_file_says(self) -> None:
+        """Of states, events, variables and roles, also of what no run comes to."""
+        differs = self.machine.unlike()
+        assert not differs, "\n".join(("compile it again:", *differs))
+
     def test_every_trace_is_taken(self) -> None:
         """Each arc, pair of arcs, condition and illegal pair, or what was never taken is named."""
         self.machine.traces_hold = False
@@ -106,6 +112,11 @@ class _LifecycleMachine(Rules):
         """The traces of the definition. Raises TracesAbsent."""
         of = cls.lifecycle
         return traces_of(cls.path, cls.kept, lifecycle=of.name, digest=of.digest)
+
+    @classmethod
+    def unlike(cls) -> list[str]:
+        """What the module says of its machines and the definition does not, a sentence each."""
+        return unlike(cls.lifecycle, read_definition(cls.path))
 
     @classmethod
     def tour(cls) -> Coverage:

@@ -15,9 +15,11 @@ __all__ = [
     "created_with",
     "filled",
     "legal_events",
+    "numbers_of",
     "params_for",
     "payload_for",
     "takes",
+    "value_of",
     "wrong",
 ]
 
@@ -30,11 +32,11 @@ def params_for(machine: Machine, chance: random.Random) -> dict[str, Any]:
 
     Raises Refused if none were found.
     """
-    numbers = sorted({0, 1, 2, 3, *_numbers(machine)})
+    numbers = sorted({0, 1, 2, 3, *numbers_of(machine)})
     params = [one for one in machine.variables.values() if one.param]
     for attempt in range(_TRIES):
         given = {
-            one.name: _value(one, chance, numbers)
+            one.name: value_of(one, chance, numbers)
             for one in params
             if one.required or (attempt < _TRIES - 1 and chance.random() < 0.6)
         }
@@ -47,7 +49,7 @@ def params_for(machine: Machine, chance: random.Random) -> dict[str, Any]:
     raise Refused(f"no parameters were found with which '{machine.name}' can begin")
 
 
-def _numbers(machine: Machine) -> set[int]:
+def numbers_of(machine: Machine) -> set[int]:
     """Numbers that decide something: those that are written in the definition, and beside them."""
     wheres = [one.where for one in machine.variables.values() if one.where is not None]
     written = {number for one in (*machine.formulas(), *wheres) for number in one.numbers}
@@ -90,13 +92,13 @@ def payload_for(job: Job, one: tuple[str | None, str], chance: random.Random) ->
     """A payload that an event takes, of the job (None) or of a member."""
     key, event = one
     machine = job.machine_of(key)
-    numbers = sorted({0, 1, 2, *_numbers(machine)})
+    numbers = sorted({0, 1, 2, *numbers_of(machine)})
     given: dict[str, Any] = {}
     for field in machine.events[event].values():
         if key is None and (event, field.name) in job.definition.variables:
             given[field.name] = {chance.choice("xyz"): chance.randint(0, 9)}
         elif field.required or (field.type != "json" and chance.random() < 0.5):
-            given[field.name] = _value(field, chance, numbers)
+            given[field.name] = value_of(field, chance, numbers)
     return given
 
 
@@ -104,7 +106,7 @@ def filled(machine: Machine, event: str, payload: Mapping[str, Any]) -> dict[str
     """A payload with something in the fields that it has to have, and lacks."""
     chance = random.Random(event)  # noqa: S311 no secret
     lacking = [one for one in machine.events[event].values() if one.required]
-    return {one.name: _value(one, chance, [0]) for one in lacking} | dict(payload)
+    return {one.name: value_of(one, chance, [0]) for one in lacking} | dict(payload)
 
 
 def wrong(machine: Machine, event: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -119,7 +121,8 @@ def wrong(machine: Machine, event: str, payload: Mapping[str, Any]) -> Iterator[
             yield {**payload, name: _WRONG[field.type]}
 
 
-def _value(field: Field | Variable, chance: random.Random, numbers: Sequence[int]) -> Any:
+def value_of(field: Field | Variable, chance: random.Random, numbers: Sequence[int]) -> Any:
+    """A value of its type, one of `numbers` where it is whole."""
     if field.members:
         return chance.choice(field.members)
     match field.type:
