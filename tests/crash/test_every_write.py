@@ -156,6 +156,26 @@ def test_a_call_for_what_the_same_life_has_recorded_is_found() -> None:
         survives_every_write(lambda life: steps_of(life, once_behind))
 
 
+@pytest.mark.control("deaths at every write")
+@pytest.mark.parametrize("way", ["rewind", "redo"])
+def test_a_call_for_what_was_acknowledged_and_taken_back_is_found(way: str) -> None:
+    """By a process that begins anew, as one does who trusts nothing that is there."""
+
+    def begins_anew(life: Life) -> None:
+        manager = life.manager
+        state = manager.get_state("j") if manager.has_job("j") else None
+        if life.number > 1 and state is not None and state.phase == "map" and state.progress.done:
+            if way == "rewind":
+                manager.apply(manager.plan_rewind("j", 1))
+            else:
+                manager.redo("j", list(state.processed_items))
+        steps_of(life, lambda *_: None)
+
+    said = "item 'a' of job j was finished, and life 2 called it again"
+    with pytest.raises(AssertionError, match=said):
+        survives_every_write(begins_anew)
+
+
 def test_a_call_that_nothing_records_is_told_of() -> None:
     """Such a call could be made as often as one likes, and nobody would see it."""
 

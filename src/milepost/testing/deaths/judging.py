@@ -21,6 +21,7 @@ __all__ = [
     "broken",
     "finished",
     "finished_in",
+    "found_acknowledged",
     "found_finished",
     "let_go",
     "named",
@@ -76,6 +77,17 @@ def found_finished(manager: StateManager, name: str) -> str:
     of them it is.
     """
     return _finished_of(_states(manager), name)
+
+
+def found_acknowledged(record: Record, manager: StateManager, name: str) -> str:
+    """Which item or step of that name was said to be done, in words; empty for none.
+
+    Where there are several jobs nobody knows of which of them a call is.
+    """
+    jobs = manager.job_ids()
+    if len(jobs) != 1 or name not in record.acknowledged.get(jobs[0], ()):
+        return ""
+    return named(manager.get_state(jobs[0]), name)
 
 
 def named(state: JobState, name: str) -> str:

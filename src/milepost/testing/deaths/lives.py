@@ -19,7 +19,14 @@ from milepost.state.manager import StateManager
 from milepost.stores.protocol import StateStore
 from milepost.testing.clock import FakeClock
 from milepost.testing.deaths.inline import Inline
-from milepost.testing.deaths.judging import Record, again, broken, finished_in, found_finished
+from milepost.testing.deaths.judging import (
+    Record,
+    again,
+    broken,
+    finished_in,
+    found_acknowledged,
+    found_finished,
+)
 from milepost.testing.histories.operations import ACKNOWLEDGED, Append, entries_of
 from milepost.testing.watching import TakenBack, Transaction, WatchedStore
 
@@ -105,8 +112,9 @@ class Life:
     def called(self, name: str, *, recorded: bool = True) -> int:
         """Note that an item, by its key, or a step, as PHASE/STEP, is worked on.
 
-        A call for what is recorded as finished by then is one too many. Until it is recorded, it
-        may be made again, in this life or another.
+        A call for what is recorded as finished by then is one too many, and so is one for what was
+        acknowledged before, though somebody has taken it back since. Until it is recorded, it may
+        be made again, in this life or another.
 
         Args:
             name: Of an item of a job, or of a step that is recorded sooner or later.
@@ -119,7 +127,9 @@ class Life:
         if recorded:
             record = self._world.record
             record.called.add(name)
-            done = found_finished(self._looking, name)
+            done = found_finished(self._looking, name) or found_acknowledged(
+                record, self._looking, name
+            )
             if done:
                 record.known.add(name)
                 record.again.append(again(done, f"life {self.number}"))
