@@ -106,7 +106,7 @@ class Appender:
         self._remembered = remembered
         self._here = here()
         self._line = Line(self._serve)
-        self._lock = threading.Lock()  # of what is known; never held during I/O
+        self._lock = threading.RLock()  # of what is known; never held during I/O
         self._known: OrderedDict[str, JobState] = OrderedDict()
         # The leader's alone: what is newest while the store has the mark that was left with it.
         self._newest: dict[str, tuple[StoredJob, JobState]] = {}

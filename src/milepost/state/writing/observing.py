@@ -37,7 +37,7 @@ class Observer:
         self.now_us = clock.now_us  # the wall clock's time
         self._processes = processes
         self._watched = watched
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may look at a job too
         self._seen: OrderedDict[int, tuple[StoredLease, int]] = OrderedDict()
 
     def monotonic_us(self) -> int:

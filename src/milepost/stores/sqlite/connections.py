@@ -85,8 +85,9 @@ class Connections:
         self._mine: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._begun: set[object] = set()  # one for each connection that is being opened
         self._left_turn = False  # while we waited for a lock of SQLite's
-        self._gate = threading.Lock()  # held while nobody may begin to read
-        self._paused: list[threading.Lock] = []
+        self._gate = threading.RLock()  # held while nobody may begin to read
+        self._ending = threading.RLock()  # held while a connection is closed
+        self._paused: list[threading.Lock | threading.RLock] = []
         self._watching = False
         self._closed = False
         self._replaced = ""
@@ -134,7 +135,7 @@ class Connections:
             try:
                 self.guard.watch()
             except BaseException:
-                connection.close()
+                self.end(connection)
                 raise
             self._watching = True
         return connection
@@ -185,13 +186,13 @@ class Connections:
                     connection = self._readers.get_nowait()
                 if not isinstance(connection, StillConnection) or connection.still:
                     return connection
-                connection.close()  # somebody writes there after all: look at the log as well
+                self.end(connection)  # somebody writes there after all: look at the log as well
         connection = self.connect_to_read()
         try:
             with self.guard.reading():
                 identify(connection, self.url)
         except BaseException:
-            connection.close()
+            self.end(connection)
             raise
         connection.execute("PRAGMA query_only = ON")
         return connection
@@ -201,7 +202,7 @@ class Connections:
             return
         roll_back(connection)
         if self._closed:
-            self._end(connection)
+            self.end(connection)
         else:
             self._readers.put(connection)
 
@@ -287,28 +288,45 @@ class Connections:
         """Close every connection, the one that writes last: it alone can tidy the file.
 
         Waits for a write that is under way, for `wait_s` at most; if it goes on, everything is
-        left as a crash would leave it. Files that are not in place any more are left alone. In
-        the child of a fork nothing is done. Raises StoreError for what could not be tidied; all
-        of it is closed then, too, and what was committed is in the log.
+        left as a crash would leave it. What is being read stays guarded until that is over. Files
+        that are not in place any more are left alone. In the child of a fork nothing is done.
+        Raises StoreError for what could not be tidied; all of it is closed then, too, and what was
+        committed is in the log.
         """
         if self.forked or not self.turn.acquire(timeout=wait_s):
             return
         try:
-            if not self._closed:
+            if self._closed:
+                self.end()  # who read then may have been cut off
+            else:
                 with suppress(StoreReplaced):
                     self.look()
                 self._closed = True
                 with self.translated(), ExitStack() as ending:  # all of it, whatever one raises
-                    ending.callback(self.guard.close)
+                    ending.callback(self.end)
                     if self.writer is not None:
-                        ending.callback(self._end, self.writer)
+                        ending.callback(self.end, self.writer)
                         self.writer = self.statements = None
                     with suppress(queue.Empty):
                         while True:
-                            ending.callback(self._end, self._readers.get_nowait())
-                    self.guard.loosen()
+                            ending.callback(self.end, self._readers.get_nowait())
         finally:
             self.turn.release()
+
+    def end(self, connection: apsw.Connection | None = None) -> None:
+        """Close a connection. The last one of a store that was closed leaves the file."""
+        with self._ending:
+            is_last = self._closed and not self._begun and not self._others(connection)
+            if is_last:
+                self.guard.loosen()
+            try:
+                if connection is not None:
+                    if self._replaced:  # a checkpoint would end with deleting another's log
+                        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                    connection.close()
+            finally:
+                if is_last:
+                    self.guard.close()
 
     def close_at_exit(self) -> None:
         """For a store that nobody closed, when it or the process ends."""
@@ -353,17 +371,23 @@ class Connections:
 
     def _is_busy(self) -> bool:
         idle = self._readers.qsize() + (self.writer is not None)
-        return bool(self._begun) or sum(map(_is_open, list(self._mine))) > idle
+        return bool(self._begun) or len(self._others(None)) > idle
+
+    def _others(self, connection: apsw.Connection | None) -> list[apsw.Connection]:
+        """Those that are open beside this one."""
+        return [one for one in list(self._mine) if one is not connection and _is_open(one)]
 
     @contextmanager
     def _beginning(self) -> Iterator[None]:
         token = object()
-        with self._gate:
-            self._begun.add(token)
         try:
+            with self._gate:
+                self._begun.add(token)
             yield
         finally:
             self._begun.discard(token)
+            if self._closed:
+                self.end()
 
     def _prepare(self, connection: apsw.Connection, patience: Patience) -> None:
         self._mine.add(connection)
@@ -371,11 +395,6 @@ class Connections:
         connection.execute("PRAGMA cell_size_check = ON")  # what was made up is found when read
         enable(connection)
         connection.set_busy_handler(patience)
-
-    def _end(self, connection: apsw.Connection) -> None:
-        if self._replaced:  # a checkpoint would end with deleting another's log
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        connection.close()
 
     def _wait_within_turn(self, waited: int) -> bool:
         """As the busy handler: who keeps us waiting may need what the turn keeps from everybody.

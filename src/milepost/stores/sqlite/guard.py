@@ -31,7 +31,6 @@ from typing import Final, Protocol
 from milepost.errors import StoreLocked, StoreReplaced, StoreUnreadable
 from milepost.stores.sqlite.errors import CHECK
 from milepost.stores.sqlite.held import join, leave, table_lock
-from milepost.stores.sqlite.marks import Reading
 from milepost.stores.sqlite.ofd import FREE, READ, WRITE, is_taken, request, take
 from milepost.stores.sqlite.place import Place
 from milepost.stores.sqlite.waiting import Patience
@@ -194,7 +193,7 @@ class Guard:
     def reading(self) -> AbstractContextManager[None]:
         """A block within which what is read, outside a turn, is of one moment. Never waits."""
         marks = self._held.marks
-        return nullcontext() if marks is None else Reading(marks)
+        return nullcontext() if marks is None else marks.reading()
 
     def take_turn(self, patience: Patience) -> None:
         """Wait until no other writer of ours, in any process, has its turn. Raises StoreLocked."""

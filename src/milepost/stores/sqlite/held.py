@@ -60,10 +60,11 @@ class Held:
     def find_log(self, beside: str) -> None:
         """Know the log, and have a descriptor of its index. Raises OSError."""
         if self.index is None:
-            self.index_handle, _ = _open(f"{beside}-shm")
+            self.index_handle, writable = _open(f"{beside}-shm")
             self.log = identity_of(os.stat(f"{beside}-wal"))
             self.index = identity_of(os.fstat(self.index_handle))
-            self.marks = ReadMarks(self.index_handle) if self.locks else None
+            if self.locks:
+                self.marks = ReadMarks(self.index_handle, writable=writable)
 
     def forget_log(self) -> None:
         """Whoever comes next looks for it and its index anew."""

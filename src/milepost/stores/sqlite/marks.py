@@ -14,18 +14,22 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from milepost.stores.sqlite.ofd import FREE, READ, request, take
+from milepost.stores.sqlite.ofd import FREE, READ, WRITE, Request, request, take
 
-__all__ = ["ReadMarks", "Reading"]
+__all__ = ["ReadMarks"]
 
 _COUNT: Final = 5
 _FIRST: Final = 123  # in the index: WAL_READ_LOCK(0)
 _KEEP: Final = tuple(request(READ, _FIRST + mark, 1) for mark in range(_COUNT))
+_CHANGE: Final = tuple(request(WRITE, _FIRST + mark, 1) for mark in range(_COUNT))
 _LEAVE: Final = tuple(request(FREE, _FIRST + mark, 1) for mark in range(_COUNT))
 _INDEX: Final = struct.Struct("=16xI76xI5I")  # frames of the log, those checked in, the marks
+_FRAMES: Final = 16  # where in the index it is
+_MARKS: Final = 100
 _TRIES: Final = 100
 """How often a mark is tried before a read goes by SQLite's lock alone; SQLite tries as often."""
 
@@ -33,42 +37,38 @@ _TRIES: Final = 100
 class ReadMarks:
     """The marks of one log, for all who read of it in this process. Safe for any threads."""
 
-    def __init__(self, handle: int) -> None:
-        """`handle` is an open index."""
+    def __init__(self, handle: int, *, writable: bool) -> None:
+        """`handle` is an open index, for writing too where it is `writable`."""
         self._handle = handle
+        self._writable = writable
         self._lock = threading.RLock()  # a signal's handler may read too
-        self._readers: tuple[set[Reading], ...] = tuple(set() for _ in range(_COUNT))
+        self._readers: tuple[set[_Reader], ...] = tuple(set() for _ in range(_COUNT))
         self._newest = 0  # the mark that was right for whoever came last
 
-    def keep(self, reader: Reading) -> None:
-        """Lock the mark of the newest moment, for this reader. Never waits. Raises OSError."""
-        mark = self._newest
-        shut: set[int] = set()  # marks that somebody is changing
-        for _ in range(_TRIES):
-            with self._lock:
-                if self._handle < 0:
-                    return
-                reader.mark = mark
-                self._readers[mark].add(reader)
-                kept = take(self._handle, _KEEP[mark])
-                told = os.pread(self._handle, _INDEX.size, 0)
-            if not kept:
-                shut.add(mark)
-            wanted = _newest_of(told, shut)
-            if kept and wanted == mark:
-                self._newest = mark
-                return
-            self.leave(reader)
-            mark = wanted
-            shut.discard(mark)
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While the block runs, nobody takes from the log or the file what a read in it needs.
 
-    def leave(self, reader: Reading) -> None:
-        """Give back what this reader has locked. To give back what was not locked is fine."""
-        with self._lock:
-            readers = self._readers[reader.mark]
-            readers.discard(reader)
-            if not readers and self._handle >= 0:
-                take(self._handle, _LEAVE[reader.mark])
+        An interrupt that meets what gives the mark back does not keep it: that is done again. It is
+        tried in place, since to call a function is to be interrupted.
+        """
+        reader = _Reader()
+        cut: KeyboardInterrupt | None = None
+        try:
+            try:
+                self._keep(reader)
+            except OSError:  # no room for a lock: the read goes by SQLite's alone
+                self._leave(reader)
+            yield
+        finally:
+            while True:
+                try:
+                    self._leave(reader)
+                    break
+                except KeyboardInterrupt as interrupt:
+                    cut = interrupt
+            if cut is not None:
+                raise cut
 
     def abandon(self) -> None:
         """In the child of a fork: the locks are the parent's, whose threads may be taking them."""
@@ -80,47 +80,88 @@ class ReadMarks:
         with self._lock:
             self._handle = -1
 
+    def _keep(self, reader: _Reader) -> None:
+        """Lock a mark of the newest moment, for this reader. Never waits. Raises OSError."""
+        mark = self._newest
+        shut: set[int] = set()  # marks that somebody is changing
+        for _ in range(_TRIES):
+            with self._lock:
+                if self._handle < 0:
+                    return
+                kept = self._take(reader, mark, _KEEP)
+                told = os.pread(self._handle, _INDEX.size, 0)
+                if not kept:
+                    shut.add(mark)
+                wanted, is_old = _newest_of(told, shut)
+                if kept and wanted == mark:
+                    self._newest = mark
+                    if is_old and self._writable:
+                        self._renew(reader, mark)
+                    return
+            self._leave(reader)
+            mark = wanted
+            shut.discard(mark)
 
-class Reading:
-    """While the block runs, nobody takes from the log or the file what a read begun in it needs."""
+    def _renew(self, reader: _Reader, old: int) -> None:
+        """Go over to a mark that is brought up to now, as SQLite does it, if one is free for that.
 
-    __slots__ = ("_marks", "mark")
+        Otherwise who reads without a pause would always lock a moment before the newest commit, and
+        the log would never be checked in to its end. While a mark is locked it is not begun anew.
+        """
+        for mark in range(1, _COUNT):
+            if not self._readers[mark]:
+                if self._take(reader, mark, _CHANGE):
+                    frames = os.pread(self._handle, 4, _FRAMES)
+                    os.pwrite(self._handle, frames, _MARKS + 4 * mark)
+                    self._take(reader, mark, _KEEP)
+                    self._newest = mark
+                    self._free(reader, old)
+                    return
+                self._free(reader, mark)
 
-    def __init__(self, marks: ReadMarks) -> None:
-        self._marks = marks
-        self.mark = 0
+    def _take(self, reader: _Reader, mark: int, how: tuple[Request, ...]) -> bool:
+        reader.marks.add(mark)
+        self._readers[mark].add(reader)
+        return take(self._handle, how[mark])
 
-    def __enter__(self) -> None:
-        try:
-            self._marks.keep(self)
-        except OSError:  # no room for a lock: the read goes by SQLite's alone
-            self._marks.leave(self)
-        except BaseException:
-            self._marks.leave(self)
-            raise
+    def _free(self, reader: _Reader, mark: int) -> None:
+        readers = self._readers[mark]
+        readers.discard(reader)
+        if not readers and self._handle >= 0:
+            take(self._handle, _LEAVE[mark])
+        reader.marks.discard(mark)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._marks.leave(self)
+    def _leave(self, reader: _Reader) -> None:
+        """Give back what this reader has locked. To give back what was not locked is fine."""
+        with self._lock:
+            for mark in tuple(reader.marks):
+                self._free(reader, mark)
 
 
-def _newest_of(told: bytes, shut: set[int]) -> int:
+class _Reader:
+    """Somebody who reads, by what is locked for him."""
+
+    __slots__ = ("marks",)
+
+    def __init__(self) -> None:
+        self.marks: set[int] = set()
+
+
+def _newest_of(told: bytes, shut: set[int]) -> tuple[int, bool]:
     """The mark of the newest moment by what an index tells, but none of `shut` if there is another.
 
-    That is the first once all of the log is checked in: then the log may be begun anew.
+    That is the first once all of the log is checked in: then the log may be begun anew. And whether
+    the log has grown since.
     """
     if len(told) < _INDEX.size:
-        return 0  # nobody has read by it yet
+        return 0, False  # nobody has read by it yet
     frames, checked_in, *marks = _INDEX.unpack(told)
     if frames == checked_in and 0 not in shut:
-        return 0
+        return 0, False
     found = [
         (marks[mark], mark)
         for mark in range(1, _COUNT)
         if mark not in shut and marks[mark] <= frames
     ]
-    return max(found, default=(0, 1))[1]
+    moment, mark = max(found, default=(0, 1))
+    return mark, moment < frames

@@ -175,7 +175,7 @@ class SqliteStore:
                         if isinstance(connection, StillConnection):
                             connection.insist(self.url)
                 finally:
-                    connection.close()
+                    self._connections.end(connection)
             return settle(copy, url)
         except StoreFull as error:  # it is the copy that there is no room for
             copy.unlink(missing_ok=True)
