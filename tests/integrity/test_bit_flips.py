@@ -16,7 +16,7 @@ from milepost.errors import MilepostError, StoreAbsent
 from milepost.state.manager.upkeep import Upkeep
 from milepost.state.reading.loading import JobLog
 from milepost.stores.sqlite import reading as sqlite_reading
-from tests.integrity.sample import PAGE_BYTES, answers, make
+from tests.integrity.sample import JOBS, PAGE_BYTES, answers, make
 
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
 STRIDE = 1 if SOAK else 53
@@ -102,11 +102,23 @@ def row_counts(database: Path) -> list[tuple[int, int]]:
     return [(offset, bit) for offset in offsets for bit in range(8)]
 
 
+def first_row(database: Path) -> list[tuple[int, int]]:
+    """Every bit of what says how the first commit of the first job is stored.
+
+    That stands before the time of the commit, whose eight bytes stand in other tables, too.
+    """
+    with StateManager.open(database, read_only=True) as manager:
+        begun = manager.get_state_history(JOBS[0])[0].at
+    end = database.read_bytes().rindex(round(begun.timestamp() * 1_000_000).to_bytes(8, "big"))
+    return [(end - before, bit) for before in range(12, 21) for bit in range(8)]
+
+
 def test_no_flipped_bit_makes_an_answer_wrong(database: Path) -> None:
     """What cannot be vouched for is not given out, wherever in the file the damage is."""
     assert database.stat().st_size > 20 * PAGE_BYTES
     assert list(sweep(database, one_a_byte(database, STRIDE))) == []
     assert list(sweep(database, row_counts(database))) == []
+    assert list(sweep(database, first_row(database))) == []
 
 
 @pytest.mark.parametrize("check", ["seals", "the end of the log", "the chain"])

@@ -65,6 +65,11 @@ class _Known(NamedTuple):
     digest: bytes
     versions: _Versions
 
+    @property
+    def version(self) -> str:
+        """Of the lifecycle, at its end; empty where no commit was there, as in a damaged log."""
+        return self.versions[-1][1] if self.versions else ""
+
 
 @dataclass(slots=True)
 class _Tail:
@@ -200,7 +205,7 @@ class Locator:
         if known is None:
             known = self._begun(rows, job, state, meaning)
         found: list[tuple[int, list[int]]] = []
-        after = (known.seq, known.versions[-1][1])
+        after = (known.seq, known.version)
         for told in walk(rows, job, state, self._url, after=after):
             found += _results_by(told, meaning)
             known = _grown(known, told)
@@ -238,7 +243,7 @@ class Locator:
                         version = told.version
                         versions = _joined(versions, ((seq, version),))
                 known = _Known(seqs, moved, seq, digest, versions)
-            version = known.versions[-1][1]
+            version = known.version
         check_end(state, job, known.seq, known.digest, self._url)
         return known
 
