@@ -21,7 +21,8 @@ from milepost import AsyncStateManager, ItemEvent, StateManager
 from milepost.errors import MilepostError, StoreForked
 
 THREADS = 4
-ITEMS = 60_000
+ITEMS_A_FORK = 6_000
+"""So many are there for the threads: a fork may wait for half a second until they rest."""
 DEADLINE_S = 10.0
 
 
@@ -88,14 +89,15 @@ def answer(pid: int, out: int) -> str:
 def main(db: Path, how: str, forks: int) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # of forks where there are threads
     manager = StateManager.open(db, durability="process")
-    keys = (f"{thread}-{number}" for thread in range(THREADS) for number in range(ITEMS // THREADS))
+    each = ITEMS_A_FORK * forks // THREADS
+    keys = (f"{thread}-{number}" for thread in range(THREADS) for number in range(each))
     manager.create_job(keys, job_id="j")
     manager.fire("j", "start_map")
     stop = threading.Event()
     done: list[str] = []
 
     def record(thread: int) -> None:
-        for number in range(ITEMS // THREADS):
+        for number in range(each):
             if stop.is_set():
                 return
             key = f"{thread}-{number}"

@@ -18,7 +18,7 @@ from tests.stores.peeking import JOB, key_of
 ROOT = Path(__file__).parents[2]
 SOAK = bool(os.environ.get("MILEPOST_SOAK"))
 SECONDS = 60 if SOAK else 1
-ITEMS = 60_000 if SOAK else 4000
+ITEMS = 4_000 * SECONDS
 TRUNCATING = """
 import sqlite3, sys, time
 while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -9,13 +10,12 @@ import click
 
 from milepost.arguments import MAX_COUNT
 
-__all__ = ["LEAST_S", "MOST_S", "limit_option"]
+__all__ = ["interval_option", "limit_option"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: what click decorates has any parameters
 
-LEAST_S: Final = 0.1
-MOST_S: Final = 3_600.0
-"""The seconds between two looks at a job that may be asked for."""
+_LEAST_S: Final = 0.1
+_MOST_S: Final = 3_600.0
 
 _LIMIT: Final = 50
 
@@ -30,3 +30,27 @@ def limit_option(what: str) -> Callable[[_F], _F]:
         callback=lambda _context, _option, value: value or None,
         help=f"At most so many {what}; 0 for all.",
     )
+
+
+def interval_option(help_text: str) -> Callable[[_F], _F]:
+    """`--interval`: the seconds between two looks at a job."""
+    return click.option(
+        "--interval",
+        type=_Seconds(min=_LEAST_S, max=_MOST_S),
+        default=1.0,
+        show_default=True,
+        metavar="SECONDS",
+        help=help_text,
+    )
+
+
+class _Seconds(click.FloatRange):
+    """As its base, which takes what is no number for one in every range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number", param, ctx)
+        return found

@@ -203,9 +203,17 @@ def read_keys(block: InputBlock, url: str, part: str = "") -> list[str]:
     Raises StoreUnreadable where they are damaged.
     """
     raw = _attested(block, url, 0)
-    if part and _json.encode(part)[1:-1] not in raw:  # each character is written in one way
+    if part and not _may_have(raw, part):
         return []
     return _read(block, url, raw, list[str])
+
+
+def _may_have(keys: bytes, part: str) -> bool:
+    try:
+        written = _json.encode(part)[1:-1]
+    except UnicodeEncodeError:  # a lone surrogate, which no key has
+        return False
+    return written in keys  # each character is written in one way
 
 
 def read_values(

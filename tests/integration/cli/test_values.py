@@ -61,6 +61,9 @@ STORES = {
     "no scheme": "://",
 }
 
+ENDS = {"watch": ["--until-idle"]}
+"""What else is given to a command that would wait for ever: the job has no driver."""
+
 RIGHT = {"job": "j", "old": "t.db", "new": "n.db", "copy": "c.db"}
 
 
@@ -106,9 +109,26 @@ def test_options_that_make_no_sense_are_wrong_usage(
     for words in list(cases(command(name)))[crc32(name.encode()) % stride :: stride]:
         for made in ("n.db", "c.db"):
             (folder / made).unlink(missing_ok=True)
-        if told := problem([name, *words]):
+        if told := problem([name, *ENDS.get(name, []), *words]):
             found[str(words)[:100]] = told
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    "command", [["watch", "--until-idle"], ["history"]], ids=["watch", "history"]
+)
+@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "0", "-1", ""])
+def test_an_interval_is_a_number_within_bounds(command: list[str], value: str) -> None:
+    ended = CliRunner().invoke(main, [*command, "--interval", value, "--db", "w.db", "--", "j"])
+    assert ended.exit_code == 2
+    assert "Invalid value for '--interval'" in ended.output
+
+
+@pytest.mark.parametrize("key", ["\udcff", "a\udcff", "[\udcff]", "*\udcff?"])
+def test_no_key_fits_what_no_encoding_holds(key: str) -> None:
+    ended = CliRunner().invoke(main, ["items", "--key", key, "--db", "w.db", "--", "j"])
+    assert ended.exit_code == 0, ended.output
+    assert "none of " in ended.output
 
 
 @pytest.mark.parametrize("what", STORES)

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from milepost.arguments import MAX_COUNT
 from milepost.cli import following
 from milepost.cli.durations import AGE
-from milepost.cli.limits import LEAST_S, MOST_S, limit_option
+from milepost.cli.limits import interval_option, limit_option
 from milepost.cli.naming import check_names, completed_by, events, job_argument
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import note
@@ -94,14 +94,7 @@ def _pattern(
     is_flag=True,
     help="All of them, and what happens from now on until the job has ended, as lines of JSON.",
 )
-@click.option(
-    "--interval",
-    type=click.FloatRange(min=LEAST_S, max=MOST_S),
-    default=1.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="With --follow: look again after so long, or sooner where a server says to.",
-)
+@interval_option("With --follow: look again after so long, or sooner where a server says to.")
 @with_store
 @click.pass_context
 def history(

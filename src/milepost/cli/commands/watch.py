@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from milepost.cli.limits import LEAST_S, MOST_S
+from milepost.cli.limits import interval_option
 from milepost.cli.naming import job_argument
 from milepost.cli.options import examples, with_store
 from milepost.cli.output import is_terminal
@@ -36,14 +36,7 @@ _IDLE: Final = "nobody drives it"
     ),
 )
 @job_argument
-@click.option(
-    "--interval",
-    type=click.FloatRange(min=LEAST_S, max=MOST_S),
-    default=1.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Look again after so long, or sooner where a server says that the job changed.",
-)
+@interval_option("Look again after so long, or sooner where a server says that the job changed.")
 @click.option("--exit-status", is_flag=True, help="Exit code 1 if it failed or was cancelled.")
 @click.option("--until-idle", is_flag=True, help="End, too, once nobody drives the job.")
 @with_store
