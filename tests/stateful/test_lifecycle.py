@@ -208,7 +208,7 @@ def test_a_trace_that_is_left_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 SAID = {
-    "where": ("max_attempts <= 100", "max_attempts <= 99", "where max_attempts may be 100, "),
+    "where": ("max_attempts <= 100", "max_attempts <= 99", "where of max_attempts, with {"),
     "param": ("default: 3, doc: Attempts", "default: 4, doc: Attempts", "variable max_attempts"),
     "enum": ("[error, timeout, executor_lost]", "[error, timeout, executor_lost, no]", "the enums"),
     "field": ("lost: {type: bool, default: true}", "lost: {type: bool}", "field recover.lost"),
@@ -217,6 +217,17 @@ SAID = {
     "state": ("paused: resume, failed: retry", "paused: resume", "role resume"),
     "part": ("counts: redone, reason", "counts: crashes, reason", "role redo.counts"),
     "cause": ("timeout: timeout, lost: executor_lost}\n  ", "timeout: error}\n  ", "role failure"),
+    "members": (
+        "cancelled, members: {items: {pending: skip, running: skip, failed: skip}}",
+        "cancelled, members: {items: {pending: skip, running: skip}}",
+        "'cancel' in 'map', with {",
+    ),
+    "lost": (
+        "when: event.lost, members: {items: {running: interrupt}}",
+        "when: event.lost, members: {items: {running: release}}",
+        "'recover' in 'map', with {",
+    ),
+    "set": ("crashes: 0}}\n", "crashes: 1}}\n", "'succeed' in 'running', with {"),
     "invariant": (
         "few_dead_at_the_end: {in: [completed]",
         "few_dead_at_the_end: {in: [cancelled]",

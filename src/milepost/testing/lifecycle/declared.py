@@ -1,42 +1,30 @@
 """What a generated module says of its machines, held against what stands in the definition.
 
-Traces and rules show what steps do. They cannot show what no step depends on (roles, defaults that
-are carried and never read, members of enums), nor what no run comes to: parameters that `where`
-refuses, contexts that break an invariant.
+Traces and rules show what steps do. They cannot show what no step depends on: roles, defaults that
+are carried and never read, members of enums.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from milepost import machine as tables
-from milepost.definition import Collection, Definition, Field, Invariant, Machine, Variable
+from milepost.definition import Collection, Definition, Field, Machine, Variable
 from milepost.definition.notation import groups_of, listed, spread
 from milepost.definition.parts import MISSING
 from milepost.definition.roles import OF_STATES
 from milepost.machine import Lifecycle
 from milepost.roles import Roles
-from milepost.testing.lifecycle.values import numbers_of, value_of
+from milepost.testing.lifecycle.deciding import Part, decisions
 
 __all__ = ["unlike"]
 
-_DRAWN: Final = 500
 _NOT_GIVEN: Final = tables.Variable(name="", type="int").initial
 _BOUNDS: Final = {
     "attempts": {"counts": "attempts", "most": "max_attempts"},
     "crashes": {"marks": "suspect", "counts": "crashes", "most": "max_crashes"},
 }
-
-
-class _Part(NamedTuple):
-    """Something that both say, and what each of them says."""
-
-    what: str
-    file: Any
-    module: Any
 
 
 def unlike(lifecycle: Lifecycle, definition: Definition) -> list[str]:
@@ -47,15 +35,15 @@ def unlike(lifecycle: Lifecycle, definition: Definition) -> list[str]:
     found = []
     enums = {name: listed(of) for name, of in definition.written.get("enums", {}).items()}
     parts = [
-        _Part("the machines", set(definition.machines), set(lifecycle.machines)),
-        _Part("the enums", enums, {name: list(of) for name, of in lifecycle.enums.items()}),
+        Part("the machines", set(definition.machines), set(lifecycle.machines)),
+        Part("the enums", enums, {name: list(of) for name, of in lifecycle.enums.items()}),
     ]
     for name in sorted(definition.machines.keys() & lifecycle.machines.keys()):
         plain, table = definition.machines[name], lifecycle.machines[name]
         written = definition.written["machines"][name]
         groups = {each: groups_of(written)[each] for each in written.get("groups", {})}
-        said = [_Part("the groups", groups, dict(table.groups))]
-        said += [*_parts(plain, table), *_roles(written, table), *_decisions(plain, table)]
+        said = [Part("the groups", groups, dict(table.groups))]
+        said += [*_parts(plain, table), *_roles(written, table), *decisions(plain, table)]
         parts += [part._replace(what=f"{part.what} of {name}") for part in said]
     for what, file, module in parts:
         if _exact(file) != _exact(module):
@@ -78,29 +66,29 @@ def _exact(value: Any) -> Any:
             return value
 
 
-def _parts(plain: Machine, table: tables.Machine) -> Iterator[_Part]:
-    yield _Part("the initial state", plain.initial, table.initial)
-    yield _Part("the states", plain.states, table.states)
-    yield _Part("the final states", set(plain.final), set(table.final))
-    yield _Part("the events", tuple(plain.events), table.events)
+def _parts(plain: Machine, table: tables.Machine) -> Iterator[Part]:
+    yield Part("the initial state", plain.initial, table.initial)
+    yield Part("the states", plain.states, table.states)
+    yield Part("the final states", set(plain.final), set(table.final))
+    yield Part("the events", tuple(plain.events), table.events)
     for event, fields in plain.events.items():
         spec = table.event_specs.get(event)
         has = {one.name: one for one in spec.fields} if spec else {}
-        yield _Part(f"the fields of {event!r}", list(fields), list(has))
+        yield Part(f"the fields of {event!r}", list(fields), list(has))
         for name, one in fields.items():
             if name in has:
-                yield _Part(f"field {event}.{name}", _field(one), _field(has[name]))
+                yield Part(f"field {event}.{name}", _field(one), _field(has[name]))
     variables = {one.name: one for one in table.variables}
-    yield _Part("the variables", list(plain.variables), list(variables))
+    yield Part("the variables", list(plain.variables), list(variables))
     for name, variable in plain.variables.items():
         if name in variables:
             mine, its = _variable(variable), _variable(variables[name])
-            yield _Part(f"variable {name}", mine, its)
+            yield Part(f"variable {name}", mine, its)
     for name in {**plain.collections, **table.collections}:
         own, other = plain.collections.get(name), table.collections.get(name)
-        yield _Part(f"collection {name}", own and _accepts(own), other and _accepts(other))
+        yield Part(f"collection {name}", own and _accepts(own), other and _accepts(other))
         if own and other and other.grows is not None:
-            yield _Part(f"where {name} grows", own.grows, other.grows)
+            yield Part(f"where {name} grows", own.grows, other.grows)
 
 
 def _field(one: Field | tables.Field) -> tuple[Any, ...]:
@@ -116,98 +104,42 @@ def _accepts(one: Collection | tables.Collection) -> Any:
     return (one.machine, {state: set(events) for state, events in one.accepts.items() if events})
 
 
-def _roles(written: Mapping[str, Any], table: tables.Machine) -> Iterator[_Part]:
+def _roles(written: Mapping[str, Any], table: tables.Machine) -> Iterator[Part]:
     """The roles that the file has, each as it is written and as the module has it."""
     groups, roles = groups_of(written), table.roles
     for role, said in (written.get("roles") or {}).items():
         if role in OF_STATES:
-            yield _Part(f"role {role}", set(spread(said or (), groups)), set(getattr(roles, role)))
+            yield Part(f"role {role}", set(spread(said or (), groups)), set(getattr(roles, role)))
         elif role in ("phases", "resume", "outcomes"):
             yield _by_state(role, said, roles)
         elif role in _BOUNDS:
             parts = said if isinstance(said, Mapping) else {"counts": said}
             for part, name in parts.items():
-                yield _Part(f"role {role}.{part}", name or "", getattr(roles, _BOUNDS[role][part]))
+                yield Part(f"role {role}.{part}", name or "", getattr(roles, _BOUNDS[role][part]))
         elif role == "variables":
-            yield _Part(f"role {role}", len(listed(said)), len(roles.variables))
+            yield Part(f"role {role}", len(listed(said)), len(roles.variables))
             for each, one in zip(listed(said), roles.variables, strict=False):
                 yield from _named(role, each, one)
         elif isinstance(said, Mapping):
             parts = {**said, **said.get("causes", {})}
             for part in parts.keys() - {"causes"}:
                 has = getattr(getattr(roles, role), part, "")
-                yield _Part(f"role {role}.{part}", parts[part] or "", has)
+                yield Part(f"role {role}.{part}", parts[part] or "", has)
         elif said is not None:
             yield from _named(role, said, getattr(roles, role))
 
 
-def _by_state(role: str, said: Mapping[str, str], roles: Roles) -> _Part:
+def _by_state(role: str, said: Mapping[str, str], roles: Roles) -> Part:
     """A role that states have with a name for each; outcomes that are not written are inferred."""
     if role == "phases":
-        return _Part("role phases", list(said.items()), [phase[:2] for phase in roles.phases])
+        return Part("role phases", list(said.items()), [phase[:2] for phase in roles.phases])
     has = {state: str(name) for state, name in getattr(roles, role).items()}
-    return _Part(f"role {role}", {**has, **said} if role == "outcomes" else said, has)
+    return Part(f"role {role}", {**has, **said} if role == "outcomes" else said, has)
 
 
-def _named(role: str, said: str, has: Any) -> Iterator[_Part]:
+def _named(role: str, said: str, has: Any) -> Iterator[Part]:
     """An event, with its field if one is written."""
     event, dot, field = said.partition(".")
-    yield _Part(f"role {role}", event, has if isinstance(has, str) else getattr(has, "event", ""))
+    yield Part(f"role {role}", event, has if isinstance(has, str) else getattr(has, "event", ""))
     if dot:
-        yield _Part(f"the field of role {role}", field, getattr(has, "field", ""))
-
-
-def _decisions(plain: Machine, table: tables.Machine) -> Iterator[_Part]:
-    """What invariants and `where` say of contexts drawn by chance, also where no run comes to.
-
-    Of each, the first context of which they say different things.
-    """
-    numbers = sorted({0, 1, 2, 3, *numbers_of(plain)})
-    chance = random.Random(plain.name)  # noqa: S311 no secret
-    names = {*plain.variables, *table.entries, *(n for one in plain.formulas() for n in one.reads)}
-
-    def drawn() -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name in sorted(names):
-            if name in plain.variables:
-                found[name] = value_of(plain.variables[name], chance, numbers)
-            elif name.startswith("history."):
-                found[name] = chance.choice(plain.states)
-            elif not name.startswith("event."):
-                found[name] = abs(chance.choice(numbers))
-        return found
-
-    def differs(mine: Callable[[str, Any], bool], its: Callable[[str, Any], bool]) -> Any:
-        for _ in range(_DRAWN):
-            state, context = chance.choice(plain.states), drawn()
-            said = mine(state, context), its(state, context)
-            if said[0] != said[1]:
-                return state, context, said
-        return None
-
-    yield _Part("the invariants", set(plain.invariants), set(table.invariants))
-    for name, one in plain.invariants.items():
-        if name in table.invariants:
-            found = differs(partial(_holds, one), table.invariants[name])
-            if found:
-                state, context, (mine, its) = found
-                yield _Part(f"invariant {name} in {state!r}, with {context},", mine, its)
-    wheres = {one.name: one.holds for one in table.variables}
-    for name, variable in plain.variables.items():
-        found = differs(
-            partial(_satisfies, variable.where.value if variable.where else None),
-            partial(_satisfies, wheres.get(name)),
-        )
-        if found:
-            _, context, (mine, its) = found
-            yield _Part(f"where {name} may be {context[name]!r}, with {context},", mine, its)
-
-
-def _holds(one: Invariant, state: str, context: Mapping[str, Any]) -> bool:
-    return (one.states is not None and state not in one.states) or bool(one.formula.value(context))
-
-
-def _satisfies(
-    where: Callable[[Mapping[str, Any]], bool] | None, _: str, context: Mapping[str, Any]
-) -> bool:
-    return where is None or bool(where(context))
+        yield Part(f"the field of role {role}", field, getattr(has, "field", ""))
