@@ -43,7 +43,7 @@ class ReadMarks:
         self._writable = writable
         self._lock = threading.RLock()  # a signal's handler may read too
         self._readers: tuple[set[_Reader], ...] = tuple(set() for _ in range(_COUNT))
-        self._newest = 0  # the mark that was right for whoever came last
+        self._last = (0, b"")  # the mark that was right for whoever came last, and by what index
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -82,7 +82,8 @@ class ReadMarks:
 
     def _keep(self, reader: _Reader) -> None:
         """Lock a mark of the newest moment, for this reader. Never waits. Raises OSError."""
-        mark = self._newest
+        last = self._last
+        mark = last[0]
         shut: set[int] = set()  # marks that somebody is changing
         for _ in range(_TRIES):
             with self._lock:
@@ -90,11 +91,13 @@ class ReadMarks:
                     return
                 kept = self._take(reader, mark, _KEEP)
                 told = os.pread(self._handle, _INDEX.size, 0)
+                if kept and (mark, told) == last:
+                    return
                 if not kept:
                     shut.add(mark)
                 wanted, is_old = _newest_of(told, shut)
                 if kept and wanted == mark:
-                    self._newest = mark
+                    self._last = mark, b"" if is_old else told
                     if is_old and self._writable:
                         self._renew(reader, mark)
                     return
@@ -114,7 +117,7 @@ class ReadMarks:
                     frames = os.pread(self._handle, 4, _FRAMES)
                     os.pwrite(self._handle, frames, _MARKS + 4 * mark)
                     self._take(reader, mark, _KEEP)
-                    self._newest = mark
+                    self._last = mark, b""
                     self._free(reader, old)
                     return
                 self._free(reader, mark)
