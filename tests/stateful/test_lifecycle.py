@@ -254,6 +254,34 @@ def test_what_no_step_shows_is_compared(what: str, tmp_path: Path) -> None:
     assert in_memory().unlike() == []
 
 
+@pytest.mark.control("the lifecycle mapreduce")
+@pytest.mark.parametrize(
+    ("said", "other"),
+    [
+        ("item: {attempts: attempts, suspect", "item: {attempts: 0, suspect"),
+        ("item: {permanent: false, noted", "item: {permanent: true, noted"),
+        ("states: {item: {done: done}}", "states: {item: {done: done, failed: pending}}"),
+    ],
+    ids=["forgotten", "given", "state"],
+)
+def test_a_migration_that_leads_elsewhere_is_found(said: str, other: str, tmp_path: Path) -> None:
+    """From any state and context, also where no job of the rules is when it is taken over."""
+    text = DEFINITION.read_text(encoding="utf-8")
+    assert said in text
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(text.replace(said, other), encoding="utf-8")
+    machine = lifecycle_machine(
+        mapreduce.LIFECYCLE,
+        definition=wrong,
+        earlier=[
+            (mapreduce_v1.LIFECYCLE, ROOT / "lifecycles" / "mapreduce-1.yaml"),
+            (mapreduce_v2.LIFECYCLE, ROOT / "lifecycles" / "mapreduce-2.yaml"),
+        ],
+        store="memory:",
+    )
+    assert {each.partition("'")[0] for each in machine.unlike()} == {"the migration from "}
+
+
 def test_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="compile it again"):
         lifecycle_machine(mapreduce.LIFECYCLE, definition=ROOT / "lifecycles" / "mapreduce-1.yaml")

@@ -116,7 +116,9 @@ class _LifecycleMachine(Rules):
     @classmethod
     def unlike(cls) -> list[str]:
         """What the module says of its machines and the definition does not, a sentence each."""
-        return unlike(cls.lifecycle, read_definition(cls.path))
+        own = cls.read[cls.lifecycle.name, cls.lifecycle.version]
+        old = [(one, cls.read[one.name, one.version]) for one in cls.earlier]
+        return unlike(cls.lifecycle, own, old)
 
     @classmethod
     def tour(cls) -> Coverage:

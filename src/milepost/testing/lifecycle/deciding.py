@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from milepost import machine as tables
-from milepost.definition import Invariant, Machine, Refused
+from milepost.definition import BadParameter, Invariant, Machine, MachineMigration, Refused
 from milepost.definition.formulas import Values
 from milepost.machine import PayloadInvalid, TransitionRefused
 from milepost.testing.lifecycle.values import numbers_of, value_of
 
-__all__ = ["Part", "decisions"]
+__all__ = ["Part", "decisions", "ways"]
 
 _DRAWN: Final = 500
 _OF_PAIR: Final = 60
@@ -56,6 +56,20 @@ def decisions(plain: Machine, table: tables.Machine) -> Iterator[Part]:
         found = contexts.first(partial(_satisfies, mine, has.get(name)), _DRAWN)
         if found is not None:
             yield found._replace(what=f"where of {name}, {found.what}")
+
+
+def ways(
+    way: MachineMigration, part: tables.MachineUpgrade, old: tables.Machine, new: tables.Machine
+) -> Iterator[Part]:
+    """To which state and context an earlier version's lead, by the file and by the module.
+
+    Of each state, the first context that the two lead elsewhere.
+    """
+    contexts = _Contexts(way.old, old)
+    for state in way.old.states:
+        found = contexts.first(partial(_moved, way, part, new, state), _OF_PAIR)
+        if found is not None:
+            yield found._replace(what=f"the migration from {state!r}, {found.what}")
 
 
 _Both: TypeAlias = "Callable[[_Contexts, Values], tuple[Any, Any] | None]"
@@ -147,3 +161,25 @@ def _satisfies(
     context: Values,
 ) -> tuple[bool, bool]:
     return mine is None or bool(mine(context)), its is None or bool(its(context))
+
+
+def _moved(
+    way: MachineMigration,
+    part: tables.MachineUpgrade,
+    new: tables.Machine,
+    state: str,
+    _: _Contexts,
+    context: Values,
+) -> tuple[Any, Any] | None:
+    """Nothing is compared where the file has no answer for that context."""
+    try:
+        to, mine = way.moved(state, context)
+    except BadParameter:
+        return None
+    its: dict[str, Any] = {one.name: one.initial for one in new.variables} | dict(new.entries)
+    for name, after in part.entries.items():
+        value = context.get(name)
+        its[after] = part.states.get(str(value)) if after.startswith("history.") else value
+    if part.given is not None:
+        its.update(part.given(context))
+    return (to, mine), (part.states.get(state), {name: its.get(name) for name in mine})

@@ -6,7 +6,7 @@ are carried and never read, members of enums.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from milepost import machine as tables
@@ -16,7 +16,7 @@ from milepost.definition.parts import MISSING
 from milepost.definition.roles import OF_STATES
 from milepost.machine import Lifecycle
 from milepost.roles import Roles
-from milepost.testing.lifecycle.deciding import Part, decisions
+from milepost.testing.lifecycle.deciding import Part, decisions, ways
 
 __all__ = ["unlike"]
 
@@ -27,10 +27,15 @@ _BOUNDS: Final = {
 }
 
 
-def unlike(lifecycle: Lifecycle, definition: Definition) -> list[str]:
+def unlike(
+    lifecycle: Lifecycle,
+    definition: Definition,
+    earlier: Sequence[tuple[Lifecycle, Definition]] = (),
+) -> list[str]:
     """What the module says and the definition does not, a sentence each.
 
-    Roles are compared as far as the file has them: what is inferred of them is the compiler's.
+    Roles are compared as far as the file has them: what is inferred of them is the compiler's. So
+    are the ways from the `earlier` versions, but for those that the module refuses.
     """
     found = []
     enums = {name: listed(of) for name, of in definition.written.get("enums", {}).items()}
@@ -45,6 +50,13 @@ def unlike(lifecycle: Lifecycle, definition: Definition) -> list[str]:
         said = [Part("the groups", groups, dict(table.groups))]
         said += [*_parts(plain, table), *_roles(written, table), *decisions(plain, table)]
         parts += [part._replace(what=f"{part.what} of {name}") for part in said]
+    for before, old in earlier:
+        upgrade = lifecycle.upgrades.get(before.digest)
+        own = {} if upgrade is None else upgrade.machines
+        for name, way in definition.ways_from(old).items():
+            if name in own:
+                led = ways(way, own[name], before.machines[name], lifecycle.machines[name])
+                parts += [part._replace(what=f"{part.what} of {name}") for part in led]
     for what, file, module in parts:
         if _exact(file) != _exact(module):
             found.append(f"{what}: {file!r} in the definition, and {module!r} in the module")
