@@ -68,8 +68,8 @@ OURS: Final[dict[str, dict[str, str]]] = {
     "cli/naming.py": {"job": PARAMETER},
     "definition/roles.py": dict.fromkeys(
         (
-            *("attempts", "cancelled", "cause", "crashes", "dead", "done", "failed", "paused"),
-            *("resume", "skipped"),
+            *("attempts", "cancelled", "cause", "crash", "crashes", "dead", "done", "failed"),
+            *("paused", "result", "resume", "skipped", "stored", "variables"),
         ),
         ROLE,
     ),

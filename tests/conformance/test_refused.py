@@ -143,6 +143,146 @@ def edited(old: str, new: str) -> str:
     return SMALL.replace(old, new)
 
 
+SPREAD_OUT: Final = """\
+lifecycle: spread
+version: 2
+enums:
+  Cause:
+    - error
+    - timeout
+machines:
+  task:
+    initial: open
+    states:
+      open: {}
+      busy:
+        was: working
+      closed:
+        final: true
+    groups:
+      active:
+        - open
+        - busy
+    context:
+      tries:
+        type: int
+        initial: 0
+      most:
+        type: int
+        param: true
+        where: most > 0
+        default: 3
+    events:
+      begin: {}
+      close:
+        payload:
+          cause:
+            type: Cause
+            default: error
+      stop: {}
+    transitions:
+      - from: open
+        on: begin
+        to: busy
+        when: tries < most
+        set:
+          tries: tries + 1
+        partial: true
+      - from: busy
+        on: close
+        to:
+          history: active
+          default: open
+        when: event.cause == error
+      - from: busy
+        on: close
+        to: closed
+        when: otherwise
+      - from:
+          - open
+          - busy
+        on: stop
+        to: closed
+    ignored:
+      - in:
+          - closed
+        on:
+          - begin
+          - stop
+    invariants:
+      few:
+        in:
+          - open
+          - busy
+        holds: tries <= most
+    progress:
+      decreases:
+        - most - tries
+      except:
+        - close
+    roles:
+      waiting:
+        - open
+      begin: begin
+      failure:
+        event: close
+        cause: cause
+        causes:
+          error: error
+          timeout: timeout
+      attempts:
+        counts: tries
+        most: most
+  batch:
+    initial: taking
+    states:
+      taking: {}
+      over:
+        final: true
+    collections:
+      tasks:
+        machine: task
+        accepts:
+          taking:
+            - begin
+            - close
+        grows:
+          - taking
+    events:
+      end: {}
+    transitions:
+      - from: taking
+        on: end
+        to: over
+        members:
+          tasks:
+            open: stop
+migrations:
+  - from: 1
+    states:
+      task:
+        gone: open
+    events:
+      task:
+        left: stop
+    context:
+      task:
+        tries: old_tries
+    old:
+      task:
+        old_tries: int
+    retired:
+      batch:
+        - over.end
+"""
+"""Each name, and each value, in a line of its own."""
+VALUES: Final = tuple(
+    at
+    for at, line in enumerate(SPREAD_OUT.split("\n"))
+    if re.search(r"(: |- )\w+( .*)?$", line) and not line.startswith(("lifecycle", "version"))
+)
+
+
 def need_not_be_seen(code: str) -> bool:
     return any(re.match(one, code) for one in NOT_SEEN)
 
@@ -178,6 +318,21 @@ def test_an_edit_that_the_compiler_refuses_is_refused(edit: str) -> None:
     assert refusal(content)
     if edit != "an escape out of range":  # of which the reader of YAML says no place
         assert line_of(content) in lines_of_findings(content)
+
+
+@pytest.mark.parametrize("value", ["unheard_of", "0", "{}", "open"])
+def test_what_is_wrong_is_told_at_its_own_line(value: str) -> None:
+    """Where each part has its line, the part's line and not that of what it is a part of."""
+    assert refusal(SPREAD_OUT.encode()) == ""
+    told = 0
+    for at in VALUES:
+        lines = SPREAD_OUT.split("\n")
+        lines[at] = re.sub(r"(.*(?:: |- ))\w+.*", rf"\g<1>{value}", lines[at])
+        content = "\n".join(lines).encode()
+        if refusal(content):
+            told += 1
+            assert line_of(content) in lines_of_findings(content), (lines[at], refusal(content))
+    assert told > len(VALUES) // 2
 
 
 def line_of(content: bytes) -> int:
@@ -251,6 +406,29 @@ def test_groups_that_double_are_read_at_once() -> None:
     assert compile_definition(content, "doubled.yaml")
     rows = definition_of(content, "doubled.yaml").machines["task"].rows
     assert {("open", "stop"), ("busy", "stop")} <= rows.keys()
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["inner first", "outer first"])
+def test_groups_may_hold_groups_as_deep_as_a_file_has_room(order: int) -> None:
+    """In any order; and a ring of as many is refused at one of its parts, and not at its end."""
+    deep = 3000
+    groups = [f"g{n}: [g{n - 1}]" for n in range(1, deep)][::order]
+    held = "{g0: [open, busy], " + ", ".join(groups) + f", active: g{deep - 1}}}"
+    content = SMALL.replace("{active: [open, busy]}", held).encode()
+    assert compile_definition(content, "deep.yaml")
+    rows = definition_of(content, "deep.yaml").machines["task"].rows
+    assert {("open", "stop"), ("busy", "stop")} <= rows.keys()
+    ring = content.replace(b"g0: [open, busy]", f"g0: [open, g{deep - 1}]".encode())
+    assert "holds itself" in refusal(ring)
+    assert line_of(ring) in lines_of_findings(ring)
+
+
+@pytest.mark.parametrize("said", ["      begin: begin\n", "        event: close\n"])
+def test_a_role_that_is_an_event_names_no_field_of_it(said: str) -> None:
+    """As `result` and others do, which say which field is meant."""
+    content = SPREAD_OUT.replace(said, f"{said.rsplit(' ', 1)[0]} close.cause\n").encode()
+    assert "unknown event 'close.cause'" in refusal(content)
+    assert line_of(content) in lines_of_findings(content)
 
 
 def test_what_compiles_is_read() -> None:

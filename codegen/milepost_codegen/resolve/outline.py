@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
@@ -147,25 +148,18 @@ def one_line(doc: str) -> str:
 def _groups(machine: str, written: MachineFile, reporter: Reporter) -> dict[str, tuple[str, ...]]:
     """The states of every group, groups within groups resolved, each in definition order."""
     source = reporter.source
-    resolved: dict[str, frozenset[str]] = {}
-
-    def states_of(group: str, within: tuple[str, ...]) -> frozenset[str]:
-        if group in resolved:
-            return resolved[group]
-        found: set[str] = set()
-        for index, part in enumerate(written.groups[group]):
+    names = (*written.states, *written.groups)
+    held: dict[str, dict[str, int]] = {}
+    for group, parts in written.groups.items():
+        held[group] = {}
+        for index, part in enumerate(parts):
             place = source.at("machines", machine, "groups", group, index)
-            if part in (*within, group):
-                reporter.findings.report("E412", place, f"group '{group}' holds itself")
-                continue
-            known = reporter.lookup("state", part, (*written.states, *written.groups), place)
-            if known in written.states:
-                found.add(known)
-            elif known and known not in (*within, group):
-                found |= states_of(known, (*within, group))
-        resolved[group] = frozenset(found)
-        return resolved[group]
-
+            if reporter.lookup("state", part, names, place):
+                held[group].setdefault(part, index)
+    resolved = {state: frozenset({state}) for state in written.states}
+    for group in _inner_first(machine, held, reporter):
+        inner = (resolved[part] for part in held.get(group, ()))
+        resolved.setdefault(group, frozenset().union(*inner))
     for group in written.groups:
         place = source.key_at("machines", machine, "groups", group)
         if group in written.states:
@@ -173,9 +167,20 @@ def _groups(machine: str, written: MachineFile, reporter: Reporter) -> dict[str,
                 "E210", place, f"'{group}' is a state and a group", "rename one of them"
             )
     return {
-        group: tuple(state for state in written.states if state in states_of(group, ()))
+        group: tuple(state for state in written.states if state in resolved[group])
         for group in written.groups
     }
+
+
+def _inner_first(machine: str, held: Mapping[str, dict[str, int]], reporter: Reporter) -> list[str]:
+    """Groups and what they hold, each after all that it holds; reports rings, and opens them."""
+    while True:
+        try:
+            return list(TopologicalSorter(held).static_order())
+        except CycleError as error:
+            part, group, *_ = error.args[1]
+            place = reporter.source.at("machines", machine, "groups", group, held[group].pop(part))
+            reporter.findings.report("E412", place, f"group '{group}' holds itself")
 
 
 def _fields(

@@ -20,7 +20,7 @@ from milepost.definition.notation import (
 )
 from milepost.definition.parsing import formula, guards_of
 from milepost.definition.parts import MISSING, Collection, Field, Invariant, Row, Variable
-from milepost.definition.problems import NotUnderstood, within
+from milepost.definition.problems import NotUnderstood, places, within
 from milepost.definition.usage import check_usage
 
 __all__ = ["grown", "machine_of"]
@@ -54,12 +54,14 @@ def machine_of(
     plain = Scope(types=_entries(told, written, variables), members=enums)
     scope = replace(plain, guards=guards_of({n: text_of(t) for n, t in _of(told, "guards")}, plain))
     remembering = _remembering(scope, histories, groups)
-    with within("progress", "progress"):
-        decreases = listed((told.get("progress") or {}).get("decreases", ()))
-        measures = [formula(text_of(one), remembering, INT) for one in decreases]
+    measures = []
+    with within("progress", "progress", "decreases"):
+        for path, one in places((told.get("progress") or {}).get("decreases", ())):
+            with within("", *path):
+                measures.append(formula(text_of(one), remembering, INT))
     invariants = {}
     for one, said in _of(told, "invariants"):
-        with within(f"invariant '{one}'", "invariants", one):
+        with within(f"invariant '{one}'", "invariants", one, "holds"):
             invariants[one] = Invariant(
                 name=one,
                 states=spread(said["in"], groups) if said.get("in") else None,
@@ -160,13 +162,15 @@ def _variable(
     param = bool(told.get("param"))
     kind = told["type"]
     where = told.get("where")
+    with within("", "where"):
+        limit = None if where is None else formula(text_of(where), scope, BOOL)
     return Variable(
         name=name,
         type=kind,
         members=enums.get(kind, ()),
         param=param,
         initial=told.get("default" if param else "initial", MISSING),
-        where=None if where is None else formula(text_of(where), scope, BOOL),
+        where=limit,
         was=told.get("was") or "",
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
-from milepost.definition.problems import NotUnderstood, known, within
+from milepost.definition.problems import NotUnderstood, all_known, within
 
 __all__ = [
     "OPAQUE",
@@ -56,19 +57,21 @@ def groups_of(told: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """
     states, groups = tuple(told["states"]), told.get("groups", {})
     found = {name: frozenset({name}) for name in states}
-
-    def members(name: str, above: tuple[str, ...]) -> frozenset[str]:
-        if name in above:
-            raise NotUnderstood("it holds itself")
-        if name not in found:
-            parts = listed(groups[known("state or group", name, (*states, *groups))])
-            found[name] = frozenset(s for part in parts for s in members(part, (*above, name)))
-        return found[name]
-
-    for name in groups:
+    names = {**dict.fromkeys(states), **groups}
+    for name, parts in groups.items():
         with within(f"group '{name}'", "groups", name):
-            members(name, ())
-    ordered = {name: tuple(s for s in states if s in found[name]) for name in groups}
+            all_known("state or group", parts, names)
+    held = {name: listed(parts) for name, parts in groups.items()}
+    try:
+        for name in TopologicalSorter(held).static_order():
+            if name in held:
+                found[name] = frozenset().union(*(found[part] for part in held[name]))
+    except CycleError as error:
+        of, name, *_ = error.args[1]
+        path = ("groups", name, held[name].index(of))
+        raise NotUnderstood(f"group '{name}': it holds itself", path) from None
+    order = {state: at for at, state in enumerate(states)}
+    ordered = {name: tuple(sorted(found[name], key=order.__getitem__)) for name in groups}
     return {**ordered, **{name: (name,) for name in states}}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
-__all__ = ["NotUnderstood", "Path", "all_known", "among", "known", "once", "within"]
+__all__ = ["NotUnderstood", "Path", "all_known", "among", "known", "once", "places", "within"]
 
 Path: TypeAlias = tuple[str | int, ...]
 """The keys, and the places in lists from 0 on, that lead to a part."""
@@ -55,15 +55,29 @@ def among(name: str, names: Collection[str], others: Collection[str] = ()) -> st
 
 
 def all_known(kind: str, said: Any, names: Collection[str]) -> None:
-    """Raise NotUnderstood unless each name, one alone or all of a list, is one of `names`."""
-    for name in (said,) if isinstance(said, str) else said:
-        known(kind, name, names)
+    """Raise NotUnderstood unless each name, one alone or all of a list, is one of `names`.
+
+    Of a mapping these are its values.
+    """
+    for path, name in places(said):
+        with within("", *path):
+            known(kind, name, names)
 
 
-def once(kind: str, names: Iterable[str]) -> None:
-    """Raise NotUnderstood for a name that is given twice."""
+def places(said: Any) -> Iterator[tuple[Path, str]]:
+    """Names that stand alone, in a list, or as values, each with the way to it."""
+    if isinstance(said, str):
+        yield (), said
+    elif isinstance(said, Mapping):
+        yield from (((key,), name) for key, name in said.items())
+    else:
+        yield from (((at,), name) for at, name in enumerate(said))
+
+
+def once(kind: str, names: Iterable[tuple[Path, str]]) -> None:
+    """Raise NotUnderstood for a name that is given twice, each with the way to it."""
     seen: set[str] = set()
-    for name in names:
+    for path, name in names:
         if name in seen:
-            raise NotUnderstood(f"the {kind} '{name}' is given twice")
+            raise NotUnderstood(f"the {kind} '{name}' is given twice", path)
         seen.add(name)

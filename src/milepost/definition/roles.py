@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from milepost.definition.notation import listed
-from milepost.definition.problems import all_known, known, within
+from milepost.definition.problems import all_known, known, places, within
 
 __all__ = ["OF_STATES", "check_roles"]
 
@@ -14,6 +13,8 @@ OF_STATES: Final = ("waiting", "held", "done", "failed", "dead", "skipped", "pau
 """The roles that states have."""
 _BY_STATE: Final = ("phases", "resume", "outcomes")
 _OF_VARIABLES: Final = ("attempts", "crashes")
+_DOTTED: Final = ("result", "stored", "crash", "variables")
+"""Those that name an event, or a field of its payload."""
 _OUTCOMES: Final = ("succeeded", "failed", "cancelled")
 
 
@@ -41,22 +42,29 @@ def _check_role(
     if role in OF_STATES:
         all_known("state", said, sets)
     elif role in _BY_STATE:
-        all_known("state", list(said), told["states"])
         kind, names = ("outcome", _OUTCOMES) if role == "outcomes" else ("event", events)
         for state, name in said.items():
             with within("", state):
+                known("state", state, told["states"])
                 known(kind, name, names)
     elif role in _OF_VARIABLES:
-        named = said.values() if isinstance(said, Mapping) else (said,)
-        all_known("variable", [name for name in named if name is not None], context)
+        all_known("variable", _given(said), context)
     else:
         parts = said if isinstance(said, Mapping) else {"event": said}
-        for one in listed(parts["event"]):
-            event, dot, field = one.partition(".")
-            payload = (events[known("event", event, events)] or {}).get("payload", {})
-            if dot:
-                known("payload field", field, payload)
+        for path, one in places(parts["event"]):
+            event, dot, field = one.partition(".") if role in _DOTTED else (one, "", "")
+            with within("", *(("event",) if parts is said else path)):
+                payload = (events[known("event", event, events)] or {}).get("payload", {})
+                if dot:
+                    known("payload field", field, payload)
             _check_parts(parts, payload, context, enums)
+
+
+def _given(said: Any) -> Any:
+    """A mapping without those of its names that are null; what is none as it is."""
+    if not isinstance(said, Mapping):
+        return said
+    return {part: name for part, name in said.items() if name is not None}
 
 
 def _check_parts(
@@ -68,12 +76,13 @@ def _check_parts(
     for part, name in parts.items():
         if part in ("event", "causes") or name is None:
             continue
-        if part in ("counts", "marks"):
-            known("variable", name, context)
-        else:
-            known("payload field", name, payload)
+        with within("", part):
+            if part in ("counts", "marks"):
+                known("variable", name, context)
+            else:
+                known("payload field", name, payload)
     given = parts.get("cause")
     fields = [given] if given else [n for n, of in payload.items() if of["type"] in enums]
     causes = [one for name in fields for one in enums.get(payload[name]["type"], ())]
-    named = parts.get("causes", {}).values()
-    all_known("cause", [cause for cause in named if cause is not None], causes)
+    with within("", "causes"):
+        all_known("cause", _given(parts.get("causes", {})), causes)
