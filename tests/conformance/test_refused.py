@@ -431,6 +431,18 @@ def test_a_role_that_is_an_event_names_no_field_of_it(said: str) -> None:
     assert line_of(content) in lines_of_findings(content)
 
 
+def test_a_migration_gives_a_history_its_state() -> None:
+    """As a machine's rows lead back to a group that the earlier version had not, or knew not."""
+    entry = "tries: old_tries\n"
+    content = SPREAD_OUT.replace(entry, f"{entry}        history.active: busy\n").encode()
+    assert compile_definition(content, "history.yaml")
+    answers = definition_of(content, "history.yaml").migrations[1]["task"]
+    assert answers.given["history.active"].value({}) == "busy"
+    for wrong in ("history.none: busy", "history.active: closed", "history.active: tries"):
+        wrongly = content.replace(b"history.active: busy", wrong.encode())
+        assert line_of(wrongly) in lines_of_findings(wrongly)
+
+
 def test_what_compiles_is_read() -> None:
     """The definition that is edited, and all others that compile."""
     assert compile_definition(SMALL.encode(), "small.yaml")

@@ -226,7 +226,7 @@ _MIGRATION: Final = _part(
     {"from": _version},
     {
         **dict.fromkeys(("states", "events", "old"), _mapped(_name, _mapped(_name, _text))),
-        "context": _mapped(_name, _mapped(_name, _expression)),
+        "context": _mapped(_name, _mapped(_text, _expression)),
         "retired": _mapped(_name, _names),
         "doc": _text,
     },
