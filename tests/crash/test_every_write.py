@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from milepost import CheckpointPolicy, Item, ItemEvent, JobState, StateManager
-from milepost.errors import ArgumentInvalid
+from milepost.errors import ArgumentInvalid, ResultAbsent
 from milepost.executors import Steps, run
 from milepost.stores.memory import MemoryStore
 from milepost.testing.deaths import Life, Survived, notices_lost_writes, survives_every_write
@@ -265,6 +265,48 @@ def test_nobody_waits_for_the_lease_of_a_life_that_died() -> None:
     survived = survives_every_write(live, deaths=2)
     assert "job recover" in survived.points
     assert waited == []
+
+
+def test_a_check_that_raises_does_not_hide_why_the_job_has_not_ended() -> None:
+    """A check that asks for the result raises where there is none; why is what helps."""
+
+    def count(item: Item) -> int:
+        raise LookupError(f"no such word: {item.value}")
+
+    def live(life: Life) -> None:
+        if not life.manager.job_ids():
+            life.manager.create_job(["or not"], job_id="letters")
+        run(life.manager, "letters", count, list, executor=life.executor, workers=1, ahead=0)
+
+    def check(manager: StateManager) -> None:
+        assert manager.result("letters") == 6
+
+    with pytest.raises(AssertionError) as told:
+        survives_every_write(live, check=check)
+    first, job, item, checked = str(told.value).splitlines()
+    assert first == "after a life that nobody disturbed:"
+    assert job.startswith("- job letters is in phase failed, from which it can go on:")
+    assert item.startswith("  item 'or not', attempt 3: LookupError: no such word: or not, at ")
+    assert checked.startswith("- the check raised: ResultAbsent: job letters has given no result")
+    assert isinstance(told.value.__cause__, ResultAbsent)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_who_catches_its_death_is_told_so(raises: bool) -> None:
+    """Nothing else of it is true: its commits may well be the same each time."""
+
+    def live(life: Life) -> None:
+        try:
+            mapreduce(life)
+        except BaseException as error:
+            if raises:
+                raise RuntimeError("the run went wrong") from error
+
+    said = r"life 1 died before its commit 1, and `live`, or what it calls, went on: its death is"
+    with pytest.raises(AssertionError, match=said) as told:
+        survives_every_write(live)
+    assert "except BaseException:" in str(told.value)
+    assert "same commits" not in str(told.value)
 
 
 def test_a_check_that_gives_false_does_not_hold() -> None:

@@ -15,10 +15,12 @@ from random import Random
 import pytest
 
 from milepost import StateManager
-from milepost.errors import ArgumentInvalid
+from milepost.errors import ArgumentInvalid, ResultAbsent
+from milepost.executors import run
 from milepost.state.writing import lease as leases
 from milepost.testing.deaths import (
     Driver,
+    Inline,
     Nursery,
     Trial,
     notices_undone_commits,
@@ -179,3 +181,38 @@ def test_a_process_without_a_fence_is_found_out(tmp_path: Path, nursery: Nursery
 def test_a_crash_point_that_is_never_hit_is_named(tmp_path: Path, nursery: Nursery) -> None:
     with pytest.raises(AssertionError, match="never hit: after job cancel"):
         survives_stalls(partial(work, SMALL), tmp_path, expected=["job cancel"], nursery=nursery)
+
+
+def fails(item: object) -> int:
+    raise LookupError("no such word")
+
+
+def works_in_vain(driver: Driver) -> None:
+    if not driver.manager.job_ids():
+        driver.manager.create_job(["or not"], job_id=JOB)
+    run(driver.manager, JOB, fails, list, executor=Inline(), workers=1, ahead=0)
+
+
+def asks_for_the_result(manager: StateManager) -> None:
+    if manager.job_ids() and manager.get_state(JOB).phase == "failed":
+        manager.result(JOB)
+
+
+def test_a_check_that_raises_hides_nothing_of_what_was_found(
+    tmp_path: Path, nursery: Nursery
+) -> None:
+    """A check that asks for the result raises where there is none; why is told before it."""
+    with pytest.raises(AssertionError) as told:
+        survives_kills(works_in_vain, tmp_path, check=asks_for_the_result, nursery=nursery)
+    first, job, item, *_, checked = str(told.value).splitlines()
+    assert first == "after process 1 came to its end:"
+    assert job.startswith(f"- job {JOB} is in phase failed, from which it can go on:")
+    assert item.startswith("  item 'or not', attempt 3: LookupError: no such word, at ")
+    assert checked.startswith(f"- the check raised: ResultAbsent: job {JOB} has given no result")
+
+
+def test_a_check_that_raises_alone_says_after_what(tmp_path: Path, nursery: Nursery) -> None:
+    with pytest.raises(ResultAbsent) as alone:
+        survives_kills(works_in_vain, tmp_path, always=asks_for_the_result, nursery=nursery)
+    (note,) = alone.value.__notes__
+    assert note.startswith("this was the check, after process 1, whose last words were")

@@ -59,17 +59,20 @@ class _Trial:
         What it raises else says which life it was, and which deaths came before it.
         """
         life = Life(world, death)
+        before = f", after {after}" if after else ""
         try:
             self.live(life)
         except Died:
             return None
         except Endless as error:
-            where = self.where(world)
-            raise AssertionError(f"{error}{f', after {after}' if after else ''}: {where}") from None
+            raise AssertionError(f"{error}{before}: {self.where(world)}") from None
         except Exception as error:
-            that = f"this was life {life.number}"
-            error.add_note(f"{that}, after {after}" if after else f"{that}: nobody had died")
+            if life.died:
+                raise AssertionError(_swallowed(life, death, before)) from error
+            error.add_note(f"this was life {life.number}{before or ': nobody had died'}")
             raise
+        if life.died:
+            raise AssertionError(_swallowed(life, death, before))
         return life.writes
 
     def where(self, world: World) -> str:
@@ -104,11 +107,7 @@ class _Trial:
 
     def complaints(self, world: World, deaths: tuple[Death, ...] = ()) -> Iterator[str]:
         yield from world.complaints()
-        try:
-            yield from said_by(self.check, world.manager())
-        except Exception as error:
-            error.add_note(f"this was the check, after {_told(deaths) or _UNDISTURBED}")
-            raise
+        yield from said_by(self.check, world.manager(), _told(deaths) or _UNDISTURBED)
 
     def dies(self, deaths: tuple[Death, ...]) -> World:
         """A world in which the lives died those deaths, one after the other."""
@@ -151,9 +150,10 @@ def survives_every_write(
 
     Raises:
         AssertionError: Something does not hold. It says what, and at which commit a life died; of a
-            job that has failed, why. Or a life made no commit at all.
-        Exception: What `live` or `check` raised, with a note that says which life that was, and
-            at which commits others had died before it.
+            job that has failed, why; then what `check` raised, too. Or a life made no commit at
+            all, or went on after its death.
+        Exception: What `live` raised, or `check` where all else holds, with a note that says which
+            life that was, and at which commits others had died before it.
 
     Cost:
         With n commits, 4 n runs for one death, and some 2 n² more for two.
@@ -243,6 +243,19 @@ def _apart(writes: int) -> Iterator[Death]:
         yield Death(write, "before")
     if writes:
         yield Death(writes, "after")
+
+
+def _swallowed(life: Life, death: Death | None, before: str) -> str:
+    """What to say of a life that went on, though its process was gone."""
+    assert death is not None, "a life that is to live does not die"
+    write, when = death
+    at = f"{when} its commit {write}" if when != "undone" else f"once its commit {write} was undone"
+    return (
+        f"life {life.number} died {at}{before}, and `live`, or what it calls, went on: its death is"
+        " raised as a BaseException, and something has caught that and kept it. Look for `except"
+        " BaseException:`, `except:` without a name, and a `return` in a `finally:`, and let that"
+        " code raise again what is no Exception: a process that is gone runs none of it"
+    )
 
 
 def _told(deaths: tuple[Death, ...]) -> str:

@@ -178,17 +178,45 @@ def let_go(manager: StateManager, job_id: str) -> bool:
     return state.finished and last.target == state.phase and last.kind != "lease"
 
 
-def said_by(check: Check | None, manager: StateManager) -> Iterator[str]:
-    """What a check asserts and is not so. One that gives False does not hold either."""
+def said_by(check: Check | None, manager: StateManager, after: str) -> Iterator[str]:
+    """What a check asserts and is not so. One that gives False does not hold either.
+
+    What else it raises has a note that says what it came `after`.
+    """
     if check is not None:
         try:
             if check(manager) is False:
                 yield "the check gave False"
         except AssertionError as error:
             yield f"the check says: {error}" if str(error) else "the check does not hold"
+        except Exception as error:
+            error.add_note(f"this was the check, after {after}")
+            raise
 
 
 def objected(after: str, found: Iterable[str]) -> None:
-    """Raise AssertionError if anything was `found`, which says what came before it."""
-    sentences = list(found)
-    assert not sentences, "\n".join([f"after {after}:", *(f"- {each}" for each in sentences)])
+    """Raise AssertionError if anything was `found`, which says what came before it.
+
+    What looking raises itself, as a check does that asks for what is not there, stands behind what
+    was found until then, which is why; where nothing was found, it is raised as it is.
+    """
+    sentences: list[str] = []
+    raised: Exception | None = None
+    try:
+        for sentence in found:
+            sentences.append(sentence)  # noqa: PERF402 what was found before is kept
+    except Exception as error:
+        if not sentences:
+            raise
+        raised = error
+        sentences.append(f"{_who_raised(error)}: {type(error).__name__}: {error}")
+    if sentences:
+        said = "\n".join([f"after {after}:", *(f"- {each}" for each in sentences)])
+        raise AssertionError(said) from raised
+
+
+def _who_raised(error: Exception) -> str:
+    of_check = any(
+        note.startswith("this was the check") for note in getattr(error, "__notes__", ())
+    )
+    return "the check raised" if of_check else "looking further raised"

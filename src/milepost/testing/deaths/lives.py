@@ -109,6 +109,11 @@ class Life:
         """How many commits this life has decided so far."""
         return self._mortal.writes
 
+    @property
+    def died(self) -> bool:
+        """True once its process is gone, and nothing that it does is done any more."""
+        return self._mortal.dead
+
     def called(self, name: str, *, recorded: bool = True) -> int:
         """Note that an item, by its key, or a step, as PHASE/STEP, is worked on.
 
@@ -162,14 +167,14 @@ class _Mortal:
         self._world = world
         self._death = death
         self._number = world.lives
-        self._dead = False
+        self.dead = False
         self._lost = False
         self._asked_ns = 0
         self.writes = 0
 
     def reads(self) -> None:
         """The store is about to be read: a life that has died does not."""
-        if self._dead:
+        if self.dead:
             raise Died
 
     def read(self, seen: tuple[tuple[int, int, bytes], ...]) -> None:
@@ -177,7 +182,7 @@ class _Mortal:
 
     def begins(self) -> None:
         """A commit is about to be decided: die, if what it would rest on is lost."""
-        if self._dead or self._lost:
+        if self.dead or self._lost:
             self._die()
         self._asked_ns = time.monotonic_ns()
 
@@ -209,5 +214,5 @@ class _Mortal:
             self._world.record.appends.append(append)
 
     def _die(self) -> None:
-        self._dead = True
+        self.dead = True
         raise Died

@@ -130,12 +130,18 @@ class Trial:
         """
         with self._looking() as (store, manager):
             self._read(manager)
-            history = History.of([self.journal])
-            found = [*broken(self._record, manager, store, ended=ended, history=history)]
-            found += said_by(self._always, manager)
-            if ended:
-                found += [*store.check(), *said_by(self._check, manager)]
-        objected(after, found)
+            objected(after, self._complaints(store, manager, after, ended=ended))
+
+    def _complaints(
+        self, store: StateStore, manager: StateManager, after: str, *, ended: bool
+    ) -> Iterator[str]:
+        history = History.of([self.journal])
+        yield from broken(self._record, manager, store, ended=ended, history=history)
+        if ended:
+            yield from store.check()
+        yield from said_by(self._always, manager, after)
+        if ended:
+            yield from said_by(self._check, manager, after)
 
     def finish(self) -> None:
         """Let a process come to its end, and judge what there is.
