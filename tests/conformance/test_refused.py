@@ -388,6 +388,15 @@ def test_other_encodings_are_refused() -> None:
     assert refusal(SMALL.encode("utf-16"))
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r", "\r\n", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize("wrong", [b"\0", b"\xff", b"&a "], ids=["null", "no UTF-8", "an anchor"])
+def test_lines_are_counted_as_yaml_has_them(ends: str, wrong: bytes) -> None:
+    """Whatever ends them, and whichever part of the reader finds what is wrong."""
+    content = SMALL.replace("\n", ends).encode().replace(b"closed", wrong + b"closed", 1)
+    assert line_of(content) == SMALL[: SMALL.index("closed")].count("\n") + 1
+    assert line_of(content) in lines_of_findings(content)
+
+
 def test_guards_that_double_are_refused_at_once() -> None:
     """Each uses the one before twice, so that they would be a billion parts written out."""
     doubled = [f"g{n}: g{n - 1} and g{n - 1}" for n in range(1, 31)]

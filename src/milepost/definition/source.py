@@ -19,6 +19,7 @@ _LONGEST: Final = 18  # characters of an integer; what is longer is text
 _CONSTANTS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None, "": None}
 _MARK: Final = b"\xef\xbb\xbf"
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -53,7 +54,7 @@ def written_in(content: bytes | str) -> Written:
     except yaml.MarkedYAMLError as error:
         raise NotUnderstood(f"it cannot be read: {_said(error)}", line=_line(error)) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
+        line = _line_after(text[: error.position])
         raise NotUnderstood(f"it cannot be read: {error.reason}", line=line) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # absurd escapes among them
         raise NotUnderstood(f"it cannot be read: {error}") from error
@@ -63,8 +64,13 @@ def _decoded(content: bytes) -> str:
     try:
         return content.removeprefix(_MARK).decode("utf-8")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
+        line = _line_after(error.object[: error.start].decode("utf-8"))
         raise NotUnderstood("it cannot be read: it is not in UTF-8", line=line) from error
+
+
+def _line_after(text: str) -> int:
+    """The line that a text ends in, as YAML counts them."""
+    return len(_BREAK.findall(text)) + 1
 
 
 def _said(error: Any) -> str:
