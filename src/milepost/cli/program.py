@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import gc
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +60,7 @@ class Program(click.Group):
         """The context of one call. Raises Misuse, Trouble, and Exit after help or the version."""
         lenient(sys.stdout, sys.stderr)
         try:
+            _check(args)
             return super().make_context(info_name and printable(info_name), args, parent, **extra)
         except click.ClickException as error:
             raise Misuse(error) from error
@@ -162,6 +164,15 @@ def _foreign() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points  # noqa: PLC0415 slow, and seldom needed
 
     return {entry.name: entry for entry in entry_points(group=_GROUP)}
+
+
+def _check(words: list[str]) -> None:
+    """Raise UsageError for a word that no system hands to a program: no file can be named by it."""
+    for word in words:
+        try:
+            os.fsencode(word)
+        except UnicodeEncodeError:
+            raise click.UsageError(f"'{printable(word)}' has half a character in it") from None
 
 
 def _load(entry: EntryPoint) -> click.Command:

@@ -124,6 +124,14 @@ def test_an_interval_is_a_number_within_bounds(command: list[str], value: str) -
     assert "Invalid value for '--interval'" in ended.output
 
 
+@pytest.mark.parametrize("name", sorted({*COMMANDS, "check", "compile", "diff", "traces"}))
+def test_half_a_character_is_wrong_usage(name: str) -> None:
+    """No shell hands such a word over, but a program that calls the command line in its process."""
+    ended = CliRunner().invoke(main, [name, "a\ud800b", "--db", "w.db"])
+    assert ended.exit_code == 2
+    assert "half a character" in ended.output
+
+
 @pytest.mark.parametrize("key", ["\udcff", "a\udcff", "[\udcff]", "*\udcff?"])
 def test_no_key_fits_what_no_encoding_holds(key: str) -> None:
     ended = CliRunner().invoke(main, ["items", "--key", key, "--db", "w.db", "--", "j"])
