@@ -6,6 +6,8 @@ pytest collects this file only where it is named, as test_controls.py does, and 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from milepost.testing.contracts import Opener, StoreContract
 from .passing import InMemory, Passing
 
 OBJECTIONS = {
+    "TestRemembersIds": "test_a_buried_job_is_not_found_and_its_id_is_free",
+    "TestRemembersTips": "test_what_is_set_aside_is_kept_in_the_quarantine",
     "TestLosesARow": "test_what_was_acknowledged_is_there_for_the_next_opener",
     "TestTakesAStaleFence": "test_a_row_that_does_not_follow_is_refused[add_row-fence]",
     "TestTakesAnyFenceOfMany": "test_a_row_that_does_not_follow_is_refused[add_rows-fence]",
@@ -212,3 +216,60 @@ class ClosesOnce(Passing):
 
 class TestClosesOnce(InMemory):
     store_kind = ClosesOnce
+
+
+class RemembersIds(Passing):
+    """A store that keeps in mind which ids are taken, and forgets none."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.taken: set[str] = set()
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        with self.inner.reading() as reader:
+            yield RemembersIdsReader(reader, self.taken)
+
+
+class RemembersIdsReader(Passing):
+    def __init__(self, reader: Any, taken: set[str]) -> None:
+        super().__init__(reader)
+        self.taken = taken
+
+    def has_job(self, job_id: str) -> bool:
+        if self.inner.has_job(job_id):
+            self.taken.add(job_id)
+        return job_id in self.taken
+
+
+class TestRemembersIds(InMemory):
+    store_kind = RemembersIds
+
+
+class RemembersTips(Passing):
+    """A store that keeps the newest row of each log in mind, which only ever becomes newer."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.tips: dict[int, Row] = {}
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        with self.inner.reading() as reader:
+            yield RemembersTipsReader(reader, self.tips)
+
+
+class RemembersTipsReader(Passing):
+    def __init__(self, reader: Any, tips: dict[int, Row]) -> None:
+        super().__init__(reader)
+        self.tips_known = tips
+
+    def tip(self, job: int) -> Row | None:
+        found, known = self.inner.tip(job), self.tips_known.get(job)
+        if found is not None and (known is None or found.seq > known.seq):
+            self.tips_known[job] = known = found
+        return known
+
+
+class TestRemembersTips(InMemory):
+    store_kind = RemembersTips

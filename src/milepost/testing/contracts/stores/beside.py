@@ -152,6 +152,9 @@ class BesideContract(OpenedStore):
     def test_what_is_set_aside_is_kept_in_the_quarantine(self, store: StateStore) -> None:
         """Rows leave their table whole, with who they were of and why; a log ends before them."""
         job, other = filled(store, "one"), filled(store, "two")
+        with store.reading() as reader:
+            tips = [reader.tip(each.number) for each in (job, other)]
+            assert [tip and tip.seq for tip in tips] == [3, 3]
         moved = (("commits", 2, 2), ("checkpoints", 3, 1), ("inputs", 0, 1), ("leases", 0, 1))
         with store.writing() as writer:
             assert writer.last_quarantined() == 0
@@ -174,6 +177,8 @@ class BesideContract(OpenedStore):
             between = reader.quarantine(numbers[0], numbers[2])
             assert [each.number for each in between] == numbers[1:3]
             assert reader.newest(job.number) == (1, b"d")
+            tips = [reader.tip(each.number) for each in (job, other)]
+            assert [tip and tip.seq for tip in tips] == [1, 3]
             assert [each.seq for each in reader.rows(job.number)] == [1]
             assert [each.seq for each in reader.checkpoints(job.number)] == [2, 1]
             assert list(reader.inputs(job.number)) == []

@@ -35,9 +35,11 @@ class RemovalContract(OpenedStore):
     def test_a_buried_job_is_not_found_and_its_id_is_free(self, store: StateStore) -> None:
         """The entry, the lease and the keep are gone at once; a tombstone says what was there."""
         job = filled(store, "one")
+        with store.reading() as reader:
+            assert reader.has_job("one")
         _buried(store, job)
         with store.reading() as reader:
-            assert reader.job("one") is None
+            assert (reader.job("one"), reader.has_job("one")) == (None, False)
             assert reader.job_ids("") == []
             assert list(reader.tips()) == []
             assert (reader.lease(job.number), reader.keep(job.number)) == (None, None)
