@@ -15,6 +15,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from milepost import JobState, StateManager, Write
+from milepost.definition import NotUnderstood
 from milepost.lifecycles import mapreduce, mapreduce_v1, mapreduce_v2
 from milepost.machine import Lifecycle
 from milepost.testing import lifecycle_machine
@@ -285,6 +286,35 @@ def test_a_migration_that_leads_elsewhere_is_found(said: str, other: str, tmp_pa
 def test_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="compile it again"):
         lifecycle_machine(mapreduce.LIFECYCLE, definition=ROOT / "lifecycles" / "mapreduce-1.yaml")
+
+
+def test_the_definition_of_another_lifecycle_is_refused() -> None:
+    """To compile it again would not help."""
+    definition = ROOT / "examples" / "approval" / "approval.yaml"
+    told = "the names differ, so give the definition of 'mapreduce'$"
+    with pytest.raises(ValueError, match=told):
+        lifecycle_machine(mapreduce.LIFECYCLE, definition=definition)
+
+
+@pytest.mark.parametrize("argument", ["definition", "traces", "earlier"])
+def test_a_file_that_is_not_there_is_told_with_where_it_was_looked_for(
+    argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path leads elsewhere from another folder, so the message says how to name it."""
+    monkeypatch.chdir(tmp_path)
+    given: dict[str, Any] = {"definition": DEFINITION, argument: "sub/door.yaml"}
+    if argument == "earlier":
+        given["earlier"] = [(mapreduce_v1.LIFECYCLE, "sub/door.yaml")]
+    with pytest.raises(FileNotFoundError) as told:
+        lifecycle_machine(mapreduce.LIFECYCLE, **given)
+    assert f" {tmp_path / 'sub' / 'door.yaml'}: a relative path begins at" in str(told.value)
+    assert "`Path(__file__).with_name('door.yaml')`" in str(told.value)
+
+
+def test_the_module_in_place_of_its_definition_is_said_to_be_one() -> None:
+    module = Path(mapreduce.__file__)
+    with pytest.raises(NotUnderstood, match="it is a Python module: give the YAML file"):
+        lifecycle_machine(mapreduce.LIFECYCLE, definition=module)
 
 
 def test_a_file_that_no_longer_compiles_is_said_to_be_another(tmp_path: Path) -> None:

@@ -77,7 +77,13 @@ def read_definition(path: str | Path) -> Definition:
     """
     with Path(path).open("rb") as file:
         content = file.read(MOST_BYTES + 1)
-    return definition_of(content, str(path))
+    try:
+        return definition_of(content, str(path))
+    except Unreadable:
+        if Path(path).suffix != ".py":
+            raise
+        problem = "it is a Python module: give the YAML file that it was compiled from"
+        raise Unreadable(str(path), problem) from None
 
 
 def definition_of(content: bytes | str, name: str) -> Definition:

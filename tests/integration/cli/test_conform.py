@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from milepost import StateManager
 from milepost.cli import main
+from milepost.lifecycles import mapreduce
 from milepost.testing import FakeClock
 from milepost.testing.definition import Definition
 from milepost.testing.lifecycle.values import beginnings, created_with
@@ -210,6 +211,13 @@ def test_a_file_that_is_no_definition_is_said_to_be_none(
     file.write_text("lifecycle: odd\nversion: 1\nmachines: {job: {}}\n")
     told = milepost("conform", "--definition", str(file), exit_code=2).stderr
     assert "it is no definition" in told
+
+
+def test_a_generated_module_is_said_to_be_none(milepost: CommandLine) -> None:
+    """A reader of YAML would object to its second line."""
+    told = milepost("conform", "--definition", mapreduce.__file__, exit_code=2).stderr
+    problem = "it is a Python module: give the YAML file that it was compiled from"
+    assert f"{mapreduce.__file__}: {problem}" in told
 
 
 def test_the_extra_that_is_missing_is_named(

@@ -67,7 +67,7 @@ class Events(Core):
         Args:
             job_id: The job.
             event: The name of an event of the job's machine.
-            payload: Its fields by name, or a generated payload.
+            payload: Its fields by name, in a dict such as `{"result": 6}`, or a generated payload.
             lease: The lease to write under. Not given, it is the one that this manager holds.
             operator: Write even while another executor holds the job.
 

@@ -156,8 +156,9 @@ def lifecycle_machine(
 
     Args:
         lifecycle: LIFECYCLE of the module that `milepost compile` wrote.
-        definition: The file that it was compiled from. It is read as text, by an interpreter that
-            shares no code with the compiler.
+        definition: The file that it was compiled from; a relative path begins at the folder that
+            the tests are run in. It is read as text, by an interpreter that shares no code with
+            the compiler.
         store: `"files"` keeps jobs in files of SQLite, whose crash leaves what is on the disk.
             `"memory:"` keeps them in this process, where a crash drops the managers alone, and no
             other process reads. Or a function that makes an empty store: its URL, or the store.
@@ -166,6 +167,7 @@ def lifecycle_machine(
         earlier: Earlier versions, each with its definition: some jobs begin under them.
 
     Raises:
+        FileNotFoundError: A file is not there; it says where it was looked for.
         ValueError: The definition is of another name or version than the lifecycle, or the
             lifecycle is of no generated module.
         NotUnderstood: A part of the definition has no meaning to its interpreter, which says which.
@@ -175,9 +177,9 @@ def lifecycle_machine(
     __tracebackhide__ = True
     if not isinstance(lifecycle, Lifecycle):
         raise TypeError(f"{lifecycle!r} is no lifecycle: give the LIFECYCLE of a generated module")
-    path = Path(definition)
+    path = _there(definition, "definition")
     read = _read(path, lifecycle)
-    old = tuple((one, _read(Path(at), one)) for one, at in earlier)
+    old = tuple((one, _read(_there(at, "definition"), one)) for one, at in earlier)
     make: MakeStore | None
     if isinstance(store, str):
         made = {"files": None, "memory:": in_memory}
@@ -187,7 +189,7 @@ def lifecycle_machine(
         make = made[store]
     else:
         make = store
-    kept = None if traces is None else Path(traces)
+    kept = None if traces is None else _there(traces, "file of traces")
     machine: type[_LifecycleMachine] = type(
         f"{lifecycle.name}_machine",
         (_LifecycleMachine,),
@@ -218,8 +220,26 @@ def _read(path: Path, lifecycle: Lifecycle) -> Definition:
     __tracebackhide__ = True
     read = Definition.read(path)
     if (read.name, read.version) != (lifecycle.name, lifecycle.version):
+        todo = "compile it again, or give the definition of that version"
+        if read.name != lifecycle.name:
+            todo = f"the names differ, so give the definition of '{lifecycle.name}'"
         raise ValueError(
             f"{path} defines '{read.name}' {read.version}, and the lifecycle is"
-            f" '{lifecycle.name}' {lifecycle.version}: compile it again"
+            f" '{lifecycle.name}' {lifecycle.version}: {todo}"
         )
     return read
+
+
+def _there(given: str | Path, what: str) -> Path:
+    """The path of a file that is there. Raises FileNotFoundError, which says where it looked."""
+    __tracebackhide__ = True
+    path = Path(given)
+    if path.exists():
+        return path
+    problem = f"there is no {what} {path.absolute()}"
+    if not path.is_absolute():
+        problem += (
+            ": a relative path begins at the folder that the tests are run in, and"
+            f" `Path(__file__).with_name({path.name!r})` names a file beside the test"
+        )
+    raise FileNotFoundError(problem)
