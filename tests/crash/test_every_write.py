@@ -309,6 +309,22 @@ def test_who_catches_its_death_is_told_so(raises: bool) -> None:
     assert "same commits" not in str(told.value)
 
 
+def test_a_life_that_waits_for_what_does_not_come_is_told_so() -> None:
+    """It looks and makes no commit: nobody else is there who could."""
+
+    def waits(life: Life) -> None:
+        if not life.manager.job_ids():
+            life.manager.create_job(["a"], job_id="j")
+        while not life.manager.get_state("j").finished:
+            pass
+
+    with pytest.raises(AssertionError) as told:
+        survives_every_write(waits)
+    said = "a life looked at its store 100,000 times without a commit, and waits for what does not"
+    assert str(told.value).startswith(said)
+    assert "job j is where it was: created to " in str(told.value)
+
+
 def test_a_check_that_gives_false_does_not_hold() -> None:
     with pytest.raises(AssertionError, match="the check gave False"):
         survives_every_write(mapreduce, check=lambda manager: manager.result("j") == 0)

@@ -7,6 +7,7 @@ still there, are taken over, and write nothing once they wake up.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -216,3 +217,53 @@ def test_a_check_that_raises_alone_says_after_what(tmp_path: Path, nursery: Nurs
         survives_kills(works_in_vain, tmp_path, always=asks_for_the_result, nursery=nursery)
     (note,) = alone.value.__notes__
     assert note.startswith("this was the check, after process 1, whose last words were")
+
+
+@pytest.mark.parametrize("harness", [survives_kills, survives_stalls])
+@pytest.mark.parametrize(
+    ("point", "meant"),
+    [("job recovr", "job recover"), ("items suceed", "items succeed"), ("checkpnt", "checkpoint")],
+)
+def test_a_crash_point_that_there_is_not_is_refused_before_a_process_begins(
+    harness: Callable[..., object], point: str, meant: str, tmp_path: Path, nursery: Nursery
+) -> None:
+    """It would never be hit, which shows only once all others were."""
+    with pytest.raises(ArgumentInvalid, match=rf"'{point}' \(did you mean '{meant}'\?\)"):
+        harness(partial(work, SMALL), tmp_path, expected=[point], nursery=nursery)
+    assert list(tmp_path.iterdir()) == []
+
+
+def fails_when_it_takes_over(driver: Driver) -> None:
+    if driver.number > 3:
+        driver.manager.get_state("nine")
+    work(SMALL, driver)
+
+
+def test_of_a_process_that_fails_it_is_said_which_it_was(tmp_path: Path, nursery: Nursery) -> None:
+    """And where those before it were killed, besides its traceback."""
+    with pytest.raises(AssertionError, match="JobAbsent") as told:
+        survives_kills(fails_when_it_takes_over, tmp_path, nursery=nursery)
+    (note,) = told.value.__notes__
+    assert note.startswith("this was process ")
+    assert "after process 1 was killed before created, process 2 was killed after created" in note
+
+
+def hangs_when_it_takes_over(driver: Driver) -> None:
+    if driver.number > 2:
+        driver.manager.job_ids()
+        driver.tell("its nap")
+        time.sleep(600)
+    work(SMALL, driver)
+
+
+def test_of_a_process_that_hangs_it_is_said_where(tmp_path: Path) -> None:
+    """Which it was, what it said last, how long was waited, and at which line it is."""
+    impatient = Nursery(tmp_path / "errors.txt", patience_s=3)
+    with impatient, pytest.raises(AssertionError) as told:
+        survives_kills(hangs_when_it_takes_over, tmp_path, nursery=impatient)
+    said = str(told.value)
+    assert "nothing was heard of it for 3 s, and the last that it said was 'its nap'" in said
+    assert "give `nursery=Nursery(FILE, patience_s=SECONDS)`" in said
+    assert "in hangs_when_it_takes_over" in said
+    (note,) = told.value.__notes__
+    assert note.startswith("this was process 3, after process 1 was killed before created, ")

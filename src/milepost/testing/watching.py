@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast, get_args
 
 from milepost.clock import SteadyClock
 from milepost.log.codec import decode_facts
 from milepost.log.facts import Fact, ItemsFired, JobFired, LeaseReleased, LeaseTaken, WriteRejected
 from milepost.log.rows import Row, StoredLease, StoreFormat, Vacuumed
+from milepost.machine import Lifecycle
 from milepost.stores.protocol import Reader, StateStore, Writer
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "WatchedStore",
     "about_of",
     "point_of",
+    "points_of",
 ]
 
 LEASE: Final = str(LeaseTaken.__struct_config__.tag)
@@ -102,6 +104,25 @@ def point_of(fact: Fact) -> str:
     """
     kind = str(fact.__struct_config__.tag)
     return f"{kind} {fact.event}" if isinstance(fact, JobFired | ItemsFired) else kind
+
+
+def points_of(lifecycle: Lifecycle) -> list[str]:
+    """All that a commit of a job of this lifecycle can be about."""
+    fired: list[type[JobFired | ItemsFired]] = [JobFired, ItemsFired]
+    kinds = [of for of in get_args(Fact) if of not in fired]
+    owned = {
+        one.machine for each in lifecycle.machines.values() for one in each.collections.values()
+    }
+    return [
+        *(
+            f"{fired[name in owned].__struct_config__.tag} {event}"
+            for name, machine in lifecycle.machines.items()
+            for event in machine.events
+        ),
+        *(str(of.__struct_config__.tag) for of in kinds),
+        LEASE_ALONE,
+        _BESIDE,
+    ]
 
 
 class WatchedStore:

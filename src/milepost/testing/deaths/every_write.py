@@ -65,7 +65,7 @@ class _Trial:
         except Died:
             return None
         except Endless as error:
-            raise AssertionError(f"{error}{before}: {self.where(world)}") from None
+            raise AssertionError(f"{error}{before}: {self.where(world, error)}") from None
         except Exception as error:
             if life.died:
                 raise AssertionError(_swallowed(life, death, before)) from error
@@ -75,14 +75,14 @@ class _Trial:
             raise AssertionError(_swallowed(life, death, before))
         return life.writes
 
-    def where(self, world: World) -> str:
+    def where(self, world: World, error: Endless) -> str:
         """Where the jobs are, and what happened to them last."""
         manager = world.manager()
         told = []
         for job_id in manager.job_ids():
             last = manager.get_state_history(job_id, newest=_LAST)
             went = ", ".join(f"{event.event} to {event.target}" for event in last)
-            told.append(f"job {job_id} goes in circles, or does too much at once: {went}")
+            told.append(f"job {job_id} {error.of_a_job}: {went}")
         return "; ".join(told) or "there is no job"
 
     def undisturbed(self, world: World, deaths: tuple[Death, ...] = ()) -> int:

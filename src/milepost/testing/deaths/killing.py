@@ -12,18 +12,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from milepost import arguments
+from milepost.errors import ArgumentInvalid
+from milepost.job.versions import Catalogue
 from milepost.machine import Lifecycle
 from milepost.testing.deaths.driving import Live, Place
 from milepost.testing.deaths.judging import Check
 from milepost.testing.deaths.nursery import Nursery
 from milepost.testing.deaths.trials import Trial
-from milepost.testing.watching import LEASE_ALONE
+from milepost.testing.watching import LEASE_ALONE, points_of
 from milepost.text.wording import short_repr
 
 __all__ = [
@@ -138,13 +141,16 @@ def survives_kills(
 
     Raises:
         AssertionError: Something does not hold; or a crash point was never hit, which it names; or
-            a run makes no commit.
+            a run makes no commit. Of a process that failed or does not end, a note says which it
+            was, what it did last, and where those before it ended.
+        ArgumentInvalid: No commit of the lifecycle can be about what is `expected`.
 
     Cost:
         With n points, some 4 n processes.
     """
     with _looping(live, folder, nursery, new_url, lifecycle, check, always) as loop:
-        existing = [*loop.undisturbed(), *expected]
+        asked = _known(expected, lifecycle)
+        existing = [*loop.undisturbed(), *asked]
         due = {place for point in existing for place in _around(point)}
         hit: Counter[Place] = Counter()
         while due:
@@ -181,7 +187,8 @@ def survives_stalls(
     arguments, what is returned and what is raised are those of `survives_kills`.
     """
     with _looping(live, folder, nursery, new_url, lifecycle, check, always) as loop:
-        existing = [*loop.undisturbed(), *expected]
+        asked = _known(expected, lifecycle)
+        existing = [*loop.undisturbed(), *asked]
         due: set[Place] = {("after", point) for point in existing}
         hit: Counter[Place] = Counter()
         while due:
@@ -329,6 +336,20 @@ def _looping(
         return
     with Nursery(folder / "nursery.errors") as own:
         yield _Loop(live, folder, own, new_url, lifecycle, check, always)
+
+
+def _known(expected: Collection[str], lifecycle: Lifecycle | None) -> list[str]:
+    """The points that are `expected`. Raises ArgumentInvalid for one that there cannot be."""
+    lifecycle = lifecycle or Catalogue.of().default
+    points = points_of(lifecycle)
+    asked = arguments.texts("expected", expected)
+    for point in asked:
+        if point not in points:
+            near = get_close_matches(point, points, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            wanted = f"what a commit of {lifecycle.name!r} can be about"
+            raise ArgumentInvalid(name="expected", given=f"{point!r}{hint}", wanted=wanted)
+    return asked
 
 
 def _around(point: str) -> tuple[Place, Place]:

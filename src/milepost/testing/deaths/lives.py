@@ -53,11 +53,22 @@ class Died(BaseException):
 
 
 class Endless(BaseException):
-    """A life makes more commits than any that could be gone through one by one."""
+    """A life makes more commits than can be gone through one by one, or looks and makes none.
+
+    `of_a_job` is what that says of each job, before what happened to it last.
+    """
+
+    def __init__(self, said: str, of_a_job: str) -> None:
+        self.of_a_job = of_a_job
+        super().__init__(said)
 
 
 _MOST_WRITES: Final = 5_000
 """So many commits of one life: with each of them, a run is made four times."""
+
+
+_MOST_READS: Final = 100_000
+"""So many looks at the store without a commit: nobody else is there who could change it."""
 
 
 @dataclass
@@ -170,12 +181,20 @@ class _Mortal:
         self.dead = False
         self._lost = False
         self._asked_ns = 0
+        self._reads = 0
         self.writes = 0
 
     def reads(self) -> None:
         """The store is about to be read: a life that has died does not."""
         if self.dead:
             raise Died
+        self._reads += 1
+        if self._reads > _MOST_READS:
+            raise Endless(
+                f"a life looked at its store {_MOST_READS:,} times without a commit, and waits for"
+                " what does not come, as nobody else is there",
+                "is where it was",
+            )
 
     def read(self, seen: tuple[tuple[int, int, bytes], ...]) -> None:
         """It was read."""
@@ -188,8 +207,12 @@ class _Mortal:
 
     def commits(self, made: Transaction) -> None:
         self.writes = made.number
+        self._reads = 0
         if self.writes > _MOST_WRITES:
-            raise Endless(f"a life made {_MOST_WRITES:,} commits and came to no end")
+            raise Endless(
+                f"a life made {_MOST_WRITES:,} commits and came to no end",
+                "goes in circles, or does too much at once",
+            )
         if self._death == (made.number, "undone"):
             self._lost = True
             self._acknowledge(made)

@@ -8,6 +8,7 @@ forking it is sound.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import pickle
@@ -18,7 +19,7 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import spawn
@@ -26,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
+from milepost import arguments
 from milepost.text.wording import short_repr
 
 __all__ = ["STOPS", "Child", "Fate", "Nursery", "Work"]
@@ -37,6 +39,9 @@ STOPS: Final = "stands still"
 """What a child says before it stops itself by SIGSTOP."""
 
 _PATIENCE_S: Final = 60.0
+_ANSWER_S: Final = 5.0  # for the nursery to say what it has heard, and for stacks to be written
+_WHERE: Final = signal.SIGUSR2
+"""At this signal a child prints where its threads are."""
 _AGAIN_S: Final = 0.1  # between the signals of one who insists, as a person would
 
 
@@ -84,10 +89,12 @@ class Nursery:
 
     Args:
         errors: A new file for what children write on stderr.
+        patience_s: So many seconds of silence, and a child is taken for one that does not end.
     """
 
-    def __init__(self, errors: Path) -> None:
+    def __init__(self, errors: Path, *, patience_s: float = _PATIENCE_S) -> None:
         self._errors = errors
+        self._patience_s = arguments.seconds("patience_s", patience_s)
         self._children: dict[int, Child] = {}
         self._begun = 0
         errors.parent.mkdir(parents=True, exist_ok=True)
@@ -146,18 +153,41 @@ class Nursery:
         return Child(self, self._begun)
 
     def news_of(self, number: int, child: Child) -> list[Any]:
-        """The next that is heard of the child of that number. Raises AssertionError in 60 s."""
+        """The next that is heard of the child of that number.
+
+        Raises AssertionError where that takes longer than the nursery has patience.
+        """
         self._children[number] = child
+        while not child.news:
+            assert self._hears(self._patience_s), self._unended(number)
+        return child.news.popleft()
+
+    def _hears(self, within_s: float) -> bool:
+        """Wait for news of any child: true if there were some in time."""
         stdout = self._process.stdout
         assert stdout is not None
-        while not child.news:
-            in_time = select.select([stdout], [], [], _PATIENCE_S)[0]
-            assert in_time, f"a child does not end:\n{self.errors()}"
-            line = stdout.readline()
-            assert line, self.errors()
-            whose, *news = json.loads(line)
-            self._children[whose].news.append(news)
-        return child.news.popleft()
+        if not select.select([stdout], [], [], within_s)[0]:
+            return False
+        line = stdout.readline()
+        assert line, self.errors()
+        whose, *news = json.loads(line)
+        self._children[whose].news.append(news)
+        return True
+
+    def _unended(self, number: int) -> str:
+        """What to say of a child that does not end: what it said last, and where it is."""
+        self._write(json.dumps([number]))
+        said = "nothing that is known"
+        if self._hears(_ANSWER_S):
+            match self._children[number].news:
+                case [["said", str(last)]]:
+                    said = repr(last) if last else "nothing"
+        return (
+            f"a process does not end: nothing was heard of it for {self._patience_s:g} s, and the"
+            f" last that it said was {said}. To wait longer, or not as long, give"
+            f" `nursery=Nursery(FILE, patience_s=SECONDS)`. It and those before it printed:\n"
+            f"{self.errors()}"
+        )
 
     def _write(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -249,7 +279,11 @@ def _serve() -> None:
                         spawn.prepare(pickle.loads(bytes.fromhex(line.decode())))  # noqa: S301
                         prepared = True
                         continue
-                    child = _begun(*json.loads(line))
+                    request = json.loads(line)
+                    if len(request) == 1:
+                        _tell_of(request[0], children.values())
+                        continue
+                    child = _begun(*request)
                     children[child.reading] = child
             else:
                 for child in children.values():
@@ -258,6 +292,15 @@ def _serve() -> None:
         for child in children.values():
             if child.due_s is not None and child.due_s <= time.monotonic():
                 child.is_due()
+
+
+def _tell_of(number: int, children: Iterable[_Attended]) -> None:
+    """What the child of that number said last, once it has printed where its threads are."""
+    for child in children:
+        if child.number == number and child.status is None:
+            os.kill(child.pid, _WHERE)
+            time.sleep(0.5)  # a thread of it writes
+            _say(number, "said", child.said)
 
 
 def _begun(number: int, pickled: str, *when: Any) -> _Attended:
@@ -277,6 +320,7 @@ def _be_a_child(work: Work, writing: int) -> None:
         os.write(writing, f"{said}\n".encode())
 
     status = 1
+    faulthandler.register(_WHERE, all_threads=True)
     try:
         work(tell)
         status = 0

@@ -73,6 +73,8 @@ class Trial:
         self._record = Record()
         self._pages = Pages(journal)
         self._durable: dict[str, str] = {}
+        self._numbers: dict[Child, int] = {}
+        self._ends: list[str] = []
         open_store(url).close()
         journal.touch()
 
@@ -105,18 +107,30 @@ class Trial:
         journal, module = str(self.journal), _module_of(self._lifecycle)
         order = Order(live or self._live, self.url, journal, self.lives, due, stalls, module)
         when: dict[str, Any] = {"signals": signals} if signals else {}
-        return self._nursery.begin(partial(drive, order), at=at, nth=nth, delay_s=delay_s, **when)
+        with self._noting(self.lives):
+            child = self._nursery.begin(
+                partial(drive, order), at=at, nth=nth, delay_s=delay_s, **when
+            )
+        self._numbers[child] = self.lives
+        if child.stands:
+            self._ends.append(f"process {self.lives} stood still")
+        return child
 
     def end(self, child: Child, *, alone: bool = True) -> Fate:
         """How that process ended; if it is `alone`, once its workers are gone, too.
 
         Raises AssertionError if what was promised does not hold, or if the process failed.
         """
-        fate = child.end()
-        assert fate.killed or fate.status == 0, self._nursery.errors()
+        number = self._numbers.get(child, self.lives)
+        with self._noting(number):
+            fate = child.end()
+        with self._noting(number, fate.doing):
+            assert fate.killed or fate.status == 0, self._nursery.errors()
         if alone:
             wait_until_alone(self.journal)
-        self.look(f"process {self.lives}, whose last words were {fate.doing!r}")
+        if fate.killed:
+            self._ends.append(f"process {number} was killed {_at(fate.doing)}")
+        self.look(f"process {number}, whose last words were {fate.doing!r}")
         return fate
 
     def raise_child(self, **when: Any) -> Fate:
@@ -152,6 +166,19 @@ class Trial:
         assert not fate.killed, "a process that was to come to its end was killed"
         self.look(f"process {self.lives} came to its end", ended=True)
 
+    @contextmanager
+    def _noting(self, number: int, doing: str = "") -> Iterator[None]:
+        """An AssertionError gets a note: of which process, and where those before it ended."""
+        try:
+            yield
+        except AssertionError as error:
+            last = f", {_at(doing)}" if doing else ""
+            before = ", ".join(self._ends)
+            error.add_note(
+                f"this was process {number}{last}" + (f", after {before}" if before else "")
+            )
+            raise
+
     def _read(self, manager: StateManager) -> None:
         """What was noted since the last time."""
         record = self._record
@@ -179,6 +206,12 @@ class Trial:
             yield store, StateManager(store, lifecycle=self._lifecycle)
         finally:
             store.close()
+
+
+def _at(doing: str) -> str:
+    """Where a process was when it said so."""
+    place = doing.startswith(("before ", "after "))
+    return doing if place else f"after it said {doing!r}" if doing else "before it said anything"
 
 
 def _module_of(lifecycle: Lifecycle | None) -> str:
