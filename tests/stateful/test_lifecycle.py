@@ -167,6 +167,56 @@ def test_a_wrong_row_is_found(tmp_path: Path) -> None:
         run_state_machine_as_test(machine, settings=CONTROL)
 
 
+DIFFERS = {
+    "a state": (
+        ("on: start_map, to: map}", "on: start_map, to: reduce}"),
+        ["the phase of the job is not as the definition says:"],
+        "'map'",
+        "'reduce'",
+    ),
+    "a guard": (
+        ("on: give_up, to: dead}", "on: give_up, to: dead, when: attempts > 7}"),
+        ["1 give_up is not answered as the definition says:"],
+        "takes it",
+        (
+            "refuses it, TransitionRefused: 'give_up' of 'item' in 'failed': failed.give_up needs"
+            " attempts > 7 (now attempts=1)"
+        ),
+    ),
+    "a row that is not there": (
+        ("      - {from: setup, on: fail, to: failed, set: {failed_in: setup}}\n", ""),
+        ["the events of the job that have a row now are not as the definition says:"],
+        "allow_dead, cancel, fail, pause, recover, set_variables, start_map (here alone: fail)",
+        "allow_dead, cancel, pause, recover, set_variables, start_map",
+    ),
+}
+"""What is written of mapreduce, another text in its place, and what is told of it."""
+
+
+@pytest.mark.parametrize("what", DIFFERS)
+def test_which_side_says_what_is_told_with_state_values_and_trace(
+    what: str, tmp_path: Path
+) -> None:
+    """The event with its payload, where it was asked, what either says, and by which trace."""
+    (old, new), told, module, definition = DIFFERS[what]
+    text = DEFINITION.read_text(encoding="utf-8")
+    assert old in text
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(text.replace(old, new), encoding="utf-8")
+    machine: Any = lifecycle_machine(
+        mapreduce.LIFECYCLE, definition=wrong, traces=TRACES, store="memory:"
+    )
+    with pytest.raises(AssertionError) as caught:
+        machine.tour()
+    first, its, mine, where = str(caught.value).splitlines()
+    assert [first] == told
+    assert its == f"  by the generated module: {module}"
+    assert mine == f"  by the definition:       {definition}"
+    assert re.match(r"  where, by the definition, the job is in '\w+' with max_dead=0, ", where)
+    (note,) = caught.value.__notes__
+    assert re.match(r"this was the trace job\.\w+\..*, in a new job, of which was asked: ", note)
+
+
 @pytest.mark.control("the lifecycle mapreduce")
 def test_a_lost_write_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(

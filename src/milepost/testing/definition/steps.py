@@ -11,6 +11,7 @@ from milepost.definition import (
     Machine,
     NotUnderstood,
     Taken,
+    Tried,
 )
 from milepost.definition import (
     Refused as RefusedByRow,
@@ -66,9 +67,15 @@ def taken(
         if why.several:
             rows = " and ".join(why.several)
             raise NotUnderstood(f"{rows} of '{machine.name}' can be taken both") from why
-        raise Refused(f"'{event}' of '{machine.name}' in '{state}' {why.payload}") from why
+        said = why.payload or "; ".join(map(_tried, why.tried)) or "there is no row"
+        raise Refused(f"'{event}' of '{machine.name}' in '{state}': {said}") from why
     _check_numbers(machine, found.sets)
     return found
+
+
+def _tried(one: Tried) -> str:
+    read = ", ".join(f"{name}={value!r}" for name, value in one.values.items())
+    return f"{one.row} needs {one.guard}" + (f" (now {read})" if read else "")
 
 
 def broken(

@@ -10,8 +10,9 @@ from milepost.machine import PayloadInvalid, TransitionRefused
 from milepost.state.manager import StateManager
 from milepost.state.transitions import ItemEvent, JobEvent, Request
 from milepost.testing.definition import Conflict, Event, Invalid, Job, Refused
+from milepost.testing.lifecycle.telling import asked_told, differing
 
-__all__ = ["JOB", "act", "do", "outcome", "requests", "says_what_is_allowed"]
+__all__ = ["JOB", "Outcome", "act", "do", "outcome", "requests", "says_what_is_allowed"]
 
 JOB = "job"
 
@@ -59,14 +60,29 @@ def do(manager: StateManager, job: Job, asked: Sequence[Event], job_id: str = JO
         act(manager, asked, job_id)
     except (TransitionRefused, RecordConflict, PayloadInvalid, NumberUnfit) as error:
         met = error
-    if isinstance(due, Job):
-        assert met is None, f"the definition allows {list(asked)}, and it was refused: {met}"
-    else:
-        names = " or ".join(each.__name__ for each in due)
-        assert met is not None, f"{list(asked)} was taken, and the definition gives {names}"
-        assert isinstance(met, due), f"{list(asked)} gave {met!r}, and the definition {names}"
+    alike = met is None if isinstance(due, Job) else isinstance(met, due)
+    if not alike:
+        first = f"{asked_told(asked)} is not answered as the definition says:"
+        raise AssertionError(differing(first, _answered(met), _defined(job, asked, due), job))
+    if met is not None:
         says_what_is_allowed(met)
     return due
+
+
+def _answered(met: Exception | None) -> str:
+    return "takes it" if met is None else f"refuses it, {type(met).__name__}: {met}"
+
+
+def _defined(job: Job, asked: Sequence[Event], due: Outcome) -> str:
+    if isinstance(due, Job):
+        rows = ", ".join(f"{one.machine}.{one.row}" for one in due.taken)
+        return f"takes it, by {rows}" if rows else "takes it, and changes nothing"
+    try:
+        job.take(asked)
+    except (Refused, Conflict, Invalid) as error:
+        names = " or ".join(each.__name__ for each in due)
+        return f"refuses it, {names}: {error}" if str(error) else f"refuses it, {names}"
+    raise AssertionError("it was refused before")
 
 
 def says_what_is_allowed(error: Exception) -> None:

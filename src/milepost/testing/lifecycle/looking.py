@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from milepost.definition import Refused, Row
@@ -13,6 +14,7 @@ from milepost.state.manager import StateManager
 from milepost.state.reading.loading import JobLog, Loader
 from milepost.stores.protocol import StateStore
 from milepost.testing.definition import Job
+from milepost.testing.lifecycle.telling import differing
 
 __all__ = ["agree", "check_plan", "check_results", "logged", "seen"]
 
@@ -40,7 +42,8 @@ def expected(job: Job) -> Any:
 
 def agree(state: JobState, job: Job) -> None:
     """The stored state is that of the definition, in all that is asked of it. AssertionError."""
-    assert seen(state) == expected(job)
+    for what, module, definition in _differences(state, job):
+        raise AssertionError(differing(f"{what}:", module, definition, job))
     parts = {name: list(getattr(state, name)) for name in _PARTS}
     assert sorted(o for part in parts.values() for o in part) == list(range(len(job.members)))
     done = [
@@ -50,8 +53,46 @@ def agree(state: JobState, job: Job) -> None:
     ]
     assert parts["done"] == done
     assert state.progress.total == len(job.members)
-    assert state.finished == (job.state in job.definition.root.final)
-    assert set(state.allowed()) == set(_enabled(job))
+
+
+def _differences(state: JobState, job: Job) -> Iterator[tuple[str, str, str]]:
+    """What the two say differently: of what, what the state has, and what the definition gives."""
+    (phase, context, variables, members), (at, values, mine, due) = seen(state), expected(job)
+    if phase != at:
+        yield "the phase of the job is not as the definition says", repr(phase), repr(at)
+    both = (("context of the job", context, values), ("variables of the job", variables, mine))
+    for what, found, wanted in both:
+        for name in [*found, *(wanted.keys() - found.keys())]:
+            if found.get(name, ...) != wanted.get(name, ...):
+                first = f"{name!r} in the {what} is not as the definition says"
+                yield first, _value(found, name), _value(wanted, name)
+    for one, other in zip_longest(members, due):
+        if one != other:
+            yield "a member is not as the definition says", _member(one), _member(other)
+    ends, end = state.finished, job.state in job.definition.root.final
+    if ends != end:
+        yield "whether the job has ended is not as the definition says", str(ends), str(end)
+    allowed, enabled = state.allowed(), _enabled(job)
+    if set(allowed) != set(enabled):
+        first = "the events of the job that have a row now are not as the definition says"
+        yield first, _events(allowed, enabled), _events(enabled, allowed)
+
+
+def _value(values: Mapping[str, Any], name: str) -> str:
+    return repr(values[name]) if name in values else "there is none"
+
+
+def _member(told: tuple[str, str, str, dict[str, Any]] | None) -> str:
+    if told is None:
+        return "there is none"
+    key, collection, state, context = told
+    return f"{key} of {collection} is in {state!r} with {context}"
+
+
+def _events(these: Sequence[str], others: Sequence[str]) -> str:
+    alone = [one for one in these if one not in others]
+    told = ", ".join(sorted(these)) or "none"
+    return f"{told} (here alone: {', '.join(sorted(alone))})" if alone else told
 
 
 def _enabled(job: Job) -> Sequence[str]:
@@ -78,7 +119,10 @@ def _reads_payload(rows: Iterable[Row]) -> bool:
 def check_results(manager: StateManager, job_id: str, job: Job) -> None:
     """The results that are recorded are those that the members gave. AssertionError."""
     if any(collection.result for collection in job.definition.collections.values()):
-        assert dict(manager.results(job_id)) == job.results()
+        found, due = dict(manager.results(job_id)), job.results()
+        if found != due:
+            first = "the results of the members are not as the definition says:"
+            raise AssertionError(differing(first, repr(found), repr(due), job))
 
 
 def check_plan(manager: StateManager, job_id: str, state: JobState) -> None:

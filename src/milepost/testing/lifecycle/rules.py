@@ -48,6 +48,7 @@ from milepost.testing.lifecycle.looking import (
 )
 from milepost.testing.lifecycle.reading import Reader, found_in
 from milepost.testing.lifecycle.stores import MakeStore, Place
+from milepost.testing.lifecycle.telling import asked_told
 from milepost.testing.lifecycle.values import (
     beginnings,
     created_with,
@@ -78,14 +79,6 @@ def _says(who: int | None, what: str) -> None:
     """
     if currently_in_test_context():
         note(f"# {'' if who is None else f'manager {who} '}{what}")
-
-
-def _told(asked: Sequence[Event]) -> str:
-    return ", ".join(
-        f"{'the job' if one.key is None else one.key} {one.event}"
-        + (f" {dict(one.payload)}" if one.payload else "")
-        for one in asked
-    )
 
 
 class Rules(RuleBasedStateMachine):
@@ -147,7 +140,7 @@ class Rules(RuleBasedStateMachine):
             legal = [one for one in legal_events(job, chance) if not _has_ended(job.take([one]))]
             if legal:
                 asked = chance.choice(legal)
-                _says(None, f"it takes, under version {lifecycle.version}: {_told([asked])}")
+                _says(None, f"it takes, under version {lifecycle.version}: {asked_told([asked])}")
                 act(manager, [asked])
                 job = job.take([asked])
         self.place.close_manager(manager)
@@ -238,7 +231,7 @@ class Rules(RuleBasedStateMachine):
         writes, due = list[Write](), list[tuple[type[Any], ...]]()
         for _ in range(count):
             asked = self._one(chance)
-            _says(who, f"asks, with others in one commit: {_told(asked)}")
+            _says(who, f"asks, with others in one commit: {asked_told(asked)}")
             writes.append(Write(JOB, requests(asked)))
             met = (LeaseHeld,) if self.held_against(who) else outcome(self.job, asked)
             if isinstance(met, Job):
@@ -290,7 +283,7 @@ class Rules(RuleBasedStateMachine):
     def write(self, who: int, asked: list[Event]) -> None:
         """Ask it of both; what one refuses the other refuses."""
         manager = self.managers[who]
-        _says(who, f"asks, in one commit: {_told(asked)}")
+        _says(who, f"asks, in one commit: {asked_told(asked)}")
         if self.held_against(who):
             error = self._raises((LeaseHeld, PayloadInvalid), lambda: act(manager, asked))
             if isinstance(error, LeaseHeld):
@@ -398,7 +391,7 @@ class Rules(RuleBasedStateMachine):
         chance = _chance(seed)
         lease, manager = chance.choice(self._late()), self.managers[who]
         asked = self._any_of_a_member(chance)
-        _says(who, f"asks under the lost lease of {lease.owner}: {_told([asked])}")
+        _says(who, f"asks under the lost lease of {lease.owner}: {asked_told([asked])}")
         wanted = requests([asked])
         error = self._raises(
             (LeaseLost,),

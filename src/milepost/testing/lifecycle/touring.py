@@ -23,14 +23,16 @@ from milepost.testing.definition import (
     Refused,
 )
 from milepost.testing.lifecycle.coverage import Coverage
-from milepost.testing.lifecycle.doing import do
+from milepost.testing.lifecycle.doing import Outcome, do
 from milepost.testing.lifecycle.looking import agree
+from milepost.testing.lifecycle.telling import asked_told, place_told
 from milepost.testing.lifecycle.values import (
     created_with,
     filled,
     legal_events,
     params_for,
 )
+from milepost.text.wording import bounded
 
 __all__ = ["Tour"]
 
@@ -54,6 +56,8 @@ class Tour:
     _last: dict[str | None, str] = field(default_factory=dict)
     """The row that was taken last, by the member, None for the job itself."""
     _tried: set[tuple[str, str, str, str]] = field(default_factory=set)
+    _asked_of: list[list[Event]] = field(default_factory=list)
+    """What was asked of the job of this trace, but for what both refused."""
 
     def take(self, traces: Sequence[Trace]) -> None:
         """Take all of `traces` that show anything new, the longest first.
@@ -64,10 +68,19 @@ class Tour:
         for trace in sorted(covered, key=lambda one: -len(one["steps"])):
             if trace["key"] in self.coverage.taken[trace["kind"]]:
                 continue
-            if trace["machine"] == self.definition.root.name:
-                self._owner(trace)
-            else:
-                self._member(trace)
+            self._asked_of.clear()
+            try:
+                if trace["machine"] == self.definition.root.name:
+                    self._owner(trace)
+                else:
+                    self._member(trace)
+            except AssertionError as error:
+                asked = ", then ".join(map(asked_told, self._asked_of)) or "nothing"
+                error.add_note(
+                    f"this was the trace {trace['key']}, in a new job, of which"
+                    f" was asked: {bounded(asked)}"
+                )
+                raise
 
     # A trace of the job itself
 
@@ -85,7 +98,7 @@ class Tour:
                 name, _, number = step["subject"].rstrip("]").partition("[")
                 key = self.definition.key(name, number)
             job = self._step(job, job_id, key, step)
-            _is_where(job, step, trace)
+            _is_where(job, step)
         self._asked(trace, job, job_id, None)
         assert trace["key"] in self.coverage.taken[trace["kind"]], trace["key"]
 
@@ -132,12 +145,23 @@ class Tour:
     def _step(self, job: Job, job_id: str, key: str | None, step: Trace) -> Job:
         """The job after a step, which both must take."""
         payload = filled(job.machine_of(key), step["event"], step["payload"])
-        after = do(self.manager, job, [Event(step["event"], payload, key)], job_id)
-        assert isinstance(after, Job), f"the definition refuses {step['event']} in '{job.state}'"
+        after = self._do(job, Event(step["event"], payload, key), job_id)
+        assert isinstance(after, Job), (
+            f"a step of the trace is refused by the module and by the definition: {step['event']}"
+            f" {payload}, where {place_told(job)}"
+        )
         self._note(after)
         self.steps += 1
         agree(self.manager.get_state(job_id), after)
         self._illegal(after, job_id)
+        return after
+
+    def _do(self, job: Job, event: Event, job_id: str) -> Outcome:
+        """Ask it of both, and give the definition's outcome."""
+        self._asked_of.append([event])
+        after = do(self.manager, job, [event], job_id)
+        if not isinstance(after, Job):
+            self._asked_of.pop()
         return after
 
     def _note(self, job: Job) -> None:
@@ -166,10 +190,14 @@ class Tour:
             job.state, ()
         ):
             (event,) = _sending(job, key, asked["event"])[:1] or [event]
-        after = do(self.manager, job, [event], job_id)
+        after = self._do(job, event, job_id)
         self.steps += 1
         taken = [one.row for one in after.taken if one.key == key] if isinstance(after, Job) else []
-        assert taken == ([asked["takes"]] if asked["takes"] else []), (trace["key"], taken)
+        wanted = [asked["takes"]] if asked["takes"] else []
+        assert taken == wanted, (
+            f"asked for {asked_told([event])}, where {place_told(job)}, the definition takes"
+            f" the rows {taken}, and the trace {wanted}"
+        )
         if isinstance(after, Job):
             self._note(after)
             job = after
@@ -202,7 +230,7 @@ class Tour:
             brings, name = job.collection_of(key).result or ("", "")
             if brings == event and name in payload and machine.events[event][name].type == "json":
                 payload[name] = {"of": "another"}
-        after = do(self.manager, job, [Event(event, payload, key)], job_id)
+        after = self._do(job, Event(event, payload, key), job_id)
         if isinstance(after, Job):
             self._note(after)
             same = (after.state, after.context, after.members)
@@ -320,16 +348,21 @@ def _numbered(values: Mapping[str, Any], collection: str) -> set[str]:
     return {match[2] for match in found if match is not None and match[1] == collection}
 
 
-def _is_where(job: Job, step: Trace, trace: Trace) -> None:
+def _is_where(job: Job, step: Trace) -> None:
     """The job is where a step of the trace says."""
     subject = step["subject"]
     if not subject:
-        assert job.state == step["state"], trace["key"]
+        _is("the job's state", job.state, step["state"], step)
     for name, value in step["changed"].items():
         match = _MEMBER.fullmatch(name)
         if match is None:
-            assert job.context[name] == value, (trace["key"], name)
+            _is(name, job.context[name], value, step)
             continue
         member = job.members[job.definition.key(match[1], match[2])]
         at = member.state if match[3] == "state" else member.context[match[3]]
-        assert at == value, (trace["key"], name)
+        _is(name, at, value, step)
+
+
+def _is(name: str, found: object, wanted: object, step: Trace) -> None:
+    told = f"{name} after {step['event']} {dict(step['payload'])}"
+    assert found == wanted, f"{told} is {found!r} by the definition, and {wanted!r} by the trace"
