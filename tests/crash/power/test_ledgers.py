@@ -140,6 +140,52 @@ def test_a_judge_that_expects_what_nobody_promised_is_told(power: Power) -> None
     assert told.value.promised == ()
 
 
+def test_a_judge_that_finds_half_of_a_transaction_is_not_told_to_allow_for_nothing(
+    power: Power,
+) -> None:
+    """The tables are there, and that nothing was promised yet is no excuse for what is in them."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, "wal", "full")
+        add(ledger, "debit")
+        add(ledger, "credit")  # they were to be one transaction
+        at.acknowledge("credit")
+
+    def judge(at: Left) -> list[str]:
+        found = entries(at)
+        if len(found) == 1:
+            raise ValueError(f"half of it: {found}")
+        return found
+
+    with pytest.raises(NotAsPromised, match="ValueError: half of it:") as told:
+        power.cut(story, judge)
+    assert told.value.complaint == "ValueError: half of it: ['debit']"
+    assert "must allow" not in str(told.value)
+
+
+def test_values_of_another_shape_are_shown(power: Power) -> None:
+    """As the judge gives them, but no more than a line."""
+
+    def story(at: Running) -> None:
+        ledger = opened(at, "wal", "full")
+        for value in VALUES:
+            add(ledger, value)
+            at.acknowledge((value, "e"))
+
+    with pytest.raises(NotAsPromised) as told:
+        power.cut(story, entries)
+    first, *_, last = told.value.complaint.splitlines()
+    assert first == "('a', 'e') was acknowledged and is not there"
+    assert last == f"the judge gives {list(VALUES)!r}"
+
+    def many(at: Left) -> list[str]:
+        return entries(at) + ["x" * 100] * 100
+
+    with pytest.raises(NotAsPromised, match=r"the judge gives \[") as told:
+        power.cut(story, many)
+    assert len(told.value.complaint.splitlines()[-1]) < 200
+
+
 def test_where_a_sync_is_missing_no_call_is_blamed(power: Power) -> None:
     """What was promised, and when, and what was not synced by then is what matters."""
     with pytest.raises(NotAsPromised) as told:

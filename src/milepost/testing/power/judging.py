@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -13,6 +13,7 @@ import apsw
 
 from milepost.testing.power.images import Files
 from milepost.testing.power.playing import Promise, place_of
+from milepost.text.wording import shown
 
 __all__ = ["Complaint", "Judge", "Judging", "Left", "write"]
 
@@ -83,6 +84,20 @@ class Complaint(NamedTuple):
     text: str
     error: Exception | None = None
     unlooked: bool = False
+
+    @property
+    def misses(self) -> bool:
+        """True if the judge raised because a file or a table is not there."""
+        met: BaseException | None = self.error
+        while met is not None:
+            if isinstance(met, FileNotFoundError) or str(met).startswith(_NOT_THERE):
+                return True
+            met = met.__cause__ or met.__context__
+        return False
+
+
+_NOT_THERE: Final = ("no such table", "unable to open database file")
+"""So SQLite begins, by whichever module it is asked."""
 
 
 _UNLOOKED: Final = (
@@ -161,6 +176,8 @@ def _held_to(
     present = [value for value in refused if _is_in(found, value)]
     told = [f"{value!r} was acknowledged and is not there" for value in absent]
     told += [f"{value!r} was refused and is there" for value in present]
+    if absent and isinstance(found, Collection) and found:
+        told.append(f"the judge gives {shown(found)}")
     return Complaint("\n".join(told)) if told else None
 
 

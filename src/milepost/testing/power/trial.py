@@ -97,7 +97,7 @@ class Trial:
         none_smaller = "no less will do" if is_least else "none of it can be left out"
         raise NotAsPromised(
             what,
-            complaint=found.text if here.mark or found.error is None else self._early(found.text),
+            complaint=found.text if here.mark or not found.misses else self._early(found.text),
             missing=missing_from(here.medium, choice),
             kept=kept_by(here.medium, choice),
             promised=promised_by(
@@ -112,7 +112,7 @@ class Trial:
         ) from found.error
 
     def _early(self, complaint: str) -> str:
-        """The complaint of a judge that raises where nothing was promised yet."""
+        """The complaint of a judge that misses a file or a table before anything was promised."""
         assert self._played is not None, "it was begun"
         marks = [
             at
