@@ -110,7 +110,7 @@ class TransitionRefused(MilepostError):
             why += f" (now {read})" if read else ""
         return printable(
             f"{self.subject or self.machine}: '{self.event}' is not allowed in '{self.state}'{why}"
-            f" (allowed: {allowed})"
+            f" ({'in this state there are rows for' if self.guards else 'allowed'}: {allowed})"
         )
 
 

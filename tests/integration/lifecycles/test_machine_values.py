@@ -107,6 +107,9 @@ def test_a_refusal_says_what_its_guards_read(take: Any) -> None:
     assert guard.values["attempts"] == guard.values["max_attempts"] == 1
     assert refused.value.allowed == ITEM.allowed("failed")
     assert (refused.value.state, refused.value.event) == ("failed", "retry")
+    rows = ", ".join(ITEM.allowed("failed"))
+    assert "retry" in rows, "it has a row, so it does not stand among what is allowed"
+    assert str(refused.value).endswith(f" (in this state there are rows for: {rows})")
     for state, event, reason in (
         ("nowhere", "retry", "there is no such state"),
         ("failed", "nothing", "there is no such event"),
@@ -116,6 +119,8 @@ def test_a_refusal_says_what_its_guards_read(take: Any) -> None:
             take(state, event, context, {})
         assert refused.value.reason == reason
         assert refused.value.guards == ()
+        allowed = ", ".join(ITEM.allowed(state)) or "nothing"
+        assert str(refused.value).endswith(f" (allowed: {allowed})")
 
 
 def test_what_a_state_would_take_now() -> None:
