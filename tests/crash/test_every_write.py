@@ -290,6 +290,15 @@ def test_a_check_that_raises_does_not_hide_why_the_job_has_not_ended() -> None:
     assert checked.startswith("- the check raised: ResultAbsent: job letters has given no result")
     assert isinstance(told.value.__cause__, ResultAbsent)
 
+    def needs(life: Life) -> None:
+        live(life)
+        life.manager.result("letters")
+
+    with pytest.raises(ResultAbsent) as absent:
+        survives_every_write(needs)
+    said = ["this was life 1: nobody had died", "\n".join([job.removeprefix("- "), item])]
+    assert absent.value.__notes__ == said
+
 
 @pytest.mark.parametrize("raises", [False, True])
 def test_who_catches_its_death_is_told_so(raises: bool) -> None:

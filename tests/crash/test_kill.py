@@ -194,6 +194,19 @@ def works_in_vain(driver: Driver) -> None:
     run(driver.manager, JOB, fails, list, executor=Inline(), workers=1, ahead=0)
 
 
+def needs_the_result(driver: Driver) -> None:
+    works_in_vain(driver)
+    driver.manager.result(JOB)
+
+
+def test_a_process_that_needs_the_result_hides_no_failure(tmp_path: Path, nursery: Nursery) -> None:
+    with pytest.raises(AssertionError, match="ResultAbsent: job") as told:
+        survives_kills(needs_the_result, tmp_path, nursery=nursery)
+    *_, job, item = str(told.value).splitlines()
+    assert job.startswith(f"- job {JOB} is in phase failed, from which it can go on:")
+    assert item.startswith("  item 'or not', attempt 3: LookupError: no such word, at ")
+
+
 def asks_for_the_result(manager: StateManager) -> None:
     if manager.job_ids() and manager.get_state(JOB).phase == "failed":
         manager.result(JOB)

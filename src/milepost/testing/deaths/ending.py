@@ -13,7 +13,7 @@ from milepost.state.reading.failures import FailedAttempt
 from milepost.text.escapes import printable
 from milepost.text.wording import bounded
 
-__all__ = ["unended"]
+__all__ = ["failed", "unended"]
 
 _SHOWN: Final = 3
 """So many of the items that failed last are told of, each by its last attempt."""
@@ -32,6 +32,14 @@ def unended(manager: StateManager, state: JobState) -> str:
     else:
         first = f"job {state.id} is still in phase {state.phase}, which is not its end"
     return "\n".join([f"{first}: {why}" if why else first, *_failures(manager, state.id)])
+
+
+def failed(manager: StateManager) -> Iterator[str]:
+    """What to say of each job that has failed, whatever somebody who needed its end raised."""
+    for job_id in manager.job_ids():
+        state = manager.get_state(job_id)
+        if not state.finished and state.phase in state.roles.outcomes:
+            yield unended(manager, state)
 
 
 def _failures(manager: StateManager, job_id: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from milepost import arguments
 from milepost.machine import Lifecycle
 from milepost.stores.memory import MemoryStore
 from milepost.stores.protocol import StateStore
+from milepost.testing.deaths.ending import failed
 from milepost.testing.deaths.judging import Check, objected, said_by
 from milepost.testing.deaths.lives import Death, Died, Endless, Life, World
 from milepost.text.wording import counted, short_repr
@@ -70,6 +71,8 @@ class _Trial:
             if life.died:
                 raise AssertionError(_swallowed(life, death, before)) from error
             error.add_note(f"this was life {life.number}{before or ': nobody had died'}")
+            for told in failed(world.manager()):
+                error.add_note(told)
             raise
         if life.died:
             raise AssertionError(_swallowed(life, death, before))

@@ -15,6 +15,7 @@ from milepost.state.manager import StateManager
 from milepost.stores.opening import open_store
 from milepost.stores.protocol import StateStore
 from milepost.testing.deaths.driving import Live, Order, Place, drive
+from milepost.testing.deaths.ending import failed
 from milepost.testing.deaths.judging import (
     Check,
     Record,
@@ -125,7 +126,10 @@ class Trial:
         with self._noting(number):
             fate = child.end()
         with self._noting(number, fate.doing):
-            assert fate.killed or fate.status == 0, self._nursery.errors()
+            if not fate.killed and fate.status != 0:
+                with self._looking() as (_, manager):
+                    why = [f"- {told}" for told in failed(manager)]
+                raise AssertionError("\n".join([self._nursery.errors(), *why]))
         if alone:
             wait_until_alone(self.journal)
         if fate.killed:
