@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import apsw
 
 from milepost.testing.power.images import Files
 from milepost.testing.power.playing import Promise, place_of
-from milepost.text.wording import shown
 
 __all__ = ["Complaint", "Judge", "Judging", "Left", "write"]
 
@@ -177,8 +177,12 @@ def _held_to(
     told = [f"{value!r} was acknowledged and is not there" for value in absent]
     told += [f"{value!r} was refused and is there" for value in present]
     if absent and isinstance(found, Collection) and found:
-        told.append(f"the judge gives {shown(found)}")
+        told.append(f"the judge gives {_few.repr(found):.180}")
     return Complaint("\n".join(told)) if told else None
+
+
+_few = Repr()
+_few.maxstring = _few.maxother = 60
 
 
 def _is_in(found: Container[Any], value: object) -> bool:
