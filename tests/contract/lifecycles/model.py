@@ -133,6 +133,8 @@ class Model:
         machine, member = self.machine_of(key), self.members[key]
         step = machine.step(member.state, event, member.context, machine.payload(event, payload))
         self.members[key] = Member(member.collection, step.state, step.context)
+        if step.state not in machine.roles.done:
+            self.results.pop(key, None)  # what it gave was taken back
 
     def part(self, key: str) -> str:
         """The one part of a plan or of the progress that the item is in."""

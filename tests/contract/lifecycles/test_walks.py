@@ -101,10 +101,8 @@ def _trial(
     assert _read(reader, text, alive) == {**found_in(state), "sound": [True]}
     with StateManager.open(killed, lifecycle=lifecycle, clock=clock) as manager:
         agree(manager.get_state(JOB), then)
-        state = _recovered(manager, then)
-        for asked, model in walk(following(then, state), chance, 5):
-            state = act(manager, JOB, asked)
-            agree(state, model)
+        for asked, model in walk(following(then, _taken_up(manager, then)), chance, 5):
+            agree(act(manager, JOB, asked), model)
         assert [one.sound for one in manager.verify()] == [True]
         _conform(manager, text, held)
         state = manager.get_state(JOB)
@@ -167,13 +165,20 @@ def _walked(lifecycle: Lifecycle, chance: random.Random) -> int:
             agree(act(manager, JOB, asked), model)
             acts += 1
         _is_refused(manager, model, chance)
-        try:
-            _recovered(manager, model)
-        except TransitionRefused as refused:  # a guard of the job lets nobody take it up
-            assert refused.guards
-            agree(manager.get_state(JOB), model)
+        _taken_up(manager, model)
         assert [one.sound for one in manager.verify()] == [True]
     return acts
+
+
+def _taken_up(manager: StateManager, then: Model) -> JobState:
+    """The job after its recovery; or as it was, where a guard lets nobody take it up."""
+    try:
+        return _recovered(manager, then)
+    except TransitionRefused as refused:
+        assert refused.guards
+        state = manager.get_state(JOB)
+        agree(state, then)
+        return state
 
 
 def _recovered(manager: StateManager, then: Model) -> JobState:
