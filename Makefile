@@ -35,7 +35,7 @@ test: $(STAMP)
 
 ## evidence: all tests, and what they counted written to docs/explanation/evidence.md
 .PHONY: evidence
-evidence: $(STAMP)
+evidence: $(STAMP) parser
 	MILEPOST_EVIDENCE=write $(BIN)/python $(SUITE)
 
 ## suite: the tests alone, on another Python: make suite PYTHON=python3.13
