@@ -255,7 +255,7 @@ def _accepts(
                 members.moved_events.get(event, "") if members else "",
             )
             known.add(kept)
-            if kept not in after:
+            if not {kept, moved} <= after:  # a stored job in the state is in the one it is moved to
                 yield Change(
                     part="accepts",
                     kind="removed",

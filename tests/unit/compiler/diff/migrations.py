@@ -206,6 +206,10 @@ class _Upgrade:
             row.id in answers.retired or bool({row.source, row.target} & moved) for row in rows
         )
 
+    def moves(self, name: str, state: str) -> bool:
+        """True if the migration answers what becomes of the state, and thus of all done in it."""
+        return name in self.answers and state in dict(self.answers[name].states)
+
     def job(self, name: str, job: Job) -> Job | None:
         """The job as it is upgraded; None where it is stranded."""
         machine, states = self.new[name], self.states(name)
@@ -287,6 +291,12 @@ class _Lockstep:
                     continue
                 if not self.exactly and any(self.upgrade.excused(*one) for one in rows):
                     continue
+                if (
+                    not self.exactly
+                    and told[0] >= 0
+                    and self.upgrade.moves(self.root.name, job.state)
+                ):
+                    continue  # its members may do then what they may where it is moved to
                 then = taken(self.upgrade.new, now, self._told(told))
                 if then is None:
                     return f"{job}, now {now}: {told} led to {after}, now it is refused"

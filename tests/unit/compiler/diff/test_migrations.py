@@ -57,6 +57,15 @@ def test_answers_turn_breaking_into_migrated() -> None:
     assert not after.notes
 
 
+def test_a_state_that_stays_and_is_moved_is_judged_where_it_is_moved_to() -> None:
+    """What members could do in it, and cannot there, is told, and answered by the migration."""
+    moved = told({"from": 1, "states": {"job": {"paused": "setup"}}}, edits=(lambda _job: None,))
+    changes = found(moved)
+    assert changes["items.end in paused", "removed"].verdict == "migrated"
+    assert moved.verdict == "migrated"
+    assert ("items.take in work", "removed") not in changes
+
+
 def test_a_migration_from_another_version_answers_nothing() -> None:
     """Only the migration from OLD's own version counts."""
     later = report(reworked, version=3, migrations=[{**ANSWERS, "from": 2}])
