@@ -67,3 +67,19 @@ def test_a_commit_that_a_crash_cut_short_is_no_problem(left: Path) -> None:
     wal.write_bytes(content[: -FRAME_BYTES // 2])
     Path(f"{left}-shm").unlink(missing_ok=True)
     assert look(left) == (5, [])
+
+
+def test_nor_is_one_over_what_an_earlier_crash_cut_short(left: Path) -> None:
+    """Of the newest commit its last header alone was written; before it is the earlier one's."""
+    wal = Path(f"{left}-wal")
+    content = bytearray(wal.read_bytes())
+    sizes = [
+        int.from_bytes(content[at + 4 : at + 8], "big")
+        for at in range(HEADER_BYTES, len(content), FRAME_BYTES)
+    ]
+    ends = [number for number, size in enumerate(sizes) if size]
+    for end in ends[-2:]:
+        content[HEADER_BYTES + end * FRAME_BYTES + 600] ^= 1
+    wal.write_bytes(content)
+    Path(f"{left}-shm").unlink(missing_ok=True)
+    assert look(left) == (4, [])

@@ -5,7 +5,9 @@ Source: the format of the file, sqlite.org/fileformat2.html, section 4.
 
 from __future__ import annotations
 
+import os
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +23,9 @@ def passed_over(connection: apsw.Connection, database: Path) -> int:
     """How many commits are in the `-wal` file behind the last that SQLite reads.
 
     One may be what a crash cut short. More than one were written, one after the other, and lost:
-    something before them is damaged. Commits of before the file was begun anew do not count, and
+    something before them is damaged. What does not carry on from what is before it was never kept:
+    a crash cut it short, too, or a commit that was cut short was written over what an earlier crash
+    had left. Commits of before the file was begun anew do not count, and
     neither do those that are in the database already: a power cut may tear the header that begins
     it anew. A writer may go on meanwhile. Cost: a few bytes of each frame are read.
     """
@@ -38,7 +42,38 @@ def passed_over(connection: apsw.Connection, database: Path) -> int:
         for left in range(min(len(lost), 2)):
             if _is_checked_in(connection, wal, page_bytes, lost[-1 - left]):
                 return left
-    return len(lost)
+    if len(lost) < 2:
+        return len(lost)
+
+    def carries_on(number: int) -> bool:
+        return _carries_on(wal, page_bytes, number)
+
+    kept = 0
+    for before, last in pairwise(lost):
+        left_over = carries_on(before) and not carries_on(before + 1)
+        kept += carries_on(last) and not left_over
+    return 1 + kept
+
+
+def _carries_on(wal: Path, page_bytes: int, number: int) -> bool:
+    """True if the sums of a frame, from 1, are of its bytes and of the sums that come before it."""
+    with wal.open("rb") as file:
+        header = _HEADER.unpack(file.read(_HEADER.size))
+        sums = header[6:]
+        if number > 1:
+            file.seek((number - 2) * (_FRAME.size + page_bytes), os.SEEK_CUR)
+            sums = _FRAME.unpack(file.read(_FRAME.size))[4:]
+            file.seek(page_bytes, os.SEEK_CUR)
+        frame, page = file.read(_FRAME.size), file.read(page_bytes)
+    if len(page) < page_bytes:
+        return False
+    order = ">" if header[0] & 1 else "<"
+    words = struct.unpack(f"{order}{2 + page_bytes // 4}I", frame[:8] + page)
+    first, second = sums
+    for one, other in zip(words[::2], words[1::2], strict=True):
+        first = (first + one + second) & 0xFFFF_FFFF
+        second = (second + other + first) & 0xFFFF_FFFF
+    return (first, second) == _FRAME.unpack(frame)[4:]
 
 
 def _is_checked_in(connection: apsw.Connection, wal: Path, page_bytes: int, last: int) -> bool:
