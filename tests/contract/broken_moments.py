@@ -64,18 +64,24 @@ class TestShowsHalfACommit(InMemory):
 
 
 class Keeping(Passing):
-    """A store that keeps what was written before something was raised."""
+    """A store that keeps what was written before an error was raised."""
+
+    @staticmethod
+    def keeps(raised: BaseException) -> bool:
+        return isinstance(raised, Exception)
 
     @contextmanager
     def writing(self, *jobs: str) -> Iterator[Any]:
-        raised: list[BaseException] = []
+        kept: list[BaseException] = []
         with self.inner.writing(*jobs) as writer:
             try:
                 yield writer
-            except Exception as error:  # noqa: BLE001 raised once it is kept
-                raised.append(error)
-        if raised:
-            raise raised[0]
+            except BaseException as raised:
+                if not self.keeps(raised):
+                    raise
+                kept.append(raised)
+        if kept:
+            raise kept[0]
 
 
 class TestKeepsWhatRaised(InMemory):
@@ -176,21 +182,12 @@ class TestDoesNotSeeItsOwn(InMemory):
     store_kind = Apart
 
 
-class Interrupted(Passing):
+class Interrupted(Keeping):
     """A store that undoes after errors, and commits after what is none."""
 
-    @contextmanager
-    def writing(self, *jobs: str) -> Iterator[Any]:
-        raised: list[BaseException] = []
-        with self.inner.writing(*jobs) as writer:
-            try:
-                yield writer
-            except Exception:
-                raise
-            except BaseException as error:  # noqa: BLE001 raised once it is kept
-                raised.append(error)
-        if raised:
-            raise raised[0]
+    @staticmethod
+    def keeps(raised: BaseException) -> bool:
+        return not isinstance(raised, Exception)
 
 
 class TestKeepsWhatWasInterrupted(InMemory):

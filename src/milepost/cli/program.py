@@ -60,7 +60,7 @@ class Program(click.Group):
         """The context of one call. Raises Misuse, Trouble, and Exit after help or the version."""
         lenient(sys.stdout, sys.stderr)
         try:
-            _check(args)
+            _refuse_half_characters(args)
             return super().make_context(info_name and printable(info_name), args, parent, **extra)
         except click.ClickException as error:
             raise Misuse(error) from error
@@ -166,7 +166,7 @@ def _foreign() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=_GROUP)}
 
 
-def _check(words: list[str]) -> None:
+def _refuse_half_characters(words: list[str]) -> None:
     """Raise UsageError for a word that no system hands to a program: no file can be named by it."""
     for word in words:
         try:

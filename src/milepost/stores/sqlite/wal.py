@@ -5,7 +5,6 @@ Source: the format of the file, sqlite.org/fileformat2.html, section 4.
 
 from __future__ import annotations
 
-import os
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -25,9 +24,10 @@ def passed_over(connection: apsw.Connection, database: Path) -> int:
     One may be what a crash cut short. More than one were written, one after the other, and lost:
     something before them is damaged. What does not carry on from what is before it was never kept:
     a crash cut it short, too, or a commit that was cut short was written over what an earlier crash
-    had left. Commits of before the file was begun anew do not count, and
-    neither do those that are in the database already: a power cut may tear the header that begins
-    it anew. A writer may go on meanwhile. Cost: a few bytes of each frame are read.
+    had left. Commits of before the file was begun anew do not count, and neither do those that are
+    in the database already: a power cut may tear the header that begins it anew. A writer may go on
+    meanwhile. Cost: a few bytes of each frame are read, and of each commit that may be lost the
+    sums of three frames are worked out, below 1 ms each.
     """
     list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
     wal = Path(f"{database}-wal")
@@ -57,19 +57,19 @@ def passed_over(connection: apsw.Connection, database: Path) -> int:
 
 def _carries_on(wal: Path, page_bytes: int, number: int) -> bool:
     """True if the sums of a frame, from 1, are of its bytes and of the sums that come before it."""
+    size = _FRAME.size + page_bytes
     with wal.open("rb") as file:
-        header = _HEADER.unpack(file.read(_HEADER.size))
-        sums = header[6:]
+        header, before = file.read(_HEADER.size), b""
         if number > 1:
-            file.seek((number - 2) * (_FRAME.size + page_bytes), os.SEEK_CUR)
-            sums = _FRAME.unpack(file.read(_FRAME.size))[4:]
-            file.seek(page_bytes, os.SEEK_CUR)
+            file.seek(_HEADER.size + (number - 2) * size)
+            before = file.read(_FRAME.size)
+        file.seek(_HEADER.size + (number - 1) * size)
         frame, page = file.read(_FRAME.size), file.read(page_bytes)
-    if len(page) < page_bytes:
+    if len(page) < page_bytes:  # it ends before that, or was begun anew while we looked
         return False
-    order = ">" if header[0] & 1 else "<"
+    *_, first, second = _FRAME.unpack(before) if before else _HEADER.unpack(header)
+    order = ">" if header[3] & 1 else "<"  # the last byte of the magic number
     words = struct.unpack(f"{order}{2 + page_bytes // 4}I", frame[:8] + page)
-    first, second = sums
     for one, other in zip(words[::2], words[1::2], strict=True):
         first = (first + one + second) & 0xFFFF_FFFF
         second = (second + other + first) & 0xFFFF_FFFF
