@@ -93,6 +93,18 @@ def test_pages_of_what_goes_on_are_live(look: Look, address: str, path: str, liv
     assert page.locator("main[data-live]").count() == live
 
 
+def test_a_request_that_a_left_page_had_open_is_no_fault(unwatched: Look, address: str) -> None:
+    """As that for its icon, which a browser sends after a page is loaded."""
+    watched = unwatched(address)
+    page = watched.open("/")
+    page.route("**/static/late", lambda _: None)
+    with page.expect_request("**/static/late"):
+        page.evaluate("() => { fetch('/static/late').catch(() => {}); }")
+    with page.expect_event("requestfailed"):
+        watched.open(f"/jobs/{DONE}")
+    assert watched.faults == []
+
+
 def test_what_a_browser_complains_of_is_found(unwatched: Look, address: str) -> None:
     """The control of every page here that had nothing to complain of."""
     watched = unwatched(address)
@@ -104,7 +116,7 @@ def test_what_a_browser_complains_of_is_found(unwatched: Look, address: str) -> 
         )
     with page.expect_console_message(lambda message: "policy: connect-src" in message.text):
         page.evaluate("() => { fetch('http://127.0.0.1:9/elsewhere').catch(() => {}); }")
-    page.route("**/static/lost", lambda route: route.abort())
+    page.route("**/static/lost", lambda route: route.abort("aborted"))
     with page.expect_event("requestfailed"):
         page.evaluate("() => { fetch('/static/lost').catch(() => {}); }")
     with page.expect_response("**/static/nothing"):
@@ -115,3 +127,4 @@ def test_what_a_browser_complains_of_is_found(unwatched: Look, address: str) -> 
     assert kinds >= {"console", "exception", "failed", "404"}
     assert any("policy: style-src" in fault for fault in watched.faults)
     assert any("policy: connect-src" in fault for fault in watched.faults)
+    assert any(fault.startswith("failed: ") and "lost" in fault for fault in watched.faults)
