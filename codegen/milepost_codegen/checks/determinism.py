@@ -8,7 +8,7 @@ found; what is neither found nor excluded is for a proof.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from milepost_codegen.checks.assumptions import Assumptions
 from milepost_codegen.checks.questions import Questions
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from milepost_codegen.resolve import Doubts
 
 __all__ = ["check_determinism"]
+
+_Said: TypeAlias = tuple[object, ...]
 
 
 def check_determinism(
@@ -219,8 +221,11 @@ class _Pairs:
         guards = [_written(one) for one in written]
         if self.apart(guards, state):
             return
+        said: dict[int | None, set[_Said]] = {}
+        for one in rows:
+            said.setdefault(one.row, set()).add(_said(one))
         for index in range(1, len(written)):
-            self.overlap(written[: index + 1], guards[: index + 1], rows)
+            self.overlap(written[: index + 1], guards[: index + 1], said)
 
     def apart(self, guards: Sequence[Expression], state: str) -> bool:
         """True if certainly no two of the guards hold together in the state: one question."""
@@ -232,23 +237,11 @@ class _Pairs:
         self,
         written: Sequence[Transition],
         guards: Sequence[Expression],
-        rows: Sequence[Transition],
+        said: Mapping[int | None, set[_Said]],
     ) -> None:
         """Suspect the last row, if it may be enabled together with one before it."""
         *before, last = written
-        same = next(
-            (
-                one
-                for one in before
-                if any(
-                    _same(other, own)
-                    for other in rows
-                    for own in rows
-                    if other.row == one.row and own.row == last.row
-                )
-            ),
-            None,
-        )
+        same = next((one for one in before if said[one.row] & said[last.row]), None)
         if same is not None:
             if self.once("E404", same.row, last.row):
                 pair = f"'{last.event}' in '{last.source}'"
@@ -340,15 +333,9 @@ def _two(guards: Sequence[Expression]) -> tuple[Expression, Expression]:
     return either((left, right)), either((left_two, right_two, both((left, right))))
 
 
-def _same(first: Transition, second: Transition) -> bool:
-    """True if both rows say the same."""
-    return (first.target, first.history, first.guard, first.assignments, first.members) == (
-        second.target,
-        second.history,
-        second.guard,
-        second.assignments,
-        second.members,
-    )
+def _said(one: Transition) -> _Said:
+    """What a row says of the pair: rows of which this is equal say the same."""
+    return one.target, one.history, one.guard, one.assignments, one.members
 
 
 def _met(guard: Expression, values: Mapping[str, int | bool | str]) -> bool:
