@@ -7,6 +7,7 @@ found; what is neither found nor excluded is for a proof.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -167,9 +168,9 @@ class _Pairs:
         for one in transitions:
             if one.written is not None:
                 by_row.setdefault(one.row, []).append(one)
+        whole = Counter(one.row for one in self.machine.transitions)
         for row, parts in by_row.items():
-            whole = [one for one in self.machine.transitions if one.row == row]
-            if len(whole) != len(parts):  # some of its pairs could not be read
+            if whole[row] != len(parts):  # some of its pairs could not be read
                 continue
             one = parts[0]
             dead = self.in_all(parts, negate=False)

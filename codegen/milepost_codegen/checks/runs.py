@@ -466,7 +466,7 @@ def _symbol(number: int) -> str:
 
 
 def _next_symbol(place: _Place) -> int:
-    names = (name for tree in (*place.entries, *place.conditions) for name in reads_in(tree))
+    names = (one.name for tree in (*place.entries, *place.conditions) for one in reads(tree))
     return 1 + max((int(name[1:]) for name in names if name.startswith(_MARK)), default=-1)
 
 
