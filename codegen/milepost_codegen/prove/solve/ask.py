@@ -49,7 +49,9 @@ class Solver:
 
     def add(self, *terms: Term) -> None:
         """Let `terms` hold from here on."""
-        self._solver.add(*terms)
+        solver, context = self._solver, self.encoder.context.ref()
+        for term in terms:  # the wrapper looks at the kind of each once more, which takes longer
+            self.encoder.z3.Z3_solver_assert(context, solver.solver, term.as_ast())
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -139,7 +141,7 @@ class Solver:
         """Let the constants that were made since be members of their enums."""
         bounds = self.encoder.bounds
         if len(bounds) > self._bounded:
-            self._solver.add(*bounds[self._bounded :])
+            self.add(*bounds[self._bounded :])
             self._bounded = len(bounds)
 
 
