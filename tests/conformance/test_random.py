@@ -49,7 +49,7 @@ def _part(machine: dict[str, Any]) -> None:
         when, pair = row.get("when", "otherwise"), (row["from"], row["on"])
         if when != "otherwise":
             row["when"] = f"({when}) and not ({before[pair]})" if pair in before else when
-            before[pair] = f"{before[pair]} or {when}" if pair in before else f"({when})"
+            before[pair] = f"{before[pair]} or ({when})" if pair in before else f"({when})"
 
 
 def _name_guards(machine: dict[str, Any], chance: random.Random) -> None:
