@@ -60,6 +60,17 @@ def test_a_batch_does_what_each_item_would(batches: list[tuple[str, list[int]]],
         assert again == ledger
 
 
+@given(parts=st.lists(st.sets(st.integers(0, 40), min_size=1), min_size=1, max_size=5))
+def test_equal_ledgers_are_stored_as_equal_bytes(parts: list[set[int]]) -> None:
+    """Items that came at once, one part after the other, or out of a checkpoint."""
+    grown = Ledger.create(mapreduce.ITEM, {}, bitmap())
+    for part in parts:
+        grown = grown.grown(bitmap(part) - grown.universe)
+    at_once = Ledger.create(mapreduce.ITEM, {}, bitmap(range(41)) & bitmap(set().union(*parts)))
+    assert grown == at_once
+    assert grown.dump() == at_once.dump()
+
+
 def test_restoring_what_is_no_partition_is_refused() -> None:
     """A lost and a doubled item are both found."""
     ledger = Ledger.create(mapreduce.ITEM, {}, bitmap(range(5)))

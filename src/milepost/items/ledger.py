@@ -52,6 +52,12 @@ def bitmap(ordinals: Iterable[int] = ()) -> BitMap:
     return BitMap(ordinals, copy_on_write=True)
 
 
+def _stored(members: BitMap) -> bytes:
+    """Equal sets as equal bytes: within a set it depends on what was done how a run is kept."""
+    stored: bytes = BitMap(members.to_array()).serialize()
+    return stored
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """The members of one collection, by state and context. Nothing in it changes.
@@ -99,9 +105,9 @@ class Ledger:
         return Ledger(machine=machine, params=params, universe=seen, cells=restored)
 
     def dump(self) -> list[SnapshotCell]:
-        """The cells as they are stored, in a fixed order."""
+        """The cells as they are stored: the same bytes for equal ledgers, whatever made them."""
         return [
-            SnapshotCell(state=state, values=values, members=members.serialize())
+            SnapshotCell(state=state, values=values, members=_stored(members))
             for (state, values), members in sorted(self.cells.items(), key=lambda entry: entry[0])
         ]
 
