@@ -10,11 +10,11 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 from msgspec import structs
 
-from milepost import StateManager
+from milepost import Item, StateManager
 from milepost.executors.engines import Engine
 from milepost.testing.contracts import EngineContract, ExecutorContract, Work
 from milepost.testing.contracts.executors import engines
-from tests.docs.stand_ins.my_executor import work
+from tests.docs.stand_ins.my_executor import executor, work
 
 from .passing import Passing
 
@@ -32,6 +32,10 @@ LOOPS = {
     "TestDropsAResult": "test_each_item_is_called_once_and_gives_its_own_result",
     "TestGivesItToAnother": "test_each_item_is_called_once_and_gives_its_own_result",
     "TestCallsWhatWasDone": "test_what_the_last_one_left_is_taken_up",
+    "TestCallsSuspectsTogether": "test_what_may_have_killed_the_last_one_is_called_alone",
+    "TestTakesWhatAnotherHolds": "test_a_job_that_another_holds_is_left_to_it",
+    "TestCallsWhatAnotherHolds": "test_a_job_that_another_holds_is_left_to_it",
+    "TestSwallowsCtrlC": "test_an_interrupt_ends_the_work_and_loses_nothing",
 }
 ENGINES = {
     "TestEngineCallsAgainAfterATimeout": "test_a_call_without_end_is_a_timeout",
@@ -98,6 +102,62 @@ class TestCallsWhatWasDone(Loop):
         for key, _ in manager.results("j"):
             called(function, structs.replace(items[0], key=key))
         return [called(function, item) for item in items]
+
+
+class TestSwallowsCtrlC(Loop):
+    """It takes an interrupt for a failure of the item, which it tries once more."""
+
+    def broken(self, manager: StateManager, function: Any, items: list[Any]) -> Outcomes:
+        def surely(item: Any) -> Any:
+            try:
+                return called(function, item)
+            except KeyboardInterrupt:
+                return called(function, item)
+
+        return [surely(item) for item in items]
+
+
+class Written(ExecutorContract):
+    """The loop of docs/how-to/write-an-executor.md with another text in one place."""
+
+    many = 200
+    old: str
+    new: str
+
+    @pytest.fixture
+    def work(self) -> Work:
+        loop = executor(self.old, self.new)
+
+        def works(manager: StateManager, job_id: str, function: Any) -> None:
+            loop(manager, job_id, lambda items: [called(function, item) for item in items], len)
+
+        return works
+
+
+class TestCallsSuspectsTogether(Written):
+    old, new = "list(islice(suspects, 1)) or ", ""
+
+
+class TestTakesWhatAnotherHolds(Written):
+    old, new = '"batch executor")', '"batch executor", takeover="it must be dead")'
+
+
+class TestCallsWhatAnotherHolds(Loop):
+    """It calls first, and asks for the lease when it has something to record."""
+
+    @pytest.fixture
+    def work(self) -> Work:
+        def works(manager: StateManager, job_id: str, function: Any) -> None:
+            state = manager.get_state(job_id)
+            items = [Item(key=state.inputs.key(n), value=n) for n in state.takers("succeed")]
+            early = {item.key: called(function, item) for item in items}
+            work(manager, job_id, lambda items: [_from(early, function, i) for i in items], len)
+
+        return works
+
+
+def _from(early: dict[str, Any], function: Any, item: Any) -> Any:
+    return early.pop(item.key) if item.key in early else called(function, item)
 
 
 class Late(Passing):

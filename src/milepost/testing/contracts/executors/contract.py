@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 import pytest
 
+from milepost.errors import LeaseLost
 from milepost.executors.engines.find import known
 from milepost.executors.vocabulary import MapFn
 from milepost.state.manager import StateManager
 from milepost.state.transitions import ItemEvent
+from milepost.testing.contracts.executors.dying import die, leave
 from milepost.testing.contracts.executors.trouble import COUNT, ODD, Trouble, value_of
 
 __all__ = [
@@ -27,6 +36,10 @@ __all__ = [
     "takes",
     "unrecorded",
 ]
+
+
+LOOKS_S: Final = 1.0
+"""Seconds that an executor is given to look at a job that another holds."""
 
 
 class Work(Protocol):
@@ -148,14 +161,79 @@ class ExecutorContract:
         trouble = Trouble(tmp_path)
         with job() as manager:
             with manager.lease("j", "the last one", renewed=False):
-                manager.fire("j", "start_map")
-                manager.record("j", [ItemEvent(n, "start") for n in range(4)])
-                manager.record("j", [ItemEvent(n, "succeed", {"result": n}) for n in (0, 1)])
+                leave(manager)
             work(manager, "j", trouble)
             assert ended(manager) == ("completed", COUNT, 0)
             assert trouble.calls() == Counter(str(n) for n in range(2, COUNT))
             results = dict(manager.results("j"))
             assert results == {str(n): value_of(str(n)) if n > 1 else n for n in range(COUNT)}
+
+    def test_what_may_have_killed_the_last_one_is_called_alone(
+        self, work: Work, tmp_path: Path
+    ) -> None:
+        """Each item that was in flight is under way with no other beside it until it has ended."""
+        folder = tmp_path / "calls"
+        folder.mkdir()
+        store = str(tmp_path / "jobs.db")
+        with job(store=store) as manager:
+            died = subprocess.run([sys.executable, "-m", die.__module__, store], check=False)
+            assert died.returncode == -signal.SIGKILL
+            work(manager, "j", Trouble(folder))
+            assert ended(manager) == ("completed", COUNT, 0)
+            assert crowded(manager) == []
+
+    def test_a_job_that_another_holds_is_left_to_it(self, work: Work, tmp_path: Path) -> None:
+        """It is refused or waited for: no item is called, and the holder works on to the end."""
+        folder = tmp_path / "calls"
+        folder.mkdir()
+        trouble = Trouble(folder)
+        raised: list[BaseException] = []
+
+        def works() -> None:
+            try:
+                work(manager, "j", trouble)
+            except BaseException as error:  # noqa: BLE001 how it refuses is its own affair
+                raised.append(error)
+
+        store = str(tmp_path / "jobs.db")
+        with job(store=store) as manager, StateManager.open(store) as other:
+            every = range(COUNT)
+            with other.lease("j", "another"):
+                other.fire("j", "start_map")
+                other.record("j", [ItemEvent(n, "start") for n in every])
+                thread = threading.Thread(target=works)
+                thread.start()
+                thread.join(LOOKS_S)
+                assert trouble.calls().total() == 0, "were called, while another held the job"
+                try:
+                    other.record("j", [ItemEvent(n, "succeed", {"result": n}) for n in every])
+                except LeaseLost as error:
+                    raise AssertionError("the job was taken from one who held it") from error
+            thread.join()
+            work(manager, "j", trouble)
+            assert ended(manager) == ("completed", COUNT, 0)
+            assert trouble.calls().total() == 0
+
+    @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal to a thread here")
+    def test_an_interrupt_ends_the_work_and_loses_nothing(self, work: Work, tmp_path: Path) -> None:
+        """Ctrl-C: it raises or returns, and what is recorded by then is not called again."""
+        if threading.current_thread() is not threading.main_thread():
+            pytest.skip("Ctrl-C reaches the main thread alone, and this is another")
+        folder = tmp_path / "calls"
+        folder.mkdir()
+        trouble = Trouble(folder, "waits")
+        count = 1_000  # more than any executor has under way when the signal comes
+        with job(count) as manager:
+            with suppress(KeyboardInterrupt), _interrupt(trouble):
+                work(manager, "j", trouble)
+            phase = manager.get_state("j").phase
+            assert phase != "completed", "it worked on to the end, as if there had been no Ctrl-C"
+            before, done = trouble.calls(), dict(manager.results("j"))
+            assert len(done) < count
+            work(manager, "j", trouble)
+            assert ended(manager)[:2] == ("completed", count)
+            assert dict(manager.results("j")) == {str(n): value_of(str(n)) for n in range(count)}
+            assert {key: trouble.calls()[key] for key in done} == {key: before[key] for key in done}
 
     def test_two_jobs_with_the_same_items_share_no_call(self, work: Work, tmp_path: Path) -> None:
         """Two executors work on them at once, each on its own."""
@@ -214,9 +292,9 @@ def takes(given: object, count: int) -> bool:
     return True
 
 
-def job(count: int = COUNT, **config: object) -> StateManager:
-    """A manager in memory of the job "j", whose items are "0" to `count - 1`."""
-    manager = StateManager.open("memory:")
+def job(count: int = COUNT, *, store: str = "memory:", **config: object) -> StateManager:
+    """A manager of the job "j", whose items are "0" to `count - 1`; in memory unless said."""
+    manager = StateManager.open(store)
     config = {"has_reduce": False, "max_dead": 1, "max_attempts": 2, **config}
     manager.create_job({str(n): n for n in range(count)}, job_id="j", config=config)
     return manager
@@ -242,6 +320,48 @@ def unrecorded(manager: StateManager, job_id: str = "j") -> list[str]:
             late = sorted(key for key in event.items if begun[key] == event.seq)
             wrong += [f"commit {event.seq} begins the call of {key!r} and ends it" for key in late]
     return wrong
+
+
+def crowded(manager: StateManager) -> list[str]:
+    """Where an item that was in flight when an executor died ran beside others, a sentence each."""
+    running: set[str] = set()
+    suspects: set[str] = set()
+    wrong = []
+    for seq, events in groupby(manager.get_state_history("j"), attrgetter("seq")):
+        for event in events:
+            items = {*event.items}
+            if event.event == "start":
+                running |= items
+            elif event.event in ("succeed", "fail", "defer", "release"):
+                running -= items
+                suspects -= items
+            elif event.event != "note":  # `recover` interrupts all that were in flight
+                suspects |= running & items
+                running -= items
+        if len(running) > 1 and running & suspects:
+            wrong.append(f"after commit {seq} {sorted(running & suspects)} run beside others")
+    return wrong
+
+
+@contextmanager
+def _interrupt(trouble: Trouble) -> Iterator[None]:
+    """Send Ctrl-C to this thread, the main one, once a call of what waits has begun; let it go."""
+    main, over = threading.get_ident(), threading.Event()
+
+    def sends() -> None:
+        while not trouble.calls() and not over.is_set():
+            over.wait(0.002)
+        if not over.is_set():
+            signal.pthread_kill(main, signal.SIGINT)
+        trouble.go()
+
+    thread = threading.Thread(target=sends)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def ended(manager: StateManager) -> Ended:

@@ -25,6 +25,8 @@ ODD: Final[tuple[Any, ...]] = (  # Any: JSON
 """What the items give, in their order, where they get into the trouble `gives odd results`."""
 
 _HANGS_S: Final = 7.0
+_WAITS_S: Final = 60.0
+_GO: Final = "go"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Trouble:
             raise ValueError(f"item {item.key!r} was given the value {item.value!r}")
         if self.what == "gives odd results":
             return ODD[item.value]
+        if self.what == "waits":
+            self._wait()
         if item.key == "3":
             self._get_into_it(call)
         return value_of(item.key)
@@ -58,6 +62,19 @@ class Trouble:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.what == "hangs once" and call == 1:
             time.sleep(_HANGS_S)
+
+    def _wait(self) -> None:
+        """Until `go` was called, a minute at the most."""
+        until_s = time.monotonic() + _WAITS_S
+        while not self._gone().exists() and time.monotonic() < until_s:
+            time.sleep(0.002)
+
+    def go(self) -> None:
+        """Let what waits go on, and what is called from here on not wait at all."""
+        self._gone().touch()
+
+    def _gone(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.{_GO}")
 
     def _written(self, key: str) -> int:
         """Which call for the item this is, from 1."""
