@@ -53,7 +53,7 @@ def bitmap(ordinals: Iterable[int] = ()) -> BitMap:
 
 
 def _stored(members: BitMap) -> bytes:
-    """Equal sets as equal bytes: within a set it depends on what was done how a run is kept."""
+    """Equal sets as equal bytes: how a set itself keeps its runs depends on what was done to it."""
     stored: bytes = BitMap(members.to_array()).serialize()
     return stored
 
