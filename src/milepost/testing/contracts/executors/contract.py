@@ -67,7 +67,8 @@ class ExecutorContract:
     Each function for items writes down its calls where no other call can lose them. A call that was
     made has begun in the log, in a commit before the one that has its outcome, by whoever held the
     job. Each attempt that the log counts was one call, of the item with its value, and each result
-    is that of its own item, as it was given: whatever fails, and whoever died before.
+    is that of its own item, as it was given: whatever fails, and whoever died before. A job that
+    another holds is left to it.
 
     What `run` is to work on needs no loop of its own: `EngineContract` is for that.
     """
@@ -172,21 +173,17 @@ class ExecutorContract:
         self, work: Work, tmp_path: Path
     ) -> None:
         """Each item that was in flight is under way with no other beside it until it has ended."""
-        folder = tmp_path / "calls"
-        folder.mkdir()
         store = str(tmp_path / "jobs.db")
         with job(store=store) as manager:
             died = subprocess.run([sys.executable, "-m", die.__module__, store], check=False)
             assert died.returncode == -signal.SIGKILL
-            work(manager, "j", Trouble(folder))
+            work(manager, "j", Trouble(tmp_path / "calls"))
             assert ended(manager) == ("completed", COUNT, 0)
             assert crowded(manager) == []
 
     def test_a_job_that_another_holds_is_left_to_it(self, work: Work, tmp_path: Path) -> None:
         """It is refused or waited for: no item is called, and the holder works on to the end."""
-        folder = tmp_path / "calls"
-        folder.mkdir()
-        trouble = Trouble(folder)
+        trouble = Trouble(tmp_path / "calls")
 
         def works() -> None:
             with suppress(BaseException):  # how it refuses is its own affair
@@ -216,9 +213,7 @@ class ExecutorContract:
         """Ctrl-C: it raises or returns, and what is recorded by then is not called again."""
         if threading.current_thread() is not threading.main_thread():
             pytest.skip("Ctrl-C reaches the main thread alone, and this is another")
-        folder = tmp_path / "calls"
-        folder.mkdir()
-        trouble = Trouble(folder, "waits")
+        trouble = Trouble(tmp_path / "calls", "waits")
         count = 1_000  # more than any executor has under way when the signal comes
         with job(count) as manager:
             with suppress(KeyboardInterrupt), _interrupt(trouble):

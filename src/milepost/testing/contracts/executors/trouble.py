@@ -26,7 +26,6 @@ ODD: Final[tuple[Any, ...]] = (  # Any: JSON
 
 _HANGS_S: Final = 7.0
 _WAITS_S: Final = 60.0
-_GO: Final = "go"
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,10 @@ class Trouble:
 
     folder: Path
     what: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the folder, where there is none."""
+        self.folder.mkdir(exist_ok=True)
 
     def __call__(self, item: WorkItem) -> object:
         """What the item's call gives, if it gives anything."""
@@ -66,15 +69,16 @@ class Trouble:
     def _wait(self) -> None:
         """Until `go` was called, a minute at the most."""
         until_s = time.monotonic() + _WAITS_S
-        while not self._gone().exists() and time.monotonic() < until_s:
+        while not self._sign.exists() and time.monotonic() < until_s:
             time.sleep(0.002)
 
     def go(self) -> None:
         """Let what waits go on, and what is called from here on not wait at all."""
-        self._gone().touch()
+        self._sign.touch()
 
-    def _gone(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}.{_GO}")
+    @property
+    def _sign(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.go")
 
     def _written(self, key: str) -> int:
         """Which call for the item this is, from 1."""
