@@ -30,7 +30,6 @@ def test_ctrl_c_waits_for_what_is_under_way(engine: str, tmp_path: Path) -> None
         needed("distributed")
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
     trouble = Trouble(tmp_path / "calls")
-    trouble.folder.mkdir()
     with StateManager.open(url) as manager:
         items = {str(n): n for n in range(COUNT)}
         manager.create_job(items, job_id="j", config={"has_reduce": False})
