@@ -232,7 +232,7 @@ def test_a_call_is_short_and_leaves_work_for_every_worker(
 ) -> None:
     window = Window(lambda: 2, 256)
     assert window.together(held) == 1  # nothing is known yet
-    window.learn([took_s])
+    window.learn([took_s], 0.0)
     assert window.together(held) == together
 
 
@@ -251,7 +251,7 @@ def test_results_of_short_calls_wait_for_one_another(
 ) -> None:
     window = Window(lambda: 2, ahead)
     assert window.gather(held) == 1  # nothing is known yet
-    window.learn([took_s])
+    window.learn([took_s], 0.0)
     assert window.gather(held) == gather
 
 
@@ -276,7 +276,7 @@ def test_what_arrives_is_taken_in_lots() -> None:
 def test_more_is_held_ahead_where_turns_take_long() -> None:
     """As many as are done with in three turns, up to `ahead`: no slot waits for a slow disk."""
     window = Window(lambda: 32, 256)
-    window.learn([0.2])
+    window.learn([0.2], 0.0)
     assert window.size == 32 + 8  # 50 ms
     for _ in range(100):
         window.turned(0.04)
@@ -306,13 +306,14 @@ def test_what_a_long_call_holds_up_is_handed_back(still: list[float]) -> None:
     calls: list[str] = []
     sizes: list[int] = []
     with StateManager.open("memory:") as manager:
-        job_id = manager.create_job(names(400)).id
+        job_id = manager.create_job(names(1_000)).id
         work = partial(at_length, calls, still)
         outcome = run(manager, job_id, work, executor=Scripted(2, repeat("well"), sizes))
-        assert outcome.done_count == 400
+        assert outcome.done_count == 1_000
         events = [e for e in manager.get_state_history(job_id) if e.event == "release"]
         assert sum(event.count for event in events) > 0
         assert Counter(calls) == recorded(manager, outcome.state) == Counter(set(calls))
+        assert sizes.count(1) > 500, "after it they go alone for a while: another may be long"
 
 
 def pausing(calls: list[str], item: Item) -> int:

@@ -19,8 +19,10 @@ from milepost.executors.engines.find import engine_of, known
 from milepost.executors.engines.probe import Waited, probe
 from milepost.executors.engines.protocol import TOKENS, Engine, Lost, Notes
 from milepost.executors.fitness import gives_instead, misfit
+from milepost.executors.piecemeal import Piecemeal
 from milepost.executors.vocabulary import Left
 from milepost.worker.attempts import MapFn, Terms, attempt_awaited, attempts
+from milepost.worker.chunks import Chunk
 from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Timed, Unfit
 
@@ -43,13 +45,18 @@ ExecutorSource: TypeAlias = Executor | Engine | _Submits | Callable[[], object]
 _GATHER_S: Final = 0.02
 
 _Future: TypeAlias = Future[Timed] | Future[list[Timed]]
+_Arrival: TypeAlias = _Future | tuple[Chunk, Timed | None]
 
 
 class _Call(NamedTuple):
-    """A call of the engine. When it began is not known as long as it waits there for others."""
+    """A call of the engine. When it began is not known as long as it waits there for others.
+
+    Of several items in a `chunk` each is heard of as it ends.
+    """
 
     ordinals: tuple[int, ...]
     begun_at_s: float | None
+    chunk: Chunk | None = None
 
 
 class Calls:
@@ -76,7 +83,9 @@ class Calls:
         self._timeout_s = timeout_s
         self._clock = clock
         self._terms = terms
-        self._arrivals: Arrivals[_Future] = Arrivals()
+        self._arrivals: Arrivals[_Arrival] = Arrivals()
+        self._piecemeal = Piecemeal(self._arrivals.put)
+        self._leaving = False
         self._calls: dict[_Future, _Call] = {}
         self._ordinals: set[int] = set()
         self._given_up: set[_Future] = set()
@@ -125,6 +134,11 @@ class Calls:
         return self._timeout_s is None and not self._engine.awaits
 
     @property
+    def tells(self) -> bool:
+        """True if each item of a call is heard of as it ends: its worker shares our memory."""
+        return self._engine.notes == "here"
+
+    @property
     def ahead(self) -> bool:
         """True if more calls may wait at the engine than it makes at a time.
 
@@ -142,18 +156,23 @@ class Calls:
         """
         begun_at_s = None if self._engine.in_order else self._clock()
         sent = self._sendable(function, typed=typed)
-        ordinals = list(items)
-        every = list(items.values())
-        self._ordinals.update(ordinals)
-        each = self._submitted_each(sent, every)
+        self._ordinals.update(items)
+        each = self._submitted_each(sent, list(items.values()))
         if each is not None:
-            calls = map(_Call, zip(ordinals), repeat(begun_at_s))
+            calls = map(_Call, zip(items), repeat(begun_at_s))
             self._calls.update(zip(each, calls, strict=True))
             return
-        for first in range(0, len(every), most):
-            part = every[first : first + most]
-            future = self._submitted(sent, part[0] if self._engine.awaits else part)
-            self._calls[future] = _Call(tuple(ordinals[first : first + most]), begun_at_s)
+        left = iter(items.items())
+        while part := dict(islice(left, most)):
+            ordinals = tuple(part)
+            chunk = None
+            given: WorkItem | list[WorkItem] | Chunk = list(part.values())
+            if self._engine.awaits:
+                given = part[ordinals[0]]
+            elif len(part) > 1 and self.tells:
+                given = chunk = self._piecemeal.begin(part)
+            future = self._submitted(sent, given)
+            self._calls[future] = _Call(ordinals, begun_at_s, chunk)
             future.add_done_callback(self._arrivals.put)
 
     def _submitted_each(
@@ -168,7 +187,9 @@ class Calls:
         except RuntimeError:  # it says so of each, too
             return None
 
-    def _submitted(self, sent: Callable[..., Any], given: WorkItem | list[WorkItem]) -> _Future:
+    def _submitted(
+        self, sent: Callable[..., Any], given: WorkItem | list[WorkItem] | Chunk
+    ) -> _Future:
         self._count += 1
         token = f"{TOKENS}{self._run}-{self._count}"
         try:
@@ -222,21 +243,48 @@ class Calls:
             if begun_at_s:
                 due_s = min(begun_at_s) + self._timeout_s
                 longest_s = min(longest_s, due_s - self._clock())
-        calls = enough * len(self._calls) // max(len(self._ordinals), 1)
-        for future in self._arrivals.take(max(longest_s, 0), calls, _GATHER_S):
-            self._end(future, ended)
-        return ended + self._overdue()
+        patience_s = self._piecemeal.patience_s(leaving=self._leaving)
+        if patience_s is not None:
+            longest_s = min(longest_s, patience_s)
+        count = max(len(self._ordinals), 1)
+        if self.tells:  # of each item, and when a call of several begins and ends
+            enough += enough * 2 * self._piecemeal.call_count // count
+        else:
+            enough = enough * len(self._calls) // count
+        self._take(self._arrivals.take(max(longest_s, 0), enough, _GATHER_S), ended)
+        return ended + self._overdue() + self._held_up()
+
+    def _take(self, arrived: Sequence[_Arrival], ended: list[Ended]) -> None:
+        """Add to `ended` how items did of which workers have told, and those whose call is over."""
+        ordinals, every = self._piecemeal.ended([one for one in arrived if isinstance(one, tuple)])
+        self._ordinals.difference_update(ordinals)
+        self._given(ordinals, every, ended)
+        for one in arrived:
+            if not isinstance(one, tuple):
+                self._end(one, ended)
+
+    def _given(self, ordinals: Sequence[int], every: Sequence[Timed], ended: list[Ended]) -> None:
+        unfit = given(ordinals, every, ended)
+        if unfit is not None:
+            self.unfit = unfit
+
+    def _held_up(self) -> list[Ended]:
+        """The items that were taken back from a call that is under way, for others to call."""
+        ordinals = self._piecemeal.held_up(self._clock(), leaving=self._leaving)
+        self._ordinals.difference_update(ordinals)
+        return _unharmed(ordinals)
 
     def cancel_waiting(self) -> None:
-        """Take back the calls that no worker has begun; `wait` gives them as released."""
+        """Take back what no worker has begun; `wait` gives it as released. No call begins again."""
+        self._leaving = True
         for future in list(self._calls):
             self._engine.take_back(future)
 
     def give_up(self) -> list[Ended]:
         """Wait for no call any more: each is given as released, whatever becomes of it."""
-        released = [Ended(ordinal, Left.UNHARMED) for ordinal in self._ordinals]
-        for future in self._calls:
-            self._abandon(future)
+        released = _unharmed(self._ordinals)
+        for future, call in self._calls.items():
+            self._abandon(future, call)
         self._calls.clear()
         self._ordinals.clear()
         return released
@@ -254,8 +302,8 @@ class Calls:
     def close(self) -> None:
         """Close what was made here; a call that goes on is not waited for."""
         self.cancel_waiting()
-        for future in self._calls:
-            self._abandon(future)
+        for future, call in self._calls.items():
+            self._abandon(future, call)
         if self._engine is not self._source:
             self._engine.close(wait=not self.busy)
 
@@ -274,8 +322,10 @@ class Calls:
             self._sent[key] = partial(wrapped, function, terms=self._terms, typed=typed)
         return self._sent[key]
 
-    def _abandon(self, future: _Future) -> None:
-        """Wait no more for a call that is under way."""
+    def _abandon(self, future: _Future, call: _Call) -> None:
+        """Wait no more for a call that is under way, and have no more of its items called."""
+        if call.chunk is not None:
+            self._piecemeal.over(call.chunk)
         if not self._engine.stop(future):
             self._given_up.add(future)
 
@@ -285,32 +335,38 @@ class Calls:
         if call is None:
             self._given_up.discard(future)
             return
-        self._ordinals.difference_update(call.ordinals)
+        begun = call.ordinals
+        if call.chunk is not None:
+            begun, waiting = self._piecemeal.over(call.chunk)
+            if waiting:
+                self._ordinals.difference_update(waiting)
+                ended.extend(_unharmed(waiting))
+        self._ordinals.difference_update(begun)
         if future.cancelled():
-            ended.extend(Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals)
+            ended.extend(_unharmed(begun))
             return
         error = future.exception()
         if error is not None:
-            ended.extend(self._not_given(future, call, error))
+            ended.extend(self._not_given(future, begun, error))
             return
         result = future.result()
-        every = result if isinstance(result, list) else (result,)
-        unfit = given(call.ordinals, every, ended)
-        if unfit is not None:
-            self.unfit = unfit
+        if begun:
+            self._given(begun, result if isinstance(result, list) else (result,), ended)
 
-    def _not_given(self, future: _Future, call: _Call, error: BaseException) -> Iterable[Ended]:
+    def _not_given(
+        self, future: _Future, ordinals: tuple[int, ...], error: BaseException
+    ) -> Iterable[Ended]:
         """How the items of a call ended that has raised, or whose worker was lost."""
         lost = self._engine.lost(error)
         if lost is None:
-            return failed(call.ordinals, error)
+            return failed(ordinals, error)
         if lost is Lost.ENGINE:
             self.broken = error
         begun = future not in self._refused and self._engine.begun(future)
         self._refused.discard(future)
         if begun:
-            return worker_lost(call.ordinals, error)
-        return [Ended(ordinal, Left.UNHARMED) for ordinal in call.ordinals]
+            return worker_lost(ordinals, error)
+        return _unharmed(ordinals)
 
     def _making(self) -> list[tuple[_Future, _Call, float]]:
         """The calls that the engine makes now, as far as that is known, and since when.
@@ -343,11 +399,15 @@ class Calls:
             if self._engine.begun(future):
                 del self._calls[future]
                 self._ordinals.difference_update(call.ordinals)
-                self._abandon(future)
+                self._abandon(future, call)
                 ended += [out_of_time(ordinal, self._timeout_s) for ordinal in call.ordinals]
             else:
                 self._calls[future] = call._replace(begun_at_s=now_s)
         return ended
+
+
+def _unharmed(ordinals: Iterable[int]) -> list[Ended]:
+    return [Ended(ordinal, Left.UNHARMED) for ordinal in ordinals]
 
 
 def _check_fit(engine: Engine, map_fn: MapFn, terms: Terms) -> None:

@@ -141,7 +141,14 @@ class Running:
         return not self.words.ready(self.state)
 
     def _work(self) -> None:
-        """One turn: wait for calls to end, record them, and begin others in the same commit."""
+        """One turn: wait for calls to end, record them, and begin others in the same commit.
+
+        What was just recorded may let an item be tried again, or begin. So where there is room, the
+        turn after such a one waits for no other call.
+        """
+        if self.calls.ordinals and not self._stalled and self._room() > 0:
+            self._stalled = not self._commit_part([], begin=True)
+            return
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
             enough = self.window.gather(len(self.calls.ordinals))
@@ -175,7 +182,7 @@ class Running:
         took_s = [one.took_s for one in ended if one.took_s is not None]
         if took_s:
             self._breaks = 0
-            self.window.learn(took_s)
+            self.window.learn(took_s, self.clock())
         return ended
 
     def _timed(self, ended: Ended, later: Deferred) -> Ended:
@@ -233,7 +240,7 @@ class Running:
         """Record what ended, decide about what failed before, begin what there is room for.
 
         What others did to the job since it was last looked at may refuse a commit: it is made
-        again from the newest state. False if there was nothing to do.
+        again from the newest state. False if there was nothing to do, and nobody else did any.
         """
         done = False
         if self.stop.requested:  # a Ctrl-C reaches workers too, and is no fault of the item
@@ -244,7 +251,9 @@ class Running:
         for batch, last in in_commits(ended, self.job.manager.limits.commit_max_bytes // 2):
             done = self._commit_part(batch, begin=begin and last) or done
         if not done:
+            seen = self.state
             self.job.look()
+            done = self.state.seq != seen.seq
         return done
 
     def _commit_part(self, batch: Sequence[Ended], *, begin: bool) -> bool:
@@ -329,7 +338,8 @@ class Running:
         self.noting.forget(done)
         held = self.calls.busy + len(turn.begun)
         together = self.calls.together and not self.pace.is_limited
-        most = self.window.together(held) if together else 1
+        holds_up_s = None if self.calls.tells else self.clock()
+        most = self.window.together(held, holds_up_s) if together else 1
         for words, ordinals in by_words(state, self.words, turn.begun):
             assert words.call is not None, "none begins without"
             items = self._items(state, words, ordinals)
@@ -416,6 +426,7 @@ class Running:
                 break
             self._commit(self._wait(min(left_s, self.look_every_s)), begin=False)
         if self.calls.ordinals:
+            self._commit(self._wait(0), begin=False)  # what has ended by now is not made again
             self._commit(self.calls.give_up(), begin=False)
 
     def seen(self) -> Seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,8 @@ _TOGETHER_S: Final = 0.005  # of work in one call of an engine
 _MOST_TOGETHER: Final = 64
 _CALLS_EACH: Final = 2  # calls that a worker has at least: what it does, and what it does next
 _SHORT_S: Final = 0.02  # of a call, whose result may wait for others for as long
+_LONG_S: Final = 0.05  # of a call that may not be sent with others
+_TIMES_LONG: Final = 10  # as long as it took: so long calls go one by one after it
 _WEIGHT: Final = 1 / 8  # of the newest call in the mean
 
 
@@ -33,6 +35,7 @@ class Window:
     ahead: int
     _mean_s: float | None = field(default=None, init=False)
     _turn_s: float = field(default=0.0, init=False)
+    _alone_until_s: float = field(default=0.0, init=False)
 
     @property
     def workers(self) -> int:
@@ -49,7 +52,7 @@ class Window:
         soon = int(workers * ahead_s / max(self._mean_s, 1e-6))
         return workers + min(self.ahead, soon)
 
-    def together(self, held: int) -> int:
+    def together(self, held: int, now_s: float | None = None) -> int:
         """How many items to send in one call of the engine, where `held` are held in all.
 
         More than one where that takes less time than sending them one by one may: as many as take
@@ -57,8 +60,10 @@ class Window:
 
         Args:
             held: How many items are with the engine, or are about to be.
+            now_s: The time, where a call that turns out long holds up the results of those before
+                it: one by one for ten times as long as a long one took, since another may come.
         """
-        if self._mean_s is None:
+        if self._mean_s is None or (now_s is not None and now_s < self._alone_until_s):
             return 1
         short = int(_TOGETHER_S / max(self._mean_s, 1e-6))
         return max(min(short, _MOST_TOGETHER, held // (_CALLS_EACH * self.workers)), 1)
@@ -74,12 +79,16 @@ class Window:
             return 1
         return max((held - self.workers) // 2, 1)
 
-    def learn(self, took_s: Iterable[float]) -> None:
-        """Take note of how long calls took on their workers, the latest last."""
+    def learn(self, took_s: Collection[float], now_s: float) -> None:
+        """Take note of how long calls took on their workers, the latest last, as is known now."""
         mean_s = self._mean_s
         for each_s in took_s:
             mean_s = each_s if mean_s is None else mean_s + (each_s - mean_s) * _WEIGHT
         self._mean_s = mean_s
+        longest_s = max(took_s, default=0.0)
+        if longest_s > _LONG_S:
+            until_s = now_s + _TIMES_LONG * longest_s
+            self._alone_until_s = max(self._alone_until_s, until_s)
 
     def turned(self, took_s: float) -> None:
         """Take note of how long a turn took: from calls that ended to others that begin."""

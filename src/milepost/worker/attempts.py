@@ -7,6 +7,7 @@ between processes gets as far as the run.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import msgspec
 
 from milepost.errors import ValueInvalid
 from milepost.worker.beside import REFERENCE_BYTES, Keeping
+from milepost.worker.chunks import Chunk
 from milepost.worker.failures import failure_of, judged
 from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Deferred, Given, Outcome, Timed, Unfit
@@ -32,7 +34,7 @@ __all__ = ["MapFn", "Terms", "attempt", "attempt_awaited", "attempts", "checked"
 MapFn: TypeAlias = Callable[[WorkItem], object]
 """The function for items: what it gives for one is the item's result."""
 
-_TOGETHER_S = 0.05  # of one call of an engine for several items
+_TOGETHER_S = 0.02  # of one call of an engine for several items
 _AWAITS_NONE = (
     "map_fn gave an awaitable, and this executor awaits none: give executor=CoroutineExecutor, of"
     " milepost.executors, or a function that gives the result itself"
@@ -100,18 +102,32 @@ def _told_of(item: WorkItem, encode: Encode) -> WorkItem:
 
 
 def attempts(
-    function: MapFn, items: Sequence[WorkItem], terms: Terms, *, typed: bool
+    function: MapFn, items: Sequence[WorkItem] | Chunk, terms: Terms, *, typed: bool
 ) -> list[Timed]:
     """The outcomes of `function` for the first of `items`, in their order, one at least.
 
     For calls that take less time than sending them does. The rest are not called, and nothing is
-    returned for them, once these took 50 ms, or one of them asks that nobody calls for a while.
+    returned for them, once these took 20 ms, or one of them asks that nobody calls for a while.
+    The outcomes for a Chunk are put as they come, and none is returned; all of it may be taken back
+    before one is called.
     """
     until_s = time.perf_counter() + _TOGETHER_S
     ended: list[Timed] = []
-    for item in items:
+    if isinstance(items, Chunk):
+        left = items.left
+        items.put((items, None))
+    else:
+        left = deque(items)
+    while left:
+        try:
+            item = left.popleft()
+        except IndexError:  # the last one was just taken back
+            break
         timed = attempt(function, item, terms, typed=typed)
-        ended.append(timed)
+        if isinstance(items, Chunk):
+            items.put((items, timed))
+        else:
+            ended.append(timed)
         pauses = isinstance(timed.outcome, Deferred) and timed.outcome.everyone
         if pauses or time.perf_counter() > until_s:
             break

@@ -18,7 +18,7 @@ from milepost import Item, StateManager
 from milepost.executors import CoroutineExecutor, run
 
 COUNT = 2_000
-ON_THREADS = 28
+ON_THREADS = 30
 ON_COROUTINES = 50
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -61,6 +63,27 @@ def test_a_failed_item_waits_longer_each_time(pool: ThreadPoolExecutor) -> None:
         for wait, least in zip(waits, (10, 30, 60), strict=True):
             assert least <= wait < least + 10
         assert manager.get_state("j").progress.dead == 1
+
+
+def test_a_failed_item_waits_for_no_other_call(pool: ThreadPoolExecutor) -> None:
+    """Where there is a worker for it: it is not left until the run looks at the job again."""
+    calls: list[str] = []
+    tried = threading.Event()
+
+    def map_fn(item: Item) -> bool:
+        calls.append(item.key)
+        if item.key == "long":
+            return tried.wait(60)
+        if calls.count(item.key) < 4:
+            raise ValueError("not yet")
+        tried.set()
+        return True
+
+    with StateManager.open("memory:") as manager:
+        manager.create_job(["long", "often"], job_id="j", config={"max_attempts": 4})
+        run(manager, "j", map_fn, executor=pool, look_every_s=3600)
+        assert dict(manager.results("j")) == {"long": True, "often": True}
+        assert Counter(calls) == {"long": 1, "often": 4}
 
 
 def now(clock: FakeClock) -> Now:
