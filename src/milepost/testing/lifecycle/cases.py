@@ -19,7 +19,7 @@ from milepost.testing.definition import Definition
 from milepost.testing.lifecycle.coverage import Coverage
 from milepost.testing.lifecycle.declared import unlike
 from milepost.testing.lifecycle.reading import Reader, module_of
-from milepost.testing.lifecycle.rules import Rules
+from milepost.testing.lifecycle.rules.holding import Rules
 from milepost.testing.lifecycle.stores import MakeStore, Place, in_memory
 from milepost.testing.lifecycle.summary import COVERED, is_shown
 from milepost.testing.lifecycle.touring import Tour
