@@ -423,10 +423,10 @@ class Running:
         while self.calls.ordinals and self.words.records_in(self.state.phase):
             left_s = end_at_s - self.clock()
             if self.stop.hurried or left_s <= 0:
+                self._commit(self._wait(0), begin=False)  # what has ended is not made again
                 break
             self._commit(self._wait(min(left_s, self.look_every_s)), begin=False)
         if self.calls.ordinals:
-            self._commit(self._wait(0), begin=False)  # what has ended by now is not made again
             self._commit(self.calls.give_up(), begin=False)
 
     def seen(self) -> Seen:
