@@ -67,7 +67,8 @@ class Running:
     halted: str = ""
     _next_due_us: int | None = None
     _last_begun: int = -1
-    _stalled: bool = False
+    _stalled_seq: int | None = None
+    _decided_us: int = 0
     _breaks: int = 0
     _stranded: BitMap = field(default_factory=bitmap)
     _for_good: BitMap = field(default_factory=bitmap)
@@ -130,6 +131,11 @@ class Running:
             self.halted = why
         return not why
 
+    @property
+    def _stalled(self) -> bool:
+        """True if it was found that there is nothing to do as the job is now."""
+        return self._stalled_seq == self.state.seq
+
     def _idle(self) -> bool:
         """True if no item is under way or waits for its time, and none can begin."""
         if self.calls.ordinals or self.calls.broken is not None:
@@ -143,18 +149,18 @@ class Running:
     def _work(self) -> None:
         """One turn: wait for calls to end, record them, and begin others in the same commit.
 
-        What was just recorded may let an item be tried again, or begin. So where there is room, the
-        turn after such a one waits for no other call.
+        What was just recorded may let an item be tried again, be given up, or begin. So a turn
+        waits for a call only where the one before it has found nothing to do.
         """
-        if self.calls.ordinals and not self._stalled and self._room() > 0:
-            self._stalled = not self._commit_part([], begin=True)
+        if self.calls.ordinals and not self._stalled:
+            self._commit_part([], begin=True)
             return
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
             enough = self.window.gather(len(self.calls.ordinals))
             ended = self._wait(self._longest_s(), enough)
         began_s = self.clock()
-        self._stalled = not self._commit(ended, begin=self.calls.unfit is None)
+        self._commit(ended, begin=self.calls.unfit is None)
         if ended:
             self.window.turned(self.clock() - began_s)
         if self.calls.unfit is not None:
@@ -227,7 +233,8 @@ class Running:
     def _longest_s(self) -> float:
         """How long to wait for calls: until an item may begin again, or it is time to look."""
         now_us = self.job.manager.monotonic_us()
-        due = [self.pace.next_us(self.calls.busy, now_us), self.deferrals.next_due_us]
+        paced_us = self.pace.next_us(self.calls.busy, self._decided_us)
+        due = [paced_us, self.deferrals.next_due_us]
         if self.waiting is not None:
             due.append(self.waiting.next_due_us)
         self._next_due_us = min((each for each in due if each is not None), default=None)
@@ -236,11 +243,11 @@ class Running:
     def _now(self) -> Now:
         return Now(self.job.manager.now_us(), self.job.manager.monotonic_us())
 
-    def _commit(self, ended: Sequence[Ended], *, begin: bool) -> bool:
+    def _commit(self, ended: Sequence[Ended], *, begin: bool) -> None:
         """Record what ended, decide about what failed before, begin what there is room for.
 
         What others did to the job since it was last looked at may refuse a commit: it is made
-        again from the newest state. False if there was nothing to do, and nobody else did any.
+        again from the newest state. Where there is nothing to do, the job is looked at.
         """
         done = False
         if self.stop.requested:  # a Ctrl-C reaches workers too, and is no fault of the item
@@ -251,10 +258,7 @@ class Running:
         for batch, last in in_commits(ended, self.job.manager.limits.commit_max_bytes // 2):
             done = self._commit_part(batch, begin=begin and last) or done
         if not done:
-            seen = self.state
             self.job.look()
-            done = self.state.seq != seen.seq
-        return done
 
     def _commit_part(self, batch: Sequence[Ended], *, begin: bool) -> bool:
         """One commit, if there is anything for it; more if it would be too large."""
@@ -272,6 +276,8 @@ class Running:
             self._recorded(turn, state)
             self.job.moved(state)
             return True
+        if begin:
+            self._stalled_seq = self.state.seq
         return False
 
     def _commit_apart(self, batch: Sequence[Ended], error: MilepostError, *, begin: bool) -> bool:
@@ -313,10 +319,11 @@ class Running:
 
     def _room(self) -> int:
         """How many calls may begin now."""
+        self._decided_us = self.job.manager.monotonic_us()
         if self.stop.requested or self.calls.broken is not None:
             return 0
         busy = self.calls.busy
-        paced = self.pace.room(busy, self.job.manager.monotonic_us())
+        paced = self.pace.room(busy, self._decided_us)
         return int(min(self.window.size - busy, paced))
 
     def _recorded(self, turn: Turn, state: JobState) -> None:
@@ -412,6 +419,7 @@ class Running:
                 " job again with another executor, or give a function that makes one"
             )
             raise error
+        self._stalled_seq = None  # which has room
         _log.warning(
             "job %s: a fresh executor goes on, after %s", self.state.id, printable(str(error))
         )

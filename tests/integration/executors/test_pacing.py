@@ -216,6 +216,20 @@ def test_calls_begin_no_faster_than_the_limit(pool: ThreadPoolExecutor) -> None:
     assert min(apart) >= 0.5 - 0.2  # a commit is dated some readings of the clock before its calls
 
 
+def test_a_call_that_may_begin_while_that_is_looked_at_is_not_left(
+    pool: ThreadPoolExecutor,
+) -> None:
+    """By a clock by which the next may begin when it is read once more; each waits for all."""
+    four = threading.Barrier(4, timeout=60)
+    with StateManager(MemoryStore(), clock=Passing()) as manager:
+        manager.create_job(range(4), job_id="j", config={"has_reduce": False})
+        limit = Limit(per_s=9)
+        outcome = run(
+            manager, "j", lambda item: four.wait(), executor=pool, limit=limit, look_every_s=3600
+        )
+        assert (outcome.done_count, outcome.failure_count) == (4, 0)
+
+
 def test_calls_that_come_too_fast_slow_the_run_down() -> None:
     """Eight at once are told that they came too soon: the next are four."""
     eight, four = threading.Barrier(8, timeout=10), threading.Barrier(4, timeout=10)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+import threading
+from collections.abc import Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from milepost import Item, StateManager
-from milepost.executors import process_pool, run
+from milepost.executors import Stop, process_pool, run
 
 from .test_run import create, double, total
 
@@ -108,6 +115,24 @@ def test_a_pool_that_never_works_ends_the_run_and_blames_no_item(manager: StateM
     assert {(one["attempts"], one["suspect"], one["crashes"]) for one in contexts} == {
         (0, False, 0)
     }
+
+
+def test_a_pool_that_breaks_at_the_probe_is_replaced_and_nothing_is_waited_for(
+    manager: StateManager,
+) -> None:
+    """Though nothing was to do when the job was looked at, as long as there was no worker."""
+    job_id = create(manager, 5)
+    manager.fire(job_id, "start_map")
+    broken = ProcessPoolExecutor(1, initializer=os._exit, initargs=(1,))
+    made: Iterator[Executor] = iter([broken, ThreadPoolExecutor(1)])
+    stop = Stop()
+    timer = threading.Timer(60, stop.request)  # of a run that would wait for an hour
+    timer.start()
+    outcome = run(
+        manager, job_id, double, total, executor=lambda: next(made), stop=stop, look_every_s=3600
+    )
+    timer.cancel()
+    assert (outcome.phase, outcome.done_count) == ("completed", 5)
 
 
 def test_an_item_that_kills_its_worker_says_so_and_takes_no_other(manager: StateManager) -> None:

@@ -86,6 +86,36 @@ def test_a_failed_item_waits_for_no_other_call(pool: ThreadPoolExecutor) -> None
         assert Counter(calls) == {"long": 1, "often": 4}
 
 
+@pytest.mark.parametrize("retry", [None, RetryPolicy(default="give up")])
+def test_a_dead_letter_waits_for_no_other_call(retry: RetryPolicy | None) -> None:
+    """Nor where no worker is free, since another item has begun in its place."""
+    dead = threading.Event()
+
+    def map_fn(item: Item) -> bool:
+        if item.key == "bad":
+            raise ValueError("for ever")
+        return dead.wait(60)
+
+    def look(state: JobState) -> None:
+        if state.progress.dead:
+            dead.set()
+
+    config = {"max_attempts": 1 if retry is None else 9, "max_dead": 1}
+    with StateManager.open("memory:") as manager, ThreadPoolExecutor(2) as two:
+        manager.create_job(["long", "bad", "next"], job_id="j", config=config)
+        run(
+            manager,
+            "j",
+            map_fn,
+            executor=two,
+            ahead=0,
+            retry=retry,
+            on_progress=look,
+            look_every_s=3600,
+        )
+        assert dict(manager.results("j")) == {"long": True, "next": True}
+
+
 def now(clock: FakeClock) -> Now:
     return Now(clock.now_us(), clock.monotonic_us())
 
