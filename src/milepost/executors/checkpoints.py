@@ -35,7 +35,12 @@ class Checkpoints:
         """Take one if it is due, now that the job is at `state`."""
         if state.phase != self._phase:
             self.take(state, f"phase {state.phase}")
-        elif self._policy.due(
+        else:
+            self.looked(state)
+
+    def looked(self, state: JobState) -> None:
+        """Take one if the policy says so, though the run itself has not moved the job."""
+        if self._policy.due(
             settled_items=state.progress.settled - self._settled,
             commits=state.seq - self._seq,
             elapsed_s=self._clock() - self._at_s,

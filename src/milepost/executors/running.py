@@ -255,10 +255,12 @@ class Running:
                 one._replace(outcome=Left.UNHARMED) if was_interrupted(one.outcome) else one
                 for one in ended
             ]
-        for batch, last in in_commits(ended, self.job.manager.limits.commit_max_bytes // 2):
-            done = self._commit_part(batch, begin=begin and last) or done
+        for batch in in_commits(ended, self.job.manager.limits.commit_max_bytes // 2):
+            done = self._commit_part(batch, begin=begin) or done
+            begin = False  # others have, and do not wait for the rest to be written
         if not done:
             self.job.look()
+            self.job.checkpoints.looked(self.state)
 
     def _commit_part(self, batch: Sequence[Ended], *, begin: bool) -> bool:
         """One commit, if there is anything for it; more if it would be too large."""

@@ -31,8 +31,8 @@ class Turn(NamedTuple):
     begun: list[int]
 
 
-def in_commits(ended: Sequence[Ended], most_bytes: int) -> Iterator[tuple[list[Ended], bool]]:
-    """`ended` in parts of `most_bytes` of results at most, and whether a part is the last.
+def in_commits(ended: Sequence[Ended], most_bytes: int) -> Iterator[list[Ended]]:
+    """`ended` in parts of `most_bytes` of results at most; one empty part where nothing has.
 
     One that is larger by itself is a part of its own.
     """
@@ -41,10 +41,10 @@ def in_commits(ended: Sequence[Ended], most_bytes: int) -> Iterator[tuple[list[E
     for outcome in ended:
         size_bytes += outcome.size_bytes
         if part and size_bytes > most_bytes:
-            yield part, False
+            yield part
             part, size_bytes = [], outcome.size_bytes
         part.append(outcome)
-    yield part, True
+    yield part
 
 
 def by_words(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from typing import Any
 
 import pytest
@@ -314,6 +315,40 @@ def test_checkpoints_follow_the_policy_by_time(
     )
     reasons = [checkpoint.reason for checkpoint in manager.list_checkpoints(job_id)][::-1]
     assert reasons == ["phase map", "policy", "phase reduce", "phase completed"]
+
+
+def test_checkpoints_follow_the_policy_by_time_where_nothing_ends(
+    manager: StateManager, pool: ThreadPoolExecutor
+) -> None:
+    """One call takes long: what ended before it is put aside at a look, not when that ends."""
+    job_id = create(manager, 4)
+    others, looked, readings = threading.Event(), threading.Event(), count()
+
+    def clock() -> float:
+        reading = next(readings) if others.is_set() else 0
+        if reading > 1_000:
+            looked.set()
+        return 61.0 if reading > 100 else 0.0
+
+    def on_progress(state: JobState) -> None:
+        if state.progress.settled == 3:
+            others.set()
+
+    run(
+        manager,
+        job_id,
+        lambda item: item.value or looked.wait(30),
+        total,
+        executor=pool,
+        policy=CheckpointPolicy(seconds=60),
+        clock=clock,
+        on_progress=on_progress,
+        look_every_s=0.001,
+    )
+    taken = [one.seq for one in manager.list_checkpoints(job_id) if one.reason == "policy"]
+    ended = [one.seq for one in manager.get_state_history(job_id) if one.event == "succeed"]
+    assert len(taken) == 1
+    assert ended[-2] <= taken[0] < ended[-1]
 
 
 # Executors that break

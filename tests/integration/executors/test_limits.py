@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,29 @@ def test_results_too_large_together_are_committed_apart(tmp_path: Path) -> None:
         assert "one commit: all of it takes" in failure.message
         assert manager.result("j") == 7 * 900
         assert manager.verify("j")[0].sound
+
+
+class AtOnce(Executor):
+    """Has made each of two calls as soon as it gets them."""
+
+    def slots(self) -> int:
+        return 2
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_workers_do_not_wait_for_all_that_is_committed_apart(tmp_path: Path) -> None:
+    """The next items begin with the first of the results that came at once."""
+    with manager_of(tmp_path, Limits(commit_max_bytes=2_000)) as manager:
+        run(manager, "j", lambda item: "x" * 900, total, executor=AtOnce(), ahead=0)
+        history = manager.get_state_history("j")
+        begun = [event.seq for event in history if event.event == "start"]
+        ended = [event.seq for event in history if event.event == "succeed"]
+        assert len(ended) == 8, "each in a commit of its own"
+        assert begun[1:] == ended[:-2:2]
 
 
 def test_a_reduced_result_that_is_too_large_fails_the_job(tmp_path: Path) -> None:
