@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from milepost import ItemEvent, StateManager
 from milepost.errors import StoreError
+from milepost.state.keeping.salvage import salvage
 from milepost.testing import FakeClock
 
 
@@ -66,3 +72,82 @@ def test_nothing_is_overwritten_and_nothing_left_behind(
     with StateManager.open("memory:") as memory, pytest.raises(StoreError, match="in memory"):
         memory.back_up(tmp_path / "memory.db")
     assert not (tmp_path / "memory.db").exists()
+
+
+def killed(code: str, *given: object) -> None:
+    """Run `code` in a process of its own, which kills itself."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import os, signal, sys\n{code}", *map(str, given)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.mark.parametrize("call", ["fsync", "link"])
+def test_a_backup_that_is_killed_is_no_store(
+    manager: StateManager, tmp_path: Path, call: str
+) -> None:
+    """Nothing has its name: no store that is cut short, and none that is empty."""
+    copy = tmp_path / "copy.db"
+    code = (
+        "from milepost import StateManager\n"
+        f"os.{call} = lambda *_: {KILL}\n"
+        "StateManager.open(sys.argv[1], read_only=True).back_up(sys.argv[2])"
+    )
+    killed(code, tmp_path / "jobs.db", copy)
+    assert not copy.exists()
+    assert [path.name for path in tmp_path.glob(".copy.db.*.part")], "what is left is hidden"
+    manager.back_up(copy)
+    with StateManager.open(copy, read_only=True) as copied:
+        assert copied.get_state("job") == manager.get_state("job")
+
+
+def test_a_salvage_that_is_killed_is_no_store(manager: StateManager, tmp_path: Path) -> None:
+    """One with some of the jobs would be taken for all that could be had."""
+    manager.create_job(["a"], job_id="another")
+    new = tmp_path / "new.db"
+    code = (
+        "from pathlib import Path\n"
+        "from milepost.state.keeping.salvage import salvage\n"
+        "old, new = map(Path, sys.argv[1:])\n"
+        f"for _ in salvage(old, new): {KILL}"
+    )
+    killed(code, tmp_path / "jobs.db", new)
+    assert not new.exists()
+    assert len(list(salvage(tmp_path / "jobs.db", new))) == 2
+    assert sorted(path.name for path in tmp_path.glob("new.db*")) == ["new.db"]
+
+
+def test_a_name_that_somebody_takes_meanwhile_stays_theirs(
+    manager: StateManager, tmp_path: Path
+) -> None:
+    jobs = salvage(tmp_path / "jobs.db", tmp_path / "new.db")
+    next(jobs)
+    (tmp_path / "new.db").write_text("mine")
+    with pytest.raises(StoreError, match="there is a file already"):
+        list(jobs)
+    assert (tmp_path / "new.db").read_text() == "mine"
+    assert not list(tmp_path.glob(".new.db*"))
+    manager.close()
+
+
+def test_a_file_system_without_links_will_do(
+    manager: StateManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refused)
+    copy = tmp_path / "copy.db"
+    assert manager.back_up(copy) == copy.stat().st_size
+    with pytest.raises(StoreError, match="there is a file already"):
+        manager.back_up(copy)
+    with StateManager.open(copy, read_only=True) as copied:
+        assert copied.get_state("job") == manager.get_state("job")
+    assert not list(tmp_path.glob(".copy.db*"))

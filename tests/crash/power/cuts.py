@@ -157,18 +157,21 @@ def _wrong(
     """What of an image is not as was acknowledged by `mark`."""
     acknowledged = recording.held[mark] if promised else NOTHING
     under_way = recording.held[min(mark + 1, len(recording.held) - 1)]
-    of_store = {name: data for name, data in files.items() if not name.startswith(COPY)}
+    of_store = {name: data for name, data in files.items() if COPY not in name}
     found = judge.held(of_store)
     if not promised:  # commits of the log that nobody waited for may be there in any order
         found = found.without_problems(PASSED_OVER)
     wrong = complaints(found, acknowledged, under_way, recording.chains)
-    copied = recording.copied[mark]
-    if copied is not None and promised:
-        of_copy = {name: data for name, data in files.items() if name.startswith(COPY)}
-        if COPY not in of_copy:
-            return [*wrong, "the copy is not there"]
+    copied, to_come = (
+        recording.copied[n] for n in (mark, min(mark + 1, len(recording.copied) - 1))
+    )
+    of_copy = {name: data for name, data in files.items() if name.startswith(COPY)}
+    if COPY in of_copy:  # what has that name is whole, whether it was promised or not
         found = judge.held(of_copy, COPY)
-        wrong += [f"copy: {w}" for w in complaints(found, copied, copied, recording.chains)]
+        whole = copied or to_come or NOTHING
+        wrong += [f"copy: {w}" for w in complaints(found, whole, whole, recording.chains)]
+    elif copied is not None and promised:
+        wrong.append("the copy is not there")
     return wrong
 
 

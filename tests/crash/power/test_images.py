@@ -15,6 +15,7 @@ from milepost.testing.power.medium import (
     Change,
     Create,
     Delete,
+    Link,
     Medium,
     Operation,
     Rename,
@@ -51,6 +52,7 @@ def histories(draw: st.DrawFn) -> tuple[dict[str, bytes], list[Operation]]:
         absent = sorted(set(NAMES) - there)
         kinds = [SyncFolder, *([Create] if absent else [])]
         kinds += [Write, Truncate, Sync, Delete, Rename] if there else []
+        kinds += [Link] if there and absent else []
         kind = draw(st.sampled_from(kinds))
         file = draw(st.sampled_from(absent if kind is Create else sorted(there) or ["a"]))
         if kind is SyncFolder:
@@ -67,7 +69,11 @@ def histories(draw: st.DrawFn) -> tuple[dict[str, bytes], list[Operation]]:
             to = draw(st.sampled_from(NAMES))
             if to != file:
                 done.append(Rename(file, to))
-                there = (there - {file}) | {to}
+                there = set(plainly(before, done))
+        elif kind is Link:
+            to = draw(st.sampled_from(absent))
+            done.append(Link(file, to))
+            there.add(to)
         else:
             done.append(draw(changes)._replace(file=file))
     return before, done
@@ -82,21 +88,25 @@ def played(before: dict[str, bytes], done: list[Operation]) -> Medium:
 
 def plainly(before: dict[str, bytes], done: list[Operation]) -> dict[str, bytes]:
     """What programs see, without a thought of what is durable."""
-    files = dict(before)
+    files = {name: bytearray(data) for name, data in before.items()}
     for operation in done:
         match operation:
             case Create(file):
-                files[file] = b""
+                files[file] = bytearray()
             case Write(file, offset, data):
-                old = files[file].ljust(offset, b"\0")
-                files[file] = old[:offset] + data + old[offset + len(data) :]
+                there = files[file]
+                there.extend(bytes(max(offset + len(data) - len(there), 0)))
+                there[offset : offset + len(data)] = data
             case Truncate(file, size_bytes):
-                files[file] = files[file][:size_bytes].ljust(size_bytes, b"\0")
+                files[file][:] = files[file][:size_bytes].ljust(size_bytes, b"\0")
             case Delete(file, _):
                 del files[file]
             case Rename(file, to):
-                files[to] = files.pop(file)
-    return files
+                if files[file] is not files.get(to):
+                    files[to] = files.pop(file)
+            case Link(file, to):
+                files[to] = files[file]
+    return {name: bytes(data) for name, data in files.items()}
 
 
 @given(histories())

@@ -14,6 +14,7 @@ from milepost.machine import Lifecycle
 from milepost.state.keeping.repair import Repair, damaged_log, repair_job
 from milepost.state.reading.loading import Loader
 from milepost.state.reading.verification import verify_job
+from milepost.stores.sqlite.files import new_file
 from milepost.stores.sqlite.salvage import Copied, Gap, copy_rows
 from milepost.stores.sqlite.schema import LAST
 from milepost.stores.sqlite.store import SqliteStore
@@ -58,8 +59,9 @@ def salvage(
     """Copy every job of the file `old` that can be had into a new file, one after the other.
 
     `old` is only read. A job whose log does not verify is repaired in the copy, as
-    StateManager.repair does. Raises StoreAbsent where there is no old file or no folder for the new
-    one, StoreError where there is a new one or where nothing of the old can be read.
+    StateManager.repair does. The new file has its name once the last job is copied. Raises
+    StoreAbsent where there is no old file or no folder for the new one, StoreError where there is
+    a new one or where nothing of the old can be read.
     """
     old, new = arguments.file_path("old", old), arguments.file_path("new", new)
     catalogue = catalogue_of(lifecycle, lifecycles, earlier)
@@ -76,13 +78,14 @@ def salvage(
 
 
 def _salvaged(old: Path, new: Path, catalogue: Catalogue, now_us: int) -> Iterator[SalvagedJob]:
-    store = SqliteStore(new)
-    try:
-        loader = Loader(store, catalogue)
-        for copied in copy_rows(old, store, now_us):
-            yield _made_sound(loader, copied, now_us)
-    finally:
-        store.close()
+    with new_file(new, f"sqlite:///{new}") as part:
+        store = SqliteStore(part)
+        try:
+            loader = Loader(store, catalogue)
+            for copied in copy_rows(old, store, now_us):
+                yield _made_sound(loader, copied, now_us)
+        finally:
+            store.close()
 
 
 def _made_sound(loader: Loader, copied: Copied, now_us: int) -> SalvagedJob:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,15 +28,18 @@ from milepost.stores.sqlite.errors import CHECK, NO_ROOM
 from milepost.text.escapes import printable
 
 __all__ = [
-    "claim",
     "file_system_of",
     "make_ready",
     "mount_table",
+    "new_file",
     "refuse_network",
-    "settle",
 ]
 
 _log: Final = logging.getLogger("milepost.store")
+
+_THERE: Final = "there is a file already: name another"
+_BESIDE: Final = ("-journal", "-wal", "-shm")
+"""How files are named that SQLite keeps beside one."""
 
 _NETWORK: Final = frozenset(
     {
@@ -177,26 +181,65 @@ def _make(path: Path, url: str, *, create: Create) -> None:
         raise _trouble(error, url, "cannot be made") from error
 
 
-def claim(path: Path, url: str) -> None:
+@contextmanager
+def new_file(path: Path, url: str) -> Iterator[Path]:
+    """Where a file is made that is put at `path` as the block ends, durable, its owner's alone.
+
+    It is an empty file beside `path` under a hidden name, which is all that is left where the
+    process dies meanwhile; of an error nothing is. Raises StoreError if there is anything at
+    `path`, before or after.
+    """
+    if os.path.lexists(path):
+        raise StoreError(url=url, problem=_THERE)
+    part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.part")
+    _claim(part, url)
+    try:
+        yield part
+        _settle(part, url)
+        _put(part, path, url)
+        _settle(path.parent, url)
+    except BaseException:
+        for name in (part, *(part.with_name(part.name + end) for end in _BESIDE)):
+            name.unlink(missing_ok=True)
+        raise
+
+
+def _put(part: Path, path: Path, url: str) -> None:
+    """Give a file its name. Raises StoreError where somebody has that meanwhile."""
+    try:
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: for a moment there is an empty file
+            _claim(path, url)
+            os.replace(part, path)  # noqa: PTH105
+        else:
+            part.unlink()
+    except FileExistsError as error:
+        raise StoreError(url=url, problem=_THERE) from error
+    except OSError as error:
+        raise _trouble(error, url, "cannot be put in its place") from error
+
+
+def _claim(path: Path, url: str) -> None:
     """Make an empty file for its owner alone. Raises StoreError if there is anything at `path`."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError as error:
-        raise StoreError(url=url, problem="there is a file already: name another") from error
+        raise StoreError(url=url, problem=_THERE) from error
     except OSError as error:
         raise _trouble(error, url, "cannot be made") from error
 
 
-def settle(path: Path, url: str) -> int:
-    """Make what is in a file, and that it is there, survive power loss; its size in bytes."""
+def _settle(path: Path, url: str) -> None:
+    """Make what is in a file, or the names in a folder, survive power loss."""
     try:
-        for place, flags in ((path, os.O_RDWR), (path.parent, os.O_RDONLY)):
-            handle = os.open(place, flags)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        return path.stat().st_size
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise _trouble(error, url, "cannot be made durable") from error
 

@@ -23,11 +23,10 @@ from milepost.stores.protocol import Create, Durability
 from milepost.stores.sqlite.commits import Writing
 from milepost.stores.sqlite.connections import Connections
 from milepost.stores.sqlite.files import (
-    claim,
     make_ready,
     mount_table,
+    new_file,
     refuse_network,
-    settle,
 )
 from milepost.stores.sqlite.guard import Guard, Guarding
 from milepost.stores.sqlite.migration import (
@@ -165,24 +164,23 @@ class SqliteStore:
     def back_up(self, copy: Path) -> int:
         """The copy holds what can be read and no free pages."""
         url = f"sqlite:///{copy}"
-        claim(copy, url)
-        try:
-            with self._translated():
-                connection = self._connections.connect_to_read()
-                try:
-                    with self._translated(connection), self._connections.guard.reading():
-                        connection.execute("VACUUM INTO ?", (str(copy),))
-                        if isinstance(connection, StillConnection):
-                            connection.insist(self.url)
-                finally:
-                    self._connections.end(connection)
-            return settle(copy, url)
-        except StoreFull as error:  # it is the copy that there is no room for
-            copy.unlink(missing_ok=True)
-            raise StoreFull(url=url, problem=error.problem) from error
-        except BaseException:
-            copy.unlink(missing_ok=True)
-            raise
+        with new_file(copy, url) as part:
+            try:
+                self._copy_into(part)
+            except StoreFull as error:  # it is the copy that there is no room for
+                raise StoreFull(url=url, problem=error.problem) from error
+        return copy.stat().st_size
+
+    def _copy_into(self, copy: Path) -> None:
+        with self._translated():
+            connection = self._connections.connect_to_read()
+            try:
+                with self._translated(connection), self._connections.guard.reading():
+                    connection.execute("VACUUM INTO ?", (str(copy),))
+                    if isinstance(connection, StillConnection):
+                        connection.insist(self.url)
+            finally:
+                self._connections.end(connection)
 
     def format(self) -> StoreFormat:
         with (

@@ -15,6 +15,7 @@ __all__ = [
     "Content",
     "Create",
     "Delete",
+    "Link",
     "Mark",
     "Medium",
     "Operation",
@@ -74,13 +75,20 @@ class Rename(NamedTuple):
     to: str
 
 
+class Link(NamedTuple):
+    """A file has another name beside its own, which nothing had."""
+
+    file: str
+    to: str
+
+
 class Mark(NamedTuple):
     """By now the caller has been told so much: the number of what was acknowledged last."""
 
     number: int
 
 
-Operation: TypeAlias = Create | Write | Truncate | Sync | SyncFolder | Delete | Rename | Mark
+Operation: TypeAlias = Create | Write | Truncate | Sync | SyncFolder | Delete | Rename | Link | Mark
 
 Change: TypeAlias = Write | Truncate
 """What changes the bytes of a file."""
@@ -137,7 +145,10 @@ class Medium:
                 if synced:
                     self._settle()
             case Rename(file, to):
-                self._rename(((to, self.names.pop(file)), (file, None)))
+                if self.names[file] != self.names.get(to):  # two names of one file both stay
+                    self._rename(((to, self.names.pop(file)), (file, None)))
+            case Link(file, to):
+                self._rename(((to, self.names[file]),))
             case Mark():
                 pass
 

@@ -21,6 +21,7 @@ import apsw
 from milepost.testing.power.medium import (
     Create,
     Delete,
+    Link,
     Mark,
     Medium,
     Operation,
@@ -91,7 +92,7 @@ class Recorder(apsw.VFS):
     def listening(self) -> Iterator[None]:
         """Hear what our own code does to files, beside SQLite, while the block runs."""
         with ExitStack() as stack:
-            for name in ("open", "fsync", "unlink", "remove", "rename", "replace"):
+            for name in ("open", "fsync", "unlink", "remove", "rename", "replace", "link"):
                 heard = getattr(self, f"_{name}")
                 replaced = _heard(getattr(os, name), heard)
                 stack.enter_context(mock.patch.object(os, name, replaced))
@@ -150,6 +151,12 @@ class Recorder(apsw.VFS):
             self.operations.append(Rename(old, new))
 
     _replace = _rename
+
+    def _link(self, _: None, source: Any, to: Any, **__: Any) -> None:
+        old, new = self._file(source), self._file(to)
+        if old is not None and new is not None:
+            self._known.add(new)
+            self.operations.append(Link(old, new))
 
     def _file(self, path: Any) -> str | None:
         """The name of a file of the folder that is to be noted, None for all others."""

@@ -10,6 +10,7 @@ from milepost.testing.power.medium import (
     Change,
     Create,
     Delete,
+    Link,
     Mark,
     Medium,
     Operation,
@@ -44,6 +45,8 @@ def told_of(operation: Operation) -> str:
             return f"the deletion of {file}" + (", and the sync of the folder" if synced else "")
         case Rename(file, to):
             return f"the renaming of {file} to {to}"
+        case Link(file, to):
+            return f"the linking of {file} to {to}"
         case Mark(number):
             return f"what was promised as number {number}" if number else "the start"
 
@@ -130,7 +133,7 @@ def _unsynced(operations: Sequence[Operation]) -> dict[str, int]:
                     since.pop(_NAMES, None)
             case SyncFolder():
                 since.pop(_NAMES, None)
-            case Create():
+            case Create() | Link():
                 since.setdefault(_NAMES, place)
             case Delete(file, synced):
                 since.pop(file, None)
