@@ -1,25 +1,19 @@
-"""Loops and engines that break what they promise, each in one way: as broken_stores.py."""
+"""Loops that break what they promise, each in one way: as broken_stores.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from milepost import Item, StateManager
-from milepost.executors.engines import Engine
-from milepost.testing.contracts import EngineContract, ExecutorContract, Work
-from milepost.testing.contracts.executors import engines
+from milepost.testing.contracts import ExecutorContract, Work
 from tests.docs.stand_ins.my_executor import executor, work
 
 from .passing import Passing
-
-_T = TypeVar("_T")
-
 
 LOOPS = {
     "TestBeginsAfterwards": "test_each_item_is_called_once_and_gives_its_own_result",
@@ -36,12 +30,6 @@ LOOPS = {
     "TestTakesWhatAnotherHolds": "test_a_job_that_another_holds_is_left_to_it",
     "TestCallsWhatAnotherHolds": "test_a_job_that_another_holds_is_left_to_it",
     "TestSwallowsCtrlC": "test_an_interrupt_ends_the_work_and_loses_nothing",
-}
-ENGINES = {
-    "TestEngineCallsAgainAfterATimeout": "test_a_call_without_end_is_a_timeout",
-    "TestEngineLeavesItsThreads": "test_what_a_run_has_made_is_gone_with_it",
-    "TestEngineCallsTwice": "test_what_fails_once_is_called_once_more",
-    "TestSaysThatNoneHasBegun": "test_a_stop_waits_for_what_is_under_way",
 }
 """What breaks something, and the test by which it is found out."""
 
@@ -216,108 +204,3 @@ class TestDropsWhatWasRaised(Loop):
     def broken(self, manager: StateManager, function: Any, items: list[Any]) -> Outcomes:
         outcomes = [called(function, item) for item in items]
         return [RuntimeError("failed") if isinstance(o, Exception) else o for o in outcomes]
-
-
-class Threads(Engine):
-    """An engine of two threads, which keeps each promise."""
-
-    name = "two threads"
-    notes = "here"
-
-    def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(2)
-
-    def submit(
-        self, call: Callable[..., _T], /, *args: Any, token: str, timeout_s: float | None
-    ) -> Future[_T]:
-        return self.pool.submit(call, *args)
-
-    def slots(self) -> int:
-        return 2
-
-    def close(self, *, wait: bool) -> None:
-        self.pool.shutdown(wait=wait)
-
-
-class Given(EngineContract):
-    """An engine that each run makes anew."""
-
-    kills = False
-    sends = False
-    many = 500
-    engine: type[Threads] = Threads
-
-    @pytest.fixture
-    def executor(self) -> Any:
-        return self.engine
-
-
-class TestEngine(Given):
-    """The control of the controls."""
-
-
-class Twice(Threads):
-    def submit(
-        self, call: Callable[..., _T], /, *args: Any, token: str, timeout_s: float | None
-    ) -> Future[_T]:
-        return self.pool.submit(lambda: (call(*args), call(*args))[1])
-
-
-class TestEngineCallsTwice(Given):
-    engine = Twice
-
-
-class AgainAfterATimeout(Threads):
-    """Makes a call again, as one that may have been lost, where there is a limit of time."""
-
-    def submit(
-        self, call: Callable[..., _T], /, *args: Any, token: str, timeout_s: float | None
-    ) -> Future[_T]:
-        if timeout_s is None:
-            return self.pool.submit(call, *args)
-        return self.pool.submit(lambda: (call(*args), call(*args))[1])
-
-
-class TestEngineCallsAgainAfterATimeout(Given):
-    engine = AgainAfterATimeout
-
-
-class LeavesItsThreads(Threads):
-    """Is kept by somebody, and closes nothing."""
-
-    kept: ClassVar[list[Any]] = []
-
-    def close(self, *, wait: bool) -> None:
-        del wait
-        self.kept.append(self)
-
-
-class TestEngineLeavesItsThreads(Given):
-    engine = LeavesItsThreads
-
-    @pytest.fixture(autouse=True)
-    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(engines, "ENDS_S", 0.2)
-
-
-class NoneBegun(Threads):
-    """Takes calls back that are under way: its futures do not know that they are."""
-
-    def submit(
-        self, call: Callable[..., _T], /, *args: Any, token: str, timeout_s: float | None
-    ) -> Future[_T]:
-        shown: Future[_T] = Future()
-
-        def told(future: Future[_T]) -> None:
-            if shown.set_running_or_notify_cancel():
-                shown.set_result(future.result())
-
-        self.pool.submit(call, *args).add_done_callback(told)
-        return shown
-
-    def take_back(self, future: Future[Any]) -> bool:
-        return future.cancel()
-
-
-class TestSaysThatNoneHasBegun(Given):
-    engine = NoneBegun

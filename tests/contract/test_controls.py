@@ -15,7 +15,14 @@ import pytest
 
 from milepost.stores.protocol import Reader, StateStore, Writer
 
-from . import broken_executors, broken_moments, broken_stores, broken_values, passing
+from . import (
+    broken_engines,
+    broken_executors,
+    broken_moments,
+    broken_stores,
+    broken_values,
+    passing,
+)
 from .counted import CALLED
 
 
@@ -54,9 +61,9 @@ def test_the_suite_objects_to_broken_executors(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Loops of somebody's own, and engines of `run`."""
-    given = broken_executors
-    count = _objected(tmp_path, given, given.LOOPS, given.TestLoop)
-    count += _objected(tmp_path, given, given.ENGINES, given.TestEngine)
+    loops, engines = broken_executors, broken_engines
+    count = _objected(tmp_path, loops, loops.LOOPS, loops.TestLoop)
+    count += _objected(tmp_path, engines, engines.ENGINES, engines.TestEngine)
     record_property("counted", ("executor contract", {"faults put in and found": count}))
 
 

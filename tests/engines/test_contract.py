@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+from milepost.executors import CoroutineExecutor
 from milepost.testing.contracts import EngineContract
+from milepost.testing.contracts.executors.claims import ClaimContract
 
 from .places import opened
 
@@ -69,6 +72,14 @@ class TestRay(EngineContract):
     @pytest.fixture
     def executor(self, ray: Any) -> Any:
         return ray
+
+
+class TestCoroutines(ClaimContract):
+    """The functions of the other tests are not awaited."""
+
+    @pytest.fixture
+    def executor(self) -> Any:
+        return partial(CoroutineExecutor, 2)
 
 
 class TestPebble(EngineContract):

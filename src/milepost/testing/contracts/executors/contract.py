@@ -27,6 +27,7 @@ from milepost.testing.contracts.executors.dying import die, leave
 from milepost.testing.contracts.executors.trouble import COUNT, ODD, Trouble, value_of
 
 __all__ = [
+    "LOOKS_S",
     "ExecutorContract",
     "Work",
     "counted",
@@ -39,7 +40,7 @@ __all__ = [
 
 
 LOOKS_S: Final = 1.0
-"""Seconds that an executor is given to look at a job that another holds."""
+"""Seconds in which something is looked for that must not come."""
 
 
 class Work(Protocol):

@@ -12,10 +12,12 @@ from typing import ClassVar
 import pytest
 
 from milepost.executors.calls import ExecutorSource
+from milepost.executors.engines.protocol import Engine
 from milepost.executors.local import run
 from milepost.executors.stopping import Stop
 from milepost.job.state import JobState
 from milepost.state.manager import StateManager
+from milepost.testing.contracts.executors.claims import ClaimContract
 from milepost.testing.contracts.executors.contract import (
     ExecutorContract,
     Work,
@@ -33,12 +35,14 @@ ENDS_S = 10.0
 """Seconds that what a run has made takes to end, at the most."""
 
 
-class EngineContract(ExecutorContract):
+class EngineContract(ExecutorContract, ClaimContract):
     """The needs of `run` of an engine, as tests: derive from it and give the fixture `executor`.
 
     That is whatever `run` takes as its `executor`: one of `concurrent.futures`, an object for which
     an engine is registered, an `Engine`, or a function that makes one for each run. It should have
     two workers or more. What takes long to start may come from a fixture of the module.
+
+    What an engine says of itself and of its calls is held against what calls are seen to do.
 
     Say what it cannot do, and what needs that is tried the other way round or skipped.
     """
@@ -113,6 +117,21 @@ class EngineContract(ExecutorContract):
             if not self.retries:
                 assert trouble.calls()["3"] == 3, "the first time it was one of several"
                 assert _begun(manager) >= trouble.calls().total()
+
+    def test_a_note_of_a_call_comes_back_to_the_next_one(
+        self, executor: ExecutorSource, engine: Engine, tmp_path: Path
+    ) -> None:
+        """`notes`. From where its workers are, a way leads to the run, which makes it durable."""
+        if engine.notes == "none":
+            pytest.skip("it does not say where its workers are: notes is 'none'")
+        trouble = Trouble(tmp_path, "notes")
+        with job() as manager:
+            run(manager, "j", trouble, executor=executor)
+            failures = [one for each in manager.failures("j").values() for one in each]
+            wrong = {one.message for one in failures if "for the next call" not in one.message}
+            assert wrong == set(), f"notes of {engine.name} is {engine.notes!r}"
+            assert ended(manager) == ("completed", COUNT, COUNT)
+            assert dict(manager.results("j")) == {str(n): value_of(str(n)) for n in range(COUNT)}
 
     def test_a_call_without_end_is_a_timeout(
         self, executor: ExecutorSource, tmp_path: Path

@@ -52,6 +52,8 @@ class Trouble:
             return ODD[item.value]
         if self.what == "waits":
             self._wait()
+        if self.what == "notes":
+            return self._noted(item, call)
         if item.key == "3":
             self._get_into_it(call)
         return value_of(item.key)
@@ -65,6 +67,13 @@ class Trouble:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.what == "hangs once" and call == 1:
             time.sleep(_HANGS_S)
+
+    def _noted(self, item: WorkItem, call: int) -> object:
+        """What the first call has noted, by the second."""
+        if call == 1:
+            item.note(value_of(item.key))
+            raise ConnectionError("what was noted is for the next call")
+        return item.noted
 
     def _wait(self) -> None:
         """Until `go` was called, a minute at the most."""
