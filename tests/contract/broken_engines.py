@@ -23,6 +23,7 @@ ENGINES = {
     "TestEngineLeavesItsThreads": "test_what_a_run_has_made_is_gone_with_it",
     "TestEngineCallsTwice": "test_what_fails_once_is_called_once_more",
     "TestTakesBackWhatIsUnderWay": "test_a_call_that_it_takes_back_is_not_made",
+    "TestNeverAnswers": "test_each_item_is_called_once_and_gives_its_own_result",
     "TestSaysThatItRunsMore": "test_so_many_calls_run_at_once_as_it_says",
     "TestSaysThatItRunsFewer": "test_so_many_calls_run_at_once_as_it_says",
     "TestBeginsWithTheNewest": "test_calls_begin_in_the_order_in_which_it_got_them",
@@ -141,6 +142,20 @@ class TestTakesBackWhatIsUnderWay(Given):
     engine_kind = TakesBackAll
 
 
+class NeverAnswers(Threads):
+    """Takes calls, and makes none."""
+
+    def submit(
+        self, call: Callable[..., _T], /, *args: Any, token: str, timeout_s: float | None
+    ) -> Future[_T]:
+        return Future()
+
+
+class TestNeverAnswers(Given):
+    engine_kind = NeverAnswers
+    patience_s = 0.5
+
+
 class More(Threads):
     """Has two threads, and says four."""
 
@@ -150,7 +165,7 @@ class More(Threads):
 
 class TestSaysThatItRunsMore(Given):
     engine_kind = More
-    patience_s = 0.5
+    patience_s = 2.0
 
 
 class Fewer(Threads):
@@ -162,7 +177,7 @@ class Fewer(Threads):
 
 class TestSaysThatItRunsFewer(Given):
     engine_kind = Fewer
-    patience_s = 0.5
+    patience_s = 2.0
 
 
 class Newest(Threads):
@@ -192,7 +207,7 @@ class NoneBegun(Threads):
 
 class TestSaysThatNoneHasBegun(Given):
     engine_kind = NoneBegun
-    patience_s = 0.5
+    patience_s = 2.0
 
 
 class MakesAll(TakesBackAll):
@@ -224,7 +239,7 @@ class Kills(Threads):
 
 class TestSaysThatItKills(Given):
     engine_kind = Kills
-    patience_s = 0.5
+    patience_s = 2.0
 
 
 class Stopped(Threads):
@@ -237,7 +252,7 @@ class Stopped(Threads):
 
 class TestSaysThatItHasStopped(Given):
     engine_kind = Stopped
-    patience_s = 0.5
+    patience_s = 2.0
 
 
 class Here(Threads):

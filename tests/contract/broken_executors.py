@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ LOOPS = {
     "TestCallsSuspectsTogether": "test_what_may_have_killed_the_last_one_is_called_alone",
     "TestTakesWhatAnotherHolds": "test_a_job_that_another_holds_is_left_to_it",
     "TestCallsWhatAnotherHolds": "test_a_job_that_another_holds_is_left_to_it",
+    "TestNeverEnds": "test_a_job_without_items_ends",
     "TestSwallowsCtrlC": "test_an_interrupt_ends_the_work_and_loses_nothing",
 }
 """What breaks something, and the test by which it is found out."""
@@ -196,6 +197,21 @@ class TestNeedsAnItem(Loop):
         def works(manager: StateManager, job_id: str, function: Any) -> None:
             assert manager.get_state(job_id).progress.total > 0, "there is nothing to do"
             work(manager, job_id, lambda items: [called(function, item) for item in items], len)
+
+        return works
+
+
+class TestNeverEnds(Loop):
+    """It waits for items to come, and takes whatever is raised for a reason to go on."""
+
+    patience_s = 0.5
+
+    @pytest.fixture
+    def work(self) -> Work:
+        def works(manager: StateManager, job_id: str, function: Any) -> None:
+            while not manager.get_state(job_id).progress.done:
+                with suppress(Exception):
+                    work(manager, job_id, lambda items: [called(function, i) for i in items], len)
 
         return works
 

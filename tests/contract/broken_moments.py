@@ -7,10 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
-from milepost.testing.contracts.stores import moments
-
 from .passing import InMemory, Passing
 
 OBJECTIONS = {
@@ -28,6 +24,8 @@ OBJECTIONS = {
     ),
     "TestBeginsAmidACommit": "test_readers_wait_for_nobody_and_see_no_half_of_a_commit",
     "TestReadsInTurns": "test_readers_wait_for_nobody_and_see_no_half_of_a_commit",
+    "TestReadersWaitForWriters": "test_a_mark_that_lies_is_met_by_the_log",
+    "TestWritersWaitForReaders": "test_all_that_a_reader_says_is_of_one_moment",
     "TestRemovesOfEveryJob": "test_what_is_changed_of_a_job_is_of_that_job",
 }
 """What breaks something, and the test by which it is found out."""
@@ -251,9 +249,46 @@ class InTurns(Passing):
 class TestReadsInTurns(InMemory):
     store_kind = InTurns
 
-    @pytest.fixture(autouse=True)
-    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(moments, "LONG_S", 0.2)
+    patience_s = 0.5
+
+
+class WaitsForWriters(Passing):
+    """A store with one lock, which readers take as they begin, and writers as they work."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.turn = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        with self.turn:
+            pass
+        with self.inner.reading() as reader:
+            yield reader
+
+    @contextmanager
+    def writing(self, *jobs: str) -> Iterator[Any]:
+        with self.turn, self.inner.writing(*jobs) as writer:
+            yield writer
+
+
+class TestReadersWaitForWriters(InMemory):
+    store_kind = WaitsForWriters
+    patience_s = 0.5
+
+
+class WaitsForReaders(WaitsForWriters):
+    """A store with one lock, whoever takes it."""
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        with self.turn, self.inner.reading() as reader:
+            yield reader
+
+
+class TestWritersWaitForReaders(InMemory):
+    store_kind = WaitsForReaders
+    patience_s = 0.5
 
 
 class OfEveryJob(Passing):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -94,8 +95,10 @@ def _objected(folder: Path, module: ModuleType, objections: Mapping[str, str], s
 
 
 def _says_what_there_was(message: str) -> bool:
-    """Whether an assert shows the values, or an error was looked for that nobody raised."""
-    return message.startswith(("AssertionError: ", "assert ", "Failed: DID NOT RAISE"))
+    """Whether an assert shows the values, or nobody raised or did what was waited for."""
+    return message.startswith(
+        ("AssertionError: ", "assert ", "Failed: DID NOT RAISE", "Failed: test_")
+    )
 
 
 def test_each_method_of_the_protocol_is_called(
@@ -119,6 +122,30 @@ def test_each_method_of_the_protocol_is_called(
 def _names(protocol: type) -> set[str]:
     """What a protocol promises: methods and properties."""
     return {name for name, _ in inspect.getmembers_static(protocol) if not name.startswith("_")}
+
+
+def test_who_waits_for_whom_is_told(tmp_path: Path) -> None:
+    """With the test, the lines of the suite, and what to give it to wait longer."""
+    reader, writer = r"a reader at moments\.py:\d+", r"a writer at moments\.py:\d+"
+    told_of = {
+        (
+            broken_moments,
+            "TestWritersWaitForReaders",
+            "test_all_that_a_reader_says_is_of_one_moment",
+        ): (rf"{reader} is at work; {writer} waits to begin"),
+        (broken_moments, "TestReadersWaitForWriters", "test_a_mark_that_lies_is_met_by_the_log"): (
+            r"a writer at managers\.py:\d+ is at work; a reader at managers\.py:\d+ waits to begin"
+        ),
+        (broken_engines, "TestNeverAnswers", "test_two_jobs_with_the_same_items_share_no_call"): (
+            r"no call was made for 0\.5 s\. It is at contract\.py:\d+\."
+        ),
+    }
+    found = told(tmp_path, *(f"{of.__file__}::{kind}::{test}" for of, kind, test in told_of))
+    for (_, kind, test), wanted in told_of.items():
+        said = found[kind, test]
+        assert said.startswith(f"Failed: {test} waits for what does not come: "), said
+        assert re.search(wanted, said), said
+        assert "patience_s" in said
 
 
 MISTAKEN = """

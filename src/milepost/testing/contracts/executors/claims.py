@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -14,18 +13,16 @@ from milepost.executors.engines.find import engine_of, known
 from milepost.executors.engines.protocol import Engine
 from milepost.testing.contracts.executors.contract import LOOKS_S
 from milepost.testing.contracts.executors.held import HeldCalls
+from milepost.testing.contracts.patience import Bounded
 
 __all__ = ["ClaimContract"]
 
 
-class ClaimContract:
+class ClaimContract(Bounded):
     """What `run` believes an engine, as tests: a part of `EngineContract`.
 
-    A call is seen to begin and to go on by files. What must come is waited for, for `patience_s`.
+    A call is seen to begin and to go on by files.
     """
-
-    patience_s: ClassVar[float] = 60.0
-    """Seconds that a test waits for something to happen that must."""
 
     @pytest.fixture
     def engine(self, executor: ExecutorSource) -> Iterator[Engine]:
@@ -130,7 +127,7 @@ class ClaimContract:
             _all_begin(held, 1 + slots, "since one that was stopped still has a slot")
 
     def _held(self, engine: Engine, tmp_path: Path) -> HeldCalls:
-        return HeldCalls(engine, tmp_path / "held", self.patience_s)
+        return HeldCalls(engine, tmp_path / "held", self.patience_s / 2)
 
 
 def _slots(held: HeldCalls) -> int:

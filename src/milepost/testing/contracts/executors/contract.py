@@ -25,6 +25,7 @@ from milepost.state.manager import StateManager
 from milepost.state.transitions import ItemEvent
 from milepost.testing.contracts.executors.dying import die, leave
 from milepost.testing.contracts.executors.trouble import COUNT, ODD, Trouble, value_of
+from milepost.testing.contracts.patience import Bounded
 
 __all__ = [
     "LOOKS_S",
@@ -62,7 +63,7 @@ class Ended(NamedTuple):
     failures: int
 
 
-class ExecutorContract:
+class ExecutorContract(Bounded):
     """The promises of every executor, as tests: derive from it and give the fixture `work`.
 
     Each function for items writes down its calls where no other call can lose them. A call that was
@@ -196,7 +197,7 @@ class ExecutorContract:
             with other.lease("j", "another"):
                 other.fire("j", "start_map")
                 other.record("j", [ItemEvent(n, "start") for n in every])
-                thread = threading.Thread(target=works)
+                thread = threading.Thread(target=works, daemon=True)
                 thread.start()
                 thread.join(LOOKS_S)
                 assert trouble.calls().total() == 0, "were called, while another held the job"
@@ -243,7 +244,9 @@ class ExecutorContract:
             manager.create_job(
                 {str(n): n for n in range(COUNT)}, job_id="k", config={"has_reduce": False}
             )
-            threads = [threading.Thread(target=works, args=(job_id,)) for job_id in "jk"]
+            threads = [
+                threading.Thread(target=works, args=(job_id,), daemon=True) for job_id in "jk"
+            ]
             for thread in threads:
                 thread.start()
             for thread in threads:

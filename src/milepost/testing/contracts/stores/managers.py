@@ -34,7 +34,7 @@ def _together(count: int, work: Callable[[int], None]) -> None:
         except BaseException as error:  # noqa: BLE001 raised again below
             errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -119,7 +119,9 @@ class ManagerContract(OpenedStore):
         manager.create_job([f"{n}" for n in range(20)], job_id="j")
         manager.fire("j", "start_map")
         work = [
-            threading.Thread(target=manager.record, args=("j", [ItemEvent(n, "start")]))
+            threading.Thread(
+                target=manager.record, args=("j", [ItemEvent(n, "start")]), daemon=True
+            )
             for n in range(20)
         ]
         with store.writing():  # nobody's commit can end before all of them wait
@@ -154,7 +156,9 @@ class ManagerContract(OpenedStore):
             except ValueInvalid:
                 refused.append(number)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+        threads = [
+            threading.Thread(target=work, args=(number,), daemon=True) for number in range(6)
+        ]
         with store.writing():
             for thread in threads:
                 thread.start()

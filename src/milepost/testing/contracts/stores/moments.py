@@ -13,10 +13,7 @@ from milepost.testing.contracts.stores.everything import change_all, prepared, s
 from milepost.testing.contracts.stores.opened import OpenedStore
 from milepost.testing.contracts.stores.rows import aside
 
-__all__ = ["LONG_S", "MomentContract"]
-
-LONG_S = 60.0
-"""Seconds that a reader has which waits for nobody."""
+__all__ = ["MomentContract"]
 
 
 class MomentContract(OpenedStore):
@@ -92,7 +89,7 @@ class MomentContract(OpenedStore):
     def test_readers_wait_for_nobody_and_see_no_half_of_a_commit(self, store: StateStore) -> None:
         """INV-READ: those that begin while another reads, and while one writes, in other threads.
 
-        Each of them has a minute.
+        Each of them has half the time in which a test may be at rest.
         """
         job = prepared(store)
         met: list[dict[str, Any]] = []
@@ -104,7 +101,7 @@ class MomentContract(OpenedStore):
         def looked(beside: str) -> None:
             thread = threading.Thread(target=look, daemon=True)
             thread.start()
-            thread.join(LONG_S)
+            thread.join(self.patience_s / 2)
             assert not thread.is_alive(), f"a reader waits for a {beside}"
 
         with store.reading() as reader:

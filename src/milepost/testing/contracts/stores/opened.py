@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import pytest
 
 from milepost.state.persistence import open_store
 from milepost.stores.protocol import StateStore
 from milepost.testing.clock import FakeClock
+from milepost.testing.contracts.patience import bounded
+from milepost.testing.contracts.stores.turns import Turns, TurnsOf
 
 __all__ = ["OpenedStore", "Opener"]
 
@@ -28,6 +30,17 @@ class OpenedStore:
     shared: ClassVar[bool] = True
     """True if what one opener wrote is there for another, and once all of them have closed."""
 
+    patience_s: ClassVar[float] = 120.0
+    """Seconds in which no reader and no writer begins or ends, after which a test is ended: they
+    wait for each other."""
+
+    @pytest.fixture(autouse=True)
+    def _bounded(self, request: pytest.FixtureRequest) -> Iterator[Turns]:
+        """Ends a test in which one waits for ever, and says who waits and who is at work."""
+        turns = Turns()
+        with bounded(request.node.name, self.patience_s, lambda: turns.count, turns.told):
+            yield turns
+
     @pytest.fixture
     def store_url(self) -> str:
         """The URL of a store that nobody has used: of whoever derives from this class."""
@@ -43,10 +56,10 @@ class OpenedStore:
         return opened
 
     @pytest.fixture
-    def store(self, opener: Opener) -> Iterator[StateStore]:
+    def store(self, opener: Opener, request: pytest.FixtureRequest) -> Iterator[StateStore]:
         """The store, opened once and closed at the end of the test."""
         store = opener()
-        yield store
+        yield cast("StateStore", TurnsOf(store, request.getfixturevalue("_bounded")))
         store.close()
 
     @pytest.fixture

@@ -96,7 +96,8 @@ class ReopeningContract(OpenedStore):
                     errors.append(error)
 
             threads = [
-                threading.Thread(target=work, args=(number * each,)) for number in range(count)
+                threading.Thread(target=work, args=(number * each,), daemon=True)
+                for number in range(count)
             ]
             for thread in threads:
                 thread.start()

@@ -298,7 +298,9 @@ class RetentionContract(OpenedStore):
             gate.wait()
             done.append(manager.collect(plan, batch_rows=1, rest=_rest))
 
-        threads = [threading.Thread(target=work, args=(manager,)) for manager in managers[:2]]
+        threads = [
+            threading.Thread(target=work, args=(manager,), daemon=True) for manager in managers[:2]
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
