@@ -129,3 +129,17 @@ def test_a_run_may_go_without_and_may_be_stopped_meanwhile(elsewhere: Elsewhere)
         assert run(manager, "j", value, executor=elsewhere, probe_s=None).phase == "completed"
         with pytest.raises(ArgumentInvalid, match="probe_s"):
             run(manager, "j", value, executor=elsewhere, probe_s=0)
+
+
+def test_a_run_that_was_stopped_as_its_engine_was_made_asks_nobody(elsewhere: Elsewhere) -> None:
+    """A cluster may take long to begin, and its workers longer."""
+    elsewhere.instead = {"answer": never, "find_spec": never}
+    stop = Stop()
+
+    def made() -> Elsewhere:
+        stop.request("enough")
+        return elsewhere
+
+    with job() as manager:
+        outcome = run(manager, "j", value, executor=made, stop=stop, probe_s=1.0)
+        assert (outcome.interrupted, elsewhere.calls) == (True, [])

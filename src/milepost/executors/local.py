@@ -271,7 +271,8 @@ def run(
                 )
         words = vocabulary(state, asked)
         _tell_of_deaths(plan, words)
-        if probe_s is not None and not state.finished and words.to_do(state):
+        over = stopping.requested or state.finished
+        if probe_s is not None and not over and words.to_do(state):
             calls.probe(probe_s)
         job = HeldJob(
             manager=manager,
