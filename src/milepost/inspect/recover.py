@@ -68,19 +68,21 @@ def reap(
 ) -> ReapView:
     """The stuck jobs, freed for another executor if `apply` says so.
 
-    `watch` is called before, with how many have to be watched and for how many seconds, if any
-    are only likely to be dead; those that renewed when it returns are alive.
+    `watch` is called with how many have to be watched and for how many seconds, if any are only
+    likely to be dead, once the others are free; those that renewed when it returns are alive.
     """
     found = stuck(manager, now=now)
-    unsure = [job.left_s for job in found.jobs if not job.sure]
-    if apply and unsure:
-        watch(len(unsure), max(unsure))
     alive: list[str] = []
-    for job in found.jobs if apply else ():
-        try:
-            manager.reap(job.id, reason=reason)
-        except LeaseHeld:  # its holder has renewed it meanwhile
-            alive.append(job.id)
+    sure = [job for job in found.jobs if job.sure]
+    unsure = [job for job in found.jobs if not job.sure]
+    for jobs in (sure, unsure) if apply else ():
+        if jobs is unsure and unsure:
+            watch(len(unsure), max(job.left_s for job in unsure))
+        for job in jobs:
+            try:
+                manager.reap(job.id, reason=reason)
+            except LeaseHeld:  # its holder has renewed it meanwhile
+                alive.append(job.id)
     return ReapView(
         applied=apply,
         as_of=now,
