@@ -48,8 +48,11 @@ def followed(look: Look, tmp_path: Path) -> Iterator[Followed]:
             served(manager, clock) as address,
         ):
             watched = look(address)
-            watched.page.clock.install()
-            yield Followed(watched, watched.open(f"/jobs/{JOB}"), writer)
+            watched.page.clock.install(time=0)
+            page = watched.open(f"/jobs/{JOB}")
+            page.clock.pause_at(3_600)  # which it reaches in one step: a look is due
+            page.wait_for_load_state("networkidle")
+            yield Followed(watched, page, writer)
             watched.close()
 
 
@@ -84,8 +87,25 @@ def test_updates_are_paused_and_resumed(followed: Followed) -> None:
     assert followed.later(times=3) == 0
     expect(legend).to_have_text("○ 2 pending")
     page.get_by_role("button", name="Resume updates").press("Enter")
-    assert followed.later() == 1
+    page.clock.run_for(1)
     expect(legend).to_contain_text("1 running")
+    assert followed.later() == 1
+
+
+def test_who_comes_back_to_a_page_sees_the_job_as_it_is(followed: Followed) -> None:
+    page, writer = followed.page, followed.writer
+    legend = page.locator(".legend")
+    hide = "hidden => Object.defineProperty(document, 'hidden', {value: hidden, writable: true})"
+    tell = "() => document.dispatchEvent(new Event('visibilitychange'))"
+    page.evaluate(hide, True)
+    page.evaluate(tell)
+    writer.record(JOB, [ItemEvent("a", "start")])
+    assert followed.later(times=3) == 0
+    page.evaluate(hide, False)
+    page.evaluate(tell)
+    page.clock.run_for(1)
+    expect(legend).to_contain_text("1 running")
+    assert followed.later() == 1
 
 
 def test_whoever_reads_or_stands_in_the_page_is_not_disturbed(followed: Followed) -> None:

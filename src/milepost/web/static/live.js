@@ -4,6 +4,8 @@
 const main = document.getElementById("main");
 const status = document.getElementById("status");
 let paused = false;
+let live = true;
+let timer;
 
 const toggle = document.createElement("button");
 toggle.type = "button";
@@ -11,34 +13,41 @@ toggle.textContent = "Pause updates";
 toggle.addEventListener("click", () => {
   paused = !paused;
   toggle.textContent = paused ? "Resume updates" : "Pause updates";
+  if (!paused) followIn(0);
 });
 status.before(toggle);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) followIn(0);
+});
 
 async function look() {
   const busy = main.contains(document.activeElement) && document.activeElement !== main;
-  if (paused || busy || document.hidden || !getSelection().isCollapsed) return true;
+  if (paused || busy || document.hidden || !getSelection().isCollapsed) return;
   const answer = await fetch(location.href, { credentials: "same-origin" });
-  if (!answer.ok) return true;
+  if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const next = page.getElementById("main");
   if (next && next.innerHTML !== main.innerHTML) {
     main.replaceChildren(...next.childNodes);
   }
-  const live = Boolean(next && next.dataset.live);
+  live = Boolean(next && next.dataset.live);
   if (!live) {
     status.textContent = "The job has ended.";
     toggle.remove();
   }
-  return live;
 }
 
 async function follow() {
-  let live = true;
   try {
-    live = await look();
+    await look();
   } catch {
     status.textContent = "The page cannot be reached; it is asked for again.";
   }
-  if (live) setTimeout(follow, 1000 * Number(main.dataset.live));
+  followIn(1000 * Number(main.dataset.live));
 }
-setTimeout(follow, 1000 * Number(main.dataset.live));
+
+function followIn(afterMs) {
+  clearTimeout(timer);
+  if (live) timer = setTimeout(follow, afterMs);
+}
+followIn(1000 * Number(main.dataset.live));
