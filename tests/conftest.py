@@ -8,11 +8,13 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from milepost.executors import Stop
 from tests.evidence import Evidence
 from tests.postgres import Server, postgres_server, run_sql
 
@@ -53,6 +55,16 @@ def ctrl_c_is_heard() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def late() -> Iterator[Stop]:
+    """It stops a run, and so fails its test, that would otherwise go on, or sleep, for ever."""
+    stop = Stop()
+    timer = threading.Timer(20, stop.request, ("it is late",))
+    timer.start()
+    yield stop
+    timer.cancel()
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,13 @@ from hypothesis import strategies as st
 
 from milepost import Item, JobState, StateManager
 from milepost.executors import Stop, run
+from milepost.executors.calls import Calls
 from milepost.executors.window import Window
+from milepost.stores.memory import MemoryStore
+from milepost.worker.attempts import Terms
 from milepost.worker.chunks import Chunk
+from milepost.worker.items import WorkItem
+from tests.integration.executors.lifecycles import REVIEW, compiled, edited
 
 from .test_together import ENDLESS, names, recorded
 
@@ -158,15 +163,153 @@ def noted_here(item: Item) -> int:
     return int(item.value)
 
 
+class Weighing(ThreadPoolExecutor):
+    """A pool that pickles calls to see how much they are, and makes them here."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        assert pickle.dumps((fn, args, kwargs))
+        return super().submit(fn, *args, **kwargs)
+
+
+class WeighingAndSending(Sending):
+    """A pool that pickles calls twice."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        assert pickle.dumps((fn, args, kwargs))
+        return super().submit(fn, *args, **kwargs)
+
+
 @pytest.mark.usefixtures("still")
-def test_what_a_pool_sends_on_is_called_there_alone() -> None:
+@pytest.mark.parametrize("kind", [Sending, Weighing, WeighingAndSending])
+def test_what_a_pool_sends_on_is_called_there_alone(
+    kind: type[ThreadPoolExecutor], late: Stop
+) -> None:
     _SENT.clear()
-    with StateManager.open("memory:") as manager, Sending(2) as pool:
+    with StateManager.open("memory:") as manager, kind(2) as pool:
         job_id = manager.create_job(names(500)).id
-        outcome = run(manager, job_id, noted_here, executor=pool)
+        outcome = run(manager, job_id, noted_here, executor=pool, stop=late)
         assert dict(manager.results(job_id)) == {item.key: item.value for item in names(500)}
         assert Counter(_SENT) == recorded(manager, outcome.state)
         assert len(_SENT) == 500
+
+
+class Failing(ThreadPoolExecutor):
+    """A pool whose calls of several items fail after the last of them has ended."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        def failing() -> object:
+            given = fn(*args, **kwargs)
+            if isinstance(args[0], Chunk):
+                raise OSError("too much for the wire")
+            return given
+
+        return super().submit(failing)
+
+
+@pytest.mark.usefixtures("still")
+def test_what_was_told_stays_so_if_the_call_fails_as_a_whole() -> None:
+    hanging = Hanging(frozenset(), lambda seen: True)
+    with StateManager.open("memory:") as manager, Failing(2) as pool:
+        job_id = manager.create_job(names(400)).id
+        outcome = run(manager, job_id, hanging, executor=pool)
+        assert (outcome.done_count, outcome.failure_count, outcome.death_count) == (400, 0, 0)
+        assert Counter(hanging.calls) == recorded(manager, outcome.state)
+        assert len(hanging.calls) == 400
+
+
+class Lingering(ThreadPoolExecutor):
+    """A pool whose worker has something to do after the last item, until the pool is shut down."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.last = threading.Event()
+        self.waited: list[bool] = []
+        self._shut = threading.Event()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        def lingering() -> object:
+            given = fn(*args, **kwargs)
+            if self.last.is_set():
+                assert self._shut.wait(LONGEST_S)
+            return given
+
+        return super().submit(lingering)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.waited.append(wait)
+        self._shut.set()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+@pytest.mark.usefixtures("still")
+def test_the_workers_have_ended_when_the_run_has() -> None:
+    """Those of a pool that it made, and whose items were all heard of."""
+    pool = Lingering()
+
+    def work(item: Item) -> int:
+        if item.value == 399:
+            pool.last.set()
+        return int(item.value)
+
+    with StateManager.open("memory:") as manager:
+        job_id = manager.create_job(names(400), config={"has_reduce": False}).id
+        assert run(manager, job_id, work, executor=lambda: pool).done_count == 400
+    assert pool.waited == [True]
+
+
+class AtOnce(ThreadPoolExecutor):
+    """A pool that makes its calls as it gets them."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_items_are_heard_of_in_the_order_in_which_they_ended() -> None:
+    function = Hanging(frozenset(), lambda seen: True)
+    items = {number: WorkItem(key=f"{number}", value=number) for number in range(8)}
+    terms = Terms(most_bytes=1000)
+    with AtOnce(1) as pool:
+        calls = Calls(
+            pool, [function], workers=None, timeout_s=None, clock=time.monotonic, terms=terms
+        )
+        for first, after in ((0, 1), (1, 4), (4, 5), (5, 8)):
+            part = {number: items[number] for number in range(first, after)}
+            calls.begin(function, part, typed=False, most=after - first)
+        assert [one.ordinal for one in calls.wait(0)] == list(range(8))
+        calls.close()
+
+
+COUNTED = edited(
+    REVIEW,
+    ("release: lay_down", "lost: lay_down"),
+    (
+        "lay_down, to: submitted, set: {readings: readings - 1}}",
+        """lay_down, to: submitted, when: may_read}
+      - {from: reading, on: lay_down, to: returned, when: otherwise}""",
+    ),
+)
+"""What leaves the hands has used an attempt, whyever."""
+
+ELSEWHERE = edited(REVIEW, ("lay_down, read_again]", "read_again], printing: [lay_down]"))
+"""Nothing is handed back while papers are read."""
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("definition", [COUNTED, ELSEWHERE])
+def test_items_go_alone_where_nothing_takes_them_back_as_they_were(
+    definition: str, late: Stop
+) -> None:
+    """Else what waits behind one that hangs would use an attempt, or be in nobody's hands."""
+    hanging = Hanging(frozenset([100]), lambda seen: len(seen.called) == 300 or late.requested)
+    store = MemoryStore()
+    with StateManager(store, lifecycle=compiled(definition)) as manager:
+        with ThreadPoolExecutor(2) as pool:
+            job_id = manager.create_job(names(300), config={"most": 1}).id
+            outcome = run(manager, job_id, hanging, lambda results: 1, executor=pool, stop=late)
+        assert (outcome.phase, outcome.done_count) == ("printed", 300)
+        assert len(hanging.calls) == 300
 
 
 class Doubling(ThreadPoolExecutor):

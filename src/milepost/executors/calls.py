@@ -22,7 +22,7 @@ from milepost.executors.fitness import gives_instead, misfit
 from milepost.executors.piecemeal import Piecemeal
 from milepost.executors.vocabulary import Left
 from milepost.worker.attempts import MapFn, Terms, attempt_awaited, attempts
-from milepost.worker.chunks import Chunk
+from milepost.worker.chunks import Chunk, Told
 from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Timed, Unfit
 
@@ -45,7 +45,7 @@ ExecutorSource: TypeAlias = Executor | Engine | _Submits | Callable[[], object]
 _GATHER_S: Final = 0.02
 
 _Future: TypeAlias = Future[Timed] | Future[list[Timed]]
-_Arrival: TypeAlias = _Future | tuple[Chunk, Timed | None]
+_Arrival: TypeAlias = _Future | Told
 
 
 class _Call(NamedTuple):
@@ -256,12 +256,21 @@ class Calls:
 
     def _take(self, arrived: Sequence[_Arrival], ended: list[Ended]) -> None:
         """Add to `ended` how items did of which workers have told, and those whose call is over."""
-        ordinals, every = self._piecemeal.ended([one for one in arrived if isinstance(one, tuple)])
+        told: list[Told] = []
+        for one in arrived:
+            if isinstance(one, tuple):
+                told.append(one)
+                continue
+            if told:  # before it: results are recorded in the order in which they are heard of
+                self._tell(told, ended)
+                told = []
+            self._end(one, ended)
+        self._tell(told, ended)
+
+    def _tell(self, told: Iterable[Told], ended: list[Ended]) -> None:
+        ordinals, every = self._piecemeal.ended(told)
         self._ordinals.difference_update(ordinals)
         self._given(ordinals, every, ended)
-        for one in arrived:
-            if not isinstance(one, tuple):
-                self._end(one, ended)
 
     def _given(self, ordinals: Sequence[int], every: Sequence[Timed], ended: list[Ended]) -> None:
         unfit = given(ordinals, every, ended)
@@ -324,9 +333,10 @@ class Calls:
 
     def _abandon(self, future: _Future, call: _Call) -> None:
         """Wait no more for a call that is under way, and have no more of its items called."""
+        begun = call.ordinals
         if call.chunk is not None:
-            self._piecemeal.over(call.chunk)
-        if not self._engine.stop(future):
+            begun, _ = self._piecemeal.over(call.chunk)
+        if not self._engine.stop(future) and begun:
             self._given_up.add(future)
 
     def _end(self, future: _Future, ended: list[Ended]) -> None:

@@ -55,7 +55,7 @@ def failed(ordinals: Sequence[int], error: BaseException) -> Iterator[Ended]:
 
     Where the call was of several items, it is not known which of them is to blame: they are lost.
     """
-    if len(ordinals) > 1:
+    if len(ordinals) != 1:
         return lost(ordinals, error)
     return iter([Ended(ordinals[0], failure_of(error))])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from milepost.worker.chunks import Chunk
+from milepost.worker.chunks import Chunk, Told
 from milepost.worker.items import WorkItem
 from milepost.worker.outcomes import Timed
 
@@ -35,7 +35,7 @@ class Piecemeal:
     Used from the thread of the run. `put` is called in workers' threads, as Chunk says.
     """
 
-    def __init__(self, put: Callable[[tuple[Chunk, Timed | None]], object]) -> None:
+    def __init__(self, put: Callable[[Told], object]) -> None:
         self._put = put
         self._calls: dict[Chunk, _Call] = {}
 
@@ -50,7 +50,7 @@ class Piecemeal:
         self._calls[chunk] = _Call(deque(items))
         return chunk
 
-    def ended(self, put: Iterable[tuple[Chunk, Timed | None]]) -> tuple[list[int], list[Timed]]:
+    def ended(self, put: Iterable[Told]) -> tuple[list[int], list[Timed]]:
         """The items that were put, by their ordinals, and how each ended.
 
         Those of a call that was given up are left out.

@@ -352,8 +352,8 @@ class Running:
         for words, ordinals in by_words(state, self.words, turn.begun):
             assert words.call is not None, "none begins without"
             items = self._items(state, words, ordinals)
-            # one by one, where no event takes an item back which its worker did not come to
-            size = most if words.left.get(Left.UNHARMED) else 1
+            # one by one, where nothing takes back as it was what its worker did not come to
+            size = most if most > 1 and words.takes_back(state, ordinals) else 1
             self.calls.begin(words.call, items, typed=words.typed, most=size)
         self._last_begun = next(reversed(turn.begun), self._last_begun)
         self._for_good -= bitmap(turn.begun)

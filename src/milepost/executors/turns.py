@@ -124,7 +124,7 @@ def cannot_end(state: JobState, phase: PhaseWords, words: Vocabulary, stranded: 
     `stranded` are the items that somebody held who is gone, and that cannot be handed back.
     """
     waiting = {
-        each.collection: len(each.takers(state, each.begin))
+        each.collection: len(each.movers(state, each.begin))
         for each in words.items
         if each.call is None
     }
@@ -164,7 +164,7 @@ def _after_failure(
     state: JobState, words: ItemWords, decided: Decided | None, for_good: BitMap | None
 ) -> list[ItemEvent]:
     """What follows for the items that failed before."""
-    retriable = words.takers(state, words.retry)
+    retriable = words.movers(state, words.retry)
     if for_good and words.give_up:
         retriable -= for_good
     retried, waiting = retriable, bitmap()
@@ -172,7 +172,7 @@ def _after_failure(
         retried = decided.due & retriable
         waiting = retriable - decided.due - decided.hopeless
     events = [ItemEvent(ordinal, words.retry) for ordinal in retried]
-    given_up = words.takers(state, words.give_up) - retried - waiting
+    given_up = words.movers(state, words.give_up) - retried - waiting
     return events + [ItemEvent(ordinal, words.give_up) for ordinal in given_up]
 
 

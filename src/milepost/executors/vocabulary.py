@@ -132,6 +132,20 @@ class ItemWords:
             return bitmap()
         return state.ledgers[self.collection].enabled(event)
 
+    def movers(self, state: JobState, event: str) -> BitMap:
+        """As `takers`, without those that ignore it: it would change nothing, again and again."""
+        takers, machine = self.takers(state, event), self.machine
+        ignoring = [
+            name
+            for name in machine.states
+            if any(row.ignored for row in machine.of_pair(name, event))
+        ]
+        return takers - state.ledgers[self.collection].members(*ignoring) if ignoring else takers
+
+    def takes_back(self, state: JobState, ordinals: Iterable[int]) -> bool:
+        """True if these items, which are held, can all be handed back as they were. O(cells)."""
+        return bitmap(ordinals) <= self.movers(state, self.machine.roles.release)
+
     def fitting(self, outcome: Outcome | Left) -> Outcome | Left:
         """`outcome`, or a failure where a result is not of the type that the lifecycle wants."""
         if self.result is None or not self.typed or not isinstance(outcome, Given):
@@ -225,7 +239,7 @@ class Vocabulary:
 
     def ready(self, state: JobState) -> BitMap:
         """The items that would begin now, of those that a function was given for."""
-        return union(each.takers(state, each.begin) for each in self.items if each.call is not None)
+        return union(each.movers(state, each.begin) for each in self.items if each.call is not None)
 
     def to_do(self, state: JobState) -> bool:
         """True if a call of some item is to come, in this phase or in a later one."""
@@ -241,7 +255,7 @@ class Vocabulary:
 
     def retriable(self, state: JobState) -> BitMap:
         """The items that failed and would be tried again."""
-        return union(each.takers(state, each.retry) for each in self.items)
+        return union(each.movers(state, each.retry) for each in self.items)
 
     def most_crashes(self, state: JobState) -> int:
         """How many executors may die of an item, of any collection; 0 where that is not counted."""

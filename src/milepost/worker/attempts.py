@@ -113,11 +113,7 @@ def attempts(
     """
     until_s = time.perf_counter() + _TOGETHER_S
     ended: list[Timed] = []
-    if isinstance(items, Chunk):
-        left = items.left
-        items.put((items, None))
-    else:
-        left = deque(items)
+    left = items.begin() if isinstance(items, Chunk) else deque(items)
     while left:
         try:
             item = left.popleft()

@@ -144,6 +144,32 @@ def test_a_phase_behind_the_items_gets_their_results(pool: ThreadPoolExecutor) -
     assert manager.result("j") == 12
 
 
+@pytest.mark.parametrize("event", ["open", "read_again"])
+def test_items_that_ignore_an_event_are_not_sent_it(
+    pool: ThreadPoolExecutor, late: Stop, event: str
+) -> None:
+    """It would change nothing: the run would send it, or call the function, again and again."""
+    ignored = f"    ignored:\n      - {{in: [accepted], on: [{event}]}}\n"
+    begin = "    roles:\n      begin: open"
+    manager = managed(edited(REVIEW, (begin, ignored + begin)))
+    manager.create_job({"good": 5, "better": 7, "late": 9}, job_id="j")
+    accepted, calls = threading.Event(), list[str]()
+
+    def read(item: Item) -> int:
+        calls.append(item.key)
+        if item.key == "late" and len(calls) < 10:
+            assert accepted.wait(20)
+        return int(item.value)
+
+    def seen(state: JobState) -> None:
+        if len(state.items.members("accepted")) >= 2:
+            accepted.set()
+
+    outcome = run(manager, "j", read, pages, executor=pool, on_progress=seen, stop=late)
+    assert (outcome.phase, sorted(calls)) == ("printed", ["better", "good", "late"])
+    assert events(manager).count("read_again") == 0
+
+
 def test_a_result_of_another_type_than_the_lifecycle_wants_has_failed(
     pool: ThreadPoolExecutor,
 ) -> None:
