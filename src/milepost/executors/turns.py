@@ -75,7 +75,8 @@ def next_turn(
     """What to commit next, of the calls that `ended` and of what the state asks for.
 
     Items that failed before are tried again, those that are due if it was `decided` who is, or
-    given up; up to `room` others begin, those after ordinal `after` first, so that one that keeps
+    given up; where there is no room beside those in `busy`, another attempt is no commit of its
+    own. Up to `room` others begin, those after ordinal `after` first, so that one that keeps
     failing does not hold up the rest, and none in `busy`. While there are suspects (they were
     running when an executor died) they begin one at a time, alone, so that the one that is to
     blame takes no other with it. An outcome that the item would not take any more, because somebody
@@ -84,8 +85,9 @@ def next_turn(
     the phase lets it.
     """
     events: list[ItemEvent] = []
+    retry = room > 0 or bool(ended) or not busy
     for each in words.items:
-        events.extend(_after_failure(state, each, decided, for_good))
+        events.extend(_after_failure(state, each, decided, for_good, retry=retry))
     recorded: list[Ended] = []
     takers: dict[tuple[str, str], BitMap] = {}
     alone = words.items[0] if len(words.items) == 1 else None
@@ -161,9 +163,14 @@ def _is_given_up(state: JobState, words: ItemWords, ordinal: int, failed: ItemEv
 
 
 def _after_failure(
-    state: JobState, words: ItemWords, decided: Decided | None, for_good: BitMap | None
+    state: JobState,
+    words: ItemWords,
+    decided: Decided | None,
+    for_good: BitMap | None,
+    *,
+    retry: bool,
 ) -> list[ItemEvent]:
-    """What follows for the items that failed before."""
+    """What follows for the items that failed before; the next attempt only where `retry` is so."""
     retriable = words.movers(state, words.retry)
     if for_good and words.give_up:
         retriable -= for_good
@@ -171,7 +178,7 @@ def _after_failure(
     if decided is not None:
         retried = decided.due & retriable
         waiting = retriable - decided.due - decided.hopeless
-    events = [ItemEvent(ordinal, words.retry) for ordinal in retried]
+    events = [ItemEvent(ordinal, words.retry) for ordinal in retried] if retry else []
     given_up = words.movers(state, words.give_up) - retried - waiting
     return events + [ItemEvent(ordinal, words.give_up) for ordinal in given_up]
 

@@ -116,6 +116,29 @@ def test_a_dead_letter_waits_for_no_other_call(retry: RetryPolicy | None) -> Non
         assert dict(manager.results("j")) == {"long": True, "next": True}
 
 
+def test_a_failed_item_that_finds_no_worker_free_costs_no_commit_of_its_own() -> None:
+    """It is tried again by the commit that records what ends next."""
+    calls: list[str] = []
+    over = threading.Event()
+
+    def map_fn(item: Item) -> bool:
+        calls.append(item.key)
+        if item.key == "long":
+            return over.wait(60)
+        if calls.count(item.key) == 1:
+            raise ValueError("not yet")
+        if len(calls) == 1 + 2 * 20:
+            over.set()
+        return True
+
+    with StateManager.open("memory:") as manager, ThreadPoolExecutor(2) as two:
+        manager.create_job(["long", *map(str, range(20))], job_id="j", config={"has_reduce": False})
+        run(manager, "j", map_fn, executor=two, ahead=0)
+        assert manager.get_state("j").progress.done == 21
+        seqs = {event.seq for event in manager.get_state_history("j") if event.items}
+    assert len(seqs) <= 1 + 2 * 20 + 4  # one for each that ends, beside the first and the last ones
+
+
 def now(clock: FakeClock) -> Now:
     return Now(clock.now_us(), clock.monotonic_us())
 
