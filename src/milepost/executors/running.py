@@ -68,6 +68,7 @@ class Running:
     _next_due_us: int | None = None
     _last_begun: int = -1
     _stalled_seq: int | None = None
+    _looks_on: bool = False
     _decided_us: int = 0
     _breaks: int = 0
     _stranded: BitMap = field(default_factory=bitmap)
@@ -150,15 +151,21 @@ class Running:
         """One turn: wait for calls to end, record them, and begin others in the same commit.
 
         What was just recorded may let an item be tried again, be given up, or begin. So a turn
-        waits for a call only where the one before it has found nothing to do.
+        waits for a call only where the one before it has found nothing to do. Calls that have ended
+        are heard of in each second turn at least, whatever there is to do without them.
         """
+        longest_s = self._longest_s()
         if self.calls.ordinals and not self._stalled:
-            self._commit_part([], begin=True)
-            return
+            self._looks_on = not self._looks_on
+            if self._looks_on:
+                self._commit_part([], begin=True)
+                return
+            longest_s = 0.0
+        self._looks_on = False
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
             enough = self.window.gather(len(self.calls.ordinals))
-            ended = self._wait(self._longest_s(), enough)
+            ended = self._wait(longest_s, enough)
         began_s = self.clock()
         self._commit(ended, begin=self.calls.unfit is None)
         if ended:

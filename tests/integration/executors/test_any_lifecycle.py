@@ -170,6 +170,38 @@ def test_items_that_ignore_an_event_are_not_sent_it(
     assert events(manager).count("read_again") == 0
 
 
+def test_what_ends_is_heard_of_though_there_is_always_more_to_do(
+    pool: ThreadPoolExecutor, late: Stop
+) -> None:
+    """By a lifecycle in which an item that failed is tried again and again without a call."""
+    again = (
+        "      - {from: returned, on: read_again, to: submitted, when: may_read, partial: true}\n"
+    )
+    stays = again.replace("submitted, when: may_read, partial: true", "returned, when: may_read")
+    goes = again.replace("may_read, partial: true", "otherwise")
+    manager = managed(edited(REVIEW, (again, stays + goes)))
+    manager.create_job({"bad": 0, "good": 5}, job_id="j")
+    tried, accepted = threading.Event(), Stop()
+
+    def read(item: Item) -> int:
+        if not item.value:
+            raise ValueError("blank pages")
+        assert tried.wait(20)
+        return int(item.value)
+
+    def seen(state: JobState) -> None:
+        if state.seq > 10:
+            tried.set()
+        if state.items.members("accepted"):
+            accepted.request("accepted")
+        if late.requested:
+            accepted.request(late.reason)
+
+    outcome = run(manager, "j", read, pages, executor=pool, on_progress=seen, stop=accepted)
+    assert (outcome.interrupted, accepted.reason) == (True, "accepted")
+    assert outcome.state.item("good")[0] == "accepted"
+
+
 def test_a_result_of_another_type_than_the_lifecycle_wants_has_failed(
     pool: ThreadPoolExecutor,
 ) -> None:
