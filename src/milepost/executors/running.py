@@ -365,6 +365,8 @@ class Running:
         self._last_begun = next(reversed(turn.begun), self._last_begun)
         self._for_good -= bitmap(turn.begun)
         self.pace.began(turn.begun, self.job.manager.monotonic_us())
+        if len(turn.events) == len(done) + len(turn.begun) and self._room() <= 0:
+            self._stalled_seq = state.seq  # no item waits to be tried again, and no worker for one
 
     def _items(
         self, state: JobState, words: ItemWords, ordinals: Sequence[int]
