@@ -16,6 +16,7 @@ from milepost import ItemEvent, StateManager
 from milepost.errors import StoreError
 from milepost.state.keeping.salvage import salvage
 from milepost.testing import FakeClock
+from tests.stores.full import files_up_to
 
 
 @pytest.fixture
@@ -151,3 +152,57 @@ def test_a_file_system_without_links_will_do(
     with StateManager.open(copy, read_only=True) as copied:
         assert copied.get_state("job") == manager.get_state("job")
     assert not list(tmp_path.glob(".copy.db*"))
+
+
+def test_a_copy_that_cannot_be_made_durable_does_not_keep_its_name(
+    manager: StateManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tries again would find a file there."""
+    fsync = os.fsync
+
+    def failing(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, "no such luck")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    copy = tmp_path / "copy.db"
+    with pytest.raises(StoreError, match="cannot be made durable"):
+        manager.back_up(copy)
+    monkeypatch.undo()
+    assert manager.back_up(copy) == copy.stat().st_size
+
+
+def test_a_hidden_file_that_somebody_removes_leaves_no_empty_store(
+    manager: StateManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed(part: Path, _: Path) -> None:
+        part.unlink()
+        raise FileNotFoundError(errno.ENOENT, "it was there a moment ago", str(part))
+
+    monkeypatch.setattr(os, "link", removed)
+    with pytest.raises(StoreError, match="cannot be put in its place"):
+        manager.back_up(tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_long_name_will_do(manager: StateManager, tmp_path: Path) -> None:
+    """File systems count bytes, of which a letter may take several."""
+    copy = tmp_path / f"{'ж' * 115}.db"
+    assert manager.back_up(copy) == copy.stat().st_size
+
+
+def test_a_salvage_that_has_no_room_at_its_end_is_no_store(
+    manager: StateManager, tmp_path: Path
+) -> None:
+    """SQLite says nothing where it cannot bring the log in as the file is closed."""
+    jobs = salvage(tmp_path / "jobs.db", tmp_path / "new.db")
+    next(jobs)
+    (part,) = tmp_path.glob(".new.db.*.part")
+    with (
+        files_up_to(part.stat().st_size),
+        pytest.raises(StoreError, match="not all of it came in from its -wal file"),
+    ):
+        list(jobs)
+    assert not [*tmp_path.glob("*new.db*")]
+    assert len(list(salvage(tmp_path / "jobs.db", tmp_path / "new.db"))) == 1

@@ -7,9 +7,21 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-__all__ = ["whole_file"]
+__all__ = ["part_beside", "whole_file"]
+
+_NAME_BYTES: Final = 200
+"""Of a name that is kept: file systems take 255 bytes, of which others need some, too."""
+
+
+def part_beside(path: Path) -> Path:
+    """A hidden name beside `path` that nothing has, for what is to be put there once it is whole.
+
+    There is room for an end of some letters more.
+    """
+    name = os.fsencode(path.name)[:_NAME_BYTES].decode(errors="ignore")
+    return path.with_name(f".{name}.{secrets.token_hex(6)}.part")
 
 
 @contextmanager
@@ -22,7 +34,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with path.open("wb") as out:
             yield out
         return
-    beside = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.part")
+    beside = part_beside(path)
     try:
         with beside.open("xb") as out:
             yield out

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -38,8 +37,11 @@ __all__ = [
 _log: Final = logging.getLogger("milepost.store")
 
 _THERE: Final = "there is a file already: name another"
-_BESIDE: Final = ("-journal", "-wal", "-shm")
-"""How files are named that SQLite keeps beside one."""
+_LOGS: Final = ("-journal", "-wal")
+"""How the files are named in which SQLite keeps a part of one."""
+
+_BESIDE: Final = (*_LOGS, "-shm")
+"""How all files are named that SQLite keeps beside one."""
 
 _NETWORK: Final = frozenset(
     {
@@ -187,39 +189,56 @@ def new_file(path: Path, url: str) -> Iterator[Path]:
 
     It is an empty file beside `path` under a hidden name, which is all that is left where the
     process dies meanwhile; of an error nothing is. Raises StoreError if there is anything at
-    `path`, before or after.
+    `path`, before or after, or if the block leaves a part of the file beside it.
     """
+    from milepost.process.files import part_beside  # noqa: PLC0415 for copies alone
+
     if os.path.lexists(path):
         raise StoreError(url=url, problem=_THERE)
-    part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.part")
+    part = part_beside(path)
     _claim(part, url)
+    made = [part, *(part.with_name(part.name + end) for end in _BESIDE)]
     try:
         yield part
+        _insist_on_all(part, url)
         _settle(part, url)
         _put(part, path, url)
+        made.append(path)
         _settle(path.parent, url)
     except BaseException:
-        for name in (part, *(part.with_name(part.name + end) for end in _BESIDE)):
-            name.unlink(missing_ok=True)
+        for name in made:
+            with suppress(OSError):
+                name.unlink()
         raise
+
+
+def _insist_on_all(part: Path, url: str) -> None:
+    """Raise StoreError where SQLite could not bring its log in: it closes a file without a word."""
+    for end in _LOGS:
+        log = part.with_name(part.name + end)
+        if log.exists() and log.stat().st_size:
+            raise StoreError(
+                url=url,
+                problem=f"not all of it came in from its {end} file: see whether there is room on"
+                " the disk, and try again",
+            )
 
 
 def _put(part: Path, path: Path, url: str) -> None:
     """Give a file its name. Raises StoreError where somebody has that meanwhile."""
     try:
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links: for a moment there is an empty file
-            _claim(path, url)
-            os.replace(part, path)  # noqa: PTH105
-        else:
-            part.unlink()
+        os.link(part, path)
     except FileExistsError as error:
         raise StoreError(url=url, problem=_THERE) from error
-    except OSError as error:
-        raise _trouble(error, url, "cannot be put in its place") from error
+    except OSError:  # a file system without links: for a moment there is an empty file
+        _claim(path, url)
+        try:
+            os.replace(part, path)  # noqa: PTH105
+        except OSError as error:
+            path.unlink()
+            raise _trouble(error, url, "cannot be put in its place") from error
+    else:
+        part.unlink()
 
 
 def _claim(path: Path, url: str) -> None:
