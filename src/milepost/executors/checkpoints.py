@@ -36,16 +36,16 @@ class Checkpoints:
         if state.phase != self._phase:
             self.take(state, f"phase {state.phase}")
         else:
-            self.looked(state)
+            self._take_if_due(state)
 
     def looked(self, state: JobState) -> None:
-        """Take one if the policy says so, though the run itself has not moved the job."""
-        if self._policy.due(
-            settled_items=state.progress.settled - self._settled,
-            commits=state.seq - self._seq,
-            elapsed_s=self._clock() - self._at_s,
-        ):
-            self.take(state, "policy")
+        """Take one if the policy says so, though the run itself has not moved the job.
+
+        None where nothing was settled since the last one. That is a commit too: by a policy of one
+        after each commit it would be followed by another at each look.
+        """
+        if state.progress.settled > self._settled:
+            self._take_if_due(state)
 
     def take(self, state: JobState, reason: str) -> None:
         """Take one now, and begin the next interval."""
@@ -54,6 +54,14 @@ class Checkpoints:
         except ValueInvalid as error:  # the log has everything that it would have
             _log.warning("job %s: no checkpoint: %s", state.id, error)
         self._begin_interval(state)
+
+    def _take_if_due(self, state: JobState) -> None:
+        if self._policy.due(
+            settled_items=state.progress.settled - self._settled,
+            commits=state.seq - self._seq,
+            elapsed_s=self._clock() - self._at_s,
+        ):
+            self.take(state, "policy")
 
     def _begin_interval(self, state: JobState) -> None:
         self._phase = state.phase

@@ -351,6 +351,32 @@ def test_checkpoints_follow_the_policy_by_time_where_nothing_ends(
     assert ended[-2] <= taken[0] < ended[-1]
 
 
+def test_a_checkpoint_is_no_reason_for_another(
+    manager: StateManager, pool: ThreadPoolExecutor
+) -> None:
+    """It is a commit too; a run that waits would take one at each look."""
+    job_id = create(manager, 1)
+    looked, readings = threading.Event(), count()
+
+    def clock() -> float:
+        if next(readings) > 1_000:
+            looked.set()
+        return 0.0
+
+    run(
+        manager,
+        job_id,
+        lambda item: looked.wait(30),
+        len,
+        executor=pool,
+        policy=CheckpointPolicy(commits=1),
+        clock=clock,
+        look_every_s=0.001,
+    )
+    history = manager.get_state_history(job_id)
+    assert len([one for one in history if not one.items]) < 20
+
+
 # Executors that break
 
 
