@@ -22,6 +22,7 @@ EVERY_MS: Final = 5_000
 _ANSWERED = """
 const asked = [];
 const ask = window.fetch;
+let held;
 function noted(promise) {
   asked.push(promise);
   return promise;
@@ -29,8 +30,11 @@ function noted(promise) {
 window.fetch = (...given) => noted(ask(...given).then((answer) => {
   const text = answer.text.bind(answer);
   answer.text = () => noted(text());
-  return answer;
+  const late = held;
+  held = undefined;
+  return late ? late.then(() => answer) : answer;
 }));
+window.hold = () => { held = new Promise((go) => { window.letGo = go; }); };
 window.answered = async () => {
   for (let count = -1; count !== asked.length;) {
     count = asked.length;
@@ -38,7 +42,8 @@ window.answered = async () => {
   }
 };
 """
-"""Lets a test wait for all that the page has asked for: by its clock it takes no time."""
+"""Lets a test wait for all that the page has asked for, which by its clock takes no time, and hold
+the next answer back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +148,34 @@ def test_whoever_reads_or_stands_in_the_page_is_not_disturbed(followed: Followed
     expect(legend).to_have_text("○ 2 pending")
     page.evaluate("() => getSelection().removeAllRanges()")
     assert followed.later() == 1
+    expect(legend).to_contain_text("1 running")
+
+
+def test_a_page_that_is_reached_again_says_so(followed: Followed) -> None:
+    """By no longer saying that it is not."""
+    page, watched = followed.page, followed.watched
+    status = page.get_by_role("status")
+    watched.context.set_offline(True)
+    followed.later()
+    expect(status).to_contain_text("cannot be reached")
+    watched.context.set_offline(False)
+    followed.later()
+    expect(status).to_have_text("")
+    watched.faults.clear()
+
+
+def test_an_answer_that_comes_late_brings_nothing_back(followed: Followed) -> None:
+    """Whoever resumes updates is shown the job as it is, not as it was when updates were paused."""
+    page, writer = followed.page, followed.writer
+    legend = page.locator(".legend")
+    page.evaluate("hold()")
+    with page.expect_response(page.url):
+        page.clock.run_for(EVERY_MS)
+    page.get_by_role("button", name="Pause updates").press("Enter")
+    writer.record(JOB, [ItemEvent("a", "start")])
+    page.get_by_role("button", name="Resume updates").press("Enter")
+    page.clock.run_for(1)
+    expect(legend).to_contain_text("1 running")
+    page.evaluate("letGo()")
+    page.evaluate("answered()")
     expect(legend).to_contain_text("1 running")

@@ -5,6 +5,7 @@ const main = document.getElementById("main");
 const status = document.getElementById("status");
 let paused = false;
 let live = true;
+let looks = 0;
 let timer;
 
 const toggle = document.createElement("button");
@@ -23,9 +24,13 @@ document.addEventListener("visibilitychange", () => {
 async function look() {
   const busy = main.contains(document.activeElement) && document.activeElement !== main;
   if (paused || busy || document.hidden || !getSelection().isCollapsed) return;
+  const number = ++looks;
   const answer = await fetch(location.href, { credentials: "same-origin" });
+  const text = await answer.text();
+  if (number !== looks) return; // another look has begun since: this one may be the older
+  status.textContent = "";
   if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = new DOMParser().parseFromString(text, "text/html");
   const next = page.getElementById("main");
   if (next && next.innerHTML !== main.innerHTML) {
     main.replaceChildren(...next.childNodes);
