@@ -143,6 +143,29 @@ def test_a_run_that_waits_no_longer_records_what_has_ended() -> None:
         assert outcome.state.progress.running == 0
 
 
+@pytest.mark.usefixtures("still")
+def test_nothing_is_held_ahead_of_workers_whose_calls_hang() -> None:
+    """The log has it for begun: all of it would be suspected if the run died meanwhile."""
+
+    def alone(seen: Hanging) -> bool:
+        return seen.state is not None and seen.state.progress.running <= 2
+
+    hanging = Hanging(frozenset([100, 101]), alone)
+    with StateManager.open("memory:") as manager, ThreadPoolExecutor(2) as pool:
+        job_id = manager.create_job(names(400)).id
+        outcome = run(
+            manager,
+            job_id,
+            hanging,
+            executor=pool,
+            on_progress=hanging.recorded,
+            look_every_s=3600,
+        )
+        assert hanging.in_vain == 0
+        assert outcome.done_count == 400
+        assert Counter(hanging.calls) == recorded(manager, outcome.state)
+
+
 class Sending(ThreadPoolExecutor):
     """A pool that sends calls on by pickle, as one of interpreters does."""
 

@@ -283,11 +283,15 @@ class Calls:
         self._ordinals.difference_update(ordinals)
         return _unharmed(ordinals)
 
-    def cancel_waiting(self) -> None:
-        """Take back what no worker has begun; `wait` gives it as released. No call begins again."""
-        self._leaving = True
-        for future in list(self._calls):
+    def take_back(self) -> None:
+        """Take back the calls that no worker has begun; `wait` gives them as released."""
+        for future in reversed(list(self._calls)):
             self._engine.take_back(future)
+
+    def cancel_waiting(self) -> None:
+        """Take back what no worker has begun, within a call too. No call begins again."""
+        self._leaving = True
+        self.take_back()
 
     def give_up(self) -> list[Ended]:
         """Wait for no call any more: each is given as released, whatever becomes of it."""

@@ -69,6 +69,7 @@ class Running:
     _last_begun: int = -1
     _stalled_seq: int | None = None
     _looks_on: bool = False
+    _recorded_at_s: float = 0.0
     _decided_us: int = 0
     _breaks: int = 0
     _stranded: BitMap = field(default_factory=bitmap)
@@ -165,7 +166,10 @@ class Running:
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
             enough = self.window.gather(len(self.calls.ordinals))
-            ended = self._wait(longest_s, enough)
+            left_s = self._held_for_s()
+            ended = self._wait(longest_s if left_s is None else min(longest_s, left_s), enough)
+            if not ended and left_s is not None:
+                self._hold_none_ahead()
         began_s = self.clock()
         self._commit(ended, begin=self.calls.unfit is None)
         if ended:
@@ -175,6 +179,25 @@ class Running:
             raise TypeError(self.calls.unfit.message)
         if self.calls.broken is not None and not self.calls.ordinals:
             self._replace_broken(self.calls.broken)
+
+    def _held_for_s(self) -> float | None:
+        """How long items may still be held ahead of the workers, if no call ends; None for ever."""
+        patience_s = self.window.patience_s(self.calls.busy)
+        if patience_s is None:
+            return None
+        return max(patience_s - (self.clock() - self._recorded_at_s), 0.0)
+
+    def _hold_none_ahead(self) -> None:
+        """Take back what waits for workers whose calls take longer than was foreseen.
+
+        The log tells that it was begun: if the run died, all of it would be suspected of that.
+        """
+        if self._held_for_s():
+            return
+        self.window.hold_none_ahead()
+        held = by_words(self.state, self.words, list(self.calls.ordinals))
+        if all(words.takes_back(self.state, ordinals) for words, ordinals in held):
+            self.calls.take_back()
 
     def _wait(self, longest_s: float, enough: int = 1) -> list[Ended]:
         """The calls that have ended by then, and what they tell whatever becomes of them."""
@@ -337,6 +360,7 @@ class Running:
 
     def _recorded(self, turn: Turn, state: JobState) -> None:
         """Follow up on a commit: count what it recorded, hand out what it began."""
+        self._recorded_at_s = self.clock()
         done: list[int] = []
         for ordinal, outcome, *_ in turn.recorded:
             if isinstance(outcome, Given):

@@ -6,7 +6,7 @@ They are looked up once, before a run begins, so that a turn of the run asks no 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias
 
@@ -120,6 +120,7 @@ class ItemWords:
     suspect: str
     crashes: str
     max_crashes: str
+    _ignoring: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def counts_no_deaths(self) -> bool:
@@ -134,12 +135,13 @@ class ItemWords:
 
     def movers(self, state: JobState, event: str) -> BitMap:
         """As `takers`, without those that ignore it: it would change nothing, again and again."""
-        takers, machine = self.takers(state, event), self.machine
-        ignoring = [
-            name
-            for name in machine.states
-            if any(row.ignored for row in machine.of_pair(name, event))
-        ]
+        takers = self.takers(state, event)
+        if event not in self._ignoring:
+            pairs = {name: self.machine.of_pair(name, event) for name in self.machine.states}
+            self._ignoring[event] = tuple(
+                name for name, rows in pairs.items() if any(row.ignored for row in rows)
+            )
+        ignoring = self._ignoring[event]
         return takers - state.ledgers[self.collection].members(*ignoring) if ignoring else takers
 
     def takes_back(self, state: JobState, ordinals: Iterable[int]) -> bool:

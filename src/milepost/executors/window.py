@@ -11,6 +11,7 @@ __all__ = ["Window"]
 _AHEAD_S: Final = 0.05  # of work: some commits' worth
 _TURNS_AHEAD: Final = 3  # where commits take long: one is under way as a call ends
 _MOST_AHEAD_S: Final = 1.0
+_VAIN: Final = 2  # times what was foreseen, without a call that has ended
 _TOGETHER_S: Final = 0.005  # of work in one call of an engine
 _MOST_TOGETHER: Final = 64
 _CALLS_EACH: Final = 2  # calls that a worker has at least: what it does, and what it does next
@@ -28,7 +29,8 @@ class Window:
     workers, up to `ahead`, as these will probably have done with within 50 ms: enough for workers
     whose calls end faster than commits, and none where a call takes longer than that. Where a turn
     of the run takes long, on a slow disk say, it is as many as they have done with in three turns.
-    How many calls run at once is asked at each turn: clusters grow and shrink.
+    None are where no call has ended for twice that time, until one does. How many calls run at once
+    is asked at each turn: clusters grow and shrink.
     """
 
     slots: Callable[[], int]
@@ -36,6 +38,7 @@ class Window:
     _mean_s: float | None = field(default=None, init=False)
     _turn_s: float = field(default=0.0, init=False)
     _alone_until_s: float = field(default=0.0, init=False)
+    _in_vain: bool = field(default=False, init=False)
 
     @property
     def workers(self) -> int:
@@ -46,11 +49,29 @@ class Window:
     def size(self) -> int:
         """How many calls to hold now."""
         workers = self.workers
-        if self._mean_s is None:
+        if self._mean_s is None or self._in_vain:
             return workers
-        ahead_s = min(max(_AHEAD_S, _TURNS_AHEAD * self._turn_s), _MOST_AHEAD_S)
-        soon = int(workers * ahead_s / max(self._mean_s, 1e-6))
+        soon = int(workers * self._ahead_s / max(self._mean_s, 1e-6))
         return workers + min(self.ahead, soon)
+
+    @property
+    def _ahead_s(self) -> float:
+        """In what time the workers will probably have done with what is held ahead."""
+        return min(max(_AHEAD_S, _TURNS_AHEAD * self._turn_s), _MOST_AHEAD_S)
+
+    def patience_s(self, held: int) -> float | None:
+        """For how long no call may end until some are held ahead in vain; None where none are.
+
+        Args:
+            held: How many items are with the engine.
+        """
+        if self._in_vain or held <= self.workers:
+            return None
+        return _VAIN * self._ahead_s
+
+    def hold_none_ahead(self) -> None:
+        """Hold no more than workers have, until a call has ended."""
+        self._in_vain = True
 
     def together(self, held: int, now_s: float | None = None) -> int:
         """How many items to send in one call of the engine, where `held` are held in all.
@@ -85,6 +106,7 @@ class Window:
         for each_s in took_s:
             mean_s = each_s if mean_s is None else mean_s + (each_s - mean_s) * _WEIGHT
         self._mean_s = mean_s
+        self._in_vain = self._in_vain and not took_s
         longest_s = max(took_s, default=0.0)
         if longest_s > _LONG_S:
             until_s = now_s + _TIMES_LONG * longest_s
