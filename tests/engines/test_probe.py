@@ -14,7 +14,9 @@ from milepost import StateManager
 from milepost.errors import ArgumentInvalid, EngineUnfit
 from milepost.executors import Stop, WorkItem, run
 from milepost.executors.engines import Engine, probe
+from milepost.stores.memory import MemoryStore
 from milepost.worker.answers import Answer, answer
+from tests.integration.executors.lifecycles import REVIEW, compiled, edited
 
 _T = TypeVar("_T")
 
@@ -143,3 +145,19 @@ def test_a_run_that_was_stopped_as_its_engine_was_made_asks_nobody(elsewhere: El
     with job() as manager:
         outcome = run(manager, "j", value, executor=made, stop=stop, probe_s=1.0)
         assert (outcome.interrupted, elsewhere.calls) == (True, [])
+
+
+def test_nobody_is_asked_where_items_that_are_done_ignore_the_begin(elsewhere: Elsewhere) -> None:
+    """Nothing of theirs is to come."""
+    ignored = "    ignored:\n      - {in: [accepted], on: [open]}\n"
+    begin = "    roles:\n      begin: open"
+    lifecycle = compiled(edited(REVIEW, (begin, ignored + begin)))
+    with StateManager(MemoryStore(), lifecycle=lifecycle) as manager:
+        manager.create_job({"good": 5, "better": 7}, job_id="j")
+        assert "no function" in run(manager, "j", value, executor=elsewhere).halt_reason
+        elsewhere.calls.clear()
+        elsewhere.instead = {"answer": never, "find_spec": never}
+        assert (
+            "no function" in run(manager, "j", value, executor=elsewhere, probe_s=1.0).halt_reason
+        )
+        assert elsewhere.calls == []

@@ -135,14 +135,19 @@ class ItemWords:
 
     def movers(self, state: JobState, event: str) -> BitMap:
         """As `takers`, without those that ignore it: it would change nothing, again and again."""
-        takers = self.takers(state, event)
+        accepted = event in self.accepts.get(state.phase, ())
+        return self.would_move(state, event) if accepted else bitmap()
+
+    def would_move(self, state: JobState, event: str) -> BitMap:
+        """As `movers`, in this phase or in any other that accepts the event."""
         if event not in self._ignoring:
             pairs = {name: self.machine.of_pair(name, event) for name in self.machine.states}
             self._ignoring[event] = tuple(
                 name for name, rows in pairs.items() if any(row.ignored for row in rows)
             )
-        ignoring = self._ignoring[event]
-        return takers - state.ledgers[self.collection].members(*ignoring) if ignoring else takers
+        ignoring, ledger = self._ignoring[event], state.ledgers[self.collection]
+        found = ledger.enabled(event)
+        return found - ledger.members(*ignoring) if ignoring else found
 
     def takes_back(self, state: JobState, ordinals: Iterable[int]) -> bool:
         """True if these items, which are held, can all be handed back as they were. O(cells)."""
@@ -246,9 +251,9 @@ class Vocabulary:
     def to_do(self, state: JobState) -> bool:
         """True if a call of some item is to come, in this phase or in a later one."""
         return any(
-            ledger.enabled(each.begin) or ledger.enabled(each.retry)
+            each.would_move(state, each.begin) or each.would_move(state, each.retry)
             for each in self.items
-            if each.call is not None and (ledger := state.ledgers[each.collection])
+            if each.call is not None
         )
 
     def held(self, state: JobState) -> BitMap:
