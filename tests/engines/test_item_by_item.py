@@ -390,3 +390,19 @@ def test_after_a_long_call_they_go_one_by_one_for_a_while() -> None:
     assert window.together(258, now_s=34.9) == 1
     assert window.together(258) == 64  # where each is heard of as it ends
     assert window.together(258, now_s=35.0) == 64
+
+
+@pytest.mark.parametrize(("took_s", "patience_s"), [(0.000_01, 0.1), (0.02, 0.1), (0.15, 0.6)])
+def test_what_is_held_ahead_has_its_time(took_s: float, patience_s: float) -> None:
+    """Calls of one length that began together end together: nothing is held in vain by that."""
+    window = Window(lambda: 8, 256)
+    assert window.patience_s(9) is None  # nothing is known yet
+    window.learn([took_s], now_s=0.0)
+    assert window.patience_s(8) is None  # none is held ahead
+    assert window.patience_s(9) == patience_s
+    window.hold_none_ahead()
+    assert (window.patience_s(9), window.size) == (None, 8)
+    window.learn([], now_s=1.0)
+    assert window.size == 8
+    window.learn([took_s], now_s=1.0)
+    assert window.size > 8

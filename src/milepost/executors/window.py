@@ -12,6 +12,7 @@ _AHEAD_S: Final = 0.05  # of work: some commits' worth
 _TURNS_AHEAD: Final = 3  # where commits take long: one is under way as a call ends
 _MOST_AHEAD_S: Final = 1.0
 _VAIN: Final = 2  # times what was foreseen, without a call that has ended
+_CALLS_LONG: Final = 4  # as long as the mean call at least: those that began together end together
 _TOGETHER_S: Final = 0.005  # of work in one call of an engine
 _MOST_TOGETHER: Final = 64
 _CALLS_EACH: Final = 2  # calls that a worker has at least: what it does, and what it does next
@@ -29,8 +30,8 @@ class Window:
     workers, up to `ahead`, as these will probably have done with within 50 ms: enough for workers
     whose calls end faster than commits, and none where a call takes longer than that. Where a turn
     of the run takes long, on a slow disk say, it is as many as they have done with in three turns.
-    None are where no call has ended for twice that time, until one does. How many calls run at once
-    is asked at each turn: clusters grow and shrink.
+    None are where no call has ended for twice that time and four calls', until one does. How many
+    calls run at once is asked at each turn: clusters grow and shrink.
     """
 
     slots: Callable[[], int]
@@ -65,9 +66,9 @@ class Window:
         Args:
             held: How many items are with the engine.
         """
-        if self._in_vain or held <= self.workers:
+        if self._mean_s is None or self._in_vain or held <= self.workers:
             return None
-        return _VAIN * self._ahead_s
+        return max(_VAIN * self._ahead_s, _CALLS_LONG * self._mean_s)
 
     def hold_none_ahead(self) -> None:
         """Hold no more than workers have, until a call has ended."""
