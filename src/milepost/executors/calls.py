@@ -262,12 +262,13 @@ class Calls:
                 told.append(one)
                 continue
             if told:  # before it: results are recorded in the order in which they are heard of
-                self._tell(told, ended)
+                self._hear(told, ended)
                 told = []
             self._end(one, ended)
-        self._tell(told, ended)
+        self._hear(told, ended)
 
-    def _tell(self, told: Iterable[Told], ended: list[Ended]) -> None:
+    def _hear(self, told: Iterable[Told], ended: list[Ended]) -> None:
+        """Add to `ended` how items did of calls that go on."""
         ordinals, every = self._piecemeal.ended(told)
         self._ordinals.difference_update(ordinals)
         self._given(ordinals, every, ended)

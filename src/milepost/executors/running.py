@@ -155,17 +155,15 @@ class Running:
         waits for a call only where the one before it has found nothing to do. Calls that have ended
         are heard of in each second turn at least, whatever there is to do without them.
         """
-        longest_s = self._longest_s()
-        if self.calls.ordinals and not self._stalled:
-            self._looks_on = not self._looks_on
-            if self._looks_on:
-                self._commit_part([], begin=True)
-                return
-            longest_s = 0.0
-        self._looks_on = False
+        more = bool(self.calls.ordinals) and not self._stalled
+        self._looks_on = more and not self._looks_on
+        if self._looks_on:
+            self._commit_part([], begin=True)
+            return
         ended: list[Ended] = []
         if self.calls.ordinals or self._stalled:
             enough = self.window.gather(len(self.calls.ordinals))
+            longest_s = 0.0 if more else self._longest_s()
             left_s = self._held_for_s()
             ended = self._wait(longest_s if left_s is None else min(longest_s, left_s), enough)
             if not ended and left_s is not None:
@@ -454,7 +452,7 @@ class Running:
                 " job again with another executor, or give a function that makes one"
             )
             raise error
-        self._stalled_seq = None  # which has room
+        self._stalled_seq = None  # the fresh one has room
         _log.warning(
             "job %s: a fresh executor goes on, after %s", self.state.id, printable(str(error))
         )
